@@ -1,0 +1,1 @@
+"""Outbound campaigns: the place of the dialler, which is a service of its own beside the middleware."""

@@ -1,0 +1,1 @@
+"""Ringback: events of a switch in; commands, records and metrics out."""

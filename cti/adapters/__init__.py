@@ -1,0 +1,1 @@
+"""Real things behind the ports: clocks, event logs, ledgers, caches."""

@@ -1,0 +1,1 @@
+"""Switches that speak to the gateway as clients of /v1."""
