@@ -1,0 +1,75 @@
+# Every target sets up its own .venv from the pinned, hashed requirements; `make PYTHON=python3.13 test` chooses the Python.
+#   make run [SPEED=20]           serve with a simulated switch
+#   make demo [JSON=out.json]     one bounded minute of it, judged
+#   make test                     checks and tests; needs nothing but this folder
+#   make acceptance DATA=FOLDER   what needs the real data
+#   make bench [JSON=out.json]    figures beside their baseline
+#   make requirements             pin anew (looks at the package registry)
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := test
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := schemas cti campaigns tests
+DATA ?= ../shared/data
+JSON ?=
+SPEED ?=
+
+# The stamp's name carries what the environment was made from: other requirements, another stamp, a new environment.
+MADE_FROM := $(shell cat requirements-dev.txt pyproject.toml | cksum | cut -d ' ' -f 1)
+STAMP := $(VENV)/made-from-$(MADE_FROM)
+
+.PHONY: run demo test acceptance bench check format requirements setup clean
+
+setup: $(STAMP)
+
+$(STAMP):
+	@[ -n "$(PYTHON)" ] || { echo "Ringback needs Python 3.11 or later with venv and ensurepip (Debian: python3-venv); none was found on PATH." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ringback needs Python 3.11 or later; $(PYTHON) is older or is not there." >&2; exit 1; }
+	@echo "setting up $(VENV) from requirements-dev.txt"
+	@"$(PYTHON)" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+run: $(STAMP)
+	@exec $(BIN)/ringback run $(if $(SPEED),--speed $(SPEED))
+
+demo: $(STAMP)
+	@exec $(BIN)/ringback demo $(if $(JSON),--json $(JSON))
+
+test: check
+	$(BIN)/python -m pytest
+
+acceptance: $(STAMP)
+	@[ -d "$(DATA)" ] || { echo "no such folder: $(DATA) (make acceptance DATA=FOLDER)" >&2; exit 1; }
+	RINGBACK_DATA="$(abspath $(DATA))" $(BIN)/python -m pytest tests/acceptance
+
+bench: $(STAMP)
+	@exec $(BIN)/python -m tests.benchmarks $(if $(JSON),--json $(JSON))
+
+check: $(STAMP)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+# No registry's address goes into the files: whoever installs brings an own one.
+PIN := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+requirements: $(STAMP)
+	$(PIN) --output-file requirements.txt pyproject.toml
+	$(PIN) --output-file requirements-dev.txt requirements-dev.in
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
