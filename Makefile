@@ -20,20 +20,24 @@ DATA ?= ../shared/data
 JSON ?=
 SPEED ?=
 
-# The stamp's name carries what the environment was made from: other requirements, another stamp, a new environment.
-MADE_FROM := $(shell cat requirements-dev.txt pyproject.toml | cksum | cut -d ' ' -f 1)
-STAMP := $(VENV)/made-from-$(MADE_FROM)
+# A stamp's name carries what it was made from: other requirements, another name, a new environment.
+checksum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
+ENVIRONMENT := $(VENV)/requirements-$(call checksum,requirements-dev.txt)
+STAMP := $(ENVIRONMENT)-package-$(call checksum,pyproject.toml)
 
 .PHONY: run demo test acceptance bench check format requirements setup clean
 
 setup: $(STAMP)
 
-$(STAMP):
-	@[ -n "$(PYTHON)" ] || { echo "Ringback needs Python 3.11 or later with venv and ensurepip (Debian: python3-venv); none was found on PATH." >&2; exit 1; }
+$(ENVIRONMENT):
+	@[ -n "$(PYTHON)" ] || { echo "Ringback needs Python 3.11 or later with venv and ensurepip (Debian: python3-venv); none is on PATH." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ringback needs Python 3.11 or later; $(PYTHON) is older or is not there." >&2; exit 1; }
 	@echo "setting up $(VENV) from requirements-dev.txt"
 	@"$(PYTHON)" -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
+	@touch $@
+
+$(STAMP): $(ENVIRONMENT)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
