@@ -1,0 +1,162 @@
+"""Reading a mapping file: every mistake in it is named by file, line and field."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from cti.replay.mapping import CLOSING, OPENING, EventSource, Mapping, Place
+from schemas.call_events import DATA_MODELS
+
+FILE_BYTES_MAX = 1_000_000
+UNION_BRANCHES = ("str", "bool", "int", "ColumnValue")
+HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+KEY = re.compile(r"""^\s*([A-Za-z0-9_."'-]+)\s*=""")
+
+
+class MappingRefused(Exception):
+    """The mapping cannot be used; `problems` are sentences `file:line: field: what`."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class MappingFile:
+    """A mapping together with the file it came from, so that later complaints can name the place too."""
+
+    def __init__(self, name: str, text: str, mapping: Mapping) -> None:
+        self.name = name
+        self.mapping = mapping
+        self._lines = lines_of(text)
+
+    def refuse_missing_columns(self, header: list[str]) -> None:
+        """Raise MappingRefused, with every place, if the mapping reads a column the header lacks."""
+        missing = [(place, column) for place, column in self.mapping.columns() if column not in header]
+        if missing:
+            raise MappingRefused([_sentence(self.name, self._lines, at, f"no column {name!r}") for at, name in missing])
+
+
+def load(name_or_file: str) -> MappingFile:
+    """A mapping that ships with the product, by name, or a file of one's own (a path that ends in .toml)."""
+    if not name_or_file.endswith(".toml"):
+        return parse(_shipped(name_or_file), f"{name_or_file}.toml")
+    path = Path(name_or_file)
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise MappingRefused([f"{name_or_file}: larger than {FILE_BYTES_MAX} bytes"])
+        return parse(path.read_bytes(), name_or_file)
+    except OSError as error:
+        raise MappingRefused([f"{name_or_file}: {error.strerror or error}"]) from error
+
+
+def _shipped(name: str) -> bytes:
+    folder = resources.files("cti.replay").joinpath("mappings")
+    shipped = {entry.name.removesuffix(".toml"): entry for entry in folder.iterdir() if entry.name.endswith(".toml")}
+    if name not in shipped:
+        raise MappingRefused([f"no mapping {name!r} ships with the product (there are: {', '.join(sorted(shipped))})"])
+    return shipped[name].read_bytes()
+
+
+def parse(text: bytes, file: str) -> MappingFile:
+    """Read and check a mapping; raises MappingRefused with every mistake found."""
+    try:
+        readable = text.decode("utf-8-sig")
+        tree = tomllib.loads(readable)
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise MappingRefused([f"{file}:{line}: not UTF-8"]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise MappingRefused([f"{file}: not TOML: {error}"]) from error
+    lines = lines_of(readable)
+    try:
+        mapping = Mapping.model_validate(tree)
+    except ValidationError as error:
+        found = [(_place(one["loc"]), one["msg"].removeprefix("Value error, ")) for one in error.errors()]
+        raise MappingRefused([_sentence(file, lines, place, what) for place, what in found]) from error
+    problems = [_sentence(file, lines, place, what) for place, what in _mistakes(mapping)]
+    if problems:
+        raise MappingRefused(problems)
+    return MappingFile(file, readable, mapping)
+
+
+def lines_of(text: str) -> dict[Place, int]:
+    """Where the tables and keys of a TOML text stand: place -> line number, from 1 (tomllib keeps none)."""
+    lines: dict[Place, int] = {}
+    table: Place = ()
+    counted: dict[Place, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := HEADER.match(line):
+            table = tuple(_words(header[2]))
+            if header[1] == "[[":
+                counted[table] = counted.get(table, -1) + 1
+                table = (*table, counted[table])
+            elif table[:-1] in counted:
+                table = (*table[:-1], counted[table[:-1]], table[-1])
+            lines.setdefault(table, number)
+        elif key := KEY.match(line):
+            words = _words(key[1])
+            for length in range(1, len(words) + 1):
+                lines.setdefault((*table, *words[:length]), number)
+    return lines
+
+
+def _words(dotted: str) -> list[str]:
+    return [word.strip().strip("\"'") for word in dotted.split(".")]
+
+
+def _sentence(file: str, lines: dict[Place, int], place: Place, what: str) -> str:
+    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+    known = next((place[:length] for length in range(len(place), 0, -1) if place[:length] in lines), ())
+    return f"{file}:{lines.get(known, 1)}: {field or 'the file'}: {what}"
+
+
+def _place(loc: Place) -> Place:
+    """Without the names of the union's branches, which are ours and not the file's."""
+    return tuple(part for part in loc if part not in UNION_BRANCHES)
+
+
+def _mistakes(mapping: Mapping) -> Iterator[tuple[Place, str]]:
+    if (mapping.date_column is None) != (mapping.date_format is None):
+        yield ("date_format",), "date_column and date_format belong together"
+    yield from _mistakes_in_times(mapping)
+    seen: set[str] = set()
+    for index, event in enumerate(mapping.event):
+        if event.at not in mapping.times:
+            yield ("event", index, "at"), f"no such time: {event.at}"
+        if event.key in seen:
+            yield ("event", index, "kind"), f"a second event {event.key!r}: give it a name of its own"
+        seen.add(event.key)
+        yield from ((("event", index, *place), what) for place, what in _mistakes_in_event(event))
+    kinds = {event.kind for event in mapping.event}
+    if not kinds & set(OPENING):
+        yield ("event",), f"no event opens the call (one of {', '.join(OPENING)})"
+    if CLOSING not in kinds:
+        yield ("event",), f"no event closes the call ({CLOSING})"
+
+
+def _mistakes_in_times(mapping: Mapping) -> Iterator[tuple[Place, str]]:
+    known: set[str] = set()
+    for name, source in mapping.times.items():
+        yield from (
+            (("times", name), f"{other} is no time named above it")
+            for other in source.times_named()
+            if other not in known
+        )
+        known.add(name)
+
+
+def _mistakes_in_event(event: EventSource) -> Iterator[tuple[Place, str]]:
+    model = DATA_MODELS.get(event.kind)
+    if model is None:
+        yield ("kind",), f"no such call event: {event.kind}"
+        return
+    fields = {field.alias or name for name, field in model.model_fields.items()}
+    yield from (
+        (("data", field), f"{event.kind} has no such field (it has: {', '.join(sorted(fields - {'private'}))})")
+        for field in event.data
+        if field not in fields - {"private"}
+    )
