@@ -1,0 +1,282 @@
+"""The envelope: CloudEvents 1.0 in JSON (structured mode), and the one way into an `Event`.
+
+`read_event` judges a parsed item whole: envelope, extensions, and for a type we know the `data`, strictly. Types we do not know and
+newer versions pass with `known=False`: a newer switch must not be cut off. What is refused is refused with JSON pointers (RFC 6901).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails, PydanticSerializationError, SchemaValidator, from_json, to_json
+
+from schemas import agent_events, call_events, switch_events
+from schemas.fields import JSON_DEPTH_MAX, Sequence, Time, json_depth
+
+EVENT_BYTES_MAX = 65_536
+SNAPSHOT_BYTES_MAX = 1_000_000
+PROBLEMS_MAX = 20
+EXTENSIONS_MAX = 32
+EXTENSION_CHARS_MAX = 1024
+POINTER_CHARS_MAX = 200
+
+Family = Literal["call", "agent", "switch", ""]
+Text256 = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+MediaType = Annotated[str, StringConstraints(max_length=64, pattern=r"^(?i:application/json(\s*;\s*charset=\"?utf-8\"?)?)$")]
+
+
+class Envelope(BaseModel):
+    """The attributes of an event; what else it carries are CloudEvents extensions, and they are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False)
+    __pydantic_extra__: dict[str, str | int | bool | None]
+
+    specversion: Literal["1.0"]
+    id: Text256
+    source: Text256
+    type: Text256
+    subject: Text256
+    time: Time
+    datacontenttype: MediaType | None = "application/json"
+    data: dict[str, Any] | None = None
+    sequence: Sequence = None
+    correlation: Text256 | None = None
+    commandid: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    traceparent: Text256 | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A judged event. `kind` is the short one ("delivered") if `known`, else the whole type; `at_ms` since the Unix epoch."""
+
+    id: str
+    source: str
+    subject: str
+    type: str
+    family: Family
+    kind: str
+    version: int
+    known: bool
+    at_ms: int
+    sequence: int | None
+    correlation: str | None
+    commandid: str | None
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One broken rule: where (JSON pointer), which, and a sentence for people."""
+
+    pointer: str
+    rule: str
+    detail: str
+
+
+class Refused(Exception):
+    """The item breaks the contract; `problems` (at most PROBLEMS_MAX) say where and how."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems[:PROBLEMS_MAX]
+        super().__init__("; ".join(f"{problem.pointer}: {problem.detail}" for problem in self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    family: Family
+    kind: str
+    version: int
+    validator: SchemaValidator | None
+
+
+_FAMILIES: dict[Family, dict[str, type[BaseModel]]] = {
+    "call": {**call_events.DATA_MODELS},
+    "agent": {**agent_events.DATA_MODELS},
+    "switch": {**switch_events.DATA_MODELS},
+}
+DATA_MODELS: dict[str, type[BaseModel]] = {
+    f"ringback.{family}.{kind}.v1": model for family, models in _FAMILIES.items() for kind, model in models.items()
+}
+"""The model of `data` by full event type."""
+
+_KNOWN: dict[str, _Type] = {
+    f"ringback.{family}.{kind}.v1": _Type(family, kind, 1, model.__pydantic_validator__)
+    for family, models in _FAMILIES.items()
+    for kind, model in models.items()
+}
+_OURS = re.compile(r"ringback\.(call|agent|switch)\.[A-Za-z0-9]+\.v([0-9]{1,4})\Z", re.ASCII)
+_EXTENSION_NAME = re.compile(r"[a-z0-9]{1,20}\Z", re.ASCII)
+_ENVELOPE = Envelope.__pydantic_validator__
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SNAPSHOT = "ringback.switch.switchSnapshot.v1"
+
+
+def body_of(item: dict[str, Any]) -> bytes:
+    """The bytes of `item` that go into the log: compact JSON, UTF-8, members in the order they came."""
+    return to_json(item)
+
+
+def event_of(body: bytes) -> Event:
+    """Reads what `body_of` wrote, or what a switch wrote to the log itself; raises Refused."""
+    if len(body) > SNAPSHOT_BYTES_MAX:
+        raise Refused([_too_large(SNAPSHOT_BYTES_MAX)])
+    try:
+        item = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise Refused([Problem("", "json", f"Not readable as JSON: {error}")]) from None
+    return read_event(item)
+
+
+def read_event(item: object) -> Event:
+    """Judges one parsed JSON item, all of it; raises Refused and nothing else. `Event.data` is the item's own `data`, not a copy."""
+    _check_text(item)
+    try:
+        envelope = _ENVELOPE.validate_python(item)
+    except ValidationError as error:
+        raise Refused(_problems(error, "")) from None
+    if envelope.__pydantic_extra__:
+        _check_extensions(envelope.__pydantic_extra__)
+    what = _KNOWN.get(envelope.type) or _unknown(envelope.type)
+    data = envelope.data if envelope.data is not None else {}
+    if what.validator is None:
+        _check_depth(data)
+    else:
+        try:
+            what.validator.validate_python(data)
+        except ValidationError as error:
+            raise Refused(_problems(error, "/data")) from None
+    since = envelope.time - _EPOCH
+    return Event(
+        envelope.id,
+        envelope.source,
+        envelope.subject,
+        envelope.type,
+        what.family,
+        what.kind,
+        what.version,
+        what.validator is not None,
+        since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000,
+        envelope.sequence,
+        envelope.correlation,
+        envelope.commandid,
+        data,
+    )
+
+
+def _unknown(event_type: str) -> _Type:
+    """Family and version of a type that is ours by its form, else family "" and version 0."""
+    match = _OURS.match(event_type)
+    if match is None:
+        return _Type("", event_type, 0, None)
+    family: Family = "call" if match[1] == "call" else "agent" if match[1] == "agent" else "switch"
+    return _Type(family, event_type, int(match[2]), None)
+
+
+def _check_text(item: object) -> None:
+    """No NUL (PostgreSQL keeps none), no half of a surrogate pair (no UTF-8 for it), nothing but JSON, not too large.
+
+    The item is written out once and looked at as bytes: cheaper than a look at each text.
+    """
+    try:
+        body = to_json(item)
+    except (PydanticSerializationError, ValueError, RecursionError):
+        raise Refused(_text_problems(item) or [Problem("", "json", "Not a JSON value")]) from None
+    if b"\\u0000" in body and (problems := _text_problems(item)):
+        raise Refused(problems)
+    if len(body) > EVENT_BYTES_MAX:
+        snapshot = isinstance(item, dict) and item.get("type") == _SNAPSHOT
+        limit = SNAPSHOT_BYTES_MAX if snapshot else EVENT_BYTES_MAX
+        if len(body) > limit:
+            raise Refused([_too_large(limit)])
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem("", "size", f"The event is larger than {limit} bytes")
+
+
+def _text_problems(item: object) -> list[Problem]:
+    """Where `item` holds text that cannot be kept, or is nested too deep; at most PROBLEMS_MAX."""
+    problems: list[Problem] = []
+    for pointer, value, depth in _walk(item):
+        if depth > JSON_DEPTH_MAX * 2:
+            problems.append(Problem(pointer, "depth", "Nested too deep"))
+        elif isinstance(value, str) and (problem := _unkept(pointer, value)) is not None:
+            problems.append(problem)
+        if len(problems) == PROBLEMS_MAX:
+            break
+    return problems
+
+
+def _walk(item: object) -> Iterator[tuple[str, object, int]]:
+    """Every value and every member's name under `item`, with its pointer and depth; never deeper than one beyond the limit."""
+    stack: list[tuple[str, object, int]] = [("", item, 0)]
+    while stack:
+        pointer, value, depth = stack.pop()
+        yield pointer, value, depth
+        if depth > JSON_DEPTH_MAX * 2:
+            continue
+        if isinstance(value, dict):
+            for key, child in value.items():
+                yield pointer, key, depth
+                stack.append((_under(pointer, key), child, depth + 1))
+        elif isinstance(value, list):
+            stack.extend((_under(pointer, index), child, depth + 1) for index, child in enumerate(value))
+
+
+def _unkept(pointer: str, text: str) -> Problem | None:
+    if "\x00" in text:
+        return Problem(pointer, "nul", "Text must not contain the NUL character")
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        return Problem(pointer, "surrogate", "Text must not contain half of a surrogate pair")
+    return None
+
+
+def _check_depth(data: dict[str, Any]) -> None:
+    if json_depth(data) > JSON_DEPTH_MAX:
+        raise Refused([Problem("/data", "depth", f"Nested deeper than {JSON_DEPTH_MAX} levels")])
+
+
+def _check_extensions(extensions: dict[str, Any]) -> None:
+    """CloudEvents 1.0: names are lower-case letters and digits (at most 20 here), values text, whole numbers or booleans."""
+    problems = [
+        Problem(_under("", name), "extension_name", "An extension's name is 1 to 20 of the characters a-z and 0-9")
+        for name in extensions
+        if _EXTENSION_NAME.match(name) is None
+    ]
+    problems += [
+        Problem(_under("", name), "extension_size", f"An extension's value is longer than {EXTENSION_CHARS_MAX} characters")
+        for name, value in extensions.items()
+        if isinstance(value, str) and len(value) > EXTENSION_CHARS_MAX
+    ]
+    if len(extensions) > EXTENSIONS_MAX:
+        problems.append(Problem("", "extension_count", f"More than {EXTENSIONS_MAX} extension attributes"))
+    if problems:
+        raise Refused(problems)
+
+
+def _problems(error: ValidationError, prefix: str) -> list[Problem]:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    problems = [_problem(detail, prefix) for detail in details]
+    return list(dict.fromkeys(problems))
+
+
+def _problem(detail: ErrorDetails, prefix: str) -> Problem:
+    """A pydantic finding as ours. Where a value may be of several types pydantic names each; those names are no path."""
+    location = detail["loc"]
+    if prefix == "" and len(location) > 1:
+        location = location[:1]
+    pointer = prefix
+    for step in location:
+        pointer = _under(pointer, step)
+    if prefix == "" and not location:
+        return Problem("", "event_type", "An event is a JSON object")
+    return Problem(pointer, detail["type"], detail["msg"])
+
+
+def _under(pointer: str, step: object) -> str:
+    """The pointer of a member (RFC 6901), cut where a name is beyond all measure."""
+    name = str(step).encode("utf-8", "replace").decode().replace("~", "~0").replace("/", "~1")
+    return f"{pointer}/{name}"[:POINTER_CHARS_MAX]

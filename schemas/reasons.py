@@ -1,0 +1,105 @@
+"""The closed lists of outcomes: what became of a call, an offer, an event, a command.
+
+A value here is a metric's label, a column's value and a word of the documentation: it is never renamed.
+"""
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a call ended (contract: the call record)."""
+
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"
+    FAILED = "failed"
+    LOST = "lost"  # nothing heard for call_idle_max_s
+    STALE = "stale"  # absent from its switch's snapshot
+
+
+class OfferResult(StrEnum):
+    """How one ringing of one agent's device ended."""
+
+    ANSWERED = "answered"
+    REDIRECTED = "redirected"
+    NOT_ANSWERED = "notAnswered"
+    REJECTED = "rejected"
+    ABANDONED = "abandoned"
+    FAILED = "failed"
+
+
+class ReleasedBy(StrEnum):
+    """Who hung up first (END-1)."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    NETWORK = "network"
+    UNKNOWN = "unknown"
+
+
+class Ignored(StrEnum):
+    """Why an event that was stored changed nothing."""
+
+    DUPLICATE = "duplicate"  # the same id with the same bytes
+    ALREADY_ENDED = "already_ended"  # after the call's end, by event time
+    UNKNOWN_TYPE = "unknown_type"
+    NEWER_VERSION = "newer_version"
+    NO_SUCH_CALL = "no_such_call"
+    NO_SUCH_LEG = "no_such_leg"
+    NO_SUCH_COMMAND = "no_such_command"
+    NO_SUCH_AGENT = "no_such_agent"
+    WRONG_STATE = "wrong_state"  # the leg, call or agent is in a state that has no such transition
+    ALREADY_OPEN = "already_open"  # the interval runs already: a second hold of a held leg
+    NOT_OPEN = "not_open"  # the end of an interval that does not run
+    NO_CHANGE = "no_change"  # says what is known already
+    TOO_MANY_EVENTS = "too_many_events"  # beyond what one call may hold
+    TIMELINE_EXPIRED = "timeline_expired"  # belongs to a call whose timeline is no longer kept
+    REUSED_TOO_SOON = "reused_too_soon"  # an opening within 300 s after the same call id was cleared
+
+
+class DeadLetter(StrEnum):
+    """Why an entry of the log was set aside, byte for byte."""
+
+    UNREADABLE = "unreadable"  # no JSON, no CloudEvent
+    INVALID = "invalid"  # a CloudEvent that breaks the contract
+    ID_CONFLICT = "id_conflict"  # a known id with other bytes
+    WRONG_PARTITION = "wrong_partition"
+    WRONG_TENANT = "wrong_tenant"
+    TOO_LARGE = "too_large"
+    POISON = "poison"  # it made the engine fail; a defect of ours
+
+
+class CommandState(StrEnum):
+    """A switch's answer to a command."""
+
+    ACCEPTED = "accepted"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class InterventionOutcome(StrEnum):
+    """What became of an intervention."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    UNANSWERED = "unanswered"  # no result 2 s after its expiry; never repeated
+    OVERTAKEN = "overtaken"  # it came too late, or its state had passed
+
+
+class RefusalReason(StrEnum):
+    """Why a switch refuses a command."""
+
+    DUPLICATE = "duplicate"
+    EXPIRED = "expired"
+    INVALID_CONNECTION_STATE = "invalidConnectionState"
+    NO_OTHER_AGENT = "noOtherAgent"
+    NOT_SUPPORTED = "notSupported"
+    BUSY = "busy"
+    ERROR = "error"
+
+
+class RuleMode(StrEnum):
+    """How far a rule goes: measure only, ask people, or act on the call."""
+
+    OBSERVE = "observe"
+    PROMPT = "prompt"
+    ENFORCE = "enforce"
