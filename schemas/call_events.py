@@ -246,7 +246,8 @@ class CommandResult(CallEvent):
     commandid: Name
     state: Literal["accepted", "done", "refused"]
     reason: (
-        Literal["duplicate", "expired", "invalidConnectionState", "noOtherAgent", "notSupported", "busy", "error"] | None
+        Literal["duplicate", "expired", "invalidConnectionState", "noOtherAgent", "notSupported", "busy", "error"]
+        | None
     ) = None
     answer: Literal["never_seen", "live", "ended"] | None = None
 

@@ -5,13 +5,13 @@ newer versions pass with `known=False`: a newer switch must not be cut off. What
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails, PydanticSerializationError, SchemaValidator, from_json, to_json
+from pydantic_core import ErrorDetails, PydanticSerializationError, from_json, to_json
 
 from schemas import agent_events, call_events, switch_events
 from schemas.fields import JSON_DEPTH_MAX, Sequence, Time, json_depth
@@ -25,7 +25,9 @@ POINTER_CHARS_MAX = 200
 
 Family = Literal["call", "agent", "switch", ""]
 Text256 = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-MediaType = Annotated[str, StringConstraints(max_length=64, pattern=r"^(?i:application/json(\s*;\s*charset=\"?utf-8\"?)?)$")]
+MediaType = Annotated[
+    str, StringConstraints(max_length=64, pattern=r"^(?i:application/json(\s*;\s*charset=\"?utf-8\"?)?)$")
+]
 
 
 class Envelope(BaseModel):
@@ -89,7 +91,7 @@ class _Type:
     family: Family
     kind: str
     version: int
-    validator: SchemaValidator | None
+    check: Callable[[Any], Any] | None
 
 
 _FAMILIES: dict[Family, dict[str, type[BaseModel]]] = {
@@ -103,13 +105,13 @@ DATA_MODELS: dict[str, type[BaseModel]] = {
 """The model of `data` by full event type."""
 
 _KNOWN: dict[str, _Type] = {
-    f"ringback.{family}.{kind}.v1": _Type(family, kind, 1, model.__pydantic_validator__)
+    f"ringback.{family}.{kind}.v1": _Type(family, kind, 1, model.__pydantic_validator__.validate_python)
     for family, models in _FAMILIES.items()
     for kind, model in models.items()
 }
 _OURS = re.compile(r"ringback\.(call|agent|switch)\.[A-Za-z0-9]+\.v([0-9]{1,4})\Z", re.ASCII)
 _EXTENSION_NAME = re.compile(r"[a-z0-9]{1,20}\Z", re.ASCII)
-_ENVELOPE = Envelope.__pydantic_validator__
+_check_envelope = Envelope.__pydantic_validator__.validate_python
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SNAPSHOT = "ringback.switch.switchSnapshot.v1"
 
@@ -134,18 +136,18 @@ def read_event(item: object) -> Event:
     """Judges one parsed JSON item, all of it; raises Refused and nothing else. `Event.data` is the item's own `data`, not a copy."""
     _check_text(item)
     try:
-        envelope = _ENVELOPE.validate_python(item)
+        envelope = _check_envelope(item)
     except ValidationError as error:
         raise Refused(_problems(error, "")) from None
     if envelope.__pydantic_extra__:
         _check_extensions(envelope.__pydantic_extra__)
     what = _KNOWN.get(envelope.type) or _unknown(envelope.type)
     data = envelope.data if envelope.data is not None else {}
-    if what.validator is None:
+    if what.check is None:
         _check_depth(data)
     else:
         try:
-            what.validator.validate_python(data)
+            what.check(data)
         except ValidationError as error:
             raise Refused(_problems(error, "/data")) from None
     since = envelope.time - _EPOCH
@@ -157,7 +159,7 @@ def read_event(item: object) -> Event:
         what.family,
         what.kind,
         what.version,
-        what.validator is not None,
+        what.check is not None,
         since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000,
         envelope.sequence,
         envelope.correlation,
@@ -247,7 +249,9 @@ def _check_extensions(extensions: dict[str, Any]) -> None:
         if _EXTENSION_NAME.match(name) is None
     ]
     problems += [
-        Problem(_under("", name), "extension_size", f"An extension's value is longer than {EXTENSION_CHARS_MAX} characters")
+        Problem(
+            _under("", name), "extension_size", f"An extension's value is longer than {EXTENSION_CHARS_MAX} characters"
+        )
         for name, value in extensions.items()
         if isinstance(value, str) and len(value) > EXTENSION_CHARS_MAX
     ]

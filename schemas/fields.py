@@ -62,7 +62,9 @@ def read_sequence(value: object) -> int | None:
         value = int(value)
     if value is None or (type(value) is int and 0 <= value <= SEQUENCE_MAX):
         return value
-    raise PydanticCustomError("sequence", "A sequence is a whole number from 0 to 2^63-1, or its decimal digits as text")
+    raise PydanticCustomError(
+        "sequence", "A sequence is a whole number from 0 to 2^63-1, or its decimal digits as text"
+    )
 
 
 _SEQUENCE_SCHEMA = {
