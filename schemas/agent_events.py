@@ -1,4 +1,5 @@
-"""Agent events: what is in `data` of `ringback.agent.<kind>.v1` (subject = the agent's number). Names are CSTA's (ECMA-269).
+"""Agent events: what is in `data` of `ringback.agent.<kind>.v1` (subject = the agent's number). Names are CSTA's
+(ECMA-269).
 
 `device` tells two sign-ins of one number apart (SHIFT-1), so each event may carry it.
 """

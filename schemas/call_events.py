@@ -1,7 +1,8 @@
 """Call events: what is in `data` of `ringback.call.<kind>.v1` (subject = the switch's call id).
 
-Names and meanings are CSTA's (ECMA-269, ECMA-285) except those marked ours. Every event may carry `cause` (CSTA's words; others are kept
-as text), `q850` (ITU-T Q.850, 0..127) and `private`. Where the event means nothing without its leg, `connection` is required.
+Names and meanings are CSTA's (ECMA-269, ECMA-285) except those marked ours. Every event may carry `cause` (CSTA's
+words; others are kept as text), `q850` (ITU-T Q.850, 0..127) and `private`. Where the event means nothing without its
+leg, `connection` is required.
 """
 
 from typing import Annotated, Literal, Self
@@ -59,7 +60,7 @@ class Originated(Opening):
 
 
 class Queued(MaybeLegEvent):
-    """The call waits in a queue (CSTA queued): the queued interval begins. `position` is the switch's word, 1 = next."""
+    """The call waits in a queue (CSTA queued). `position` is the switch's word, 1 = next; a higher `priority` goes first."""
 
     queue: Code | None = None
     position: Count | None = None
@@ -135,7 +136,8 @@ class SpeechDetected(LegEvent):
 class Transferred(MaybeLegEvent):
     """A party was handed over (CSTA transferred); sent once under each call it names.
 
-    `connections` maps each old connection to its new one. `to`: the device or number that the party went to, where it is known.
+    `connections` maps each old connection to its new one. `to`: the device or number that the party went to, where it
+    is known.
     """
 
     primary_old_call: CallId | None = Field(None, alias="primaryOldCall")
@@ -161,8 +163,8 @@ class Failed(MaybeLegEvent):
 class ConnectionCleared(LegEvent):
     """A leg ended (CSTA connectionCleared).
 
-    `releasingDevice`: an agent's device, the caller's number, or "network". `releaseReason`: the agent's, one of silent, inaudible, language,
-    abuse, lingering, survey, transfer; a switch's own words are kept as text.
+    `releasingDevice`: an agent's device, the caller's number, or "network". `releaseReason`: the agent's, one of
+    silent, inaudible, language, abuse, lingering, survey, transfer; a switch's own words are kept as text.
     """
 
     releasing_device: Name | None = Field(None, alias="releasingDevice")

@@ -1,7 +1,8 @@
 """The envelope: CloudEvents 1.0 in JSON (structured mode), and the one way into an `Event`.
 
-`read_event` judges a parsed item whole: envelope, extensions, and for a type we know the `data`, strictly. Types we do not know and
-newer versions pass with `known=False`: a newer switch must not be cut off. What is refused is refused with JSON pointers (RFC 6901).
+`read_event` judges a parsed item whole: envelope, extensions, and for a type we know the `data`, strictly. Types we
+do not know and newer versions pass with `known=False`: a newer switch must not be cut off. What is refused is refused
+with JSON pointers (RFC 6901).
 """
 
 import re
@@ -52,7 +53,7 @@ class Envelope(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A judged event. `kind` is the short one ("delivered") if `known`, else the whole type; `at_ms` since the Unix epoch."""
+    """A judged event. `kind` is the short one ("delivered") if `known`, else the whole type; `at_ms` counts from 1970."""
 
     id: str
     source: str
@@ -133,7 +134,7 @@ def event_of(body: bytes) -> Event:
 
 
 def read_event(item: object) -> Event:
-    """Judges one parsed JSON item, all of it; raises Refused and nothing else. `Event.data` is the item's own `data`, not a copy."""
+    """Judges one parsed JSON item, all of it; raises Refused and nothing else. `Event.data` is the item's own, no copy."""
     _check_text(item)
     try:
         envelope = _check_envelope(item)
@@ -213,7 +214,7 @@ def _text_problems(item: object) -> list[Problem]:
 
 
 def _walk(item: object) -> Iterator[tuple[str, object, int]]:
-    """Every value and every member's name under `item`, with its pointer and depth; never deeper than one beyond the limit."""
+    """Every value and every member's name under `item`, with pointer and depth; at most one deeper than the limit."""
     stack: list[tuple[str, object, int]] = [("", item, 0)]
     while stack:
         pointer, value, depth = stack.pop()
@@ -242,7 +243,7 @@ def _check_depth(data: dict[str, Any]) -> None:
 
 
 def _check_extensions(extensions: dict[str, Any]) -> None:
-    """CloudEvents 1.0: names are lower-case letters and digits (at most 20 here), values text, whole numbers or booleans."""
+    """CloudEvents 1.0: names are lower-case letters and digits, at most 20; the model has judged the values' types."""
     problems = [
         Problem(_under("", name), "extension_name", "An extension's name is 1 to 20 of the characters a-z and 0-9")
         for name in extensions
@@ -268,7 +269,7 @@ def _problems(error: ValidationError, prefix: str) -> list[Problem]:
 
 
 def _problem(detail: ErrorDetails, prefix: str) -> Problem:
-    """A pydantic finding as ours. Where a value may be of several types pydantic names each; those names are no path."""
+    """A pydantic finding as ours. Where a value may have several types pydantic adds their names; they are no path."""
     location = detail["loc"]
     if prefix == "" and len(location) > 1:
         location = location[:1]

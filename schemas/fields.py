@@ -1,7 +1,7 @@
 """Field types shared by all messages, with their limits.
 
-Strictness is the rule: the text "1" is no number, true is no number, unknown fields are refused. A whole number may stand
-for a decimal one. Absent and null mean the same. Every text has a greatest length, counted in characters.
+Strictness is the rule: the text "1" is no number, true is no number, unknown fields are refused. A whole number may
+stand for a decimal one. Absent and null mean the same. Every text has a greatest length, counted in characters.
 """
 
 import re
@@ -38,7 +38,8 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]
 def read_time(value: object) -> datetime:
     """RFC 3339 text with an offset -> aware time in UTC; raises PydanticCustomError ("time_...").
 
-    Parts of a microsecond are dropped. Years outside 1970..2199 are refused: nothing is measured there, and arithmetic stays exact.
+    Parts of a microsecond are dropped. Years outside 1970..2199 are refused: nothing is measured there, and
+    arithmetic stays exact.
     """
     if type(value) is not str or _TIME.match(value) is None:
         raise PydanticCustomError(

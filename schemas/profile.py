@@ -1,9 +1,10 @@
 """A profile: one operator's values of the service standard, one TOML file.
 
-`[messages.KEY]` holds what is said and shown, in Chinese and English. `[[rule]]` has one of three shapes: `while` a state lasts (`at_s`, or
-`every_s` with `first_s` before the first), `on` a transition (only if it took longer than `if_longer_s`), or `at_end`, what is measured when the
-call closes. `[[override]]` sets the mode of one rule for one queue or one switch. A step in `do` is "command" or
-"command:argument"; for playMessage and promptAgent the argument is a message's key.
+`[messages.KEY]` holds what is said and shown, in Chinese and English. `[[rule]]` has one of three shapes: `while` a
+state lasts (`at_s`, or `every_s` with `first_s` before the first), `on` a transition (only if it took longer than
+`if_longer_s`), or `at_end`, what is measured when the call closes. `[[override]]` sets the mode of one rule for one
+queue or one switch. A step in `do` is "command" or "command:argument"; for playMessage and promptAgent the argument
+is a message's key.
 """
 
 import re

@@ -1,7 +1,8 @@
-"""Where in a TOML text a value is written: tomllib gives values without their lines, and a mistake must be shown where it stands.
+"""Where in a TOML text a value is written: tomllib gives values without their lines, and a mistake must be shown
+where it stands.
 
-Knows what profiles use: tables, arrays of tables, bare, quoted and dotted keys, strings and arrays over several lines. A key inside an inline table
-has the line of the table.
+Knows what profiles use: tables, arrays of tables, bare, quoted and dotted keys, strings and arrays over several
+lines. A key inside an inline table has the line of the table.
 """
 
 import re

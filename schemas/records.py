@@ -1,7 +1,8 @@
 """The call record (`ringback.call.record.v1`) and the digest over many.
 
-One record a call, published again with the next `revision` when a fact comes in after its end. Seconds are decimals to the millisecond, times RFC 3339.
-`interventions`, `holds[].notices_played` and HOLD-2's breach tell what was lived, once; all the rest is a pure function of the events.
+One record a call, published again with the next `revision` when a fact comes in after its end. Seconds are decimals
+to the millisecond, times RFC 3339. `interventions`, `holds[].notices_played` and HOLD-2's breach tell what was lived,
+once; all the rest is a pure function of the events.
 """
 
 import hashlib
@@ -51,7 +52,7 @@ class Transfer(Message):
 
 
 class Breach(Message):
-    """One broken rule. `offer` and `hold` are places in the record's lists; `limit` and `actual` in seconds (HOLD-2: notices)."""
+    """One broken rule. `offer` and `hold`: places in the lists; `limit`, `actual`: seconds (HOLD-2: notices)."""
 
     rule: RuleId
     at: Time
@@ -133,7 +134,7 @@ def _plain(value: Any) -> Any:
 
 
 def judged(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a record is a pure function of its events: without `revision`, `interventions`, `holds[].notices_played`, HOLD-2's breaches."""
+    """What is a pure function of the events: all but `revision`, `interventions`, `notices_played`, HOLD-2's breaches."""
     kept = {key: value for key, value in record.items() if key not in {"revision", "interventions"}}
     kept["holds"] = [{key: value for key, value in hold.items() if key != "notices_played"} for hold in kept["holds"]]
     kept["breaches"] = [breach for breach in kept["breaches"] if breach["rule"] != LIVED_BREACH]
@@ -141,10 +142,11 @@ def judged(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def records_digest(records: Iterable[Mapping[str, Any]]) -> str:
-    """SHA-256 in hexadecimal over the latest revision of each call's record, in ascending order of `call` (byte order of its UTF-8).
+    """SHA-256 in hexadecimal over the latest revision of each call's record, in ascending order of `call` (byte order
+    of its UTF-8).
 
-    Of each record: `judged`, then `canonical`, then one line feed. The caller brings order and uniqueness: ValueError where
-    `call` does not rise.
+    Of each record: `judged`, then `canonical`, then one line feed. The caller brings order and uniqueness: ValueError
+    where `call` does not rise.
     """
     digest, last = hashlib.sha256(), b""
     for record in records:

@@ -57,7 +57,7 @@ class SnapshotAgent(Message):
 
 
 class SwitchSnapshot(SwitchEvent):
-    """Sent on connect: all live calls and agents. A live call that it lacks ends as `stale`; one that is new is opened."""
+    """Sent on connect: all live calls and agents. A live call that it lacks ends as `stale`, a new one is opened."""
 
     calls: Annotated[list[SnapshotCall], Field(max_length=10_000)]
     agents: Annotated[list[SnapshotAgent], Field(max_length=10_000)] | None = None
