@@ -72,6 +72,7 @@ PIN := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --g
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 requirements: $(STAMP)
 	$(PIN) --output-file requirements.txt pyproject.toml
+	$(PIN) --output-file requirements-build.txt requirements-build.in
 	$(PIN) --output-file requirements-dev.txt requirements-dev.in
 
 clean:
