@@ -1,0 +1,1 @@
+"""What needs the real data: the folder that the environment names as RINGBACK_DATA."""

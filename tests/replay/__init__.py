@@ -1,0 +1,1 @@
+"""Recorded conversations and records, played through the real service."""

@@ -1,0 +1,1 @@
+"""Unit tests: pure parts, no fixtures, no I/O."""
