@@ -48,9 +48,9 @@ class Exclusion(_Part):
 class TimeSource(_Part):
     """One named time: read from a column, chosen among others, or another time plus seconds.
 
-    column: the column it is read from. `none`: words that mean "there is none". `after`: the time whose day it
-    shares; with `duration_s` (a column of whole or decimal seconds, possibly negative) the day is the one for which
-    `this - after` is exactly that duration, and there must be one.
+    column: the column it is read from. `none`: words that mean "there is none" ("" among them, if an empty cell does).
+    `after`: the time whose day it shares; with `duration_s` (a column of seconds, possibly negative) the day is the
+    one for which `this - after` is exactly that duration, and there must be one.
     earliest, first: the earliest, or the first that exists, of the times named.
     start and plus_s: a time, and a column of seconds (0 or more) to add.
     """

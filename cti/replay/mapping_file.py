@@ -1,6 +1,5 @@
 """Reading a mapping file: every mistake in it is named by file, line and field."""
 
-import re
 import tomllib
 from collections.abc import Iterator
 from importlib import resources
@@ -10,11 +9,10 @@ from pydantic import ValidationError
 
 from cti.replay.mapping import CLOSING, OPENING, EventSource, Mapping, Place
 from schemas.call_events import DATA_MODELS
+from schemas.profile_lines import Lines
 
 FILE_BYTES_MAX = 1_000_000
 UNION_BRANCHES = ("str", "bool", "int", "ColumnValue")
-HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
-KEY = re.compile(r"""^\s*([A-Za-z0-9_."'-]+)\s*=""")
 
 
 class MappingRefused(Exception):
@@ -31,7 +29,7 @@ class MappingFile:
     def __init__(self, name: str, text: str, mapping: Mapping) -> None:
         self.name = name
         self.mapping = mapping
-        self._lines = lines_of(text)
+        self._lines = Lines(text)
 
     def refuse_missing_columns(self, header: list[str]) -> None:
         """Raise MappingRefused, with every place, if the mapping reads a column the header lacks."""
@@ -71,7 +69,7 @@ def parse(text: bytes, file: str) -> MappingFile:
         raise MappingRefused([f"{file}:{line}: not UTF-8"]) from error
     except tomllib.TOMLDecodeError as error:
         raise MappingRefused([f"{file}: not TOML: {error}"]) from error
-    lines = lines_of(readable)
+    lines = Lines(readable)
     try:
         mapping = Mapping.model_validate(tree)
     except ValidationError as error:
@@ -83,35 +81,9 @@ def parse(text: bytes, file: str) -> MappingFile:
     return MappingFile(file, readable, mapping)
 
 
-def lines_of(text: str) -> dict[Place, int]:
-    """Where the tables and keys of a TOML text stand: place -> line number, from 1 (tomllib keeps none)."""
-    lines: dict[Place, int] = {}
-    table: Place = ()
-    counted: dict[Place, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := HEADER.match(line):
-            table = tuple(_words(header[2]))
-            if header[1] == "[[":
-                counted[table] = counted.get(table, -1) + 1
-                table = (*table, counted[table])
-            elif table[:-1] in counted:
-                table = (*table[:-1], counted[table[:-1]], table[-1])
-            lines.setdefault(table, number)
-        elif key := KEY.match(line):
-            words = _words(key[1])
-            for length in range(1, len(words) + 1):
-                lines.setdefault((*table, *words[:length]), number)
-    return lines
-
-
-def _words(dotted: str) -> list[str]:
-    return [word.strip().strip("\"'") for word in dotted.split(".")]
-
-
-def _sentence(file: str, lines: dict[Place, int], place: Place, what: str) -> str:
+def _sentence(file: str, lines: Lines, place: Place, what: str) -> str:
     field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
-    known = next((place[:length] for length in range(len(place), 0, -1) if place[:length] in lines), ())
-    return f"{file}:{lines.get(known, 1)}: {field or 'the file'}: {what}"
+    return f"{file}:{lines.of(place)}: {field or 'the file'}: {what}"
 
 
 def _place(loc: Place) -> Place:

@@ -80,7 +80,7 @@ def _time(source: TimeSource, cells: Cells[str, str], times: Times, wall: _Wall)
 
 def _column_time(source: TimeSource, column: str, cells: Cells[str, str], times: Times, wall: _Wall) -> int | None:
     word = cells[column]
-    if word == "" or word in (source.none or []):
+    if word in (source.none or []):
         return None
     local = wall.read(column, word)
     if source.after is None:

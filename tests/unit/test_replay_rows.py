@@ -1,0 +1,68 @@
+"""Reading untidy files: every line is accounted for."""
+
+import codecs
+
+import pytest
+
+from cti.replay.rows import LINES_PER_RECORD_MAX, FileRefused, read_table
+
+
+def cells(content: bytes, delimiter: str = ",") -> list[dict[str, str]]:
+    return [row.cells for row in read_table(content, delimiter).rows]
+
+
+def test_a_plain_file() -> None:
+    table = read_table(b"a,b\r\n1, 2 \r\n\r\n3,4\r\n", ",")
+    assert table.columns == ["a", "b"]
+    assert [(row.line, row.cells, row.damage) for row in table.rows] == [
+        (2, {"a": "1", "b": "2"}, ""),
+        (4, {"a": "3", "b": "4"}, ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a,b\n座席,1\n".encode(),
+        codecs.BOM_UTF8 + "a,b\n座席,1\n".encode(),
+        "a,b\n座席,1\n".encode("gb18030"),
+        codecs.BOM_UTF16_LE + "a,b\n座席,1\n".encode("utf-16-le"),
+        codecs.BOM_UTF16_BE + "a,b\n座席,1\n".encode("utf-16-be"),
+    ],
+)
+def test_encodings(content: bytes) -> None:
+    assert cells(content) == [{"a": "座席", "b": "1"}]
+
+
+def test_a_line_that_is_no_text_suffers_alone() -> None:
+    rows = read_table("a,b\n座,1\n".encode() + b"\xff\xff,2\n" + b"x,3\n", ",").rows
+    assert [(row.line, row.damage) for row in rows] == [(2, ""), (3, "bytes that are no text"), (4, "")]
+
+
+@pytest.mark.parametrize("line", [b"1", b"1,2,3", b""])
+def test_a_line_with_other_columns_is_damaged(line: bytes) -> None:
+    rows = read_table(b"a,b\n" + line + b"\n5,6\n", ",").rows
+    assert rows[-1].cells == {"a": "5", "b": "6"}
+    assert [bool(row.damage) for row in rows] == ([True, False] if line else [False])
+
+
+def test_a_quoted_cell_may_run_over_lines() -> None:
+    rows = read_table(b'a,b\n"one\ntwo",2\n3,4\n', ",").rows
+    assert [(row.line, row.cells["a"]) for row in rows] == [(2, "one\ntwo"), (4, "3")]
+
+
+def test_a_stray_quote_does_not_swallow_the_file() -> None:
+    lines = [b"a,b", b'"1,2', *[b"%d,0" % number for number in range(LINES_PER_RECORD_MAX + 5)]]
+    rows = read_table(b"\n".join(lines), ",").rows
+    assert rows[0].damage == "a quote is never closed"
+    assert [row.damage for row in rows[1:]] == [""] * (LINES_PER_RECORD_MAX + 5)
+
+
+def test_another_delimiter() -> None:
+    assert cells(b"a;b\n1;2,5\n", ";") == [{"a": "1", "b": "2,5"}]
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"", "empty"), (b"\n\n", "empty"), (b"a,b,a\n", "twice: 'a'")])
+def test_what_is_no_table_is_refused(content: bytes, said: str) -> None:
+    with pytest.raises(FileRefused, match=said):
+        read_table(content, ",")
