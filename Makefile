@@ -38,7 +38,7 @@ $(ENVIRONMENT):
 	@touch $@
 
 $(STAMP): $(ENVIRONMENT)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
 run: $(STAMP)
