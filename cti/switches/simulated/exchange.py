@@ -1,0 +1,185 @@
+"""The switch as a machine of steps: it is moved to a moment, obeys an order at a moment, and hands out what happened.
+
+Nothing here waits, sends or reads a clock; whoever owns the exchange does.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cti.switches.simulated import conversation, floor, orders, transfers
+from cti.switches.simulated.orders import Order, Verdict
+from cti.switches.simulated.people import QUEUES, gap_ms
+from cti.switches.simulated.plant import ANY_TURN, CALLER_LEG, Agent, Call, Doing, Fact, Plant, rfc3339
+
+LOG_ON_SPREAD_MS = 100  # from one agent to the next, at the start of the shift
+FIRST_AGENT = 1001
+HURRY_SPREAD_MS = 6_000  # when the day ends early, all calls are over within this
+SPECIALIST_EVERY = 4  # each fourth agent serves one queue only
+
+CALL_ACTIONS: dict[str, Callable[[Plant, Call, int], None]] = {
+    "join_queue": floor.join_queue,
+    "try_anybody": floor.try_anybody,
+    "give_up": conversation.give_up,
+    "answer": floor.answer,
+    "reject": floor.reject,
+    "ring_out": floor.ring_out,
+    "go_on": conversation.go_on,
+    "retrieve_and_go_on": conversation.retrieve_and_go_on,
+    "unmute": conversation.unmute,
+    "customer_retrieve": conversation.customer_retrieve,
+    "leave": conversation.leave,
+    "played": orders.played,
+    "transfer_blind": transfers.blind,
+    "transfer_attended": transfers.attended,
+    "consult": transfers.consult,
+    "consultation_unanswered": transfers.unanswered,
+    "consultation_failed": transfers.failed,
+    "complete_transfer": transfers.complete,
+}
+AGENT_ACTIONS: dict[str, Callable[[Plant, Agent, int], None]] = {
+    "log_on": floor.log_on,
+    "work_done": floor.work_done,
+    "come_back": floor.get_ready,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What is simulated: `pace` names the habits; the rest says itself."""
+
+    switch: str = "sim-1"
+    agents: int = 40
+    callers_per_min: float = 60.0
+    seed: int = 1
+    pace: str = "realistic"
+    ring_timeout_s: float = 20.0
+
+
+class Exchange:
+    """Owns a plant. Times are integer ms of the switch's clock and never go back: an earlier one counts as now."""
+
+    def __init__(self, plant: Plant) -> None:
+        self.plant = plant
+
+    @classmethod
+    def opened(cls, site: Site, now_ms: int) -> "Exchange":
+        """A fresh day: agents log on one after another, then callers come.
+
+        `sequence` starts with the clock's milliseconds, so that it rises across restarts as well.
+        """
+        moment = datetime.fromtimestamp(now_ms // 1000, tz=UTC)
+        run = f"{site.switch}-{site.seed}-{moment:%Y%m%dT%H%M%S}{now_ms % 1000:03d}"
+        plant = Plant(site.switch, site.seed, run, site.pace, site.callers_per_min, now_ms, sequence=now_ms)
+        plant.ring_timeout_ms = int(site.ring_timeout_s * 1000)
+        for number in range(site.agents):
+            agent_id = str(FIRST_AGENT + number)
+            own = QUEUES[(number // SPECIALIST_EVERY) % len(QUEUES)]
+            queues = [own] if number % SPECIALIST_EVERY == SPECIALIST_EVERY - 1 else list(QUEUES)
+            plant.agents[agent_id] = Agent(agent_id, f"SIP/{agent_id}", queues)
+            plant.later(now_ms + number * LOG_ON_SPREAD_MS, "log_on", agent_id, 0)
+        if site.callers_per_min > 0:
+            plant.later(now_ms + gap_ms(site.seed, 1, site.callers_per_min), "arrive", "")
+        return cls(plant)
+
+    @property
+    def next_ms(self) -> int | None:
+        """When something is due next."""
+        return self.plant.agenda[0].at_ms if self.plant.agenda else None
+
+    def advance(self, now_ms: int) -> list[Fact]:
+        """All that happens up to and at this moment, in order, each with its own time."""
+        plant = self.plant
+        while (due := plant.take_due(now_ms)) is not None:
+            plant.now_ms = max(plant.now_ms, due.at_ms)
+            self._happen(due.action, due.subject, due.turn, plant.now_ms)
+        plant.now_ms = max(plant.now_ms, now_ms)
+        return self._handed_out()
+
+    def obey(self, order: Order, now_ms: int, received_ms: int | None = None) -> tuple[Verdict, list[Fact]]:
+        """What was due happens first, then the order; the facts are in that order."""
+        facts = self.advance(now_ms)
+        at_ms = self.plant.now_ms
+        verdict = orders.obey(self.plant, order, at_ms, at_ms if received_ms is None else received_ms)
+        return verdict, facts + self.advance(at_ms)
+
+    def _happen(self, action: str, subject: str, turn: int, at_ms: int) -> None:
+        if action == "arrive":
+            floor.arrive(self.plant, at_ms)
+        elif action in AGENT_ACTIONS:
+            agent = self.plant.agents[subject]
+            if agent.turn == turn:
+                AGENT_ACTIONS[action](self.plant, agent, at_ms)
+        else:
+            call = self.plant.calls.get(subject)
+            if call is not None and turn in {ANY_TURN, call.turn}:
+                CALL_ACTIONS[action](self.plant, call, at_ms)
+
+    def _handed_out(self) -> list[Fact]:
+        facts, self.plant.out = self.plant.out, []
+        return facts
+
+    # -- what the switch says about itself -----------------------------------------------------------------------------
+
+    def heartbeat(self, now_ms: int) -> Fact:
+        data = {"clock": rfc3339(now_ms), "lastSequence": self.plant.sequence}
+        return self._said("switch.switchHeartbeat", now_ms, data)
+
+    def snapshot(self, now_ms: int) -> Fact:
+        """All live calls and all agents who are here, as on connect."""
+        calls = [_seen_call(call) for call in self.plant.calls.values()]
+        agents = [_seen_agent(agent) for agent in self.plant.agents.values() if agent.doing is not Doing.LOGGED_OFF]
+        return self._said("switch.switchSnapshot", now_ms, {"calls": calls, "agents": agents})
+
+    def _said(self, kind: str, now_ms: int, data: dict[str, Any]) -> Fact:
+        if self.plant.out:
+            raise AssertionError("facts must be handed out before the switch speaks of itself")
+        self.plant.emit(kind, self.plant.switch, now_ms, data)
+        return self._handed_out()[0]
+
+    # -- opening and closing the door ----------------------------------------------------------------------------------
+
+    def take_calls(self, taking: bool, now_ms: int) -> None:
+        """Let callers in, or keep them out; those who are in stay."""
+        plant = self.plant
+        if taking and not plant.taking_calls and plant.callers_per_min > 0:
+            plant.later(now_ms + gap_ms(plant.seed, plant.next_caller, plant.callers_per_min), "arrive", "")
+        plant.taking_calls = taking
+
+    def hurry(self, now_ms: int) -> None:
+        """No more callers; those who are here hang up one after another, soon."""
+        self.take_calls(False, now_ms)
+        live = [call for call in self.plant.calls.values() if CALLER_LEG in call.legs]
+        for number, call in enumerate(live):
+            self.plant.later(now_ms + HURRY_SPREAD_MS * (number + 1) // len(live), "leave", call.id)
+
+    def close(self, now_ms: int) -> list[Fact]:
+        """The end of the shift: agents who are in no call log off."""
+        facts = self.advance(now_ms)
+        for agent in self.plant.agents.values():
+            if agent.doing in {Doing.READY, Doing.NOT_READY, Doing.AFTER_CALL}:
+                floor.log_off(self.plant, agent, self.plant.now_ms)
+        return facts + self._handed_out()
+
+
+def _seen_call(call: Call) -> dict[str, Any]:
+    legs = [
+        {"connection": leg.connection, "state": leg.standing.value, "device": leg.device}
+        | ({"agent": leg.agent} if leg.agent else {})
+        for leg in call.legs.values()
+    ]
+    seen = {
+        "call": call.id,
+        "openedAt": rfc3339(call.opened_ms),
+        "direction": call.direction,
+        "calling": call.calling,
+        "called": call.called,
+        "connections": legs,
+    }
+    return seen | ({"queue": call.queue} if call.in_queue else {})
+
+
+def _seen_agent(agent: Agent) -> dict[str, Any]:
+    state = Doing.READY if agent.doing is Doing.RINGING else agent.doing
+    return {"agent": agent.id, "state": state.value, "device": agent.device, "queues": agent.queues}
