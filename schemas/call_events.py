@@ -60,7 +60,7 @@ class Originated(Opening):
 
 
 class Queued(MaybeLegEvent):
-    """The call waits in a queue (CSTA queued). `position` is the switch's word, 1 = next; a higher `priority` goes first."""
+    """The call waits in a queue (CSTA queued). `position`: the switch's word, 1 is next."""
 
     queue: Code | None = None
     position: Count | None = None

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails, PydanticSerializationError, from_json, to_json
+from pydantic import BaseModel, ConfigDict, PlainValidator, StringConstraints, ValidationError, WithJsonSchema
+from pydantic_core import ErrorDetails, PydanticCustomError, PydanticSerializationError, from_json, to_json
 
 from schemas import agent_events, call_events, switch_events
 from schemas.fields import JSON_DEPTH_MAX, Sequence, Time, json_depth
@@ -26,16 +26,30 @@ POINTER_CHARS_MAX = 200
 
 Family = Literal["call", "agent", "switch", ""]
 Text256 = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-MediaType = Annotated[
-    str, StringConstraints(max_length=64, pattern=r"^(?i:application/json(\s*;\s*charset=\"?utf-8\"?)?)$")
-]
+MediaType = Annotated[str, StringConstraints(pattern=r"^application/json( ?; ?charset=(utf-8|UTF-8))?$")]
+
+
+def _read_extension(value: object) -> object:
+    if value is None or isinstance(value, bool | int):
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise PydanticCustomError("extension_size", "An extension's number lies outside 64 bits")
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("extension_type", "An extension is text, a whole number or a boolean")
+    if len(value) > EXTENSION_CHARS_MAX:
+        raise PydanticCustomError("extension_size", "An extension's text is longer than 1024 characters")
+    return value
+
+
+_EXTENSION_SCHEMA = {"type": ["string", "integer", "boolean", "null"], "maxLength": EXTENSION_CHARS_MAX}
+Extension = Annotated[str | int | bool | None, PlainValidator(_read_extension), WithJsonSchema(_EXTENSION_SCHEMA)]
 
 
 class Envelope(BaseModel):
     """The attributes of an event; what else it carries are CloudEvents extensions, and they are kept."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False)
-    __pydantic_extra__: dict[str, str | int | bool | None]
+    __pydantic_extra__: dict[str, Extension]
 
     specversion: Literal["1.0"]
     id: Text256
@@ -53,7 +67,7 @@ class Envelope(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A judged event. `kind` is the short one ("delivered") if `known`, else the whole type; `at_ms` counts from 1970."""
+    """A judged event. `kind` is the short one ("delivered") if `known`, else the whole type. `at_ms`: since 1970."""
 
     id: str
     source: str
@@ -114,6 +128,7 @@ _OURS = re.compile(r"ringback\.(call|agent|switch)\.[A-Za-z0-9]+\.v([0-9]{1,4})\
 _EXTENSION_NAME = re.compile(r"[a-z0-9]{1,20}\Z", re.ASCII)
 _check_envelope = Envelope.__pydantic_validator__.validate_python
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SENTENCES = {"missing": "This field is required", "extra_forbidden": "No such field is known here"}
 _SNAPSHOT = "ringback.switch.switchSnapshot.v1"
 
 
@@ -134,7 +149,7 @@ def event_of(body: bytes) -> Event:
 
 
 def read_event(item: object) -> Event:
-    """Judges one parsed JSON item, all of it; raises Refused and nothing else. `Event.data` is the item's own, no copy."""
+    """Judges one parsed JSON item, all of it; raises Refused only. `Event.data`: as it was sent."""
     _check_text(item)
     try:
         envelope = _check_envelope(item)
@@ -249,13 +264,6 @@ def _check_extensions(extensions: dict[str, Any]) -> None:
         for name in extensions
         if _EXTENSION_NAME.match(name) is None
     ]
-    problems += [
-        Problem(
-            _under("", name), "extension_size", f"An extension's value is longer than {EXTENSION_CHARS_MAX} characters"
-        )
-        for name, value in extensions.items()
-        if isinstance(value, str) and len(value) > EXTENSION_CHARS_MAX
-    ]
     if len(extensions) > EXTENSIONS_MAX:
         problems.append(Problem("", "extension_count", f"More than {EXTENSIONS_MAX} extension attributes"))
     if problems:
@@ -269,16 +277,14 @@ def _problems(error: ValidationError, prefix: str) -> list[Problem]:
 
 
 def _problem(detail: ErrorDetails, prefix: str) -> Problem:
-    """A pydantic finding as ours. Where a value may have several types pydantic adds their names; they are no path."""
-    location = detail["loc"]
-    if prefix == "" and len(location) > 1:
-        location = location[:1]
-    pointer = prefix
-    for step in location:
-        pointer = _under(pointer, step)
-    if prefix == "" and not location:
+    """A pydantic finding as ours."""
+    if not detail["loc"] and not prefix:
         return Problem("", "event_type", "An event is a JSON object")
-    return Problem(pointer, detail["type"], detail["msg"])
+    pointer = prefix
+    for step in detail["loc"]:
+        if step != "[key]":  # pydantic's mark for a member's name, no part of the path
+            pointer = _under(pointer, step)
+    return Problem(pointer, detail["type"], _SENTENCES.get(detail["type"], detail["msg"]))
 
 
 def _under(pointer: str, step: object) -> str:

@@ -46,7 +46,8 @@ def read_time(value: object) -> datetime:
             "time_format", "A time is RFC 3339 text with its offset from UTC, like 2026-03-02T01:00:12.000Z"
         )
     try:
-        time = datetime.fromisoformat(value.upper()).astimezone(UTC)
+        time = datetime.fromisoformat(value if value[-1] == "Z" else value.upper())
+        time = time if time.tzinfo is UTC else time.astimezone(UTC)
     except (ValueError, OverflowError):
         raise PydanticCustomError("time_value", "No such moment exists in the calendar") from None
     if not YEAR_MIN <= time.year <= YEAR_MAX:

@@ -134,7 +134,7 @@ def _plain(value: Any) -> Any:
 
 
 def judged(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What is a pure function of the events: all but `revision`, `interventions`, `notices_played`, HOLD-2's breaches."""
+    """What is a pure function of the events: no `revision`, `interventions`, `notices_played`, HOLD-2 breach."""
     kept = {key: value for key, value in record.items() if key not in {"revision", "interventions"}}
     kept["holds"] = [{key: value for key, value in hold.items() if key != "notices_played"} for hold in kept["holds"]]
     kept["breaches"] = [breach for breach in kept["breaches"] if breach["rule"] != LIVED_BREACH]
