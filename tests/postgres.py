@@ -54,7 +54,8 @@ def _imported_wheel() -> ModuleType:
     folder, which the next user may not open.
     """
     runtime = Path(tempfile.gettempdir()) / f"ringback-runtime-{os.getuid()}"
-    (runtime / "python_PostgresServer").mkdir(mode=0o700, parents=True, exist_ok=True)
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    (runtime / "python_PostgresServer").mkdir(mode=0o700, exist_ok=True)
     before = os.environ.get("XDG_RUNTIME_DIR")
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     try:
