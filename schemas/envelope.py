@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, StringConstraints, V
 from pydantic_core import ErrorDetails, PydanticCustomError, PydanticSerializationError, from_json, to_json
 
 from schemas import agent_events, call_events, switch_events
-from schemas.fields import JSON_DEPTH_MAX, Sequence, Time, json_depth
+from schemas.fields import JSON_DEPTH_MAX, Sequence, Time, all_finite, json_depth
 
 EVENT_BYTES_MAX = 65_536
 SNAPSHOT_BYTES_MAX = 1_000_000
@@ -150,7 +150,7 @@ def event_of(body: bytes) -> Event:
 
 def read_event(item: object) -> Event:
     """Judges one parsed JSON item, all of it; raises Refused only. `Event.data`: as it was sent."""
-    _check_text(item)
+    _check_keepable(item)
     try:
         envelope = _check_envelope(item)
     except ValidationError as error:
@@ -160,7 +160,7 @@ def read_event(item: object) -> Event:
     what = _KNOWN.get(envelope.type) or _unknown(envelope.type)
     data = envelope.data if envelope.data is not None else {}
     if what.check is None:
-        _check_depth(data)
+        _check_free(data)
     else:
         try:
             what.check(data)
@@ -193,7 +193,7 @@ def _unknown(event_type: str) -> _Type:
     return _Type(family, event_type, int(match[2]), None)
 
 
-def _check_text(item: object) -> None:
+def _check_keepable(item: object) -> None:
     """No NUL (PostgreSQL keeps none), no half of a surrogate pair (no UTF-8 for it), nothing but JSON, not too large.
 
     The item is written out once and looked at as bytes: cheaper than a look at each text.
@@ -201,8 +201,8 @@ def _check_text(item: object) -> None:
     try:
         body = to_json(item)
     except (PydanticSerializationError, ValueError, RecursionError):
-        raise Refused(_text_problems(item) or [Problem("", "json", "Not a JSON value")]) from None
-    if b"\\u0000" in body and (problems := _text_problems(item)):
+        raise Refused(_unkept_places(item) or [Problem("", "json", "Not a JSON value")]) from None
+    if b"\\u0000" in body and (problems := _unkept_places(item)):
         raise Refused(problems)
     if len(body) > EVENT_BYTES_MAX:
         snapshot = isinstance(item, dict) and item.get("type") == _SNAPSHOT
@@ -215,8 +215,8 @@ def _too_large(limit: int) -> Problem:
     return Problem("", "size", f"The event is larger than {limit} bytes")
 
 
-def _text_problems(item: object) -> list[Problem]:
-    """Where `item` holds text that cannot be kept, or is nested too deep; at most PROBLEMS_MAX."""
+def _unkept_places(item: object) -> list[Problem]:
+    """Where `item` holds what cannot be kept, or is nested too deep; at most PROBLEMS_MAX."""
     problems: list[Problem] = []
     for pointer, value, depth in _walk(item):
         if depth > JSON_DEPTH_MAX * 2:
@@ -252,9 +252,12 @@ def _unkept(pointer: str, text: str) -> Problem | None:
     return None
 
 
-def _check_depth(data: dict[str, Any]) -> None:
+def _check_free(data: dict[str, Any]) -> None:
+    """The `data` of a type we do not know is free, within what JSON and our reader of it allow."""
     if json_depth(data) > JSON_DEPTH_MAX:
         raise Refused([Problem("/data", "depth", f"Nested deeper than {JSON_DEPTH_MAX} levels")])
+    if not all_finite(data):
+        raise Refused([Problem("/data", "number", "JSON knows no infinite number")])
 
 
 def _check_extensions(extensions: dict[str, Any]) -> None:

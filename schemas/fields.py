@@ -6,6 +6,7 @@ stand for a decimal one. Absent and null mean the same. Every text has a greates
 
 import re
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
@@ -96,6 +97,16 @@ def _children(item: object) -> list[object]:
     return (list(item) or [None]) if isinstance(item, list) else []
 
 
+def all_finite(value: object) -> bool:
+    """No NaN, no infinity anywhere in `value`: Python's readers of JSON let them in, JSON has none (RFC 8259)."""
+    level = [value]
+    while level:
+        if any(isinstance(item, float) and not isfinite(item) for item in level):
+            return False
+        level = [child for item in level for child in _children(item)]
+    return True
+
+
 def read_private(value: object) -> object:
     """CSTA private data: any JSON object of at most PRIVATE_BYTES_MAX bytes and JSON_DEPTH_MAX levels."""
     if value is None:
@@ -104,8 +115,10 @@ def read_private(value: object) -> object:
         raise PydanticCustomError("private_type", "Private data is a JSON object")
     if json_depth(value) > JSON_DEPTH_MAX:
         raise PydanticCustomError("private_depth", "Private data is nested deeper than 32 levels")
+    if not all_finite(value):
+        raise PydanticCustomError("private_number", "Private data holds an infinite number")
     try:
-        size = len(to_json(value, inf_nan_mode="constants"))
+        size = len(to_json(value))
     except (PydanticSerializationError, ValueError):
         raise PydanticCustomError("private_type", "Private data is a JSON object") from None
     if size > PRIVATE_BYTES_MAX:
