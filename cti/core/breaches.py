@@ -1,0 +1,126 @@
+"""What is measured when a call closes: a pure function of its intervals (and, for HOLD-2 alone, of what was played).
+
+Each measure of a profile (`at_end`) is one function here. Limits are of more than: exactly the limit is kept.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from cti.core.call_state import Call, Hold, Offer
+from cti.core.rules import Intervention, Rule, concerns, ring_breach
+from schemas.reasons import OfferResult, ReleasedBy
+
+
+class Breach(NamedTuple):
+    """One broken rule. `limit` and `actual` in ms, for `notices_missing` as counts; `offer`, `hold`: place in the call's lists."""
+
+    rule: str
+    at_ms: int
+    limit: int | None
+    actual: int | None
+    offer: int | None
+    hold: int | None
+    agent: str | None
+    counts: bool = False  # limit and actual are numbers of notices
+
+
+def breaches(call: Call, measures: Sequence[Rule], played: Sequence[int], owed: Sequence[int]) -> list[Breach]:
+    """Every breach of the call, in the order of the profile; `played` and `owed` are notices per hold."""
+    found: list[Breach] = []
+    for rule in measures:
+        if not concerns(rule, call):
+            continue
+        if rule.what == "notices_missing":
+            found.extend(_notices_missing(call, rule, played, owed))
+        elif rule.what in MEASURES:
+            found.extend(MEASURES[rule.what](call, rule))
+    return found
+
+
+def notices_owed(hold: Hold, every_ms: int | None) -> int:
+    """HOLD-2: ceil(h / every) - 1 for h > 0, none while the customer holds us. A retrieve at exactly n * every cancels notice n."""
+    length = (hold.end_ms or hold.at_ms) - hold.at_ms
+    if not hold.by_agent or every_ms is None or length <= 0:
+        return 0
+    return -(-length // every_ms) - 1
+
+
+def notices_played(hold: Hold, rule: str, done: Sequence[Intervention]) -> int:
+    """Notices of this hold that the switch said were played."""
+    return sum(one.rule == rule and one.cause == hold.cause and one.state == "done" for one in done)
+
+
+def notice_rule(rules: Sequence[Rule]) -> Rule | None:
+    """The entry that repeats while a caller is held."""
+    return next((rule for rule in rules if rule.what == "held" and rule.every_ms is not None), None)
+
+
+def _offer_longer(call: Call, rule: Rule) -> Iterator[Breach]:
+    """RING-1, per offer; a queue that rings all is judged once, and nobody is named."""
+    judged = -1  # end of the ring-all already judged
+    for place, offer in enumerate(call.offers):
+        if offer.end_ms is None or not ring_breach(offer, rule.if_longer_ms):
+            continue
+        if offer.together:
+            if offer.at_ms < judged:
+                continue
+            judged = _ring_all_end(call.offers, place)
+        rang = offer.end_ms - offer.at_ms
+        late = offer.at_ms + (rule.if_longer_ms or 0)
+        at = offer.end_ms if offer.result is OfferResult.NOT_ANSWERED else min(late, offer.end_ms)
+        agent = None if offer.together else offer.agent
+        yield Breach(rule.id, at, rule.if_longer_ms, rang, place, None, agent)
+
+
+def _ring_all_end(offers: Sequence[Offer], place: int) -> int:
+    """When the last of the devices that rang together with this one stopped."""
+    end = offers[place].end_ms or 0
+    for offer in offers[place + 1 :]:
+        if offer.together and offer.at_ms < end:
+            end = max(end, offer.end_ms or 0)
+    return end
+
+
+def _answer_longer(call: Call, rule: Rule) -> Iterator[Breach]:
+    """RING-2: from the first ring of the call to its answer, over all offers."""
+    if call.answered_ms is None or call.first_delivered_ms is None:
+        return
+    waited = call.answered_ms - call.first_delivered_ms
+    if waited > (rule.if_longer_ms or 0):
+        yield Breach(rule.id, call.answered_ms, rule.if_longer_ms, waited, None, None, call.first_agent)
+
+
+def _hold_longer(call: Call, rule: Rule) -> Iterator[Breach]:
+    """HOLD-3, per hold."""
+    for place, hold in enumerate(call.holds):
+        length = (hold.end_ms or hold.at_ms) - hold.at_ms
+        if hold.by_agent and length > (rule.if_longer_ms or 0):
+            yield Breach(
+                rule.id, hold.at_ms + (rule.if_longer_ms or 0), rule.if_longer_ms, length, None, place, hold.agent
+            )
+
+
+def _notices_missing(call: Call, rule: Rule, played: Sequence[int], owed: Sequence[int]) -> Iterator[Breach]:
+    """HOLD-2: fewer notices played than owed. Lived, not replayed."""
+    for place, hold in enumerate(call.holds):
+        if played[place] < owed[place]:
+            at = hold.end_ms or hold.at_ms
+            yield Breach(rule.id, at, owed[place], played[place], None, place, hold.agent, True)
+
+
+def _released_by_agent(call: Call, rule: Rule) -> Iterator[Breach]:
+    """END-1: the agent hung up first, without a reason that allows it."""
+    release = call.release
+    if release is None or call.answered_ms is None or release.by is not ReleasedBy.AGENT:
+        return
+    if release.reason not in rule.unless:
+        yield Breach(rule.id, release.at_ms, None, None, None, None, release.agent)
+
+
+MEASURES: dict[str, Callable[[Call, Rule], Iterator[Breach]]] = {
+    "offer_longer": _offer_longer,
+    "answer_longer": _answer_longer,
+    "hold_longer": _hold_longer,
+    "released_by_agent": _released_by_agent,
+}
+KNOWN_MEASURES = frozenset({*MEASURES, "notices_missing"})

@@ -1,0 +1,213 @@
+"""What a call is while it lives: its legs now, and the intervals it has lived. Times in ms, by the switch's clock.
+
+An interval keeps the id of the event that opened it (`cause`): commands get their ids from it, so the same interval gives
+the same ids whatever arrived late.
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+from cti.core.legs import SPEAKING, Leg, LegState, Side
+from schemas.reasons import OfferResult, ReleasedBy
+
+
+class Phase(StrEnum):
+    """`null` until an event that opens a call has been seen; `ended` is final."""
+
+    NULL = "null"
+    OPEN = "open"
+    ENDED = "ended"
+
+
+class Offer(NamedTuple):
+    """One agent's device ringing. `together`: several rang at once, so nobody alone was responsible (ring-all)."""
+
+    cause: str
+    leg: str
+    agent: str | None
+    device: str | None
+    queue: str | None
+    at_ms: int
+    end_ms: int | None = None
+    result: OfferResult | None = None
+    together: bool = False
+
+
+class Hold(NamedTuple):
+    """The customer hears nobody: held or muted by us, or he holds us. `leg` is where a notice would be played."""
+
+    cause: str
+    by_agent: bool
+    muted: bool
+    agent: str | None
+    leg: str
+    at_ms: int
+    end_ms: int | None = None
+    retrieved: bool = False  # ended by being taken back, not by the end of the call
+
+
+class Wait(NamedTuple):
+    """Time in a queue."""
+
+    cause: str
+    queue: str | None
+    leg: str
+    at_ms: int
+    end_ms: int | None = None
+
+
+class Transfer(NamedTuple):
+    at_ms: int
+    blind: bool
+    to: str | None
+    reason: str | None
+
+
+class Release(NamedTuple):
+    """Who ended the conversation, or left before there was one."""
+
+    at_ms: int
+    by: ReleasedBy
+    agent: str | None
+    reason: str | None
+
+
+class Opening(NamedTuple):
+    """What the opening events said."""
+
+    direction: str | None = None
+    calling: str | None = None
+    called: str | None = None
+    trunk: str | None = None
+    correlation: str | None = None
+    commandid: str | None = None
+
+
+class Extras(NamedTuple):
+    """What few calls have: kept apart so that the others do not pay for it."""
+
+    tone: str | None = None
+    machine: str | None = None
+    digits: str = ""
+    announcements: tuple[str, ...] = ()
+    disposition: str | None = None
+    identity_verified: bool = False
+    survey: int | None = None
+
+
+NO_EXTRAS = Extras()
+NO_OPENING = Opening()
+
+
+class Call(NamedTuple):
+    """The state of one call: the fold of its facts."""
+
+    subject: str
+    phase: Phase = Phase.NULL
+    last: tuple[int, int, int, str] | None = None  # the order of the last fact folded in
+    opened_at_ms: int = 0
+    opening: Opening = NO_OPENING
+    legs: tuple[Leg, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
+    first_delivered_ms: int | None = None
+    answered_ms: int | None = None
+    answer_cause: str | None = None
+    first_agent: str | None = None
+    release: Release | None = None
+    failed: bool = False
+    cause: str | None = None
+    q850: int | None = None
+    extras: Extras = NO_EXTRAS
+    ended_ms: int | None = None
+    ended_by: str | None = None  # callCleared, stale, lost
+
+    @property
+    def inbound(self) -> bool:
+        """A call without a direction came in: the minimum of five events does not carry one."""
+        return self.opening.direction in (None, "inbound")
+
+    @property
+    def queue(self) -> str | None:
+        """The queue last waited in, else the one an offer named."""
+        named = (wait.queue for wait in reversed(self.waits))
+        offered = (offer.queue for offer in reversed(self.offers))
+        return next((queue for names in (named, offered) for queue in names if queue), None)
+
+
+def leg_named(legs: tuple[Leg, ...], name: str | None) -> Leg | None:
+    """The leg with this connection id."""
+    return next((leg for leg in legs if leg.id == name), None)
+
+
+def leg_at(legs: tuple[Leg, ...], device: str | None) -> Leg | None:
+    """The leg of this device, or of the agent of this number."""
+    if device is None:
+        return None
+    return next((leg for leg in legs if device in (leg.device, leg.agent)), None)
+
+
+def customer_of(legs: tuple[Leg, ...]) -> Leg | None:
+    return next((leg for leg in legs if leg.side is Side.CUSTOMER), None)
+
+
+def agents_speaking(legs: tuple[Leg, ...]) -> Iterator[Leg]:
+    return (leg for leg in legs if leg.side is Side.AGENT and leg.state in SPEAKING)
+
+
+def with_leg(legs: tuple[Leg, ...], leg: Leg) -> tuple[Leg, ...]:
+    """The legs with this one in place of its namesake; a leg in state null is no longer there."""
+    if leg.state is LegState.NULL:
+        return tuple(one for one in legs if one.id != leg.id)
+    if any(one.id == leg.id for one in legs):
+        return tuple(leg if one.id == leg.id else one for one in legs)
+    return (*legs, leg)
+
+
+class Silence(NamedTuple):
+    """Why the customer hears nobody now."""
+
+    by_agent: bool
+    muted: bool
+    agent: str | None
+    leg: str
+
+
+def silence_of(legs: tuple[Leg, ...]) -> Silence | None:
+    """HOLD-2's state: the customer's leg is held or muted by us, and nobody else speaks with him; or he holds us.
+
+    In a conference nobody is owed a notice while one agent still speaks.
+    """
+    customer = customer_of(legs)
+    if customer is None or customer.state not in SPEAKING:
+        return None
+    agents = list(agents_speaking(legs))
+    holder = _holding_customer(legs, customer, agents)
+    if holder is not None:
+        return Silence(False, False, holder.agent, customer.id)
+    if customer.state is LegState.HOLD:
+        by = leg_at(legs, customer.held_by)
+        if any(leg is not by and leg.state is LegState.CONNECTED and not leg.muted for leg in agents):
+            return None
+        agent = by.agent if by is not None else next((leg.agent for leg in agents), None)
+        return Silence(True, False, agent, customer.id)
+    if agents and all(leg.muted or leg.state is LegState.HOLD for leg in agents):
+        return Silence(True, all(leg.state is LegState.CONNECTED for leg in agents), agents[0].agent, customer.id)
+    return None
+
+
+def _holding_customer(legs: tuple[Leg, ...], customer: Leg, agents: list[Leg]) -> Leg | None:
+    """The leg that the customer himself put on hold, if he did: the holding device is his, or nobody's we know."""
+    if customer.state is LegState.HOLD and customer.held_by in (customer.device, customer.id):
+        return agents[0] if agents else customer
+    for leg in agents:
+        if leg.state is LegState.HOLD and leg.held_by not in (None, leg.device, leg.agent, leg.id):
+            by = leg_at(legs, leg.held_by)
+            if by is None or by.side is Side.CUSTOMER:
+                return leg
+    return None
+
+

@@ -1,0 +1,56 @@
+"""When an intervention may fire: what a switch's clock says now, and whether it may be believed.
+
+* The switch's clock now = partition time - lag(source). Partition time is the append time of the last entry read, or the log's
+  clock when the read stands at the end and the end was confirmed within END_FRESH_MS.
+* lag(source) is the least (append - event time) of the last LAG_WINDOW_MS, heartbeats included; with no entry for so long it
+  keeps its last value. The least, because delay only ever adds.
+* A timer due at T fires once that clock is past T; an event at exactly T goes first.
+* A source whose lag leaves [LAG_MIN_MS, LAG_MAX_MS], or one of whose call events of the last STRAGGLER_WINDOW_MS lagged by more than
+  LAG_MAX_MS, gets no interventions: one rule for a wrong clock, a spooled backlog and replayed history (contract, Time).
+"""
+
+from collections import deque
+
+LAG_MIN_MS = -500
+LAG_MAX_MS = 2_000
+LAG_WINDOW_MS = 30_000
+STRAGGLER_WINDOW_MS = 5_000
+END_FRESH_MS = 500
+_BUCKET_MS = 1_000
+
+
+class SourceClock:
+    """What the engine knows of one switch's clock. Mutable: it is an observation, no part of what is committed."""
+
+    __slots__ = ("_buckets", "_straggler_ms", "lag_ms")
+
+    def __init__(self) -> None:
+        self.lag_ms: int | None = None
+        self._buckets: deque[tuple[int, int]] = deque()  # (second of append, least lag in it), oldest first
+        self._straggler_ms: int | None = None
+
+    def observe(self, appended_at_ms: int, at_ms: int, is_call_event: bool) -> None:
+        """Take note of one entry of the source."""
+        lag = appended_at_ms - at_ms
+        if is_call_event and lag > LAG_MAX_MS:
+            self._straggler_ms = max(self._straggler_ms or appended_at_ms, appended_at_ms)
+        bucket = appended_at_ms // _BUCKET_MS
+        buckets = self._buckets
+        if buckets and buckets[-1][0] >= bucket:
+            if lag < buckets[-1][1]:
+                buckets[-1] = (buckets[-1][0], lag)
+        else:
+            buckets.append((bucket, lag))
+        while buckets[0][0] < bucket - LAG_WINDOW_MS // _BUCKET_MS:
+            buckets.popleft()
+        self.lag_ms = min(least for _, least in buckets)
+
+    def now_ms(self, partition_ms: float) -> float | None:
+        """The switch's clock at this partition time; None before anything was heard of it."""
+        return None if self.lag_ms is None else partition_ms - self.lag_ms
+
+    def trusted(self, partition_ms: float) -> bool:
+        """Whether interventions may fire for this source now."""
+        if self.lag_ms is None or not LAG_MIN_MS <= self.lag_ms <= LAG_MAX_MS:
+            return False
+        return self._straggler_ms is None or partition_ms - self._straggler_ms > STRAGGLER_WINDOW_MS

@@ -1,0 +1,90 @@
+"""One event as the core sees it, and the order of a call's events.
+
+A call's events are a **set ordered by (time, sequence, kind rank, id)**. The order in which they arrived plays no part,
+so a shuffled, late or repeated history folds to the same call. A fact is a tuple whose natural order is that order.
+
+`history` packs a call's facts into one bytes object (a live call costs its facts once, without Python objects).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json, to_json
+
+from schemas.call_events import KIND_RANK
+
+# What may open a call. `offered`, `serviceInitiated` and `originated` do so by the norm; the others stand in where the
+# opening event was lost: a caller who was queued, rung or answered was there.
+OPENING_KINDS = frozenset({"offered", "serviceInitiated", "originated", "queued", "delivered", "established"})
+STALE = "stale"  # derived: absent from its switch's snapshot
+LOST = "lost"  # derived: silent for longer than call_idle_max_s
+PRESENT = "present"  # derived: a snapshot names the call
+CLOSING_KINDS = frozenset({"callCleared", STALE, LOST})
+# What may come after a call is over and still belongs to its record.
+AFTERWARDS_KINDS = frozenset(
+    {"commandResult", "surveyScored", "recordingAvailable", "agentAction", "identityVerified", "messageReport"}
+)
+REINCARNATION_MS = 300_000  # contract, Identity: switches reuse call ids, but not within 300 s
+_LAST_RANK = 1_000
+_MIDDLE_RANK = 500
+
+
+class Fact(NamedTuple):
+    """What happened to a call: ordered by its first four fields."""
+
+    at_ms: int
+    sequence: int  # -1 where the switch has none
+    rank: int
+    id: str
+    kind: str
+    body_hash: int
+    data: Mapping[str, Any]
+
+
+def fact(
+    at_ms: int, sequence: int | None, event_id: str, kind: str, body_hash: int, data: Mapping[str, Any]
+) -> Fact:
+    """Build a fact; its rank follows from its kind."""
+    return Fact(at_ms, -1 if sequence is None else sequence, rank_of(kind), event_id, kind, body_hash, data)
+
+
+def rank_of(kind: str) -> int:
+    """offered < queued < delivered < established < ... < cleared (contract, Time); derived closings come last."""
+    if kind == STALE or kind == LOST:
+        return _LAST_RANK
+    return KIND_RANK.get(kind, _MIDDLE_RANK)
+
+
+def pack(one: Fact, data_json: bytes) -> bytes:
+    """A fact as a JSON array; `data_json` is its data, already serialised for the timeline."""
+    return b"[%d,%d,%s,%b,%d,%b]" % (
+        one.at_ms,
+        one.sequence,
+        to_json(one.id),
+        to_json(one.kind),
+        one.body_hash,
+        data_json,
+    )
+
+
+def unpack(history: bytes) -> list[Fact]:
+    """Every fact of a packed history, in the order of arrival."""
+    rows = from_json(b"[" + history + b"]")
+    return [Fact(at, seq, rank_of(kind), name, kind, digest, data) for at, seq, name, kind, digest, data in rows]
+
+
+def join(history: bytes, packed: bytes) -> bytes:
+    """A history with one more fact."""
+    return history + b"," + packed if history else packed
+
+
+def find(history: bytes, event_id: str) -> int | None:
+    """The body hash under which this event id is kept, or None. The search is in bytes, so a miss costs next to nothing."""
+    if history.find(to_json(event_id)) < 0:
+        return None
+    return next((one.body_hash for one in unpack(history) if one.id == event_id), None)
+
+
+def in_order(facts: Iterable[Fact]) -> list[Fact]:
+    """The facts as the fold takes them."""
+    return sorted(facts, key=lambda one: one[:4])

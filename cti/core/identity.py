@@ -1,0 +1,33 @@
+"""Names that derive from causes: the same input always gives the same id, in any process, at any time.
+
+A call's id is a hash of (tenant, source, subject, incarnation); a command's id is a hash of (tenant, the event that
+opened the interval, rule, occurrence, step). Nothing here is random and nothing is counted.
+"""
+
+from hashlib import blake2b
+
+
+def key_of(tenant: str, source: str, subject: str) -> str:
+    """The record key: what keeps all events of one call or agent in one partition, in order."""
+    return f"{tenant}:{source}:{subject}"
+
+
+def hash64(data: bytes) -> int:
+    """A signed 64-bit hash, as a SQL BIGINT holds it."""
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big", signed=True)
+
+
+def call_id(tenant: str, source: str, subject: str, incarnation: int) -> str:
+    """Our own call id: 24 hexadecimal digits."""
+    return _digest(tenant, source, subject, str(incarnation))
+
+
+def command_id(tenant: str, cause: str, rule: str, occurrence: int, step: int) -> str:
+    """A command's id: 24 hexadecimal digits; `cause` names the call and the event that opened the interval."""
+    return _digest(tenant, cause, rule, str(occurrence), str(step))
+
+
+def _digest(*parts: str) -> str:
+    """Each part goes in behind its length, so that no two lists of parts look alike."""
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return blake2b(text.encode(), digest_size=12).hexdigest()

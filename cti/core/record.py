@@ -1,0 +1,180 @@
+"""The record of a call that has ended (contract, "The call record"): a pure function of its state and of what was done about it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from cti.core import breaches as measures
+from cti.core.call_state import Call, Hold, Offer
+from cti.core.facts import LOST, STALE
+from cti.core.rules import Intervention, RuleBook
+from cti.core.times import rfc3339, seconds
+from schemas.reasons import Outcome, ReleasedBy
+
+
+class Identity(NamedTuple):
+    """Whose record it is."""
+
+    call_id: str
+    tenant: str
+    source: str
+    subject: str
+
+
+class Measured(NamedTuple):
+    """A closed call's figures in ms, and its breaches."""
+
+    outcome: Outcome
+    wait_ms: int
+    answer_ms: int | None
+    talk_ms: int
+    hold_ms: int
+    owed: tuple[int, ...]
+    played: tuple[int, ...]
+    breaches: tuple[measures.Breach, ...]
+
+
+def measure(call: Call, book: RuleBook, done: Sequence[Intervention]) -> Measured:
+    """The figures of a call. While it lives they are provisional: open intervals count nothing."""
+    end = call.ended_ms if call.ended_ms is not None else (call.last[0] if call.last else call.opened_at_ms)
+    notices = measures.notice_rule(book.interventions)
+    every = None if notices is None else notices.every_ms
+    owed = tuple(measures.notices_owed(hold, every) for hold in call.holds)
+    played = tuple(
+        0 if notices is None else measures.notices_played(hold, notices.id, done) for hold in call.holds
+    )
+    answered, rang = call.answered_ms, call.first_delivered_ms
+    return Measured(
+        outcome_of(call),
+        _wait_ms(call, end),
+        None if answered is None or rang is None else max(answered - rang, 0),
+        0 if answered is None else max(end - answered, 0),
+        sum((hold.end_ms or hold.at_ms) - hold.at_ms for hold in call.holds if hold.by_agent),
+        owed,
+        played,
+        tuple(measures.breaches(call, book.measures, played, owed)),
+    )
+
+
+def outcome_of(call: Call) -> Outcome:
+    """answered, else why not. A caller who was never answered has abandoned, unless a leg of his failed."""
+    if call.ended_by == LOST:
+        return Outcome.LOST
+    if call.ended_by == STALE:
+        return Outcome.STALE
+    if call.answered_ms is not None:
+        return Outcome.ANSWERED
+    return Outcome.ABANDONED if call.inbound and not call.failed else Outcome.FAILED
+
+
+def _wait_ms(call: Call, end: int) -> int:
+    """Queued time until the first answer, or the end."""
+    until = end if call.answered_ms is None else call.answered_ms
+    return sum(max(min(wait.end_ms or until, until) - wait.at_ms, 0) for wait in call.waits)
+
+
+def record_of(
+    who: Identity, call: Call, measured: Measured, done: Sequence[Intervention], profile: str, revision: int
+) -> dict[str, Any]:
+    """The record as `schemas.records.CallRecord` reads it; members in the order of their names (canonical)."""
+    opening, extras, release = call.opening, call.extras, call.release
+    return {
+        "agent_disposition": extras.disposition,
+        "announcements": list(extras.announcements),
+        "answer_s": None if measured.answer_ms is None else seconds(measured.answer_ms),
+        "answered_at": None if call.answered_ms is None else rfc3339(call.answered_ms),
+        "breaches": [_breach(one) for one in measured.breaches],
+        "call": who.call_id,
+        "called": opening.called,
+        "calling": opening.calling,
+        "cause": call.cause,
+        "commandid": opening.commandid,
+        "correlation": opening.correlation,
+        "digits": extras.digits or None,
+        "direction": opening.direction,
+        "ended_at": rfc3339(call.ended_ms if call.ended_ms is not None else call.opened_at_ms),
+        "hold_s": seconds(measured.hold_ms),
+        "holds": [
+            _hold(hold, owed, played)
+            for hold, owed, played in zip(call.holds, measured.owed, measured.played, strict=True)
+        ],
+        "identity_verified": extras.identity_verified,
+        "interventions": [_intervention(one) for one in sorted(done, key=_when)],
+        "machine": extras.machine,
+        "offers": [_offer(offer) for offer in call.offers],
+        "opened_at": rfc3339(call.opened_at_ms),
+        "outcome": measured.outcome.value,
+        "profile": profile,
+        "q850": call.q850,
+        "queue": call.queue,
+        "release_reason": None if release is None else release.reason,
+        "released_by": (ReleasedBy.UNKNOWN if release is None else release.by).value,
+        "revision": revision,
+        "source": who.source,
+        "subject": who.subject,
+        "survey": extras.survey,
+        "talk_s": seconds(measured.talk_ms),
+        "tenant": who.tenant,
+        "tone": extras.tone,
+        "transfers": [
+            {
+                "at": rfc3339(one.at_ms),
+                "kind": "blind" if one.blind else "attended",
+                "reason": one.reason,
+                "to": one.to,
+            }
+            for one in call.transfers
+        ],
+        "trunk": opening.trunk,
+        "wait_s": seconds(measured.wait_ms),
+    }
+
+
+def _when(one: Intervention) -> tuple[int, str]:
+    return one.due_ms, one.id
+
+
+def _offer(offer: Offer) -> dict[str, Any]:
+    end = offer.end_ms if offer.end_ms is not None else offer.at_ms
+    return {
+        "agent": offer.agent,
+        "delivered_at": rfc3339(offer.at_ms),
+        "device": offer.device,
+        "ended_at": rfc3339(end),
+        "result": None if offer.result is None else offer.result.value,
+        "ring_s": seconds(end - offer.at_ms),
+    }
+
+
+def _hold(hold: Hold, owed: int, played: int) -> dict[str, Any]:
+    return {
+        "by": "agent" if hold.by_agent else "customer",
+        "muted": hold.muted,
+        "notices_owed": owed,
+        "notices_played": played,
+        "seconds": seconds((hold.end_ms or hold.at_ms) - hold.at_ms),
+        "started_at": rfc3339(hold.at_ms),
+    }
+
+
+def _breach(one: measures.Breach) -> dict[str, Any]:
+    limit, actual = one.limit, one.actual
+    return {
+        "actual": actual if one.counts or actual is None else seconds(actual),
+        "agent": one.agent,
+        "at": rfc3339(one.at_ms),
+        "hold": one.hold,
+        "limit": limit if one.counts or limit is None else seconds(limit),
+        "offer": one.offer,
+        "rule": one.rule,
+    }
+
+
+def _intervention(one: Intervention) -> dict[str, Any]:
+    final = one.state in ("done", "refused", "unanswered", "overtaken")
+    return {
+        "command": one.command,
+        "due_at": rfc3339(one.due_ms),
+        "outcome": one.state if final else None,
+        "reason": one.reason,
+        "rule": one.rule,
+    }

@@ -1,0 +1,53 @@
+"""The error tree of the shell, drawn once. A class's docstring doubles as its message.
+
+    RingbackError
+     +- LogAway           the event log cannot be reached or did not answer in time
+     +- LogTruncated      the log no longer holds what follows our position
+     +- LedgerAway        the ledger cannot be reached; nothing was written
+     +- OutcomeUnknown    the connection broke while a commit was under way
+     +- Fenced            another process owns the partition now
+     +- WrongPartitions   the number of partitions differs from the one the ledger was made with
+     +- SchemaTooNew      the ledger was made by a newer release
+     +- SettingsMistake   a setting that cannot be used
+"""
+
+
+class RingbackError(Exception):
+    """Something outside the call core went wrong."""
+
+    def __init__(self, detail: str = "") -> None:
+        text = (self.__doc__ or "").split("\n", 1)[0]
+        super().__init__(f"{text} ({detail})" if detail else text)
+        self.detail = detail
+
+
+class LogAway(RingbackError):
+    """The event log cannot be reached or did not answer in time."""
+
+
+class LogTruncated(RingbackError):
+    """The event log no longer holds what follows the position reached; raise its retention or rebuild the ledger."""
+
+
+class LedgerAway(RingbackError):
+    """The ledger cannot be reached; nothing was written."""
+
+
+class OutcomeUnknown(RingbackError):
+    """The connection to the ledger broke while a commit was under way; whether it stands must be read again."""
+
+
+class Fenced(RingbackError):
+    """Another process owns a partition of this engine now; nothing was written."""
+
+
+class WrongPartitions(RingbackError):
+    """The number of partitions is fixed for the life of a ledger and differs from the one asked for."""
+
+
+class SchemaTooNew(RingbackError):
+    """The ledger was made by a newer release of Ringback."""
+
+
+class SettingsMistake(RingbackError):
+    """A setting cannot be used."""
