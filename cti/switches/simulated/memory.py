@@ -1,11 +1,16 @@
-"""The plant as JSON and back: a switch that was stopped in good order goes on with the same calls and agents."""
+"""The switch as a file: one that was stopped in good order goes on with the same calls and agents.
+
+The file is taken away when it is read: a switch that then dies starts afresh, and never gives out the same ids twice.
+"""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from cti.switches.simulated.exchange import Exchange
+from cti.switches.simulated.exchange import Exchange, Site
+from cti.switches.simulated.outbox import Result
 from cti.switches.simulated.plant import Agent, Call, Doing, Due, Leg, Plant, Standing
 
 FORMAT = 1
@@ -13,42 +18,67 @@ GAP_MAX_MS = 600_000  # a longer absence is a new day: nobody has stayed on the 
 BACK_MAX_MS = 5_000  # a memory from the future was kept under another clock
 
 
-def keep(plant: Plant) -> dict[str, Any]:
-    return {"format": FORMAT, **asdict(plant)}
+class Kept(NamedTuple):
+    """What a stop left behind."""
+
+    exchange: Exchange
+    events: list[bytes]  # not yet taken by the product
+    results: list[Result]
 
 
-def restore(kept: dict[str, Any], now_ms: int) -> Plant | None:
-    """The plant as it was, or None where it cannot be gone on with.
+def write(path: Path, exchange: Exchange, events: Sequence[bytes], results: Sequence[Result]) -> None:
+    """Whole or not at all. Raises OSError."""
+    kept = {
+        "format": FORMAT,
+        "plant": asdict(exchange.plant),
+        "events": [body.decode() for body in events],
+        "results": list(results),
+    }
+    aside = path.with_name(path.name + ".new")
+    aside.write_text(json.dumps(kept), encoding="utf-8")
+    aside.replace(path)
 
-    Raises KeyError, TypeError or ValueError where it is damaged.
+
+def take(path: Path, site: Site, now_ms: int) -> Kept | None:
+    """What was kept, if the same site can go on with it; the switch lived meanwhile, but no new caller came in.
+
+    Raises ValueError for a damaged file, OSError.
     """
-    kept = dict(kept)
-    if kept.pop("format", None) != FORMAT or not -BACK_MAX_MS <= now_ms - kept["now_ms"] <= GAP_MAX_MS:
+    if not path.exists():
         return None
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        plant = _plant(kept["plant"]) if kept["format"] == FORMAT else None
+        events = [body.encode() for body in kept["events"]]
+        results = [Result(*result) for result in kept["results"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as reason:
+        raise ValueError(f"{path} is no state of a simulated switch: {reason!r}") from reason
+    path.unlink()
+    if plant is None or not _can_go_on(plant, site, now_ms):
+        return None
+    return Kept(_reopened(plant, now_ms), events, results)
+
+
+def _can_go_on(plant: Plant, site: Site, now_ms: int) -> bool:
+    was = (plant.switch, plant.seed, plant.pace, len(plant.agents))
+    same = was == (site.switch, site.seed, site.pace, site.agents)
+    return same and -BACK_MAX_MS <= now_ms - plant.now_ms <= GAP_MAX_MS
+
+
+def _reopened(plant: Plant, now_ms: int) -> Exchange:
+    exchange = Exchange(plant)
+    plant.agenda = sorted(due for due in plant.agenda if due.action != "arrive")
+    plant.taking_calls = False
+    plant.out = exchange.advance(now_ms)
+    exchange.take_calls(True, now_ms)
+    return exchange
+
+
+def _plant(kept: dict[str, Any]) -> Plant:
     kept["agents"] = {key: _agent(agent) for key, agent in kept["agents"].items()}
     kept["calls"] = {key: _call(call) for key, call in kept["calls"].items()}
     kept["agenda"] = [Due(*due) for due in kept["agenda"]]
     return Plant(**kept)
-
-
-def reopened(kept: dict[str, Any], now_ms: int) -> Exchange | None:
-    """The switch went on while it could not be heard: its calls lived, but no new caller came in."""
-    plant = restore(kept, now_ms)
-    if plant is None:
-        return None
-    exchange = Exchange(plant)
-    taking, plant.taking_calls = plant.taking_calls, False
-    plant.out = exchange.advance(now_ms)
-    plant.agenda = sorted(due for due in plant.agenda if due.action != "arrive")
-    exchange.take_calls(taking, now_ms)
-    return exchange
-
-
-def write(path: Path, kept: dict[str, Any]) -> None:
-    """Whole or not at all."""
-    aside = path.with_suffix(path.suffix + ".new")
-    aside.write_text(json.dumps(kept), encoding="utf-8")
-    aside.replace(path)
 
 
 def _agent(kept: dict[str, Any]) -> Agent:

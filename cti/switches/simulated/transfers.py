@@ -34,9 +34,7 @@ def hand_to_agent(
     floor.ring(plant, call, target, at_ms)
 
 
-def leave_serving(
-    plant: Plant, call: Call, serving: Leg, at_ms: int, to: str, reason: str, command: str = ""
-) -> None:
+def leave_serving(plant: Plant, call: Call, serving: Leg, at_ms: int, to: str, reason: str, command: str = "") -> None:
     """The first agent is out of the call; the caller stays in it."""
     data = {
         "connection": CALLER_LEG,
@@ -134,4 +132,3 @@ def hand_to_machine(plant: Plant, call: Call, serving: Leg, at_ms: int, to: str,
     leave_serving(plant, call, serving, at_ms, to=to, reason=reason, command=command)
     call.turn += 1
     plant.later(at_ms + AFTERWARDS_MS, "leave", call.id, call.turn)
-

@@ -1,0 +1,67 @@
+"""The switch's own log: one JSON object a line, in the order of happening.
+
+{"entry": "event", "event": {...}}                       what it meant to send, before any misbehaviour
+{"entry": "left", "id", "how"}                           how a spoiled event left: lost, late, shuffled, duplicate
+{"entry": "not_taken", "id", "code", "detail"}           the product will never take this event
+{"entry": "command", "received_at", "command": {...}}    as it came in, due and issued times with it
+{"entry": "verdict", "at", "id", "rule", "command", "subject", "state", "reason", "repeated"}
+{"entry": "result_status", "id", "status"}               a result that was answered with anything but success
+{"entry": "summary", ...}                                last, the judge's figures
+"""
+
+import json
+from pathlib import Path
+from typing import Any, TextIO
+
+from cti.switches.simulated.judge import Judge
+from cti.switches.simulated.orders import Order, Verdict
+from cti.switches.simulated.plant import Fact, rfc3339
+
+
+class Diary:
+    """Writes as it hears, and lets the judge hear the same. Without a path nothing is written."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._file: TextIO | None = path.open("a", encoding="utf-8") if path else None
+        self.judge = Judge()
+
+    def event(self, fact: Fact) -> None:
+        self._note({"entry": "event", "event": fact})
+
+    def left(self, event_id: str, how: str) -> None:
+        self._note({"entry": "left", "id": event_id, "how": how})
+
+    def not_taken(self, event_id: str, code: str, detail: str) -> None:
+        self._note({"entry": "not_taken", "id": event_id, "code": code, "detail": detail})
+
+    def command(self, order: Order, received_ms: float) -> None:
+        self._note({"entry": "command", "received_at": rfc3339(received_ms), "command": order})
+
+    def verdict(self, order: Order, verdict: Verdict, at_ms: float) -> None:
+        what = {name: order.get(name) for name in ("id", "rule", "command", "subject", "agent")}
+        repeated = verdict.reason == "duplicate"
+        entry = {"entry": "verdict", "at": rfc3339(at_ms), **what, **verdict._asdict(), "repeated": repeated}
+        self._note(entry)
+
+    def result_status(self, command: str, status: int) -> None:
+        self._note({"entry": "result_status", "id": command, "status": status})
+
+    def summary(self) -> dict[str, Any]:
+        """The last line; also handed out."""
+        judge = self.judge
+        figures = judge.figures() | {"live": len(judge.live), "repeated": judge.repeated}
+        self._note({"entry": "summary", **figures})
+        return figures
+
+    def flush(self) -> None:
+        if self._file:
+            self._file.flush()
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+
+    def _note(self, entry: dict[str, Any]) -> None:
+        self.judge.hear(entry)
+        if self._file:
+            self._file.write(json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n")

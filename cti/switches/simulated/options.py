@@ -1,0 +1,26 @@
+"""What to simulate, and for whom."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cti.switches.simulated.exchange import Site
+from cti.switches.simulated.misbehaviour import Misbehaviour
+from cti.switches.simulated.orders import HANDLERS
+
+DECLARED = tuple(name for name in HANDLERS if name != "setRingTimeout")
+"""Left out on purpose: a switch that keeps the ring limit alone never needs to be told to take a call away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Times in seconds by the switch's clock."""
+
+    url: str
+    key: str
+    site: Site = field(default_factory=Site)
+    for_s: float | None = None  # None: until stopped
+    close_at_s: float | None = None  # then no more callers, and those who are there hurry
+    log: Path | None = None
+    state: Path | None = None  # kept at the stop, gone on with at the next start
+    misbehave: Misbehaviour = field(default_factory=Misbehaviour)
+    commands: tuple[str, ...] = DECLARED

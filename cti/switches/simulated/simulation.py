@@ -1,0 +1,255 @@
+"""The simulated switch at work: the exchange on a clock, its line to the product, its diary.
+
+Steps are taken by whoever has a reason - the clock, an order, a new connection - each without waiting in between, so
+that notes and bodies are in the order of happening.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+import aiohttp
+
+from cti.ports import Clock
+from cti.switches.simulated import memory
+from cti.switches.simulated.diary import Diary
+from cti.switches.simulated.door import AwayError, Door, NotAllowedError, RefusedItem
+from cti.switches.simulated.exchange import Exchange
+from cti.switches.simulated.misbehaviour import HeldBack, Spoiler, WrongClock
+from cti.switches.simulated.options import Options
+from cti.switches.simulated.orders import Order
+from cti.switches.simulated.outbox import Backoff, Outbox, Result, Results, result_body
+from cti.switches.simulated.plant import Fact, rfc3339
+
+HEARTBEAT_MS = 5_000
+OUTBOX_MAX = 20_000  # events that could not be sent; beyond that the lines are full and no caller comes in
+DISCONNECTED_S = 3.0
+FLUSH_S = 2.0  # at the stop, for what is still to be sent
+STOP_S = 3.5  # at the stop, for everything
+IDLE_CHECK_MS = 250
+CONNECTIONS_MAX = 16
+
+
+async def simulate(options: Options, clock: Clock, stop: asyncio.Event) -> dict[str, Any]:
+    """Be a switch until `stop`, the time is over, or (after closing) the last call has ended; the judge's figures.
+
+    Raises `door.NotAllowedError` when the key is refused, ValueError for a damaged state file, OSError when log or
+    state cannot be read or written.
+    """
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX)) as session:
+        simulation = Simulation(options, clock, stop, session)
+        try:
+            return await simulation.run()
+        finally:
+            simulation.diary.close()
+
+
+class Simulation:
+    """One run."""
+
+    def __init__(self, options: Options, clock: Clock, stop: asyncio.Event, session: aiohttp.ClientSession) -> None:
+        self._options = options
+        fast_ms = options.misbehave.clock_s * 1000
+        self._clock: Clock = WrongClock(clock, fast_ms) if fast_ms else clock
+        self._stop = stop
+        self._wake = asyncio.Event()
+        self.diary = Diary(options.log)
+        self._door = Door(session, options.url, options.key, options.site.switch)
+        self._outbox = Outbox(self._door, self._on_refused)
+        self._results = Results(self._door, lambda result, status: self.diary.result_status(result.command, status))
+        self._spoiler = Spoiler(options.misbehave, options.site.seed)
+        self._held_back = HeldBack()
+        self._exchange = self._open()
+        self._started_ms = self._now_ms()
+
+    def _now_ms(self) -> int:
+        return int(self._clock.now_ms())
+
+    def _open(self) -> Exchange:
+        now_ms, path = self._now_ms(), self._options.state
+        kept = memory.take(path, self._options.site, now_ms) if path else None
+        if kept is None:
+            return Exchange.opened(self._options.site, now_ms)
+        self._outbox.put(kept.events)
+        for command, body in kept.results:
+            self._results.put(Result(command, body))
+        return kept.exchange
+
+    # -- the run -------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> dict[str, Any]:
+        stopped = asyncio.create_task(self._stop.wait())
+        work = asyncio.create_task(self._work())
+        try:
+            await asyncio.wait({stopped, work}, return_when=asyncio.FIRST_COMPLETED)
+            self._wake.set()
+            await asyncio.wait({work}, timeout=STOP_S)
+            if work.done():
+                await work
+        finally:
+            stopped.cancel()
+            work.cancel()
+            await asyncio.gather(stopped, work, return_exceptions=True)
+        return self.diary.summary()
+
+    async def _work(self) -> None:
+        await self._declare()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                parts = (self._outbox.run(), self._results.run(), self._keep_listening())
+                lines = [tasks.create_task(part) for part in parts]
+                await self._live()
+                await self._say_goodbye()
+                for line in lines:
+                    line.cancel()
+        except ExceptionGroup as group:
+            raise _innermost(group) from group
+
+    async def _declare(self) -> None:
+        declaration = {
+            "source": self._exchange.plant.source,
+            "commands": list(self._options.commands),
+            "facts": None,
+            "if_other_ready": True,
+        }
+        backoff = Backoff()
+        while True:
+            try:
+                return await self._door.declare(declaration)
+            except AwayError as away:
+                await backoff.wait(away)
+
+    async def _live(self) -> None:
+        """Step by step, each when it is due."""
+        beat_ms = self._now_ms()
+        hurried = False
+        while not self._stop.is_set() and not self._is_over():
+            now_ms = self._now_ms()
+            self._send(self._exchange.advance(now_ms))
+            if self._closed(now_ms) and not hurried:
+                self._exchange.hurry(now_ms)
+                hurried = True
+            if now_ms >= beat_ms:
+                self._send([self._exchange.heartbeat(now_ms)])
+                beat_ms += HEARTBEAT_MS * ((now_ms - beat_ms) // HEARTBEAT_MS + 1)
+            self._outbox.put(self._held_back.take(now_ms))
+            self._exchange.take_calls(self._may_take_calls(now_ms), now_ms)
+            self.diary.flush()
+            await self._clock.wait(self._wake, self._next_ms(beat_ms, now_ms))
+            self._wake.clear()
+
+    def _at(self, after_s: float | None) -> int | None:
+        return None if after_s is None else self._started_ms + int(after_s * 1000)
+
+    def _closed(self, now_ms: int) -> bool:
+        closing_ms = self._at(self._options.close_at_s)
+        return closing_ms is not None and now_ms >= closing_ms
+
+    def _next_ms(self, beat_ms: int, now_ms: int) -> float:
+        closing_ms = self._at(self._options.close_at_s)
+        if self._closed(now_ms):
+            closing_ms = now_ms + IDLE_CHECK_MS
+        due = (beat_ms, self._exchange.next_ms, self._held_back.next_ms, self._at(self._options.for_s), closing_ms)
+        return min(moment for moment in due if moment is not None)
+
+    def _may_take_calls(self, now_ms: int) -> bool:
+        """Hysteresis: lines that were full stay so until half of what waits has gone."""
+        limit = OUTBOX_MAX if self._exchange.plant.taking_calls else OUTBOX_MAX // 2
+        return not self._closed(now_ms) and len(self._outbox) < limit
+
+    def _is_over(self) -> bool:
+        now_ms = self._now_ms()
+        end_ms = self._at(self._options.for_s)
+        if end_ms is not None and now_ms >= end_ms:
+            return True
+        return self._closed(now_ms) and not self._exchange.plant.taking_calls and not self._exchange.plant.calls
+
+    async def _say_goodbye(self) -> None:
+        """A kept switch only falls silent, another closes its shift. What is unsent is sent, as far as time allows."""
+        now_ms = self._now_ms()
+        kept = self._options.state
+        self._send(self._exchange.advance(now_ms) if kept else self._exchange.close(now_ms))
+        self._outbox.put(self._held_back.take(float("inf")))
+        self._outbox.line(True)
+        flushing = asyncio.gather(self._results.emptied(), self._outbox.emptied())
+        await asyncio.wait({flushing}, timeout=FLUSH_S)
+        flushing.cancel()
+        if kept:
+            memory.write(kept, self._exchange, self._outbox.left(), self._results.left())
+        self.diary.flush()
+
+    # -- facts out -----------------------------------------------------------------------------------------------------
+
+    def _send(self, facts: list[Fact]) -> None:
+        now_ms = self._clock.now_ms()
+        for fact in facts:
+            self.diary.event(fact)
+            body = json.dumps(fact, ensure_ascii=False, separators=(",", ":")).encode()
+            passings = self._spoiler.passings(fact["type"], now_ms)
+            if not passings:
+                self.diary.left(fact["id"], "lost")
+            for passing in passings:
+                if passing.how:
+                    self.diary.left(fact["id"], passing.how)
+                    self._held_back.put(passing.leaves_ms, body)
+                else:
+                    self._outbox.put([body])
+
+    def _on_refused(self, body: bytes, item: RefusedItem) -> None:
+        self.diary.not_taken(json.loads(body)["id"], item.code, item.detail)
+
+    # -- orders in -----------------------------------------------------------------------------------------------------
+
+    async def _keep_listening(self) -> None:
+        """Listen for ever; on request the whole line is lost now and then."""
+        every_s = self._options.misbehave.disconnect_every_s or None
+        while True:
+            try:
+                async with asyncio.timeout(every_s):
+                    await self._listen()
+            except TimeoutError:
+                self._outbox.line(False)
+                await asyncio.sleep(DISCONNECTED_S)
+                self._outbox.line(True)
+
+    async def _listen(self) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                async for order in self._door.orders():
+                    backoff.reset()
+                    if order:
+                        await self._results.room()
+                        self._obey(order)
+                    else:
+                        self._on_connect()
+            except AwayError as away:
+                await backoff.wait(away)
+
+    def _on_connect(self) -> None:
+        """The stream stands: say all that is live, behind whatever is still unsent."""
+        now_ms = self._now_ms()
+        self._send(self._exchange.advance(now_ms))
+        self._send([self._exchange.snapshot(now_ms)])
+        self._wake.set()
+
+    def _obey(self, order: Order) -> None:
+        now_ms = self._now_ms()
+        self._send(self._exchange.advance(now_ms))  # what was due before the order is noted before it
+        self.diary.command(order, now_ms)
+        verdict, facts = self._exchange.obey(order, now_ms)
+        self.diary.verdict(order, verdict, now_ms)
+        self._send(facts)
+        command, time = str(order["id"]), rfc3339(now_ms)
+        if verdict.state == "done":
+            self._results.put(Result(command, result_body("accepted", None, time)))
+        self._results.put(Result(command, result_body(verdict.state, verdict.reason, time)))
+        self._wake.set()
+
+
+def _innermost(group: BaseException) -> BaseException:
+    """The first error of a group; a refused key before anything else."""
+    while isinstance(group, BaseExceptionGroup):
+        keys, rest = group.split(NotAllowedError)
+        group = (keys or rest or group).exceptions[0]
+    return group
