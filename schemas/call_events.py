@@ -231,6 +231,12 @@ class AgentAction(MaybeLegEvent):
     disposition: Code | None = None
     note: Words | None = None
 
+    @model_validator(mode="after")
+    def _disposes(self) -> Self:
+        if self.action == "disposition" and self.disposition is None:
+            raise PydanticCustomError("disposition", "The action disposition says which in `disposition`")
+        return self
+
 
 class MessageReport(CallEvent):
     """What became of a written message (ours)."""
@@ -288,5 +294,3 @@ DATA_MODELS: dict[str, type[CallEvent]] = {
 
 KIND_RANK: dict[str, int] = {kind: rank for rank, kind in enumerate(DATA_MODELS)}
 """Order of facts with one time and sequence: a call's table above is written in that order."""
-
-OPENING_KINDS = frozenset({"offered", "serviceInitiated", "originated"})
