@@ -21,7 +21,8 @@ RETRIES_MAX = 20
 RETRY_AFTER_DEFAULT_S = 0.2
 RETRY_AFTER_MAX_S = 10.0
 REQUEST_LIMIT_S = 120.0
-LINE_BYTES_MAX = 4 * 1024 * 1024
+PAGE_MAX = 1000
+BUSY = (429, 503)
 ANSWER_CHARS_SHOWN = 500
 
 
@@ -37,7 +38,6 @@ async def door(url: str, key: str) -> AsyncIterator["Door"]:
         headers={"Authorization": f"Bearer {key}"},
         timeout=aiohttp.ClientTimeout(total=REQUEST_LIMIT_S),
         connector=aiohttp.TCPConnector(limit=REQUESTS_MAX),
-        read_bufsize=LINE_BYTES_MAX,
     )
     async with session:
         yield Door(session)
@@ -65,62 +65,70 @@ class Door:
                 await self._post_batch(batch)
                 posted += len(batch)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(REQUESTS_MAX):
-                group.create_task(work())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(REQUESTS_MAX):
+                    group.create_task(work())
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
         return posted
 
     async def _post_batch(self, batch: list[bytes]) -> None:
         body = b"[" + b",".join(batch) + b"]"
-        answer = await self._asked("POST", "/v1/events", body, "application/cloudevents-batch+json")
+        answer = json.loads(await self._asked("POST", "/v1/events", body, "application/cloudevents-batch+json"))
         if answer.get("accepted") != len(batch):
             raise DoorRefused(json.dumps(answer, ensure_ascii=False)[:ANSWER_CHARS_SHOWN])
 
-    async def read(self, path: str, **query: str) -> dict[str, Any]:
-        """One JSON answer."""
-        return await self._asked("GET", path, b"", query=query)
+    async def rules(self) -> dict[str, Any]:
+        """Per rule what the product says of this tenant: measured, or not measurable and why."""
+        told: dict[str, Any] = json.loads(await self._asked("GET", "/v1/indicators"))["rules"]
+        return told
 
-    async def pages(self, path: str, items: str, **query: str) -> AsyncIterator[dict[str, Any]]:
-        """Every item of a listing, page after page, by its cursor."""
-        cursor: str | None = None
+    async def records(self) -> AsyncIterator[bytes]:
+        """The latest record of every call, in call-id order, each one JSON object."""
+        after = ""
         while True:
-            page = await self.read(path, **query, **({"cursor": cursor} if cursor else {}))
-            for item in page[items]:
-                yield item
-            cursor = page.get("cursor")
-            if not cursor:
+            page = await self._asked("GET", "/v1/records", query={"after": after, "limit": str(PAGE_MAX)})
+            lines = page.splitlines()
+            for line in lines:
+                yield line
+            if len(lines) < PAGE_MAX:
                 return
+            after = json.loads(lines[-1])["call"]
 
-    async def lines(self, path: str) -> AsyncIterator[dict[str, Any]]:
-        """Every line of an NDJSON answer."""
-        async with self._session.get(path) as answer:
-            if answer.status != 200:
-                raise DoorRefused(f"GET {path}: {answer.status} {(await answer.text())[:ANSWER_CHARS_SHOWN]}")
-            async for line in answer.content:
-                if line.strip():
-                    yield json.loads(line)
+    async def agents(self) -> AsyncIterator[tuple[str, str | None]]:
+        """(call, who answered it first) of every call that has ended."""
+        query = {"state": "ended", "limit": str(PAGE_MAX)}
+        while True:
+            page = json.loads(await self._asked("GET", "/v1/calls", query=query))
+            for call in page["calls"]:
+                yield call["call"], call["agent"]
+            if page["cursor"] is None:
+                return
+            query["cursor"] = page["cursor"]
 
     async def _asked(
         self,
         method: str,
         path: str,
-        body: bytes,
+        body: bytes | None = None,
         content_type: str = "application/json",
         query: dict[str, str] | None = None,
-    ) -> dict[str, Any]:
+    ) -> bytes:
         """One request, tried again while the service says it is busy; raises DoorRefused on any other refusal."""
+        headers = {"Content-Type": content_type} if body is not None else {}
         for _ in range(RETRIES_MAX):
-            async with self._session.request(
-                method, path, data=body or None, params=query, headers={"Content-Type": content_type}
-            ) as answer:
-                text = await answer.text()
-                if answer.status < 300:
-                    found: dict[str, Any] = json.loads(text)
-                    return found
-                if answer.status not in (429, 503):
-                    raise DoorRefused(f"{method} {path}: {answer.status} {text[:ANSWER_CHARS_SHOWN]}")
-                pause_s = _retry_after_s(answer.headers.get("Retry-After"))
-            await asyncio.sleep(pause_s)
+            try:
+                async with self._session.request(method, path, data=body, params=query, headers=headers) as answer:
+                    content = await answer.read()
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise DoorRefused(f"{method} {path}: no answer: {error!r}") from error
+            if answer.status < 300:
+                return content
+            if answer.status not in BUSY:
+                said = content.decode(errors="replace")[:ANSWER_CHARS_SHOWN]
+                raise DoorRefused(f"{method} {path}: {answer.status} {said}")
+            await asyncio.sleep(_retry_after_s(answer.headers.get("Retry-After")))
         raise DoorRefused(f"{method} {path}: still busy after {RETRIES_MAX} tries")
 
 

@@ -1,8 +1,6 @@
 """The figures of a replay, all from the product's own records; none from the file that was read. Pure."""
 
-import csv
-import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 HALF_HOUR = timedelta(minutes=30)
 MEAN_DECIMALS = 4
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = ("calls", "answered", "abandoned", "abandoned_from_queue", "mean_service_s", "mean_wait_answered_s")
 
 Record = dict[str, Any]
@@ -84,20 +81,6 @@ def half_hour_of(zone: ZoneInfo) -> Group:
         )
 
     return group
-
-
-def csv_of(name: str, lines: Iterable[Line]) -> str:
-    """A table as CSV, first column `name`; a cell that a spreadsheet would run as a formula gets an apostrophe."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=[name, *COLUMNS], lineterminator="\r\n")
-    writer.writeheader()
-    for line in lines:
-        writer.writerow({**line, name: _harmless(str(line[name]))})
-    return out.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
 def _mean_s(total_ms: int, count: int) -> float | None:
