@@ -126,6 +126,7 @@ def test_a_phantom_is_excluded_and_counted_however_untidy() -> None:
         (changed(vru_line=""), Rejection.NO_KEY),
         (changed(outcome="VANISHED"), Rejection.NO_CLOSING),
         (changed(priority="high"), Rejection.BAD_NUMBER),
+        (changed(priority="1.5"), Rejection.BAD_NUMBER),
         (changed(server="X" * 65), Rejection.BAD_FIELD),
         (SERVED.rsplit(",", 1)[0], Rejection.UNREADABLE),
         (SERVED + ",more", Rejection.UNREADABLE),
