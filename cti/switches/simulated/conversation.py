@@ -134,9 +134,7 @@ def end_consultation(plant: Plant, consultation: Call, at_ms: int) -> None:
 def close(plant: Plant, call: Call, at_ms: int, cause: str) -> None:
     """The call is gone: its agents write it up, its ringing telephone falls silent."""
     plant.tell(call, "callCleared", at_ms, {"cause": cause})
-    del plant.calls[call.id]
-    if call.id in plant.waiting:
-        plant.waiting.remove(call.id)
+    plant.forget(call)
     ringing = call.ringing()
     if ringing is not None:
         floor.stop_ringing(plant, call, ringing, at_ms)

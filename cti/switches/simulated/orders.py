@@ -8,16 +8,17 @@ from cti.switches.simulated.plant import CALLER_LEG, Agent, Call, Doing, Leg, Pl
 
 Order = dict[str, Any]
 
+LEADER = "leader"
 MESSAGE_MS = 4_000  # how long an announcement is
-STATE_WORDS = {"held": Standing.HOLD, "ringing": Standing.ALERTING, "talking": Standing.CONNECTED}
 HERE = {Doing.READY, Doing.RINGING, Doing.TALKING, Doing.AFTER_CALL, Doing.NOT_READY}
 
 
 class Verdict(NamedTuple):
-    """What the switch answers: done, or refused with a reason of the contract's list."""
+    """The answer: done, or refused with a reason of the contract's list; to snapshotCall, what is known."""
 
     state: str
     reason: str | None = None
+    answer: str | None = None
 
 
 class CannotObeyError(Exception):
@@ -38,10 +39,9 @@ def obey(plant: Plant, order: Order, at_ms: int, received_ms: int) -> Verdict:
         handler = HANDLERS.get(str(order.get("command")))
         if handler is None:
             raise CannotObeyError("notSupported")
-        handler(plant, order, at_ms)
+        return Verdict("done", answer=handler(plant, order, at_ms))
     except CannotObeyError as refusal:
         return Verdict("refused", refusal.reason)
-    return Verdict("done")
 
 
 def _expired(order: Order, at_ms: int, received_ms: int) -> bool:
@@ -68,10 +68,9 @@ def _leg(call: Call, order: Order) -> Leg:
     if leg is None:
         raise CannotObeyError("invalidConnectionState")
     wanted = order.get("if_state")
-    if wanted is not None and STATE_WORDS.get(str(wanted), str(wanted)) != leg.standing:
-        muted = call.muted and STATE_WORDS.get(str(wanted), str(wanted)) is Standing.HOLD
-        if not muted:
-            raise CannotObeyError("invalidConnectionState")
+    standings = {leg.standing, Standing.HOLD} if call.muted else {leg.standing}
+    if wanted is not None and wanted not in standings:
+        raise CannotObeyError("invalidConnectionState")
     return leg
 
 
@@ -128,7 +127,9 @@ def played(plant: Plant, call: Call, at_ms: int) -> None:
 
 
 def _prompt(plant: Plant, order: Order, _at_ms: int) -> None:
-    _agent(plant, order)
+    """Shown at the desk; the shift leader's is always manned."""
+    if order.get("agent") != LEADER:
+        _agent(plant, order)
     if order.get("if_state") is not None:
         _leg(_call(plant, order), order)
 
@@ -192,7 +193,18 @@ def _set_ring_timeout(plant: Plant, order: Order, at_ms: int) -> None:
     plant.later(max(at_ms, limit_ms), "ring_out", call.id, call.turn)
 
 
-HANDLERS: dict[str, Callable[[Plant, Order, int], None]] = {
+def _snapshot(plant: Plant, order: Order, _at_ms: int) -> str:
+    """What became of a call, or of a command (`about`)."""
+    about = order.get("about")
+    if about is not None:
+        return "ended" if str(about) in plant.seen else "never_seen"
+    subject = str(order.get("subject"))
+    if subject in plant.calls:
+        return "live"
+    return "ended" if subject in plant.ended else "never_seen"
+
+
+HANDLERS: dict[str, Callable[[Plant, Order, int], str | None]] = {
     "deflectCall": _deflect,
     "playMessage": _play,
     "stopMessage": _stop_playing,
@@ -201,4 +213,5 @@ HANDLERS: dict[str, Callable[[Plant, Order, int], None]] = {
     "clearConnection": _clear,
     "singleStepTransferCall": _transfer,
     "setRingTimeout": _set_ring_timeout,
+    "snapshotCall": _snapshot,
 }

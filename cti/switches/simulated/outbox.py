@@ -176,5 +176,6 @@ class Results:
                 self._empty.set()
 
 
-def result_body(state: str, reason: str | None, time: str) -> str:
-    return json.dumps({"state": state, "reason": reason, "time": time})
+def result_body(state: str, time: str, reason: str | None = None, answer: str | None = None) -> str:
+    told = {"state": state, "time": time, "reason": reason, "answer": answer}
+    return json.dumps({name: value for name, value in told.items() if value is not None})

@@ -17,7 +17,7 @@ ANY_TURN = -1
 TYPE_PREFIX = "ringback."
 VERSION_SUFFIX = ".v1"
 ENDS_ANNOUNCEMENTS = {"established", "retrieved", "unmuted", "transferred", "connectionCleared"}
-SEEN_MAX = 20_000  # command ids kept, oldest out first; commands live for seconds
+SEEN_MAX = 20_000  # ids of commands and of ended calls that are kept, oldest out first; commands live for seconds
 
 Fact = dict[str, Any]
 
@@ -122,6 +122,7 @@ class Plant:
     agenda: list[Due] = field(default_factory=list)
     orders_made: int = 0
     seen: dict[str, None] = field(default_factory=dict)
+    ended: dict[str, None] = field(default_factory=dict)
     out: list[Fact] = field(default_factory=list)
 
     @property
@@ -185,10 +186,15 @@ class Plant:
         """Whether the command was seen before; now it is."""
         if command in self.seen:
             return True
-        self.seen[command] = None
-        if len(self.seen) > SEEN_MAX:
-            del self.seen[next(iter(self.seen))]
+        _remember(self.seen, command)
         return False
+
+    def forget(self, call: Call) -> None:
+        """The call has ended; its id is known for a while."""
+        del self.calls[call.id]
+        if call.id in self.waiting:
+            self.waiting.remove(call.id)
+        _remember(self.ended, call.id)
 
     def ready_agent(self, queue: str, not_device: str = "", not_agent: str = "") -> Agent | None:
         """The one who has been ready longest, of those who serve the queue ("": any)."""
@@ -201,6 +207,12 @@ class Plant:
             and agent.id != not_agent
         )
         return min(ready, key=lambda agent: (agent.since_ms, agent.id), default=None)
+
+
+def _remember(ids: dict[str, None], id_: str) -> None:
+    ids[id_] = None
+    if len(ids) > SEEN_MAX:
+        del ids[next(iter(ids))]
 
 
 def rfc3339(at_ms: float) -> str:

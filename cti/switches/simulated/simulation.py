@@ -242,8 +242,8 @@ class Simulation:
         self._send(facts)
         command, time = str(order["id"]), rfc3339(now_ms)
         if verdict.state == "done":
-            self._results.put(Result(command, result_body("accepted", None, time)))
-        self._results.put(Result(command, result_body(verdict.state, verdict.reason, time)))
+            self._results.put(Result(command, result_body("accepted", time)))
+        self._results.put(Result(command, result_body(verdict.state, time, verdict.reason, verdict.answer)))
         self._wake.set()
 
 
