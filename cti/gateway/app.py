@@ -1,0 +1,75 @@
+"""The gateway as an aiohttp application.
+
+    app = make_app(log, reads, registry, limits, telemetry, pulse, standard=standard, ready=ready)
+
+`log` the event log, `reads` and `registry` the ledger's two other faces, `telemetry` a `cti.web.meter.Meter`,
+`pulse` the signal the engine of this process gives (`cti.gateway.pulse`), `standard` what the profile lends
+(`cti.gateway.room.Standard`), `ready` what /readyz asks. Serve it with `cti.web.server.listen(app, host, port,
+limits)`.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from cti.gateway.bindings import Bindings
+from cti.gateway.catching_up import CatchingUp
+from cti.gateway.hub import Hub
+from cti.gateway.openapi import written
+from cti.gateway.pulse import Pulse
+from cti.gateway.results_given import ResultsGiven
+from cti.gateway.room import Checks, Places, Room, Standard
+from cti.gateway.routes import routes_of
+from cti.ports import EventLog, Reads, Registry
+from cti.web.auth import KeyRing
+from cti.web.limits import Limits
+from cti.web.meter import Meter
+from cti.web.route import add_routes, answering
+
+
+def make_app(
+    log: EventLog,
+    reads: Reads,
+    registry: Registry,
+    limits: Limits,
+    telemetry: Meter,
+    pulse: Pulse,
+    *,
+    standard: Standard,
+    ready: Checks,
+) -> web.Application:
+    """Nothing is opened here; the hub's task starts and ends with the application."""
+    room = Room(
+        log=log,
+        reads=reads,
+        registry=registry,
+        limits=limits,
+        meter=telemetry,
+        standard=standard,
+        ready=ready,
+        bindings=Bindings(registry, limits),
+        catching_up=CatchingUp(reads, pulse, limits),
+        hub=Hub(reads, pulse, limits, telemetry, log.partitions),
+        results=ResultsGiven(limits),
+        log_places=Places(limits),
+        openapi=written(limits),
+    )
+    app = web.Application(client_max_size=limits.body_bytes, middlewares=[answering(limits, telemetry)])
+
+    add_routes(app, routes_of(limits), KeyRing(registry, limits), room)
+
+    async def hub_task(_: web.Application) -> AsyncIterator[None]:
+        running = asyncio.create_task(room.hub.run(), name="command-hub")
+        yield
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+    async def end_streams(_: web.Application) -> None:
+        room.hub.stop()
+
+    app.cleanup_ctx.append(hub_task)
+    app.on_shutdown.append(end_streams)
+    return app

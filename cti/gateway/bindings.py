@@ -1,0 +1,66 @@
+"""Which switch has which source, and for which sources a key may speak."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from cti.ports import Registry, SwitchRow
+from cti.web.auth import Caller
+from cti.web.limits import Limits
+from cti.web.recent import Recent
+from cti.web.refusal import Refusal
+
+DEFAULT_SOURCE = "/switches/"
+TENANTS_CACHED = 1000
+SWITCH_ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+
+
+class Bindings:
+    """Keeps a tenant's declarations for `Limits.key_cache_s`, so that the door asks nobody for an event."""
+
+    def __init__(self, registry: Registry, limits: Limits, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._registry = registry
+        self._declared: Recent[str, Mapping[str, SwitchRow]] = Recent(TENANTS_CACHED, limits.key_cache_s, monotonic)
+        self._allowed: Recent[str, frozenset[str]] = Recent(limits.keys_cached, limits.key_cache_s, monotonic)
+
+    async def sources(self, caller: Caller) -> frozenset[str] | None:
+        """The sources a caller may speak for; None: every one of the tenant."""
+        if caller.switches is None:
+            return None
+        allowed = self._allowed.get(caller.key_id)
+        if allowed is None:
+            declared = await self.declared(caller.tenant)
+            allowed = frozenset(source_of(declared, switch) for switch in caller.switches)
+            self._allowed.put(caller.key_id, allowed)
+        return allowed
+
+    async def declared(self, tenant: str) -> Mapping[str, SwitchRow]:
+        """The tenant's declared switches by id."""
+        known = self._declared.get(tenant)
+        if known is None:
+            known = {row.switch: row for row in await self._registry.tenant_switches(tenant)}
+            self._declared.put(tenant, known)
+        return known
+
+    async def source_of(self, caller: Caller, switch: str) -> str:
+        """The source of a switch the caller is bound to. Raises Refusal `switch_not_allowed`."""
+        if not caller.may_switch(switch):
+            raise Refusal("switch_not_allowed", f"The key is not bound to the switch {switch}")
+        return source_of(await self.declared(caller.tenant), switch)
+
+    async def may_speak_for(self, caller: Caller, source: str) -> bool:
+        """Whether this source is that of a switch the caller is bound to."""
+        allowed = await self.sources(caller)
+        return allowed is None or source in allowed
+
+    def forget(self, caller: Caller) -> None:
+        """A declaration has changed: what this process knew of the tenant is void, other processes' within
+        `key_cache_s`.
+        """
+        self._declared.drop(caller.tenant)
+        self._allowed.clear()
+
+
+def source_of(declared: Mapping[str, SwitchRow], switch: str) -> str:
+    """The declared source of a switch, else the one it has by default."""
+    row = declared.get(switch)
+    return DEFAULT_SOURCE + switch if row is None else row.source

@@ -1,0 +1,45 @@
+"""GET /v1/breaches: what broke the standard, newest first."""
+
+from typing import Any
+
+from aiohttp import web
+
+from cti.gateway.pages import page_response
+from cti.gateway.room import Room
+from cti.ports import BreachFilter, BreachRow
+from cti.web.cursors import cursor_of, key_of
+from cti.web.instants import rfc3339
+from cti.web.route import Asked
+
+COLUMNS = ("call", "rule", "at", "limit_s", "actual_s", "agent", "queue", "source")
+
+
+async def get_breaches(room: Room, asked: Asked) -> web.Response:
+    """A page of breaches, as JSON or CSV. Raises Refusal."""
+    query = asked.query
+    limit = query.get("limit", 100)
+    after = key_of(query["cursor"], (int, str, int)) if "cursor" in query else None
+    as_of = await room.catching_up.as_of(query.get("min_position"))
+    names = ("rule", "agent", "queue", "source")
+    asked_for = BreachFilter(
+        **{name: query.get(name) for name in names}, from_ms=query.get("from"), to_ms=query.get("to")
+    )
+    found = await room.reads.breaches(asked.caller.tenant, asked_for, after, limit + 1)
+    page = found[:limit]
+    last = page[-1] if len(found) > limit else None
+    cursor = None if last is None else cursor_of((last.at_ms, last.call_id, last.n))
+    return page_response(asked, "breaches", COLUMNS, [listed(row) for row in page], cursor, as_of)
+
+
+def listed(row: BreachRow) -> dict[str, Any]:
+    """A breach as JSON members."""
+    return {
+        "call": row.call_id,
+        "rule": row.rule,
+        "at": rfc3339(row.at_ms),
+        "limit_s": row.limit_s,
+        "actual_s": row.actual_s,
+        "agent": row.agent,
+        "queue": row.queue,
+        "source": row.source,
+    }

@@ -1,0 +1,118 @@
+"""GET /v1/switches/{id}/commands: commands to a switch, as Server-Sent Events or as a long poll. All open ones
+first.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+import structlog
+from aiohttp import web
+
+from cti.gateway.hub import Subscription
+from cti.gateway.positions import highest, token_of
+from cti.gateway.room import Room
+from cti.ports import CommandRow
+from cti.web.accept import wanted
+from cti.web.route import Asked
+
+log = structlog.get_logger()
+EVENT_STREAM = "text/event-stream"
+KEEP_ALIVE = b": keep-alive\n\n"
+STREAM_HEADERS = {"Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+NO_MARKS = "0:0"
+
+
+async def get_commands(room: Room, asked: Asked) -> web.StreamResponse:
+    """Streams or polls, as `Accept` says. Raises Refusal."""
+    request = asked.request
+    source = await room.bindings.source_of(asked.caller, request.match_info["switch"])
+    media = wanted(request.headers.get("Accept"), ("application/json", EVENT_STREAM))
+    subscription = await room.hub.subscribe(asked.caller.tenant, source, lambda: _connected(request))
+    try:
+        if media == EVENT_STREAM:
+            return await _stream(room, request, subscription, asked.query.get("after"))
+        return await _poll(room, subscription, asked.query.get("after"), asked.query.get("wait_s", 0.0))
+    finally:
+        room.hub.unsubscribe(subscription)
+
+
+def _connected(request: web.Request) -> bool:
+    transport = request.transport
+    return transport is not None and not transport.is_closing()
+
+
+async def _open(room: Room, subscription: Subscription, after: Mapping[int, int] | None) -> list[CommandRow]:
+    """The open commands of a switch, those behind `after` only."""
+    tenant, source = subscription.address
+    rows = await room.reads.open_commands(tenant, source, room.log.now_ms(), room.limits.stream_open)
+    return rows if after is None else [row for row in rows if row.no > after.get(row.partition, 0)]
+
+
+def sendable(rows: Iterable[CommandRow], now_ms: float) -> list[tuple[CommandRow, str]]:
+    """The rows that are still valid, each with its JSON; how long it stays so is told as of now."""
+    return [(row, _json_of(row, now_ms)) for row in rows if row.expires_at_ms > now_ms]
+
+
+def _json_of(row: CommandRow, now_ms: float) -> str:
+    """The stored JSON object with `valid_for_ms` behind its last member."""
+    return f'{row.body[:-1]},"valid_for_ms":{int(row.expires_at_ms - now_ms)}}}'
+
+
+async def _poll(room: Room, subscription: Subscription, after: Mapping[int, int] | None, wait_s: float) -> web.Response:
+    """What is open at once, else what comes within `wait_s`."""
+    sent = sendable(await _open(room, subscription, after), room.log.now_ms())
+    if not sent and wait_s > 0:
+        sent = sendable(await subscription.next(wait_s), room.log.now_ms())
+    sent = sent[: room.limits.long_poll_items]
+    marks = highest([*(after or {}).items(), *((row.partition, row.no) for row, _ in sent)])
+    commands = ",".join(json for _, json in sent)
+    told = f'{{"commands":[{commands}],"cursor":"{token_of(marks) or NO_MARKS}"}}'
+    return web.Response(body=told.encode(), headers={"Content-Type": "application/json", "Cache-Control": "no-store"})
+
+
+async def _stream(
+    room: Room, request: web.Request, subscription: Subscription, after: Mapping[int, int] | None
+) -> web.StreamResponse:
+    """Until the client leaves, falls behind, or the gateway stops."""
+    opening = await _open(room, subscription, after)
+    response = web.StreamResponse(headers=STREAM_HEADERS)
+    await response.prepare(request)
+    stream = _Stream(room, response, {row.id for row in opening})
+    try:
+        await stream.send(opening)
+        while not subscription.ended:
+            await stream.send_new(await subscription.next(room.limits.stream_keep_alive_s))
+    except TimeoutError:
+        log.warning("stream_dropped", tenant=subscription.address[0], source=subscription.address[1], waiting="write")
+        if request.transport is not None:
+            request.transport.abort()
+    except ConnectionError:
+        log.info("stream_left", tenant=subscription.address[0], source=subscription.address[1])
+    return response
+
+
+class _Stream:
+    """The writing end of one stream."""
+
+    def __init__(self, room: Room, response: web.StreamResponse, sent: set[str]) -> None:
+        self._room, self._response = room, response
+        self._sent = sent  # ids of the opening that may come once more from the hub
+
+    async def send(self, rows: Iterable[CommandRow]) -> None:
+        """Write the rows, or a comment when there is none to write. Raises TimeoutError for a reader that does not
+        read.
+        """
+        frames = [
+            f"event: command\nid: {row.id}\ndata: {json}\n\n".encode()
+            for row, json in sendable(rows, self._room.log.now_ms())
+        ]
+        async with asyncio.timeout(self._room.limits.stream_write_s):
+            await self._response.write(b"".join(frames) or KEEP_ALIVE)
+
+    async def send_new(self, rows: Iterable[CommandRow]) -> None:
+        """The same, without those sent at the opening."""
+        if self._sent:
+            fresh = [row for row in rows if row.id not in self._sent]
+            self._sent.difference_update(row.id for row in rows)
+            rows = fresh
+        await self.send(rows)

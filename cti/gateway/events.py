@@ -1,0 +1,159 @@
+"""POST /v1/events: the door for what switches say. 202 means the bytes are durable.
+
+The hot path: the body is parsed once, every event is judged once, the log gets its bytes and the judged event.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from pydantic_core import to_json
+
+from cti.gateway.positions import highest, token_of
+from cti.gateway.reading import Arrived, Unread, event_headers, read_items
+from cti.gateway.room import Room
+from cti.ports import Appending
+from cti.web.body import media_of, read_body
+from cti.web.refusal import Refusal, fault
+from cti.web.route import Asked
+from schemas.envelope import Refused, body_of, read_event
+
+RESERVED = ("ringback.call.commandResult.", "ringback.switch.switchDeclared.")
+"""Types that only Ringback itself writes: what they say was checked at another door."""
+
+TOO_BIG = frozenset({"size"})
+JSON_HEADERS = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why one item was refused."""
+
+    index: int
+    id: str | None
+    code: str
+    detail: str
+    errors: list[dict[str, str]]
+
+    def told(self) -> dict[str, Any]:
+        """As an entry of `items`."""
+        return {
+            "index": self.index,
+            "id": self.id,
+            "status": "refused",
+            "code": self.code,
+            "detail": self.detail,
+            "errors": self.errors,
+        }
+
+
+@dataclass(slots=True)
+class Judged:
+    """The accepted items of a request with their places in it, and the verdicts on the others."""
+
+    accepted: list[Appending] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    refused: list[Verdict] = field(default_factory=list)
+
+
+async def post_events(room: Room, asked: Asked) -> web.Response:
+    """Takes one event or many. Raises Refusal."""
+    request = asked.request
+    headers = event_headers(request.headers)
+    media = media_of(request)
+    body = await read_body(request, room.limits)
+    arrived = read_items(media, headers, body, room.limits.batch_items)
+    judged = judge(arrived.items, asked.caller.tenant, await room.bindings.sources(asked.caller))
+    if judged.refused:
+        room.meter.events("refused", len(judged.refused))
+        if not judged.accepted:
+            raise _all_refused(arrived, judged)
+    token = await append(room, judged.accepted) if judged.accepted else ""
+    room.meter.events("accepted", len(judged.accepted))
+    if judged.refused:
+        return _mixed(judged, token)
+    told = f'{{"accepted":{len(judged.accepted)},"position":"{token}"}}'
+    return web.Response(status=202, body=told.encode(), headers=JSON_HEADERS)
+
+
+def judge(items: Sequence[Any], tenant: str, sources: frozenset[str] | None) -> Judged:
+    """Judges each item by itself, in order. `sources`: those the key may speak for, None: any."""
+    judged = Judged()
+    for index, item in enumerate(items):
+        try:
+            appending = _appending(item, tenant, sources)
+        except Refused as refused:
+            judged.refused.append(_broken(index, item, refused))
+        except _NotTaken as reason:
+            judged.refused.append(Verdict(index, _id_of(item), reason.code, reason.detail, reason.errors))
+        else:
+            judged.accepted.append(appending)
+            judged.places.append(index)
+    return judged
+
+
+class _NotTaken(Exception):
+    """An item that is no event of the contract's, or not this key's to send."""
+
+    def __init__(self, code: str, detail: str, pointer: str = "") -> None:
+        super().__init__(code)
+        self.code, self.detail = code, detail
+        self.errors = [fault(pointer, code, detail)]
+
+
+def _appending(item: Any, tenant: str, sources: frozenset[str] | None) -> Appending:
+    if type(item) is Unread:
+        raise _NotTaken(item.code, item.detail)
+    event = read_event(item)
+    source = event.source
+    if sources is not None and source not in sources:
+        raise _NotTaken("source_not_allowed", "The key is not bound to a switch with this source", "/source")
+    if event.type.startswith(RESERVED):
+        raise _NotTaken("reserved_type", "Events of this type are written by Ringback alone", "/type")
+    key = f"{tenant}:{source}:{event.subject}"
+    return Appending(tenant, key, body_of(item), event, event.family == "switch")
+
+
+def _broken(index: int, item: Any, refused: Refused) -> Verdict:
+    errors = [fault(problem.pointer, problem.rule, problem.detail) for problem in refused.problems]
+    too_large = any(problem.rule in TOO_BIG and not problem.pointer for problem in refused.problems)
+    first = refused.problems[0]
+    detail = f"{first.pointer}: {first.detail}" if first.pointer else first.detail
+    return Verdict(index, _id_of(item), "event_too_large" if too_large else "invalid_event", detail, errors)
+
+
+def _id_of(item: Any) -> str | None:
+    found = item.get("id") if isinstance(item, dict) else None
+    return found[:256] if isinstance(found, str) else None
+
+
+def _all_refused(arrived: Arrived, judged: Judged) -> Refusal:
+    first = judged.refused[0]
+    if arrived.single:
+        return Refusal(first.code, first.detail, first.errors)
+    items = [verdict.told() for verdict in judged.refused]
+    members = {"accepted": 0, "refused": len(items), "items": items}
+    return Refusal("all_refused", f"All {len(items)} events were refused", members=members)
+
+
+def _mixed(judged: Judged, token: str) -> web.Response:
+    items: list[dict[str, Any]] = [verdict.told() for verdict in judged.refused]
+    for place, appending in zip(judged.places, judged.accepted, strict=True):
+        event_id = appending.event.id if appending.event else None
+        items.append({"index": place, "id": event_id, "status": "accepted"})
+    items.sort(key=lambda told: int(told["index"]))
+    told = {"accepted": len(judged.accepted), "refused": len(judged.refused), "position": token, "items": items}
+    return web.Response(status=200, body=to_json(told), headers=JSON_HEADERS)
+
+
+async def append(room: Room, items: Sequence[Appending]) -> str:
+    """Makes the items durable; the token of their positions. Raises Refusal `log_busy`, or `LogAway`."""
+    async with room.log_places:
+        try:
+            async with asyncio.timeout(room.limits.log_wait_s):
+                places = await room.log.append(items)
+        except TimeoutError:
+            raise room.log_places.busy(f"No answer within {room.limits.log_wait_s:g} s") from None
+    return token_of(highest(places))

@@ -1,0 +1,158 @@
+"""Commands on their way to connected switches: one task reads the ledger, every stream gets its own.
+
+Nothing is lost: a stream subscribes first and then reads what is open, and the ledger shows a partition's commands
+in the order of their numbers. Nothing comes twice: a stream knows the ids it sent from the open ones. A reader that
+cannot keep up is dropped; it connects again and gets all open ones.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from cti.errors import RingbackError
+from cti.gateway.pulse import Pulse
+from cti.ports import CommandRow, Reads
+from cti.web.limits import Limits
+from cti.web.meter import Meter
+from cti.web.refusal import busy
+
+log = structlog.get_logger()
+Address = tuple[str, str]
+"""(tenant, source)"""
+
+
+class Subscription:
+    """What waits for one stream or long poll."""
+
+    def __init__(self, address: Address, backlog_max: int, alive: Callable[[], bool]) -> None:
+        self.address, self.alive = address, alive
+        self.ended = False
+        self._backlog: deque[CommandRow] = deque()
+        self._backlog_max = backlog_max
+        self._stirred = asyncio.Event()
+
+    def offer(self, row: CommandRow) -> None:
+        """A new command; the subscription ends when too many wait."""
+        if len(self._backlog) >= self._backlog_max:
+            log.warning("stream_dropped", tenant=self.address[0], source=self.address[1], waiting=len(self._backlog))
+            self.end()
+            return
+        self._backlog.append(row)
+        self._stirred.set()
+
+    def end(self) -> None:
+        """Nothing comes any more; what waits is void."""
+        self.ended = True
+        self._backlog.clear()
+        self._stirred.set()
+
+    async def next(self, wait_s: float) -> list[CommandRow]:
+        """What waits, in order; after `wait_s` without anything, nothing."""
+        if not self._stirred.is_set() and wait_s > 0:
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._stirred.wait()
+            except TimeoutError:
+                return []
+        rows = list(self._backlog)
+        self._backlog.clear()
+        if not self.ended:
+            self._stirred.clear()
+        return rows
+
+
+class Hub:
+    """Passes new commands on to subscriptions. `run` is its task."""
+
+    def __init__(self, reads: Reads, pulse: Pulse, limits: Limits, meter: Meter, partitions: int) -> None:
+        self._reads, self._pulse, self._limits, self._meter = reads, pulse, limits, meter
+        self._partitions = partitions
+        self._streams: dict[Address, list[Subscription]] = {}
+        self._count = 0
+        self._marks: dict[int, int] | None = None  # None: nobody listens
+        self._marking = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._stopped = False
+
+    async def subscribe(self, tenant: str, source: str, alive: Callable[[], bool]) -> Subscription:
+        """Everything committed from now on. `alive`: whether the client is still there. Raises Refusal
+        `too_many_streams`.
+        """
+        address = (tenant, source)
+        self._check_room(address)
+        subscription = Subscription(address, self._limits.stream_backlog, alive)
+        self._streams.setdefault(address, []).append(subscription)
+        self._count += 1
+        self._meter.streams(1)
+        if self._stopped:
+            subscription.end()
+            return subscription
+        try:
+            async with self._marking:
+                if self._marks is None:
+                    marks = dict.fromkeys(range(self._partitions), 0) | dict(await self._reads.command_marks())
+                    self._marks = marks
+        except BaseException:
+            self.unsubscribe(subscription)
+            raise
+        self._wake.set()
+        return subscription
+
+    def _check_room(self, address: Address) -> None:
+        """Streams whose client has left do not count: they end at their next keep-alive."""
+        open_here = sum(each.alive() for each in self._streams.get(address, ()))
+        if open_here >= self._limits.streams_per_switch or self._count >= self._limits.streams:
+            raise busy("too_many_streams", self._limits.retry_after_s, f"{open_here} streams of this switch are open")
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """The stream has ended."""
+        here = self._streams[subscription.address]
+        here.remove(subscription)
+        if not here:
+            del self._streams[subscription.address]
+        self._count -= 1
+        self._meter.streams(-1)
+        if not self._count:
+            self._marks = None
+
+    async def run(self) -> None:
+        """Until cancelled: waits for the engine's signal, or for the poll that finds other processes' commands."""
+        self._pulse.wake_on_commands(self._wake)
+        try:
+            while True:
+                await self._woken()
+                try:
+                    await self._pass_on()
+                except RingbackError as error:
+                    log.warning("commands_unread", error=str(error))
+                    await asyncio.sleep(self._limits.stream_poll_s)
+        finally:
+            self._pulse.forget(self._wake)
+
+    async def _woken(self) -> None:
+        try:
+            async with asyncio.timeout(self._limits.stream_poll_s if self._count else None):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    async def _pass_on(self) -> None:
+        while (marks := self._marks) is not None:
+            rows = await self._reads.commands_after(marks, self._limits.hub_slice)
+            for row in rows:
+                marks[row.partition] = max(marks.get(row.partition, 0), row.no)
+                if row.state == "open":
+                    for subscription in self._streams.get((row.tenant, row.source), ()):
+                        subscription.offer(row)
+            if len(rows) < self._limits.hub_slice:
+                return
+
+    def stop(self) -> None:
+        """Ends every stream; new ones end at once."""
+        self._stopped = True
+        for here in self._streams.values():
+            for subscription in here:
+                subscription.end()

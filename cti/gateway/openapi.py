@@ -1,0 +1,53 @@
+"""The gateway's OpenAPI document: `python -m cti.gateway.openapi [FILE]` writes it."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_json
+
+from cti.gateway.results import Result
+from cti.gateway.routes import routes_of
+from cti.gateway.shapes import ANSWERS
+from cti.gateway.switches import Declaration
+from cti.web.limits import Limits
+from cti.web.openapi import component_schemas, document
+from cti.web.route import Route
+from schemas.envelope import Envelope
+
+INFO = {
+    "title": "Ringback",
+    "version": "1",
+    "description": "What switches post and take, and what people read. Errors are RFC 9457 problem details.",
+    "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+}
+PUBLISHED = Path(__file__).parents[2] / "schemas" / "published" / "v1" / "openapi.json"
+EXAMPLE = {
+    "specversion": "1.0",
+    "id": "e-1",
+    "source": "/switches/nanchang-1",
+    "type": "ringback.call.delivered.v1",
+    "subject": "call-1",
+    "time": "2026-03-02T01:00:12.000Z",
+    "datacontenttype": "application/json",
+    "data": {"connection": "leg-2", "device": "8001", "agent": "1001", "queue": "faults"},
+}
+
+
+def openapi_of(routes: Sequence[Route]) -> dict[str, Any]:
+    """The document of the gateway's routes."""
+    schemas = component_schemas([Envelope, Declaration, Result])
+    event = schemas.pop("Envelope") | {"title": "Event", "examples": [EXAMPLE]}
+    return document(INFO, routes, {**schemas, "Event": event, **ANSWERS})
+
+
+def written(limits: Limits) -> bytes:
+    """The document as it is served and published."""
+    return to_json(openapi_of(routes_of(limits)), indent=1) + b"\n"
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else PUBLISHED
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(written(Limits()))

@@ -1,0 +1,24 @@
+"""GET /v1/records: the latest record of every call, in call-id order, one JSON object a line."""
+
+from aiohttp import web
+from pydantic_core import from_json, to_json
+
+from cti.gateway.reading import NDJSON
+from cti.gateway.room import Room
+from cti.web.accept import wanted
+from cti.web.masking import masked_in
+from cti.web.route import Asked
+
+
+async def get_records(room: Room, asked: Asked) -> web.Response:
+    """A page behind the call id `after`; fewer lines than `limit`: it was the last. Raises Refusal."""
+    wanted(asked.request.headers.get("Accept"), (NDJSON,))
+    as_of = await room.catching_up.as_of(asked.query.get("min_position"))
+    limit = asked.query.get("limit", room.limits.page_items)
+    records = await room.reads.records(asked.caller.tenant, asked.query.get("after", ""), limit)
+    if asked.caller.sees_numbers:
+        lines = [record.encode() for record in records]
+    else:
+        lines = [to_json(masked_in(from_json(record))) for record in records]
+    body = b"".join(line + b"\n" for line in lines)
+    return web.Response(body=body, headers={"Content-Type": NDJSON, "Ringback-As-Of": as_of})

@@ -1,0 +1,93 @@
+"""POST /v1/commands/{id}/result: what a switch says became of a command. It goes into the log like any other event."""
+
+from typing import Any, Literal
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import from_json, to_json
+
+from cti.gateway.events import JSON_HEADERS, append
+from cti.gateway.positions import token_of
+from cti.gateway.results_given import already_answered
+from cti.gateway.room import Room
+from cti.ports import Appending, CommandRow
+from cti.web.body import read_model
+from cti.web.instants import rfc3339
+from cti.web.refusal import Refusal
+from cti.web.route import Asked
+from schemas.envelope import body_of, read_event
+from schemas.fields import Code, Time
+from schemas.reasons import RefusalReason
+
+RESULT_TYPE = "ringback.call.commandResult.v1"
+FINAL = frozenset({"done", "refused"})
+NEVER_SENT = frozenset({"observed", "overtaken"})
+
+
+class Result(BaseModel):
+    """A switch's answer to one command. `answer`, `cause`: to snapshotCall, what became of the call."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    state: Literal["accepted", "done", "refused"]
+    reason: RefusalReason | None = Field(None, description="Exactly when `state` is refused.")
+    time: Time | None = Field(None, description="When, by the switch's clock; the log's clock where absent.")
+    answer: Literal["never_seen", "live", "ended"] | None = None
+    cause: Code | None = None
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> "Result":
+        if (self.state == "refused") != (self.reason is not None):
+            raise ValueError("a refused command has a reason, any other has none")
+        return self
+
+
+async def post_result(room: Room, asked: Asked) -> web.Response:
+    """Keeps a result; the same one again is fine. Raises Refusal: `not_found`, `not_sent`, `already_answered`, ..."""
+    result = await read_model(asked.request, room.limits, Result)
+    tenant, command_id = asked.caller.tenant, asked.request.match_info["command"]
+    row = await room.reads.command(tenant, command_id)
+    if row is None or not await room.bindings.may_speak_for(asked.caller, row.source):
+        raise Refusal("not_found", "No such command of a switch of this key")
+    if row.state in NEVER_SENT:
+        raise Refusal("not_sent")
+    if _stands(row, result):
+        token = token_of(await room.reads.positions())
+    else:
+        content = (result.state, result.reason, result.answer, result.cause)
+        token = await room.results.once(
+            tenant, row.id, result.state in FINAL, content, lambda: _keep(room, row, result)
+        )
+    return web.Response(status=202, body=to_json({"position": token}), headers=JSON_HEADERS)
+
+
+def _stands(row: CommandRow, result: Result) -> bool:
+    """Whether the ledger has this result, or one that makes it void. Raises Refusal for a contradiction."""
+    if row.state in FINAL and result.state in FINAL and (row.state, row.reason) != (result.state, result.reason):
+        raise already_answered()
+    return row.state in FINAL or row.state == result.state
+
+
+async def _keep(room: Room, row: CommandRow, result: Result) -> str:
+    item = event_item(row, result, room.log.now_ms())
+    event = read_event(item)
+    key = f"{row.tenant}:{event.source}:{event.subject}"
+    return await append(room, [Appending(row.tenant, key, body_of(item), event)])
+
+
+def event_item(row: CommandRow, result: Result, now_ms: float) -> dict[str, Any]:
+    """The result as a CloudEvent of the command's switch, under the call it concerns (or the agent)."""
+    command = from_json(row.body)
+    told = {"commandid": row.id, "state": result.state, "reason": result.reason and result.reason.value}
+    told |= {"answer": result.answer, "cause": result.cause}
+    return {
+        "specversion": "1.0",
+        "id": f"result-{row.id}-{result.state}",
+        "source": row.source,
+        "type": RESULT_TYPE,
+        "subject": command.get("subject") or command.get("agent") or row.call_id or row.id,
+        "time": rfc3339(now_ms) if result.time is None else result.time.isoformat().replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "commandid": row.id,
+        "data": {name: value for name, value in told.items() if value is not None},
+    }

@@ -1,0 +1,92 @@
+"""PUT and GET /v1/switches/{id}: what a switch says it can do and report."""
+
+import secrets
+from typing import Annotated, Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import from_json, to_json
+
+from cti.gateway.bindings import DEFAULT_SOURCE
+from cti.gateway.events import JSON_HEADERS, append
+from cti.gateway.room import Room
+from cti.ports import Appending, SwitchRow
+from cti.web.auth import Caller
+from cti.web.body import read_model
+from cti.web.instants import rfc3339
+from cti.web.refusal import Refusal
+from cti.web.route import Asked
+from schemas.envelope import body_of, read_event
+
+DECLARED_TYPE = "ringback.switch.switchDeclared.v1"
+NAMES_MAX = 100
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]{0,63}$")]
+Names = Annotated[list[Name], Field(max_length=NAMES_MAX)]
+Source = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,256}$")]
+
+
+class Declaration(BaseModel):
+    """A switch's declaration of itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    source: Source | None = Field(None, description="The `source` of its events; `/switches/ID` where absent.")
+    commands: Names = Field(description="CSTA names of the commands it can do.")
+    facts: Names | None = Field(None, description="Short kinds of the events it reports; null: whatever it sends.")
+    if_other_ready: bool = Field(False, description="It judges `if_other_ready` itself.")
+
+
+async def put_switch(room: Room, asked: Asked) -> web.Response:
+    """Keeps a declaration, and tells the engine through the log, in order with the switch's events. Raises Refusal."""
+    switch = asked.request.match_info["switch"]
+    if not asked.caller.may_switch(switch):
+        raise Refusal("switch_not_allowed", f"The key is not bound to the switch {switch}")
+    declaration = await read_model(asked.request, room.limits, Declaration)
+    source = declaration.source or DEFAULT_SOURCE + switch
+    await _check_source(room, asked.caller, switch, source)
+    told = declaration.model_dump(exclude={"source"})
+    row = SwitchRow(asked.caller.tenant, switch, source, to_json(told).decode())
+    await room.registry.put_switch(row)
+    room.bindings.forget(asked.caller)
+    await append(room, [_declared(row, told, room.log.now_ms())])
+    return web.Response(body=to_json(shown(row)), headers=JSON_HEADERS)
+
+
+async def _check_source(room: Room, caller: Caller, switch: str, source: str) -> None:
+    """A switch may not take over the calls of another one, whether that has declared itself or not."""
+    declared = {row.switch: row.source for row in await room.registry.tenant_switches(caller.tenant)}
+    if any(other != switch and taken == source for other, taken in declared.items()):
+        raise Refusal("source_taken")
+    other = source.removeprefix(DEFAULT_SOURCE)
+    if source.startswith(DEFAULT_SOURCE) and other != switch and not caller.may_switch(other):
+        raise Refusal("source_taken", f"{source} is that of the switch {other}")
+
+
+def _declared(row: SwitchRow, told: dict[str, Any], now_ms: float) -> Appending:
+    item = {
+        "specversion": "1.0",
+        "id": f"declared-{row.switch}-{int(now_ms)}-{secrets.token_hex(4)}",
+        "source": row.source,
+        "type": DECLARED_TYPE,
+        "subject": row.switch,
+        "time": rfc3339(now_ms),
+        "datacontenttype": "application/json",
+        "data": told,
+    }
+    event = read_event(item)
+    return Appending(row.tenant, f"{row.tenant}:{row.source}:{row.switch}", body_of(item), event, everywhere=True)
+
+
+async def get_switch(room: Room, asked: Asked) -> web.Response:
+    """A declaration. Raises Refusal `not_found`."""
+    switch = asked.request.match_info["switch"]
+    row = await room.registry.switch(asked.caller.tenant, switch) if asked.caller.may_switch(switch) else None
+    if row is None:
+        raise Refusal("not_found", "No such switch has declared itself")
+    return web.Response(body=to_json(shown(row)), headers=JSON_HEADERS)
+
+
+def shown(row: SwitchRow) -> dict[str, Any]:
+    """A declaration as answered."""
+    declaration: dict[str, Any] = from_json(row.declaration)
+    return {"switch": row.switch, "source": row.source} | declaration

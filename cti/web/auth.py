@@ -1,0 +1,112 @@
+"""API keys: `rbk_<id>_<secret>`, bound to a tenant and to switches, known to us only by the hash of the whole key.
+
+A secret has 256 random bits, so a plain SHA-256 is enough at rest: there is nothing to guess. What was looked up is
+kept for `Limits.key_cache_s`; a revoked key stops working after that time at the latest.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cti.ports import KeyRow, Registry
+from cti.web.bucket import TokenBucket
+from cti.web.limits import Limits
+from cti.web.recent import Recent
+from cti.web.refusal import Refusal, busy
+
+SCOPES = ("events:write", "commands:read", "calls:read", "admin")
+_KEY = re.compile(r"rbk_([0-9a-f]{12})_[A-Za-z0-9_-]{43}\Z", re.ASCII)
+
+
+def new_key() -> tuple[str, str]:
+    """(id, whole key) of a new key, from the system's randomness."""
+    key_id = secrets.token_hex(6)
+    return key_id, f"rbk_{key_id}_{secrets.token_urlsafe(32)}"
+
+
+def digest_of(key: str) -> str:
+    """What is stored of a key: SHA-256, hex."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `switches` None: every switch of the tenant."""
+
+    key_id: str
+    tenant: str
+    scopes: frozenset[str]
+    switches: frozenset[str] | None
+    bucket: TokenBucket
+
+    @property
+    def sees_numbers(self) -> bool:
+        """Whether telephone numbers are shown in full (ID-1)."""
+        return "admin" in self.scopes
+
+    def may(self, scope: str) -> bool:
+        """Whether the key has this scope; `admin` has all."""
+        return scope in self.scopes or "admin" in self.scopes
+
+    def may_switch(self, switch: str) -> bool:
+        """Whether the key is bound to this switch."""
+        return self.switches is None or switch in self.switches
+
+
+class KeyRing:
+    """Tells who a request comes from."""
+
+    def __init__(self, registry: Registry, limits: Limits, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._registry, self._limits, self._monotonic = registry, limits, monotonic
+        self._known: Recent[str, Caller] = Recent(limits.keys_cached, limits.key_cache_s, monotonic)
+        self._unknown: Recent[str, bool] = Recent(limits.keys_cached, limits.key_cache_s, monotonic)
+        # A bucket outlives what is cached of its key; an hour of silence fills any bucket.
+        self._buckets: Recent[str, TokenBucket] = Recent(limits.keys_cached, 3600.0, monotonic)
+        self._lookups = asyncio.Semaphore(limits.key_lookups)
+
+    async def caller(self, authorization: str | None) -> Caller:
+        """Who holds this `Authorization` header. Raises Refusal `unauthenticated` or `rate_limited`."""
+        if authorization is None or authorization[:7].lower() != "bearer ":
+            raise _unauthenticated("Send the header Authorization: Bearer rbk_...", 'Bearer realm="ringback"')
+        key = authorization[7:].strip()
+        matched = _KEY.match(key)
+        if matched is None:
+            raise _unauthenticated("The key is not of the form rbk_<id>_<secret>")
+        digest = digest_of(key)
+        caller = self._known.get(digest) or await self._looked_up(matched[1], digest)
+        wait_s = caller.bucket.take()
+        if wait_s:
+            raise busy("rate_limited", wait_s, f"At most {self._limits.requests_per_s:g} requests/s with this key")
+        return caller
+
+    async def _looked_up(self, key_id: str, digest: str) -> Caller:
+        if self._unknown.get(digest):
+            raise _unauthenticated("The key is unknown or revoked")
+        async with self._lookups:
+            caller = self._known.get(digest)
+            if caller is not None:
+                return caller
+            row = await self._registry.key(key_id)
+        if row is None or not hmac.compare_digest(row.digest, digest) or row.revoked_at_ms is not None:
+            self._unknown.put(digest, True)
+            raise _unauthenticated("The key is unknown or revoked")
+        caller = self._caller_of(row)
+        self._known.put(digest, caller)
+        return caller
+
+    def _caller_of(self, row: KeyRow) -> Caller:
+        bucket = self._buckets.get(row.id)
+        if bucket is None:
+            bucket = TokenBucket(self._limits.requests_per_s, self._limits.requests_burst, self._monotonic)
+        self._buckets.put(row.id, bucket)
+        switches = None if row.switches == "*" else frozenset(row.switches.split())
+        return Caller(row.id, row.tenant, frozenset(row.scopes.split()), switches, bucket)
+
+
+def _unauthenticated(detail: str, challenge: str = 'Bearer realm="ringback", error="invalid_token"') -> Refusal:
+    return Refusal("unauthenticated", detail, headers={"WWW-Authenticate": challenge})

@@ -1,0 +1,121 @@
+"""Query parameters: a closed list a route, each with its form. What is not on the list is refused, not ignored."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from cti.web.instants import ms_of
+from cti.web.refusal import Refusal, fault
+
+TEXT_CHARS_MAX = 256
+FIELDS_MAX = 40
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
+_DIGITS = re.compile(r"[0-9]{1,9}\Z", re.ASCII)
+_DECIMAL = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter. `read` gives its value or raises ValueError with a sentence; `schema` is OpenAPI's."""
+
+    name: str
+    about: str
+    schema: Mapping[str, Any]
+    read: Callable[[str], Any]
+
+
+def text(name: str, about: str) -> Parameter:
+    """Any text without control characters."""
+
+    def read(value: str) -> str:
+        if not 1 <= len(value) <= TEXT_CHARS_MAX:
+            raise ValueError(f"takes 1 to {TEXT_CHARS_MAX} characters")
+        if not value.isprintable():
+            raise ValueError("takes printable UTF-8 text only")
+        return value
+
+    return Parameter(name, about, {"type": "string", "minLength": 1, "maxLength": TEXT_CHARS_MAX}, read)
+
+
+def choice(name: str, about: str, values: Sequence[str]) -> Parameter:
+    """One of a closed list."""
+
+    def read(value: str) -> str:
+        if value not in values:
+            raise ValueError(f"takes one of {', '.join(values)}")
+        return value
+
+    return Parameter(name, about, {"type": "string", "enum": list(values)}, read)
+
+
+def whole(name: str, about: str, least: int, most: int) -> Parameter:
+    """A whole number."""
+
+    def read(value: str) -> int:
+        if _DIGITS.match(value) is None or not least <= int(value) <= most:
+            raise ValueError(f"takes a whole number from {least} to {most}")
+        return int(value)
+
+    return Parameter(name, about, {"type": "integer", "minimum": least, "maximum": most}, read)
+
+
+def seconds(name: str, about: str, most: float) -> Parameter:
+    """Seconds, at most to the millisecond."""
+
+    def read(value: str) -> float:
+        if _DECIMAL.match(value) is None or float(value) > most:
+            raise ValueError(f"takes seconds from 0 to {most:g}, like 25 or 2.5")
+        return float(value)
+
+    return Parameter(name, about, {"type": "number", "minimum": 0, "maximum": most}, read)
+
+
+def instant(name: str, about: str) -> Parameter:
+    """An RFC 3339 time; its value is in ms since the epoch."""
+
+    def read(value: str) -> int:
+        if _TIME.match(value) is None:
+            raise ValueError("takes an RFC 3339 time with its offset, like 2026-03-02T01:00:12.000Z")
+        return ms_of(datetime.fromisoformat(value.upper()))
+
+    return Parameter(name, about, {"type": "string", "format": "date-time"}, read)
+
+
+def parsed(name: str, about: str, pattern: str, read: Callable[[str], Any]) -> Parameter:
+    """A text of our own form, read by `read`."""
+    return Parameter(name, about, {"type": "string", "pattern": pattern, "maxLength": 1024}, read)
+
+
+def read_query(raw: str, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+    """The values asked for. Raises Refusal `unknown_parameter` or `bad_parameter`."""
+    if not raw:
+        return {}
+    values: dict[str, Any] = {}
+    faults = list(_faults(raw, parameters, values))
+    if faults:
+        unknown = all(each["rule"] == "unknown" for each in faults)
+        names = ", ".join(each["pointer"] for each in faults)
+        raise Refusal("unknown_parameter" if unknown else "bad_parameter", f"In the query: {names}", faults)
+    return values
+
+
+def _faults(raw: str, parameters: Mapping[str, Parameter], values: dict[str, Any]) -> Iterator[dict[str, str]]:
+    try:
+        pairs = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX)
+    except ValueError:  # UnicodeDecodeError is one
+        yield fault("?", "encoding", f"The query is not percent-encoded UTF-8 of at most {FIELDS_MAX} parameters")
+        return
+    for name, value in pairs:
+        known = parameters.get(name)
+        if known is None:
+            yield fault(name[:64], "unknown", f"Known here: {', '.join(parameters) or 'none'}")
+        elif name in values:
+            yield fault(name, "repeated", "is given more than once")
+        else:
+            try:
+                values[name] = known.read(value)
+            except ValueError as error:
+                yield fault(name, "value", str(error))

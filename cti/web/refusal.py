@@ -1,0 +1,82 @@
+"""Errors as RFC 9457 problem details: raise `Refusal`, the door answers."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiohttp import web
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from cti.web.codes import CODES, ERRORS_URL
+
+PROBLEM_JSON = "application/problem+json"
+FAULTS_MAX = 20
+
+
+def fault(pointer: str, rule: str, detail: str) -> dict[str, str]:
+    """One entry of `errors`: a JSON pointer (or a parameter's name), the rule broken, a sentence."""
+    return {"pointer": pointer, "rule": rule, "detail": detail}
+
+
+def faults_of(error: ValidationError) -> list[dict[str, str]]:
+    """What pydantic found, as our faults with JSON pointers (RFC 6901)."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)[:FAULTS_MAX]
+    return [fault(pointer_of(each["loc"]), each["type"], each["msg"]) for each in found]
+
+
+def pointer_of(steps: Iterable[int | str]) -> str:
+    """The JSON pointer of a path."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1")[:100] for step in steps)
+
+
+class Refusal(Exception):
+    """A request that is answered by an error. `code` is one of `codes.CODES`."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        errors: list[dict[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code, self.detail, self.errors = code, detail, errors
+        self.headers, self.members = headers, members
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return CODES[self.code].status
+
+    def body(self) -> dict[str, Any]:
+        """The problem document."""
+        known = CODES[self.code]
+        told: dict[str, Any] = {
+            "type": ERRORS_URL + self.code,
+            "code": self.code,
+            "title": known.title,
+            "status": known.status,
+            "detail": self.detail or known.advice,
+        }
+        if self.errors:
+            told["errors"] = self.errors
+        return told | dict(self.members or {})
+
+    def response(self) -> web.Response:
+        """The answer. `replace` keeps half surrogates, which a client can cause, from breaking it."""
+        body = to_json(_encodable(self.body()))
+        return web.Response(status=self.status, body=body, content_type=PROBLEM_JSON, headers=self.headers)
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {_encodable(key): _encodable(each) for key, each in value.items()}
+    return [_encodable(each) for each in value] if isinstance(value, list) else value
+
+
+def busy(code: str, retry_after_s: int, detail: str = "") -> Refusal:
+    """A refusal that says when to come back."""
+    return Refusal(code, detail, headers={"Retry-After": str(max(1, retry_after_s))})

@@ -1,0 +1,149 @@
+"""Routes as data: from one list come the router, the checks before a handler and the OpenAPI document."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler as WebHandler
+from aiohttp.typedefs import Middleware
+
+from cti.errors import LedgerAway, LogAway, OutcomeUnknown
+from cti.web.auth import Caller, KeyRing
+from cti.web.bucket import TokenBucket
+from cti.web.limits import Limits
+from cti.web.meter import Meter
+from cti.web.query import Parameter, read_query
+from cti.web.refusal import Refusal, busy
+
+log = structlog.get_logger()
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that passed the checks of its route."""
+
+    request: web.Request
+    caller: Caller
+    query: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One documented answer: a sentence, and the schema of each media type it may have."""
+
+    about: str
+    content: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation. `scope` None: open to all. `codes`: its errors beyond those of its scope and query."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    handler: Callable[[Any, Asked], Awaitable[web.StreamResponse]]  # (what the service shares, what was asked)
+    scope: str | None
+    answers: Mapping[int, Answer]
+    codes: Sequence[str] = ()
+    query: Sequence[Parameter] = ()
+    body: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    path_parts: Mapping[str, str] = field(default_factory=dict)  # the pattern of each {part} of the path
+    head: bool = False  # a GET that takes HEAD too
+
+    @property
+    def pattern(self) -> str:
+        """The path as the router takes it."""
+        path = self.path
+        for name, pattern in self.path_parts.items():
+            path = path.replace(f"{{{name}}}", f"{{{name}:{pattern}}}")
+        return path
+
+
+NOBODY = Caller("", "", frozenset(), frozenset(), TokenBucket(1.0, 1.0, perf_counter))
+"""Who asks for what is open to all."""
+
+
+def add_routes(app: web.Application, routes: Sequence[Route], ring: KeyRing, shared: object) -> None:
+    """Put the routes into an application; their handlers get `shared` first."""
+    for route in routes:
+        handler = _open(route, shared) if route.scope is None else _guarded(route, route.scope, ring, shared)
+        app.router.add_route(route.method, route.pattern, handler)
+        if route.head:
+            app.router.add_route(hdrs.METH_HEAD, route.pattern, handler)
+
+
+def _guarded(route: Route, scope: str, ring: KeyRing, shared: object) -> WebHandler:
+    parameters = {parameter.name: parameter for parameter in route.query}
+    handle = route.handler
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        caller = await ring.caller(request.headers.get(hdrs.AUTHORIZATION))
+        if not caller.may(scope):
+            raise Refusal("scope_missing", f"This needs the scope {scope}")
+        return await handle(shared, Asked(request, caller, read_query(request.rel_url.raw_query_string, parameters)))
+
+    return serve
+
+
+def _open(route: Route, shared: object) -> WebHandler:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        read_query(request.rel_url.raw_query_string, {})
+        return await route.handler(shared, Asked(request, NOBODY, {}))
+
+    return serve
+
+
+def answering(limits: Limits, meter: Meter) -> Middleware:
+    """The one middleware: every error leaves as a problem document, every request is counted."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: WebHandler) -> web.StreamResponse:
+        started, status = perf_counter(), 499  # 499: the client left, or we stop
+        try:
+            response = await _answered(request, handler, limits)
+            status = response.status
+            return response
+        finally:
+            method = request.method if request.method in METHODS else "other"
+            meter.request(_route_of(request), method, status, perf_counter() - started)
+
+    return answer
+
+
+async def _answered(request: web.Request, handler: WebHandler, limits: Limits) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return refusal.response()
+    except web.HTTPException as error:
+        return _of_http(request, error)
+    except (LogAway, LedgerAway, OutcomeUnknown) as error:
+        log.warning("store_away", route=_route_of(request), error=str(error))
+        return busy("log_away" if isinstance(error, LogAway) else "ledger_away", limits.retry_after_s).response()
+    except ConnectionError:  # the client left while we wrote to it
+        raise
+    except Exception:  # the boundary: whatever a handler missed must not show its inside
+        log.exception("request_failed", route=_route_of(request), method=request.method)
+        return Refusal("internal").response()
+
+
+def _route_of(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return "unmatched" if resource is None else resource.canonical
+
+
+def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
+    """What aiohttp itself refuses, as ours."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods | {hdrs.METH_OPTIONS}))
+        if request.method == hdrs.METH_OPTIONS:
+            return web.Response(status=204, headers={"Allow": allowed})
+        return Refusal("method_not_allowed", f"Taken here: {allowed}", headers={"Allow": allowed}).response()
+    codes = {404: "not_found", 413: "too_large", 417: "expectation_failed"}
+    return Refusal(codes.get(error.status, "bad_request")).response()

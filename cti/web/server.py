@@ -1,0 +1,108 @@
+"""The listening side: bounded connections and headers, no access log, an orderly stop."""
+
+import asyncio
+
+from aiohttp import web
+from aiohttp.web_runner import BaseSite
+from pydantic_core import to_json
+
+from cti.web.limits import Limits
+from cti.web.refusal import PROBLEM_JSON, Refusal
+
+BACKLOG = 512
+
+
+class _TurnedAway(asyncio.Protocol):
+    """A connection beyond the limit: it is told so at once, and closed."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.write(self._answer)
+            transport.close()
+
+
+class _BoundedSite(BaseSite):
+    """A TCP site that serves at most `Limits.connections` at a time."""
+
+    def __init__(self, runner: web.AppRunner, host: str, port: int, limits: Limits) -> None:
+        super().__init__(runner, backlog=BACKLOG)
+        self._host, self._port, self._limits = host, port, limits
+        self._full = _full_answer(limits)
+
+    @property
+    def name(self) -> str:
+        return f"http://{self._host}:{self._port}"
+
+    async def start(self) -> None:
+        await super().start()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._protocol, self._host, self._port, backlog=BACKLOG)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    @property
+    def port(self) -> int:
+        """The port in use; that of the system's choice where 0 was asked for."""
+        return self._port
+
+    def _protocol(self) -> asyncio.BaseProtocol:
+        server = self._runner.server
+        if server is None or len(server.connections) >= self._limits.connections:
+            return _TurnedAway(self._full)
+        return server()
+
+
+def _full_answer(limits: Limits) -> bytes:
+    body = to_json(Refusal("overloaded", "Too many connections").body())
+    head = (
+        f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {PROBLEM_JSON}\r\nContent-Length: {len(body)}\r\n"
+        f"Retry-After: {limits.retry_after_s}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Listening:
+    """A served application. `stop` ends it in order: no new connections, open requests finish, streams are closed."""
+
+    def __init__(self, runner: web.AppRunner, site: _BoundedSite, host: str) -> None:
+        self._runner, self._site, self._host = runner, site, host
+
+    @property
+    def port(self) -> int:
+        """The TCP port."""
+        return self._site.port
+
+    @property
+    def url(self) -> str:
+        """`http://host:port`, without a slash at the end."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}"
+
+    async def stop(self) -> None:
+        """Returns when nothing is served any more; within `stop_s` of `listen`."""
+        await self._runner.cleanup()
+
+
+async def listen(app: web.Application, host: str, port: int, limits: Limits, stop_s: float = 3.0) -> Listening:
+    """Serve `app` on `host`:`port` (0: any free one). Raises OSError when the address cannot be had."""
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=stop_s,
+        keepalive_timeout=limits.idle_s,
+        lingering_time=limits.linger_s,
+        max_line_size=limits.header_bytes,
+        max_field_size=limits.header_bytes,
+        auto_decompress=False,  # encoded bodies are refused; nothing is unpacked on the way to that
+    )
+    await runner.setup()
+    site = _BoundedSite(runner, host, port, limits)
+    try:
+        await site.start()
+    except OSError:
+        await runner.cleanup()
+        raise
+    return Listening(runner, site, host)
