@@ -3,21 +3,21 @@
 `[messages.KEY]` holds what is said and shown, in Chinese and English. `[[rule]]` has one of three shapes: `while` a
 state lasts (`at_s`, or `every_s` with `first_s` before the first), `on` a transition (only if it took longer than
 `if_longer_s`), or `at_end`, what is measured when the call closes. `[[override]]` sets the mode of one rule for one
-queue or one switch. A step in `do` is "command" or "command:argument"; for playMessage and promptAgent the argument
-is a message's key.
+queue or one switch. A step in `do` is "command", "command:argument" or "command:argument,to=leader"; for playMessage
+and promptAgent the argument is a message's key, for setAgentState a state.
 """
 
 import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from schemas import agent_events, call_events, switch_events
-from schemas.commands import COMMAND_MODELS, Kind, MessageKey, RuleId, Text
+from schemas.commands import COMMAND_MODELS, Kind, MessageKey, RuleId, SetAgentState, Text
 from schemas.fields import Code, Message, Name, Timeout
 from schemas.profile_lines import Lines, Path
 
@@ -28,11 +28,23 @@ Mode = Literal["observe", "prompt", "enforce"]
 Direction = Literal["any", "inbound", "outbound", "internal"]
 State = Literal["alerting", "held", "queued"]
 Transition = Literal["held", "retrieved", "established", "offer_ended"]
-Measure = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Step = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,64}(:[A-Za-z0-9_.,=-]{1,128})?$")]
+Measure = Literal["offer_longer", "answer_longer", "hold_longer", "notices_missing", "released_by_agent"]
+_WORD = "[A-Za-z0-9_.-]{1,64}"
+Step = Annotated[str, StringConstraints(pattern=rf"^[A-Za-z]{{1,64}}(:{_WORD})?(,[a-z_]{{1,16}}={_WORD})?$")]
+    str, StringConstraints(pattern=r"^[A-Za-z]{1,64}(:[A-Za-z0-9_.-]{1,64})?(,[a-z_]{1,16}=[A-Za-z0-9_.-]{1,64})?$")
+]
 
 _SAYS = frozenset({"playMessage", "stopMessage", "promptAgent"})
+_AGENT_STATES = frozenset(get_args(SetAgentState.model_fields["state"].annotation))
+_COMPARES = frozenset({"offer_longer", "answer_longer", "hold_longer"})
 _EVENT_KINDS = call_events.DATA_MODELS.keys() | agent_events.DATA_MODELS.keys() | switch_events.DATA_MODELS.keys()
+
+
+def step_parts(step: str) -> tuple[str, str, str]:
+    """ "promptAgent:ring_limit,to=leader" -> ("promptAgent", "ring_limit", "to=leader"); "" for what is not there."""
+    order, _, option = step.partition(",")
+    command, _, argument = order.partition(":")
+    return command, argument, option
 
 
 class Rule(Message):
@@ -58,11 +70,17 @@ class Rule(Message):
     @classmethod
     def _knows_commands(cls, steps: list[str]) -> list[str]:
         for step in steps:
-            command, _, argument = step.partition(":")
+            command, argument, option = step_parts(step)
             if command not in COMMAND_MODELS:
                 raise PydanticCustomError("command", "No command is called {command}", {"command": command})
             if command in _SAYS and not argument:
                 raise PydanticCustomError("command", "{command} wants a message: {command}:KEY", {"command": command})
+            if command == "setAgentState" and argument not in _AGENT_STATES:
+                raise PydanticCustomError("command", "No agent state is called {state}", {"state": argument})
+            if option not in ("", "to=leader"):
+                raise PydanticCustomError(
+                    "command", "The only option of a step is to=leader, not {option}", {"option": option}
+                )
         return steps
 
     @field_validator("needs")
@@ -85,6 +103,8 @@ class Rule(Message):
             if getattr(self, name) and chosen[0] not in owners:
                 context = {"member": name, "owners": " or ".join(f"`{owner}`" for owner in owners)}
                 raise PydanticCustomError("misplaced", "`{member}` belongs to a rule with {owners}", context)
+        if self.at_end in _COMPARES and self.if_longer_s is None:
+            raise PydanticCustomError("shape", "The measure {measure} wants `if_longer_s`", {"measure": self.at_end})
         if self.first_s is not None and self.every_s is None:
             context = {"member": "first_s"}
             raise PydanticCustomError("misplaced", "`{member}` belongs to a rule with `every_s`", context)
@@ -174,7 +194,7 @@ def _contradictions(profile: Profile) -> Iterator[tuple[Path, tuple[str, str]]]:
     first: dict[tuple[Any, ...], int] = {}
     for index, rule in enumerate(profile.rules):
         for step in rule.do:
-            command, _, key = step.partition(":")
+            command, key, _ = step_parts(step)
             if command in _SAYS and key not in profile.messages:
                 yield ("rule", index, "do"), ("message", f"No [messages.{key}] says what {command} means")
         shape = (rule.id, rule.while_, rule.on, rule.at_end, rule.direction, rule.of)

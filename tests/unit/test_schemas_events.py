@@ -167,6 +167,11 @@ def test_a_place_inside_a_snapshot_is_named() -> None:
     assert read("switch.switchSnapshot", {"calls": calls}) == {("/data/calls/1/connections/0/state", "literal_error")}
 
 
+def test_a_member_s_name_is_judged_as_its_value_is() -> None:
+    assert read("call.transferred", {"connections": {"": "b"}}) == {("/data/connections/", "string_too_short")}
+    assert read("call.transferred", {"connections": {"a": ""}}) == {("/data/connections/a", "string_too_short")}
+
+
 def test_a_mute_names_its_leg_or_its_device() -> None:
     assert read("call.muted", {"connection": "c"}) == set()
     assert read("call.muted", {"device": "d"}) == set()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.profile import MISTAKES_MAX, PROFILE_BYTES_MAX, ProfileMistakes, read_profile
+from schemas.profile import MISTAKES_MAX, PROFILE_BYTES_MAX, ProfileMistakes, read_profile, step_parts
 from schemas.profile_lines import Lines
 
 GOOD = """\
@@ -89,12 +89,17 @@ def line_of(text: str, part: str) -> int:
         ("every_s = 15", "every_s = 15\nat_s = 15", 'id = "HOLD-2"', "rule[0]", "shape"),
         ('while = "held"\n', "", 'id = "HOLD-2"', "rule[0]", "shape"),
         ('while = "held"', 'while = "helt"', "while =", "rule[0].while", "literal_error"),
-        ('on = "established"', 'on = "established"\nat_end = "x"', 'id = "RING-2"', "rule[1]", "shape"),
+        ('on = "established"', 'on = "established"\nat_end = "notices_missing"', 'id = "RING-2"', "rule[1]", "shape"),
         ("if_longer_s = 12", "at_s = 12", "at_s = 12", "rule[1].at_s", "misplaced"),
         ("every_s = 15", "at_s = 15", "first_s", "rule[0].first_s", "misplaced"),
         ('["promptAgent:late', '["promptAgnt:late', 'do = ["', "rule[1].do", "command"),
         ('["promptAgent:late_answer_apology"]', '["promptAgent"]', 'do = ["', "rule[1].do", "command"),
         ('["promptAgent:late', '["promptAgent:lat', 'do = ["', "rule[1].do", "message"),
+        ('["promptAgent:late', '["setAgentState:asleep", "promptAgent:late', 'do = ["', "rule[1].do", "command"),
+        ('late_answer_apology"]', 'late_answer_apology,to=boss"]', 'do = ["', "rule[1].do", "command"),
+        ('["promptAgent:late_answer_apology"]', '["promptAgent:x,to=leader"]', 'do = ["', "rule[1].do", "message"),
+        ('at_end = "released_by_agent"', 'at_end = "released"', "at_end", "rule[2].at_end", "literal_error"),
+        ('at_end = "released_by_agent"', 'at_end = "hold_longer"', 'id = "END-1"', "rule[2]", "shape"),
         ('needs = ["held"', 'needs = ["helt"', "needs", "rule[0].needs", "event"),
         ('id = "END-1"', 'id = "end"', 'id = "end"', "rule[2].id", "string_pattern_mismatch"),
         ('zh = "请稍等"', 'zh = ""', 'zh = ""', "messages.hold_notice.zh", "string_too_short"),
@@ -109,7 +114,7 @@ def line_of(text: str, part: str) -> int:
 def test_a_mistake_is_shown_with_its_line_and_field(old: str, new: str, at: str, field: str, rule: str) -> None:
     assert old in GOOD
     text = GOOD.replace(old, new, 1)
-    line = line_of(text, at) - (1 if field in ("rule[0]", "rule[1]") else 0)
+    line = line_of(text, at) - (1 if field in ("rule[0]", "rule[1]", "rule[2]") else 0)
     assert mistakes(text) == {(line, field, rule)}
 
 
@@ -159,3 +164,13 @@ def test_lines_know_quoted_and_dotted_keys() -> None:
     assert lines.of(("h", "i", 0, "k")) == 6
     assert lines.of(("h", "i", 1, "k")) == 10
     assert lines.of(("nowhere",)) == 1
+    assert Lines('a = [\n["b"],\n]\nc = 1\n').of(("c",)) == 4
+
+
+def test_a_step_may_go_to_the_leader() -> None:
+    text = GOOD.replace('late_answer_apology"]', 'late_answer_apology,to=leader", "setAgentState:notReady"]')
+    assert step_parts(read_profile(text, "p.toml").rules[1].do[0]) == (
+        "promptAgent",
+        "late_answer_apology",
+        "to=leader",
+    )
