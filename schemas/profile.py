@@ -31,8 +31,6 @@ Transition = Literal["held", "retrieved", "established", "offer_ended"]
 Measure = Literal["offer_longer", "answer_longer", "hold_longer", "notices_missing", "released_by_agent"]
 _WORD = "[A-Za-z0-9_.-]{1,64}"
 Step = Annotated[str, StringConstraints(pattern=rf"^[A-Za-z]{{1,64}}(:{_WORD})?(,[a-z_]{{1,16}}={_WORD})?$")]
-    str, StringConstraints(pattern=r"^[A-Za-z]{1,64}(:[A-Za-z0-9_.-]{1,64})?(,[a-z_]{1,16}=[A-Za-z0-9_.-]{1,64})?$")
-]
 
 _SAYS = frozenset({"playMessage", "stopMessage", "promptAgent"})
 _AGENT_STATES = frozenset(get_args(SetAgentState.model_fields["state"].annotation))
