@@ -117,7 +117,7 @@ def _reads(limits: Limits) -> list[Route]:
         Route("GET", "/v1/records", "get_records", "Latest records in call-id order.", records.get_records,
               "calls:read", {200: Answer("One record a line.", {reading.NDJSON: {"type": "string"}})},
               ("not_acceptable", "ledger_away"),
-              (text("after", "Behind this call id."), pages, MIN_POSITION), head=True),
+              (text("after", "Behind this call id; empty: from the first.", 0), pages, MIN_POSITION), head=True),
         Route("GET", "/v1/indicators", "get_indicators", "The figures of a time.", indicators.get_indicators,
               "calls:read", {200: _json("The figures.", "Indicators")}, ("ledger_away",), (FROM, TO, by, MIN_POSITION),
               head=True),

@@ -27,17 +27,17 @@ class Parameter:
     read: Callable[[str], Any]
 
 
-def text(name: str, about: str) -> Parameter:
-    """Any text without control characters."""
+def text(name: str, about: str, least: int = 1) -> Parameter:
+    """Any text without control characters, of `least` characters or more."""
 
     def read(value: str) -> str:
-        if not 1 <= len(value) <= TEXT_CHARS_MAX:
-            raise ValueError(f"takes 1 to {TEXT_CHARS_MAX} characters")
+        if not least <= len(value) <= TEXT_CHARS_MAX:
+            raise ValueError(f"takes {least} to {TEXT_CHARS_MAX} characters")
         if not value.isprintable():
             raise ValueError("takes printable UTF-8 text only")
         return value
 
-    return Parameter(name, about, {"type": "string", "minLength": 1, "maxLength": TEXT_CHARS_MAX}, read)
+    return Parameter(name, about, {"type": "string", "minLength": least, "maxLength": TEXT_CHARS_MAX}, read)
 
 
 def choice(name: str, about: str, values: Sequence[str]) -> Parameter:

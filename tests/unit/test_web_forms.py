@@ -1,0 +1,176 @@
+"""The small forms of the HTTP layer: query parameters, cursors, Accept, CSV, masks, times, buckets."""
+
+from datetime import datetime
+
+import pytest
+
+from cti.web.accept import wanted
+from cti.web.bucket import TokenBucket
+from cti.web.csv_text import csv_of
+from cti.web.cursors import cursor_of, key_of
+from cti.web.instants import ms_of, rfc3339
+from cti.web.masking import masked, masked_in
+from cti.web.query import choice, instant, read_query, seconds, text, whole
+from cti.web.recent import Recent
+from cti.web.refusal import Refusal
+
+KNOWN = {
+    each.name: each
+    for each in (
+        text("queue", ""),
+        choice("state", "", ("live", "ended")),
+        whole("limit", "", 1, 1000),
+        seconds("wait_s", "", 60),
+        instant("from", ""),
+    )
+}
+
+
+class Seconds:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def refused(raw: str) -> tuple[str, list[str]]:
+    with pytest.raises(Refusal) as caught:
+        read_query(raw, KNOWN)
+    return caught.value.code, [f"{each['pointer']} {each['rule']}" for each in caught.value.errors or []]
+
+
+def test_query_values_are_read_by_their_form() -> None:
+    raw = "queue=%E7%94%B5&state=live&limit=7&wait_s=2.5&from=2026-03-02T09:00:12.5%2B08:00"
+    assert read_query(raw, KNOWN) == {
+        "queue": "电",
+        "state": "live",
+        "limit": 7,
+        "wait_s": 2.5,
+        "from": 1772413212500,
+    }
+
+
+@pytest.mark.parametrize(
+    ("raw", "code", "faults"),
+    [
+        ("quue=a", "unknown_parameter", ["quue unknown"]),
+        ("limit=0", "bad_parameter", ["limit value"]),
+        ("limit=1001", "bad_parameter", ["limit value"]),
+        ("limit=%D9%A1", "bad_parameter", ["limit value"]),
+        ("limit=5&limit=6", "bad_parameter", ["limit repeated"]),
+        ("queue=a%00b", "bad_parameter", ["queue value"]),
+        ("queue=%FF", "bad_parameter", ["? encoding"]),
+        ("queue=", "bad_parameter", ["queue value"]),
+        ("wait_s=nan", "bad_parameter", ["wait_s value"]),
+        ("wait_s=60.001", "bad_parameter", ["wait_s value"]),
+        ("from=2026-02-30T00:00:00Z", "bad_parameter", ["from value"]),
+        ("from=2026-02-03", "bad_parameter", ["from value"]),
+        ("state=dead&nothing=1", "bad_parameter", ["state value", "nothing unknown"]),
+    ],
+)
+def test_query_faults_are_named(raw: str, code: str, faults: list[str]) -> None:
+    assert refused(raw) == (code, faults)
+
+
+def test_the_edges_of_time_overflow_nowhere() -> None:
+    assert ms_of(datetime.fromisoformat("0001-01-01T00:00:00+23:59")) == -62135683140000
+    assert ms_of(datetime.fromisoformat("9999-12-31T23:59:59.999-23:59")) == 253402387139999
+    assert rfc3339(1772413212500.9) == "2026-03-02T01:00:12.500Z"
+
+
+def test_cursors_come_back_as_they_went() -> None:
+    assert key_of(cursor_of((1772413212500, "c-1", 0)), (int, str, int)) == (1772413212500, "c-1", 0)
+
+
+@pytest.mark.parametrize("cursor", ["", "!", "AAAA", "WzFd", cursor_of(("1", "c")), cursor_of((2**63, "c")), "é"])
+def test_a_forged_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(Refusal, match="bad_cursor"):
+        key_of(cursor, (int, str))
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        (None, "application/json"),
+        ("*/*", "application/json"),
+        ("text/csv", "text/csv"),
+        ("text/*", "text/csv"),
+        ("application/json;q=0.2, text/csv;q=0.9", "text/csv"),
+        ("text/csv;q=0, */*", "application/json"),
+        ("TEXT/CSV", "text/csv"),
+    ],
+)
+def test_the_best_media_type_is_chosen(accept: str | None, chosen: str) -> None:
+    assert wanted(accept, ("application/json", "text/csv")) == chosen
+
+
+@pytest.mark.parametrize("accept", ["image/png", "text/csv;q=0", "application/json;q=x", ";;,,"])
+def test_what_cannot_be_given_is_refused(accept: str) -> None:
+    with pytest.raises(Refusal, match="not_acceptable"):
+        wanted(accept, ("application/json", "text/csv"))
+
+
+def test_csv_is_safe_in_a_spreadsheet() -> None:
+    rows = [{"a": "=1+1", "b": None, "c": -1.5}, {"a": 'x,"y"', "b": True, "c": ["RING-1", "HOLD-2"]}]
+    assert csv_of(("a", "b", "c"), rows).decode("utf-8-sig").split("\r\n") == [
+        "a,b,c",
+        "'=1+1,,-1.5",
+        '"x,""y""",true,RING-1 HOLD-2',
+        "",
+    ]
+    assert csv_of(("a",), []).startswith(b"\xef\xbb\xbf")
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("+8679112341234", "+8679*****1234"),
+        ("13907911234", "13*****1234"),
+        ("sip:13907911234@pbx", "sip:13*****1234@pbx"),
+        ("8301234", "***1234"),
+        ("95598", "95598"),
+        ("8001", "8001"),
+        ("", ""),
+    ],
+)
+def test_numbers_are_masked(number: str, shown: str) -> None:
+    assert masked(number) == shown
+
+
+def test_only_number_fields_are_masked_however_deep() -> None:
+    record = {
+        "calling": "13907911234",
+        "talk_s": 12345678,
+        "call": "13907911234",
+        "timeline": [{"data": {"to": "8301234"}}],
+    }
+    assert masked_in(record) == {
+        "calling": "13*****1234",
+        "talk_s": 12345678,
+        "call": "13907911234",
+        "timeline": [{"data": {"to": "***1234"}}],
+    }
+
+
+def test_a_bucket_empties_and_fills() -> None:
+    clock = Seconds()
+    bucket = TokenBucket(2.0, 3.0, clock)
+    assert [bucket.take() for _ in range(4)] == [0, 0, 0, 1]
+    clock.now += 0.5
+    assert [bucket.take(), bucket.take()] == [0, 1]
+    clock.now += 3600
+    assert [bucket.take() for _ in range(4)] == [0, 0, 0, 1]
+
+
+def test_what_was_looked_up_is_forgotten_in_time_and_number() -> None:
+    clock = Seconds()
+    recent: Recent[str, int] = Recent(2, 3.0, clock)
+    recent.put("a", 1)
+    recent.put("b", 2)
+    recent.put("c", 3)
+    assert (recent.get("a"), recent.get("b"), recent.get("c"), len(recent)) == (None, 2, 3, 2)
+    clock.now += 3.0
+    assert (recent.get("b"), len(recent)) == (None, 1)
