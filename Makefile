@@ -4,6 +4,7 @@
 #   make test                     checks and tests; needs nothing but this folder
 #   make acceptance DATA=FOLDER   what needs the real data
 #   make bench [JSON=out.json]    figures beside their baseline
+#   make alerts                   the alert rules against their own tests (needs promtool)
 #   make requirements             pin anew (looks at the package registry)
 
 SHELL := /bin/bash
@@ -25,7 +26,9 @@ checksum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
 ENVIRONMENT := $(VENV)/requirements-$(call checksum,requirements-dev.txt)
 STAMP := $(ENVIRONMENT)-package-$(call checksum,pyproject.toml)
 
-.PHONY: run demo test acceptance bench check format requirements setup clean
+PROMTOOL ?= promtool
+
+.PHONY: run demo test acceptance bench check alerts format requirements setup clean
 
 setup: $(STAMP)
 
@@ -62,6 +65,10 @@ check: $(STAMP)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+alerts:
+	@command -v $(PROMTOOL) >/dev/null || { echo "promtool is missing (Debian: apt-get install prometheus)" >&2; exit 1; }
+	cd deploy/prometheus && $(PROMTOOL) check config prometheus.yml && $(PROMTOOL) test rules ringback.tests.yml
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix $(CODE)
