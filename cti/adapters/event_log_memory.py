@@ -1,0 +1,87 @@
+"""The event log in memory: for tests and tools; gone when the process ends."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from cti.adapters.partitioning import partition_of
+from cti.errors import LogTruncated
+from cti.ports import Appending, Clock, Entry, LogEnd
+
+PURGE_ENTRIES = 5_000  # a partition and call
+
+
+class MemoryEventLog:
+    """`EventLog` of `cti.ports`, dated by `clock`."""
+
+    def __init__(self, clock: Clock, partitions: int) -> None:
+        self._clock = clock
+        self._parts = [_Partition(number) for number in range(partitions)]
+        self._wakes: set[asyncio.Event] = set()
+
+    @property
+    def partitions(self) -> int:
+        return len(self._parts)
+
+    def now_ms(self) -> float:
+        return self._clock.now_ms()
+
+    def wake(self, event: asyncio.Event) -> None:
+        self._wakes.add(event)
+
+    async def append(self, items: Sequence[Appending]) -> list[tuple[int, int]]:
+        now_ms = int(self.now_ms())
+        places = [self._keep(item, now_ms) for item in items]
+        for event in self._wakes if places else ():
+            event.set()
+        return places
+
+    def _keep(self, item: Appending, now_ms: int) -> tuple[int, int]:
+        parts = self._parts if item.everywhere else [self._parts[partition_of(item.key, self.partitions)]]
+        positions = [part.keep(item, now_ms) for part in parts]
+        return parts[0].number, positions[0]
+
+    async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
+        share = max(1, limit // max(1, len(after)))
+        return [
+            entry for number, position in sorted(after.items()) for entry in self._parts[number].read(position, share)
+        ]
+
+    async def end(self) -> LogEnd:
+        return LogEnd({part.number: part.last for part in self._parts}, self.now_ms())
+
+    async def purge(self, before_ms: int) -> int:
+        return sum(part.purge(before_ms) for part in self._parts)
+
+
+class _Partition:
+    """Entries by position, without a gap."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.last = 0
+        self._first = 1
+        self._dated_ms = 0
+        self._entries: dict[int, Entry] = {}
+
+    def keep(self, item: Appending, now_ms: int) -> int:
+        self.last += 1
+        self._dated_ms = max(self._dated_ms, now_ms)
+        entry = Entry(self.number, self.last, self._dated_ms, item.tenant, item.body, item.event)
+        self._entries[self.last] = entry
+        return self.last
+
+    def read(self, after: int, limit: int) -> list[Entry]:
+        if after + 1 < self._first:
+            raise LogTruncated(f"partition {self.number}: position {after + 1} has gone")
+        return [self._entries[position] for position in range(after + 1, min(after + limit, self.last) + 1)]
+
+    def purge(self, before_ms: int) -> int:
+        start = self._first
+        while (
+            self._first <= self.last
+            and self._first - start < PURGE_ENTRIES
+            and self._entries[self._first].appended_at_ms < before_ms
+        ):
+            del self._entries[self._first]
+            self._first += 1
+        return self._first - start

@@ -1,0 +1,315 @@
+"""The event log as a table. Positions come from one locked row a partition, so they have no gaps and commit in order.
+
+All appends that wait are one insert inside the writer's group commit. What this process appended stays in memory for a
+while (`LogTail`); reading goes to the table only where that does not reach.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import count
+from operator import itemgetter
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Update,
+    bindparam,
+    case,
+    cast,
+    delete,
+    extract,
+    func,
+    select,
+    union_all,
+    update,
+)
+
+from cti.adapters.ledger.bulk import insertion
+from cti.adapters.ledger.tables import event_log, event_log_heads
+from cti.adapters.log_clock import ServerClock
+from cti.adapters.log_tail import UNKNOWN, LogTail
+from cti.adapters.partitioning import partition_of
+from cti.adapters.sql_reader import SqlReader
+from cti.adapters.sql_writer import SqlWriter
+from cti.errors import LedgerAway, LogAway, LogTruncated, OutcomeUnknown, WrongPartitions
+from cti.ports import Appending, Clock, Entry, LogEnd
+
+PURGE_ENTRIES = 5_000  # a partition and call
+LOOK_ALONE_MS = 1_000.0  # nobody else is expected to append (SQLite: one process)
+LOOK_SHARED_MS = 10.0  # other processes append too
+
+Asked = ParamSpec("Asked")
+Found = TypeVar("Found")
+Placed = list[tuple[int, Appending]]
+
+_HEAD = event_log_heads.c
+_insert = insertion(event_log)
+_insert_heads = insertion(event_log_heads, tail="ON CONFLICT (partition) DO NOTHING")
+
+
+class SqlEventLog:
+    """`EventLog` of `cti.ports`. `server_clock`: entries are dated by the database server, else by `clock`."""
+
+    def __init__(
+        self,
+        writer: SqlWriter,
+        reader: SqlReader,
+        clock: Clock,
+        partitions: int,
+        *,
+        server_clock: bool = False,
+        look_every_ms: float = LOOK_SHARED_MS,
+    ) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._partitions = partitions
+        self._server_clock = ServerClock(clock, self._ask_time) if server_clock else None
+        self._clock: Clock | ServerClock = self._server_clock or clock
+        self._look_every_ms = look_every_ms
+        self._looked_ms = dict.fromkeys(range(partitions), 0.0)
+        self._tails = [LogTail(UNKNOWN) for _ in range(partitions)]
+        self._tickets = count()
+        self._asked_ms: dict[int, float] = {}  # appends under way: since when
+        self._wakes: set[asyncio.Event] = set()
+
+    async def start(self) -> None:
+        """Make the heads at the first start. Raises `WrongPartitions`, `LogAway`."""
+        try:
+            heads = await self._writer.run(_make_heads, self._partitions)
+            if self._server_clock is not None:
+                await self._server_clock.start()
+        except (LedgerAway, OutcomeUnknown) as fault:
+            raise LogAway(fault.detail) from fault
+        self._tails = [LogTail(heads[partition]) for partition in range(self._partitions)]
+
+    async def stop(self) -> None:
+        if self._server_clock is not None:
+            await self._server_clock.stop()
+
+    @property
+    def partitions(self) -> int:
+        return self._partitions
+
+    def now_ms(self) -> float:
+        return self._clock.now_ms()
+
+    def wake(self, event: asyncio.Event) -> None:
+        self._wakes.add(event)
+
+    async def append(self, items: Sequence[Appending]) -> list[tuple[int, int]]:
+        if not items:
+            return []
+        placed, firsts = self._place(items)
+        ticket = next(self._tickets)
+        self._asked_ms[ticket] = self.now_ms()
+
+        def done(entries: list[Entry] | None) -> None:
+            del self._asked_ms[ticket]
+            self._landed(placed, entries)
+
+        try:
+            entries = await self._writer.run(self._append_all, placed, weight=len(placed), done=done)
+        except (LedgerAway, OutcomeUnknown) as fault:
+            raise LogAway(fault.detail) from fault
+        return [(entries[first].partition, entries[first].position) for first in firsts]
+
+    async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
+        share = max(1, limit // max(1, len(after)))  # a backlog in one partition starves no other
+        now_ms = self.now_ms()
+        found: list[Entry] = []
+        behind: dict[int, int] = {}
+        for partition, position in after.items():
+            tail = self._tails[partition]
+            held = tail.read(position, share)
+            found += held
+            if not held and (position != tail.last or now_ms - self._looked_ms[partition] >= self._look_every_ms):
+                behind[partition] = position
+                self._looked_ms[partition] = now_ms
+        if behind:
+            found += await self._ask(_read, behind, share)
+        return found
+
+    async def end(self) -> LogEnd:
+        at_ms = min(self.now_ms(), next(iter(self._asked_ms.values()), self.now_ms()))
+        heads = await self._ask(_heads)
+        for partition, tail in enumerate(self._tails):
+            if heads[partition] > tail.last:
+                tail.last = UNKNOWN
+        return LogEnd(heads, at_ms)
+
+    async def purge(self, before_ms: int) -> int:
+        try:
+            return await self._writer.run(_purge, before_ms)
+        except (LedgerAway, OutcomeUnknown) as fault:
+            raise LogAway(fault.detail) from fault
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _place(self, items: Sequence[Appending]) -> tuple[Placed, list[int]]:
+        """Every item beside its partition, once or everywhere; and where each item's first copy stands."""
+        placed: Placed = []
+        firsts: list[int] = []
+        for item in items:
+            firsts.append(len(placed))
+            if item.everywhere:
+                placed += [(partition, item) for partition in range(self._partitions)]
+            else:
+                placed.append((partition_of(item.key, self._partitions), item))
+        return placed, firsts
+
+    def _append_all(self, connection: Connection, batches: Sequence[Placed]) -> Sequence[list[Entry]]:
+        """In the writer's thread: all batches that wait, in one insert."""
+        counts = Counter(partition for batch in batches for partition, _ in batch)
+        heads = _grow(connection, counts, self._partitions, self._server_clock is None, int(self.now_ms()))
+        following = {partition: last - counts[partition] + 1 for partition, (last, _) in heads.items()}
+        appended: list[list[Entry]] = []
+        for batch in batches:
+            entries = []
+            for partition, item in batch:
+                position = following[partition]
+                following[partition] = position + 1
+                entries.append(Entry(partition, position, heads[partition][1], item.tenant, item.body, item.event))
+            appended.append(entries)
+        _insert(
+            connection, [(e.partition, e.position, e.appended_at_ms, e.tenant, e.body) for es in appended for e in es]
+        )
+        return appended
+
+    def _landed(self, placed: Placed, entries: list[Entry] | None) -> None:
+        if entries is None:  # perhaps written: what the table holds behind our last entry is unknown
+            for partition, _ in placed:
+                self._tails[partition].last = UNKNOWN
+            return
+        tails = self._tails
+        for entry in entries:
+            tails[entry.partition].add(entry)
+        for event in self._wakes:
+            event.set()
+
+    async def _ask(
+        self, query: Callable[Concatenate[Connection, Asked], Found], *args: Asked.args, **kwargs: Asked.kwargs
+    ) -> Found:
+        try:
+            return await self._reader.run(query, *args, **kwargs)
+        except LedgerAway as fault:
+            raise LogAway(fault.detail) from fault
+
+    async def _ask_time(self) -> float:
+        return await self._reader.run(_server_time)
+
+
+# -- the queries -------------------------------------------------------------------------------------------------------
+
+
+def _make_heads(connection: Connection, asked: Sequence[int]) -> Sequence[Mapping[int, int]]:
+    """The last position of every partition, which are made if there are none."""
+    if not _heads(connection):
+        _insert_heads(connection, [(partition, 0, 0, 0) for partition in range(max(asked))])
+    heads = _heads(connection)
+    for partitions in asked:
+        if len(heads) != partitions:
+            raise WrongPartitions(f"made with {len(heads)}, asked for {partitions}")
+    return [heads] * len(asked)
+
+
+def _heads(connection: Connection) -> Mapping[int, int]:
+    found = connection.execute(select(_HEAD.partition, _HEAD.position).order_by(_HEAD.partition))
+    return {row.partition: row.position for row in found}
+
+
+_SERVER_MS = extract("epoch", func.clock_timestamp()) * 1000
+
+
+def _server_time(connection: Connection) -> float:
+    return float(connection.execute(select(_SERVER_MS)).scalar_one())
+
+
+def _grow(
+    connection: Connection, counts: Mapping[int, int], partitions: int, local: bool, now_ms: int
+) -> Mapping[int, tuple[int, int]]:
+    """Move heads on by so many entries each; (last position, date) by partition. They stay locked until the commit."""
+    touched = sorted(counts)
+    if len(touched) > 1 and connection.dialect.name == "postgresql":
+        # In one order, or two processes that append to the same partitions would lock each other out.
+        connection.execute(_LOCK, {"touched": touched})
+    values = {f"more_{partition}": counts.get(partition, 0) for partition in range(partitions)}
+    statement = _grow_statement(partitions, connection.dialect.name, local)
+    found = connection.execute(statement, {**values, "touched": touched, **({"now_ms": now_ms} if local else {})})
+    return {partition: (position, appended_at_ms) for partition, position, appended_at_ms in found}
+
+
+_LOCK = (
+    select(_HEAD.partition)
+    .where(_HEAD.partition.in_(bindparam("touched", expanding=True)))
+    .order_by(_HEAD.partition)
+    .with_for_update()
+)
+
+
+@cache
+def _grow_statement(partitions: int, dialect: str, local: bool) -> Update:
+    more = case(*[(_HEAD.partition == n, bindparam(f"more_{n}", type_=BigInteger)) for n in range(partitions)], else_=0)
+    server_ms = cast(func.floor(_SERVER_MS), BigInteger)
+    now_ms: ColumnElement[int] = bindparam("now_ms", type_=BigInteger) if local else server_ms
+    later = func.max if dialect == "sqlite" else func.greatest
+    return (
+        update(event_log_heads)
+        .where(_HEAD.partition.in_(bindparam("touched", expanding=True)))
+        .values(position=_HEAD.position + more, appended_at_ms=later(_HEAD.appended_at_ms, now_ms))
+        .returning(_HEAD.partition, _HEAD.position, _HEAD.appended_at_ms)
+    )
+
+
+def _read(connection: Connection, after: Mapping[int, int], share: int) -> list[Entry]:
+    """Up to `share` entries of each partition, parsed by nobody yet. Raises `LogTruncated`."""
+    places = sorted(after.items())
+    values: dict[str, int] = {"share": share}
+    for n, (partition, position) in enumerate(places):
+        values |= {f"partition_{n}": partition, f"after_{n}": position, f"last_{n}": position + share}
+    rows = connection.execute(_page(len(places)), values).all()
+    found = [Entry(*row) for row in sorted(rows, key=itemgetter(0, 1))]
+    firsts = {entry.partition: entry.position for entry in reversed(found)}
+    purged = dict(connection.execute(select(_HEAD.partition, _HEAD.purged)).all()) if len(firsts) < len(places) else {}
+    for partition, position in places:
+        if firsts.get(partition, position + 1) != position + 1 or purged.get(partition, 0) > position:
+            raise LogTruncated(f"partition {partition}: position {position + 1} has gone")
+    return found
+
+
+@cache
+def _page(partitions: int) -> CompoundSelect[Any]:
+    return union_all(
+        *[
+            select(event_log).where(
+                event_log.c.partition == bindparam(f"partition_{n}"),
+                event_log.c.position > bindparam(f"after_{n}"),
+                event_log.c.position <= bindparam(f"last_{n}"),
+            )
+            for n in range(partitions)
+        ]
+    )
+
+
+def _purge(connection: Connection, limits: Sequence[int]) -> Sequence[int]:
+    """Drop what was appended before each limit, at most PURGE_ENTRIES of a partition; dates never fall in one."""
+    return [sum(_purge_partition(connection, partition, limit) for partition in _heads(connection)) for limit in limits]
+
+
+def _purge_partition(connection: Connection, partition: int, before_ms: int) -> int:
+    mine = _HEAD.partition == partition
+    purged = connection.execute(select(_HEAD.purged).where(mine).with_for_update()).scalar_one()
+    entry = event_log.c
+    last = connection.execute(
+        select(func.max(entry.position)).where(
+            entry.partition == partition, entry.position <= purged + PURGE_ENTRIES, entry.appended_at_ms < before_ms
+        )
+    ).scalar_one()
+    if last is None:
+        return 0
+    connection.execute(update(event_log_heads).where(mine).values(purged=last))
+    return connection.execute(delete(event_log).where(entry.partition == partition, entry.position <= last)).rowcount

@@ -1,0 +1,46 @@
+"""Agents and sources: the last word of each."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from cti.adapters.ledger.bulk import insertion
+from cti.adapters.ledger.tables import agents, sources
+from cti.ports import AgentRow, SourceRow
+
+_AGENT = ("partition", "state", "since_ms", "device", "reason")
+_upsert_agents = insertion(
+    agents,
+    tail=" ".join(
+        ("ON CONFLICT (tenant, source, agent) DO UPDATE SET", ", ".join(f"{name} = excluded.{name}" for name in _AGENT))
+    ),
+)
+_upsert_sources = insertion(
+    sources,
+    tail="ON CONFLICT (tenant, source) DO UPDATE SET partition = excluded.partition, kinds = excluded.kinds",
+)
+
+
+def put_agents(connection: Connection, rows: Sequence[AgentRow]) -> None:
+    """The last row of each agent stands (one statement may not touch a row twice)."""
+    _upsert_agents(connection, list({(row.tenant, row.source, row.agent): row for row in rows}.values()))
+
+
+def put_sources(connection: Connection, rows: Sequence[SourceRow]) -> None:
+    _upsert_sources(connection, list({(row.tenant, row.source): row for row in rows}.values()))
+
+
+def list_agents(connection: Connection, tenant: str | None = None) -> list[AgentRow]:
+    """Of one tenant, or of all."""
+    query = select(agents).order_by(agents.c.tenant, agents.c.source, agents.c.agent)
+    if tenant is not None:
+        query = query.where(agents.c.tenant == tenant)
+    return [AgentRow._make(row) for row in connection.execute(query)]
+
+
+def list_sources(connection: Connection, tenant: str | None = None) -> list[SourceRow]:
+    """Of one tenant, or of all."""
+    query = select(sources).order_by(sources.c.tenant, sources.c.source)
+    if tenant is not None:
+        query = query.where(sources.c.tenant == tenant)
+    return [SourceRow._make(row) for row in connection.execute(query)]

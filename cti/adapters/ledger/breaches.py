@@ -1,0 +1,51 @@
+"""Breaches: those of a call's latest record, replaced together."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, delete, func, select, tuple_
+
+from cti.adapters.ledger.bulk import insertion, slices
+from cti.adapters.ledger.tables import breaches
+from cti.ports import BreachFilter, BreachRow
+
+insert_breaches = insertion(breaches)
+
+
+def delete_breaches(connection: Connection, call_ids: Sequence[str]) -> None:
+    """Those of these calls."""
+    for some in slices(call_ids):
+        connection.execute(delete(breaches).where(breaches.c.call_id.in_(some)))
+
+
+def list_breaches(
+    connection: Connection, tenant: str, wanted: BreachFilter, after: tuple[int, str, int] | None, limit: int
+) -> list[BreachRow]:
+    """A page of breaches, the newest first, behind (at_ms, call_id, n)."""
+    query = select(breaches).where(breaches.c.tenant == tenant)
+    equal = {
+        breaches.c.rule: wanted.rule,
+        breaches.c.agent: wanted.agent,
+        breaches.c.queue: wanted.queue,
+        breaches.c.source: wanted.source,
+    }
+    for column, value in equal.items():
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.from_ms is not None:
+        query = query.where(breaches.c.at_ms >= wanted.from_ms)
+    if wanted.to_ms is not None:
+        query = query.where(breaches.c.at_ms < wanted.to_ms)
+    if after is not None:
+        query = query.where(tuple_(breaches.c.at_ms, breaches.c.call_id, breaches.c.n) < tuple_(*after))
+    query = query.order_by(breaches.c.at_ms.desc(), breaches.c.call_id.desc(), breaches.c.n.desc()).limit(limit)
+    return [BreachRow._make(row) for row in connection.execute(query)]
+
+
+def breach_counts(connection: Connection, tenant: str, from_ms: int | None, to_ms: int | None) -> Mapping[str, int]:
+    """By rule, of breaches that happened in the window."""
+    query = select(breaches.c.rule, func.count()).where(breaches.c.tenant == tenant).group_by(breaches.c.rule)
+    if from_ms is not None:
+        query = query.where(breaches.c.at_ms >= from_ms)
+    if to_ms is not None:
+        query = query.where(breaches.c.at_ms < to_ms)
+    return {row[0]: row[1] for row in connection.execute(query.order_by(breaches.c.rule))}

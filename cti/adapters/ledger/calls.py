@@ -1,0 +1,84 @@
+"""Calls: a row at birth; its end comes with the first record."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, and_, bindparam, select, tuple_
+
+from cti.adapters.ledger import bulk
+from cti.adapters.ledger.tables import KEPT, LIVE, breaches, calls, records
+from cti.ports import CallFilter, CallListing, CallRow, PastCall, RecordRow
+
+BIRTH = [column for column in calls.columns if column.name not in {"ended_at_ms", "timeline_kept"}]
+insert_births = bulk.insertion(calls, BIRTH)
+set_ends = bulk.update(calls, [calls.c.call_id], [calls.c.ended_at_ms])
+_RECORD_OF_CALL = and_(records.c.tenant == calls.c.tenant, records.c.call_id == calls.c.call_id)
+
+_LIVE = (
+    select(*BIRTH)
+    .where(LIVE, calls.c.partition == bindparam("partition"), calls.c.born > bindparam("after"))
+    .order_by(calls.c.born)
+    .limit(bindparam("size"))
+)
+_PAST = (
+    select(*BIRTH, calls.c.ended_at_ms, records.c.revision)
+    .join(records, _RECORD_OF_CALL)
+    .where(KEPT, calls.c.key_hash.in_(bindparam("hashes", expanding=True)))
+    .order_by(calls.c.opened_at_ms, calls.c.call_id)
+)
+
+
+def live_calls(connection: Connection, partition: int, after: int, size: int) -> list[CallRow]:
+    """Calls of a partition without a record, born behind `after`, oldest first."""
+    found = connection.execute(_LIVE, {"partition": partition, "after": after, "size": size})
+    return [CallRow._make(row) for row in found]
+
+
+def past_calls(connection: Connection, key_hashes: Sequence[int]) -> list[PastCall]:
+    """Ended calls under these keys whose timeline is still there, oldest first."""
+    found = connection.execute(_PAST, {"hashes": list(key_hashes)}).all()
+    width = len(BIRTH)
+    return [PastCall(CallRow._make(row[:width]), row[width], row[width + 1]) for row in found]
+
+
+def calls_by_id(connection: Connection, call_ids: Sequence[str], tenant: str | None = None) -> list[CallRow]:
+    """These calls, in order of birth; of any tenant if None."""
+    query = select(*BIRTH).where(calls.c.call_id.in_(call_ids)).order_by(calls.c.partition, calls.c.born)
+    if tenant is not None:
+        query = query.where(calls.c.tenant == tenant)
+    return [CallRow._make(row) for row in connection.execute(query)]
+
+
+def list_calls(
+    connection: Connection, tenant: str, wanted: CallFilter, after: tuple[int, str] | None, limit: int
+) -> list[CallListing]:
+    """A page of calls, the newest first, behind (opened_at_ms, call_id)."""
+    query = select(*BIRTH, *records.columns).select_from(calls.outerjoin(records, _RECORD_OF_CALL))
+    query = query.where(calls.c.tenant == tenant)
+    equal = {
+        calls.c.source: wanted.source,
+        calls.c.subject: wanted.subject,
+        records.c.queue: wanted.queue,
+        records.c.agent: wanted.agent,
+        records.c.outcome: wanted.outcome,
+    }
+    for column, value in equal.items():
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.state is not None:
+        query = query.where(LIVE if wanted.state == "live" else calls.c.ended_at_ms.is_not(None))
+    if wanted.rule is not None:
+        query = query.where(
+            select(breaches.c.n).where(breaches.c.call_id == calls.c.call_id, breaches.c.rule == wanted.rule).exists()
+        )
+    if wanted.from_ms is not None:
+        query = query.where(calls.c.opened_at_ms >= wanted.from_ms)
+    if wanted.to_ms is not None:
+        query = query.where(calls.c.opened_at_ms < wanted.to_ms)
+    if after is not None:
+        query = query.where(tuple_(calls.c.opened_at_ms, calls.c.call_id) < tuple_(*after))
+    query = query.order_by(calls.c.opened_at_ms.desc(), calls.c.call_id.desc()).limit(limit)
+    width = len(BIRTH)
+    return [
+        CallListing(CallRow._make(row[:width]), None if row[width] is None else RecordRow._make(row[width:]))
+        for row in connection.execute(query)
+    ]

@@ -1,0 +1,39 @@
+"""API keys: only a digest of the secret is kept."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select, update
+
+from cti.adapters.ledger.bulk import insertion
+from cti.adapters.ledger.tables import api_keys
+from cti.ports import KeyRow
+
+_insert = insertion(api_keys)
+
+
+def add_keys(connection: Connection, rows: Sequence[KeyRow]) -> Sequence[None]:
+    _insert(connection, rows)
+    return [None] * len(rows)
+
+
+def revoke_keys(connection: Connection, revoked: Sequence[tuple[str, int]]) -> Sequence[bool]:
+    """(id, at_ms) of each; False where there is no such key or it was revoked before."""
+    return [
+        connection.execute(
+            update(api_keys)
+            .where(api_keys.c.id == key_id, api_keys.c.revoked_at_ms.is_(None))
+            .values(revoked_at_ms=at_ms)
+        ).rowcount
+        == 1
+        for key_id, at_ms in revoked
+    ]
+
+
+def key(connection: Connection, key_id: str) -> KeyRow | None:
+    row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).first()
+    return None if row is None else KeyRow._make(row)
+
+
+def keys(connection: Connection) -> list[KeyRow]:
+    found = connection.execute(select(api_keys).order_by(api_keys.c.created_at_ms, api_keys.c.id))
+    return [KeyRow._make(row) for row in found]

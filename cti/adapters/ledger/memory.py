@@ -1,0 +1,176 @@
+"""The ledger in memory: for tests and tools, with the fences and the refusals of the SQL one; gone with the process."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from cti.adapters.ledger.commands import FINAL
+from cti.adapters.ledger.memory_reads import MemoryReads
+from cti.adapters.ledger.rounds import latest_records
+from cti.errors import Fenced, WrongPartitions
+from cti.ports import (
+    AgentRow,
+    CallRow,
+    Claim,
+    KeyRow,
+    OutcomeRow,
+    PastCall,
+    Round,
+    SourceRow,
+    StoredCall,
+    SwitchRow,
+    TimelineRow,
+)
+
+LIVE_SLICE = 2_000
+CALLS_A_TIME = 500
+
+
+class MemoryLedger(MemoryReads):
+    """`Ledger`, `Reads` and `Registry` of `cti.ports`."""
+
+    # -- Ledger --------------------------------------------------------------------------------------------------------
+
+    async def claim(self, owner: str, partitions: int) -> list[Claim]:
+        if len(self._claims) not in {0, partitions}:
+            raise WrongPartitions(f"made with {len(self._claims)}, asked for {partitions}")
+        for number in range(partitions):
+            last = self._claims.get(number, Claim(number, 0, 0, 0))
+            self._claims[number] = last._replace(epoch=last.epoch + 1)
+            self._owners[number] = owner
+        return list(self._claims.values())
+
+    async def commit(self, round_: Round) -> None:
+        for fence in round_.fences:
+            owned = self._claims.get(fence.partition)
+            if owned is None or owned.epoch != fence.epoch:
+                raise Fenced(f"partition {fence.partition} epoch {fence.epoch}")
+        _refuse_repeats(round_, self._timeline, self._calls)
+        for row in round_.timeline:
+            self._timeline.setdefault((row.partition, row.born), {})[row.position, row.n] = row
+        self._calls |= {row.call_id: row for row in round_.births}
+        self._put_records(round_)
+        for command in round_.commands:
+            self._commands.setdefault(command.id, command)
+        for outcome in round_.outcomes:
+            self._set_outcome(outcome)
+        self._agents |= {(row.tenant, row.source, row.agent): row for row in round_.agents}
+        self._sources |= {(row.tenant, row.source): row for row in round_.sources}
+        self._dead_letters |= {(row.partition, row.position): row for row in round_.dead_letters}
+        self._claims |= {fence.partition: Claim(*fence) for fence in round_.fences}
+
+    def _put_records(self, round_: Round) -> None:
+        for row in latest_records(round_.records):
+            known = self._records.get(row.call_id)
+            if known is None or known.revision < row.revision:
+                self._records[row.call_id] = row
+            self._ended[row.call_id] = row.ended_at_ms
+            self._breaches.pop(row.call_id, None)
+        for breach in round_.breaches:
+            self._breaches.setdefault(breach.call_id, []).append(breach)
+
+    def _set_outcome(self, outcome: OutcomeRow) -> None:
+        command = self._commands.get(outcome.id)
+        if command is not None and command.state not in FINAL:
+            self._commands[outcome.id] = command._replace(state=outcome.state, reason=outcome.reason)
+
+    async def committed(self) -> Mapping[int, tuple[int, int]]:
+        return {claim.partition: (claim.epoch, claim.position) for claim in self._claims.values()}
+
+    async def live_calls(self, partitions: Sequence[int]) -> AsyncIterator[list[StoredCall]]:
+        for partition in partitions:
+            live = [
+                row for row in self._calls.values() if row.partition == partition and row.call_id not in self._ended
+            ]
+            live.sort(key=lambda row: row.born)
+            for at in range(0, len(live), LIVE_SLICE):
+                yield [self._stored(row) for row in live[at : at + LIVE_SLICE]]
+
+    async def past_calls(self, key_hashes: Sequence[int]) -> list[PastCall]:
+        wanted = set(key_hashes)
+        found = [
+            PastCall(row, self._ended[call_id], self._records[call_id].revision)
+            for call_id, row in self._calls.items()
+            if row.key_hash in wanted and call_id in self._ended and call_id not in self._timeline_dropped
+        ]
+        return sorted(found, key=lambda past: (past.row.opened_at_ms, past.row.call_id))
+
+    async def stored_calls(self, call_ids: Sequence[str]) -> list[StoredCall]:
+        rows = [self._calls[call_id] for call_id in set(call_ids) if call_id in self._calls]
+        return [self._stored(row) for row in sorted(rows, key=lambda row: (row.partition, row.born))]
+
+    async def agents(self) -> list[AgentRow]:
+        return [self._agents[name] for name in sorted(self._agents)]
+
+    async def sources(self) -> list[SourceRow]:
+        return [self._sources[name] for name in sorted(self._sources)]
+
+    async def switches(self) -> list[SwitchRow]:
+        return [self._switches[name] for name in sorted(self._switches)]
+
+    async def purge(self, timeline_before_ms: int, records_before_ms: int) -> int:
+        """As in SQL: CALLS_A_TIME of each kind a call."""
+        ended = sorted(self._ended, key=lambda call_id: (self._ended[call_id], call_id))
+        kept = [c for c in ended if self._ended[c] < timeline_before_ms and c not in self._timeline_dropped]
+        for call_id in kept[:CALLS_A_TIME]:
+            row = self._calls[call_id]
+            self._timeline.pop((row.partition, row.born), None)
+            self._timeline_dropped.add(call_id)
+        old = [c for c in ended if self._ended[c] < records_before_ms and c in self._timeline_dropped][:CALLS_A_TIME]
+        for call_id in old:
+            self._forget(call_id)
+        callless = [c.id for c in self._commands.values() if not c.call_id and c.issued_at_ms < records_before_ms]
+        for command_id in callless[:CALLS_A_TIME]:
+            del self._commands[command_id]
+        letters = [place for place, letter in self._dead_letters.items() if letter.at_ms < records_before_ms]
+        for place in letters[:CALLS_A_TIME]:
+            del self._dead_letters[place]
+        return sum(len(gone[:CALLS_A_TIME]) for gone in (kept, old, callless, letters))
+
+    def _forget(self, call_id: str) -> None:
+        for table in (self._calls, self._ended, self._records, self._breaches):
+            table.pop(call_id, None)
+        self._timeline_dropped.discard(call_id)
+        for command_id in [c.id for c in self._commands.values() if c.call_id == call_id]:
+            del self._commands[command_id]
+
+    # -- Registry ------------------------------------------------------------------------------------------------------
+
+    async def add_key(self, key: KeyRow) -> None:
+        if key.id in self._keys:
+            raise ValueError(f"there is a key {key.id}")
+        self._keys[key.id] = key
+
+    async def key(self, key_id: str) -> KeyRow | None:
+        return self._keys.get(key_id)
+
+    async def keys(self) -> list[KeyRow]:
+        return sorted(self._keys.values(), key=lambda key: (key.created_at_ms, key.id))
+
+    async def revoke_key(self, key_id: str, at_ms: int) -> bool:
+        key = self._keys.get(key_id)
+        if key is None or key.revoked_at_ms is not None:
+            return False
+        self._keys[key_id] = key._replace(revoked_at_ms=at_ms)
+        return True
+
+    async def put_switch(self, row: SwitchRow) -> None:
+        self._switches[row.tenant, row.switch] = row
+
+    async def switch(self, tenant: str, switch: str) -> SwitchRow | None:
+        return self._switches.get((tenant, switch))
+
+    async def tenant_switches(self, tenant: str) -> list[SwitchRow]:
+        return [row for row in await self.switches() if row.tenant == tenant]
+
+
+def _refuse_repeats(
+    round_: Round,
+    timeline: Mapping[tuple[int, int], Mapping[tuple[int, int], TimelineRow]],
+    calls: Mapping[str, CallRow],
+) -> None:
+    """Primary keys, as the SQL ledger has them: a row written twice is a mistake of the engine."""
+    rows = [(row[:2], (row.position, row.n)) for row in round_.timeline]
+    births = [row.call_id for row in round_.births]
+    if len(set(rows)) < len(rows) or len(set(births)) < len(births):
+        raise ValueError("a round holds a row twice")
+    if any(place in timeline.get(call, ()) for call, place in rows) or any(call_id in calls for call_id in births):
+        raise ValueError("a round repeats a row")

@@ -1,0 +1,208 @@
+"""What the memory ledger holds, and the doors' questions to it, answered as the SQL ledger answers them."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from cti.adapters.ledger.totals import HALF_HOUR_MS, SHORT_MS
+from cti.ports import (
+    AgentRow,
+    BreachFilter,
+    BreachRow,
+    CallFilter,
+    CallListing,
+    CallRow,
+    Claim,
+    CommandRow,
+    DeadLetterRow,
+    KeyRow,
+    RecordRow,
+    SourceRow,
+    StoredCall,
+    SwitchRow,
+    TimelineRow,
+    Totals,
+)
+
+Row = TypeVar("Row")
+
+
+class MemoryReads:
+    """`Reads` of `cti.ports` over dictionaries."""
+
+    def __init__(self) -> None:
+        self._claims: dict[int, Claim] = {}
+        self._owners: dict[int, str] = {}
+        self._calls: dict[str, CallRow] = {}
+        self._ended: dict[str, int] = {}
+        self._timeline: dict[tuple[int, int], dict[tuple[int, int], TimelineRow]] = {}
+        self._timeline_dropped: set[str] = set()
+        self._records: dict[str, RecordRow] = {}
+        self._breaches: dict[str, list[BreachRow]] = {}
+        self._commands: dict[str, CommandRow] = {}
+        self._agents: dict[tuple[str, str, str], AgentRow] = {}
+        self._sources: dict[tuple[str, str], SourceRow] = {}
+        self._switches: dict[tuple[str, str], SwitchRow] = {}
+        self._dead_letters: dict[tuple[int, int], DeadLetterRow] = {}
+        self._keys: dict[str, KeyRow] = {}
+
+    def _stored(self, row: CallRow) -> StoredCall:
+        rows = self._timeline.get((row.partition, row.born), {})
+        commands = [command for command in self._commands.values() if command.call_id == row.call_id]
+        commands.sort(key=lambda command: (command.partition, command.no))
+        return StoredCall(row, [rows[place] for place in sorted(rows)], commands, self._records.get(row.call_id))
+
+    async def positions(self) -> Mapping[int, int]:
+        return {claim.partition: claim.position for claim in self._claims.values()}
+
+    async def call(self, tenant: str, call_id: str) -> StoredCall | None:
+        row = self._calls.get(call_id)
+        return None if row is None or row.tenant != tenant else self._stored(row)
+
+    async def calls(
+        self, tenant: str, wanted: CallFilter, after: tuple[int, str] | None, limit: int
+    ) -> list[CallListing]:
+        rows = [CallListing(row, self._records.get(row.call_id)) for row in self._calls.values()]
+        found = [line for line in rows if line.row.tenant == tenant and self._wanted(line, wanted)]
+        return _page(found, lambda line: (line.row.opened_at_ms, line.row.call_id), after, limit)
+
+    def _wanted(self, line: CallListing, wanted: CallFilter) -> bool:
+        row, record = line
+        given: dict[str, str | None] = {"source": row.source, "subject": row.subject}
+        given |= {"queue": record.queue, "agent": record.agent, "outcome": record.outcome} if record else {}
+        rules = {breach.rule for breach in self._breaches.get(row.call_id, [])}
+        state = "ended" if row.call_id in self._ended else "live"
+        return (
+            all(
+                _same(given.get(name), getattr(wanted, name))
+                for name in ("source", "subject", "queue", "agent", "outcome")
+            )
+            and wanted.state in {None, state}
+            and (wanted.rule is None or wanted.rule in rules)
+            and _within(row.opened_at_ms, wanted.from_ms, wanted.to_ms)
+        )
+
+    async def breaches(
+        self, tenant: str, wanted: BreachFilter, after: tuple[int, str, int] | None, limit: int
+    ) -> list[BreachRow]:
+        found = [
+            row
+            for row in self._tenant_breaches(tenant, wanted.from_ms, wanted.to_ms)
+            if all(_same(getattr(row, name), getattr(wanted, name)) for name in ("rule", "agent", "queue", "source"))
+        ]
+        return _page(found, lambda row: (row.at_ms, row.call_id, row.n), after, limit)
+
+    def _tenant_breaches(self, tenant: str, from_ms: int | None, to_ms: int | None) -> list[BreachRow]:
+        rows = (row for rows in self._breaches.values() for row in rows)
+        return [row for row in rows if row.tenant == tenant and _within(row.at_ms, from_ms, to_ms)]
+
+    async def records(self, tenant: str, after: str, limit: int) -> list[str]:
+        found = [row for row in self._records.values() if row.tenant == tenant and row.call_id > after]
+        return [row.record for row in sorted(found, key=lambda row: row.call_id)[:limit]]
+
+    async def totals(
+        self, tenant: str, from_ms: int | None, to_ms: int | None, by: str, service_ms: int, ring_ms: int
+    ) -> list[Totals]:
+        groups: dict[str, list[RecordRow]] = {"": []} if by == "none" else {}
+        for row in self._records.values():
+            if row.tenant == tenant and _within(row.opened_at_ms, from_ms, to_ms):
+                groups.setdefault(_group(row, by), []).append(row)
+        return [_sums(group, groups[group], service_ms, ring_ms) for group in sorted(groups)]
+
+    async def breach_counts(self, tenant: str, from_ms: int | None, to_ms: int | None) -> Mapping[str, int]:
+        counted = Counter(row.rule for row in self._tenant_breaches(tenant, from_ms, to_ms))
+        return dict(sorted(counted.items()))
+
+    async def intervention_counts(
+        self, tenant: str, from_ms: int | None, to_ms: int | None
+    ) -> list[tuple[str, str, str, str | None, int]]:
+        counted = Counter(
+            (row.rule, row.command, row.state, row.reason)
+            for row in self._commands.values()
+            if row.tenant == tenant and _within(row.due_at_ms, from_ms, to_ms)
+        )
+        return sorted([(*kind, n) for kind, n in counted.items()], key=lambda row: (row[:3], row[3] or ""))
+
+    async def tenant_sources(self, tenant: str) -> list[SourceRow]:
+        return [self._sources[name] for name in sorted(self._sources) if name[0] == tenant]
+
+    async def tenant_agents(self, tenant: str) -> list[AgentRow]:
+        return [self._agents[name] for name in sorted(self._agents) if name[0] == tenant]
+
+    async def open_commands(self, tenant: str, source: str, now_ms: float, limit: int) -> list[CommandRow]:
+        found = [
+            row
+            for row in self._commands.values()
+            if (row.tenant, row.source) == (tenant, source)
+            and row.state in {"open", "accepted"}
+            and row.expires_at_ms > int(now_ms)
+        ]
+        return sorted(found, key=lambda row: (row.issued_at_ms, row.partition, row.no))[:limit]
+
+    async def commands_after(self, marks: Mapping[int, int], limit: int) -> list[CommandRow]:
+        share = max(1, limit // max(1, len(marks)))
+        found: list[CommandRow] = []
+        for partition, mark in sorted(marks.items()):
+            rows = [row for row in self._commands.values() if row.partition == partition and row.no > mark]
+            found += sorted(rows, key=lambda row: row.no)[:share]
+        return found
+
+    async def command_marks(self) -> Mapping[int, int]:
+        return {claim.partition: claim.command_no for claim in self._claims.values()}
+
+    async def command(self, tenant: str, command_id: str) -> CommandRow | None:
+        row = self._commands.get(command_id)
+        return row if row is not None and row.tenant == tenant else None
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    return wanted is None or value == wanted
+
+
+def _within(at_ms: int, from_ms: int | None, to_ms: int | None) -> bool:
+    return (from_ms is None or at_ms >= from_ms) and (to_ms is None or at_ms < to_ms)
+
+
+def _page(rows: Iterable[Row], key: Callable[[Row], Any], after: Any, limit: int) -> list[Row]:
+    """The newest first, behind `after`."""
+    return sorted((row for row in rows if after is None or key(row) < after), key=key, reverse=True)[:limit]
+
+
+def _group(row: RecordRow, by: str) -> str:
+    groups = {"none": "", "queue": row.queue or "", "agent": row.agent or ""}
+    if by == "half_hour":
+        return str(row.opened_at_ms - row.opened_at_ms % HALF_HOUR_MS)
+    if by not in groups:
+        raise ValueError(f"totals by {by!r}")
+    return groups[by]
+
+
+def _sums(group: str, rows: list[RecordRow], service_ms: int, ring_ms: int) -> Totals:
+    answered = [row for row in rows if row.outcome == "answered"]
+    abandoned = [row for row in rows if row.outcome == "abandoned"]
+    outcomes = Counter(row.outcome for row in rows)
+    return Totals(
+        group=group,
+        calls=len(rows),
+        answered=len(answered),
+        abandoned=len(abandoned),
+        failed=outcomes["failed"],
+        lost=outcomes["lost"],
+        stale=outcomes["stale"],
+        abandoned_from_queue=sum(row.queued for row in abandoned),
+        abandoned_short=sum(_tried_ms(row) <= SHORT_MS for row in abandoned),
+        answered_in_service=sum(_tried_ms(row) <= service_ms for row in answered),
+        answered_in_time=sum(row.answer_ms is not None and row.answer_ms <= ring_ms for row in answered),
+        answer_known=sum(row.answer_ms is not None for row in answered),
+        wait_answered_ms=sum(row.wait_ms for row in answered),
+        talk_ms=sum(row.talk_ms for row in rows),
+        hold_ms=sum(row.hold_ms for row in rows),
+        transfers=sum(row.transfers for row in rows),
+        notices_owed=sum(row.notices_owed for row in rows),
+        notices_played=sum(row.notices_played for row in rows),
+    )
+
+
+def _tried_ms(row: RecordRow) -> int:
+    """How long the caller waited for an answer, or in vain: since queued, since offered if he never was."""
+    return row.wait_ms if row.queued else row.ended_at_ms - row.talk_ms - row.opened_at_ms

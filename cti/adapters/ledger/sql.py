@@ -1,0 +1,167 @@
+"""The ledger on SQLite and PostgreSQL: the writer's thread for what is decided, a few readers for what is asked."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from cti.adapters.ledger import agents, breaches, calls, commands, keys, partitions, records, retention, switches
+from cti.adapters.ledger.bulk import slices
+from cti.adapters.ledger.rounds import write_rounds
+from cti.adapters.ledger.stored import live_slice, stored_calls
+from cti.adapters.ledger.totals import totals
+from cti.adapters.sql_reader import SqlReader
+from cti.adapters.sql_writer import SqlWriter
+from cti.errors import Fenced
+from cti.ports import (
+    AgentRow,
+    BreachFilter,
+    BreachRow,
+    CallFilter,
+    CallListing,
+    Claim,
+    CommandRow,
+    KeyRow,
+    PastCall,
+    Round,
+    SourceRow,
+    StoredCall,
+    SwitchRow,
+    Totals,
+)
+
+LIVE_SLICE = 2_000  # calls; some 50 ms of a reader's time
+
+
+class SqlLedger:
+    """`Ledger`, `Reads` and `Registry` of `cti.ports`."""
+
+    def __init__(self, writer: SqlWriter, reader: SqlReader) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    # -- Ledger --------------------------------------------------------------------------------------------------------
+
+    async def claim(self, owner: str, partitions: int) -> list[Claim]:
+        return await self._writer.run(_claims, (owner, partitions))
+
+    async def commit(self, round_: Round) -> None:
+        try:
+            await self._writer.run(write_rounds, round_, weight=len(round_.timeline) + 1)
+        except IntegrityError as fault:
+            # A former owner repeats what the new one has written: the rows collide before the fence is reached.
+            owned = await self.committed()
+            if any(owned[fence.partition][0] != fence.epoch for fence in round_.fences):
+                raise Fenced(str(fault.orig)) from fault
+            raise
+
+    async def committed(self) -> Mapping[int, tuple[int, int]]:
+        return await self._reader.run(partitions.committed)
+
+    async def live_calls(self, partitions: Sequence[int]) -> AsyncIterator[list[StoredCall]]:
+        for partition in partitions:
+            after = 0
+            while found := await self._reader.run(live_slice, partition, after, LIVE_SLICE):
+                yield found
+                after = found[-1].row.born
+
+    async def past_calls(self, key_hashes: Sequence[int]) -> list[PastCall]:
+        found: list[PastCall] = []
+        for some in slices(list(key_hashes)):
+            found += await self._reader.run(calls.past_calls, some)
+        return found
+
+    async def stored_calls(self, call_ids: Sequence[str]) -> list[StoredCall]:
+        return await self._reader.run(stored_calls, call_ids)
+
+    async def agents(self) -> list[AgentRow]:
+        return await self._reader.run(agents.list_agents)
+
+    async def sources(self) -> list[SourceRow]:
+        return await self._reader.run(agents.list_sources)
+
+    async def switches(self) -> list[SwitchRow]:
+        return await self._reader.run(switches.list_switches)
+
+    async def purge(self, timeline_before_ms: int, records_before_ms: int) -> int:
+        return await self._writer.run(retention.purge, (timeline_before_ms, records_before_ms))
+
+    # -- Reads ---------------------------------------------------------------------------------------------------------
+
+    async def positions(self) -> Mapping[int, int]:
+        return await self._reader.run(partitions.positions)
+
+    async def call(self, tenant: str, call_id: str) -> StoredCall | None:
+        found = await self._reader.run(stored_calls, [call_id], tenant)
+        return found[0] if found else None
+
+    async def calls(
+        self, tenant: str, wanted: CallFilter, after: tuple[int, str] | None, limit: int
+    ) -> list[CallListing]:
+        return await self._reader.run(calls.list_calls, tenant, wanted, after, limit)
+
+    async def breaches(
+        self, tenant: str, wanted: BreachFilter, after: tuple[int, str, int] | None, limit: int
+    ) -> list[BreachRow]:
+        return await self._reader.run(breaches.list_breaches, tenant, wanted, after, limit)
+
+    async def records(self, tenant: str, after: str, limit: int) -> list[str]:
+        return await self._reader.run(records.record_texts, tenant, after, limit)
+
+    async def totals(
+        self, tenant: str, from_ms: int | None, to_ms: int | None, by: str, service_ms: int, ring_ms: int
+    ) -> list[Totals]:
+        return await self._reader.run(totals, tenant, from_ms, to_ms, by, service_ms, ring_ms)
+
+    async def breach_counts(self, tenant: str, from_ms: int | None, to_ms: int | None) -> Mapping[str, int]:
+        return await self._reader.run(breaches.breach_counts, tenant, from_ms, to_ms)
+
+    async def intervention_counts(
+        self, tenant: str, from_ms: int | None, to_ms: int | None
+    ) -> list[tuple[str, str, str, str | None, int]]:
+        return await self._reader.run(commands.intervention_counts, tenant, from_ms, to_ms)
+
+    async def tenant_sources(self, tenant: str) -> list[SourceRow]:
+        return await self._reader.run(agents.list_sources, tenant)
+
+    async def tenant_agents(self, tenant: str) -> list[AgentRow]:
+        return await self._reader.run(agents.list_agents, tenant)
+
+    async def open_commands(self, tenant: str, source: str, now_ms: float, limit: int) -> list[CommandRow]:
+        return await self._reader.run(commands.open_commands, tenant, source, now_ms, limit)
+
+    async def commands_after(self, marks: Mapping[int, int], limit: int) -> list[CommandRow]:
+        return await self._reader.run(commands.commands_after, marks, limit)
+
+    async def command_marks(self) -> Mapping[int, int]:
+        return await self._reader.run(partitions.command_marks)
+
+    async def command(self, tenant: str, command_id: str) -> CommandRow | None:
+        return await self._reader.run(commands.command, tenant, command_id)
+
+    # -- Registry ------------------------------------------------------------------------------------------------------
+
+    async def add_key(self, key: KeyRow) -> None:
+        await self._writer.run(keys.add_keys, key)
+
+    async def key(self, key_id: str) -> KeyRow | None:
+        return await self._reader.run(keys.key, key_id)
+
+    async def keys(self) -> list[KeyRow]:
+        return await self._reader.run(keys.keys)
+
+    async def revoke_key(self, key_id: str, at_ms: int) -> bool:
+        return await self._writer.run(keys.revoke_keys, (key_id, at_ms))
+
+    async def put_switch(self, row: SwitchRow) -> None:
+        await self._writer.run(switches.put_switches, row)
+
+    async def switch(self, tenant: str, switch: str) -> SwitchRow | None:
+        return await self._reader.run(switches.switch, tenant, switch)
+
+    async def tenant_switches(self, tenant: str) -> list[SwitchRow]:
+        return await self._reader.run(switches.list_switches, tenant)
+
+
+def _claims(connection: Connection, asked: Sequence[tuple[str, int]]) -> Sequence[list[Claim]]:
+    return [partitions.claim(connection, owner, count) for owner, count in asked]

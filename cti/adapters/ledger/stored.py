@@ -1,0 +1,59 @@
+"""Calls with all that is kept of them, put together from a few range queries instead of some for each call."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from cti.adapters.ledger.bulk import slices
+from cti.adapters.ledger.calls import calls_by_id, live_calls
+from cti.adapters.ledger.commands import commands_of_calls, live_commands
+from cti.adapters.ledger.records import records_by_id
+from cti.adapters.ledger.timeline import live_timelines, timelines
+from cti.ports import CallRow, CommandRow, RecordRow, StoredCall, TimelineRow
+
+
+def live_slice(connection: Connection, partition: int, after: int, size: int) -> list[StoredCall]:
+    """Up to `size` calls of a partition without a record, born behind `after`, oldest first."""
+    rows = live_calls(connection, partition, after, size)
+    if not rows:
+        return []
+    last = rows[-1].born
+    history = live_timelines(connection, partition, after, last)
+    return join(rows, history, live_commands(connection, partition, after, last), [])
+
+
+def stored_calls(connection: Connection, call_ids: Sequence[str], tenant: str | None = None) -> list[StoredCall]:
+    """These calls, where they exist (and belong to the tenant, if one is given)."""
+    found: list[StoredCall] = []
+    for some in slices(list(call_ids)):
+        rows = calls_by_id(connection, some, tenant)
+        ids = [row.call_id for row in rows]
+        records = records_by_id(connection, ids, sorted({row.tenant for row in rows}))
+        found += join(rows, timelines(connection, ids), commands_of_calls(connection, ids), records)
+    return found
+
+
+def join(
+    rows: Sequence[CallRow],
+    history: Sequence[TimelineRow],
+    commands: Sequence[CommandRow],
+    records: Sequence[RecordRow],
+) -> list[StoredCall]:
+    """Each call with its own; what belongs to none of them is left out."""
+    timeline_of: defaultdict[tuple[int, int], list[TimelineRow]] = defaultdict(list)
+    commands_of: defaultdict[str, list[CommandRow]] = defaultdict(list)
+    for event in history:
+        timeline_of[event[:2]].append(event)
+    for command in commands:
+        commands_of[command.call_id].append(command)
+    record_of = {record.call_id: record for record in records}
+    return [
+        StoredCall(
+            row,
+            timeline_of.get((row.partition, row.born), []),
+            commands_of.get(row.call_id, []),
+            record_of.get(row.call_id),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,78 @@
+"""Sums over records: one aggregate query, from which the indicators are made."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Integer, and_, case, cast, func, literal_column, select
+
+from cti.adapters.ledger.tables import records
+from cti.ports import Totals
+
+HALF_HOUR_MS = 1_800_000
+SHORT_MS = 5_000  # who gives up within 5 s is left out of the service level (RING-3)
+
+_R = records.c
+_ANSWERED = _R.outcome == "answered"
+_ABANDONED = _R.outcome == "abandoned"
+# How long the caller waited for an answer, or in vain: since he was queued, since he was offered if he never was.
+_tried_ms = case((_R.queued == 1, _R.wait_ms), else_=_R.ended_at_ms - _R.talk_ms - _R.opened_at_ms)
+
+
+def totals(
+    connection: Connection, tenant: str, from_ms: int | None, to_ms: int | None, by: str, service_ms: int, ring_ms: int
+) -> list[Totals]:
+    """Of calls opened in the window, by "none", "queue", "agent" or "half_hour"; in the order of the groups."""
+    group = _group(by)
+    query = select(group, *_sums(service_ms, ring_ms)).where(_R.tenant == tenant)
+    if by != "none":
+        query = query.group_by(group)
+    if from_ms is not None:
+        query = query.where(_R.opened_at_ms >= from_ms)
+    if to_ms is not None:
+        query = query.where(_R.opened_at_ms < to_ms)
+    rows = [(str(row[0]), *(int(value or 0) for value in row[1:])) for row in connection.execute(query)]
+    return sorted(Totals._make(row) for row in rows if by == "none" or row[1])
+
+
+def _group(by: str) -> ColumnElement[Any]:
+    match by:
+        case "none":
+            return literal_column("''")
+        case "queue":
+            return func.coalesce(_R.queue, literal_column("''"))
+        case "agent":
+            return func.coalesce(_R.agent, literal_column("''"))
+        case "half_hour":
+            return _R.opened_at_ms - _R.opened_at_ms % literal_column(str(HALF_HOUR_MS))
+    raise ValueError(f"totals by {by!r}")
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, literal_column("1", Integer)), else_=literal_column("0", Integer)))
+
+
+def _sum(column: ColumnElement[Any], condition: ColumnElement[bool] | None = None) -> ColumnElement[int]:
+    counted = column if condition is None else case((condition, column), else_=literal_column("0", Integer))
+    return cast(func.sum(counted), records.c.wait_ms.type)
+
+
+def _sums(service_ms: int, ring_ms: int) -> list[ColumnElement[int]]:
+    """The columns of `Totals` behind `group`, in its order."""
+    return [
+        func.count(),
+        _count(_ANSWERED),
+        _count(_ABANDONED),
+        _count(_R.outcome == "failed"),
+        _count(_R.outcome == "lost"),
+        _count(_R.outcome == "stale"),
+        _count(and_(_ABANDONED, _R.queued == 1)),
+        _count(and_(_ABANDONED, _tried_ms <= SHORT_MS)),
+        _count(and_(_ANSWERED, _tried_ms <= service_ms)),
+        _count(and_(_ANSWERED, _R.answer_ms <= ring_ms)),
+        _count(and_(_ANSWERED, _R.answer_ms.is_not(None))),
+        _sum(_R.wait_ms, _ANSWERED),
+        _sum(_R.talk_ms),
+        _sum(_R.hold_ms),
+        _sum(_R.transfers),
+        _sum(_R.notices_owed),
+        _sum(_R.notices_played),
+    ]

@@ -1,0 +1,62 @@
+"""Readers: a few threads with a connection each, so that reading neither waits for the writer nor holds the loop."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+
+from cti.errors import LedgerAway
+
+READERS = 4
+
+Asked = ParamSpec("Asked")
+Found = TypeVar("Found")
+
+
+class SqlReader:
+    """Runs queries, each in a transaction of its own (one snapshot); at most READERS at a time, the others wait."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
+        self._free = asyncio.Semaphore(READERS)
+
+    async def run(
+        self,
+        query: Callable[Concatenate[Connection, Asked], Found],
+        *args: Asked.args,
+        **kwargs: Asked.kwargs,
+    ) -> Found:
+        """What the query finds. Raises `LedgerAway`."""
+        await self._free.acquire()
+        loop = asyncio.get_running_loop()
+        try:
+            asked = self._threads.submit(lambda: self._read(query, *args, **kwargs))
+        except RuntimeError as fault:  # after stop()
+            self._free.release()
+            raise LedgerAway("its readers are not running") from fault
+
+        def freed(_: Future[Found]) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._free.release)
+
+        asked.add_done_callback(freed)
+        return await asyncio.wrap_future(asked)
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
+
+    def _read(
+        self, query: Callable[Concatenate[Connection, Asked], Found], *args: Asked.args, **kwargs: Asked.kwargs
+    ) -> Found:
+        try:
+            with self._engine.connect() as connection:
+                return query(connection, *args, **kwargs)
+        except NoConnectionFree as fault:
+            raise LedgerAway(str(fault)) from fault
+        except DBAPIError as fault:
+            raise LedgerAway(str(fault.orig)) from fault
