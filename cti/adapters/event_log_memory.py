@@ -22,6 +22,9 @@ class MemoryEventLog:
     def partitions(self) -> int:
         return len(self._parts)
 
+    def partition_of(self, key: str) -> int:
+        return partition_of(key, self.partitions)
+
     def now_ms(self) -> float:
         return self._clock.now_ms()
 

@@ -95,6 +95,9 @@ class SqlEventLog:
     def partitions(self) -> int:
         return self._partitions
 
+    def partition_of(self, key: str) -> int:
+        return partition_of(key, self.partitions)
+
     def now_ms(self) -> float:
         return self._clock.now_ms()
 

@@ -23,24 +23,26 @@ class WholeLedger(Ledger, Reads, Registry, Protocol):
     """The three faces of one ledger."""
 
 
-class Store(Protocol):
+class Store:
     """An event log and a ledger, between `start` and `stop` (or in an `async with`)."""
 
-    @property
-    def log(self) -> EventLog: ...
+    log: EventLog
+    ledger: WholeLedger
 
-    @property
-    def ledger(self) -> WholeLedger: ...
+    async def start(self) -> None:
+        """Make or upgrade what the store needs, and begin."""
 
-    async def start(self) -> None: ...
+    async def stop(self) -> None:
+        """Write what waits, and end."""
 
-    async def stop(self) -> None: ...
-
-    async def __aenter__(self) -> Self: ...
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        await self.stop()
 
 
 def open_store(url: str, clock: Clock, partitions: int, *, server_clock: bool = False) -> Store:
@@ -54,24 +56,7 @@ def open_store(url: str, clock: Clock, partitions: int, *, server_clock: bool = 
     return SqlStore(database_url(url), clock, partitions, server_clock=server_clock)
 
 
-class _Opened:
-    """Start and stop as an `async with`."""
-
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-
-class MemoryStore(_Opened):
+class MemoryStore(Store):
     """Gone when the process ends."""
 
     def __init__(self, clock: Clock, partitions: int) -> None:
@@ -79,7 +64,7 @@ class MemoryStore(_Opened):
         self.ledger = MemoryLedger()
 
 
-class SqlStore(_Opened):
+class SqlStore(Store):
     """One writer on SQLite (one file, one writer); on PostgreSQL log and ledger have one each."""
 
     def __init__(self, url: URL, clock: Clock, partitions: int, *, server_clock: bool) -> None:
@@ -92,7 +77,7 @@ class SqlStore(_Opened):
             self._writers.append(SqlWriter(self._engines[-1], "log-writer"))
         self._reader = SqlReader(self._engines[1])
         self.ledger = SqlLedger(self._writers[0], self._reader)
-        self.log = SqlEventLog(
+        self.log = self._log = SqlEventLog(
             self._writers[-1],
             self._reader,
             clock,
@@ -105,10 +90,10 @@ class SqlStore(_Opened):
         await asyncio.to_thread(upgrade, self._url.render_as_string(hide_password=False))
         for writer in self._writers:
             writer.start()
-        await self.log.start()
+        await self._log.start()
 
     async def stop(self) -> None:
-        await self.log.stop()
+        await self._log.stop()
         for writer in reversed(self._writers):
             await writer.stop()
         await self._reader.stop()

@@ -49,7 +49,7 @@ class MemoryLedger(MemoryReads):
         self._calls |= {row.call_id: row for row in round_.births}
         self._put_records(round_)
         for command in round_.commands:
-            self._commands.setdefault(command.id, command)
+            self._put_command(command)
         for outcome in round_.outcomes:
             self._set_outcome(outcome)
         self._agents |= {(row.tenant, row.source, row.agent): row for row in round_.agents}
@@ -119,7 +119,7 @@ class MemoryLedger(MemoryReads):
             self._forget(call_id)
         callless = [c.id for c in self._commands.values() if not c.call_id and c.issued_at_ms < records_before_ms]
         for command_id in callless[:CALLS_A_TIME]:
-            del self._commands[command_id]
+            self._drop_command(command_id)
         letters = [place for place, letter in self._dead_letters.items() if letter.at_ms < records_before_ms]
         for place in letters[:CALLS_A_TIME]:
             del self._dead_letters[place]
@@ -129,8 +129,8 @@ class MemoryLedger(MemoryReads):
         for table in (self._calls, self._ended, self._records, self._breaches):
             table.pop(call_id, None)
         self._timeline_dropped.discard(call_id)
-        for command_id in [c.id for c in self._commands.values() if c.call_id == call_id]:
-            del self._commands[command_id]
+        for command_id in list(self._commands_of.get(call_id, [])):
+            self._drop_command(command_id)
 
     # -- Registry ------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 """What the memory ledger holds, and the doors' questions to it, answered as the SQL ledger answers them."""
 
+from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from cti.adapters.ledger.totals import HALF_HOUR_MS, SHORT_MS
@@ -40,6 +42,8 @@ class MemoryReads:
         self._records: dict[str, RecordRow] = {}
         self._breaches: dict[str, list[BreachRow]] = {}
         self._commands: dict[str, CommandRow] = {}
+        self._commands_of: dict[str, list[str]] = {}  # by call id
+        self._commands_in: dict[int, list[tuple[int, str]]] = {}  # by partition: (number, id), rising
         self._agents: dict[tuple[str, str, str], AgentRow] = {}
         self._sources: dict[tuple[str, str], SourceRow] = {}
         self._switches: dict[tuple[str, str], SwitchRow] = {}
@@ -48,9 +52,19 @@ class MemoryReads:
 
     def _stored(self, row: CallRow) -> StoredCall:
         rows = self._timeline.get((row.partition, row.born), {})
-        commands = [command for command in self._commands.values() if command.call_id == row.call_id]
-        commands.sort(key=lambda command: (command.partition, command.no))
+        commands = [self._commands[command_id] for command_id in self._commands_of.get(row.call_id, [])]
         return StoredCall(row, [rows[place] for place in sorted(rows)], commands, self._records.get(row.call_id))
+
+    def _put_command(self, command: CommandRow) -> None:
+        if command.id not in self._commands:
+            self._commands[command.id] = command
+            self._commands_of.setdefault(command.call_id, []).append(command.id)
+            insort(self._commands_in.setdefault(command.partition, []), (command.no, command.id))
+
+    def _drop_command(self, command_id: str) -> None:
+        command = self._commands.pop(command_id)
+        self._commands_of[command.call_id].remove(command_id)
+        self._commands_in[command.partition].remove((command.no, command_id))
 
     async def positions(self) -> Mapping[int, int]:
         return {claim.partition: claim.position for claim in self._claims.values()}
@@ -143,8 +157,9 @@ class MemoryReads:
         share = max(1, limit // max(1, len(marks)))
         found: list[CommandRow] = []
         for partition, mark in sorted(marks.items()):
-            rows = [row for row in self._commands.values() if row.partition == partition and row.no > mark]
-            found += sorted(rows, key=lambda row: row.no)[:share]
+            sent = self._commands_in.get(partition, [])
+            start = bisect_right(sent, mark, key=itemgetter(0))
+            found += [self._commands[command_id] for _, command_id in sent[start : start + share]]
         return found
 
     async def command_marks(self) -> Mapping[int, int]:
