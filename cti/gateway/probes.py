@@ -3,7 +3,7 @@
 import asyncio
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic_core import to_json
 
 from cti.gateway.room import Room
@@ -39,4 +39,4 @@ async def get_openapi(room: Room, _asked: Asked) -> web.Response:
 
 async def get_metrics(room: Room, _asked: Asked) -> web.Response:
     """Prometheus text."""
-    return web.Response(body=generate_latest(room.meter.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return web.Response(body=room.meter.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})

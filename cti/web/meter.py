@@ -2,21 +2,18 @@
 
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry
-
 
 class Meter(Protocol):
     """The instruments a door moves. Labels come from closed lists: routes, methods, statuses, outcomes."""
 
-    @property
-    def registry(self) -> CollectorRegistry:
-        """What /metrics shows."""
+    def exposition(self) -> bytes:
+        """What /metrics shows: Prometheus text."""
 
-    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+    def request(self, route: str, method: str, status: int, seconds: float, /) -> None:
         """One request was answered."""
 
-    def events(self, outcome: str, n: int) -> None:
-        """`n` events were "accepted" or "refused" at the door."""
+    def events(self, outcome: str, count: int, /) -> None:
+        """`count` events were "accepted" or "refused" at the door."""
 
-    def streams(self, delta: int) -> None:
+    def streams(self, delta: int, /) -> None:
         """A command stream opened (+1) or closed (-1)."""
