@@ -3,68 +3,18 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from cti.switches.simulated import outbox as outbox_module
 from cti.switches.simulated.door import AwayError, Door, NotAllowedError, RefusedItem, TooLargeError
 from cti.switches.simulated.outbox import Outbox, Result, Results, result_body
+from tests.unit.simulated_door import KEY, FakeDoor
 
-KEY = "rbk_1_secret"
 PATIENCE_S = 10.0  # a test that hangs fails by then; none of them waits for it
-
-
-@dataclass
-class FakeDoor:
-    """Answers in the order of `answers`, then 202; keeps what it was sent."""
-
-    answers: list[tuple[int, dict[str, str], Any]] = field(default_factory=list)
-    batches: list[list[dict[str, Any]]] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
-    results: list[tuple[str, str]] = field(default_factory=list)
-    streams: list[list[bytes]] = field(default_factory=list)
-    taken: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def app(self) -> web.Application:
-        app = web.Application(client_max_size=10_000_000)
-        app.router.add_post("/v1/events", self.events)
-        app.router.add_post("/v1/commands/{id}/result", self.result)
-        app.router.add_put("/v1/switches/{id}", self.declare)
-        app.router.add_get("/v1/switches/{id}/commands", self.commands)
-        return app
-
-    def _next(self) -> tuple[int, dict[str, str], Any]:
-        return self.answers.pop(0) if self.answers else (202, {}, {"position": "0:1"})
-
-    async def events(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        self.bodies.append(body)
-        status, headers, answer = self._next()
-        if status in {200, 202}:
-            self.batches.append(json.loads(body))
-        return web.json_response(answer, status=status, headers=headers)
-
-    async def result(self, request: web.Request) -> web.Response:
-        status, headers, answer = self._next()
-        if status == 202:
-            self.results.append((request.match_info["id"], (await request.json())["state"]))
-        return web.json_response(answer, status=status, headers=headers)
-
-    async def declare(self, request: web.Request) -> web.Response:
-        allowed = request.headers.get("Authorization") == f"Bearer {KEY}"
-        return web.json_response(await request.json(), status=200 if allowed else 401)
-
-    async def commands(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        for piece in self.streams.pop(0) if self.streams else []:
-            await response.write(piece)
-        return response
 
 
 @pytest.fixture
@@ -101,12 +51,12 @@ async def emptied(box: Outbox | Results, run: Callable[[], Awaitable[None]]) -> 
 async def heard(door: Door) -> list[dict[str, Any]]:
     """All orders until the line breaks, which it must."""
     orders: list[dict[str, Any]] = []
+    stream = door.orders()
     try:
-        async for order in door.orders():
-            orders.append(order)
+        while True:
+            orders += [await anext(stream)]
     except AwayError:
         return orders
-    raise AssertionError("a stream that has ended is a broken line")
 
 
 def never_refused(_body: bytes, item: RefusedItem) -> None:
@@ -210,7 +160,8 @@ async def test_orders_come_through_the_stream(fake: FakeDoor, door: Door) -> Non
     split = [b'event: command\r\nid: c2\r\ndata: {"id"', b': "c2", "text": "\xe6\x82\xa8\xe5', b'\xa5\xbd"}\r\n\r\n']
     other = b'event: other\ndata: {"id": "c3"}\n\nevent: command\ndata: {"id": "c4"'
     fake.streams = [[first, *split, other]]
-    assert await heard(door) == [{}, {"id": "c1", "command": "promptAgent"}, {"id": "c2", "text": "您好"}], "the rest was cut off"
+    whole = [{"id": "c1", "command": "promptAgent"}, {"id": "c2", "text": "您好"}]
+    assert await heard(door) == [{}, *whole], "the last one was cut off"
 
 
 @pytest.mark.parametrize("data", [b"data: {", b"data: []", b'data: {"no": "id"}'])

@@ -59,6 +59,7 @@ class Simulation:
         self._results = Results(self._door, lambda result, status: self.diary.result_status(result.command, status))
         self._spoiler = Spoiler(options.misbehave, options.site.seed)
         self._held_back = HeldBack()
+        self._known = False  # to the product: before that there is nothing to finish
         self._exchange = self._open()
         self._started_ms = self._now_ms()
 
@@ -83,7 +84,7 @@ class Simulation:
         try:
             await asyncio.wait({stopped, work}, return_when=asyncio.FIRST_COMPLETED)
             self._wake.set()
-            await asyncio.wait({work}, timeout=STOP_S)
+            await asyncio.wait({work}, timeout=STOP_S if self._known else 0)
             if work.done():
                 await work
         finally:
@@ -94,6 +95,7 @@ class Simulation:
 
     async def _work(self) -> None:
         await self._declare()
+        self._known = True
         try:
             async with asyncio.TaskGroup() as tasks:
                 parts = (self._outbox.run(), self._results.run(), self._keep_listening())

@@ -1,0 +1,86 @@
+"""The live summary on a terminal: one block of lines, written over itself every second."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+import aiohttp
+
+from cti.switches.simulated.reader import Reader, UnreadableError
+
+REFRESH_S = 1.0
+NEWEST = 5
+UP = "\x1b[{}F"  # ECMA-48 CPL: to the start of the line so many lines up
+ERASE_BELOW = "\x1b[0J"  # ECMA-48 ED
+WIDTH_MAX = 100
+
+
+class Board:
+    """Reads the figures of a service and shows them; shows nothing where `stream` is no terminal."""
+
+    def __init__(self, url: str, key: str, stream: TextIO) -> None:
+        self._url, self._key, self._stream = url, key, stream
+        self._shown = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Refresh until `stop`."""
+        if not self._stream.isatty():
+            return
+        async with aiohttp.ClientSession() as session:
+            reader = Reader(session, self._url, self._key)
+            while not stop.is_set():
+                try:
+                    lines = block(await reader.indicators(), await reader.breaches(NEWEST))
+                except UnreadableError as reason:
+                    lines = [f"no figures: {reason}"]
+                self._show(lines)
+                await _wait(stop, REFRESH_S)
+
+    def _show(self, lines: Sequence[str]) -> None:
+        up = UP.format(self._shown) if self._shown else ""
+        cut = [line[:WIDTH_MAX] for line in lines]
+        self._stream.write(up + ERASE_BELOW + "".join(f"{line}\n" for line in cut))
+        self._stream.flush()
+        self._shown = len(cut)
+
+
+async def _wait(stop: asyncio.Event, for_s: float) -> None:
+    try:
+        async with asyncio.timeout(for_s):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+def block(indicators: Mapping[str, Any], newest: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The figures of GET /v1/indicators and the newest of GET /v1/breaches as lines of text."""
+    calls, answered = indicators["calls"], indicators["answered"]
+    commands, refused = indicators["commands"], indicators["refused"]
+    lines = [
+        f"calls    {calls:>7}   answered {answered:>7}   in time {_share(indicators['answered_in_time'], answered)}",
+        f"notices  {indicators['notices_played']:>7} played of {indicators['notices_owed']} owed",
+        f"commands {commands['total']:>7}   obeyed   {indicators['obeyed']:>7}   refused {_counts(refused) or '0'}",
+        f"breaches {_rules(indicators['rules'])}",
+    ]
+    return lines + [_breach(breach) for breach in newest]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} ({100 * part / whole:.1f} %)" if whole else "-"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+
+
+def _rules(rules: Mapping[str, Mapping[str, Any]]) -> str:
+    told = {
+        rule: "not measurable" if one["breaches"] is None else str(one["breaches"])
+        for rule, one in sorted(rules.items())
+    }
+    return "   ".join(f"{rule} {count}" for rule, count in told.items()) or "none"
+
+
+def _breach(breach: Mapping[str, Any]) -> str:
+    seconds = "" if breach["actual_s"] is None else f"  {breach['actual_s']:g} (limit {breach['limit_s']:g})"
+    return f"  {breach['at']}  {breach['rule']:<8}  agent {breach['agent'] or '-'}{seconds}"

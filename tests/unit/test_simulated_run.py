@@ -1,0 +1,141 @@
+"""The whole simulated switch in this process, on a clock that runs fast, at a small real server."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from cti.adapters.clock import ScaledClock, SystemClock
+from cti.switches.simulated.demo import figures_of
+from cti.switches.simulated.door import NotAllowedError
+from cti.switches.simulated.exchange import Site
+from cti.switches.simulated.misbehaviour import Misbehaviour
+from cti.switches.simulated.options import Options
+from cti.switches.simulated.simulation import simulate
+from tests.unit.simulated_door import KEY, FakeDoor
+
+SPEED = 200.0
+PATIENCE_S = 30.0  # a test that hangs fails by then
+SITE = Site("sim-1", agents=8, callers_per_min=60.0, seed=5, pace="brisk")
+
+
+@pytest.fixture
+async def fake() -> FakeDoor:
+    return FakeDoor(live=asyncio.Queue())
+
+
+@pytest.fixture
+async def url(fake: FakeDoor) -> AsyncIterator[str]:
+    server = TestServer(fake.app())
+    await server.start_server(shutdown_timeout=0.1)
+    yield str(server.make_url("/"))
+    await server.close()
+
+
+def fast() -> ScaledClock:
+    return ScaledClock(SystemClock().now_ms(), SPEED)
+
+
+async def ran(options: Options, stop: asyncio.Event | None = None, clock: ScaledClock | None = None) -> dict[str, Any]:
+    async with asyncio.timeout(PATIENCE_S):
+        return await simulate(options, clock or fast(), stop or asyncio.Event())
+
+
+def kinds(events: list[dict[str, Any]]) -> Counter[str]:
+    return Counter(event["type"].split(".")[2] for event in events)
+
+
+def logged(log: Path) -> list[dict[str, Any]]:
+    entries = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return [entry["event"] for entry in entries if entry["entry"] == "event"]
+
+
+async def test_what_is_sent_is_what_is_logged(fake: FakeDoor, url: str, tmp_path: Path) -> None:
+    log = tmp_path / "switch.jsonl"
+    summary = await ran(Options(url, KEY, SITE, for_s=120, close_at_s=60, log=log))
+    assert fake.said() == logged(log)
+    assert summary["calls"] > 20
+    assert summary["live"] == 0
+    assert figures_of(log) == {name: summary[name] for name in figures_of(log)}
+    seen = kinds(fake.said())
+    assert seen["switchSnapshot"] == 1
+    assert seen["switchHeartbeat"] >= 12
+    assert seen["agentLoggedOn"] == seen["agentLoggedOff"] == 8
+    assert seen["offered"] + seen["originated"] == summary["calls"]
+
+
+async def test_orders_are_answered_and_noted(fake: FakeDoor, url: str, tmp_path: Path) -> None:
+    """The same order twice: obeyed once, refused once; and one for a call that is not there."""
+    prompt = {"id": "c1", "command": "promptAgent", "agent": "leader", "rule": "RING-1", "message": "ring_limit"}
+    lost = {"id": "c2", "command": "deflectCall", "subject": "nobody", "connection": "a", "rule": "RING-1"}
+    assert fake.live is not None
+    for order in (prompt, prompt, lost):
+        fake.live.put_nowait(f"event: command\nid: {order['id']}\ndata: {json.dumps(order)}\n\n".encode())
+    log = tmp_path / "switch.jsonl"
+    summary = await ran(Options(url, KEY, SITE, for_s=60, close_at_s=40, log=log))
+    assert [result for result in fake.results if result[0] == "c1"] == [
+        ("c1", "accepted"),
+        ("c1", "done"),
+        ("c1", "refused"),
+    ]
+    assert ("c2", "refused") in fake.results
+    assert (summary["commands"], summary["obeyed"], summary["repeated"]) == (2, 1, 1)
+    assert summary["refused"] == {"invalidConnectionState": 1}
+
+
+async def test_misbehaviour_spoils_what_is_sent_not_what_is_logged(fake: FakeDoor, url: str, tmp_path: Path) -> None:
+    log = tmp_path / "switch.jsonl"
+    wish = Misbehaviour(late=0.1, duplicate=0.2, shuffle_s=3, lose=0.05, clock_s=30)
+    await ran(Options(url, KEY, SITE, for_s=120, close_at_s=60, log=log, misbehave=wish))
+    meant = {event["id"]: event for event in logged(log)}
+    sent = Counter(event["id"] for event in fake.said())
+    assert set(sent) < set(meant), "some were lost"
+    assert max(sent.values()) == 2, "some came twice"
+    assert all(event == meant[event["id"]] for event in fake.said()), "with the same content"
+    sequences = [event["sequence"] for event in fake.said()]
+    assert sequences != sorted(sequences), "out of order"
+
+
+async def test_stopped_and_started_again_it_goes_on(fake: FakeDoor, url: str, tmp_path: Path) -> None:
+    """Two runs with a state: live calls of the first end in the second, and no id is used twice."""
+    options, clock = Options(url, KEY, SITE, for_s=40, state=tmp_path / "switch.json"), fast()
+    first = await ran(options, clock=clock)
+    assert first["live"] > 0
+    live = {event["subject"] for event in fake.said() if event["type"].startswith("ringback.call.")}
+    live -= {event["subject"] for event in fake.said() if event["type"].endswith("callCleared.v1")}
+    again = Options(url, KEY, SITE, for_s=120, close_at_s=1, state=tmp_path / "switch.json")
+    await ran(again, clock=clock)
+    ended = {event["subject"] for event in fake.said() if event["type"].endswith("callCleared.v1")}
+    assert live
+    assert live <= ended
+    ids = [event["id"] for event in fake.said()]
+    assert len(ids) == len(set(ids))
+
+
+async def test_a_stop_is_quick_and_in_order(fake: FakeDoor, url: str) -> None:
+    stop = asyncio.Event()
+    running = asyncio.create_task(ran(Options(url, KEY, SITE), stop))
+    async with asyncio.timeout(PATIENCE_S):
+        while not fake.batches:
+            await asyncio.wait({running}, timeout=0.01)
+    stop.set()
+    summary = await running
+    assert summary["calls"] >= 0
+    assert kinds(fake.said())["agentLoggedOff"] > 0
+
+
+async def test_a_product_that_is_away_at_the_start_does_not_keep_it_from_stopping(unused_tcp_port: int) -> None:
+    stop = asyncio.Event()
+    stop.set()
+    summary = await ran(Options(f"http://127.0.0.1:{unused_tcp_port}", KEY, SITE), stop)
+    assert summary["calls"] == 0
+
+
+async def test_a_wrong_key_is_said_at_once(url: str) -> None:
+    with pytest.raises(NotAllowedError):
+        await ran(Options(url, "rbk_2_other", SITE))
