@@ -35,6 +35,8 @@ class Subscription:
 
     def offer(self, row: CommandRow) -> None:
         """A new command; the subscription ends when too many wait."""
+        if self.ended:
+            return
         if len(self._backlog) >= self._backlog_max:
             log.warning("stream_dropped", tenant=self.address[0], source=self.address[1], waiting=len(self._backlog))
             self.end()

@@ -1,5 +1,6 @@
 """A gateway on a real socket over a real store, for the tests of the door."""
 
+import asyncio
 import io
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -27,6 +28,26 @@ SOURCE = "/switches/pbx-1"
 BATCH = "application/cloudevents-batch+json"
 ONE = "application/cloudevents+json"
 NDJSON = "application/x-ndjson"
+
+
+class Watched(Telemetry):
+    """Telemetry that a test can wait on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open_streams = 0
+        self._moved = asyncio.Event()
+
+    def streams(self, delta: int) -> None:
+        super().streams(delta)
+        self.open_streams += delta
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def streams_are(self, count: int) -> None:
+        """Until so many command streams and long polls are open."""
+        while self.open_streams != count:
+            await self._moved.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +78,7 @@ class Site:
     ledger: WholeLedger
     pulse: Pulse
     clock: VirtualClock
-    telemetry: Telemetry
+    telemetry: Watched
     limits: Limits
     listening: Listening
     session: aiohttp.ClientSession
@@ -133,7 +154,7 @@ STANDARD = Standard(described, figures, {"RING-1": ("delivered",), "HOLD-2": ("h
 @asynccontextmanager
 async def site_at(url: str, limits: Limits | None = None, **parts: Any) -> AsyncIterator[Site]:
     """A gateway over the store at `url`. `parts` stand in for the store's own: log, reads, registry, ready."""
-    clock, pulse, telemetry, limits = VirtualClock(NOW_MS), Pulse(), Telemetry(), limits or Limits()
+    clock, pulse, telemetry, limits = VirtualClock(NOW_MS), Pulse(), Watched(), limits or Limits()
 
     async def ready() -> dict[str, str | None]:
         return {"ledger": None}

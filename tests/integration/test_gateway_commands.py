@@ -1,0 +1,404 @@
+"""Commands out and results in, over a real socket and a real ledger."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from cti.ports import CommandRow, OutcomeRow, Round
+from cti.web.limits import Limits
+from tests.integration.gateway_site import NOW_MS, SOURCE, TENANT, Answered, Site, event, site_at
+
+STREAM = "/v1/switches/pbx-1/commands"
+
+
+class Stream:
+    """The reading end of a command stream."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.response = response
+
+    async def frame(self) -> str:
+        """Up to the next empty line."""
+        return (await self.response.content.readuntil(b"\n\n")).decode()
+
+    async def command(self) -> dict[str, Any]:
+        """The next command; comments are passed over."""
+        while (text := await self.frame()).startswith(":"):
+            pass
+        fields = dict(line.split(": ", 1) for line in text.strip().split("\n"))
+        told: dict[str, Any] = json.loads(fields["data"])
+        assert (fields["event"], fields["id"]) == ("command", told["id"])
+        return told
+
+    async def ended(self) -> bool:
+        """Whether nothing but comments comes before the end."""
+        return all(line.startswith(b":") or not line.strip() for line in (await self.response.read()).split(b"\n"))
+
+
+@asynccontextmanager
+async def streamed(site: Site, key: dict[str, str], path: str = STREAM) -> AsyncIterator[Stream]:
+    headers = {**key, "Accept": "text/event-stream"}
+    async with site.session.get(site.listening.url + path, headers=headers) as response:
+        assert (response.status, response.content_type) == (200, "text/event-stream")
+        yield Stream(response)
+
+
+async def result(site: Site, key: dict[str, str], command: str, body: dict[str, Any]) -> Answered:
+    headers = {**key, "Content-Type": "application/json"}
+    return await site.ask("POST", f"/v1/commands/{command}/result", headers, json.dumps(body).encode())
+
+
+async def test_open_commands_come_first_then_live_ones_each_once(site: Site) -> None:
+    await site.commit(Round(commands=[site.command(1), site.command(2, expires_at_ms=NOW_MS)]))
+    async with streamed(site, await site.key()) as stream:
+        first = await stream.command()
+        assert (first["id"], first["command"], first["valid_for_ms"]) == ("cmd-0-1", "deflectCall", 6000)
+        site.clock.move_to(NOW_MS + 1500)
+        await site.commit(Round(commands=[site.command(3), site.command(1, partition=2)]))
+        live = [await stream.command(), await stream.command()]
+        assert sorted(each["id"] for each in live) == ["cmd-0-3", "cmd-2-1"]
+        assert {each["valid_for_ms"] for each in live} == {4500}
+
+
+async def test_another_process_s_commands_are_found_without_a_signal(store_url: str) -> None:
+    async with site_at(store_url, Limits(stream_poll_s=0.01)) as site, streamed(site, await site.key()) as stream:
+        await stream.frame()
+        await site.commit(Round(commands=[site.command(1)]), signal=False)
+        assert (await stream.command())["id"] == "cmd-0-1"
+
+
+async def test_a_reconnected_switch_gets_what_has_no_final_result(site: Site) -> None:
+    rows = [site.command(n) for n in (1, 2, 3)]
+    await site.commit(Round(commands=rows))
+    outcomes = [OutcomeRow("cmd-0-1", "done", None, NOW_MS), OutcomeRow("cmd-0-2", "accepted", None, NOW_MS)]
+    await site.commit(Round(outcomes=outcomes))
+    async with streamed(site, await site.key()) as stream:
+        assert [(await stream.command())["id"] for _ in range(2)] == ["cmd-0-2", "cmd-0-3"]
+
+
+async def test_a_switch_gets_its_own_commands_only(site: Site) -> None:
+    foreign = [
+        site.command(1, source="/switches/pbx-2"),
+        site.command(2, tenant="stranger"),
+        site.command(3, state="observed"),
+        site.command(4, state="overtaken"),
+    ]
+    await site.commit(Round(commands=foreign))
+    async with streamed(site, await site.key()) as stream:
+        assert (await stream.frame()).startswith(":")
+        more = [row._replace(id=f"{row.id}-live", no=row.no + 4) for row in foreign]
+        await site.commit(Round(commands=[*more, site.command(9)]))
+        assert (await stream.command())["id"] == "cmd-0-9"
+
+
+async def test_nothing_is_lost_or_repeated_while_switches_connect_and_go(site: Site) -> None:
+    key, total, seen = await site.key(), 60, []
+
+    async def engine() -> None:
+        for no in range(1, total + 1):
+            await site.commit(Round(commands=[site.command(no)]))
+
+    async def reader(count: int) -> None:
+        async with streamed(site, key) as stream:
+            own = [(await stream.command())["id"] for _ in range(count)]
+            assert len(set(own)) == len(own)
+            seen.append(own)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(engine())
+        for count in (total, total, 5, 20, total):
+            group.create_task(reader(count))
+    everything = [f"cmd-0-{no}" for no in range(1, total + 1)]
+    assert everything[:5] in seen
+    assert [own for own in seen if len(own) == total] == [everything] * 3
+
+
+async def test_quiet_streams_are_kept_alive(store_url: str) -> None:
+    async with site_at(store_url, Limits(stream_keep_alive_s=0.01)) as site, streamed(site, await site.key()) as stream:
+        assert [await stream.frame() for _ in range(3)] == [": keep-alive\n\n"] * 3
+
+
+async def test_a_reader_that_falls_behind_is_dropped_and_finds_all_again(store_url: str) -> None:
+    async with site_at(store_url, Limits(stream_backlog=10)) as site:
+        key = await site.key()
+        async with streamed(site, key) as stream:
+            await stream.frame()
+            await site.commit(Round(commands=[site.command(no) for no in range(1, 31)]))
+            assert await stream.ended()
+        async with streamed(site, key) as stream:
+            assert [(await stream.command())["id"] for _ in range(30)] == [f"cmd-0-{no}" for no in range(1, 31)]
+
+
+async def test_a_reader_that_reads_nothing_is_dropped(store_url: str) -> None:
+    fat = "x" * 100_000
+    async with site_at(store_url, Limits(stream_write_s=0.05)) as site:
+        key = await site.key()
+        host, port = "127.0.0.1", site.listening.port
+        reader, writer = await asyncio.open_connection(host, port, limit=1024)
+        headers = {**key, "Host": "x", "Accept": "text/event-stream"}
+        lines = [f"GET {STREAM} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+        writer.write("\r\n".join(lines).encode())
+        await reader.readuntil(b"keep-alive")
+        row = site.command(1)
+        rows = [
+            row._replace(id=f"cmd-0-{no}", no=no, body=f'{{"id":"cmd-0-{no}","text":"{fat}"}}') for no in range(1, 301)
+        ]
+        await site.commit(Round(commands=rows))
+        await site.telemetry.streams_are(0)
+        writer.close()
+
+
+async def test_streams_of_a_switch_are_bounded_and_the_gone_do_not_count(store_url: str) -> None:
+    async with site_at(store_url, Limits(streams_per_switch=2)) as site:
+        key = await site.key()
+        async with streamed(site, key) as one, streamed(site, key) as two:
+            await one.frame()
+            await two.frame()
+            answer = await site.ask("GET", STREAM, key)
+            assert (answer.status, answer.code, "Retry-After" in answer.headers) == (429, "too_many_streams", True)
+            two.response.close()
+            for _ in range(1000):  # the server hears of it a little later than we
+                if (await site.ask("GET", STREAM, key)).status == 200:
+                    break
+            else:
+                pytest.fail("a stream whose client is gone still counts")
+            assert site.telemetry.open_streams == 2
+
+
+async def test_a_stop_ends_streams_at_once(tmp_path: Path) -> None:
+    async with site_at(f"sqlite:///{tmp_path / 'ringback.db'}") as site:
+        key = await site.key()
+        async with streamed(site, key) as stream:
+            await stream.frame()
+            waiting = asyncio.create_task(site.ask("GET", f"{STREAM}?wait_s=60", key))
+            await site.telemetry.streams_are(2)
+            await site.listening.stop()
+            assert await stream.ended()
+            assert (await waiting).json() == {"commands": [], "cursor": "0:0"}
+
+
+async def test_a_long_poll_answers_at_once_with_what_is_open(site: Site) -> None:
+    await site.commit(Round(commands=[site.command(1), site.command(2), site.command(1, partition=3)]))
+    key = await site.key()
+    told = (await site.ask("GET", f"{STREAM}?wait_s=60", key)).json()
+    assert [each["id"] for each in told["commands"]] == ["cmd-0-1", "cmd-0-2", "cmd-3-1"]
+    assert told["cursor"] == "0:2,3:1"
+    again = (await site.ask("GET", f"{STREAM}?after={told['cursor']}", key)).json()
+    assert again == {"commands": [], "cursor": "0:2,3:1"}
+    await site.commit(Round(commands=[site.command(3)]))
+    later = (await site.ask("GET", f"{STREAM}?after={told['cursor']}&wait_s=60", key)).json()
+    assert ([each["id"] for each in later["commands"]], later["cursor"]) == (["cmd-0-3"], "0:3,3:1")
+
+
+async def test_a_long_poll_waits_for_a_command(site: Site) -> None:
+    waiting = asyncio.create_task(site.ask("GET", f"{STREAM}?wait_s=60", await site.key()))
+    await site.telemetry.streams_are(1)
+    await site.commit(Round(commands=[site.command(1)]))
+    told = (await waiting).json()
+    assert [each["id"] for each in told["commands"]] == ["cmd-0-1"]
+
+
+async def test_a_long_poll_gives_up_in_time(site: Site) -> None:
+    answer = await site.ask("GET", f"{STREAM}?wait_s=0.01", await site.key())
+    assert (answer.status, answer.json()) == (200, {"commands": [], "cursor": "0:0"})
+
+
+async def test_a_key_of_another_switch_gets_no_commands(site: Site) -> None:
+    answer = await site.ask("GET", STREAM, await site.key(switches="pbx-2"))
+    assert (answer.status, answer.code) == (403, "switch_not_allowed")
+    answer = await site.ask("GET", STREAM, {**await site.key(), "Accept": "image/png"})
+    assert (answer.status, answer.code) == (406, "not_acceptable")
+
+
+async def test_a_result_goes_into_the_log_under_its_call(site: Site) -> None:
+    await site.commit(Round(commands=[site.command(7)]))
+    answer = await result(site, await site.key(switches="pbx-1"), "cmd-0-7", {"state": "refused", "reason": "busy"})
+    assert answer.status == 202
+    [entry] = await site.kept()
+    assert answer.json() == {"position": f"{entry.partition}:{entry.position}"}
+    assert entry.tenant == TENANT
+    assert json.loads(entry.body) == {
+        "specversion": "1.0",
+        "id": "result-cmd-0-7-refused",
+        "source": SOURCE,
+        "type": "ringback.call.commandResult.v1",
+        "subject": "call-7",
+        "time": "2026-03-02T01:00:12.000Z",
+        "datacontenttype": "application/json",
+        "commandid": "cmd-0-7",
+        "data": {"commandid": "cmd-0-7", "state": "refused", "reason": "busy"},
+    }
+    assert entry.partition == await partition_of_call(site, 7)
+
+
+async def partition_of_call(site: Site, n: int) -> int:
+    """Where the n-th call's own events go."""
+    answer = await site.post(await site.key(), event(n))
+    return int(answer.json()["position"].split(":")[0])
+
+
+async def test_the_switch_s_own_time_and_answer_are_kept(site: Site) -> None:
+    body = json.dumps({"id": "cmd-0-1", "command": "setAgentState", "agent": "1001"})
+    await site.commit(Round(commands=[site.command(1, call_id="", body=body)]))
+    told = {"state": "done", "time": "2026-03-02T09:00:13.25+08:00", "answer": "ended", "cause": "normalClearing"}
+    assert (await result(site, await site.key(), "cmd-0-1", told)).status == 202
+    [entry] = await site.kept()
+    kept = json.loads(entry.body)
+    assert (kept["subject"], kept["time"]) == ("1001", "2026-03-02T01:00:13.250000Z")
+    assert kept["data"] == {"commandid": "cmd-0-1", "state": "done", "answer": "ended", "cause": "normalClearing"}
+
+
+async def test_the_same_result_again_is_kept_once(site: Site) -> None:
+    await site.commit(Round(commands=[site.command(1)]))
+    key = await site.key()
+    steps = [{"state": "accepted"}, {"state": "accepted"}, {"state": "done"}, {"state": "done"}]
+    answers = [await result(site, key, "cmd-0-1", step) for step in steps]
+    site.clock.move_to(NOW_MS + 900)
+    answers.append(await result(site, key, "cmd-0-1", {"state": "done"}))
+    assert [each.status for each in answers] == [202] * 5
+    assert answers[2].body == answers[3].body == answers[4].body
+    assert sorted(json.loads(entry.body)["data"]["state"] for entry in await site.kept()) == ["accepted", "done"]
+
+
+async def test_two_at_once_are_kept_once(site: Site) -> None:
+    await site.commit(Round(commands=[site.command(1)]))
+    key = await site.key()
+    answers = await asyncio.gather(*(result(site, key, "cmd-0-1", {"state": "done"}) for _ in range(5)))
+    assert {each.status for each in answers} == {202}
+    assert len(await site.kept()) == 1
+
+
+async def test_another_result_is_a_contradiction(site: Site) -> None:
+    await site.commit(Round(commands=[site.command(1)]))
+    key = await site.key()
+    assert (await result(site, key, "cmd-0-1", {"state": "done"})).status == 202
+    answer = await result(site, key, "cmd-0-1", {"state": "refused", "reason": "busy"})
+    assert (answer.status, answer.code) == (409, "already_answered")
+    assert len(await site.kept()) == 1
+
+
+@pytest.mark.parametrize(
+    ("stands", "given", "status"),
+    [
+        (("done", None), {"state": "done"}, 202),
+        (("done", None), {"state": "accepted"}, 202),
+        (("done", None), {"state": "refused", "reason": "busy"}, 409),
+        (("refused", "busy"), {"state": "refused", "reason": "busy"}, 202),
+        (("refused", "busy"), {"state": "refused", "reason": "error"}, 409),
+        (("refused", "busy"), {"state": "done"}, 409),
+    ],
+)
+async def test_the_ledger_remembers_when_the_gateway_does_not(
+    site: Site, stands: tuple[str, str | None], given: dict[str, Any], status: int
+) -> None:
+    await site.commit(Round(commands=[site.command(1)]))
+    await site.commit(Round(outcomes=[OutcomeRow("cmd-0-1", *stands, NOW_MS)]))
+    assert (await result(site, await site.key(), "cmd-0-1", given)).status == status
+    assert await site.kept() == []
+
+
+async def test_what_became_unanswered_may_still_be_told(site: Site) -> None:
+    await site.commit(Round(commands=[site.command(1)]))
+    await site.commit(Round(outcomes=[OutcomeRow("cmd-0-1", "unanswered", None, NOW_MS)]))
+    assert (await result(site, await site.key(), "cmd-0-1", {"state": "done"})).status == 202
+    assert len(await site.kept()) == 1
+
+
+@pytest.mark.parametrize("state", ["observed", "overtaken"])
+async def test_what_was_never_sent_takes_no_result(site: Site, state: str) -> None:
+    await site.commit(Round(commands=[site.command(1, state=state)]))
+    answer = await result(site, await site.key(), "cmd-0-1", {"state": "done"})
+    assert (answer.status, answer.code) == (409, "not_sent")
+
+
+async def test_a_stranger_s_command_does_not_exist(site: Site) -> None:
+    await site.commit(Round(commands=[site.command(1)]))
+    for key in (await site.key(tenant="stranger"), await site.key(switches="pbx-2")):
+        answer = await result(site, key, "cmd-0-1", {"state": "done"})
+        assert (answer.status, answer.code) == (404, "not_found")
+    assert (await result(site, await site.key(), "cmd-9", {"state": "done"})).status == 404
+    assert await site.kept() == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"state": "maybe"},
+        {"state": "refused"},
+        {"state": "done", "reason": "busy"},
+        {"state": "refused", "reason": "mood"},
+        {"state": "done", "time": "now"},
+        {"state": "done", "more": 1},
+    ],
+)
+async def test_a_result_is_judged(body: dict[str, Any]) -> None:
+    async with site_at("memory:") as site:
+        await site.commit(Round(commands=[site.command(1)]))
+        answer = await result(site, await site.key(), "cmd-0-1", body)
+        assert (answer.status, answer.code) == (422, "invalid_body")
+        assert answer.json()["errors"]
+
+
+async def test_a_switch_declares_itself(site: Site) -> None:
+    key = await site.key(switches="pbx-1")
+    told = {"commands": ["deflectCall", "playMessage"], "facts": ["offered", "delivered"], "if_other_ready": True}
+    assert (await site.ask("GET", "/v1/switches/pbx-1", key)).status == 404
+    answer = await site.put(key, "/v1/switches/pbx-1", {**told, "source": "/pbx/one"})
+    assert (answer.status, answer.json()) == (200, {"switch": "pbx-1", "source": "/pbx/one", **told})
+    assert (await site.ask("GET", "/v1/switches/pbx-1", key)).json() == answer.json()
+    kept = await site.kept()
+    assert sorted(entry.partition for entry in kept) == [0, 1, 2, 3]
+    said = json.loads(kept[0].body)
+    assert (said["type"], said["source"], said["subject"], said["data"]) == (
+        "ringback.switch.switchDeclared.v1", "/pbx/one", "pbx-1", told,
+    )  # fmt: skip
+    assert (await site.post(key, event(1, source="/pbx/one"))).status == 202
+    assert (await site.post(key, event(2))).status == 403
+    await site.commit(Round(commands=[site.command(1, source="/pbx/one")]))
+    assert len((await site.ask("GET", STREAM, key)).json()["commands"]) == 1
+
+
+async def test_no_switch_takes_another_s_calls(site: Site) -> None:
+    one, two = await site.key(switches="pbx-1"), await site.key(switches="pbx-2")
+    said: dict[str, Any] = {"commands": []}
+    assert (await site.put(two, "/v1/switches/pbx-2", {**said, "source": "/pbx/two"})).status == 200
+    for source in ("/pbx/two", "/switches/pbx-3"):
+        answer = await site.put(one, "/v1/switches/pbx-1", {**said, "source": source})
+        assert (answer.status, answer.code) == (409, "source_taken")
+    answer = await site.put(one, "/v1/switches/pbx-2", said)
+    assert (answer.status, answer.code) == (403, "switch_not_allowed")
+    assert (await site.put(one, "/v1/switches/pbx-1", said)).json()["source"] == SOURCE
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"commands": "all"},
+        {"commands": ["a b"]},
+        {"commands": [], "source": "a\nb"},
+        {"commands": [], "more": 1},
+        [],
+    ],
+)
+async def test_a_declaration_is_judged(body: Any) -> None:
+    async with site_at("memory:") as site:
+        answer = await site.put(await site.key(), "/v1/switches/pbx-1", body)
+        assert (answer.status, answer.code) == (422, "invalid_body")
+
+
+async def test_marks_are_read_once_somebody_listens(site: Site) -> None:
+    """Commands given while nobody listened are not read again for the live part, and still reach a new stream."""
+    rows: list[CommandRow] = [site.command(no) for no in range(1, 6)]
+    await site.commit(Round(commands=rows))
+    key = await site.key()
+    for _ in range(2):
+        async with streamed(site, key) as stream:
+            assert [(await stream.command())["id"] for _ in range(5)] == [row.id for row in rows]
