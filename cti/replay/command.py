@@ -29,6 +29,8 @@ TENANT = "replay"
 SCOPES = ("events:write", "calls:read", "admin")
 REJECTED_SHOWN_MAX = 1000
 SHUFFLE_MAX_S = 3600.0
+# history is old by nature, and a month goes by in a minute: here neither age nor silence may close or drop a call
+HISTORY_DAYS = 500 * 365
 TABLES = {"by_type": "service_type", "by_agent": "agent", "by_half_hour": "half_hour"}
 
 
@@ -77,7 +79,13 @@ def run(args: argparse.Namespace) -> int:
 
 async def replay(plan: Plan) -> tuple[dict[str, Any], Summary]:
     """Start the product, post everything, wait until all is committed, read back what came of it."""
-    settings = Settings(db=plan.db, listen="127.0.0.1:0")
+    settings = Settings.read(
+        db=plan.db,
+        listen="127.0.0.1:0",
+        timeline_days=HISTORY_DAYS,
+        records_days=HISTORY_DAYS,
+        call_idle_max_s=HISTORY_DAYS * 86_400,
+    )
     async with serving(settings, interventions=False) as service:
         key = await service.new_key(TENANT, SCOPES, [plan.mapping.switch])
         async with door(service.url, key) as way:

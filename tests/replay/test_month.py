@@ -133,7 +133,7 @@ def test_one_second_more_is_another_hash(month: Month, tmp_path: Path) -> None:
     ("mapping", "content", "said"),
     [
         ("bank-2099", "a,b\n1,2\n", "no mapping 'bank-2099' ships"),
-        ("bank-1999", "vru_line,call_id\n1,2\n", "bank-1999.toml:7: date_column: no column 'date'"),
+        ("bank-1999", "vru_line,call_id\n1,2\n", "bank-1999.toml:6: date_column: no column 'date'"),
         ("bank-1999", "", "empty"),
     ],
 )
