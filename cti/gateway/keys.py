@@ -14,7 +14,7 @@ from cti.errors import RingbackError
 from cti.gateway.bindings import SWITCH_ID_PATTERN
 from cti.ports import KeyRow, Registry
 from cti.settings import Settings
-from cti.web.auth import SCOPES, make_key
+from cti.web.auth import SCOPES, digest_of, new_key
 from cti.web.instants import optional_rfc3339, rfc3339
 
 TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z", re.ASCII)
@@ -54,12 +54,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    settings = Settings()
+    settings = Settings.read(**({"db": args.db} if args.db else {}))
     clock = SystemClock()
-    store = open_store(args.db or settings.db, clock, settings.partitions)
+    store = open_store(settings.db, clock, settings.partitions)
     command: Command = args.keys_run
     async with store:
         return await command(store.ledger, args, int(clock.now_ms()))
+
+
+async def make_key(
+    registry: Registry, tenant: str, scopes: str, switches: str, label: str, now_ms: int
+) -> tuple[KeyRow, str]:
+    """A new key in the registry: its row, and the whole key, which is nowhere else. Lists are space-separated."""
+    key_id, key = new_key()
+    row = KeyRow(key_id, digest_of(key), tenant, scopes, switches, label, now_ms, None)
+    await registry.add_key(row)
+    return row, key
 
 
 async def _create(registry: Registry, args: argparse.Namespace, now_ms: int) -> int:

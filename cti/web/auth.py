@@ -34,16 +34,6 @@ def digest_of(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-async def make_key(
-    registry: Registry, tenant: str, scopes: str, switches: str, label: str, now_ms: int
-) -> tuple[KeyRow, str]:
-    """A new key in the registry: its row, and the whole key, which is nowhere else. Lists are space-separated."""
-    key_id, key = new_key()
-    row = KeyRow(key_id, digest_of(key), tenant, scopes, switches, label, now_ms, None)
-    await registry.add_key(row)
-    return row, key
-
-
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks. `switches` None: every switch of the tenant."""

@@ -13,11 +13,11 @@ import aiohttp
 from cti.adapters.clock import VirtualClock
 from cti.adapters.store import WholeLedger, open_store
 from cti.gateway.app import make_app
+from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.gateway.room import Standard
 from cti.ports import Claim, CommandRow, Entry, EventLog, Fence, Round, StoredCall, Totals
 from cti.telemetry import Telemetry
-from cti.web.auth import make_key
 from cti.web.limits import Limits
 from cti.web.server import Listening, listen
 

@@ -199,7 +199,9 @@ async def test_a_switch_speaks_for_itself_only(site: Site) -> None:
     ],
 )
 async def test_what_only_ringback_says_is_refused(site: Site, type_: str) -> None:
-    data = {"commandid": "c", "state": "done"} if "Result.v1" in type_ else {"commands": [], "facts": None}
+    data: dict[str, Any] = (
+        {"commandid": "c", "state": "done"} if "Result.v1" in type_ else {"commands": [], "facts": None}
+    )
     answer = await site.post(await site.key("admin"), event(1, type=type_, data=data))
     assert answer.status == 422
     assert await site.kept() == []
