@@ -76,6 +76,16 @@ def test_the_block_on_the_terminal() -> None:
     assert "agent 1001  12.2 (limit 12)" in text
 
 
+def test_what_no_switch_reports_is_not_shown_as_nothing() -> None:
+    unknown = INDICATORS | {
+        "answered_in_time": None,
+        "rules": {"RING-1": {"state": "not_measurable", "breaches": None, "missing": ["delivered"]}},
+    }
+    text = "\n".join(block(unknown, []))
+    assert "in time not measurable" in text
+    assert "RING-1 not measurable" in text
+
+
 def test_a_block_is_written_over_itself_and_only_itself() -> None:
     stream = io.StringIO()
     board = Board("http://127.0.0.1:1", "key", stream)

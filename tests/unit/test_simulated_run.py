@@ -11,6 +11,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from cti.adapters.clock import ScaledClock, SystemClock
+from cti.switches.simulated import simulation
 from cti.switches.simulated.demo import figures_of
 from cti.switches.simulated.door import NotAllowedError
 from cti.switches.simulated.exchange import Site
@@ -99,6 +100,17 @@ async def test_misbehaviour_spoils_what_is_sent_not_what_is_logged(fake: FakeDoo
     assert all(event == meant[event["id"]] for event in fake.said()), "with the same content"
     sequences = [event["sequence"] for event in fake.said()]
     assert sequences != sorted(sequences), "out of order"
+
+
+async def test_a_line_lost_again_and_again_loses_nothing(
+    fake: FakeDoor, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulation, "DISCONNECTED_S", 0.01)
+    log = tmp_path / "switch.jsonl"
+    wish = Misbehaviour(disconnect_every_s=0.05)
+    await ran(Options(url, KEY, SITE, for_s=120, close_at_s=60, log=log, misbehave=wish))
+    assert fake.said() == logged(log)
+    assert kinds(fake.said())["switchSnapshot"] > 2, "one each time it is connected"
 
 
 async def test_stopped_and_started_again_it_goes_on(fake: FakeDoor, url: str, tmp_path: Path) -> None:

@@ -65,7 +65,10 @@ def block(indicators: Mapping[str, Any], newest: Sequence[Mapping[str, Any]]) ->
     return lines + [_breach(breach) for breach in newest]
 
 
-def _share(part: int, whole: int) -> str:
+def _share(part: int | None, whole: int) -> str:
+    """`part` is null where no switch reports ringing."""
+    if part is None:
+        return "not measurable"
     return f"{part} ({100 * part / whole:.1f} %)" if whole else "-"
 
 

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", dest="out", type=Path, help="where the figures go; standard output otherwise")
     parser.add_argument("--log", type=Path, help="where to keep the switch's own log; a temporary file otherwise")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--agents", type=int, default=24)
+    parser.add_argument("--agents", type=int, default=40)
     parser.add_argument("--callers-per-min", type=float, default=110.0)
     parser.add_argument("--seconds", type=float, default=LIFE_S, help="how long callers come in")
 
@@ -139,7 +139,7 @@ async def _simulate(args: argparse.Namespace, url: str, key: str, log: Path, env
         "--agents": str(args.agents),
         "--callers-per-min": str(args.callers_per_min),
         "--seed": str(args.seed),
-        "--pace": "brisk",
+        "--pace": "hurried",
         "--close-at": str(args.seconds),
         "--for": str(args.seconds + HURRY_S),
         "--log": str(log),

@@ -1,4 +1,4 @@
-"""How the people of one place behave: two sets, one as in life, one quick enough to show every rule in a minute."""
+"""How the people of one place behave: as in life, or quick enough to show the rules within minutes."""
 
 from typing import NamedTuple
 
@@ -93,4 +93,16 @@ BRISK = REALISTIC._replace(
     away=Span(8, 15),
 )
 
-HABITS = {"realistic": REALISTIC, "brisk": BRISK}
+HURRIED = BRISK._replace(
+    patience_mean_s=20,
+    answer=Span(0.5, 4),
+    talk=Span(1.5, 5),
+    holds=0.6,
+    holds_long=0.6,
+    long_hold=Span(15.5, 33),
+    transfers_attended=0.08,
+    transfers_blind=0.05,
+)
+"""Half a minute shows late rings, long holds and transfers."""
+
+HABITS = {"realistic": REALISTIC, "brisk": BRISK, "hurried": HURRIED}
