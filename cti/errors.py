@@ -1,14 +1,14 @@
 """The error tree of the shell, drawn once. A class's docstring doubles as its message.
 
-    RingbackError
-     +- LogAway           the event log cannot be reached or did not answer in time
-     +- LogTruncated      the log no longer holds what follows our position
-     +- LedgerAway        the ledger cannot be reached; nothing was written
-     +- OutcomeUnknown    the connection broke while a commit was under way
-     +- Fenced            another process owns the partition now
-     +- WrongPartitions   the number of partitions differs from the one the ledger was made with
-     +- SchemaTooNew      the ledger was made by a newer release
-     +- SettingsMistake   a setting that cannot be used
+RingbackError
+ +- LogAway           the event log cannot be reached or did not answer in time
+ +- LogTruncated      the log no longer holds what follows our position
+ +- LedgerAway        the ledger cannot be reached; nothing was written
+ +- OutcomeUnknown    the connection broke while a commit was under way
+ +- Fenced            another process owns the partition now
+ +- WrongPartitions   the number of partitions differs from the one the ledger was made with
+ +- SchemaTooNew      the ledger was made by a newer release
+ +- SettingsMistake   a setting that cannot be used
 """
 
 

@@ -65,6 +65,9 @@ class EventLog(Protocol):
     def now_ms(self) -> float:
         """The log's own clock."""
 
+    def partition_of(self, key: str) -> int:
+        """Where a record key goes (murmur2, as Kafka's default partitioner has it)."""
+
     async def append(self, items: Sequence[Appending]) -> list[tuple[int, int]]:
         """Keep the items, in order; (partition, position) of each. Raises `errors.LogAway`; then nothing is promised."""
 

@@ -10,8 +10,29 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from cti.core import call_intervals as intervals
-from cti.core.call_state import Call, Extras, Opening, Phase, Release, Transfer, customer_of, leg_at, leg_named, with_leg
-from cti.core.facts import AFTERWARDS_KINDS, CLOSING_KINDS, OPENING_KINDS, PRESENT, REINCARNATION_MS, Fact, in_order
+from cti.core.call_state import (
+    Call,
+    Extras,
+    Opening,
+    Phase,
+    Release,
+    Transfer,
+    customer_of,
+    leg_at,
+    leg_named,
+    with_leg,
+)
+from cti.core.facts import (
+    AFTERWARDS_KINDS,
+    CLOSING_KINDS,
+    LOST,
+    OPENING_KINDS,
+    PRESENT,
+    REINCARNATION_MS,
+    STALE,
+    Fact,
+    in_order,
+)
 from cti.core.legs import LEG_TABLE, Leg, LegState, Side
 from schemas.reasons import Ignored, ReleasedBy
 
@@ -28,11 +49,8 @@ class Folded(NamedTuple):
 
 def advance(call: Call, fact: Fact) -> Step:
     """The call after one more fact, which must not be older than the last one."""
-    handler = TABLE.get((call.phase, fact.kind))
-    if handler is None:
-        after, ignored = call, _why_not(call, fact)
-    else:
-        after, ignored = handler(call, fact)
+    handler = TABLE.get((call.phase, fact.kind), _unusable)
+    after, ignored = handler(call, fact)
     return after._replace(last=fact[:4]), ignored
 
 
@@ -51,10 +69,10 @@ def begins_again(call: Call, fact: Fact) -> bool:
     return call.ended_ms is not None and fact.kind in OPENING_KINDS and fact.at_ms > call.ended_ms + REINCARNATION_MS
 
 
-def _why_not(call: Call, fact: Fact) -> Ignored:
+def _unusable(call: Call, fact: Fact) -> Step:
     if call.phase is Phase.ENDED:
-        return Ignored.REUSED_TOO_SOON if fact.kind == "offered" else Ignored.ALREADY_ENDED
-    return Ignored.NO_SUCH_CALL if call.phase is Phase.NULL else Ignored.UNKNOWN_TYPE
+        return call, Ignored.REUSED_TOO_SOON if fact.kind == "offered" else Ignored.ALREADY_ENDED
+    return call, Ignored.NO_SUCH_CALL if call.phase is Phase.NULL else Ignored.UNKNOWN_TYPE
 
 
 # -- opening -----------------------------------------------------------------------------------------------------------
@@ -337,13 +355,12 @@ def _extras(call: Call, fact: Fact) -> Step:
     return (call if extras == known else call._replace(extras=Extras(*extras))), None
 
 
-def _unchanged(call: Call, fact: Fact) -> Step:
-    """commandResult and the rest: kept in the timeline, no part of the state."""
-    return call, None
-
-
 def _cleared(call: Call, fact: Fact) -> Step:
-    """The end. A derived end (stale, lost) carries the time of the last thing heard."""
+    """The end. A derived end (stale, lost) carries the time of the last thing heard.
+
+    A call of which no opening was ever heard can end only so.
+    """
+    call = call if call.phase is Phase.OPEN else call._replace(opened_at_ms=fact.at_ms)
     after = intervals.settle(intervals.all_ended(_noted(call, fact), fact), (), fact)
     ended = after._replace(phase=Phase.ENDED, ended_ms=fact.at_ms, ended_by=fact.kind)
     return ended, None
@@ -363,10 +380,11 @@ def _table() -> Mapping[tuple[Phase, str], Handler]:
         **dict.fromkeys(noted, _extras),
         **dict.fromkeys(AFTERWARDS_KINDS, _extras),
         **dict.fromkeys(CLOSING_KINDS, _cleared),
-        PRESENT: _unchanged,
+        PRESENT: _extras,
     }
     table: dict[tuple[Phase, str], Handler] = {(Phase.NULL, kind): handler for kind, handler in opens.items()}
     table |= {(Phase.OPEN, kind): handler for kind, handler in moves.items()}
+    table |= {(Phase.NULL, kind): _cleared for kind in (LOST, STALE)}
     table |= {(Phase.ENDED, kind): _extras for kind in AFTERWARDS_KINDS}
     return table
 

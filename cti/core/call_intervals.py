@@ -110,5 +110,3 @@ def _close_offer(call: Call, leg: str, at_ms: int, result: OfferResult) -> Call:
         for offer in call.offers
     )
     return call._replace(offers=offers)
-
-

@@ -209,5 +209,3 @@ def _holding_customer(legs: tuple[Leg, ...], customer: Leg, agents: list[Leg]) -
             if by is None or by.side is Side.CUSTOMER:
                 return leg
     return None
-
-

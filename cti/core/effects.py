@@ -12,7 +12,7 @@ from cti.core.rules import PROMPTS, Due, Intervention, Rule, Step
 from schemas.profile import Profile
 from schemas.reasons import RefusalReason
 
-STEPS_MAX = 16  # steps of one entry; a step's number within its rule is entry * STEPS_MAX + place
+STEPS_MAX = 16  # steps of one entry; a step's number within its rule is entry * STEPS_MAX + step.place
 GOES_ON = frozenset(
     {RefusalReason.NO_OTHER_AGENT, RefusalReason.NOT_SUPPORTED, RefusalReason.BUSY, RefusalReason.ERROR}
 )
@@ -27,34 +27,33 @@ class Order(NamedTuple):
 
 def order(due: Due, tenant: str, call_id: str, profile: Profile, after_step: int = -1) -> Order | None:
     """The first possible command behind `after_step` of the due's chain, or None: then the rule only counts."""
-    for place, step in enumerate(due.rule.steps):
-        if place <= after_step or (step.command == "setRingTimeout") is not _at_the_offer(due):
+    for step in due.rule.steps:
+        if step.place <= after_step or (step.command == "setRingTimeout") is not _at_the_offer(due):
             continue
         if due.target.prompts_only and step.command not in PROMPTS:
             continue
         fields = _fields(step, due, profile)
         if fields is not None:
-            return Order(_intervention(due, tenant, call_id, step, place), fields)
+            return Order(_intervention(due, tenant, call_id, step), fields)
     return None
 
 
 def overtaken(due: Due, tenant: str, call_id: str) -> Intervention:
     """The occurrence as one that came too late, or whose state has passed."""
-    offset = 1 if due.rule.steps[0].command == "setRingTimeout" and not _at_the_offer(due) else 0
-    place = min(offset, len(due.rule.steps) - 1)
-    return _intervention(due, tenant, call_id, due.rule.steps[place], place)._replace(state="overtaken")
+    fits = (step for step in due.rule.steps if (step.command == "setRingTimeout") is _at_the_offer(due))
+    return _intervention(due, tenant, call_id, next(fits, due.rule.steps[0]))._replace(state="overtaken")
 
 
 def _at_the_offer(due: Due) -> bool:
     return due.rule.what == "alerting" and due.n == 0
 
 
-def _intervention(due: Due, tenant: str, call_id: str, step: Step, place: int) -> Intervention:
-    number = due.rule.entry * STEPS_MAX + place
+def _intervention(due: Due, tenant: str, call_id: str, step: Step) -> Intervention:
+    number = due.rule.entry * STEPS_MAX + step.place
     name = command_id(tenant, f"{call_id}:{due.cause}", due.rule.id, due.n, number)
     expires = due.due_ms + due.rule.useful_ms
     return Intervention(
-        name, due.rule.id, due.rule.entry, due.n, place, due.cause, step.command, due.due_ms, expires, "open"
+        name, due.rule.id, due.rule.entry, due.n, step.place, due.cause, step.command, due.due_ms, expires, "open"
     )
 
 

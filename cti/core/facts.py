@@ -41,16 +41,14 @@ class Fact(NamedTuple):
     data: Mapping[str, Any]
 
 
-def fact(
-    at_ms: int, sequence: int | None, event_id: str, kind: str, body_hash: int, data: Mapping[str, Any]
-) -> Fact:
+def fact(at_ms: int, sequence: int | None, event_id: str, kind: str, body_hash: int, data: Mapping[str, Any]) -> Fact:
     """Build a fact; its rank follows from its kind."""
     return Fact(at_ms, -1 if sequence is None else sequence, rank_of(kind), event_id, kind, body_hash, data)
 
 
 def rank_of(kind: str) -> int:
     """offered < queued < delivered < established < ... < cleared (contract, Time); derived closings come last."""
-    if kind == STALE or kind == LOST:
+    if kind in (STALE, LOST):
         return _LAST_RANK
     return KIND_RANK.get(kind, _MIDDLE_RANK)
 

@@ -28,8 +28,6 @@ class Side(StrEnum):
     OTHER = "other"
 
 
-
-
 class Leg(NamedTuple):
     """A connection. `held_by` is the holding device while the state is hold; `muted` is the agent's own doing."""
 

@@ -39,9 +39,7 @@ def measure(call: Call, book: RuleBook, done: Sequence[Intervention]) -> Measure
     notices = measures.notice_rule(book.interventions)
     every = None if notices is None else notices.every_ms
     owed = tuple(measures.notices_owed(hold, every) for hold in call.holds)
-    played = tuple(
-        0 if notices is None else measures.notices_played(hold, notices.id, done) for hold in call.holds
-    )
+    played = tuple(0 if notices is None else measures.notices_played(hold, notices.id, done) for hold in call.holds)
     answered, rang = call.answered_ms, call.first_delivered_ms
     return Measured(
         outcome_of(call),

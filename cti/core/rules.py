@@ -28,6 +28,7 @@ _HELD, _AT_THE_OFFER, _TAKEN_BACK = 0, 0, -1
 class Step(NamedTuple):
     """One link of a rule's chain: a command and its arguments ("promptAgent:ring_unanswered,to=leader")."""
 
+    place: int  # in the chain as the profile wrote it
     command: str
     argument: str | None
     options: tuple[tuple[str, str], ...]
@@ -97,6 +98,14 @@ class Intervention(NamedTuple):
     reason: str | None = None
 
 
+class Seen(NamedTuple):
+    """What a finder looks at; `now_ms` by the switch's clock."""
+
+    call: Call
+    done: Sequence[Intervention]
+    now_ms: float
+
+
 class RuleBook(NamedTuple):
     """A profile, compiled."""
 
@@ -163,7 +172,7 @@ def _compiled(written: Written, entry: int, all_: Sequence[Written]) -> Rule:
         _ms(written.first_s if written.first_s is not None else written.every_s),
         _ms(written.if_longer_s),
         frozenset(written.unless_reason),
-        tuple(_step(text) for text in written.do),
+        tuple(_step(place, text) for place, text in enumerate(written.do)),
         _ms(written.useful_for_s) or 0,
         tuple(written.needs),
         frozenset(_ms(one.at_s) or 0 for one in siblings) if written.every_s is not None else frozenset(),
@@ -174,12 +183,12 @@ def _ms(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds * 1000)
 
 
-def _step(text: str) -> Step:
+def _step(place: int, text: str) -> Step:
     command, _, rest = text.partition(":")
     words = rest.split(",") if rest else []
     plain = next((word for word in words if "=" not in word), None)
     options = tuple((word.partition("=")[0], word.partition("=")[2]) for word in words if "=" in word)
-    return Step(command, plain, options)
+    return Step(place, command, plain, options)
 
 
 def concerns(rule: Rule, call: Call) -> bool:
@@ -194,9 +203,10 @@ def dues(call: Call, rules: Sequence[Rule], done: Sequence[Intervention], now_ms
     if not (call.offers or call.holds or call.waits):
         return []
     found: list[Due] = []
+    seen = Seen(call, done, now_ms)
     for rule in rules:
         if concerns(rule, call):
-            found.extend(_FINDERS[rule.shape, rule.what](call, rule, done, now_ms))
+            found.extend(_FINDERS[rule.shape, rule.what](seen, rule))
     return found
 
 
@@ -212,18 +222,20 @@ def _settled(done: Sequence[Intervention], rule: Rule, cause: str, n: int) -> bo
 # -- while a state lasts -----------------------------------------------------------------------------------------------
 
 
-def _while_alerting(call: Call, rule: Rule, done: Sequence[Intervention], now_ms: float) -> Iterator[Due]:
-    for place, offer in enumerate(call.offers):
-        if offer.together and _not_first(call.offers, place):
+def _while_alerting(seen: Seen, rule: Rule) -> Iterator[Due]:
+    for place, offer in enumerate(seen.call.offers):
+        if offer.together and _not_first(seen.call.offers, place):
             continue
         target = Target(offer.leg, offer.agent, offer.device, "alerting", offer.together)
         if rule.steps[0].command == "setRingTimeout":
-            limit = next((one for one in done if one.cause == offer.cause and one.command == "setRingTimeout"), None)
+            limit = next(
+                (one for one in seen.done if one.cause == offer.cause and one.command == "setRingTimeout"), None
+            )
             if limit is None and offer.end_ms is None and not offer.together:
                 yield Due(rule, offer.cause, _AT_THE_OFFER, offer.at_ms, target, False)
             if limit is not None and limit.state in ("accepted", "done"):
                 continue  # the switch keeps the limit itself
-        yield from _ticks(rule, offer.cause, offer.at_ms, offer.end_ms, target, done)
+        yield from _ticks(rule, offer.cause, offer.at_ms, offer.end_ms, target, seen)
 
 
 def _not_first(offers: Sequence[Offer], place: int) -> bool:
@@ -232,35 +244,27 @@ def _not_first(offers: Sequence[Offer], place: int) -> bool:
     return any(one.together and (one.end_ms is None or one.end_ms > at) for one in offers[:place])
 
 
-def _while_held(call: Call, rule: Rule, done: Sequence[Intervention], now_ms: float) -> Iterator[Due]:
-    for hold in call.holds:
+def _while_held(seen: Seen, rule: Rule) -> Iterator[Due]:
+    for hold in seen.call.holds:
         if hold.by_agent:
-            yield from _ticks(rule, hold.cause, hold.at_ms, hold.end_ms, _of_hold(hold), done)
+            yield from _ticks(rule, hold.cause, hold.at_ms, hold.end_ms, _of_hold(hold), seen)
 
 
 def _of_hold(hold: Hold) -> Target:
     return Target(hold.leg, hold.agent, None, None if hold.muted else "hold")
 
 
-def _while_queued(call: Call, rule: Rule, done: Sequence[Intervention], now_ms: float) -> Iterator[Due]:
-    for wait in call.waits:
+def _while_queued(seen: Seen, rule: Rule) -> Iterator[Due]:
+    for wait in seen.call.waits:
         target = Target(wait.leg, None, None, "queued")
-        for due in _ticks(rule, wait.cause, wait.at_ms, wait.end_ms, target, done, call.offers, now_ms):
-            yield due
+        yield from _ticks(rule, wait.cause, wait.at_ms, wait.end_ms, target, seen)
 
 
-def _ticks(
-    rule: Rule,
-    cause: str,
-    start_ms: int,
-    end_ms: int | None,
-    target: Target,
-    done: Sequence[Intervention],
-    silent: Sequence[Offer] = (),
-    now_ms: float = 0,
-) -> Iterator[Due]:
-    """The unsettled occurrences in [start, end): the passed ones if it is over, else the next. A tick at the end itself is none."""
-    n = max((one.n for one in done if one.cause == cause and one.rule == rule.id and one.entry == rule.entry), default=0)
+def _ticks(rule: Rule, cause: str, start_ms: int, end_ms: int | None, target: Target, seen: Seen) -> Iterator[Due]:
+    """The unsettled occurrences in [start, end): the passed ones if it is over, else the next. A tick at the end is none."""
+    offers = seen.call.offers if rule.what == "queued" else ()
+    settled = (one.n for one in seen.done if one.cause == cause and one.rule == rule.id and one.entry == rule.entry)
+    n = max(settled, default=0)
     named = 0
     while named < MISSED_TICKS_MAX:
         n += 1
@@ -268,7 +272,7 @@ def _ticks(
         if offset is None or (end_ms is not None and start_ms + offset >= end_ms):
             return
         due_ms = start_ms + offset
-        if offset in rule.instead_ms or (due_ms < now_ms and _ringing(silent, due_ms)):
+        if offset in rule.instead_ms or (due_ms < seen.now_ms and _ringing(offers, due_ms)):
             continue
         yield Due(rule, cause, n, due_ms, target, end_ms is not None)
         if end_ms is None:
@@ -294,31 +298,32 @@ def _once(rule: Rule, cause: str, n: int, at_ms: int, target: Target, done: Sequ
         yield Due(rule, cause, n, at_ms, target, False)
 
 
-def _on_held(call: Call, rule: Rule, done: Sequence[Intervention], now_ms: float) -> Iterator[Due]:
-    for hold in call.holds:
+def _on_held(seen: Seen, rule: Rule) -> Iterator[Due]:
+    for hold in seen.call.holds:
         if hold.by_agent:
-            yield from _once(rule, hold.cause, _HELD, hold.at_ms, _of_hold(hold), done)
+            yield from _once(rule, hold.cause, _HELD, hold.at_ms, _of_hold(hold), seen.done)
 
 
-def _on_retrieved(call: Call, rule: Rule, done: Sequence[Intervention], now_ms: float) -> Iterator[Due]:
-    for hold in call.holds:
+def _on_retrieved(seen: Seen, rule: Rule) -> Iterator[Due]:
+    for hold in seen.call.holds:
         if hold.by_agent and hold.retrieved and hold.end_ms is not None and _longer(rule, hold.end_ms - hold.at_ms):
-            yield from _once(rule, hold.cause, _TAKEN_BACK, hold.end_ms, _of_hold(hold), done)
+            yield from _once(rule, hold.cause, _TAKEN_BACK, hold.end_ms, _of_hold(hold), seen.done)
 
 
-def _on_established(call: Call, rule: Rule, done: Sequence[Intervention], now_ms: float) -> Iterator[Due]:
+def _on_established(seen: Seen, rule: Rule) -> Iterator[Due]:
+    call = seen.call
     if call.answered_ms is None or call.first_delivered_ms is None or call.answer_cause is None:
         return
     if _longer(rule, call.answered_ms - call.first_delivered_ms):
         target = Target(None, call.first_agent, None, None)
-        yield from _once(rule, call.answer_cause, 0, call.answered_ms, target, done)
+        yield from _once(rule, call.answer_cause, 0, call.answered_ms, target, seen.done)
 
 
-def _on_offer_ended(call: Call, rule: Rule, done: Sequence[Intervention], now_ms: float) -> Iterator[Due]:
-    for offer in call.offers:
+def _on_offer_ended(seen: Seen, rule: Rule) -> Iterator[Due]:
+    for offer in seen.call.offers:
         if offer.end_ms is not None and not offer.together and offer.agent and unanswered(offer, rule.if_longer_ms):
             target = Target(offer.leg, offer.agent, offer.device, None)
-            yield from _once(rule, offer.cause, _TAKEN_BACK, offer.end_ms, target, done)
+            yield from _once(rule, offer.cause, _TAKEN_BACK, offer.end_ms, target, seen.done)
 
 
 def unanswered(offer: Offer, limit_ms: int | None) -> bool:
@@ -346,5 +351,3 @@ _FINDERS = {
     ("on", "established"): _on_established,
     ("on", "offer_ended"): _on_offer_ended,
 }
-
-

@@ -1,0 +1,41 @@
+"""The `ringback` command. Other parts of the product add theirs by the entry point group `ringback.commands`."""
+
+import argparse
+import sys
+from importlib.metadata import entry_points
+from typing import Any
+
+from cti.commands import migrate, profile, run, serve
+from cti.gateway import keys
+from cti.replay import command as replay
+from cti.switches.simulated import command as simulate
+from cti.switches.simulated import demo
+
+COMMANDS: dict[str, tuple[Any, str]] = {
+    "run": (run, "the product with a simulated switch, for a first look"),
+    "demo": (demo, "60 s of the product with a simulated switch, judged by the switch's own log"),
+    "serve": (serve, "the product: gateway and engine in one process"),
+    "simulate": (simulate, "a simulated switch, an ordinary client of /v1"),
+    "replay": (replay, "historic call records through the same door and engine"),
+    "keys": (keys, "make, list and revoke API keys"),
+    "profile": (profile, "check a profile"),
+    "migrate": (migrate, "bring a ledger's schema up to this release"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    parser = argparse.ArgumentParser(prog="ringback", description="Event-driven CTI with service-standard clocks.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    known = {**COMMANDS, **{point.name: (point.load(), "") for point in entry_points(group="ringback.commands")}}
+    for name, (module, told) in known.items():
+        one = commands.add_parser(name, help=told, description=told)
+        module.add_arguments(one)
+        one.set_defaults(run_command=module.run)
+    args = parser.parse_args(arguments)
+    code: int = args.run_command(args)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Clocks: the machine's, a scaled one for simulations, and one that only a test moves."""
+
+import asyncio
+import time
+
+from cti.ports import Clock
+
+
+class SystemClock:
+    """The machine's clock, kept from going back: wall time at the start plus monotonic time since, set again when it leaps."""
+
+    LEAP_MS = 1_000.0  # a wall clock that runs ahead by more than this was set; one that runs behind is waited for
+
+    def __init__(self) -> None:
+        self._ahead_ms = time.time() * 1000 - time.monotonic() * 1000
+
+    def now_ms(self) -> float:
+        now = time.monotonic() * 1000 + self._ahead_ms
+        wall = time.time() * 1000
+        if wall - now > self.LEAP_MS:
+            self._ahead_ms += wall - now
+            return wall
+        return now
+
+    async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
+        await _wait_s(event, None if until_ms is None else (until_ms - self.now_ms()) / 1000)
+
+
+class ScaledClock:
+    """A clock that runs `speed` times as fast as `real` since `origin_ms`; two processes given the same origin agree."""
+
+    def __init__(self, origin_ms: float, speed: float, real: Clock | None = None) -> None:
+        self._origin_ms, self._speed = origin_ms, speed
+        self._real: Clock = real or SystemClock()
+
+    def now_ms(self) -> float:
+        return self._origin_ms + (self._real.now_ms() - self._origin_ms) * self._speed
+
+    async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
+        await _wait_s(event, None if until_ms is None else (until_ms - self.now_ms()) / self._speed / 1000)
+
+
+class VirtualClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, start_ms: float) -> None:
+        self._now_ms = start_ms
+        self._moved = asyncio.Event()
+
+    def now_ms(self) -> float:
+        return self._now_ms
+
+    def move_to(self, now_ms: float) -> None:
+        """Set the time, never back, and wake who waited for it."""
+        assert now_ms >= self._now_ms, "a clock does not go back"
+        self._now_ms = now_ms
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
+        while not event.is_set() and (until_ms is None or self._now_ms < until_ms):
+            waits = [asyncio.create_task(event.wait()), asyncio.create_task(self._moved.wait())]
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for one in waits:
+                    one.cancel()
+                await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def _wait_s(event: asyncio.Event, seconds: float | None) -> None:
+    if event.is_set():
+        return
+    try:
+        async with asyncio.timeout(None if seconds is None else max(seconds, 0.0)):
+            await event.wait()
+    except TimeoutError:
+        return

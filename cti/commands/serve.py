@@ -1,0 +1,74 @@
+"""`ringback serve`: gateway and engine in one process, until SIGTERM or Ctrl-C."""
+
+import argparse
+import asyncio
+import signal
+import sys
+
+import structlog
+
+from cti.adapters.clock import ScaledClock, SystemClock
+from cti.commands.logging_setup import set_up_logging
+from cti.errors import RingbackError
+from cti.ports import Clock
+from cti.settings import Settings
+from cti.wiring import Service, serving
+
+log = structlog.get_logger()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--db", metavar="URL", help="SQLAlchemy URL (default: RINGBACK_DB)")
+    parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (default: RINGBACK_LISTEN)")
+    parser.add_argument("--speed", type=float, default=1.0, help="a faster clock, for simulations only")
+    parser.add_argument("--origin-ms", type=float, help="where the faster clock starts; the same for all processes")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 after an orderly stop; 1 when the service cannot start or had to stop."""
+    try:
+        settings = settings_of(args)
+        set_up_logging(settings.log_level)
+        return asyncio.run(_serve(settings, clock_of(args)))
+    except (RingbackError, OSError) as error:
+        print(f"ringback: {error}", file=sys.stderr)
+        return 1
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """The settings, with what the command line gave."""
+    given = {name: getattr(args, name) for name in ("db", "listen") if getattr(args, name, None) is not None}
+    return Settings.read(**given)
+
+
+def clock_of(args: argparse.Namespace) -> Clock | None:
+    """The scaled clock where a speed is asked for; None: the real one."""
+    if args.speed == 1.0:
+        return None
+    return ScaledClock(SystemClock().now_ms() if args.origin_ms is None else args.origin_ms, args.speed)
+
+
+async def _serve(settings: Settings, clock: Clock | None) -> int:
+    stop = stop_on_signals()
+    async with serving(settings, clock=clock) as service:
+        log.info("serving", action="serving", url=service.url, settings=settings.shown())
+        return await until(stop, service)
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM and Ctrl-C set."""
+    stop = asyncio.Event()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+    return stop
+
+
+async def until(stop: asyncio.Event, service: Service) -> int:
+    """Wait for the stop, or for a failure of the service: then 1."""
+    service.failed.add_done_callback(lambda _: stop.set())
+    await stop.wait()
+    if service.failed.done() and (error := service.failed.exception()) is not None:
+        log.error("stopped", action="failed", why=str(error))
+        return 1
+    log.info("stopping", action="stopping")
+    return 0

@@ -1,0 +1,436 @@
+"""The engine: one round, one transaction (design, section 5).
+
+A round takes what has arrived over all partitions, at most EVENTS_MAX events or CPU_MAX_MS of work. While one round commits, the
+next gathers; an idle system commits at once. A round goes through: read; advance into a layer; **one** ledger transaction, fenced; merge
+the layer and wake who waits. If the transaction fails the layer is dropped and the entries are read again; if its outcome is unknown,
+epoch and position are read before anything else.
+
+`step` is one turn and never sleeps: tests drive it with a clock of their own; `run` adds only the waiting.
+"""
+
+import asyncio
+import contextlib
+import heapq
+import time
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import structlog
+from pydantic_core import from_json
+
+from cti import errors
+from cti.attend import UNANSWERED_AFTER_MS, attend, is_idle, lost_fact, unanswered
+from cti.core.agent import Agent, AgentState
+from cti.core.clocks import END_FRESH_MS
+from cti.core.rules import RuleBook
+from cti.gathering import Gathering, hash_of
+from cti.live_calls import Key, LiveCall, loaded
+from cti.ports import Claim, Clock, Entry, EventLog, Fence, Ledger, Round
+from cti.snapshot import take_switch
+from cti.take import apply, take_agent, take_call
+from cti.telemetry import Telemetry
+from schemas.envelope import Event, Refused, event_of
+from schemas.reasons import DeadLetter, Ignored
+
+EVENTS_MAX = 500
+CPU_MAX_MS = 20.0
+END_CONFIRM_MS = END_FRESH_MS / 2  # how often a quiet engine makes sure that it stands at the end
+LINGER_MS = 10_000  # ended calls stay in memory for what comes a little late
+LINGERING_MAX = 20_000
+IDLE_LOOK_MS = 1_000.0  # another process may have appended without waking us
+BACKOFF_MIN_MS, BACKOFF_MAX_MS = 100.0, 5_000.0
+TIMERS_MAX = 2_000  # calls looked at by the clock in one turn
+
+log = structlog.get_logger()
+
+
+class Pulse(Protocol):
+    """Whom the engine of this process wakes after a commit."""
+
+    def committed(self, positions: dict[int, int]) -> None: ...
+
+    def commanded(self) -> None: ...
+
+
+class Engine:
+    """Reads the log, keeps the calls, commits rounds. One per process."""
+
+    def __init__(
+        self, event_log: EventLog, ledger: Ledger, clock: Clock, book: RuleBook, telemetry: Telemetry, pulse: Pulse,
+        *, interventions: bool = True, call_idle_max_ms: int = 4 * 3600 * 1000, owner: str = "engine",
+    ) -> None:  # fmt: skip
+        self._log, self._ledger, self._clock, self._pulse, self._owner = event_log, ledger, clock, pulse, owner
+        self._telemetry = telemetry
+        self.work = Gathering(book, telemetry, interventions, call_idle_max_ms)
+        self._wake = asyncio.Event()
+        self._epochs: dict[int, int] = {}
+        self._read: dict[int, int] = {}  # the last position read of each partition
+        self._committed: dict[int, int] = {}
+        self._taken = 0  # entries in the round being gathered
+        self._end_ms: float = float(
+            "-inf"
+        )  # when, by the log's clock, all partitions were last known to be read to the end
+        self._commit: asyncio.Task[None] | None = None
+        self._committing: tuple[Round, dict[int, int], int, list[Key], float] | None = None
+        self._lingering: list[tuple[float, int, Key]] = []
+        self._lingered = 0
+        self._backoff_ms = 0.0
+        self._not_before_ms = float("-inf")
+
+    # -- start ---------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Own all partitions, and fold every call that lives."""
+        claims = await self._ledger.claim(self._owner, self._log.partitions)
+        self._log.wake(self._wake)
+        await self._load(claims)
+        log.info("engine started", action="engine_started", calls=len(self.work.layers.base.calls), owner=self._owner)
+
+    async def _load(self, claims: Sequence[Claim]) -> None:
+        self._epochs = {claim.partition: claim.epoch for claim in claims}
+        self._read = {claim.partition: claim.position for claim in claims}
+        self._committed = dict(self._read)
+        work = self.work
+        work.command_nos = {claim.partition: claim.command_no for claim in claims}
+        for switch in await self._ledger.switches():
+            work.source(switch.tenant, switch.source).declare(switch.switch, from_json(switch.declaration))
+        for row in await self._ledger.sources():
+            work.source(row.tenant, row.source).kinds.update(row.kinds.split())
+        states: dict[AgentState, int] = {}
+        for agent in await self._ledger.agents():
+            state = AgentState(agent.state)
+            states[state] = states.get(state, 0) + 1
+            known = Agent(state, agent.since_ms, agent.device, agent.reason)
+            work.layers.base.agents[agent.tenant, agent.source, agent.agent] = known
+        self._telemetry.agents_are(states)
+        async for stored in self._ledger.live_calls(sorted(self._epochs)):
+            for call in stored:
+                live = loaded(call, work.source(call.row.tenant, call.row.source))
+                work.layers.base.calls[call.row.key_hash] = live
+        self._reschedule()
+
+    def _reschedule(self) -> None:
+        """Look at every call again: after a start, and after a round was dropped."""
+        work = self.work
+        for source in work.sources.values():
+            source.schedule.clear()
+        work.deadlines.clear()
+        self._telemetry.live_are(live.call for live in work.layers.base.calls.values())
+        for key, live in work.layers.base.calls.items():
+            for one in live.done:
+                if one.state in ("open", "accepted"):
+                    work.deadlines.append((one.expires_ms + UNANSWERED_AFTER_MS, one.id, key))
+            if isinstance(key, int) and not live.ended:
+                live.source.look_at(0, key)
+                work.layers.base.calls[key] = live._replace(scheduled_ms=0)
+        work.deadlines.sort(key=lambda one: one[:2])
+
+    # -- the loop ------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Turn until cancelled. Raises errors.Fenced when another process has taken a partition."""
+        while True:
+            if not await self.step():
+                wait_ms = max(self.next_ms() - self._log.now_ms(), 0.0)
+                await self._clock.wait(self._wake, self._clock.now_ms() + wait_ms)
+
+    async def stop(self) -> None:
+        """Let the round that commits come to its end."""
+        if self._commit is not None:
+            await asyncio.wait([self._commit])
+            with contextlib.suppress(errors.RingbackError):
+                await self._settle()
+
+    async def drain(self) -> None:
+        """Turn until nothing is left to do now: what tests and the replay wait for."""
+        while await self.step() or self._commit is not None:
+            if self._commit is not None:
+                await asyncio.wait([self._commit])
+
+    def next_ms(self) -> float:
+        """When, by the log's clock, the engine has to turn again even if nothing arrives."""
+        now, work = self._log.now_ms(), self.work
+        dues = [due for source in work.sources.values() if (due := source.next_log_ms()) is not None]
+        if work.deadlines:
+            dues.append(work.deadlines[0][0])
+        if self._lingering:
+            dues.append(self._lingering[0][0])
+        soonest = min(dues, default=float("inf"))
+        if self._not_before_ms > now:
+            return self._not_before_ms
+        return min(max(soonest, now) + 0.001, now + IDLE_LOOK_MS)
+
+    async def step(self) -> bool:
+        """One turn; whether anything was done."""
+        self._wake.clear()
+        if self._commit is not None and self._commit.done():
+            await self._settle()
+        if self._log.now_ms() < self._not_before_ms:
+            return False
+        entries: list[Entry] = []
+        if self._taken < EVENTS_MAX:
+            entries = await self._gather()
+        self._attend_timers()
+        full = self._taken >= EVENTS_MAX
+        if self._commit is None and (self._taken or _says(self.work.round_)):
+            self._start_commit()
+            return True
+        if full and self._commit is not None:
+            await asyncio.wait([self._commit])
+            await self._settle()
+            return True
+        return bool(entries)
+
+    # -- read and advance ----------------------------------------------------------------------------------------------
+
+    async def _gather(self) -> list[Entry]:
+        """Read on, and advance what was read. Standing at the end is confirmed by the log, not assumed."""
+        work, asked_ms = self.work, self._log.now_ms()
+        timers_near = any(
+            (due := source.next_log_ms()) is not None and due <= asked_ms for source in work.sources.values()
+        )
+        confirm = timers_near and asked_ms - self._end_ms > END_CONFIRM_MS
+        try:
+            end = await self._log.end() if confirm else None
+            entries = await self._log.read(self._read, EVENTS_MAX - self._taken)
+            events = [(entry, _event_in(entry)) for entry in entries]
+            await self._remember(events)
+        except (errors.LogAway, errors.LedgerAway) as error:
+            self._back_off(error)
+            return []
+        self._take_all(events)
+        if end is not None and all(self._read.get(p, 0) >= position for p, position in end.positions.items()):
+            self._end_ms = end.at_ms
+        self._set_times()
+        return entries
+
+    def _take_all(self, events: Sequence[tuple[Entry, Event | str]]) -> None:
+        started = time.perf_counter()
+        for entry, event in events:
+            self._read[entry.partition] = entry.position
+            self.work.now_ms = self._log.now_ms()
+            self.work.partition_ms[entry.partition] = float(entry.appended_at_ms)
+            self._taken += 1
+            try:
+                self._take(entry, event)
+            except Exception:  # the last line of defence: a defect of ours must not stop the partition
+                log.exception("entry set aside", action="poison", partition=entry.partition, position=entry.position)
+                self.work.dead_letter(entry, DeadLetter.POISON, "the engine failed on this event")
+            if (time.perf_counter() - started) * 1000 > CPU_MAX_MS:
+                break
+
+    def _take(self, entry: Entry, event: Event | str) -> None:
+        if isinstance(event, str):
+            self.work.dead_letter(entry, DeadLetter.INVALID, event)
+        elif event.family == "switch":
+            take_switch(self.work, entry, event, self._log.partition_of)
+        elif event.family == "agent" and event.known:
+            take_agent(self.work, entry, event)
+        elif event.family == "agent":
+            self.work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
+        else:
+            take_call(self.work, entry, event)
+
+    async def _remember(self, events: Sequence[tuple[Entry, Event | str]]) -> None:
+        """Bring back ended calls that these events may belong to: one query a batch."""
+        layers = self.work.layers
+        wanted: set[int] = set()
+        for entry, event in events:
+            if isinstance(event, str) or event.family not in ("call", ""):
+                continue
+            key = hash_of(entry.tenant, event.source, event.subject)
+            live = layers.call(key)
+            if live is None or (live.previous_ended_ms is not None and event.at_ms <= live.previous_ended_ms):
+                wanted.add(key)
+        if not wanted:
+            return
+        past = await self._ledger.past_calls(sorted(wanted))
+        if not past:
+            return
+        ended_ms = {one.row.call_id: one.ended_at_ms for one in past}
+        for stored in await self._ledger.stored_calls(sorted(ended_ms)):
+            row = stored.row
+            live = loaded(stored, self.work.source(row.tenant, row.source))
+            before = [one for one in past if one.row.key_hash == row.key_hash and one.row.incarnation < row.incarnation]
+            previous = max((one.ended_at_ms for one in before), default=None)
+            live = live._replace(previous_ended_ms=previous)
+            latest = all(o.row.incarnation <= row.incarnation for o in past if o.row.key_hash == row.key_hash)
+            key = row.key_hash
+            if latest and layers.call(key) is None:
+                layers.gathering.calls[key] = live
+                self.work.ended.append(key)
+            else:
+                layers.gathering.calls[key, row.incarnation] = live
+                self.work.ended.append((key, row.incarnation))
+
+    def _set_times(self) -> None:
+        """Partition time: the log's clock where we stand at a confirmed end, else the last entry's append time."""
+        now = self.work.now_ms = self._log.now_ms()
+        if now - self._end_ms <= END_FRESH_MS:
+            for partition in self._epochs:
+                self.work.partition_ms[partition] = now
+        for source in self.work.sources.values():
+            if source.clock.lag_ms is None:
+                continue
+            trusted = source.clock.trusted(now)
+            self._telemetry.source(source.tenant, source.name, source.clock.lag_ms, trusted)
+            if trusted is source.alarmed:
+                source.alarmed = not trusted
+                log.warning(
+                    "switch clock " + ("believed again" if trusted else "not believed"), action="source_trust",
+                    source=source.name, tenant=source.tenant, lag_ms=source.clock.lag_ms, trusted=trusted,
+                )  # fmt: skip
+
+    # -- timers --------------------------------------------------------------------------------------------------------
+
+    def _attend_timers(self) -> None:
+        """Look at every call whose time has come, and close what no switch answered."""
+        work, looked = self.work, 0
+        for source in work.sources.values():
+            while looked < TIMERS_MAX:
+                now = source.clock.now_ms(min(work.partition_ms.values(), default=0.0))
+                found = None if now is None else source.due_before(now)
+                if found is None or now is None:
+                    break
+                looked += 1
+                self._look(found[1], found[0], now)
+        unanswered(work)
+
+    def _look(self, key: int, due_ms: int, now: float) -> None:
+        live = self.work.layers.call(key)
+        if live is None or live.scheduled_ms != due_ms:
+            return
+        live = live._replace(scheduled_ms=None)
+        if is_idle(self.work, live, now):
+            position = self._read[live.partition]
+            entry = Entry(live.partition, position, int(self.work.now_ms), live.source.tenant, b"")
+            apply(self.work, key, live, lost_fact(live), entry, 2)
+            return
+        self.work.put(key, attend(self.work, key, live))
+
+    # -- commit --------------------------------------------------------------------------------------------------------
+
+    def _start_commit(self) -> None:
+        work = self.work
+        positions = dict(self._read)
+        work.round_.fences = [
+            Fence(partition, epoch, positions[partition], work.command_nos.get(partition, 0))
+            for partition, epoch in self._epochs.items()
+        ]
+        self._committing = (work.round_, positions, self._taken, work.ended, time.perf_counter())
+        work.layers.start_commit()
+        work.round_, work.ended, self._taken = Round(), [], 0
+        self._commit = asyncio.create_task(self._ledger.commit(self._committing[0]))
+        self._commit.add_done_callback(lambda _: self._wake.set())
+
+    async def _settle(self) -> None:
+        """Take in what became of the commit."""
+        commit, committing = self._commit, self._committing
+        assert commit is not None and committing is not None
+        self._commit = self._committing = None
+        try:
+            await commit
+        except errors.Fenced:
+            self._telemetry.commit_failed("fenced")
+            raise
+        except errors.OutcomeUnknown as error:
+            self._telemetry.commit_failed("outcome_unknown")
+            if not await self._stands(committing[1]):
+                self._drop(error)
+                return
+        except errors.LedgerAway as error:
+            self._telemetry.commit_failed("ledger_away")
+            self._drop(error)
+            return
+        self._merge(*committing)
+
+    def _merge(self, round_: Round, positions: dict[int, int], taken: int, ended: list[Key], started: float) -> None:
+        self.work.layers.committed()
+        self._committed, self._backoff_ms = positions, 0.0
+        self._telemetry.committed(taken, time.perf_counter() - started)
+        self._pulse.committed(positions)
+        if round_.commands or round_.outcomes:
+            self._pulse.commanded()
+        self._linger(ended)
+
+    def _linger(self, ended: Sequence[Key]) -> None:
+        """Ended calls leave the memory after a while, unless a command of theirs is still open."""
+        now = self._log.now_ms()
+        for key in ended:
+            self._lingered += 1
+            heapq.heappush(self._lingering, (now + LINGER_MS, self._lingered, key))
+        base = self.work.layers.base.calls
+        while self._lingering and (self._lingering[0][0] <= now or len(self._lingering) > LINGERING_MAX):
+            _, _, key = heapq.heappop(self._lingering)
+            live = base.get(key)
+            if live is None or not live.ended:
+                continue
+            newer = self.work.layers.call(key)
+            if live.has_open_commands or newer is not live:
+                self._lingered += 1
+                heapq.heappush(self._lingering, (now + LINGER_MS, self._lingered, key))
+                if len(self._lingering) > LINGERING_MAX:
+                    break
+                continue
+            del base[key]
+
+    async def _stands(self, positions: dict[int, int]) -> bool:
+        """Whether a commit of unknown outcome took place. Raises errors.Fenced when a partition was taken."""
+        found = await self._committed_now()
+        while found is None:
+            await self._clock.wait(asyncio.Event(), self._clock.now_ms() + self._backoff_ms)
+            found = await self._committed_now()
+        for partition, epoch in self._epochs.items():
+            if found[partition][0] != epoch:
+                raise errors.Fenced(f"partition {partition}")
+        return all(found[partition][1] == position for partition, position in positions.items())
+
+    async def _committed_now(self) -> Mapping[int, tuple[int, int]] | None:
+        try:
+            return await self._ledger.committed()
+        except errors.LedgerAway as error:
+            self._back_off(error)
+            return None
+
+    def _drop(self, error: errors.RingbackError) -> None:
+        """Forget all that was not committed and read it again."""
+        self._back_off(error)
+        work = self.work
+        work.layers.dropped()
+        work.round_, work.ended, self._taken = Round(), [], 0
+        for source in work.sources.values():
+            source.kinds.clear()
+        self._read = dict(self._committed)
+        self._end_ms = float("-inf")
+        self._reschedule()
+
+    def _back_off(self, error: errors.RingbackError) -> None:
+        self._backoff_ms = min(max(self._backoff_ms * 2, BACKOFF_MIN_MS), BACKOFF_MAX_MS)
+        self._not_before_ms = self._log.now_ms() + self._backoff_ms
+        log.warning("waiting", action="engine_waits", why=str(error), for_ms=self._backoff_ms)
+
+    @property
+    def calls(self) -> int:
+        """How many calls are held in memory."""
+        return len(self.work.layers.base.calls)
+
+    @property
+    def positions(self) -> dict[int, int]:
+        """What is committed."""
+        return dict(self._committed)
+
+
+def _event_in(entry: Entry) -> Event | str:
+    """The entry's event, or why it is none."""
+    if entry.event is not None:
+        return entry.event
+    try:
+        return event_of(entry.body)
+    except Refused as refused:
+        return str(refused)
+
+
+def _says(round_: Round) -> bool:
+    return bool(
+        round_.timeline or round_.records or round_.commands or round_.outcomes or round_.agents or round_.dead_letters
+    )

@@ -1,0 +1,189 @@
+"""The round that is being gathered: what it writes, and on what it stands.
+
+`take` (entries), `attend` (timers) and `snapshot` work on one `Gathering`; the engine commits it. A round that fails is dropped with
+its layer, and its entries are read again.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pydantic_core import to_json
+
+from cti.core.breaches import Breach
+from cti.core.effects import Order
+from cti.core.identity import hash64, key_of
+from cti.core.record import Identity, Measured, measure, record_of
+from cti.core.rules import Intervention, RuleBook
+from cti.core.times import rfc3339, seconds
+from cti.live_calls import Key, Layers, LiveCall, occurrence_of
+from cti.ports import BreachRow, CommandRow, DeadLetterRow, Entry, OutcomeRow, RecordRow, Round
+from cti.sources import Source
+from cti.telemetry import Telemetry
+from schemas.reasons import DeadLetter
+
+
+@dataclass(slots=True)
+class Gathering:
+    """One engine's work in progress. Times are the log's clock."""
+
+    book: RuleBook
+    telemetry: Telemetry
+    interventions_on: bool
+    call_idle_max_ms: int
+    layers: Layers = field(default_factory=Layers)
+    sources: dict[tuple[str, str], Source] = field(default_factory=dict)
+    round_: Round = field(default_factory=Round)
+    command_nos: dict[int, int] = field(default_factory=dict)
+    partition_ms: dict[int, float] = field(default_factory=dict)  # partition time (contract, Time)
+    now_ms: float = 0.0
+    deadlines: list[tuple[float, str, Key]] = field(default_factory=list)  # (when unanswered, command, call)
+    ended: list[Key] = field(default_factory=list)  # calls that ended in this round
+
+    def source(self, tenant: str, name: str) -> Source:
+        found = self.sources.get((tenant, name))
+        if found is None:
+            found = self.sources[tenant, name] = Source(tenant, name, self.book)
+        return found
+
+    def put(self, key: Key, live: LiveCall) -> None:
+        self.layers.gathering.calls[key] = live
+
+    def dead_letter(self, entry: Entry, reason: DeadLetter, detail: str) -> None:
+        """Set an entry aside, byte for byte; it never stops a partition."""
+        self.telemetry.dead_lettered(reason)
+        self.round_.dead_letters.append(
+            DeadLetterRow(
+                entry.partition, entry.position, entry.tenant, reason, detail[:1000], entry.appended_at_ms, entry.body
+            )
+        )
+
+    # -- commands ------------------------------------------------------------------------------------------------------
+
+    def issue(self, live: LiveCall, order: Order) -> Intervention:
+        """Write a command that goes to the switch: valid until its use is over, by the log's clock."""
+        lag = live.source.clock.lag_ms or 0
+        issued, expires = int(self.now_ms), order.intervention.expires_ms + lag
+        one = order.intervention._replace(expires_ms=expires)
+        body = {
+            "id": one.id,
+            "command": one.command,
+            "tenant": live.source.tenant,
+            "switch": live.source.switch,
+            "call": live.call_id,
+            "subject": live.call.subject,
+            "rule": one.rule,
+            **{name: value for name, value in order.fields.items() if value is not None},
+            "issued_at": rfc3339(issued),
+            "expires_at": rfc3339(expires),
+            "due_at": rfc3339(one.due_ms),
+        }
+        self._command(live, one, issued, to_json(body).decode())
+        return one
+
+    def note(self, live: LiveCall, one: Intervention) -> Intervention:
+        """Write an intervention that goes nowhere: it was overtaken."""
+        self._command(live, one, int(self.now_ms), "{}")
+        return one
+
+    def _command(self, live: LiveCall, one: Intervention, issued_ms: int, body: str) -> None:
+        source, partition = live.source, live.partition
+        number = self.command_nos[partition] = self.command_nos.get(partition, 0) + 1
+        self.telemetry.intervention(one.rule, one.command, one.state)
+        if one.state == "open":
+            self.telemetry.late_by(one.rule, max(issued_ms - one.due_ms - (source.clock.lag_ms or 0), 0))
+        self.round_.commands.append(
+            CommandRow(
+                one.id,
+                source.tenant,
+                source.name,
+                live.call_id,
+                partition,
+                number,
+                one.rule,
+                one.command,
+                occurrence_of(one),
+                one.due_ms,
+                issued_ms,
+                one.expires_ms,
+                one.state,
+                one.reason,
+                body,
+            )
+        )
+
+    def outcome(self, one: Intervention, at_ms: int) -> None:
+        """Write what became of a command."""
+        self.telemetry.intervention(one.rule, one.command, one.state if one.reason is None else one.reason)
+        self.round_.outcomes.append(OutcomeRow(one.id, one.state, one.reason, at_ms))
+
+    # -- records -------------------------------------------------------------------------------------------------------
+
+    def publish(self, live: LiveCall, before: LiveCall | None) -> LiveCall:
+        """Write the record of an ended call, if it says anything new; the call with its revision."""
+        if not live.ended:
+            return live
+        measured = measure(live.call, self.book, live.done)
+        if before is not None and before.revision and not self._differs(live, measured, before):
+            return live
+        revision = live.revision + 1
+        body = record_of(_identity(live), live.call, measured, live.done, self.book.name, revision)
+        self.round_.records.append(_record_row(live, measured, revision, to_json(body).decode()))
+        self.round_.breaches.extend(_breach_rows(live, measured.breaches))
+        self.telemetry.recorded(live.call, measured, again=revision > 1)
+        return live._replace(revision=revision)
+
+    def _differs(self, live: LiveCall, measured: Measured, before: LiveCall) -> bool:
+        earlier = measure(before.call, self.book, before.done)
+        new = record_of(_identity(live), live.call, measured, live.done, self.book.name, 0)
+        return new != record_of(_identity(before), before.call, earlier, before.done, self.book.name, 0)
+
+
+def hash_of(tenant: str, source: str, subject: str) -> int:
+    """The engine's key of a call."""
+    return hash64(key_of(tenant, source, subject).encode())
+
+
+def _identity(live: LiveCall) -> Identity:
+    return Identity(live.call_id, live.source.tenant, live.source.name, live.call.subject)
+
+
+def _record_row(live: LiveCall, measured: Measured, revision: int, body: str) -> RecordRow:
+    call = live.call
+    return RecordRow(
+        live.call_id,
+        live.source.tenant,
+        live.source.name,
+        revision,
+        call.opened_at_ms,
+        call.ended_ms if call.ended_ms is not None else call.opened_at_ms,
+        measured.outcome.value,
+        call.opening.direction,
+        call.queue,
+        call.first_agent,
+        measured.wait_ms,
+        int(bool(call.waits)),
+        measured.answer_ms,
+        measured.talk_ms,
+        measured.hold_ms,
+        len(call.transfers),
+        sum(measured.owed),
+        sum(measured.played),
+        body,
+    )
+
+
+def _breach_rows(live: LiveCall, found: Sequence[Breach]) -> Iterator[BreachRow]:
+    for n, one in enumerate(found):
+        limit, actual = one.limit, one.actual
+        yield BreachRow(
+            live.call_id,
+            n,
+            live.source.tenant,
+            live.source.name,
+            one.rule,
+            one.at_ms,
+            limit if one.counts or limit is None else seconds(limit),
+            actual if one.counts or actual is None else seconds(actual),
+            one.agent,
+            live.call.queue,
+        )

@@ -1,0 +1,162 @@
+"""Calls as the engine holds them between rounds, and the layers that let a round be dropped whole.
+
+Every value here is immutable; a round writes into its own layer, and only a committed layer becomes the base.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from pydantic_core import from_json
+
+from cti.core.agent import Agent
+from cti.core.call import fold
+from cti.core.call_state import Call, Phase
+from cti.core.facts import Fact, join, pack, rank_of
+from cti.core.identity import call_id
+from cti.core.rules import Intervention
+from cti.ports import CommandRow, StoredCall, TimelineRow
+from cti.sources import Source
+
+FINAL_STATES = frozenset({"done", "refused", "unanswered", "overtaken"})
+
+
+class LiveCall(NamedTuple):
+    """One call, its packed facts and what was done about it. Ended calls stay a little for what comes late."""
+
+    source: Source
+    call_id: str
+    incarnation: int
+    partition: int
+    born: int
+    call: Call
+    history: bytes = b""
+    facts: int = 0
+    done: tuple[Intervention, ...] = ()
+    revision: int = 0
+    previous_ended_ms: int | None = None  # of the incarnation before this one
+    heard_ms: int = 0  # last sign of life, by the switch's clock
+    in_snapshot: bool = False
+    scheduled_ms: int | None = None  # when the source's schedule will look at it
+
+    @property
+    def ended(self) -> bool:
+        return self.call.phase is Phase.ENDED
+
+    @property
+    def has_open_commands(self) -> bool:
+        return any(one.state not in FINAL_STATES for one in self.done)
+
+
+Key = int | tuple[int, int]
+"""A call by the hash of its key; an earlier incarnation of it by (hash, incarnation)."""
+AgentKey = tuple[str, str, str]
+
+
+class Layer:
+    """What one round changed."""
+
+    __slots__ = ("agents", "calls")
+
+    def __init__(self) -> None:
+        self.calls: dict[Key, LiveCall] = {}
+        self.agents: dict[AgentKey, Agent] = {}
+
+
+class Layers:
+    """The base (committed), the round that commits, and the round that is being gathered."""
+
+    def __init__(self) -> None:
+        self.base, self.committing, self.gathering = Layer(), Layer(), Layer()
+
+    def call(self, key: Key) -> LiveCall | None:
+        for layer in (self.gathering, self.committing, self.base):
+            found = layer.calls.get(key)
+            if found is not None:
+                return found
+        return None
+
+    def agent(self, key: AgentKey) -> Agent | None:
+        for layer in (self.gathering, self.committing, self.base):
+            found = layer.agents.get(key)
+            if found is not None:
+                return found
+        return None
+
+    def calls(self) -> Iterator[tuple[Key, LiveCall]]:
+        """Every call, each once, as it stands now."""
+        seen: set[Key] = set()
+        for layer in (self.gathering, self.committing, self.base):
+            for key, live in list(layer.calls.items()):
+                if key not in seen:
+                    seen.add(key)
+                    yield key, live
+
+    def start_commit(self) -> None:
+        assert not self.committing.calls and not self.committing.agents, "one round commits at a time"
+        self.committing, self.gathering = self.gathering, Layer()
+
+    def committed(self) -> None:
+        self.base.calls.update(self.committing.calls)
+        self.base.agents.update(self.committing.agents)
+        self.committing = Layer()
+
+    def dropped(self) -> None:
+        """The round that committed did not: it and what was gathered on top of it are gone."""
+        self.committing, self.gathering = Layer(), Layer()
+
+
+def newborn(source: Source, subject: str, incarnation: int, partition: int, born: int) -> LiveCall:
+    """A call that has no facts yet."""
+    name = call_id(source.tenant, source.name, subject, incarnation)
+    return LiveCall(source, name, incarnation, partition, born, Call(subject))
+
+
+def loaded(stored: StoredCall, source: Source) -> LiveCall:
+    """A call out of the ledger: the fold of its timeline."""
+    row = stored.row
+    facts = [(fact_of(one), one.data.encode()) for one in stored.timeline]
+    history = b""
+    for fact, data in facts:
+        history = join(history, pack(fact, data))
+    call = fold(row.subject, (fact for fact, _ in facts)).call
+    live = newborn(source, row.subject, row.incarnation, row.partition, row.born)
+    return live._replace(
+        call=call,
+        history=history,
+        facts=len(facts),
+        done=tuple(intervention_of(one) for one in stored.commands),
+        revision=0 if stored.record is None else stored.record.revision,
+        heard_ms=max((fact.at_ms for fact, _ in facts), default=row.opened_at_ms),
+    )
+
+
+def fact_of(row: TimelineRow) -> Fact:
+    sequence = -1 if row.sequence is None else row.sequence
+    return Fact(row.at_ms, sequence, rank_of(row.kind), row.event_id, row.kind, row.body_hash, from_json(row.data))
+
+
+def occurrence_of(one: Intervention) -> str:
+    """How the ledger names an occurrence: entry:n:step:cause."""
+    return f"{one.entry}:{one.n}:{one.step}:{one.cause}"
+
+
+def intervention_of(row: CommandRow) -> Intervention:
+    entry, n, step, cause = row.occurrence.split(":", 3)
+    return Intervention(
+        row.id,
+        row.rule,
+        int(entry),
+        int(n),
+        int(step),
+        cause,
+        row.command,
+        row.due_at_ms,
+        row.expires_at_ms,
+        row.state,
+        row.reason,
+    )
+
+
+def replaced(done: Sequence[Intervention], new: Intervention) -> tuple[Intervention, ...]:
+    """The interventions with this one in place of its namesake."""
+    return tuple(new if one.id == new.id else one for one in done)

@@ -1,0 +1,111 @@
+"""Switch events: heartbeats, declarations, and the snapshot that a switch sends on connect.
+
+Switch events reach every partition; each owner applies them to the calls of its partition. A live call that a snapshot lacks, and whose last
+event is older than the snapshot, is closed as `stale`; one that is new is opened, its legs as the snapshot says they are.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from cti.core.agent import Agent, AgentFact
+from cti.core.facts import STALE, Fact, fact
+from cti.core.identity import hash64, key_of
+from cti.gathering import Gathering, hash_of
+from cti.live_calls import newborn
+from cti.ports import Entry
+from cti.take import apply, born, set_agent
+from schemas.envelope import Event
+from schemas.fields import read_time
+
+DECLARED = "ringback.switch.switchDeclared.v1"
+_LEG_KINDS = {"queued": "queued", "alerting": "delivered", "connected": "established", "hold": "established"}
+_AGENT_KINDS = {
+    "loggedOn": "agentLoggedOn",
+    "ready": "agentReady",
+    "notReady": "agentNotReady",
+    "busy": "agentBusy",
+    "workingAfterCall": "agentWorkingAfterCall",
+}
+
+
+def take_switch(work: Gathering, entry: Entry, event: Event, partition_of: Callable[[str], int]) -> None:
+    """One switch event, for the calls of the entry's partition."""
+    source = work.source(entry.tenant, event.source)
+    if event.type == DECLARED:
+        source.declare(event.subject, event.data)
+        return
+    source.clock.observe(entry.appended_at_ms, event.at_ms, False)
+    if event.kind == "switchSnapshot":
+        _snapshot(work, entry, event, partition_of)
+
+
+def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Callable[[str], int]) -> None:
+    named = {call["call"]: call for call in event.data["calls"]}
+    source, known = work.source(entry.tenant, event.source), set()
+    for key, live in list(work.layers.calls()):
+        if live.source is not source or live.partition != entry.partition or live.ended or not isinstance(key, int):
+            continue
+        known.add(live.call.subject)
+        if live.call.subject in named:
+            work.put(key, live._replace(in_snapshot=True, heard_ms=max(live.heard_ms, event.at_ms)))
+        elif live.call.last is None or live.call.last[0] < event.at_ms:
+            last_ms = live.call.last[0] if live.call.last else event.at_ms
+            closing = Fact(last_ms, -1, 1_000, f"{event.id}:{STALE}", STALE, 0, {})
+            apply(work, key, live, closing, entry, 1)
+    for subject, call in named.items():
+        here = partition_of(key_of(entry.tenant, event.source, subject)) == entry.partition
+        if here and subject not in known:
+            _open(work, entry, event, subject, call)
+    for agent in event.data.get("agents") or ():
+        if partition_of(key_of(entry.tenant, event.source, agent["agent"])) == entry.partition:
+            _agent(work, entry, event, agent)
+
+
+def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mapping[str, Any]) -> None:
+    """A call that was not known: it opens, and each leg gets to its state at the time of the snapshot."""
+    key = hash_of(entry.tenant, event.source, subject)
+    earlier = work.layers.call(key)
+    if earlier is not None and earlier.call.ended_ms is not None and event.at_ms <= earlier.call.ended_ms:
+        return  # it ended after the snapshot was taken
+    source = work.source(entry.tenant, event.source)
+    live = newborn(source, subject, 0 if earlier is None else earlier.incarnation + 1, entry.partition, entry.position)
+    if earlier is not None:
+        live = live._replace(previous_ended_ms=earlier.call.ended_ms)
+    for n, one in enumerate(_facts(event, subject, call), start=1):
+        if n == 1:
+            live = born(work, key, live, one)
+        else:
+            live = work.layers.call(key) or live
+        apply(work, key, live, one, entry, n)
+    opened = work.layers.call(key)
+    if opened is not None:
+        work.put(key, opened._replace(in_snapshot=True))
+
+
+def _facts(event: Event, subject: str, call: Mapping[str, Any]) -> Iterator[Fact]:
+    name = f"{event.id}:{subject}"
+    said = {key: call[key] for key in ("direction", "calling", "called", "trunk") if call.get(key) is not None}
+    opened_ms = event.at_ms
+    if call.get("openedAt") is not None:
+        opened_ms = min(round(read_time(call["openedAt"]).timestamp() * 1000), event.at_ms)
+    yield fact(opened_ms, None, f"{name}:offered", "offered", hash64(name.encode()), said)
+    for leg in call.get("connections") or ():
+        kind = _LEG_KINDS.get(leg.get("state") or "")
+        if kind is None:
+            continue
+        data = {key: leg[key] for key in ("connection", "device", "agent") if leg.get(key) is not None}
+        if kind == "queued" and call.get("queue") is not None:
+            data["queue"] = call["queue"]
+        where = f"{name}:{leg['connection']}"
+        yield fact(event.at_ms, None, f"{where}:{kind}", kind, hash64(where.encode()), data)
+        if leg.get("state") == "hold":
+            yield fact(event.at_ms, None, f"{where}:held", "held", hash64(where.encode()), data)
+
+
+def _agent(work: Gathering, entry: Entry, event: Event, agent: Mapping[str, Any]) -> None:
+    kind = _AGENT_KINDS.get(agent.get("state") or "loggedOn", "agentLoggedOn")
+    key = (entry.tenant, event.source, agent["agent"])
+    known = work.layers.agent(key) or Agent()
+    data = {"device": agent["device"]} if agent.get("device") is not None else {}
+    name = f"{event.id}:{agent['agent']}"
+    set_agent(work, key, known, AgentFact(event.at_ms, -1, 0, name, kind, hash64(name.encode()), data), entry.partition)

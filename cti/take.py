@@ -1,0 +1,185 @@
+"""Entries of the log become facts of calls and agents: identity, duplicates, incarnations, late facts.
+
+* A repeated event id with the same bytes is a `duplicate`; with other bytes it is dead-lettered as `id_conflict`. Ids are judged
+  within their subject, which is as far as one partition sees.
+* An event that is not in order is put where it belongs and the call is folded again.
+* An event for a call that has ended belongs to it up to its clearing; what comes later is ignored, or more than 300 s later
+  opens the next incarnation (contract, Identity).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import to_json
+
+from cti.attend import answered, attend
+from cti.core import agent as agents
+from cti.core.call import advance, begins_again, fold
+from cti.core.facts import AFTERWARDS_KINDS, REINCARNATION_MS, Fact, fact, find, join, pack, unpack
+from cti.core.identity import hash64
+from cti.gathering import Gathering, hash_of
+from cti.live_calls import Key, LiveCall, newborn
+from cti.ports import AgentRow, CallRow, Entry, TimelineRow
+from schemas.envelope import Event
+from schemas.reasons import DeadLetter, Ignored
+
+FACTS_MAX = 10_000  # of one call; beyond it the call is dead-lettered rather than growing for ever
+
+
+def take_call(work: Gathering, entry: Entry, event: Event) -> None:
+    """One call event: into the call it belongs to, its rules attended to before and after."""
+    source = work.source(entry.tenant, event.source)
+    source.clock.observe(entry.appended_at_ms, event.at_ms, event.kind != "commandResult")
+    if event.known and source.saw(event.kind):
+        work.round_.sources.append(source.row(entry.partition))
+    one = _fact_of(event, entry.body)
+    key: Key = hash_of(entry.tenant, event.source, event.subject)
+    live = work.layers.call(key)
+    if live is not None and live.previous_ended_ms is not None and one.at_ms <= live.previous_ended_ms:
+        key = (hash_of(entry.tenant, event.source, event.subject), live.incarnation - 1)
+        live = work.layers.call(key)
+        if live is None:
+            work.telemetry.ignored(Ignored.TIMELINE_EXPIRED)
+            return
+    if live is None:
+        if not event.known:
+            work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
+            return
+        live = born(work, key, newborn(source, event.subject, 0, entry.partition, entry.position), one)
+    elif begins_again(live.call, one) or _begins_late(live, one):
+        after = newborn(source, event.subject, live.incarnation + 1, entry.partition, entry.position)
+        live = born(work, key, after._replace(previous_ended_ms=live.call.ended_ms), one)
+    apply(work, key, live, one, entry)
+
+
+def _begins_late(live: LiveCall, one: Fact) -> bool:
+    """A fact of the next incarnation whose opening is still on its way: it does not belong to the old one either."""
+    ended = live.call.ended_ms
+    return ended is not None and one.at_ms > ended + REINCARNATION_MS and one.kind not in AFTERWARDS_KINDS
+
+
+def born(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:
+    """A call's row. Its direction may still be unknown: what arrives first is not always what happened first."""
+    source = live.source
+    assert isinstance(key, int), "only the latest incarnation is born"
+    work.round_.births.append(
+        CallRow(
+            live.call_id,
+            key,
+            source.tenant,
+            source.name,
+            live.call.subject,
+            live.incarnation,
+            live.partition,
+            live.born,
+            one.at_ms,
+            one.data.get("direction"),
+        )
+    )
+    return live
+
+
+def _fact_of(event: Event, body: bytes) -> Fact:
+    data: Mapping[str, Any] = event.data
+    if event.correlation is not None or event.commandid is not None:
+        extra = {"$correlation": event.correlation, "$commandid": event.commandid}
+        data = {**data, **{name: value for name, value in extra.items() if value is not None}}
+    return fact(event.at_ms, event.sequence, event.id, event.kind, hash64(body), data)
+
+
+def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n: int = 0) -> None:
+    """Put the fact into the call. `n` > 0: derived from the entry, not the entry itself."""
+    known = find(live.history, one.id)
+    if known is not None:
+        _repeated(work, entry, known == one.body_hash)
+        return
+    if live.facts >= FACTS_MAX:
+        work.telemetry.ignored(Ignored.TOO_MANY_EVENTS)
+        work.dead_letter(entry, DeadLetter.TOO_LARGE, f"call {live.call_id} has {FACTS_MAX} events already")
+        return
+    before = live
+    if work.interventions_on and not live.ended and n == 0:
+        live = attend(work, key, live, before_ms=one.at_ms)
+    data = to_json(one.data)
+    live = live._replace(history=join(live.history, pack(one, data)), facts=live.facts + 1)
+    live, ignored = _folded(live, one)
+    _write(work, live, one, entry, n, data)
+    if ignored is not None:
+        work.telemetry.ignored(ignored)
+    if one.kind == "commandResult":
+        answer = answered(work, key, live, one)
+        if answer is None:
+            work.telemetry.ignored(Ignored.NO_SUCH_COMMAND)
+        live = live if answer is None else answer
+    if one.at_ms > live.heard_ms and n == 0:
+        live = live._replace(heard_ms=one.at_ms)
+    live = attend(work, key, live)
+    if live.ended:
+        live = work.publish(live, before)
+        work.ended.append(key)
+    work.put(key, live)
+    work.telemetry.call_moved(before.call, live.call)
+
+
+def _repeated(work: Gathering, entry: Entry, same: bool) -> None:
+    if same:
+        work.telemetry.ignored(Ignored.DUPLICATE)
+    else:
+        work.dead_letter(entry, DeadLetter.ID_CONFLICT, "this event id is known with other content")
+
+
+def _folded(live: LiveCall, one: Fact) -> tuple[LiveCall, Ignored | None]:
+    """The call with the fact: advanced by it, or folded again where it came late."""
+    if live.call.last is None or one[:4] > live.call.last:
+        call, ignored = advance(live.call, one)
+        return live._replace(call=call), ignored
+    folded = fold(live.call.subject, unpack(live.history))
+    return live._replace(call=folded.call), None
+
+
+def _write(work: Gathering, live: LiveCall, one: Fact, entry: Entry, n: int, data: bytes) -> None:
+    work.round_.timeline.append(
+        TimelineRow(
+            live.partition,
+            live.born,
+            entry.position,
+            n,
+            one.at_ms,
+            entry.appended_at_ms,
+            None if one.sequence < 0 else one.sequence,
+            one.kind,
+            one.id,
+            one.body_hash,
+            data.decode(),
+        )
+    )
+
+
+def take_agent(work: Gathering, entry: Entry, event: Event) -> None:
+    """One agent event: the agent's state, as far as it is the latest."""
+    source = work.source(entry.tenant, event.source)
+    source.clock.observe(entry.appended_at_ms, event.at_ms, False)
+    if event.known and source.saw(event.kind):
+        work.round_.sources.append(source.row(entry.partition))
+    key = (entry.tenant, event.source, event.subject)
+    known = work.layers.agent(key) or agents.Agent()
+    digest = hash64(entry.body)
+    repeated = agents.known_hash(known, event.id)
+    if repeated is not None:
+        _repeated(work, entry, repeated == digest)
+        return
+    one = agents.agent_fact(event.at_ms, event.sequence, event.id, event.kind, digest, event.data)
+    set_agent(work, key, known, one, entry.partition)
+
+
+def set_agent(
+    work: Gathering, key: tuple[str, str, str], known: agents.Agent, one: agents.AgentFact, partition: int
+) -> None:
+    """The agent after this fact, written if it changed anything."""
+    agent, ignored = agents.advance(known, one)
+    work.layers.gathering.agents[key] = agent
+    if ignored is not None:
+        work.telemetry.ignored(ignored)
+        return
+    work.telemetry.agent_moved(known.state, agent.state)
+    work.round_.agents.append(AgentRow(*key, partition, agent.state.value, agent.since_ms, agent.device, agent.reason))

@@ -1,0 +1,185 @@
+"""All instruments, with labels from closed lists (design, Metrics): golden signals and the domain. Names follow Prometheus' conventions.
+
+A process has one `Telemetry`, with a registry of its own.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from cti.core.agent import AgentState
+from cti.core.call_state import Call, Phase
+from cti.core.record import Measured
+from schemas.reasons import DeadLetter, Ignored
+
+# An edge at each limit that a rule has: 12 s (RING-1), 15 s (RING-3), and what lies around them.
+_ANSWER_S = (1, 2, 3, 5, 8, 10, 11, 12, 13, 15, 20, 30, 60, 120)
+_WAIT_S = (1, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
+_LATENESS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 6)
+_COMMIT_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2)
+_ROUND = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
+
+
+class Telemetry:
+    """The instruments of one process."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self._requests = Histogram(
+            "ringback_http_request_seconds",
+            "Time to answer a request",
+            ("route", "method", "status"),
+            registry=registry,
+            buckets=_COMMIT_S,
+        )
+        self._events = Counter("ringback_events_total", "Events at the door", ("outcome",), registry=registry)
+        self._ignored = Counter(
+            "ringback_events_ignored_total", "Stored events that changed nothing", ("reason",), registry=registry
+        )
+        self._dead = Counter("ringback_events_dead_lettered_total", "Events set aside", ("reason",), registry=registry)
+        self._streams = Gauge("ringback_command_streams", "Switches that listen for commands", registry=registry)
+        self._live = Gauge("ringback_calls_live", "Calls that are open", registry=registry)
+        self._waiting = Gauge("ringback_calls_queued", "Calls that wait in a queue now", registry=registry)
+        self._ringing = Gauge("ringback_offers_ringing", "Agents' devices that ring now", registry=registry)
+        self._held = Gauge("ringback_calls_held", "Calls whose customer is held by us now", registry=registry)
+        self._agents = Gauge("ringback_agents", "Agents by state", ("state",), registry=registry)
+        self._records = Counter("ringback_calls_total", "Calls that ended", ("outcome",), registry=registry)
+        self._revised = Counter(
+            "ringback_records_revised_total", "Records published again for a late fact", registry=registry
+        )
+        self._answer = Histogram(
+            "ringback_answer_seconds", "First ring to answer (RING-1, RING-2)", registry=registry, buckets=_ANSWER_S
+        )
+        self._wait = Histogram("ringback_queue_seconds", "Time in queue", registry=registry, buckets=_WAIT_S)
+        self._breaches = Counter("ringback_breaches_total", "Measured breaches", ("rule",), registry=registry)
+        self._owed = Counter("ringback_hold_notices_owed_total", "HOLD-2 notices owed", registry=registry)
+        self._played = Counter("ringback_hold_notices_played_total", "HOLD-2 notices played", registry=registry)
+        self._notices_late = Counter(
+            "ringback_hold_notices_late_total", "HOLD-2 notices owed and not played", registry=registry
+        )
+        self._interventions = Counter(
+            "ringback_interventions_total",
+            "Interventions and their outcomes",
+            ("rule", "command", "outcome"),
+            registry=registry,
+        )
+        self._lateness = Histogram(
+            "ringback_rule_lateness_seconds",
+            "From when a rule was due to its command",
+            ("rule",),
+            registry=registry,
+            buckets=_LATENESS_S,
+        )
+        self._lag = Gauge(
+            "ringback_source_lag_seconds",
+            "Least append time minus event time of the last 30 s",
+            ("tenant", "source"),
+            registry=registry,
+        )
+        self._distrusted = Gauge(
+            "ringback_source_distrusted",
+            "1 while a switch's clock is not believed",
+            ("tenant", "source"),
+            registry=registry,
+        )
+        self._round = Histogram(
+            "ringback_round_events", "Events in a committed round", registry=registry, buckets=_ROUND
+        )
+        self._commit = Histogram(
+            "ringback_commit_seconds", "Time of a round's transaction", registry=registry, buckets=_COMMIT_S
+        )
+        self._failed = Counter(
+            "ringback_commits_failed_total", "Rounds that did not commit", ("reason",), registry=registry
+        )
+
+    def exposition(self) -> bytes:
+        """The text format that Prometheus reads."""
+        return generate_latest(self.registry)
+
+    # -- the door ------------------------------------------------------------------------------------------------------
+
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        self._requests.labels(route, method, str(status)).observe(seconds)
+
+    def events(self, outcome: str, count: int = 1) -> None:
+        self._events.labels(outcome).inc(count)
+
+    def streams(self, delta: int) -> None:
+        self._streams.inc(delta)
+
+    # -- the engine ----------------------------------------------------------------------------------------------------
+
+    def ignored(self, reason: Ignored) -> None:
+        self._ignored.labels(reason.value).inc()
+
+    def dead_lettered(self, reason: DeadLetter) -> None:
+        self._dead.labels(reason.value).inc()
+
+    def intervention(self, rule: str, command: str, outcome: str) -> None:
+        self._interventions.labels(rule, command, outcome).inc()
+
+    def late_by(self, rule: str, late_ms: float) -> None:
+        self._lateness.labels(rule).observe(late_ms / 1000)
+
+    def call_moved(self, before: Call, after: Call) -> None:
+        """What is live now, from a call's state before and after."""
+        if before.phase is not after.phase:
+            self._live.inc((after.phase is Phase.OPEN) - (before.phase is Phase.OPEN))
+        if before.waits is not after.waits:
+            self._waiting.inc(_open(after.waits) - _open(before.waits))
+        if before.offers is not after.offers:
+            self._ringing.inc(_open(after.offers) - _open(before.offers))
+        if before.holds is not after.holds:
+            self._held.inc(_open(after.holds) - _open(before.holds))
+
+    def live_are(self, calls: Iterable[Call]) -> None:
+        """The gauges of what is live, set anew from all calls that are held."""
+        totals = [0, 0, 0, 0]
+        for call in calls:
+            totals[0] += call.phase is Phase.OPEN
+            for place, intervals in enumerate((call.waits, call.offers, call.holds), start=1):
+                totals[place] += _open(intervals)
+        for gauge, total in zip((self._live, self._waiting, self._ringing, self._held), totals, strict=True):
+            gauge.set(total)
+
+    def agent_moved(self, before: AgentState, after: AgentState) -> None:
+        if before is not after:
+            self._agents.labels(before.value).dec()
+            self._agents.labels(after.value).inc()
+
+    def agents_are(self, states: Mapping[AgentState, int]) -> None:
+        """The agents by state as the ledger has them."""
+        for state, count in states.items():
+            self._agents.labels(state.value).set(count)
+
+    def recorded(self, call: Call, measured: Measured, again: bool) -> None:
+        """A record; only its first publishing counts, a later one is a revision."""
+        if again:
+            self._revised.inc()
+            return
+        self._records.labels(measured.outcome.value).inc()
+        if measured.answer_ms is not None:
+            self._answer.observe(measured.answer_ms / 1000)
+        if call.waits:
+            self._wait.observe(measured.wait_ms / 1000)
+        owed, played = sum(measured.owed), sum(measured.played)
+        self._owed.inc(owed)
+        self._played.inc(played)
+        self._notices_late.inc(max(owed - played, 0))
+        for breach in measured.breaches:
+            self._breaches.labels(breach.rule).inc()
+
+    def source(self, tenant: str, source: str, lag_ms: int, trusted: bool) -> None:
+        self._lag.labels(tenant, source).set(lag_ms / 1000)
+        self._distrusted.labels(tenant, source).set(0 if trusted else 1)
+
+    def committed(self, events: int, seconds: float) -> None:
+        self._round.observe(events)
+        self._commit.observe(seconds)
+
+    def commit_failed(self, reason: str) -> None:
+        self._failed.labels(reason).inc()
+
+
+def _open(intervals: tuple[object, ...]) -> int:
+    return sum(getattr(one, "end_ms", 0) is None for one in intervals)

@@ -1,0 +1,204 @@
+"""The composition root of the call side: settings become a running service. Nothing is opened at import."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import structlog
+from pydantic_core import from_json
+
+from cti import errors
+from cti.adapters.clock import SystemClock
+from cti.adapters.store import Store, open_store
+from cti.core.indicators import SERVICE_MS, indicators
+from cti.core.record import Identity
+from cti.core.rules import RuleBook, compile_profile
+from cti.core.times import rfc3339
+from cti.core.view import describe
+from cti.engine import Engine
+from cti.gateway.app import make_app
+
+from cti.gateway.pulse import Pulse
+from cti.gateway.room import Standard
+from cti.live_calls import loaded
+from cti.ports import Clock, StoredCall, TimelineRow
+from cti.settings import Settings, profile_path
+from cti.sources import Source
+from cti.telemetry import Telemetry
+from cti.gateway.keys import make_key
+from cti.web.limits import Limits
+from cti.web.server import Listening, listen
+from schemas.profile import ProfileMistakes, read_profile
+
+RETENTION_EVERY_MS = 60_000.0
+DAY_MS = 86_400_000
+DRAIN_LOOK_MS = 200.0
+
+log = structlog.get_logger()
+
+
+def read_book(name: str) -> RuleBook:
+    """A profile by name or file, compiled. Raises errors.SettingsMistake naming file, line and field."""
+    path = profile_path(name)
+    try:
+        return compile_profile(read_profile(path.read_text(encoding="utf-8"), str(path)))
+    except ProfileMistakes as mistakes:
+        raise errors.SettingsMistake(str(mistakes)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.SettingsMistake(f"profile {name}: {error}") from None
+
+
+def standard_of(book: RuleBook) -> Standard:
+    """What the profile lends to the reads."""
+    needs: dict[str, tuple[str, ...]] = {}
+    for rule in (*book.measures, *book.interventions):
+        needs[rule.id] = tuple(sorted({*needs.get(rule.id, ()), *rule.needs}))
+    ring_ms = next((rule.if_longer_ms for rule in book.measures if rule.what == "offer_longer"), None)
+
+    def described(stored: StoredCall, now_ms: float) -> Mapping[str, Any]:
+        return _described(book, stored, now_ms)
+
+    return Standard(described, indicators, needs, SERVICE_MS, ring_ms or 0)
+
+
+def _described(book: RuleBook, stored: StoredCall, now_ms: float) -> Mapping[str, Any]:
+    row = stored.row
+    live = loaded(stored, Source(row.tenant, row.source, book))
+    who = Identity(row.call_id, row.tenant, row.source, row.subject)
+    told = describe(who, live.call, live.done, book, live.revision, now_ms)
+    told["incarnation"] = row.incarnation
+    told["timeline"] = [_event(one) for one in sorted(stored.timeline, key=lambda one: (one.position, one.n))]
+    told["commands"] = [
+        {**from_json(one.body), "state": one.state, "reason": one.reason} for one in stored.commands if one.body != "{}"
+    ]
+    return told
+
+
+def _event(row: TimelineRow) -> dict[str, Any]:
+    return {
+        "id": row.event_id,
+        "kind": row.kind,
+        "time": rfc3339(row.at_ms),
+        "appended_at": rfc3339(row.appended_at_ms),
+        "position": f"{row.partition}:{row.position}",
+        "sequence": row.sequence,
+        "derived": row.n > 0,
+        "data": from_json(row.data),
+    }
+
+
+class Service:
+    """The product in one process: log, ledger, engine and door."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, store: Store, engine: Engine, telemetry: Telemetry, pulse: Pulse
+    ) -> None:
+        self.settings, self.clock, self.store, self.engine = settings, clock, store, engine
+        self.telemetry, self.pulse = telemetry, pulse
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._listening: Listening | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def url(self) -> str:
+        """http://host:port of the door."""
+        assert self._listening is not None, "the service is not serving"
+        return self._listening.url
+
+    async def new_key(self, tenant: str, scopes: Sequence[str], switches: Sequence[str], label: str = "") -> str:
+        """Make an API key."""
+        now_ms = int(self.clock.now_ms())
+        _, key = await make_key(self.store.ledger, tenant, " ".join(scopes), " ".join(switches), label, now_ms)
+        return key
+
+    async def drained(self) -> None:
+        """Return when the engine has committed all that was in the log when this was called."""
+        end = (await self.store.log.end()).positions
+        while True:
+            moved = self.pulse.moved
+            positions = self.engine.positions
+            if all(positions.get(partition, 0) >= position for partition, position in end.items()):
+                return
+            if self.failed.done():
+                self.failed.result()
+            await self.clock.wait(moved, self.clock.now_ms() + DRAIN_LOOK_MS)
+
+    async def ready(self) -> Mapping[str, str | None]:
+        """What /readyz shows."""
+        told: dict[str, str | None] = {"log": None, "ledger": None, "engine": None}
+        try:
+            await self.store.log.end()
+        except errors.RingbackError as error:
+            told["log"] = str(error)
+        try:
+            await self.store.ledger.positions()
+        except errors.RingbackError as error:
+            told["ledger"] = str(error)
+        if self.failed.done():
+            told["engine"] = str(self.failed.exception() or "stopped")
+        return told
+
+    async def start(self, limits: Limits) -> None:
+        await self.engine.start()
+        book = self.engine.work.book
+        app = make_app(
+            self.store.log, self.store.ledger, self.store.ledger, limits, self.telemetry, self.pulse,
+            standard=standard_of(book), ready=self.ready,
+        )  # fmt: skip
+        self._tasks = [asyncio.create_task(self._run_engine()), asyncio.create_task(self._keep_retention())]
+        self._listening = await listen(app, self.settings.host, self.settings.port, limits)
+
+    async def _run_engine(self) -> None:
+        try:
+            await self.engine.run()
+        except errors.RingbackError as error:
+            log.error("engine stopped", action="engine_stopped", why=str(error))
+            if not self.failed.done():
+                self.failed.set_exception(error)
+
+    async def _keep_retention(self) -> None:
+        while True:
+            now = self.store.log.now_ms()
+            timeline_before = int(now - self.settings.timeline_days * DAY_MS)
+            records_before = int(now - self.settings.records_days * DAY_MS)
+            try:
+                await self.store.log.purge(timeline_before)
+                await self.store.ledger.purge(timeline_before, records_before)
+            except errors.RingbackError as error:
+                log.warning("retention waits", action="retention_failed", why=str(error))
+            await self.clock.wait(asyncio.Event(), self.clock.now_ms() + RETENTION_EVERY_MS)
+
+    async def stop(self) -> None:
+        """Close the door, let the last round commit, close the store."""
+        if self._listening is not None:
+            await self._listening.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.engine.stop()
+        if self.failed.done():
+            self.failed.exception()
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    settings: Settings, *, interventions: bool = True, clock: Clock | None = None, limits: Limits | None = None
+) -> AsyncIterator[Service]:
+    """The product, started and, at the end, stopped in order. Raises errors.RingbackError, OSError (address in use)."""
+    real = clock is None
+    clock = clock or SystemClock()
+    book, telemetry = read_book(settings.profile), Telemetry()
+    store = open_store(settings.db, clock, settings.partitions, server_clock=real)
+    async with store:
+        pulse = Pulse()
+        engine = Engine(
+            store.log, store.ledger, clock, book, telemetry, pulse,
+            interventions=interventions, call_idle_max_ms=round(settings.call_idle_max_s * 1000),
+        )  # fmt: skip
+        service = Service(settings, clock, store, engine, telemetry, pulse)
+        try:
+            await service.start(limits or Limits())
+            yield service
+        finally:
+            await service.stop()
