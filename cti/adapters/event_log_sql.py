@@ -147,9 +147,12 @@ class SqlEventLog:
 
     async def purge(self, before_ms: int) -> int:
         try:
-            return await self._writer.run(_purge, before_ms)
+            gone = await self._writer.run(_purge, before_ms)
         except (LedgerAway, OutcomeUnknown) as fault:
             raise LogAway(fault.detail) from fault
+        for tail in self._tails if gone else ():
+            tail.forget()  # what has gone from the log is gone for every reader
+        return gone
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

@@ -23,8 +23,7 @@ class LogTail:
     def add(self, entry: Entry) -> None:
         """The next entry; after a gap (another process appended) the stretch begins anew."""
         if entry.position != self._first + len(self._entries):
-            self._entries.clear()
-            self._size = 0
+            self.forget()
             self._first = entry.position
         self._entries[entry.position] = entry
         self.last = entry.position
@@ -32,6 +31,12 @@ class LogTail:
         while len(self._entries) > self._entries_max or (self._size > self._bytes_max and len(self._entries) > 1):
             self._size -= len(self._entries.pop(self._first).body)
             self._first += 1
+
+    def forget(self) -> None:
+        """Hold nothing any more; where the log ends stays known."""
+        self._first += len(self._entries)
+        self._entries.clear()
+        self._size = 0
 
     def read(self, after: int, limit: int) -> list[Entry]:
         """Up to `limit` entries behind a position; none where the next one is not held."""

@@ -129,7 +129,7 @@ class MemoryLedger(MemoryReads):
         for table in (self._calls, self._ended, self._records, self._breaches):
             table.pop(call_id, None)
         self._timeline_dropped.discard(call_id)
-        for command_id in list(self._commands_of.get(call_id, [])):
+        for _, command_id in list(self._commands_of.get(call_id, [])):
             self._drop_command(command_id)
 
     # -- Registry ------------------------------------------------------------------------------------------------------

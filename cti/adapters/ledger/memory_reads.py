@@ -42,8 +42,8 @@ class MemoryReads:
         self._records: dict[str, RecordRow] = {}
         self._breaches: dict[str, list[BreachRow]] = {}
         self._commands: dict[str, CommandRow] = {}
-        self._commands_of: dict[str, list[str]] = {}  # by call id
-        self._commands_in: dict[int, list[tuple[int, str]]] = {}  # by partition: (number, id), rising
+        self._commands_of: dict[str, list[tuple[int, str]]] = {}  # by call id: (number, id), rising
+        self._commands_in: dict[int, list[tuple[int, str]]] = {}  # by partition
         self._agents: dict[tuple[str, str, str], AgentRow] = {}
         self._sources: dict[tuple[str, str], SourceRow] = {}
         self._switches: dict[tuple[str, str], SwitchRow] = {}
@@ -52,18 +52,18 @@ class MemoryReads:
 
     def _stored(self, row: CallRow) -> StoredCall:
         rows = self._timeline.get((row.partition, row.born), {})
-        commands = [self._commands[command_id] for command_id in self._commands_of.get(row.call_id, [])]
+        commands = [self._commands[command_id] for _, command_id in self._commands_of.get(row.call_id, [])]
         return StoredCall(row, [rows[place] for place in sorted(rows)], commands, self._records.get(row.call_id))
 
     def _put_command(self, command: CommandRow) -> None:
         if command.id not in self._commands:
             self._commands[command.id] = command
-            self._commands_of.setdefault(command.call_id, []).append(command.id)
+            insort(self._commands_of.setdefault(command.call_id, []), (command.no, command.id))
             insort(self._commands_in.setdefault(command.partition, []), (command.no, command.id))
 
     def _drop_command(self, command_id: str) -> None:
         command = self._commands.pop(command_id)
-        self._commands_of[command.call_id].remove(command_id)
+        self._commands_of[command.call_id].remove((command.no, command_id))
         self._commands_in[command.partition].remove((command.no, command_id))
 
     async def positions(self) -> Mapping[int, int]:
