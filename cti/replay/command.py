@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cti.commands.logging_setup import set_up_logging
 from cti.errors import RingbackError
 from cti.replay.arrivals import Disturbance, in_order_of_arrival
 from cti.replay.door import Door, door
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     except (MappingRefused, FileRefused, OSError) as error:
         print(error, file=sys.stderr)
         return 2
+    set_up_logging("warning")
     try:
         figures, summary = asyncio.run(replay(plan))
         written = json.dumps(figures, ensure_ascii=False, indent=2) + "\n"
