@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cti.commands.logging_setup import set_up_logging
-from cti.errors import RingbackError
+from cti.errors import RingbackError, SettingsMistake
 from cti.replay.arrivals import Disturbance, in_order_of_arrival
 from cti.replay.door import Door, door
 from cti.replay.events import Reading, read_events
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     """0: figures printed; 1: the product failed or refused; 2: the file or the mapping cannot be used."""
     try:
         plan = _plan(args)
-    except (MappingRefused, FileRefused, OSError) as error:
+    except (MappingRefused, FileRefused, SettingsMistake, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     set_up_logging("warning")
@@ -153,6 +153,8 @@ def _write_tables(folder: Path, summary: Summary) -> None:
 
 
 def _plan(args: argparse.Namespace) -> Plan:
+    if args.db == Settings.read().db:
+        raise SettingsMistake("--db: that database is for live calls; a replay wants one of its own")
     mapping_file = load(args.mapping)
     mapping = mapping_file.mapping
     if args.file.stat().st_size > FILE_BYTES_MAX:

@@ -156,3 +156,15 @@ def test_what_cannot_be_read_is_told(
     assert run(parser.parse_args([str(tmp_path / "calls.csv"), "--mapping", mapping, "--db", db])) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "never.db").exists()
+
+
+def test_the_database_of_live_calls_is_left_alone(
+    tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    live = f"sqlite:///{tmp_path}/live.db"
+    monkeypatch.setenv("RINGBACK_DB", live)
+    assert run(parser.parse_args([str(file), "--mapping", "bank-1999", "--db", live])) == 2
+    assert "a replay wants one of its own" in capsys.readouterr().err
+    assert not (tmp_path / "live.db").exists()
