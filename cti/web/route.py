@@ -109,6 +109,8 @@ def answering(limits: Limits, meter: Meter) -> Middleware:
             response = await _answered(request, handler, limits)
             status = response.status
             return response
+        except ConnectionError:
+            return web.Response(status=400)  # it goes nowhere; raising would only fill the log
         finally:
             method = request.method if request.method in METHODS else "other"
             meter.request(_route_of(request), method, status, perf_counter() - started)
