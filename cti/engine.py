@@ -59,7 +59,7 @@ class Engine:
         self, event_log: EventLog, ledger: Ledger, clock: Clock, book: RuleBook, telemetry: Telemetry, pulse: Pulse,
         *, interventions: bool = True, call_idle_max_ms: int = 4 * 3600 * 1000, owner: str = "engine",
     ) -> None:  # fmt: skip
-        self._log, self._ledger, self._clock, self._pulse, self._owner = event_log, ledger, clock, pulse, owner
+        self._log, self._ledger, self._clock, self.pulse, self._owner = event_log, ledger, clock, pulse, owner
         self._telemetry = telemetry
         self.work = Gathering(book, telemetry, interventions, call_idle_max_ms)
         self._wake = asyncio.Event()
@@ -348,9 +348,9 @@ class Engine:
         self.work.layers.committed()
         self._committed, self._backoff_ms = positions, 0.0
         self._telemetry.committed(taken, time.perf_counter() - started)
-        self._pulse.committed(positions)
+        self.pulse.committed(positions)
         if round_.commands or round_.outcomes:
-            self._pulse.commanded()
+            self.pulse.commanded()
         self._linger(ended)
 
     def _linger(self, ended: Sequence[Key]) -> None:
