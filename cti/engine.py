@@ -171,6 +171,7 @@ class Engine:
         if self._taken < EVENTS_MAX:
             entries = await self._gather()
         self._attend_timers()
+        self._let_go()
         full = self._taken >= EVENTS_MAX
         if self._commit is None and (self._taken or _says(self.work.round_)):
             self._start_commit()
@@ -354,25 +355,26 @@ class Engine:
         self._linger(ended)
 
     def _linger(self, ended: Sequence[Key]) -> None:
-        """Ended calls leave the memory after a while, unless a command of theirs is still open."""
+        """Ended calls stay in memory a while."""
         now = self._log.now_ms()
         for key in ended:
             self._lingered += 1
             heapq.heappush(self._lingering, (now + LINGER_MS, self._lingered, key))
-        base = self.work.layers.base.calls
+
+    def _let_go(self) -> None:
+        """Ended calls leave the memory, unless a command of theirs is still open or a round still writes them."""
+        now, layers, kept = self._log.now_ms(), self.work.layers, []
         while self._lingering and (self._lingering[0][0] <= now or len(self._lingering) > LINGERING_MAX):
-            _, _, key = heapq.heappop(self._lingering)
-            live = base.get(key)
+            _, number, key = heapq.heappop(self._lingering)
+            live = layers.base.calls.get(key)
             if live is None or not live.ended:
                 continue
-            newer = self.work.layers.call(key)
-            if live.has_open_commands or newer is not live:
-                self._lingered += 1
-                heapq.heappush(self._lingering, (now + LINGER_MS, self._lingered, key))
-                if len(self._lingering) > LINGERING_MAX:
-                    break
-                continue
-            del base[key]
+            if live.has_open_commands or layers.call(key) is not live:
+                kept.append((now + LINGER_MS, number, key))
+            else:
+                del layers.base.calls[key]
+        for one in kept:
+            heapq.heappush(self._lingering, one)
 
     async def _stands(self, positions: dict[int, int]) -> bool:
         """Whether a commit of unknown outcome took place. Raises errors.Fenced when a partition was taken."""
