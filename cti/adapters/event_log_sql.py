@@ -29,7 +29,7 @@ from sqlalchemy import (
     update,
 )
 
-from cti.adapters.ledger.bulk import insertion
+from cti.adapters.ledger.bulk import Insertion, insertion
 from cti.adapters.ledger.tables import event_log, event_log_heads
 from cti.adapters.log_clock import ServerClock
 from cti.adapters.log_tail import UNKNOWN, LogTail
@@ -48,7 +48,7 @@ Found = TypeVar("Found")
 Placed = list[tuple[int, Appending]]
 
 _HEAD = event_log_heads.c
-_insert = insertion(event_log)
+_insert = Insertion(event_log)
 _insert_heads = insertion(event_log_heads, tail="ON CONFLICT (partition) DO NOTHING")
 
 

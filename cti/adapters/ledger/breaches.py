@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, delete, func, select, tuple_
 
-from cti.adapters.ledger.bulk import insertion, slices
+from cti.adapters.ledger.bulk import Insertion, slices
 from cti.adapters.ledger.tables import breaches
 from cti.ports import BreachFilter, BreachRow
 
-insert_breaches = insertion(breaches)
+insert_breaches = Insertion(breaches)
 
 
 def delete_breaches(connection: Connection, call_ids: Sequence[str]) -> None:

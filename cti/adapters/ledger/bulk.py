@@ -1,23 +1,50 @@
 """Many rows in one statement, whatever their number.
 
 `executemany` of sqlite3 gives up the interpreter lock at every row; beside a busy event loop a batch of 500 rows was
-seen to take seconds. One statement a batch holds it once: on SQLite `VALUES` lists in sizes of powers of two, the rest
-cut off by LIMIT (so that few statements are ever prepared), on PostgreSQL one array a column.
+seen to take seconds. One statement holds it once: `VALUES` lists in sizes of powers of two, the rest cut off by LIMIT,
+so that few statements are ever prepared. PostgreSQL's COPY takes a tenth of the time where rows are only inserted.
 """
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+import psycopg
 from sqlalchemy import BigInteger, Column, Connection, Float, Integer, LargeBinary, Table
 
-ROWS_MAX = 512  # a statement on SQLite: 512 x 19 columns stays below its 32,766 parameters
+ROWS_MAX = 512  # a statement: 512 x 19 columns stays below SQLite's 32,766 and PostgreSQL's 65,535 parameters
 NAMED_MAX = 4_096  # values in one IN (...)
 
 Item = TypeVar("Item")
+Rows = Sequence[Sequence[Any]]
 
-_ARRAYS = {LargeBinary: "bytea[]", Float: "double precision[]", BigInteger: "bigint[]", Integer: "integer[]"}
+# What PostgreSQL calls a column's type. BigInteger before Integer: it is one.
+_TYPES = {LargeBinary: "bytea", Float: "float8", BigInteger: "int8", Integer: "int4"}
+
+
+class Insertion:
+    """Insert rows that hold `columns` (all of the table's if None) in their order."""
+
+    def __init__(self, table: Table, columns: Sequence[Column[Any]] | None = None) -> None:
+        self._columns = list(table.columns) if columns is None else columns
+        names = ", ".join(column.name for column in self._columns)
+        self._values = insertion(table, self._columns)
+        self._types = [_type(column) for column in self._columns]
+        copy = ["COPY", table.name, "(", names, ") FROM STDIN (FORMAT BINARY)"]
+        self._copy = " ".join(copy)
+
+    def __call__(self, connection: Connection, rows: Rows) -> None:
+        if not rows:
+            return
+        if connection.dialect.name == "sqlite":
+            self._values(connection, rows)
+            return
+        driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+        with driver.cursor() as cursor, cursor.copy(self._copy) as copy:
+            copy.set_types(self._types)
+            for row in rows:
+                copy.write_row(row)
 
 
 class Bulk:
@@ -27,26 +54,21 @@ class Bulk:
         self.head = head
         self.tail = tail
         self.names = [column.name for column in columns]
-        self.arrays = [_array(column) for column in columns]
+        self.types = [_type(column) for column in columns]
 
-    def __call__(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> int:
-        if not rows:
-            return 0
-        if connection.dialect.name == "sqlite":
-            return sum(self._on_sqlite(connection, part) for part in slices(rows, ROWS_MAX))
-        columns = tuple(list(column) for column in zip(*rows, strict=True))
-        return connection.exec_driver_sql(_arrays(self), columns).rowcount
+    def __call__(self, connection: Connection, rows: Rows) -> int:
+        return sum(self._execute(connection, part) for part in slices(rows, ROWS_MAX))
 
-    def _on_sqlite(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> int:
+    def _execute(self, connection: Connection, rows: Rows) -> int:
         size = 1 << (len(rows) - 1).bit_length()
         flat = list(chain.from_iterable(rows))
         flat.extend([None] * ((size - len(rows)) * len(self.names)))
         flat.append(len(rows))
-        return connection.exec_driver_sql(_values(self, size), tuple(flat)).rowcount
+        return connection.exec_driver_sql(_statement(self, size, connection.dialect.name), tuple(flat)).rowcount
 
 
 def insertion(table: Table, columns: Sequence[Column[Any]] | None = None, tail: str = "") -> Bulk:
-    """Insert rows that hold `columns` (all of the table's if None) in their order; `tail`: an ON CONFLICT clause."""
+    """Insert rows as `Insertion` does, with an ON CONFLICT clause as `tail`."""
     columns = list(table.columns) if columns is None else columns
     names = ", ".join(column.name for column in columns)
     head = ["INSERT INTO", table.name, "(", names, ") SELECT", names, "FROM"]
@@ -67,19 +89,16 @@ def slices(items: Sequence[Item], size: int = NAMED_MAX) -> Iterator[Sequence[It
         yield items[at : at + size]
 
 
-def _array(column: Column[Any]) -> str:
-    return next((name for kind, name in _ARRAYS.items() if isinstance(column.type, kind)), "text[]")
+def _type(column: Column[Any]) -> str:
+    return next((name for kind, name in _TYPES.items() if isinstance(column.type, kind)), "text")
 
 
-@lru_cache(maxsize=256)
-def _values(bulk: Bulk, size: int) -> str:
-    row = "".join(("(", ", ".join("?" * len(bulk.names)), ")"))
+@lru_cache(maxsize=512)
+def _statement(bulk: Bulk, size: int, dialect: str) -> str:
+    on_sqlite = dialect == "sqlite"
+    mark = "?" if on_sqlite else "%s"
+    marks = ["?"] * len(bulk.types) if on_sqlite else [f"%s::{name}" for name in bulk.types]
+    row = "".join(("(", ", ".join(marks), ")"))
     named = ", ".join(f"column{at} AS {name}" for at, name in enumerate(bulk.names, 1))
-    given = ("(SELECT", named, "FROM (VALUES", ", ".join([row] * size), ") LIMIT ?) AS given")
-    return " ".join((bulk.head, *given, "WHERE true", bulk.tail))
-
-
-@lru_cache(maxsize=64)
-def _arrays(bulk: Bulk) -> str:
-    arrays = ", ".join(f"%s::{array}" for array in bulk.arrays)
-    return " ".join((bulk.head, "unnest(", arrays, ") AS given(", ", ".join(bulk.names), ") WHERE true", bulk.tail))
+    values = ("(SELECT", named, "FROM (VALUES", ", ".join([row] * size), ") AS listed LIMIT", mark, ") AS given")
+    return " ".join((bulk.head, *values, "WHERE true", bulk.tail))

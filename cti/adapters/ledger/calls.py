@@ -9,7 +9,7 @@ from cti.adapters.ledger.tables import KEPT, LIVE, breaches, calls, records
 from cti.ports import CallFilter, CallListing, CallRow, PastCall, RecordRow
 
 BIRTH = [column for column in calls.columns if column.name not in {"ended_at_ms", "timeline_kept"}]
-insert_births = bulk.insertion(calls, BIRTH)
+insert_births = bulk.Insertion(calls, BIRTH)
 set_ends = bulk.update(calls, [calls.c.call_id], [calls.c.ended_at_ms])
 _RECORD_OF_CALL = and_(records.c.tenant == calls.c.tenant, records.c.call_id == calls.c.call_id)
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select, update
 
-from cti.adapters.ledger.bulk import insertion
+from cti.adapters.ledger.bulk import Insertion
 from cti.adapters.ledger.tables import api_keys
 from cti.ports import KeyRow
 
-_insert = insertion(api_keys)
+_insert = Insertion(api_keys)
 
 
 def add_keys(connection: Connection, rows: Sequence[KeyRow]) -> Sequence[None]:

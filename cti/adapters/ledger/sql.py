@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+import psycopg
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -48,11 +49,11 @@ class SqlLedger:
     async def commit(self, round_: Round) -> None:
         try:
             await self._writer.run(write_rounds, round_, weight=len(round_.timeline) + 1)
-        except IntegrityError as fault:
+        except (IntegrityError, psycopg.IntegrityError) as fault:
             # A former owner repeats what the new one has written: the rows collide before the fence is reached.
             owned = await self.committed()
             if any(owned[fence.partition][0] != fence.epoch for fence in round_.fences):
-                raise Fenced(str(fault.orig)) from fault
+                raise Fenced(str(fault)) from fault
             raise
 
     async def committed(self) -> Mapping[int, tuple[int, int]]:

@@ -1,8 +1,11 @@
 """Every table, once. Columns stand in the order of the rows of `cti.ports`, so that a row is made by position.
 
 Text is compared byte by byte on both databases (SQLite's own way, collation "C" on PostgreSQL): pages and digests that
-go by call id are then the same everywhere. Times are ms since the epoch. On SQLite the tables are clustered by their
-primary key (WITHOUT ROWID), which makes a call's timeline one stretch of pages.
+go by call id are then the same everywhere. Times are ms since the epoch.
+
+On SQLite the tables that grow keep their rows in the order of writing, with the key in an index beside them: clustered
+by call, a round of 500 events of 5,000 live calls rewrote nearly 500 pages (measured: three times the time and bytes).
+The small ones, and the log, whose keys rise, are clustered by key.
 """
 
 from sqlalchemy import (
@@ -19,6 +22,8 @@ from sqlalchemy import (
     literal_column,
     text,
 )
+
+IN_ORDER_OF_WRITING = frozenset({"timeline", "calls", "records", "breaches", "commands"})
 
 metadata = MetaData()
 Words = Text().with_variant(Text(collation="C"), "postgresql")
@@ -39,7 +44,7 @@ def _small(name: str, *, key: bool = False) -> Column[int]:
 def _table(
     name: str, *parts: Column[int] | Column[str] | Column[bytes] | Column[float] | PrimaryKeyConstraint
 ) -> Table:
-    return Table(name, metadata, *parts, sqlite_with_rowid=False)
+    return Table(name, metadata, *parts, sqlite_with_rowid=name in IN_ORDER_OF_WRITING)
 
 
 event_log = _table(

@@ -4,23 +4,24 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, bindparam, select
 
-from cti.adapters.ledger.bulk import insertion
+from cti.adapters.ledger.bulk import Insertion
 from cti.adapters.ledger.tables import LIVE, calls, timeline
 from cti.ports import TimelineRow
 
 _ORDER = (timeline.c.partition, timeline.c.born, timeline.c.position, timeline.c.n)
 _OF_ITS_CALL = and_(timeline.c.partition == calls.c.partition, timeline.c.born == calls.c.born)
-insert_timeline = insertion(timeline)
+insert_timeline = Insertion(timeline)
 
+# IN instead of a join: SQLite's planner would look through all calls of the slice again for every event.
+_BORN_LIVE = select(calls.c.born).where(
+    LIVE,
+    calls.c.partition == bindparam("partition"),
+    calls.c.born > bindparam("after"),
+    calls.c.born <= bindparam("last"),
+)
 _LIVE = (
     select(timeline)
-    .join(calls, _OF_ITS_CALL)
-    .where(
-        LIVE,
-        calls.c.partition == bindparam("partition"),
-        calls.c.born > bindparam("after"),
-        calls.c.born <= bindparam("last"),
-    )
+    .where(timeline.c.partition == bindparam("partition"), timeline.c.born.in_(_BORN_LIVE))
     .order_by(*_ORDER)
 )
 _OF_CALLS = (

@@ -88,7 +88,6 @@ def _engine() -> None:
         _whole("body_hash"),
         _text("data"),
         sa.PrimaryKeyConstraint("partition", "born", "position", "n"),
-        sqlite_with_rowid=False,
     )
 
 
@@ -108,7 +107,6 @@ def _calls() -> None:
         _whole("ended_at_ms", optional=True),
         sa.Column("timeline_kept", sa.Integer(), nullable=False, server_default=sa.text("1")),
         sa.PrimaryKeyConstraint("call_id"),
-        sqlite_with_rowid=False,
     )
     _index("calls_key_hash", "calls", ["key_hash"])
     _index("calls_live", "calls", ["partition", "born"], "ended_at_ms IS NULL")
@@ -141,7 +139,6 @@ def _results() -> None:
         _whole("notices_played"),
         _text("record"),
         sa.PrimaryKeyConstraint("tenant", "call_id"),
-        sqlite_with_rowid=False,
     )
     _index("records_opened", "records", ["tenant", "opened_at_ms"])
     op.create_table(
@@ -157,7 +154,6 @@ def _results() -> None:
         _text("agent", optional=True),
         _text("queue", optional=True),
         sa.PrimaryKeyConstraint("call_id", "n"),
-        sqlite_with_rowid=False,
     )
     _index("breaches_at", "breaches", ["tenant", "at_ms", "call_id", "n"])
 
@@ -181,7 +177,6 @@ def _commands() -> None:
         _text("reason", optional=True),
         _text("body"),
         sa.PrimaryKeyConstraint("id"),
-        sqlite_with_rowid=False,
     )
     _index("commands_call", "commands", ["call_id"])
     _index("commands_callless", "commands", ["issued_at_ms"], "call_id = ''")
