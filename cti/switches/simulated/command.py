@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", required=True, help="an API key with events:write and commands:read for the switch")
     parser.add_argument("--switch", default="sim-1", help="the switch's id")
     parser.add_argument("--agents", type=_whole(0, 2000), default=40)
-    parser.add_argument("--callers-per-min", type=_decimal(0, 60_000), default=60.0)
+    parser.add_argument("--callers-per-min", type=_decimal(0, 60_000), default=40.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pace", choices=sorted(HABITS), default="realistic", help="how people behave")
     parser.add_argument("--for", dest="for_s", type=_decimal(0, 1e9), help="seconds; without it until stopped")

@@ -51,7 +51,7 @@ class Site:
 
     switch: str = "sim-1"
     agents: int = 40
-    callers_per_min: float = 60.0
+    callers_per_min: float = 40.0
     seed: int = 1
     pace: str = "realistic"
     ring_timeout_s: float = 20.0
