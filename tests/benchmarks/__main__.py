@@ -1,0 +1,60 @@
+"""`python -m tests.benchmarks [--json OUT] [--only NAME ...] [--quick]`: the product's figures, each beside its baseline.
+
+Lines for people go to standard error as they are found; the list as JSON to OUT, or to standard output.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from tests.benchmarks import throughput
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.stores import Fresh, stores
+
+Section = Callable[[], Iterator[Figure]]
+
+
+class Heard(list[str]):
+    """Remarks, shown as they come."""
+
+    def append(self, line: str) -> None:
+        super().append(line)
+        print(f"  {line}", file=sys.stderr, flush=True)
+
+
+def sections(fresh: Mapping[str, Fresh], quick: bool, heard: list[str]) -> dict[str, Section]:
+    """What can be asked for by name."""
+    return {
+        f"throughput-{store}": partial(throughput.figures, store, fresh[store], quick, heard) for store in fresh
+    }
+
+
+def main() -> int:
+    """Run all, or those asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="The product's figures.")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the list there")
+    parser.add_argument("--only", action="append", metavar="NAME", help="sections whose name begins so; repeatable")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter runs: to see that it works")
+    args = parser.parse_args()
+    found: list[Figure] = []
+    with stores() as fresh:
+        for name, section in sections(fresh, args.quick, Heard()).items():
+            if args.only and not any(name.startswith(one) for one in args.only):
+                continue
+            print(name, file=sys.stderr, flush=True)
+            for figure in section():
+                found.append(figure)
+                print(figure.line(), file=sys.stderr, flush=True)
+    told = json.dumps([figure.told() for figure in found], indent=2) + "\n"
+    if args.json is None:
+        sys.stdout.write(told)
+    else:
+        args.json.write_text(told, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
