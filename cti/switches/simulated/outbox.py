@@ -127,6 +127,8 @@ class Results:
         self._some = [asyncio.Event() for _ in range(LANES)]
         self._room = asyncio.Event()
         self._room.set()
+        self._line_up = asyncio.Event()
+        self._line_up.set()
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -140,6 +142,12 @@ class Results:
 
     def left(self) -> list[Result]:
         return [result for lane in self._lanes for result in lane]
+
+    def line(self, up: bool) -> None:
+        if up:
+            self._line_up.set()
+        else:
+            self._line_up.clear()
 
     async def room(self) -> None:
         """Wait until another command may be read."""
@@ -158,6 +166,7 @@ class Results:
         lane, backoff = self._lanes[number], Backoff()
         while True:
             await self._some[number].wait()
+            await self._line_up.wait()
             result = lane[0]
             try:
                 status = await self._door.answer(result.command, result.body.encode())

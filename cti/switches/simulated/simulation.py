@@ -172,7 +172,7 @@ class Simulation:
         kept = self._options.state
         self._send(self._exchange.advance(now_ms) if kept else self._exchange.close(now_ms))
         self._outbox.put(self._held_back.take(float("inf")))
-        self._outbox.line(True)
+        self._line(up=True)
         flushing = asyncio.gather(self._results.emptied(), self._outbox.emptied())
         await asyncio.wait({flushing}, timeout=FLUSH_S)
         flushing.cancel()
@@ -210,9 +210,13 @@ class Simulation:
                 async with asyncio.timeout(every_s):
                     await self._listen()
             except TimeoutError:
-                self._outbox.line(False)
+                self._line(up=False)
                 await asyncio.sleep(DISCONNECTED_S)
-                self._outbox.line(True)
+                self._line(up=True)
+
+    def _line(self, *, up: bool) -> None:
+        self._outbox.line(up)
+        self._results.line(up)
 
     async def _listen(self) -> None:
         backoff = Backoff()
