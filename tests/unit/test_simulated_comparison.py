@@ -83,7 +83,8 @@ def test_what_no_switch_reports_is_not_shown_as_nothing() -> None:
     }
     text = "\n".join(block(unknown, []))
     assert "in time not measurable" in text
-    assert "RING-1 not measurable" in text
+    assert "not measurable yet: RING-1" in text
+    assert "breaches -" in text
 
 
 def test_a_block_is_written_over_itself_and_only_itself() -> None:

@@ -60,9 +60,9 @@ def block(indicators: Mapping[str, Any], newest: Sequence[Mapping[str, Any]]) ->
         f"calls    {calls:>7}   answered {answered:>7}   in time {_share(indicators['answered_in_time'], answered)}",
         f"notices  {indicators['notices_played']:>7} played of {indicators['notices_owed']} owed",
         f"commands {commands['total']:>7}   obeyed   {indicators['obeyed']:>7}   refused {_counts(refused) or '0'}",
-        f"breaches {_rules(indicators['rules'])}",
+        f"breaches {_counted(indicators['rules'])}",
     ]
-    return lines + [_breach(breach) for breach in newest]
+    return lines + _unknown(indicators["rules"]) + [_breach(breach) for breach in newest]
 
 
 def _share(part: int | None, whole: int) -> str:
@@ -76,12 +76,15 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
-def _rules(rules: Mapping[str, Mapping[str, Any]]) -> str:
-    told = {
-        rule: "not measurable" if one["breaches"] is None else str(one["breaches"])
-        for rule, one in sorted(rules.items())
-    }
-    return "   ".join(f"{rule} {count}" for rule, count in told.items()) or "none"
+def _counted(rules: Mapping[str, Mapping[str, Any]]) -> str:
+    counts = {rule: one["breaches"] for rule, one in sorted(rules.items()) if one["breaches"] is not None}
+    return "   ".join(f"{rule} {count}" for rule, count in counts.items()) or "-"
+
+
+def _unknown(rules: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Rules whose facts no switch has reported: never shown as 0."""
+    names = sorted(rule for rule, one in rules.items() if one["breaches"] is None)
+    return [f"not measurable yet: {', '.join(names)}"] if names else []
 
 
 def _breach(breach: Mapping[str, Any]) -> str:
