@@ -139,5 +139,5 @@ def is_idle(work: Gathering, live: LiveCall, now: float) -> bool:
 
 def lost_fact(live: LiveCall) -> Fact:
     """The closing of a call that fell silent: at the time of the last thing heard, so that no interval grows by the silence."""
-    at_ms = live.call.last[0] if live.call.last else live.heard_ms
+    at_ms = live.last[0] if live.last else live.heard_ms
     return Fact(at_ms, -1, 1_000, f"{live.call_id}:{LOST}", LOST, 0, {})

@@ -66,6 +66,7 @@ class Engine:
         self._epochs: dict[int, int] = {}
         self._read: dict[int, int] = {}  # the last position read of each partition
         self._committed: dict[int, int] = {}
+        self._ahead: list[tuple[Entry, Event | str]] = []  # read, and not yet taken
         self._taken = 0  # entries in the round being gathered
         self._end_ms: float = float(
             "-inf"
@@ -167,9 +168,7 @@ class Engine:
             await self._settle()
         if self._log.now_ms() < self._not_before_ms:
             return False
-        entries: list[Entry] = []
-        if self._taken < EVENTS_MAX:
-            entries = await self._gather()
+        took = self._taken < EVENTS_MAX and await self._gather()
         self._attend_timers()
         self._let_go()
         full = self._taken >= EVENTS_MAX
@@ -180,11 +179,11 @@ class Engine:
             await asyncio.wait([self._commit])
             await self._settle()
             return True
-        return bool(entries)
+        return took
 
     # -- read and advance ----------------------------------------------------------------------------------------------
 
-    async def _gather(self) -> list[Entry]:
+    async def _gather(self) -> bool:
         """Read on, and advance what was read. Standing at the end is confirmed by the log, not assumed."""
         work, asked_ms = self.work, self._log.now_ms()
         timers_near = any(
@@ -193,21 +192,24 @@ class Engine:
         confirm = timers_near and asked_ms - self._end_ms > END_CONFIRM_MS
         try:
             end = await self._log.end() if confirm else None
-            entries = await self._log.read(self._read, EVENTS_MAX - self._taken)
-            events = [(entry, _event_in(entry)) for entry in entries]
-            await self._remember(events)
+            if not self._ahead:
+                entries = await self._log.read(self._read, EVENTS_MAX - self._taken)
+                self._ahead = [(entry, _event_in(entry)) for entry in entries]
+                await self._remember(self._ahead)
         except (errors.LogAway, errors.LedgerAway) as error:
             self._back_off(error)
-            return []
-        self._take_all(events)
-        if end is not None and all(self._read.get(p, 0) >= position for p, position in end.positions.items()):
+            return False
+        taken = self._take_all(self._ahead)
+        self._ahead = self._ahead[taken:]
+        if end is not None and not self._ahead and all(self._read.get(p, 0) >= position for p, position in end.positions.items()):
             self._end_ms = end.at_ms
         self._set_times()
-        return entries
+        return taken > 0
 
-    def _take_all(self, events: Sequence[tuple[Entry, Event | str]]) -> None:
+    def _take_all(self, events: Sequence[tuple[Entry, Event | str]]) -> int:
+        """Advance by these events, as many as the time allows; how many that were."""
         started = time.perf_counter()
-        for entry, event in events:
+        for count, (entry, event) in enumerate(events, start=1):
             self._read[entry.partition] = entry.position
             self.work.now_ms = self._log.now_ms()
             self.work.partition_ms[entry.partition] = float(entry.appended_at_ms)
@@ -218,7 +220,8 @@ class Engine:
                 log.exception("entry set aside", action="poison", partition=entry.partition, position=entry.position)
                 self.work.dead_letter(entry, DeadLetter.POISON, "the engine failed on this event")
             if (time.perf_counter() - started) * 1000 > CPU_MAX_MS:
-                break
+                return count
+        return len(events)
 
     def _take(self, entry: Entry, event: Event | str) -> None:
         if isinstance(event, str):
@@ -402,7 +405,7 @@ class Engine:
         work.round_, work.ended, self._taken = Round(), [], 0
         for source in work.sources.values():
             source.kinds.clear()
-        self._read = dict(self._committed)
+        self._read, self._ahead = dict(self._committed), []
         self._end_ms = float("-inf")
         self._reschedule()
 

@@ -36,6 +36,7 @@ class LiveCall(NamedTuple):
     previous_ended_ms: int | None = None  # of the incarnation before this one
     heard_ms: int = 0  # last sign of life, by the switch's clock
     in_snapshot: bool = False
+    last: tuple[int, int, int, str] | None = None  # the order of the last fact folded in
     scheduled_ms: int | None = None  # when the source's schedule will look at it
 
     @property
@@ -126,6 +127,7 @@ def loaded(stored: StoredCall, source: Source) -> LiveCall:
         facts=len(facts),
         done=tuple(intervention_of(one) for one in stored.commands),
         revision=0 if stored.record is None else stored.record.revision,
+        last=max((fact[:4] for fact, _ in facts), default=None),
         heard_ms=max((fact.at_ms for fact, _ in facts), default=row.opened_at_ms),
     )
 

@@ -48,8 +48,8 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Callabl
         known.add(live.call.subject)
         if live.call.subject in named:
             work.put(key, live._replace(in_snapshot=True, heard_ms=max(live.heard_ms, event.at_ms)))
-        elif live.call.last is None or live.call.last[0] < event.at_ms:
-            last_ms = live.call.last[0] if live.call.last else event.at_ms
+        elif live.last is None or live.last[0] < event.at_ms:
+            last_ms = live.last[0] if live.last else event.at_ms
             closing = Fact(last_ms, -1, 1_000, f"{event.id}:{STALE}", STALE, 0, {})
             apply(work, key, live, closing, entry, 1)
     for subject, call in named.items():

@@ -15,6 +15,7 @@ from pydantic_core import to_json
 from cti.attend import answered, attend
 from cti.core import agent as agents
 from cti.core.call import advance, begins_again, fold
+from cti.core.call_state import Call
 from cti.core.facts import AFTERWARDS_KINDS, REINCARNATION_MS, Fact, fact, find, join, pack, unpack
 from cti.core.identity import hash64
 from cti.gathering import Gathering, hash_of
@@ -98,27 +99,45 @@ def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n:
         work.dead_letter(entry, DeadLetter.TOO_LARGE, f"call {live.call_id} has {FACTS_MAX} events already")
         return
     before = live
-    if work.interventions_on and not live.ended and n == 0:
+    if live.scheduled_ms is not None and live.scheduled_ms < one.at_ms and n == 0:
         live = attend(work, key, live, before_ms=one.at_ms)
     data = to_json(one.data)
-    live = live._replace(history=join(live.history, pack(one, data)), facts=live.facts + 1)
-    live, ignored = _folded(live, one)
+    history = join(live.history, pack(one, data))
+    call, ignored, last = _folded(live, history, one)
+    heard_ms = one.at_ms if one.at_ms > live.heard_ms and n == 0 else live.heard_ms
+    live = live._replace(call=call, history=history, facts=live.facts + 1, last=last, heard_ms=heard_ms)
     _write(work, live, one, entry, n, data)
     if ignored is not None:
         work.telemetry.ignored(ignored)
     if one.kind == "commandResult":
-        answer = answered(work, key, live, one)
-        if answer is None:
-            work.telemetry.ignored(Ignored.NO_SUCH_COMMAND)
-        live = live if answer is None else answer
-    if one.at_ms > live.heard_ms and n == 0:
-        live = live._replace(heard_ms=one.at_ms)
-    live = attend(work, key, live)
+        live = _answered(work, key, live, one)
+    if live.scheduled_ms is None or _moved(before.call, call):
+        live = attend(work, key, live)
+        work.telemetry.call_moved(before.call, call)
     if live.ended:
         live = work.publish(live, before)
         work.ended.append(key)
     work.put(key, live)
-    work.telemetry.call_moved(before.call, live.call)
+
+
+def _moved(before: Call, after: Call) -> bool:
+    """Whether anything that a rule looks at has changed."""
+    return not (
+        before.phase is after.phase
+        and before.offers is after.offers
+        and before.holds is after.holds
+        and before.waits is after.waits
+        and before.answered_ms == after.answered_ms
+        and before.queue == after.queue
+    )
+
+
+def _answered(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:
+    after = answered(work, key, live, one)
+    if after is None:
+        work.telemetry.ignored(Ignored.NO_SUCH_COMMAND)
+        return live
+    return after
 
 
 def _repeated(work: Gathering, entry: Entry, same: bool) -> None:
@@ -128,13 +147,13 @@ def _repeated(work: Gathering, entry: Entry, same: bool) -> None:
         work.dead_letter(entry, DeadLetter.ID_CONFLICT, "this event id is known with other content")
 
 
-def _folded(live: LiveCall, one: Fact) -> tuple[LiveCall, Ignored | None]:
+def _folded(live: LiveCall, history: bytes, one: Fact) -> tuple[Call, Ignored | None, tuple[int, int, int, str]]:
     """The call with the fact: advanced by it, or folded again where it came late."""
-    if live.call.last is None or one[:4] > live.call.last:
+    order = one[:4]
+    if live.last is None or order > live.last:
         call, ignored = advance(live.call, one)
-        return live._replace(call=call), ignored
-    folded = fold(live.call.subject, unpack(live.history))
-    return live._replace(call=folded.call), None
+        return call, ignored, order
+    return fold(live.call.subject, unpack(history)).call, None, live.last
 
 
 def _write(work: Gathering, live: LiveCall, one: Fact, entry: Entry, n: int, data: bytes) -> None:

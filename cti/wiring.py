@@ -66,7 +66,7 @@ def _described(book: RuleBook, stored: StoredCall, now_ms: float) -> Mapping[str
     row = stored.row
     live = loaded(stored, Source(row.tenant, row.source, book))
     who = Identity(row.call_id, row.tenant, row.source, row.subject)
-    told = describe(who, live.call, live.done, book, live.revision, now_ms)
+    told = describe(who, live.call, live.done, book, live.revision, int(now_ms))
     told["incarnation"] = row.incarnation
     told["timeline"] = [_event(one) for one in sorted(stored.timeline, key=lambda one: (one.position, one.n))]
     told["commands"] = [

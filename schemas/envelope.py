@@ -150,7 +150,12 @@ def event_of(body: bytes) -> Event:
 
 def read_event(item: object) -> Event:
     """Judges one parsed JSON item, all of it; raises Refused only. `Event.data`: as it was sent."""
-    _check_keepable(item)
+    return read_with_body(item)[0]
+
+
+def read_with_body(item: object) -> tuple[Event, bytes]:
+    """As `read_event`, with what `body_of` gives for the item: it is written out for the judging anyway."""
+    body = _check_keepable(item)
     try:
         envelope = _check_envelope(item)
     except ValidationError as error:
@@ -167,7 +172,7 @@ def read_event(item: object) -> Event:
         except ValidationError as error:
             raise Refused(_problems(error, "/data")) from None
     since = envelope.time - _EPOCH
-    return Event(
+    event = Event(
         envelope.id,
         envelope.source,
         envelope.subject,
@@ -182,6 +187,7 @@ def read_event(item: object) -> Event:
         envelope.commandid,
         data,
     )
+    return event, body
 
 
 def _unknown(event_type: str) -> _Type:
@@ -193,7 +199,7 @@ def _unknown(event_type: str) -> _Type:
     return _Type(family, event_type, int(match[2]), None)
 
 
-def _check_keepable(item: object) -> None:
+def _check_keepable(item: object) -> bytes:
     """No NUL (PostgreSQL keeps none), no half of a surrogate pair (no UTF-8 for it), nothing but JSON, not too large.
 
     The item is written out once and looked at as bytes: cheaper than a look at each text.
@@ -209,6 +215,7 @@ def _check_keepable(item: object) -> None:
         limit = SNAPSHOT_BYTES_MAX if snapshot else EVENT_BYTES_MAX
         if len(body) > limit:
             raise Refused([_too_large(limit)])
+    return body
 
 
 def _too_large(limit: int) -> Problem:

@@ -49,9 +49,7 @@ class Folded(NamedTuple):
 
 def advance(call: Call, fact: Fact) -> Step:
     """The call after one more fact, which must not be older than the last one."""
-    handler = TABLE.get((call.phase, fact.kind), _unusable)
-    after, ignored = handler(call, fact)
-    return after._replace(last=fact[:4]), ignored
+    return TABLE.get((call.phase, fact.kind), _unusable)(call, fact)
 
 
 def fold(subject: str, facts: Iterable[Fact]) -> Folded:

@@ -46,10 +46,11 @@ def queued(call: Call, legs: tuple[Leg, ...], fact: Fact, leg: str) -> Call:
     running = call.waits[-1] if call.waits and call.waits[-1].end_ms is None else None
     queue = fact.data.get("queue")
     after = settle(call, legs, fact)
+    named = queue or call.queue
     if running is None:
-        return after._replace(waits=(*after.waits, Wait(fact.id, queue, leg, fact.at_ms)))
+        return after._replace(waits=(*after.waits, Wait(fact.id, queue, leg, fact.at_ms)), queue=named)
     if queue is not None and queue != running.queue:
-        return after._replace(waits=(*after.waits[:-1], running._replace(queue=queue)))
+        return after._replace(waits=(*after.waits[:-1], running._replace(queue=queue)), queue=named)
     return after
 
 
@@ -58,7 +59,7 @@ def offered(call: Call, leg: Leg, fact: Fact) -> Call:
     others = any(offer.end_ms is None for offer in call.offers)
     offers = tuple(o._replace(together=True) if o.end_ms is None else o for o in call.offers) if others else call.offers
     new = Offer(fact.id, leg.id, leg.agent, leg.device, fact.data.get("queue"), fact.at_ms, together=others)
-    return call._replace(offers=(*offers, new))
+    return call._replace(offers=(*offers, new), queue=call.queue or new.queue)
 
 
 def answered(call: Call, leg: Leg, fact: Fact) -> Call:

@@ -105,9 +105,9 @@ class Call(NamedTuple):
 
     subject: str
     phase: Phase = Phase.NULL
-    last: tuple[int, int, int, str] | None = None  # the order of the last fact folded in
     opened_at_ms: int = 0
     opening: Opening = NO_OPENING
+    queue: str | None = None  # the queue last waited in, else the first that an offer named
     legs: tuple[Leg, ...] = ()
     offers: tuple[Offer, ...] = ()
     holds: tuple[Hold, ...] = ()
@@ -130,17 +130,13 @@ class Call(NamedTuple):
         """A call without a direction came in: the minimum of five events does not carry one."""
         return self.opening.direction in (None, "inbound")
 
-    @property
-    def queue(self) -> str | None:
-        """The queue last waited in, else the one an offer named."""
-        named = (wait.queue for wait in reversed(self.waits))
-        offered = (offer.queue for offer in reversed(self.offers))
-        return next((queue for names in (named, offered) for queue in names if queue), None)
-
 
 def leg_named(legs: tuple[Leg, ...], name: str | None) -> Leg | None:
     """The leg with this connection id."""
-    return next((leg for leg in legs if leg.id == name), None)
+    for leg in legs:
+        if leg.id == name:
+            return leg
+    return None
 
 
 def leg_at(legs: tuple[Leg, ...], device: str | None) -> Leg | None:
@@ -151,7 +147,11 @@ def leg_at(legs: tuple[Leg, ...], device: str | None) -> Leg | None:
 
 
 def customer_of(legs: tuple[Leg, ...]) -> Leg | None:
-    return next((leg for leg in legs if leg.side is Side.CUSTOMER), None)
+    """The customer's leg, if he has one."""
+    for leg in legs:
+        if leg.side is Side.CUSTOMER:
+            return leg
+    return None
 
 
 def agents_speaking(legs: tuple[Leg, ...]) -> Iterator[Leg]:
@@ -160,11 +160,11 @@ def agents_speaking(legs: tuple[Leg, ...]) -> Iterator[Leg]:
 
 def with_leg(legs: tuple[Leg, ...], leg: Leg) -> tuple[Leg, ...]:
     """The legs with this one in place of its namesake; a leg in state null is no longer there."""
-    if leg.state is LegState.NULL:
-        return tuple(one for one in legs if one.id != leg.id)
-    if any(one.id == leg.id for one in legs):
-        return tuple(leg if one.id == leg.id else one for one in legs)
-    return (*legs, leg)
+    for place, one in enumerate(legs):
+        if one.id == leg.id:
+            here = () if leg.state is LegState.NULL else (leg,)
+            return (*legs[:place], *here, *legs[place + 1 :])
+    return legs if leg.state is LegState.NULL else (*legs, leg)
 
 
 class Silence(NamedTuple):

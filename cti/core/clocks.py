@@ -34,15 +34,15 @@ class SourceClock:
         lag = appended_at_ms - at_ms
         if is_call_event and lag > LAG_MAX_MS:
             self._straggler_ms = max(self._straggler_ms or appended_at_ms, appended_at_ms)
-        bucket = appended_at_ms // _BUCKET_MS
-        buckets = self._buckets
+        bucket, buckets = appended_at_ms // _BUCKET_MS, self._buckets
         if buckets and buckets[-1][0] >= bucket:
-            if lag < buckets[-1][1]:
-                buckets[-1] = (buckets[-1][0], lag)
+            if lag >= buckets[-1][1]:
+                return
+            buckets[-1] = (buckets[-1][0], lag)
         else:
             buckets.append((bucket, lag))
-        while buckets[0][0] < bucket - LAG_WINDOW_MS // _BUCKET_MS:
-            buckets.popleft()
+            while buckets[0][0] < bucket - LAG_WINDOW_MS // _BUCKET_MS:
+                buckets.popleft()
         self.lag_ms = min(least for _, least in buckets)
 
     def now_ms(self, partition_ms: float) -> float | None:

@@ -33,9 +33,9 @@ class Measured(NamedTuple):
     breaches: tuple[measures.Breach, ...]
 
 
-def measure(call: Call, book: RuleBook, done: Sequence[Intervention]) -> Measured:
-    """The figures of a call. While it lives they are provisional: open intervals count nothing."""
-    end = call.ended_ms if call.ended_ms is not None else (call.last[0] if call.last else call.opened_at_ms)
+def measure(call: Call, book: RuleBook, done: Sequence[Intervention], heard_ms: int = 0) -> Measured:
+    """The figures of a call. While it lives they are provisional: up to `heard_ms`, and open intervals count nothing."""
+    end = call.ended_ms if call.ended_ms is not None else max(heard_ms, call.opened_at_ms)
     notices = measures.notice_rule(book.interventions)
     every = None if notices is None else notices.every_ms
     owed = tuple(measures.notices_owed(hold, every) for hold in call.holds)

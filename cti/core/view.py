@@ -11,10 +11,10 @@ from cti.core.times import rfc3339
 
 
 def describe(
-    who: Identity, call: Call, done: Sequence[Intervention], book: RuleBook, revision: int, now_ms: float
+    who: Identity, call: Call, done: Sequence[Intervention], book: RuleBook, revision: int, now_ms: int
 ) -> dict[str, Any]:
     """The record's members (provisional while the call lives), its state, its legs and its rules."""
-    measured = measure(call, book, done)
+    measured = measure(call, book, done, now_ms)
     told = record_of(who, call, measured, done, book.name, revision)
     if call.ended_ms is None:
         told |= {"ended_at": None, "outcome": None}

@@ -7,7 +7,7 @@ from aiohttp import web
 from cti.gateway.pages import page_response
 from cti.gateway.room import Room
 from cti.ports import BreachFilter, BreachRow
-from cti.web.cursors import cursor_of, key_of
+from cti.web.cursors import cursor_of
 from cti.web.instants import rfc3339
 from cti.web.route import Asked
 
@@ -18,7 +18,7 @@ async def get_breaches(room: Room, asked: Asked) -> web.Response:
     """A page of breaches, as JSON or CSV. Raises Refusal."""
     query = asked.query
     limit = query.get("limit", 100)
-    after = key_of(query["cursor"], (int, str, int)) if "cursor" in query else None
+    after = query.get("cursor")
     as_of = await room.catching_up.as_of(query.get("min_position"))
     names = ("rule", "agent", "queue", "source")
     asked_for = BreachFilter(
@@ -27,7 +27,7 @@ async def get_breaches(room: Room, asked: Asked) -> web.Response:
     found = await room.reads.breaches(asked.caller.tenant, asked_for, after, limit + 1)
     page = found[:limit]
     last = page[-1] if len(found) > limit else None
-    cursor = None if last is None else cursor_of((last.at_ms, last.call_id, last.n))
+    cursor = None if last is None else cursor_of(last.at_ms, last.call_id, last.n)
     return page_response(asked, "breaches", COLUMNS, [listed(row) for row in page], cursor, as_of)
 
 

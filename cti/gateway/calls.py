@@ -9,7 +9,7 @@ from pydantic_core import from_json, to_json
 from cti.gateway.pages import page_response
 from cti.gateway.room import Room
 from cti.ports import CallFilter, CallListing
-from cti.web.cursors import cursor_of, key_of
+from cti.web.cursors import cursor_of
 from cti.web.instants import rfc3339
 from cti.web.masking import masked_in
 from cti.web.refusal import Refusal
@@ -37,12 +37,12 @@ async def get_calls(room: Room, asked: Asked) -> web.Response:
     """A page of calls, newest first, as JSON or CSV. Raises Refusal."""
     query = asked.query
     limit = query.get("limit", 100)
-    after = key_of(query["cursor"], (int, str)) if "cursor" in query else None
+    after = query.get("cursor")
     as_of = await room.catching_up.as_of(query.get("min_position"))
     found = await room.reads.calls(asked.caller.tenant, _filter(asked), after, limit + 1)
     page = found[:limit]
     more = len(found) > limit
-    cursor = cursor_of((page[-1].row.opened_at_ms, page[-1].row.call_id)) if more else None
+    cursor = cursor_of(page[-1].row.opened_at_ms, page[-1].row.call_id) if more else None
     return page_response(asked, "calls", COLUMNS, list(listed(page)), cursor, as_of)
 
 

@@ -18,7 +18,7 @@ from cti.ports import Appending
 from cti.web.body import media_of, read_body
 from cti.web.refusal import Refusal, fault
 from cti.web.route import Asked
-from schemas.envelope import Refused, body_of, read_event
+from schemas.envelope import Refused, read_with_body
 
 RESERVED = ("ringback.call.commandResult.", "ringback.switch.switchDeclared.")
 """Types that only Ringback itself writes: what they say was checked at another door."""
@@ -106,14 +106,14 @@ class _NotTaken(Exception):
 def _appending(item: Any, tenant: str, sources: frozenset[str] | None) -> Appending:
     if type(item) is Unread:
         raise _NotTaken(item.code, item.detail)
-    event = read_event(item)
+    event, body = read_with_body(item)
     source = event.source
     if sources is not None and source not in sources:
         raise _NotTaken("source_not_allowed", "The key is not bound to a switch with this source", "/source")
     if event.type.startswith(RESERVED):
         raise _NotTaken("reserved_type", "Events of this type are written by Ringback alone", "/type")
     key = f"{tenant}:{source}:{event.subject}"
-    return Appending(tenant, key, body_of(item), event, event.family == "switch")
+    return Appending(tenant, key, body, event, event.family == "switch")
 
 
 def _broken(index: int, item: Any, refused: Refused) -> Verdict:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from cti.gateway.event_schema import event_schemas, exact
 from cti.gateway.results import Result
 from cti.gateway.routes import routes_of
 from cti.gateway.shapes import ANSWERS
@@ -14,7 +15,6 @@ from cti.gateway.switches import Declaration
 from cti.web.limits import Limits
 from cti.web.openapi import component_schemas, document
 from cti.web.route import Route
-from schemas.envelope import Envelope
 
 INFO = {
     "title": "Ringback",
@@ -37,9 +37,8 @@ EXAMPLE = {
 
 def openapi_of(routes: Sequence[Route]) -> dict[str, Any]:
     """The document of the gateway's routes."""
-    schemas = component_schemas([Envelope, Declaration, Result])
-    event = schemas.pop("Envelope") | {"title": "Event", "examples": [EXAMPLE]}
-    return document(INFO, routes, {**schemas, "Event": event, **ANSWERS})
+    schemas = exact(component_schemas([Declaration, Result]))
+    return document(INFO, routes, {**schemas, **event_schemas(EXAMPLE), **ANSWERS})
 
 
 def written(limits: Limits) -> bytes:

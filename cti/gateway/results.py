@@ -24,10 +24,25 @@ FINAL = frozenset({"done", "refused"})
 NEVER_SENT = frozenset({"observed", "overtaken"})
 
 
+def _either(schema: dict[str, Any]) -> None:
+    """Says in JSON Schema that a refused command has a reason, and any other none."""
+    members, reasons = schema.pop("properties"), {"type": "string", "enum": [each.value for each in RefusalReason]}
+    del schema["required"]
+    schema["oneOf"] = [
+        _form(members, ["accepted", "done"], {"type": "null"}, ["state"]),
+        _form(members, ["refused"], reasons, ["state", "reason"]),
+    ]
+
+
+def _form(members: dict[str, Any], states: list[str], reason: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    properties = members | {"state": {"type": "string", "enum": states}, "reason": reason}
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
 class Result(BaseModel):
     """A switch's answer to one command. `answer`, `cause`: to snapshotCall, what became of the call."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, json_schema_extra=_either)
 
     state: Literal["accepted", "done", "refused"]
     reason: RefusalReason | None = Field(None, description="Exactly when `state` is refused.")

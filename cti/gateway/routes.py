@@ -1,13 +1,13 @@
 """The routes of /v1, as data: what serves them is what documents them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cti.gateway import breaches, calls, commands, events, indicators, probes, reading, records, results, switches
 from cti.gateway.bindings import SWITCH_ID_PATTERN
 from cti.gateway.positions import PATTERN, positions_of
 from cti.web.csv_text import CSV
-from cti.web.cursors import PATTERN as CURSOR_PATTERN
+from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
 from cti.web.limits import Limits
 from cti.web.openapi import ref
 from cti.web.query import Parameter, choice, instant, parsed, seconds, text, whole
@@ -27,12 +27,17 @@ BODY_CODES = (
 MIN_POSITION = parsed("min_position", "Wait up to 1 s until the ledger is there.", PATTERN, positions_of)
 FROM = instant("from", "At or after.")
 TO = instant("to", "Before.")
-CURSOR = parsed("cursor", "The `cursor` of the page before.", CURSOR_PATTERN, lambda value: value)
+CALL_KEY = (NUMBER, ID)  # opened_at, call
+BREACH_KEY = (NUMBER, ID, NUMBER)  # at, call, n
 
 
 def routes_of(limits: Limits) -> list[Route]:
     """Every route of the gateway; the handlers take the room and what was asked."""
     return [*_doors(limits), *_reads(limits), *_open()]
+
+
+def _cursor(key: Sequence[str]) -> Parameter:
+    return parsed("cursor", "The `cursor` of the page before.", cursor_pattern(key), cursor_reader(key))
 
 
 def _json(about: str, name: str) -> Answer:
@@ -47,7 +52,7 @@ def _doors(limits: Limits) -> list[Route]:
     """What switches use."""
     event_body: dict[str, Any] = {
         reading.STRUCTURED: ref("Event"),
-        reading.BATCH: {"type": "array", "items": ref("Event"), "maxItems": limits.batch_items},
+        reading.BATCH: {"type": "array", "items": ref("Event"), "description": f"At most {limits.batch_items} events."},
         reading.JSON: ref("Event"),
         reading.NDJSON: {"type": "string", "description": "One event a line."},
     }
@@ -97,13 +102,13 @@ def _reads(limits: Limits) -> list[Route]:
         text("queue", "Of this queue."), text("agent", "Answered by this agent."),
         choice("outcome", "How they ended.", ("answered", "abandoned", "failed", "lost", "stale")),
         text("rule", "That broke this rule."), FROM, TO, text("source", "Of this switch."),
-        text("subject", "With this call id of the switch."), limit, CURSOR, MIN_POSITION,
+        text("subject", "With this call id of the switch."), limit, _cursor(CALL_KEY), MIN_POSITION,
     )  # fmt: skip
     breach_filters = (
         text("rule", "Of this rule."), text("agent", "Of this agent."), text("queue", "In this queue."),
-        text("source", "Of this switch."), FROM, TO, limit, CURSOR, MIN_POSITION,
+        text("source", "Of this switch."), FROM, TO, limit, _cursor(BREACH_KEY), MIN_POSITION,
     )  # fmt: skip
-    listed = ("bad_cursor", "not_acceptable", "ledger_away")
+    listed = ("not_acceptable", "ledger_away")
     by = choice("by", "Groups beside the total.", indicators.GROUPS)
     pages = whole("limit", "So many at most.", 1, limits.page_items)
     return [

@@ -45,11 +45,6 @@ CODES: dict[str, Code] = {
         "There is no such query parameter",
         "Check the spelling; a filter that is silently ignored would give a wrong list.",
     ),
-    "bad_cursor": Code(
-        400,
-        "The cursor is not one of ours",
-        "Send back a `cursor` exactly as an answer gave it, with the same filters.",
-    ),
     "unauthenticated": Code(
         401,
         "No usable API key",

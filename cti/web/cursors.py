@@ -1,36 +1,31 @@
-"""Cursors of keyset pages: opaque to clients, base64url of a JSON list."""
+"""Cursors of keyset pages: the key of the last row, its parts joined by `~`. To clients they are opaque."""
 
-import base64
-import binascii
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from pydantic_core import from_json, to_json
-
-from cti.web.refusal import Refusal
-
-PATTERN = "^[A-Za-z0-9_-]{1,1024}$"
+NUMBER = "-?[0-9]{1,16}"
+ID = "[A-Za-z0-9._:-]{1,128}"
+_READERS: dict[str, Callable[[str], Any]] = {NUMBER: int, ID: str}
 
 
-def cursor_of(key: Sequence[int | str]) -> str:
+def cursor_of(*key: int | str) -> str:
     """The cursor behind a row with this key."""
-    return base64.urlsafe_b64encode(to_json(list(key))).rstrip(b"=").decode()
+    return "~".join(str(part) for part in key)
 
 
-def key_of(cursor: str, kinds: tuple[type, ...]) -> tuple[Any, ...]:
-    """The key of a cursor, of exactly these types. Raises Refusal `bad_cursor`."""
-    try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        key = from_json(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error):
-        raise Refusal("bad_cursor") from None
-    if not isinstance(key, list) or [type(each) for each in key] != list(kinds):
-        raise Refusal("bad_cursor")
-    if any(not _kept(each) for each in key):
-        raise Refusal("bad_cursor")
-    return tuple(key)
+def cursor_pattern(parts: Sequence[str]) -> str:
+    """The form of a cursor whose key has these parts, each NUMBER or ID."""
+    return f"^{'~'.join(parts)}$"
 
 
-def _kept(part: int | str) -> bool:
-    """What a store can compare: 64-bit numbers, text without NUL."""
-    return -(2**63) <= part < 2**63 if isinstance(part, int) else "\x00" not in part
+def cursor_reader(parts: Sequence[str]) -> Callable[[str], tuple[Any, ...]]:
+    """Reads such a cursor; what it gives raises ValueError for any other text."""
+    form = re.compile("~".join(parts), re.ASCII)
+
+    def read(cursor: str) -> tuple[Any, ...]:
+        if form.fullmatch(cursor) is None:
+            raise ValueError("takes the cursor of an answer as it was, with the same filters")
+        return tuple(_READERS[part](text) for part, text in zip(parts, cursor.split("~"), strict=True))
+
+    return read

@@ -13,6 +13,8 @@ from cti.web.refusal import Refusal, fault
 TEXT_CHARS_MAX = 256
 FIELDS_MAX = 40
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+NO_CONTROLS = {"pattern": r"^[^\u0000-\u001F\u007F-\u009F]*$"}
 _DIGITS = re.compile(r"[0-9]{1,9}\Z", re.ASCII)
 _DECIMAL = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?\Z", re.ASCII)
 
@@ -33,11 +35,13 @@ def text(name: str, about: str, least: int = 1) -> Parameter:
     def read(value: str) -> str:
         if not least <= len(value) <= TEXT_CHARS_MAX:
             raise ValueError(f"takes {least} to {TEXT_CHARS_MAX} characters")
-        if not value.isprintable():
-            raise ValueError("takes printable UTF-8 text only")
+        if _CONTROLS.search(value) is not None:
+            raise ValueError("takes no control characters")
         return value
 
-    return Parameter(name, about, {"type": "string", "minLength": least, "maxLength": TEXT_CHARS_MAX}, read)
+    return Parameter(
+        name, about, {"type": "string", "minLength": least, "maxLength": TEXT_CHARS_MAX, **NO_CONTROLS}, read
+    )
 
 
 def choice(name: str, about: str, values: Sequence[str]) -> Parameter:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks import throughput
+from tests.benchmarks import lateness, throughput
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.stores import Fresh, stores
 
@@ -28,7 +28,8 @@ class Heard(list[str]):
 def sections(fresh: Mapping[str, Fresh], quick: bool, heard: list[str]) -> dict[str, Section]:
     """What can be asked for by name."""
     return {
-        f"throughput-{store}": partial(throughput.figures, store, fresh[store], quick, heard) for store in fresh
+        **{f"throughput-{store}": partial(throughput.figures, store, fresh[store], quick, heard) for store in fresh},
+        "lateness": partial(lateness.figures, fresh["sqlite"], quick, heard),
     }
 
 

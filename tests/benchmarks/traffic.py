@@ -20,8 +20,9 @@ OPEN_TIME = b"YYYY-MM-DDTHH:MM:SS.mmmZ"
 
 AGENTS = 500
 TALKING = ("offered", "queued", "delivered", "established")
+SHORT = (*TALKING, "connectionCleared", "callCleared")
 WHOLE = (*TALKING, "held", "retrieved", "connectionCleared", "callCleared")
-"""The life of a call with one hold."""
+HELD_EVERY = 4  # one call in so many is put on hold once
 
 
 def stamp(at_ms: float) -> bytes:
@@ -93,9 +94,10 @@ def interleaved(lane: int, lanes: int, live: int) -> Iterator[bytes]:
         grown = min(live, len(calls) + max(live // len(WHOLE), 1))  # not all calls ring at once
         calls += [(next(numbers), 0) for _ in range(len(calls), grown)]
         for place, (number, told) in enumerate(calls):
-            yield event(f"call-{number}", number, WHOLE[told], sequence)
+            life = SHORT if number // lanes % HELD_EVERY else WHOLE
+            yield event(f"call-{number}", number, life[told], sequence)
             sequence += lanes
-            calls[place] = (number, told + 1) if told + 1 < len(WHOLE) else (next(numbers), 0)
+            calls[place] = (number, told + 1) if told + 1 < len(life) else (next(numbers), 0)
 
 
 def batch_of(events: Sequence[bytes]) -> bytes:

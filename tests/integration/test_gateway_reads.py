@@ -181,7 +181,7 @@ async def test_breaches_are_listed_with_limit_and_actual(product: Product) -> No
     first = (await product.get("/v1/breaches?limit=1")).json()
     rest = (await product.get(f"/v1/breaches?limit=1&cursor={first['cursor']}")).json()
     assert first["breaches"] + rest["breaches"] == every[:2]
-    assert (await product.get(f"/v1/calls?cursor={first['cursor']}")).code == "bad_cursor"
+    assert (await product.get(f"/v1/calls?cursor={first['cursor']}")).code == "bad_parameter"
 
 
 async def test_listings_come_as_csv(product: Product) -> None:
