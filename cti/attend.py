@@ -6,7 +6,8 @@ log's clock now, so an engine that reads on after a stop orders nothing stale.
 
 import heapq
 
-from cti.core import effects, rules
+from cti.core import effects
+from cti.core.dues import dues
 from cti.core.facts import LOST, Fact
 from cti.core.rules import Due, Intervention
 from cti.gathering import Gathering
@@ -38,12 +39,12 @@ def _settled(work: Gathering, key: Key, live: LiveCall, before_ms: int | None) -
     partition_ms = work.partition_ms.get(live.partition, work.now_ms)
     now = source.clock.now_ms(partition_ms)
     book = source.rules(call.queue)
-    if now is None or not book:
+    if now is None:
         return live, None
     trusted, next_ms = source.clock.trusted(partition_ms), None
     for _ in range(ROUNDS_OF_TICKS_MAX):
         next_ms, moved = None, False
-        for due in rules.dues(call, book, live.done, now):
+        for due in dues(call, book, live.done, now):
             if before_ms is not None and due.due_ms >= before_ms:
                 continue
             one = _decided(work, live, due, now, trusted)
@@ -53,7 +54,8 @@ def _settled(work: Gathering, key: Key, live: LiveCall, before_ms: int | None) -
                 continue
             if one.state == "open":
                 heapq.heappush(work.deadlines, (one.expires_ms + UNANSWERED_AFTER_MS, one.id, key))
-            live, moved = live._replace(done=(*live.done, one)), True
+            live = live._replace(done=(*live.done, one))
+            moved = moved or due.rule.shape == "while"  # a tick has a next one; what happens once has none
         if not moved:
             break
     return live, next_ms
@@ -101,7 +103,7 @@ def _next_step(work: Gathering, key: Key, live: LiveCall, refused: Intervention)
     if now is None or not source.clock.trusted(partition_ms):
         return live
     others = tuple(one for one in live.done if not _same_occurrence(one, refused))
-    for due in rules.dues(live.call, source.rules(live.call.queue), others, now):
+    for due in dues(live.call, source.rules(live.call.queue), others, now):
         mine = (due.rule.id, due.rule.entry, due.cause, due.n)
         if mine != (refused.rule, refused.entry, refused.cause, refused.n) or due.passed:
             continue

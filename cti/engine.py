@@ -201,17 +201,20 @@ class Engine:
             return False
         taken = self._take_all(self._ahead)
         self._ahead = self._ahead[taken:]
-        if end is not None and not self._ahead and all(self._read.get(p, 0) >= position for p, position in end.positions.items()):
+        if (
+            end is not None
+            and not self._ahead
+            and all(self._read.get(p, 0) >= position for p, position in end.positions.items())
+        ):
             self._end_ms = end.at_ms
         self._set_times()
         return taken > 0
 
     def _take_all(self, events: Sequence[tuple[Entry, Event | str]]) -> int:
         """Advance by these events, as many as the time allows; how many that were."""
-        started = time.perf_counter()
+        started, self.work.now_ms = time.perf_counter(), self._log.now_ms()
         for count, (entry, event) in enumerate(events, start=1):
             self._read[entry.partition] = entry.position
-            self.work.now_ms = self._log.now_ms()
             self.work.partition_ms[entry.partition] = float(entry.appended_at_ms)
             self._taken += 1
             try:

@@ -6,6 +6,7 @@ its layer, and its entries are read again.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pydantic_core import to_json
 
@@ -20,6 +21,8 @@ from cti.ports import BreachRow, CommandRow, DeadLetterRow, Entry, OutcomeRow, R
 from cti.sources import Source
 from cti.telemetry import Telemetry
 from schemas.reasons import DeadLetter
+
+KEYS_KEPT = 65_536  # a call's key comes again with each of its events
 
 
 @dataclass(slots=True)
@@ -138,6 +141,7 @@ class Gathering:
         return new != record_of(_identity(before), before.call, earlier, before.done, self.book.name, 0)
 
 
+@lru_cache(maxsize=KEYS_KEPT)
 def hash_of(tenant: str, source: str, subject: str) -> int:
     """The engine's key of a call."""
     return hash64(key_of(tenant, source, subject).encode())

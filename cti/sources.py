@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cti.core.clocks import SourceClock
-from cti.core.rules import Abilities, Rule, RuleBook
+from cti.core.rules import Abilities, RuleBook, RuleSet
 from cti.ports import SourceRow
 
 RULES_CACHE_MAX = 1_000
@@ -25,7 +25,7 @@ class Source:
         self.schedule: list[tuple[int, int]] = []  # (due by the switch's clock, key of the call), a heap
         self.alarmed = False
         self._book = book
-        self._rules: dict[str | None, tuple[Rule, ...]] = {}
+        self._rules: dict[str | None, RuleSet] = {}
 
     def declare(self, switch: str, declaration: Mapping[str, Any]) -> None:
         """Take over what the switch said of itself (PUT /v1/switches/{id})."""
@@ -35,7 +35,7 @@ class Source:
         )
         self._rules.clear()
 
-    def rules(self, queue: str | None) -> tuple[Rule, ...]:
+    def rules(self, queue: str | None) -> RuleSet:
         """The profile's interventions with what this switch can do for this queue."""
         found = self._rules.get(queue)
         if found is None:

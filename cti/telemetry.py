@@ -3,12 +3,12 @@
 A process has one `Telemetry`, with a registry of its own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from cti.core.agent import AgentState
-from cti.core.call_state import Call, Phase
+from cti.core.call_state import Call, Hold, Offer, Phase, Wait
 from cti.core.record import Measured
 from schemas.reasons import DeadLetter, Ignored
 
@@ -24,6 +24,8 @@ class Telemetry:
     """The instruments of one process."""
 
     def __init__(self) -> None:
+        self._now = [0, 0, 0, 0]  # calls live, queued, offers ringing, calls held
+        self._children: dict[tuple[Counter | str, ...], Counter] = {}
         registry = self.registry = CollectorRegistry()
         self._requests = Histogram(
             "ringback_http_request_seconds",
@@ -116,31 +118,43 @@ class Telemetry:
         self._dead.labels(reason.value).inc()
 
     def intervention(self, rule: str, command: str, outcome: str) -> None:
-        self._interventions.labels(rule, command, outcome).inc()
+        self._count(self._interventions, rule, command, outcome)
 
     def late_by(self, rule: str, late_ms: float) -> None:
         self._lateness.labels(rule).observe(late_ms / 1000)
 
+    def _count(self, counter: Counter, *labels: str) -> None:
+        """One more; the child of each combination of labels is looked up once."""
+        child = self._children.get((counter, *labels))
+        if child is None:
+            child = self._children[(counter, *labels)] = counter.labels(*labels)
+        child.inc()
+
     def call_moved(self, before: Call, after: Call) -> None:
-        """What is live now, from a call's state before and after."""
+        """What is live now, from a call's state before and after; shown at the next `committed`."""
+        now = self._now
         if before.phase is not after.phase:
-            self._live.inc((after.phase is Phase.OPEN) - (before.phase is Phase.OPEN))
+            now[0] += (after.phase is Phase.OPEN) - (before.phase is Phase.OPEN)
         if before.waits is not after.waits:
-            self._waiting.inc(_open(after.waits) - _open(before.waits))
+            now[1] += _open(after.waits) - _open(before.waits)
         if before.offers is not after.offers:
-            self._ringing.inc(_open(after.offers) - _open(before.offers))
+            now[2] += _open(after.offers) - _open(before.offers)
         if before.holds is not after.holds:
-            self._held.inc(_open(after.holds) - _open(before.holds))
+            now[3] += _open(after.holds) - _open(before.holds)
 
     def live_are(self, calls: Iterable[Call]) -> None:
-        """The gauges of what is live, set anew from all calls that are held."""
-        totals = [0, 0, 0, 0]
+        """What is live, anew from all calls that are held."""
+        now = self._now = [0, 0, 0, 0]
         for call in calls:
-            totals[0] += call.phase is Phase.OPEN
-            for place, intervals in enumerate((call.waits, call.offers, call.holds), start=1):
-                totals[place] += _open(intervals)
-        for gauge, total in zip((self._live, self._waiting, self._ringing, self._held), totals, strict=True):
-            gauge.set(total)
+            now[0] += call.phase is Phase.OPEN
+            now[1] += _open(call.waits)
+            now[2] += _open(call.offers)
+            now[3] += _open(call.holds)
+        self._show()
+
+    def _show(self) -> None:
+        for gauge, value in zip((self._live, self._waiting, self._ringing, self._held), self._now, strict=True):
+            gauge.set(value)
 
     def agent_moved(self, before: AgentState, after: AgentState) -> None:
         if before is not after:
@@ -176,10 +190,15 @@ class Telemetry:
     def committed(self, events: int, seconds: float) -> None:
         self._round.observe(events)
         self._commit.observe(seconds)
+        self._show()
 
     def commit_failed(self, reason: str) -> None:
         self._failed.labels(reason).inc()
 
 
-def _open(intervals: tuple[object, ...]) -> int:
-    return sum(getattr(one, "end_ms", 0) is None for one in intervals)
+def _open(intervals: Sequence[Wait | Offer | Hold]) -> int:
+    """How many intervals have not ended."""
+    count = 0
+    for one in intervals:
+        count += one.end_ms is None
+    return count

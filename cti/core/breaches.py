@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from cti.core.call_state import Call, Hold, Offer
-from cti.core.rules import Intervention, Rule, concerns, ring_breach
+from cti.core.dues import ring_breach
+from cti.core.rules import Intervention, Rule, concerns
 from schemas.reasons import OfferResult, ReleasedBy
 
 

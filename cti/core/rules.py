@@ -10,19 +10,17 @@
 * A queue that rings all is judged once, by its first offer, and only with prompts: nobody alone is responsible (RING-1).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from cti.core.call_state import Call, Hold, Offer
+from cti.core.call_state import Call
 from schemas.profile import Profile
 from schemas.profile import Rule as Written
-from schemas.reasons import OfferResult, RuleMode
+from schemas.reasons import RuleMode
 
-MISSED_TICKS_MAX = 100  # how many passed ticks of one interval are named at once
 PROMPTS = frozenset({"promptAgent", "playMessage"})
 # Only the switch knows whether another agent is ready; without its word nobody's phone is taken away (RING-1).
 NEEDS_OTHER_READY = frozenset({"deflectCall", "setRingTimeout", "setAgentState"})
-_HELD, _AT_THE_OFFER, _TAKEN_BACK = 0, 0, -1
 
 
 class Step(NamedTuple):
@@ -98,12 +96,25 @@ class Intervention(NamedTuple):
     reason: str | None = None
 
 
-class Seen(NamedTuple):
-    """What a finder looks at; `now_ms` by the switch's clock."""
+class RuleSet(NamedTuple):
+    """The interventions that are possible for one queue of one switch, by what they look at."""
 
-    call: Call
-    done: Sequence[Intervention]
-    now_ms: float
+    alerting: tuple[Rule, ...] = ()
+    held: tuple[Rule, ...] = ()
+    queued: tuple[Rule, ...] = ()
+    on_held: tuple[Rule, ...] = ()
+    on_retrieved: tuple[Rule, ...] = ()
+    on_established: tuple[Rule, ...] = ()
+    on_offer_ended: tuple[Rule, ...] = ()
+
+
+def rule_set(rules: Iterable[Rule]) -> RuleSet:
+    """Rules, grouped."""
+    groups: dict[str, tuple[Rule, ...]] = {}
+    for rule in rules:
+        name = rule.what if rule.shape == "while" else f"on_{rule.what}"
+        groups[name] = (*groups.get(name, ()), rule)
+    return RuleSet(**groups)
 
 
 class RuleBook(NamedTuple):
@@ -121,14 +132,14 @@ class RuleBook(NamedTuple):
                 return RuleMode(override.mode)
         return rule.mode
 
-    def interventions_for(self, switch: str, queue: str | None, abilities: Abilities) -> tuple[Rule, ...]:
+    def interventions_for(self, switch: str, queue: str | None, abilities: Abilities) -> RuleSet:
         """The rules with what this switch can do for this queue; what it cannot do falls to the next step of the chain,
         and a rule without any step left only counts."""
         able = (
             rule._replace(steps=_possible(rule.steps, self.mode(rule, queue, switch), abilities))
             for rule in self.interventions
         )
-        return tuple(rule for rule in able if rule.steps)
+        return rule_set(rule for rule in able if rule.steps)
 
 
 def _possible(steps: tuple[Step, ...], mode: RuleMode, abilities: Abilities) -> tuple[Step, ...]:
@@ -196,158 +207,3 @@ def concerns(rule: Rule, call: Call) -> bool:
     if rule.direction == "any":
         return True
     return call.inbound if rule.direction == "inbound" else call.opening.direction == rule.direction
-
-
-def dues(call: Call, rules: Sequence[Rule], done: Sequence[Intervention], now_ms: float) -> list[Due]:
-    """All occurrences not yet settled: those passed, those due, and the next of each that goes on."""
-    if not (call.offers or call.holds or call.waits):
-        return []
-    found: list[Due] = []
-    seen = Seen(call, done, now_ms)
-    for rule in rules:
-        if concerns(rule, call):
-            found.extend(_FINDERS[rule.shape, rule.what](seen, rule))
-    return found
-
-
-def next_due_ms(call: Call, rules: Sequence[Rule], done: Sequence[Intervention], now_ms: float) -> int | None:
-    """When the call has to be looked at again, or None."""
-    return min((due.due_ms for due in dues(call, rules, done, now_ms)), default=None)
-
-
-def _settled(done: Sequence[Intervention], rule: Rule, cause: str, n: int) -> bool:
-    return any(one.n == n and one.cause == cause and one.rule == rule.id and one.entry == rule.entry for one in done)
-
-
-# -- while a state lasts -----------------------------------------------------------------------------------------------
-
-
-def _while_alerting(seen: Seen, rule: Rule) -> Iterator[Due]:
-    for place, offer in enumerate(seen.call.offers):
-        if offer.together and _not_first(seen.call.offers, place):
-            continue
-        target = Target(offer.leg, offer.agent, offer.device, "alerting", offer.together)
-        if rule.steps[0].command == "setRingTimeout":
-            limit = next(
-                (one for one in seen.done if one.cause == offer.cause and one.command == "setRingTimeout"), None
-            )
-            if limit is None and offer.end_ms is None and not offer.together:
-                yield Due(rule, offer.cause, _AT_THE_OFFER, offer.at_ms, target, False)
-            if limit is not None and limit.state in ("accepted", "done"):
-                continue  # the switch keeps the limit itself
-        yield from _ticks(rule, offer.cause, offer.at_ms, offer.end_ms, target, seen)
-
-
-def _not_first(offers: Sequence[Offer], place: int) -> bool:
-    """Whether an earlier offer of the same ring-all was still ringing when this one began."""
-    at = offers[place].at_ms
-    return any(one.together and (one.end_ms is None or one.end_ms > at) for one in offers[:place])
-
-
-def _while_held(seen: Seen, rule: Rule) -> Iterator[Due]:
-    for hold in seen.call.holds:
-        if hold.by_agent:
-            yield from _ticks(rule, hold.cause, hold.at_ms, hold.end_ms, _of_hold(hold), seen)
-
-
-def _of_hold(hold: Hold) -> Target:
-    return Target(hold.leg, hold.agent, None, None if hold.muted else "hold")
-
-
-def _while_queued(seen: Seen, rule: Rule) -> Iterator[Due]:
-    for wait in seen.call.waits:
-        target = Target(wait.leg, None, None, "queued")
-        yield from _ticks(rule, wait.cause, wait.at_ms, wait.end_ms, target, seen)
-
-
-def _ticks(rule: Rule, cause: str, start_ms: int, end_ms: int | None, target: Target, seen: Seen) -> Iterator[Due]:
-    """The unsettled occurrences in [start, end): the passed ones if it is over, else the next. A tick at the end is none."""
-    offers = seen.call.offers if rule.what == "queued" else ()
-    settled = (one.n for one in seen.done if one.cause == cause and one.rule == rule.id and one.entry == rule.entry)
-    n = max(settled, default=0)
-    named = 0
-    while named < MISSED_TICKS_MAX:
-        n += 1
-        offset = _offset_ms(rule, n)
-        if offset is None or (end_ms is not None and start_ms + offset >= end_ms):
-            return
-        due_ms = start_ms + offset
-        if offset in rule.instead_ms or (due_ms < seen.now_ms and _ringing(offers, due_ms)):
-            continue
-        yield Due(rule, cause, n, due_ms, target, end_ms is not None)
-        if end_ms is None:
-            return
-        named += 1
-
-
-def _offset_ms(rule: Rule, n: int) -> int | None:
-    if rule.every_ms is not None and rule.first_ms is not None:
-        return rule.first_ms + (n - 1) * rule.every_ms
-    return rule.at_ms if n == 1 else None
-
-
-def _ringing(offers: Sequence[Offer], at_ms: int) -> bool:
-    return any(offer.at_ms <= at_ms and (offer.end_ms is None or at_ms < offer.end_ms) for offer in offers)
-
-
-# -- on a transition ---------------------------------------------------------------------------------------------------
-
-
-def _once(rule: Rule, cause: str, n: int, at_ms: int, target: Target, done: Sequence[Intervention]) -> Iterator[Due]:
-    if not _settled(done, rule, cause, n):
-        yield Due(rule, cause, n, at_ms, target, False)
-
-
-def _on_held(seen: Seen, rule: Rule) -> Iterator[Due]:
-    for hold in seen.call.holds:
-        if hold.by_agent:
-            yield from _once(rule, hold.cause, _HELD, hold.at_ms, _of_hold(hold), seen.done)
-
-
-def _on_retrieved(seen: Seen, rule: Rule) -> Iterator[Due]:
-    for hold in seen.call.holds:
-        if hold.by_agent and hold.retrieved and hold.end_ms is not None and _longer(rule, hold.end_ms - hold.at_ms):
-            yield from _once(rule, hold.cause, _TAKEN_BACK, hold.end_ms, _of_hold(hold), seen.done)
-
-
-def _on_established(seen: Seen, rule: Rule) -> Iterator[Due]:
-    call = seen.call
-    if call.answered_ms is None or call.first_delivered_ms is None or call.answer_cause is None:
-        return
-    if _longer(rule, call.answered_ms - call.first_delivered_ms):
-        target = Target(None, call.first_agent, None, None)
-        yield from _once(rule, call.answer_cause, 0, call.answered_ms, target, seen.done)
-
-
-def _on_offer_ended(seen: Seen, rule: Rule) -> Iterator[Due]:
-    for offer in seen.call.offers:
-        if offer.end_ms is not None and not offer.together and offer.agent and unanswered(offer, rule.if_longer_ms):
-            target = Target(offer.leg, offer.agent, offer.device, None)
-            yield from _once(rule, offer.cause, _TAKEN_BACK, offer.end_ms, target, seen.done)
-
-
-def unanswered(offer: Offer, limit_ms: int | None) -> bool:
-    """RING-1: the offer ended unanswered and in breach."""
-    return offer.result is not OfferResult.ANSWERED and ring_breach(offer, limit_ms)
-
-
-def ring_breach(offer: Offer, limit_ms: int | None) -> bool:
-    """RING-1: it rang longer than the limit, however it ended, or it ended callNotAnswered at any time."""
-    if offer.end_ms is None:
-        return False
-    return offer.result is OfferResult.NOT_ANSWERED or offer.end_ms - offer.at_ms > (limit_ms or 0)
-
-
-def _longer(rule: Rule, ms: int) -> bool:
-    return rule.if_longer_ms is None or ms > rule.if_longer_ms
-
-
-_FINDERS = {
-    ("while", "alerting"): _while_alerting,
-    ("while", "held"): _while_held,
-    ("while", "queued"): _while_queued,
-    ("on", "held"): _on_held,
-    ("on", "retrieved"): _on_retrieved,
-    ("on", "established"): _on_established,
-    ("on", "offer_ended"): _on_offer_ended,
-}

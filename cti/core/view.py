@@ -6,7 +6,8 @@ from typing import Any
 from cti.core.breaches import Breach
 from cti.core.call_state import Call
 from cti.core.record import Identity, measure, record_of
-from cti.core.rules import Due, Intervention, Rule, RuleBook, concerns, dues
+from cti.core.dues import dues
+from cti.core.rules import Due, Intervention, Rule, RuleBook, concerns, rule_set
 from cti.core.times import rfc3339
 
 
@@ -30,7 +31,7 @@ def describe(
         }
         for leg in call.legs
     ]
-    open_dues = dues(call, book.interventions, done, now_ms)
+    open_dues = dues(call, rule_set(book.interventions), done, now_ms)
     names = dict.fromkeys(rule.id for rule in (*book.interventions, *book.measures) if concerns(rule, call))
     told["rules"] = [_rule(name, call, open_dues, done, measured.breaches, book.measures) for name in names]
     return told

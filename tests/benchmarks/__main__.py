@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [--json OUT] [--only NAME ...] [--quick]`: the product's figures, each beside its baseline.
+"""`python -m tests.benchmarks [--json OUT] [--only NAME ...] [--quick]`: the product's figures.
 
 Lines for people go to standard error as they are found; the list as JSON to OUT, or to standard output.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks import lateness, throughput
+from tests.benchmarks import lateness, live_calls, throughput
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.stores import Fresh, stores
 
@@ -30,6 +30,7 @@ def sections(fresh: Mapping[str, Fresh], quick: bool, heard: list[str]) -> dict[
     return {
         **{f"throughput-{store}": partial(throughput.figures, store, fresh[store], quick, heard) for store in fresh},
         "lateness": partial(lateness.figures, fresh["sqlite"], quick, heard),
+        "live-calls": partial(live_calls.figures, fresh, quick, heard),
     }
 
 

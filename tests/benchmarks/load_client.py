@@ -1,7 +1,8 @@
 """The client of the throughput figures, a process of its own: a job on standard input, what it saw on standard output.
 
-It posts a fixed number of requests, one at a time on each of several connections, and stops its clock when the answers are
-in and, where an engine is behind the door, when the ledger has all of it: `Ringback-As-Of` at the highest position told.
+It posts a fixed number of requests, one at a time on each of several connections, and stops its clock when the answers
+are in and, where an engine is behind the door, when the ledger has all of it: `Ringback-As-Of` at the highest position
+that was told.
 """
 
 import itertools

@@ -52,10 +52,10 @@ def spoken(module: str, *arguments: str) -> Iterator[Spoken]:
             process.communicate()
 
 
-def done(module: str, job: Mapping[str, Any]) -> Any:
-    """What `python -m module` makes of a job. Raises CalledProcessError; TimeoutExpired after JOB_S."""
+def done(module: str, job: Mapping[str, Any], *arguments: str) -> Any:
+    """What `python -m module arguments` makes of a job. Raises CalledProcessError; TimeoutExpired after JOB_S."""
     ran = subprocess.run(
-        [sys.executable, "-m", module], input=json.dumps(job), stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        [sys.executable, "-m", module, *arguments], input=json.dumps(job), stdout=subprocess.PIPE, text=True, cwd=ROOT,
         check=True, timeout=JOB_S,
     )  # fmt: skip
     return json.loads(ran.stdout)

@@ -1,6 +1,6 @@
 """The server of the throughput figures, a process of its own: the whole product, or its door and log alone.
 
-Its first line on standard output says where it is; a line on standard input asks how it fares; the end of that stops it.
+Its first line on standard output says where it is; a line on standard input asks how it fares, the end of it stops it.
 """
 
 import argparse

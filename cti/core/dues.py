@@ -1,0 +1,165 @@
+"""When each rule is due for a call: a pure function of the call's intervals and of what has been done already.
+
+Straight code, no generators: this runs whenever an interval of a call has moved. `now_ms` is the switch's clock.
+"""
+
+from collections.abc import Sequence
+
+from cti.core.call_state import Call, Hold, Offer
+from cti.core.rules import Due, Intervention, Rule, RuleSet, Target, concerns
+from schemas.reasons import OfferResult
+
+MISSED_TICKS_MAX = 100  # how many passed ticks of one interval are named at once
+HELD, AT_THE_OFFER, TAKEN_BACK = 0, 0, -1  # n of what happens once; ticks count from 1
+
+
+def dues(call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float) -> list[Due]:
+    """All occurrences not yet settled: those passed, those due, and the next of each that goes on."""
+    found: list[Due] = []
+    if call.offers:
+        _offers(found, call, rules, done)
+    if call.holds:
+        _holds(found, call, rules, done)
+    if call.waits:
+        _waits(found, call, rules, done, now_ms)
+    if call.answered_ms is not None and call.first_delivered_ms is not None:
+        _answer(found, call, rules, done)
+    return found
+
+
+def _offers(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention]) -> None:
+    for place, offer in enumerate(call.offers):
+        for rule in rules.alerting:
+            if concerns(rule, call) and not (offer.together and _not_first(call.offers, place)):
+                _alerting(found, rule, offer, done)
+        if offer.end_ms is None or offer.together or not offer.agent:
+            continue
+        for rule in rules.on_offer_ended:
+            if unanswered(offer, rule.if_longer_ms) and concerns(rule, call):
+                target = Target(offer.leg, offer.agent, offer.device, None)
+                _once(found, rule, offer.cause, TAKEN_BACK, offer.end_ms, target, done)
+
+
+def _alerting(found: list[Due], rule: Rule, offer: Offer, done: Sequence[Intervention]) -> None:
+    target = Target(offer.leg, offer.agent, offer.device, "alerting", offer.together)
+    if rule.steps[0].command == "setRingTimeout":
+        told = [one for one in done if one.cause == offer.cause and one.command == "setRingTimeout"]
+        if not told and offer.end_ms is None and not offer.together:
+            found.append(Due(rule, offer.cause, AT_THE_OFFER, offer.at_ms, target, False))
+        if told and told[0].state in ("accepted", "done"):
+            return  # the switch keeps the limit itself
+    _ticks(found, rule, offer.cause, offer.at_ms, offer.end_ms, target, done)
+
+
+def _not_first(offers: Sequence[Offer], place: int) -> bool:
+    """Whether an earlier offer of the same ring-all was still ringing when this one began."""
+    at = offers[place].at_ms
+    return any(one.together and (one.end_ms is None or one.end_ms > at) for one in offers[:place])
+
+
+def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention]) -> None:
+    for hold in call.holds:
+        if not hold.by_agent:
+            continue
+        target = _of_hold(hold)
+        for rule in rules.on_held:
+            if concerns(rule, call):
+                _once(found, rule, hold.cause, HELD, hold.at_ms, target, done)
+        for rule in rules.held:
+            if concerns(rule, call):
+                _ticks(found, rule, hold.cause, hold.at_ms, hold.end_ms, target, done)
+        if hold.end_ms is None or not hold.retrieved:
+            continue
+        for rule in rules.on_retrieved:
+            if _longer(rule, hold.end_ms - hold.at_ms) and concerns(rule, call):
+                _once(found, rule, hold.cause, TAKEN_BACK, hold.end_ms, target, done)
+
+
+def _of_hold(hold: Hold) -> Target:
+    return Target(hold.leg, hold.agent, None, None if hold.muted else "hold")
+
+
+def _waits(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float) -> None:
+    for wait in call.waits:
+        for rule in rules.queued:
+            if concerns(rule, call):
+                target = Target(wait.leg, None, None, "queued")
+                _ticks(found, rule, wait.cause, wait.at_ms, wait.end_ms, target, done, call.offers, now_ms)
+
+
+def _answer(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention]) -> None:
+    answered, rang = call.answered_ms, call.first_delivered_ms
+    assert answered is not None and rang is not None, "asked of answered calls only"
+    for rule in rules.on_established:
+        if _longer(rule, answered - rang) and concerns(rule, call):
+            target = Target(None, call.first_agent, None, None)
+            _once(found, rule, call.answer_cause or "", 0, answered, target, done)
+
+
+def _ticks(
+    found: list[Due],
+    rule: Rule,
+    cause: str,
+    start_ms: int,
+    end_ms: int | None,
+    target: Target,
+    done: Sequence[Intervention],
+    offers: Sequence[Offer] = (),
+    now_ms: float = 0,
+) -> None:
+    """The unsettled occurrences in [start, end): the passed ones if it is over, else the next. A tick at the end is none.
+
+    `offers`: where a tick while one of them rings is skipped.
+    """
+    n = 0
+    for one in done:
+        if one.n > n and one.cause == cause and one.rule == rule.id and one.entry == rule.entry:
+            n = one.n
+    named = 0
+    while named < MISSED_TICKS_MAX:
+        n += 1
+        offset = _offset_ms(rule, n)
+        if offset is None or (end_ms is not None and start_ms + offset >= end_ms):
+            return
+        due_ms = start_ms + offset
+        if offset in rule.instead_ms or (due_ms < now_ms and _ringing(offers, due_ms)):
+            continue
+        found.append(Due(rule, cause, n, due_ms, target, end_ms is not None))
+        if end_ms is None:
+            return
+        named += 1
+
+
+def _offset_ms(rule: Rule, n: int) -> int | None:
+    if rule.every_ms is not None and rule.first_ms is not None:
+        return rule.first_ms + (n - 1) * rule.every_ms
+    return rule.at_ms if n == 1 else None
+
+
+def _ringing(offers: Sequence[Offer], at_ms: int) -> bool:
+    return any(offer.at_ms <= at_ms and (offer.end_ms is None or at_ms < offer.end_ms) for offer in offers)
+
+
+def _once(
+    found: list[Due], rule: Rule, cause: str, n: int, at_ms: int, target: Target, done: Sequence[Intervention]
+) -> None:
+    for one in done:
+        if one.n == n and one.cause == cause and one.rule == rule.id and one.entry == rule.entry:
+            return
+    found.append(Due(rule, cause, n, at_ms, target, False))
+
+
+def unanswered(offer: Offer, limit_ms: int | None) -> bool:
+    """RING-1: the offer ended unanswered and in breach."""
+    return offer.result is not OfferResult.ANSWERED and ring_breach(offer, limit_ms)
+
+
+def ring_breach(offer: Offer, limit_ms: int | None) -> bool:
+    """RING-1: it rang longer than the limit, however it ended, or it ended callNotAnswered at any time."""
+    if offer.end_ms is None:
+        return False
+    return offer.result is OfferResult.NOT_ANSWERED or offer.end_ms - offer.at_ms > (limit_ms or 0)
+
+
+def _longer(rule: Rule, ms: int) -> bool:
+    return rule.if_longer_ms is None or ms > rule.if_longer_ms
