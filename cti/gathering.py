@@ -131,6 +131,8 @@ class Gathering:
         revision = live.revision + 1
         body = record_of(_identity(live), live.call, measured, live.done, self.book.name, revision)
         self.round_.records.append(_record_row(live, measured, revision, to_json(body).decode()))
+        if revision > 1:  # an earlier revision may be in this very round: its breaches are replaced, not added to
+            self.round_.breaches[:] = (row for row in self.round_.breaches if row.call_id != live.call_id)
         self.round_.breaches.extend(_breach_rows(live, measured.breaches))
         self.telemetry.recorded(live.call, measured, again=revision > 1)
         return live._replace(revision=revision)

@@ -152,8 +152,8 @@ class Service:
     async def _run_engine(self) -> None:
         try:
             await self.engine.run()
-        except errors.RingbackError as error:
-            log.error("engine stopped", action="engine_stopped", why=str(error))
+        except Exception as error:  # whatever stopped the engine, the process must say so and stop, not serve on without it
+            log.exception("engine stopped", action="engine_stopped", why=str(error))
             if not self.failed.done():
                 self.failed.set_exception(error)
 

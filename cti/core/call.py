@@ -223,11 +223,12 @@ def _released(call: Call, legs: tuple[Leg, ...], leg: Leg, fact: Fact) -> Call:
     if not (ends or leaves):
         return call
     device, reason = fact.data.get("releasingDevice"), fact.data.get("releaseReason")
-    by, agent = _who(call, device)
+    by, agent = _who(call, leg, device)
     return call._replace(release=Release(fact.at_ms, by, agent, reason))
 
 
-def _who(call: Call, device: str | None) -> tuple[ReleasedBy, str | None]:
+def _who(call: Call, cleared: Leg, device: str | None) -> tuple[ReleasedBy, str | None]:
+    """A device that nobody named before is the agent's whose leg it cleared; on the customer's leg it stays unknown."""
     if device is None:
         return ReleasedBy.UNKNOWN, None
     if device == "network":
@@ -238,7 +239,7 @@ def _who(call: Call, device: str | None) -> tuple[ReleasedBy, str | None]:
     theirs = (call.opening.called,) if call.opening.direction == "outbound" else (call.opening.calling,)
     if device in theirs or (leg is not None and leg.side is Side.CUSTOMER):
         return ReleasedBy.CUSTOMER, None
-    return ReleasedBy.UNKNOWN, None
+    return (ReleasedBy.AGENT, cleared.agent) if cleared.side is Side.AGENT else (ReleasedBy.UNKNOWN, None)
 
 
 # -- hold, mute, silence -----------------------------------------------------------------------------------------------
@@ -308,7 +309,7 @@ def _transferred(call: Call, fact: Fact) -> Step:
         if (stays if leg.id in mapped else fact.kind == "conferenced")
     ]
     if stays:
-        kept += [_comer(call, new) for new in mapped.values() if all(leg.id != new for leg in kept)]
+        kept += [_comer(call, new, data.get("to")) for new in mapped.values() if all(leg.id != new for leg in kept)]
     after = intervals.settle(after, tuple(kept), fact)
     if data.get("secondaryOldCall") != call.subject or data.get("primaryOldCall") == call.subject:
         blind = bool(data.get("blind"))
@@ -322,10 +323,11 @@ def _let_go(state: LegState) -> LegState:
     return LegState.CONNECTED if state is LegState.HOLD else state
 
 
-def _comer(call: Call, name: str) -> Leg:
-    """A leg that came over from the other call: the customer, if this call has none yet."""
-    side = Side.AGENT if customer_of(call.legs) is not None else Side.CUSTOMER
-    return Leg(name, side, LegState.CONNECTED)
+def _comer(call: Call, name: str, to: str | None) -> Leg:
+    """A leg that came over from the other call: the customer, if this call has none yet, else who he was given to."""
+    if customer_of(call.legs) is None:
+        return Leg(name, Side.CUSTOMER, LegState.CONNECTED)
+    return Leg(name, Side.AGENT, LegState.CONNECTED, device=to)
 
 
 # -- what is only noted, and the end -----------------------------------------------------------------------------------

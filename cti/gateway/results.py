@@ -27,7 +27,7 @@ NEVER_SENT = frozenset({"observed", "overtaken"})
 def _either(schema: dict[str, Any]) -> None:
     """Says in JSON Schema that a refused command has a reason, and any other none."""
     members, reasons = schema.pop("properties"), {"type": "string", "enum": [each.value for each in RefusalReason]}
-    del schema["required"]
+    del schema["required"], schema["additionalProperties"]
     schema["oneOf"] = [
         _form(members, ["accepted", "done"], {"type": "null"}, ["state"]),
         _form(members, ["refused"], reasons, ["state", "reason"]),

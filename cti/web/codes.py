@@ -112,7 +112,7 @@ CODES: dict[str, Code] = {
         "`detail` names the limit. Send smaller batches.",
     ),
     "event_too_large": Code(
-        413,
+        422,
         "An event is too large",
         "One event may have 64 KiB, a switchSnapshot 1 MB.",
     ),
