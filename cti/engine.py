@@ -10,22 +10,22 @@ epoch and position are read before anything else.
 
 import asyncio
 import contextlib
-import heapq
 import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import structlog
-from pydantic_core import from_json
 
 from cti import errors
 from cti.attend import UNANSWERED_AFTER_MS, attend, is_idle, lost_fact, unanswered
-from cti.core.agent import Agent, AgentState
 from cti.core.clocks import END_FRESH_MS
 from cti.core.rules import RuleBook
-from cti.gathering import Gathering, hash_of
-from cti.live_calls import Key, LiveCall, loaded
-from cti.ports import Claim, Clock, Entry, EventLog, Fence, Ledger, Round
+from cti.gathering import Gathering
+from cti.lingering import Lingering
+from cti.live_calls import Key
+from cti.loading import load, remember
+from cti.ports import Clock, Entry, EventLog, Ledger
+from cti.rows import Fence, Round
 from cti.snapshot import take_switch
 from cti.take import apply, take_agent, take_call
 from cti.telemetry import Telemetry
@@ -35,8 +35,6 @@ from schemas.reasons import DeadLetter, Ignored
 EVENTS_MAX = 500
 CPU_MAX_MS = 20.0
 END_CONFIRM_MS = END_FRESH_MS / 2  # how often a quiet engine makes sure that it stands at the end
-LINGER_MS = 10_000  # ended calls stay in memory for what comes a little late
-LINGERING_MAX = 20_000
 IDLE_LOOK_MS = 1_000.0  # another process may have appended without waking us
 BACKOFF_MIN_MS, BACKOFF_MAX_MS = 100.0, 5_000.0
 TIMERS_MAX = 2_000  # calls looked at by the clock in one turn
@@ -73,8 +71,7 @@ class Engine:
         )  # when, by the log's clock, all partitions were last known to be read to the end
         self._commit: asyncio.Task[None] | None = None
         self._committing: tuple[Round, dict[int, int], int, list[Key], float] | None = None
-        self._lingering: list[tuple[float, int, Key]] = []
-        self._lingered = 0
+        self._lingering = Lingering()
         self._backoff_ms = 0.0
         self._not_before_ms = float("-inf")
 
@@ -84,31 +81,13 @@ class Engine:
         """Own all partitions, and fold every call that lives."""
         claims = await self._ledger.claim(self._owner, self._log.partitions)
         self._log.wake(self._wake)
-        await self._load(claims)
-        log.info("engine started", action="engine_started", calls=len(self.work.layers.base.calls), owner=self._owner)
-
-    async def _load(self, claims: Sequence[Claim]) -> None:
         self._epochs = {claim.partition: claim.epoch for claim in claims}
         self._read = {claim.partition: claim.position for claim in claims}
         self._committed = dict(self._read)
-        work = self.work
-        work.command_nos = {claim.partition: claim.command_no for claim in claims}
-        for switch in await self._ledger.switches():
-            work.source(switch.tenant, switch.source).declare(switch.switch, from_json(switch.declaration))
-        for row in await self._ledger.sources():
-            work.source(row.tenant, row.source).kinds.update(row.kinds.split())
-        states: dict[AgentState, int] = {}
-        for agent in await self._ledger.agents():
-            state = AgentState(agent.state)
-            states[state] = states.get(state, 0) + 1
-            known = Agent(state, agent.since_ms, agent.device, agent.reason)
-            work.layers.base.agents[agent.tenant, agent.source, agent.agent] = known
-        self._telemetry.agents_are(states)
-        async for stored in self._ledger.live_calls(sorted(self._epochs)):
-            for call in stored:
-                live = loaded(call, work.source(call.row.tenant, call.row.source))
-                work.layers.base.calls[call.row.key_hash] = live
+        self.work.command_nos = {claim.partition: claim.command_no for claim in claims}
+        await load(self.work, self._ledger, sorted(self._epochs))
         self._reschedule()
+        log.info("engine started", action="engine_started", calls=len(self.work.layers.base.calls), owner=self._owner)
 
     def _reschedule(self) -> None:
         """Look at every call again: after a start, and after a round was dropped."""
@@ -154,8 +133,8 @@ class Engine:
         dues = [due for source in work.sources.values() if (due := source.next_log_ms()) is not None]
         if work.deadlines:
             dues.append(work.deadlines[0][0])
-        if self._lingering:
-            dues.append(self._lingering[0][0])
+        if (soonest_gone := self._lingering.next_ms()) is not None:
+            dues.append(soonest_gone)
         soonest = min(dues, default=float("inf"))
         if self._not_before_ms > now:
             return self._not_before_ms
@@ -170,7 +149,7 @@ class Engine:
             return False
         took = self._taken < EVENTS_MAX and await self._gather()
         self._attend_timers()
-        self._let_go()
+        self._lingering.let_go(self.work.layers, self._log.now_ms())
         full = self._taken >= EVENTS_MAX
         if self._commit is None and (self._taken or _says(self.work.round_)):
             self._start_commit()
@@ -195,7 +174,7 @@ class Engine:
             if not self._ahead:
                 entries = await self._log.read(self._read, EVENTS_MAX - self._taken)
                 self._ahead = [(entry, _event_in(entry)) for entry in entries]
-                await self._remember(self._ahead)
+                await remember(self.work, self._ledger, self._ahead)
         except (errors.LogAway, errors.LedgerAway) as error:
             self._back_off(error)
             return False
@@ -237,38 +216,6 @@ class Engine:
             self.work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
         else:
             take_call(self.work, entry, event)
-
-    async def _remember(self, events: Sequence[tuple[Entry, Event | str]]) -> None:
-        """Bring back ended calls that these events may belong to: one query a batch."""
-        layers = self.work.layers
-        wanted: set[int] = set()
-        for entry, event in events:
-            if isinstance(event, str) or event.family not in ("call", ""):
-                continue
-            key = hash_of(entry.tenant, event.source, event.subject)
-            live = layers.call(key)
-            if live is None or (live.previous_ended_ms is not None and event.at_ms <= live.previous_ended_ms):
-                wanted.add(key)
-        if not wanted:
-            return
-        past = await self._ledger.past_calls(sorted(wanted))
-        if not past:
-            return
-        ended_ms = {one.row.call_id: one.ended_at_ms for one in past}
-        for stored in await self._ledger.stored_calls(sorted(ended_ms)):
-            row = stored.row
-            live = loaded(stored, self.work.source(row.tenant, row.source))
-            before = [one for one in past if one.row.key_hash == row.key_hash and one.row.incarnation < row.incarnation]
-            previous = max((one.ended_at_ms for one in before), default=None)
-            live = live._replace(previous_ended_ms=previous)
-            latest = all(o.row.incarnation <= row.incarnation for o in past if o.row.key_hash == row.key_hash)
-            key = row.key_hash
-            if latest and layers.call(key) is None:
-                layers.gathering.calls[key] = live
-                self.work.ended.append(key)
-            else:
-                layers.gathering.calls[key, row.incarnation] = live
-                self.work.ended.append((key, row.incarnation))
 
     def _set_times(self) -> None:
         """Partition time: the log's clock where we stand at a confirmed end, else the last entry's append time."""
@@ -358,29 +305,7 @@ class Engine:
         self.pulse.committed(positions)
         if round_.commands or round_.outcomes:
             self.pulse.commanded()
-        self._linger(ended)
-
-    def _linger(self, ended: Sequence[Key]) -> None:
-        """Ended calls stay in memory a while."""
-        now = self._log.now_ms()
-        for key in ended:
-            self._lingered += 1
-            heapq.heappush(self._lingering, (now + LINGER_MS, self._lingered, key))
-
-    def _let_go(self) -> None:
-        """Ended calls leave the memory, unless a command of theirs is still open or a round still writes them."""
-        now, layers, kept = self._log.now_ms(), self.work.layers, []
-        while self._lingering and (self._lingering[0][0] <= now or len(self._lingering) > LINGERING_MAX):
-            _, number, key = heapq.heappop(self._lingering)
-            live = layers.base.calls.get(key)
-            if live is None or not live.ended:
-                continue
-            if live.has_open_commands or layers.call(key) is not live:
-                kept.append((now + LINGER_MS, number, key))
-            else:
-                del layers.base.calls[key]
-        for one in kept:
-            heapq.heappush(self._lingering, one)
+        self._lingering.add(ended, self._log.now_ms())
 
     async def _stands(self, positions: dict[int, int]) -> bool:
         """Whether a commit of unknown outcome took place. Raises errors.Fenced when a partition was taken."""

@@ -17,7 +17,8 @@ from cti.core.record import Identity, Measured, measure, record_of
 from cti.core.rules import Intervention, RuleBook
 from cti.core.times import rfc3339, seconds
 from cti.live_calls import Key, Layers, LiveCall, occurrence_of
-from cti.ports import BreachRow, CommandRow, DeadLetterRow, Entry, OutcomeRow, RecordRow, Round
+from cti.ports import Entry
+from cti.rows import BreachRow, CommandRow, DeadLetterRow, OutcomeRow, RecordRow, Round
 from cti.sources import Source
 from cti.telemetry import Telemetry
 from schemas.reasons import DeadLetter

@@ -14,7 +14,7 @@ from cti.core.call_state import Call, Phase
 from cti.core.facts import Fact, join, pack, rank_of
 from cti.core.identity import call_id
 from cti.core.rules import Intervention
-from cti.ports import CommandRow, StoredCall, TimelineRow
+from cti.rows import CommandRow, StoredCall, TimelineRow
 from cti.sources import Source
 
 FINAL_STATES = frozenset({"done", "refused", "unanswered", "overtaken"})

@@ -6,7 +6,7 @@ from typing import Any
 
 from cti.core.clocks import SourceClock
 from cti.core.rules import Abilities, RuleBook, RuleSet
-from cti.ports import SourceRow
+from cti.rows import SourceRow
 
 RULES_CACHE_MAX = 1_000
 

@@ -20,7 +20,8 @@ from cti.core.facts import AFTERWARDS_KINDS, REINCARNATION_MS, Fact, fact, find,
 from cti.core.identity import hash64
 from cti.gathering import Gathering, hash_of
 from cti.live_calls import Key, LiveCall, newborn
-from cti.ports import AgentRow, CallRow, Entry, TimelineRow
+from cti.ports import Entry
+from cti.rows import AgentRow, CallRow, TimelineRow
 from schemas.envelope import Event
 from schemas.reasons import DeadLetter, Ignored
 

@@ -18,15 +18,15 @@ from cti.core.times import rfc3339
 from cti.core.view import describe
 from cti.engine import Engine
 from cti.gateway.app import make_app
-
+from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.gateway.room import Standard
 from cti.live_calls import loaded
-from cti.ports import Clock, StoredCall, TimelineRow
+from cti.ports import Clock
+from cti.rows import StoredCall, TimelineRow
 from cti.settings import Settings, profile_path
 from cti.sources import Source
 from cti.telemetry import Telemetry
-from cti.gateway.keys import make_key
 from cti.web.limits import Limits
 from cti.web.server import Listening, listen
 from schemas.profile import ProfileMistakes, read_profile
@@ -152,7 +152,9 @@ class Service:
     async def _run_engine(self) -> None:
         try:
             await self.engine.run()
-        except Exception as error:  # whatever stopped the engine, the process must say so and stop, not serve on without it
+        except (
+            Exception
+        ) as error:  # whatever stopped the engine, the process must say so and stop, not serve on without it
             log.exception("engine stopped", action="engine_stopped", why=str(error))
             if not self.failed.done():
                 self.failed.set_exception(error)

@@ -126,9 +126,7 @@ class Scene:
         await self.settle()
         return told
 
-    async def call(
-        self, method: str, path: str, body: Any = None, media: str = "application/json"
-    ) -> tuple[int, Any]:
+    async def call(self, method: str, path: str, body: Any = None, media: str = "application/json") -> tuple[int, Any]:
         """One request to the real door: (status, JSON)."""
         headers = {"Content-Type": media} if body is not None else {}
         data = aiohttp.JsonPayload(body, content_type=media) if body is not None else None
@@ -202,7 +200,9 @@ class Scene:
 
     async def record(self, switch: str, subject: str) -> dict[str, Any] | None:
         """The latest record of a call, or None while it lives."""
-        return next((one for one in await self.records() if one["subject"] == subject and switch in one["source"]), None)
+        return next(
+            (one for one in await self.records() if one["subject"] == subject and switch in one["source"]), None
+        )
 
     async def records(self) -> list[dict[str, Any]]:
         return [json.loads(text) for text in await self.store.ledger.records(TENANT, "", 100_000)]
@@ -215,8 +215,6 @@ class Scene:
             call_idle_max_ms=old.work.call_idle_max_ms,
         )  # fmt: skip
         await self.engine.start()
-
-
 
 
 @contextlib.asynccontextmanager

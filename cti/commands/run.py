@@ -19,8 +19,8 @@ from cti.errors import RingbackError
 from cti.ports import Clock
 from cti.settings import Settings
 from cti.switches.simulated.board import Board
-from cti.switches.simulated.options import Options
 from cti.switches.simulated.exchange import Site
+from cti.switches.simulated.options import Options
 from cti.switches.simulated.simulation import simulate
 from cti.web.auth import SCOPES
 from cti.wiring import Service, serving

@@ -5,8 +5,8 @@ from typing import Any
 
 from cti.core.breaches import Breach
 from cti.core.call_state import Call
-from cti.core.record import Identity, measure, record_of
 from cti.core.dues import dues
+from cti.core.record import Identity, measure, record_of
 from cti.core.rules import Due, Intervention, Rule, RuleBook, concerns, rule_set
 from cti.core.times import rfc3339
 

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Mapping
 
-from cti.ports import Registry, SwitchRow
+from cti.ports import Registry
+from cti.rows import SwitchRow
 from cti.web.auth import Caller
 from cti.web.limits import Limits
 from cti.web.recent import Recent

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from cti.gateway.pages import page_response
 from cti.gateway.room import Room
-from cti.ports import BreachFilter, BreachRow
+from cti.rows import BreachFilter, BreachRow
 from cti.web.cursors import cursor_of
 from cti.web.instants import rfc3339
 from cti.web.route import Asked

@@ -8,7 +8,7 @@ from pydantic_core import from_json, to_json
 
 from cti.gateway.pages import page_response
 from cti.gateway.room import Room
-from cti.ports import CallFilter, CallListing
+from cti.rows import CallFilter, CallListing
 from cti.web.cursors import cursor_of
 from cti.web.instants import rfc3339
 from cti.web.masking import masked_in

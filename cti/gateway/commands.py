@@ -11,7 +11,7 @@ from aiohttp import web
 from cti.gateway.hub import Subscription
 from cti.gateway.positions import highest, token_of
 from cti.gateway.room import Room
-from cti.ports import CommandRow
+from cti.rows import CommandRow
 from cti.web.accept import wanted
 from cti.web.route import Asked
 

@@ -13,7 +13,8 @@ import structlog
 
 from cti.errors import RingbackError
 from cti.gateway.pulse import Pulse
-from cti.ports import CommandRow, Reads
+from cti.ports import Reads
+from cti.rows import CommandRow
 from cti.web.limits import Limits
 from cti.web.meter import Meter
 from cti.web.refusal import busy

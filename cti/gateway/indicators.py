@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic_core import from_json, to_json
 
 from cti.gateway.room import Room
-from cti.ports import SourceRow, SwitchRow, Totals
+from cti.rows import SourceRow, SwitchRow, Totals
 from cti.web.instants import optional_rfc3339, rfc3339
 from cti.web.route import Asked
 

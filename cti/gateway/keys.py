@@ -12,7 +12,8 @@ from cti.adapters.clock import SystemClock
 from cti.adapters.store import open_store
 from cti.errors import RingbackError
 from cti.gateway.bindings import SWITCH_ID_PATTERN
-from cti.ports import KeyRow, Registry
+from cti.ports import Registry
+from cti.rows import KeyRow
 from cti.settings import Settings
 from cti.web.auth import SCOPES, digest_of, new_key
 from cti.web.instants import optional_rfc3339, rfc3339

@@ -10,7 +10,8 @@ from cti.gateway.events import JSON_HEADERS, append
 from cti.gateway.positions import token_of
 from cti.gateway.results_given import already_answered
 from cti.gateway.room import Room
-from cti.ports import Appending, CommandRow
+from cti.ports import Appending
+from cti.rows import CommandRow
 from cti.web.body import read_model
 from cti.web.instants import rfc3339
 from cti.web.refusal import Refusal

@@ -9,7 +9,8 @@ from cti.gateway.bindings import Bindings
 from cti.gateway.catching_up import CatchingUp
 from cti.gateway.hub import Hub
 from cti.gateway.results_given import ResultsGiven
-from cti.ports import EventLog, Reads, Registry, StoredCall, Totals
+from cti.ports import EventLog, Reads, Registry
+from cti.rows import StoredCall, Totals
 from cti.web.limits import Limits
 from cti.web.meter import Meter
 from cti.web.refusal import Refusal, busy

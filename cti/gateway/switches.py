@@ -10,7 +10,8 @@ from pydantic_core import from_json, to_json
 from cti.gateway.bindings import DEFAULT_SOURCE
 from cti.gateway.events import JSON_HEADERS, append
 from cti.gateway.room import Room
-from cti.ports import Appending, SwitchRow
+from cti.ports import Appending
+from cti.rows import SwitchRow
 from cti.web.auth import Caller
 from cti.web.body import read_model
 from cti.web.instants import rfc3339

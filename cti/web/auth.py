@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cti.ports import KeyRow, Registry
+from cti.ports import Registry
+from cti.rows import KeyRow
 from cti.web.bucket import TokenBucket
 from cti.web.limits import Limits
 from cti.web.recent import Recent

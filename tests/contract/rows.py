@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from cti.ports import AgentRow, Appending, BreachRow, CallRow, Claim, CommandRow, Fence, RecordRow, TimelineRow
+from cti.ports import Appending
+from cti.rows import AgentRow, BreachRow, CallRow, Claim, CommandRow, Fence, RecordRow, TimelineRow
 
 PARTITIONS = 4
 START_MS = 1_772_000_000_000

@@ -3,7 +3,7 @@
 import pytest
 
 from cti.adapters.store import Store
-from cti.ports import BreachFilter, CallFilter, Round, Totals
+from cti.rows import BreachFilter, CallFilter, Round, Totals
 from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT, breach, call, command, fence, record
 
 HALF_HOUR_MS = 1_800_000

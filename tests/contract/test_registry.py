@@ -1,7 +1,7 @@
 """Keys and switches in every ledger."""
 
 from cti.adapters.store import Store
-from cti.ports import KeyRow, SwitchRow
+from cti.rows import KeyRow, SwitchRow
 from tests.contract.rows import START_MS
 
 

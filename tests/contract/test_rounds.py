@@ -4,7 +4,7 @@ import pytest
 
 from cti.adapters.store import Store
 from cti.errors import Fenced, WrongPartitions
-from cti.ports import CallFilter, DeadLetterRow, OutcomeRow, Round, SourceRow
+from cti.rows import CallFilter, DeadLetterRow, OutcomeRow, Round, SourceRow
 from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT, agent, breach, call, command, event, fence, record
 
 

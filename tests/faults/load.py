@@ -21,7 +21,7 @@ REMEMBERED_MAX = 400  # acknowledged events of a line that may be posted again
 WAITING_MAX = 50  # parcels without an answer; beyond it no new ones are made
 ORDERS_WAITING_MAX = 1_000
 REQUEST_S = 10.0
-PAUSE_S = (0.01, 0.15)
+PAUSE_S = (0.005, 0.08)
 BEAT_EVERY = 20  # parcels
 BREAKS = (aiohttp.ClientError, TimeoutError, ConnectionError)
 

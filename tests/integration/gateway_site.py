@@ -16,7 +16,8 @@ from cti.gateway.app import make_app
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.gateway.room import Standard
-from cti.ports import Claim, CommandRow, Entry, EventLog, Fence, Round, StoredCall, Totals
+from cti.ports import Entry, EventLog
+from cti.rows import Claim, CommandRow, Fence, Round, StoredCall, Totals
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
 from cti.web.server import Listening, listen

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from cti.ports import CommandRow, OutcomeRow, Round
+from cti.rows import CommandRow, OutcomeRow, Round
 from cti.web.limits import Limits
 from tests.integration.gateway_site import NOW_MS, Site, site_at
 

@@ -135,7 +135,7 @@ async def test_a_fault_is_named_by_its_pointer(changed: dict[str, Any], pointer:
         (
             json.dumps(event(1, data={"connection": "a", "private": {"x": "y" * 70_000}})).encode(),
             ONE,
-            413,
+            422,
             "event_too_large",
         ),
         (b'{"data":{"x":1e999}}', ONE, 422, "invalid_event"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cti.ports import OutcomeRow, Round
+from cti.rows import OutcomeRow, Round
 from tests.integration.gateway_site import NOW_MS, SOURCE, TENANT, Answered, Site, event, site_at
 
 STREAM = "/v1/switches/pbx-1/commands"

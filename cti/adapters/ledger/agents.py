@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from cti.adapters.ledger.bulk import insertion
 from cti.adapters.ledger.tables import agents, sources
-from cti.ports import AgentRow, SourceRow
+from cti.rows import AgentRow, SourceRow
 
 _AGENT = ("partition", "state", "since_ms", "device", "reason")
 _upsert_agents = insertion(

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, delete, func, select, tuple_
 
 from cti.adapters.ledger.bulk import Insertion, slices
 from cti.adapters.ledger.tables import breaches
-from cti.ports import BreachFilter, BreachRow
+from cti.rows import BreachFilter, BreachRow
 
 insert_breaches = Insertion(breaches)
 

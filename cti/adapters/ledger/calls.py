@@ -6,7 +6,7 @@ from sqlalchemy import Connection, and_, bindparam, select, tuple_
 
 from cti.adapters.ledger import bulk
 from cti.adapters.ledger.tables import KEPT, LIVE, breaches, calls, records
-from cti.ports import CallFilter, CallListing, CallRow, PastCall, RecordRow
+from cti.rows import CallFilter, CallListing, CallRow, PastCall, RecordRow
 
 BIRTH = [column for column in calls.columns if column.name not in {"ended_at_ms", "timeline_kept"}]
 insert_births = bulk.Insertion(calls, BIRTH)

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, and_, bindparam, func, select, union_all
 
 from cti.adapters.ledger import bulk
 from cti.adapters.ledger.tables import LIVE, UNANSWERED, calls, commands
-from cti.ports import CommandRow, OutcomeRow
+from cti.rows import CommandRow, OutcomeRow
 
 FINAL = frozenset({"done", "refused", "unanswered", "overtaken", "observed"})
 insert_commands = bulk.insertion(commands, tail="ON CONFLICT (id) DO NOTHING")

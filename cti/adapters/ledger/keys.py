@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select, update
 
 from cti.adapters.ledger.bulk import Insertion
 from cti.adapters.ledger.tables import api_keys
-from cti.ports import KeyRow
+from cti.rows import KeyRow
 
 _insert = Insertion(api_keys)
 

@@ -6,7 +6,7 @@ from cti.adapters.ledger.commands import FINAL
 from cti.adapters.ledger.memory_reads import MemoryReads
 from cti.adapters.ledger.rounds import latest_records
 from cti.errors import Fenced, WrongPartitions
-from cti.ports import (
+from cti.rows import (
     AgentRow,
     CallRow,
     Claim,

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from cti.adapters.ledger.totals import HALF_HOUR_MS, SHORT_MS
-from cti.ports import (
+from cti.rows import (
     AgentRow,
     BreachFilter,
     BreachRow,

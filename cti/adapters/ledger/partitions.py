@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select, update
 from cti.adapters.ledger import bulk
 from cti.adapters.ledger.tables import partitions
 from cti.errors import Fenced, WrongPartitions
-from cti.ports import Claim, Fence
+from cti.rows import Claim, Fence
 
 _fence = bulk.update(
     partitions, [partitions.c.partition, partitions.c.epoch], [partitions.c.position, partitions.c.command_no]

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from cti.adapters.ledger.bulk import insertion
 from cti.adapters.ledger.tables import records
-from cti.ports import RecordRow
+from cti.rows import RecordRow
 
 _CHANGED = [column.name for column in records.columns if column.name not in {"tenant", "call_id"}]
 upsert_records = insertion(

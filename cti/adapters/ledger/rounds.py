@@ -12,7 +12,7 @@ from cti.adapters.ledger.dead_letters import insert_dead_letters
 from cti.adapters.ledger.partitions import move_on
 from cti.adapters.ledger.records import upsert_records
 from cti.adapters.ledger.timeline import insert_timeline
-from cti.ports import RecordRow, Round
+from cti.rows import RecordRow, Round
 
 
 def write_rounds(connection: Connection, rounds: Sequence[Round]) -> Sequence[None]:

@@ -14,7 +14,7 @@ from cti.adapters.ledger.totals import totals
 from cti.adapters.sql_reader import SqlReader
 from cti.adapters.sql_writer import SqlWriter
 from cti.errors import Fenced
-from cti.ports import (
+from cti.rows import (
     AgentRow,
     BreachFilter,
     BreachRow,

@@ -10,7 +10,7 @@ from cti.adapters.ledger.calls import calls_by_id, live_calls
 from cti.adapters.ledger.commands import commands_of_calls, live_commands
 from cti.adapters.ledger.records import records_by_id
 from cti.adapters.ledger.timeline import live_timelines, timelines
-from cti.ports import CallRow, CommandRow, RecordRow, StoredCall, TimelineRow
+from cti.rows import CallRow, CommandRow, RecordRow, StoredCall, TimelineRow
 
 
 def live_slice(connection: Connection, partition: int, after: int, size: int) -> list[StoredCall]:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from cti.adapters.ledger.bulk import insertion
 from cti.adapters.ledger.tables import switches
-from cti.ports import SwitchRow
+from cti.rows import SwitchRow
 
 _upsert = insertion(
     switches,

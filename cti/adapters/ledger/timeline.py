@@ -6,7 +6,7 @@ from sqlalchemy import Connection, and_, bindparam, select
 
 from cti.adapters.ledger.bulk import Insertion
 from cti.adapters.ledger.tables import LIVE, calls, timeline
-from cti.ports import TimelineRow
+from cti.rows import TimelineRow
 
 _ORDER = (timeline.c.partition, timeline.c.born, timeline.c.position, timeline.c.n)
 _OF_ITS_CALL = and_(timeline.c.partition == calls.c.partition, timeline.c.born == calls.c.born)

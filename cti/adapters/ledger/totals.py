@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, and_, case, cast, func, literal_column, select
 
 from cti.adapters.ledger.tables import records
-from cti.ports import Totals
+from cti.rows import Totals
 
 HALF_HOUR_MS = 1_800_000
 SHORT_MS = 5_000  # who gives up within 5 s is left out of the service level (RING-3)

@@ -1,0 +1,61 @@
+"""From the ledger into memory: everything that lives at a start, and ended calls that late events belong to."""
+
+from collections.abc import Sequence
+
+from pydantic_core import from_json
+
+from cti.core.agent import Agent, AgentState
+from cti.gathering import Gathering, hash_of
+from cti.live_calls import loaded
+from cti.ports import Entry, Ledger
+from cti.rows import PastCall, StoredCall
+from schemas.envelope import Event
+
+CALL_FAMILIES = ("call", "")  # an event of an unknown type may speak of a call
+
+
+async def load(work: Gathering, ledger: Ledger, partitions: Sequence[int]) -> None:
+    """Switches, sources, agents, and every call that lives: the fold of its timeline. Raises errors.LedgerAway."""
+    for switch in await ledger.switches():
+        work.source(switch.tenant, switch.source).declare(switch.switch, from_json(switch.declaration))
+    for row in await ledger.sources():
+        work.source(row.tenant, row.source).kinds.update(row.kinds.split())
+    states = dict.fromkeys(AgentState, 0)
+    for agent in await ledger.agents():
+        state = AgentState(agent.state)
+        states[state] += 1
+        known = Agent(state, agent.since_ms, agent.device, agent.reason)
+        work.layers.base.agents[agent.tenant, agent.source, agent.agent] = known
+    work.telemetry.agents_are(states)
+    async for stored in ledger.live_calls(partitions):
+        for call in stored:
+            source = work.source(call.row.tenant, call.row.source)
+            work.layers.base.calls[call.row.key_hash] = loaded(call, source)
+
+
+async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry, Event | str]]) -> None:
+    """Bring back ended calls that these events may belong to: one query a batch. Raises errors.LedgerAway."""
+    wanted: set[int] = set()
+    for entry, event in events:
+        if isinstance(event, str) or event.family not in CALL_FAMILIES:
+            continue
+        key = hash_of(entry.tenant, event.source, event.subject)
+        live = work.layers.call(key)
+        if live is None or (live.previous_ended_ms is not None and event.at_ms <= live.previous_ended_ms):
+            wanted.add(key)
+    past = await ledger.past_calls(sorted(wanted)) if wanted else []
+    for stored in await ledger.stored_calls(sorted(one.row.call_id for one in past)) if past else []:
+        _bring_back(work, stored, [one for one in past if one.row.key_hash == stored.row.key_hash])
+
+
+def _bring_back(work: Gathering, stored: StoredCall, incarnations: Sequence[PastCall]) -> None:
+    """An ended call into the round's layer: the latest incarnation under its key, an earlier one beside it."""
+    row = stored.row
+    before = [one.ended_at_ms for one in incarnations if one.row.incarnation < row.incarnation]
+    live = loaded(stored, work.source(row.tenant, row.source))
+    live = live._replace(previous_ended_ms=max(before, default=None))
+    latest = all(one.row.incarnation <= row.incarnation for one in incarnations)
+    own = latest and work.layers.call(row.key_hash) is None
+    key = row.key_hash if own else (row.key_hash, row.incarnation)
+    work.layers.gathering.calls[key] = live
+    work.ended.append(key)

@@ -1,0 +1,268 @@
+"""The plain rows that cross the ports: what a round writes, what the doors read.
+
+All times are integer milliseconds since the Unix epoch, all durations integer milliseconds.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Claim(NamedTuple):
+    """A partition taken over: what fences its commits and where reading goes on."""
+
+    partition: int
+    epoch: int
+    position: int  # the last position whose effects are committed
+    command_no: int  # the last number given to a command of this partition
+
+
+class Fence(NamedTuple):
+    """The last statement of a round: only the owner of this epoch moves a partition on."""
+
+    partition: int
+    epoch: int
+    position: int
+    command_no: int
+
+
+class TimelineRow(NamedTuple):
+    """One event of one call (or agent). (partition, born) names the call, `born` = the position that opened it."""
+
+    partition: int
+    born: int
+    position: int
+    n: int  # 0 the event itself; > 0 what the engine derived there (a snapshot's or a silence's closing)
+    at_ms: int  # event time, switch clock
+    appended_at_ms: int
+    sequence: int | None
+    kind: str
+    event_id: str
+    body_hash: int  # signed 64 bit
+    data: str  # compact JSON object
+
+
+class CallRow(NamedTuple):
+    """A call's birth."""
+
+    call_id: str
+    key_hash: int  # signed 64 bit, of (tenant, source, subject)
+    tenant: str
+    source: str
+    subject: str
+    incarnation: int
+    partition: int
+    born: int
+    opened_at_ms: int
+    direction: str | None
+
+
+class RecordRow(NamedTuple):
+    """A call's end: its record, and the columns that queries and indicators need. A higher revision replaces."""
+
+    call_id: str
+    tenant: str
+    source: str
+    revision: int
+    opened_at_ms: int
+    ended_at_ms: int
+    outcome: str
+    direction: str | None
+    queue: str | None
+    agent: str | None  # who answered first
+    wait_ms: int
+    queued: int  # 1 when the call was ever queued
+    answer_ms: int | None
+    talk_ms: int
+    hold_ms: int
+    transfers: int
+    notices_owed: int
+    notices_played: int
+    record: str  # the whole record, canonical JSON
+
+
+class BreachRow(NamedTuple):
+    """One breach of one call's latest record; all of a call's are replaced together."""
+
+    call_id: str
+    n: int
+    tenant: str
+    source: str
+    rule: str
+    at_ms: int
+    limit_s: float | None
+    actual_s: float | None
+    agent: str | None
+    queue: str | None
+
+
+class CommandRow(NamedTuple):
+    """One intervention. Only those of state `open` go to a switch; `overtaken` and `observed` are kept and counted."""
+
+    id: str
+    tenant: str
+    source: str  # the switch instance
+    call_id: str  # "" for a command that concerns an agent alone
+    partition: int
+    no: int  # rising by one in a partition: the order of sending
+    rule: str
+    command: str
+    occurrence: str  # which interval and which occurrence of it: "hold:2:1", "offer:0"
+    due_at_ms: int  # switch clock
+    issued_at_ms: int  # log clock
+    expires_at_ms: int  # log clock
+    state: str  # open | accepted | done | refused | unanswered | overtaken | observed
+    reason: str | None
+    body: str  # the command's own JSON fields, without valid_for_ms
+
+
+class OutcomeRow(NamedTuple):
+    """What became of a command."""
+
+    id: str
+    state: str  # accepted | done | refused | unanswered
+    reason: str | None
+    at_ms: int
+
+
+class AgentRow(NamedTuple):
+    """An agent's state after an event; the last one stands."""
+
+    tenant: str
+    source: str
+    agent: str
+    partition: int
+    state: str
+    since_ms: int
+    device: str | None
+    reason: str | None
+
+
+class SourceRow(NamedTuple):
+    """Which facts a source has ever sent: space-separated event kinds, sorted."""
+
+    tenant: str
+    source: str
+    partition: int
+    kinds: str
+
+
+class DeadLetterRow(NamedTuple):
+    """An entry that could not be used, byte for byte."""
+
+    partition: int
+    position: int
+    tenant: str
+    reason: str
+    detail: str
+    at_ms: int
+    body: bytes
+
+
+@dataclass(slots=True)
+class Round:
+    """All that one round decided; committed in one transaction or not at all. The fences go last."""
+
+    timeline: list[TimelineRow] = field(default_factory=list)
+    births: list[CallRow] = field(default_factory=list)
+    records: list[RecordRow] = field(default_factory=list)
+    breaches: list[BreachRow] = field(default_factory=list)
+    commands: list[CommandRow] = field(default_factory=list)  # inserted ON CONFLICT DO NOTHING
+    outcomes: list[OutcomeRow] = field(default_factory=list)  # never over a final state
+    agents: list[AgentRow] = field(default_factory=list)
+    sources: list[SourceRow] = field(default_factory=list)
+    dead_letters: list[DeadLetterRow] = field(default_factory=list)
+    fences: list[Fence] = field(default_factory=list)
+
+
+class PastCall(NamedTuple):
+    """A call that has ended, as far as a late event needs it."""
+
+    row: CallRow
+    ended_at_ms: int
+    revision: int
+
+
+class StoredCall(NamedTuple):
+    """A call with all that is kept of it."""
+
+    row: CallRow
+    timeline: list[TimelineRow]
+    commands: list[CommandRow]
+    record: RecordRow | None
+
+
+class SwitchRow(NamedTuple):
+    """A switch's declaration of itself."""
+
+    tenant: str
+    switch: str
+    source: str
+    declaration: str  # JSON
+
+
+class KeyRow(NamedTuple):
+    """An API key; `digest` is a hash of its secret, the secret itself is nowhere."""
+
+    id: str
+    digest: str
+    tenant: str
+    scopes: str  # space-separated
+    switches: str  # space-separated ids, or "*"
+    label: str
+    created_at_ms: int
+    revoked_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """What GET /v1/calls asks for; None = any."""
+
+    state: str | None = None  # live | ended
+    source: str | None = None
+    subject: str | None = None
+    queue: str | None = None
+    agent: str | None = None
+    outcome: str | None = None
+    rule: str | None = None  # breached
+    from_ms: int | None = None  # opened at or after
+    to_ms: int | None = None  # opened before
+
+
+class CallListing(NamedTuple):
+    """One line of GET /v1/calls, newest first: keyset (opened_at_ms, call_id)."""
+
+    row: CallRow
+    record: RecordRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class BreachFilter:
+    rule: str | None = None
+    agent: str | None = None
+    queue: str | None = None
+    source: str | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+class Totals(NamedTuple):
+    """Sums over records, from which `core.indicators` makes the figures. Times in ms."""
+
+    group: str  # "" | queue | agent | half hour as epoch ms
+    calls: int
+    answered: int
+    abandoned: int
+    failed: int
+    lost: int
+    stale: int
+    abandoned_from_queue: int
+    abandoned_short: int  # within 5 s of being queued (RING-3 leaves them out)
+    answered_in_service: int  # answered within `service_ms` of queued (of offered if never queued)
+    answered_in_time: int  # first delivered to established within `ring_ms`
+    answer_known: int  # answered calls that had a delivered event
+    wait_answered_ms: int
+    talk_ms: int
+    hold_ms: int
+    transfers: int
+    notices_owed: int
+    notices_played: int
