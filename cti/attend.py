@@ -1,6 +1,7 @@
 """Timers become interventions: what is due for a call is ordered, or counted as overtaken.
 
-Whether a timer may fire is `core.clocks`; when it is due, and what it orders, `core.rules` and `core.effects`. Usefulness is judged by the
+Whether a timer may fire is `core.clocks`; when it is due, and what it orders, `core.rules` and `core.effects`.
+Usefulness is judged by the
 log's clock now, so an engine that reads on after a stop orders nothing stale.
 """
 
@@ -19,18 +20,21 @@ UNANSWERED_AFTER_MS = 2_000  # contract, Commands: no result 2 s after the expir
 
 
 def attend(work: Gathering, key: Key, live: LiveCall, before_ms: int | None = None) -> LiveCall:
-    """Settle what is due for the call and schedule the next look. `before_ms`: only what is due before that event time."""
+    """Settle what is due for the call and schedule the next look. `before_ms`: only what is due before that event
+    time.
+    """
     next_ms = None
     if work.interventions_on:
         live, next_ms = _settled(work, key, live, before_ms)
     if not live.ended:
         idle_ms = live.heard_ms + work.call_idle_max_ms
         next_ms = idle_ms if next_ms is None else min(next_ms, idle_ms)
-    if before_ms is None and next_ms is not None and isinstance(key, int):
-        if live.scheduled_ms is None or next_ms < live.scheduled_ms:
-            live.source.look_at(next_ms, key)
-            live = live._replace(scheduled_ms=next_ms)
-    return live
+    if before_ms is not None or next_ms is None or not isinstance(key, int):
+        return live
+    if live.scheduled_ms is not None and live.scheduled_ms <= next_ms:
+        return live
+    live.source.look_at(next_ms, key)
+    return live._replace(scheduled_ms=next_ms)
 
 
 def _settled(work: Gathering, key: Key, live: LiveCall, before_ms: int | None) -> tuple[LiveCall, int | None]:
@@ -80,7 +84,9 @@ def _decided(work: Gathering, live: LiveCall, due: Due, now: float, trusted: boo
 
 
 def answered(work: Gathering, key: Key, live: LiveCall, fact: Fact) -> LiveCall | None:
-    """A switch's answer to a command: the intervention moves, and after some refusals the chain goes on. None: unknown."""
+    """A switch's answer to a command: the intervention moves, and after some refusals the chain goes on. None:
+    unknown.
+    """
     data = fact.data
     found = next((one for one in live.done if one.id == data["commandid"]), None)
     if found is None:
@@ -140,6 +146,8 @@ def is_idle(work: Gathering, live: LiveCall, now: float) -> bool:
 
 
 def lost_fact(live: LiveCall) -> Fact:
-    """The closing of a call that fell silent: at the time of the last thing heard, so that no interval grows by the silence."""
+    """The closing of a call that fell silent: at the time of the last thing heard, so that no interval grows by the
+    silence.
+    """
     at_ms = live.last[0] if live.last else live.heard_ms
     return Fact(at_ms, -1, 1_000, f"{live.call_id}:{LOST}", LOST, 0, {})

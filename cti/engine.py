@@ -1,8 +1,11 @@
 """The engine: one round, one transaction (design, section 5).
 
-A round takes what has arrived over all partitions, at most EVENTS_MAX events or CPU_MAX_MS of work. While one round commits, the
-next gathers; an idle system commits at once. A round goes through: read; advance into a layer; **one** ledger transaction, fenced; merge
-the layer and wake who waits. If the transaction fails the layer is dropped and the entries are read again; if its outcome is unknown,
+A round takes what has arrived over all partitions, at most EVENTS_MAX events or CPU_MAX_MS of work. While one round
+commits, the
+next gathers; an idle system commits at once. A round goes through: read; advance into a layer; **one** ledger
+transaction, fenced; merge
+the layer and wake who waits. If the transaction fails the layer is dropped and the entries are read again; if its
+outcome is unknown,
 epoch and position are read before anything else.
 
 `step` is one turn and never sleeps: tests drive it with a clock of their own; `run` adds only the waiting.
@@ -231,7 +234,7 @@ class Engine:
             if trusted is source.alarmed:
                 source.alarmed = not trusted
                 log.warning(
-                    "switch clock " + ("believed again" if trusted else "not believed"), action="source_trust",
+                    "switch clock believed again" if trusted else "switch clock not believed", action="source_trust",
                     source=source.name, tenant=source.tenant, lag_ms=source.clock.lag_ms, trusted=trusted,
                 )  # fmt: skip
 
@@ -280,7 +283,8 @@ class Engine:
     async def _settle(self) -> None:
         """Take in what became of the commit."""
         commit, committing = self._commit, self._committing
-        assert commit is not None and committing is not None
+        assert commit is not None
+        assert committing is not None
         self._commit = self._committing = None
         try:
             await commit

@@ -93,7 +93,7 @@ class Layers:
                     yield key, live
 
     def start_commit(self) -> None:
-        assert not self.committing.calls and not self.committing.agents, "one round commits at a time"
+        assert not self.committing.calls, "one round commits at a time"
         self.committing, self.gathering = self.gathering, Layer()
 
     def committed(self) -> None:

@@ -85,7 +85,10 @@ class EventLog(Protocol):
         """Where a record key goes (murmur2, as Kafka's default partitioner has it)."""
 
     async def append(self, items: Sequence[Appending]) -> list[tuple[int, int]]:
-        """Keep the items, in order; (partition, position) of each. Raises `errors.LogAway`; then nothing is promised."""
+        """Keep the items, in order; (partition, position) of each.
+
+        Raises `errors.LogAway`; then nothing is promised.
+        """
 
     async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
         """Up to `limit` entries behind the given position of each named partition, in order within a partition.
@@ -109,7 +112,9 @@ class Ledger(Protocol):
     """What the engine needs of the ledger."""
 
     async def claim(self, owner: str, partitions: int) -> list[Claim]:
-        """Raise every partition's epoch and own it. The count is fixed for life: another raises `errors.WrongPartitions`."""
+        """Raise every partition's epoch and own it. The count is fixed for life: another raises
+        `errors.WrongPartitions`.
+        """
 
     async def commit(self, round_: Round) -> None:
         """Write one round. Raises `errors.Fenced` (another owns a partition; nothing was written), `errors.LedgerAway`

@@ -1,4 +1,6 @@
-"""The settings of this package: one frozen model, every default visible, read from the environment by entry points only."""
+"""The settings of this package: one frozen model, every default visible, read from the environment by entry points
+only.
+"""
 
 import os
 from collections.abc import Mapping

@@ -1,7 +1,9 @@
 """Switch events: heartbeats, declarations, and the snapshot that a switch sends on connect.
 
-Switch events reach every partition; each owner applies them to the calls of its partition. A live call that a snapshot lacks, and whose last
-event is older than the snapshot, is closed as `stale`; one that is new is opened, its legs as the snapshot says they are.
+Switch events reach every partition; each owner applies them to the calls of its partition. A live call that a
+snapshot lacks, and whose last
+event is older than the snapshot, is closed as `stale`; one that is new is opened, its legs as the snapshot says they
+are.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -72,10 +74,7 @@ def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mappi
     if earlier is not None:
         live = live._replace(previous_ended_ms=earlier.call.ended_ms)
     for n, one in enumerate(_facts(event, subject, call), start=1):
-        if n == 1:
-            live = born(work, key, live, one)
-        else:
-            live = work.layers.call(key) or live
+        live = born(work, key, live, one) if n == 1 else work.layers.call(key) or live
         apply(work, key, live, one, entry, n)
     opened = work.layers.call(key)
     if opened is not None:

@@ -1,9 +1,11 @@
 """Entries of the log become facts of calls and agents: identity, duplicates, incarnations, late facts.
 
-* A repeated event id with the same bytes is a `duplicate`; with other bytes it is dead-lettered as `id_conflict`. Ids are judged
+* A repeated event id with the same bytes is a `duplicate`; with other bytes it is dead-lettered as `id_conflict`. Ids
+  are judged
   within their subject, which is as far as one partition sees.
 * An event that is not in order is put where it belongs and the call is folded again.
-* An event for a call that has ended belongs to it up to its clearing; what comes later is ignored, or more than 300 s later
+* An event for a call that has ended belongs to it up to its clearing; what comes later is ignored, or more than 300 s
+  later
   opens the next incarnation (contract, Identity).
 """
 

@@ -7,7 +7,9 @@ from cti.ports import Clock
 
 
 class SystemClock:
-    """The machine's clock, kept from going back: wall time at the start plus monotonic time since, set again when it leaps."""
+    """The machine's clock, kept from going back: wall time at the start plus monotonic time since, set again when it
+    leaps.
+    """
 
     LEAP_MS = 1_000.0  # a wall clock that runs ahead by more than this was set; one that runs behind is waited for
 
@@ -27,7 +29,7 @@ class SystemClock:
 
 
 class ScaledClock:
-    """A clock that runs `speed` times as fast as `real` since `origin_ms`; two processes given the same origin agree."""
+    """A clock that runs `speed` times as fast as `real` since `origin_ms`; two processes given same origin agree."""
 
     def __init__(self, origin_ms: float, speed: float, real: Clock | None = None) -> None:
         self._origin_ms, self._speed = origin_ms, speed

@@ -7,7 +7,9 @@ import structlog
 
 
 def set_up_logging(level: str, readable: bool | None = None) -> None:
-    """Configure structlog once, at the start of a process. `readable`: by default whether standard error is a terminal."""
+    """Configure structlog once, at the start of a process. `readable`: by default whether standard error is a
+    terminal.
+    """
     plain = sys.stderr.isatty() if readable is None else readable
     renderer = structlog.dev.ConsoleRenderer() if plain else structlog.processors.JSONRenderer()
     structlog.configure(

@@ -1,4 +1,6 @@
-"""`ringback run`: the product with a simulated switch in one process, for a first look. One clock serves log, engine and switch."""
+"""`ringback run`: the product with a simulated switch in one process, for a first look. One clock serves log, engine
+and switch.
+"""
 
 import argparse
 import asyncio
@@ -60,9 +62,8 @@ async def _run(settings: Settings, args: argparse.Namespace) -> int:
         admin = memory.get("shown") or await _first_key(service)
         _remember(kept, clock, bool(admin))
         if memory.get("shown"):
-            print(
-                f"Ringback listens on {service.url} (its key was shown at the first start; `ringback keys create` makes another)"
-            )
+            told = "its key was shown at the first start; `ringback keys create` makes another"
+            print(f"Ringback listens on {service.url} ({told})")
         else:
             print(f"Ringback listens on {service.url}\nAPI key (shown this once): {admin}")
         sys.stdout.flush()

@@ -1,6 +1,7 @@
 """The agent machine: one table of (state, event) -> state (ECMA-269, agent states).
 
-An agent's events are taken in order of (time, sequence, kind rank, id); one that is older than the last is ignored, because an
+An agent's events are taken in order of (time, sequence, kind rank, id); one that is older than the last is ignored,
+because an
 agent's state, other than a call's, is only what it is now.
 """
 

@@ -13,7 +13,9 @@ from schemas.reasons import OfferResult, ReleasedBy
 
 
 class Breach(NamedTuple):
-    """One broken rule. `limit` and `actual` in ms, for `notices_missing` as counts; `offer`, `hold`: place in the call's lists."""
+    """One broken rule. `limit` and `actual` in ms, for `notices_missing` as counts; `offer`, `hold`: place in the
+    call's lists.
+    """
 
     rule: str
     at_ms: int
@@ -39,7 +41,9 @@ def breaches(call: Call, measures: Sequence[Rule], played: Sequence[int], owed: 
 
 
 def notices_owed(hold: Hold, every_ms: int | None) -> int:
-    """HOLD-2: ceil(h / every) - 1 for h > 0, none while the customer holds us. A retrieve at exactly n * every cancels notice n."""
+    """HOLD-2: ceil(h / every) - 1 for h > 0, none while the customer holds us. A retrieve at exactly n * every cancels
+    notice n.
+    """
     length = (hold.end_ms or hold.at_ms) - hold.at_ms
     if not hold.by_agent or every_ms is None or length <= 0:
         return 0

@@ -1,8 +1,10 @@
 """The call machine: `advance(call, fact)` gives the next state, and why the fact changed nothing if it did not.
 
-* A call is open from the first fact that can open one, and ends with callCleared (or stale, lost). Nothing revives an ended call.
+* A call is open from the first fact that can open one, and ends with callCleared (or stale, lost). Nothing revives an
+  ended call.
 * Dispatch is one lookup on (phase, kind); a leg's own moves are `legs.LEG_TABLE`.
-* Nothing raises. What cannot be used is `Ignored(reason)`; it stays in the history and is judged again when a late fact arrives.
+* Nothing raises. What cannot be used is `Ignored(reason)`; it stays in the history and is judged again when a late
+  fact arrives.
 * `fold` of a set of facts does not depend on their order of arrival: the set is sorted first (`facts.Fact`).
 """
 
@@ -126,7 +128,9 @@ def _queued(call: Call, fact: Fact) -> Step:
 
 
 def _adopting(call: Call, name: str | None) -> Call:
-    """A caller whose leg had no name until now gets this one, if no leg has it: the minimal switch names it late or never."""
+    """A caller whose leg had no name until now gets this one, if no leg has it: the minimal switch names it late or
+    never.
+    """
     customer = customer_of(call.legs)
     if name is None or customer is None or customer.id != "" or leg_named(call.legs, name) is not None:
         return call

@@ -1,6 +1,7 @@
 """How a call's intervals follow from its legs. Called by `call`, which owns the machine.
 
-An interval opens and closes when the state it measures begins and ends, whatever event caused that: queued while the customer's
+An interval opens and closes when the state it measures begins and ends, whatever event caused that: queued while the
+customer's
 leg is queued, held while `silence_of` says so, an offer while an agent's leg alerts.
 """
 
@@ -63,7 +64,10 @@ def offered(call: Call, leg: Leg, fact: Fact) -> Call:
 
 
 def answered(call: Call, leg: Leg, fact: Fact) -> Call:
-    """The leg's offer was answered; the first answer is the call's. A new conversation takes back an earlier release."""
+    """The leg's offer was answered; the first answer is the call's.
+
+    A new conversation takes back an earlier release.
+    """
     after = _close_offer(call, leg.id, fact.at_ms, OfferResult.ANSWERED)._replace(release=None)
     if after.answered_ms is not None:
         return after

@@ -1,6 +1,7 @@
 """What a call is while it lives: its legs now, and the intervals it has lived. Times in ms, by the switch's clock.
 
-An interval keeps the id of the event that opened it (`cause`): commands get their ids from it, so the same interval gives
+An interval keeps the id of the event that opened it (`cause`): commands get their ids from it, so the same interval
+gives
 the same ids whatever arrived late.
 """
 

@@ -1,12 +1,15 @@
 """When an intervention may fire: what a switch's clock says now, and whether it may be believed.
 
-* The switch's clock now = partition time - lag(source). Partition time is the append time of the last entry read, or the log's
-  clock when the read stands at the end and the end was confirmed within END_FRESH_MS.
-* lag(source) is the least (append - event time) of the last LAG_WINDOW_MS, heartbeats included; with no entry for so long it
+* The switch's clock now = partition time - lag(source). Partition time is the append time of the last entry read, or
+  the log's clock when the read stands at the end and the end was confirmed within END_FRESH_MS.
+* lag(source) is the least (append - event time) of the last LAG_WINDOW_MS, heartbeats included; with no entry for so
+  long it
   keeps its last value. The least, because delay only ever adds.
 * A timer due at T fires once that clock is past T; an event at exactly T goes first.
-* A source whose lag leaves [LAG_MIN_MS, LAG_MAX_MS], or one of whose call events of the last STRAGGLER_WINDOW_MS lagged by more than
-  LAG_MAX_MS, gets no interventions: one rule for a wrong clock, a spooled backlog and replayed history (contract, Time).
+* A source whose lag leaves [LAG_MIN_MS, LAG_MAX_MS], or one of whose call events of the last STRAGGLER_WINDOW_MS
+  lagged by more than
+  LAG_MAX_MS, gets no interventions: one rule for a wrong clock, a spooled backlog and replayed history (contract,
+  Time).
 """
 
 from collections import deque

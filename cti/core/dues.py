@@ -89,7 +89,8 @@ def _waits(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interven
 
 def _answer(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention]) -> None:
     answered, rang = call.answered_ms, call.first_delivered_ms
-    assert answered is not None and rang is not None, "asked of answered calls only"
+    assert answered is not None
+    assert rang is not None
     for rule in rules.on_established:
         if _longer(rule, answered - rang) and concerns(rule, call):
             target = Target(None, call.first_agent, None, None)
@@ -107,7 +108,8 @@ def _ticks(
     offers: Sequence[Offer] = (),
     now_ms: float = 0,
 ) -> None:
-    """The unsettled occurrences in [start, end): the passed ones if it is over, else the next. A tick at the end is none.
+    """The unsettled occurrences in [start, end): the passed ones if it is over, else the next. A tick at the end is
+    none.
 
     `offers`: where a tick while one of them rings is skipped.
     """

@@ -1,6 +1,7 @@
 """What a rule orders: the command's fields from the occurrence, and its place in the chain.
 
-A chain is a list of alternatives. The first step that is possible is ordered; when the switch refuses it for a reason that leaves the
+A chain is a list of alternatives. The first step that is possible is ordered; when the switch refuses it for a reason
+that leaves the
 state standing, the next one is. A refusal because the state has passed ends the chain.
 """
 

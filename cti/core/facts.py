@@ -77,7 +77,9 @@ def join(history: bytes, packed: bytes) -> bytes:
 
 
 def find(history: bytes, event_id: str) -> int | None:
-    """The body hash under which this event id is kept, or None. The search is in bytes, so a miss costs next to nothing."""
+    """The body hash under which this event id is kept, or None. The search is in bytes, so a miss costs next to
+    nothing.
+    """
     if history.find(to_json(event_id)) < 0:
         return None
     return next((one.body_hash for one in unpack(history) if one.id == event_id), None)

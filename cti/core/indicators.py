@@ -49,8 +49,11 @@ class Sums(Protocol):
 
 
 def indicators(sums: Sums) -> dict[str, Any]:
-    """Counts, and: `service_level` (RING-3), `asa_s` average speed of answer, `att_s` average talk time with holds, `abandonment`,
-    `transfer_rate` (XFER-1), `answered_in_time` (first ring to answer within RING-1's limit; null where no switch reports ringing)."""
+    """Counts, and: `service_level` (RING-3), `asa_s` average speed of answer, `att_s` average talk time with holds,
+    `abandonment`,
+    `transfer_rate` (XFER-1), `answered_in_time` (first ring to answer within RING-1's limit; null where no switch
+    reports ringing).
+    """
     judged = sums.answered + sums.abandoned - sums.abandoned_short
     return {
         "calls": sums.calls,

@@ -1,4 +1,5 @@
-"""The record of a call that has ended (contract, "The call record"): a pure function of its state and of what was done about it."""
+"""The record of a call that has ended (contract, "The call record"): a pure function of its state and of what was
+done about it."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -34,7 +35,10 @@ class Measured(NamedTuple):
 
 
 def measure(call: Call, book: RuleBook, done: Sequence[Intervention], heard_ms: int = 0) -> Measured:
-    """The figures of a call. While it lives they are provisional: up to `heard_ms`, and open intervals count nothing."""
+    """The figures of a call.
+
+    While it lives they are provisional: up to `heard_ms`, and open intervals count nothing.
+    """
     end = call.ended_ms if call.ended_ms is not None else max(heard_ms, call.opened_at_ms)
     notices = measures.notice_rule(book.interventions)
     every = None if notices is None else notices.every_ms

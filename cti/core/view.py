@@ -45,7 +45,9 @@ def _rule(
     breaches: Sequence[Breach],
     measures: Sequence[Rule],
 ) -> dict[str, Any]:
-    """armed: a clock runs; fired: ordered so often; kept: judged at the end and not broken (null before, or if never measured)."""
+    """armed: a clock runs; fired: ordered so often; kept: judged at the end and not broken (null before, or if never
+    measured).
+    """
     armed = [due for due in open_dues if due.rule.id == name and not due.passed and due.rule.shape == "while"]
     fired = [one for one in done if one.rule == name and one.state != "overtaken"]
     broken = sum(breach.rule == name for breach in breaches)

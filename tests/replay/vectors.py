@@ -2,7 +2,8 @@
 
     python -m tests.replay.vectors DIR [--adapter memory|sqlite|postgresql] --json out.json
 
-writes {name: "passed" or the difference} and exits 0 only if all passed; without --adapter on all of them, as {adapter/name: ...}.
+writes {name: "passed" or the difference} and exits 0 only if all passed; without --adapter on all of them, as
+{adapter/name: ...}.
 The form of a vector is told in docs/vectors.md.
 """
 
@@ -65,7 +66,9 @@ def _arrivals(vector: Mapping[str, Any]) -> list[tuple[float, dict[str, Any]]]:
 def _answer(
     events: Sequence[Mapping[str, Any]], command: Mapping[str, Any], now_s: float
 ) -> Sequence[tuple[str, str | None]]:
-    """The vector's switch: other agents are ready, its clock is true, and it obeys where the leg's state is as ordered."""
+    """The vector's switch: other agents are ready, its clock is true, and it obeys where the leg's state is as
+    ordered.
+    """
     wanted, leg = command.get("if_state"), command.get("connection")
     if wanted is None or wanted == _state(events, leg, now_s):
         return (("accepted", None), ("done", None))
