@@ -62,10 +62,9 @@ def _run(fresh: Fresh, part: str, shape: Shape, heard: list[str]) -> tuple[float
             _judge(door, seen)
     rate = seen["events"] / seen["whole_s"]
     server_busy = (after["cpu_s"] - before["cpu_s"]) / seen["whole_s"]
-    heard.append(
-        f"batch {shape.batch} {part}: {rate:,.0f} events/s in {seen['whole_s']:.2f} s (posted in {seen['posted_s']:.2f}), "
-        f"client {seen['busy']:.0%}, server {server_busy:.0%} of a processor"
-    )
+    took = f"{seen['whole_s']:.2f} s (posted in {seen['posted_s']:.2f})"
+    busy = f"client {seen['busy']:.0%}, server {server_busy:.0%} of a processor"
+    heard.append(f"batch {shape.batch} {part}: {rate:,.0f} events/s in {took}, {busy}")
     if seen["busy"] > CLIENT_BUSY_MAX:
         heard.append(f"batch {shape.batch} {part}: the client was the bottleneck")
     return rate, [ms for _, ms in after["pauses"]]
