@@ -1,0 +1,148 @@
+"""The small parts of the event logs: partitioning, the tail in memory, the clock set against a server's."""
+
+import asyncio
+
+import pytest
+
+from cti.adapters.clock import VirtualClock
+from cti.adapters.log_clock import RESET_MS, ServerClock
+from cti.adapters.log_tail import UNKNOWN, LogTail
+from cti.adapters.partitioning import partition_of
+from cti.errors import LedgerAway
+from cti.ports import Entry
+
+
+@pytest.mark.parametrize(
+    ("key", "murmur2"),
+    [  # what the Java client's own tests expect
+        ("21", -973932308),
+        ("foobar", -790332482),
+        ("a-little-bit-long-string", -985981536),
+        ("a-little-bit-longer-string", -1486304829),
+        ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+    ],
+)
+def test_partitions_are_those_of_kafkas_java_client(key: str, murmur2: int) -> None:
+    assert partition_of(key, 1_000_003) == (murmur2 & 0x7FFF_FFFF) % 1_000_003
+    assert partition_of(key, 1) == 0
+
+
+def entry(position: int, size: int = 10) -> Entry:
+    return Entry(0, position, 0, "grid", b"x" * size)
+
+
+def positions(entries: list[Entry]) -> list[int]:
+    return [entry.position for entry in entries]
+
+
+def filled(tail: LogTail, first: int, last: int) -> LogTail:
+    for position in range(first, last + 1):
+        tail.add(entry(position))
+    return tail
+
+
+def test_a_tail_gives_what_follows_a_position() -> None:
+    tail = filled(LogTail(4), 5, 9)
+    assert positions(tail.read(4, 3)) == [5, 6, 7]
+    assert positions(tail.read(7, 100)) == [8, 9]
+    assert tail.read(9, 100) == tail.read(3, 100) == tail.read(20, 100) == []
+    assert tail.last == 9
+
+
+def test_a_tail_is_bounded_in_entries_and_bytes() -> None:
+    assert positions(filled(LogTail(0, entries_max=3), 1, 9).read(6, 100)) == [7, 8, 9]
+    assert filled(LogTail(0, entries_max=3), 1, 9).read(5, 100) == []
+    assert positions(filled(LogTail(0, bytes_max=25), 1, 9).read(7, 100)) == [8, 9]
+    assert filled(LogTail(0, bytes_max=25), 1, 9).read(6, 100) == []
+    assert positions(filled(LogTail(0, bytes_max=5), 1, 9).read(8, 100)) == [9]
+
+
+def test_a_tail_begins_anew_after_a_gap() -> None:
+    tail = filled(filled(LogTail(0), 1, 3), 6, 7)
+    assert tail.read(0, 100) == tail.read(3, 100) == []
+    assert positions(tail.read(5, 100)) == [6, 7]
+
+
+def test_a_tail_that_does_not_know_the_end_still_gives_what_it_holds() -> None:
+    tail = filled(LogTail(UNKNOWN), 6, 7)
+    tail.last = UNKNOWN
+    assert positions(tail.read(5, 100)) == [6, 7]
+    tail.add(entry(8))
+    assert tail.last == 8
+
+
+def test_a_tail_forgets_and_goes_on() -> None:
+    tail = filled(LogTail(0), 1, 3)
+    tail.forget()
+    assert tail.read(0, 100) == tail.read(2, 100) == []
+    assert tail.last == 3
+    tail.add(entry(4))
+    assert positions(tail.read(3, 100)) == [4]
+
+
+class Server:
+    """A server's clock, `lead_ms` ahead of a local one; an answer takes `way_ms` of local time."""
+
+    def __init__(self, local: VirtualClock, lead_ms: float) -> None:
+        self.local = local
+        self.lead_ms = lead_ms
+        self.way_ms = [2.0]
+        self.away = False
+
+    async def ask(self) -> float:
+        if self.away:
+            raise LedgerAway("test")
+        way_ms = self.way_ms.pop() if len(self.way_ms) > 1 else self.way_ms[0]
+        self.local.move_to(self.local.now_ms() + way_ms / 2)
+        told = self.local.now_ms() + self.lead_ms
+        self.local.move_to(self.local.now_ms() + way_ms / 2)
+        return told
+
+
+async def test_the_clock_takes_over_the_servers_lead() -> None:
+    local = VirtualClock(1_000)
+    clock = ServerClock(local, Server(local, 5_000).ask)
+    await clock.set()
+    assert clock.now_ms() == local.now_ms() + 5_000
+
+
+async def test_a_clock_set_back_stands_still_until_it_is_due() -> None:
+    local = VirtualClock(1_000)
+    server = Server(local, 5_000)
+    clock = ServerClock(local, server.ask)
+    await clock.set()
+    before_ms = clock.now_ms()
+    server.lead_ms = 4_000
+    await clock.set()
+    assert clock.now_ms() == before_ms
+    local.move_to(local.now_ms() + 2_000)
+    assert clock.now_ms() == local.now_ms() + 4_000
+
+
+class WatchedClock(VirtualClock):
+    """Tells when somebody waits for it."""
+
+    def __init__(self, start_ms: float) -> None:
+        super().__init__(start_ms)
+        self.waiting = asyncio.Event()
+
+    async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
+        self.waiting.set()
+        await super().wait(event, until_ms)
+
+
+async def test_it_is_set_again_every_ten_seconds_and_survives_a_server_that_is_away() -> None:
+    local = WatchedClock(1_000)
+    server = Server(local, 5_000)
+    clock = ServerClock(local, server.ask)
+    await clock.start()
+    seen = []
+    for lead_ms, away in ((6_000, False), (9_000, True), (7_000, False)):
+        await local.waiting.wait()
+        seen.append(clock.now_ms() - local.now_ms())
+        server.lead_ms, server.away = lead_ms, away
+        local.waiting.clear()
+        local.move_to(local.now_ms() + RESET_MS)
+    await local.waiting.wait()
+    await clock.stop()
+    assert [*seen, clock.now_ms() - local.now_ms()] == [5_000, 6_000, 6_000, 7_000]
