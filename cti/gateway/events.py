@@ -14,11 +14,12 @@ from pydantic_core import to_json
 from cti.gateway.positions import highest, token_of
 from cti.gateway.reading import Arrived, Unread, event_headers, read_items
 from cti.gateway.room import Room
+from cti.gateway.whole_numbers import made_whole
 from cti.ports import Appending
 from cti.web.body import media_of, read_body
 from cti.web.refusal import Refusal, fault
 from cti.web.route import Asked
-from schemas.envelope import Refused, read_with_body
+from schemas.envelope import Event, Refused, read_with_body
 
 RESERVED = ("ringback.call.commandResult.", "ringback.switch.switchDeclared.")
 """Types that only Ringback itself writes: what they say was checked at another door."""
@@ -106,7 +107,7 @@ class _NotTaken(Exception):
 def _appending(item: Any, tenant: str, sources: frozenset[str] | None) -> Appending:
     if type(item) is Unread:
         raise _NotTaken(item.code, item.detail)
-    event, body = read_with_body(item)
+    event, body = _read(item)
     source = event.source
     if sources is not None and source not in sources:
         raise _NotTaken("source_not_allowed", "The key is not bound to a switch with this source", "/source")
@@ -114,6 +115,17 @@ def _appending(item: Any, tenant: str, sources: frozenset[str] | None) -> Append
         raise _NotTaken("reserved_type", "Events of this type are written by Ringback alone", "/type")
     key = f"{tenant}:{source}:{event.subject}"
     return Appending(tenant, key, body, event, event.family == "switch")
+
+
+def _read(item: Any) -> tuple[Event, bytes]:
+    """Judges an item; the envelope and then its `data` may each need a look at their whole numbers."""
+    for _ in ("envelope", "data"):
+        try:
+            return read_with_body(item)
+        except Refused as refused:
+            if not made_whole(item, refused.problems):
+                raise
+    return read_with_body(item)
 
 
 def _broken(index: int, item: Any, refused: Refused) -> Verdict:

@@ -1,7 +1,10 @@
 """The listening side: bounded connections and headers, no access log, an orderly stop."""
 
 import asyncio
+from http import HTTPStatus
+from typing import Any
 
+import structlog
 from aiohttp import web
 from aiohttp.web_runner import BaseSite
 from pydantic_core import to_json
@@ -9,7 +12,9 @@ from pydantic_core import to_json
 from cti.web.limits import Limits
 from cti.web.refusal import PROBLEM_JSON, Refusal
 
+log = structlog.get_logger()
 BACKLOG = 512
+DETAIL_CHARS_MAX = 200
 
 
 class _TurnedAway(asyncio.Protocol):
@@ -24,6 +29,29 @@ class _TurnedAway(asyncio.Protocol):
             transport.close()
 
 
+class _Conversation(web.RequestHandler):
+    """One connection. What is no HTTP is answered like any other mistake: by a problem document."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer and close. Clients' mistakes are not logged one by one."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun already")
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("request_failed", status=status, exc_info=exc)
+            answer = Refusal("internal")
+        else:
+            answer = Refusal("bad_request", (message or "").split("\n", 1)[0][:DETAIL_CHARS_MAX])
+        response = answer.response()
+        response.force_close()
+        return response
+
+
 class _BoundedSite(BaseSite):
     """A TCP site that serves at most `Limits.connections` at a time."""
 
@@ -31,6 +59,14 @@ class _BoundedSite(BaseSite):
         super().__init__(runner, backlog=BACKLOG)
         self._host, self._port, self._limits = host, port, limits
         self._full = _full_answer(limits)
+        self._manners: dict[str, Any] = {
+            "access_log": None,
+            "keepalive_timeout": limits.idle_s,
+            "lingering_time": limits.linger_s,
+            "max_line_size": limits.header_bytes,
+            "max_field_size": limits.header_bytes,
+            "auto_decompress": False,  # encoded bodies are refused; nothing is unpacked on the way to that
+        }
 
     @property
     def name(self) -> str:
@@ -51,7 +87,7 @@ class _BoundedSite(BaseSite):
         server = self._runner.server
         if server is None or len(server.connections) >= self._limits.connections:
             return _TurnedAway(self._full)
-        return server()
+        return _Conversation(server, loop=asyncio.get_running_loop(), **self._manners)
 
 
 def _full_answer(limits: Limits) -> bytes:
@@ -92,11 +128,6 @@ async def listen(app: web.Application, host: str, port: int, limits: Limits, sto
         access_log=None,
         handle_signals=False,
         shutdown_timeout=stop_s,
-        keepalive_timeout=limits.idle_s,
-        lingering_time=limits.linger_s,
-        max_line_size=limits.header_bytes,
-        max_field_size=limits.header_bytes,
-        auto_decompress=False,  # encoded bodies are refused; nothing is unpacked on the way to that
     )
     await runner.setup()
     site = _BoundedSite(runner, host, port, limits)

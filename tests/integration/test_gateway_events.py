@@ -155,6 +155,20 @@ async def test_an_infinite_number_never_reaches_the_log(site: Site) -> None:
     assert await site.kept() == []
 
 
+async def test_a_whole_number_may_be_written_with_a_point(site: Site) -> None:
+    key = await site.key()
+    data = {"connection": "c", "queue": "faults", "position": 3.0, "q850": 16.0}
+    assert (await site.post(key, event(1, type="ringback.call.queued.v1", sequence=7.0, data=data))).status == 202
+    [entry] = await site.kept()
+    kept = json.loads(entry.body)
+    assert (kept["sequence"], kept["data"]) == (7, {"connection": "c", "queue": "faults", "position": 3, "q850": 16})
+    assert b"7.0" not in entry.body
+    wrongs: list[dict[str, Any]] = [{"sequence": 7.5}, {"sequence": 1e300}, {"id": 7.0}, {"data": {"position": 3.5}}]
+    for wrong in wrongs:
+        answer = await site.post(key, event(2, type="ringback.call.queued.v1", **({"data": data} | wrong)))
+        assert (answer.status, answer.code) == (422, "invalid_event")
+
+
 async def test_deep_data_is_refused_and_not_fallen_over(site: Site) -> None:
     deep: Any = 1
     for _ in range(60):

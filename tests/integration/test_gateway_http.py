@@ -162,7 +162,9 @@ async def test_a_client_that_says_nothing_is_let_go() -> None:
 )
 async def test_what_is_no_http_is_refused_and_the_door_stays_open(request_bytes: bytes) -> None:
     async with site_at("memory:") as site:
-        assert (await raw(site, request_bytes)).startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+        head, body = (await raw(site, request_bytes)).split(b"\r\n\r\n")
+        assert head.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+        assert json.loads(body)["code"] == "bad_request"
         assert (await site.ask("GET", "/healthz")).status == 200
 
 
