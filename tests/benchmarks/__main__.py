@@ -5,6 +5,7 @@ Lines for people go to standard error as they are found; the list as JSON to OUT
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -34,28 +35,40 @@ def sections(fresh: Mapping[str, Fresh], quick: bool, heard: list[str]) -> dict[
     }
 
 
+def completed(section: Section, found: list[Figure]) -> bool:
+    """Whether a section came to its end; the others are run all the same."""
+    try:
+        for figure in section():
+            found.append(figure)
+            print(figure.line(), file=sys.stderr, flush=True)
+    except (AssertionError, OSError, RuntimeError, subprocess.SubprocessError) as fault:
+        print(f"  failed: {fault!r}", file=sys.stderr, flush=True)
+        return False
+    return True
+
+
 def main() -> int:
-    """Run all, or those asked for."""
+    """Run all, or those asked for; 1 when one of them failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="The product's figures.")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the list there")
     parser.add_argument("--only", action="append", metavar="NAME", help="sections whose name begins so; repeatable")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs: to see that it works")
     args = parser.parse_args()
     found: list[Figure] = []
+    failed: list[str] = []
     with stores() as fresh:
         for name, section in sections(fresh, args.quick, Heard()).items():
             if args.only and not any(name.startswith(one) for one in args.only):
                 continue
             print(name, file=sys.stderr, flush=True)
-            for figure in section():
-                found.append(figure)
-                print(figure.line(), file=sys.stderr, flush=True)
+            if not completed(section, found):
+                failed.append(name)
     told = json.dumps([figure.told() for figure in found], indent=2) + "\n"
     if args.json is None:
         sys.stdout.write(told)
     else:
         args.json.write_text(told, encoding="utf-8")
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

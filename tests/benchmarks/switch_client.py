@@ -1,7 +1,7 @@
 """The switch of the lateness figures, a process of its own: it keeps its own list of what falls due, by its own clock.
 
-Calls are brought to talking, then held one after the other over a window, so that a notice falls due HOLD-2's time
-after each hold began; every command is answered at once. A job on standard input, what it saw on standard output.
+Calls are brought to talking, then some are held one after the other over a window, so that a notice falls due HOLD-2's
+time after each hold began; every command is answered at once. A job on standard input, what it saw on standard output.
 """
 
 import json
@@ -27,11 +27,12 @@ OVERDUE_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """So many calls, brought to talking within `load_s`, held one after the other within `window_s`."""
+    """So many calls, brought to talking within `load_s`; of these `held`, one after the other, within `window_s`."""
 
     url: str
     key: str
     calls: int
+    held: int
     load_s: float
     window_s: float
 
@@ -69,9 +70,9 @@ class Switch:
         self._pass([(number * every, number, TALKING) for number in range(self.job.calls)])
         self._until(time.monotonic() + SETTLE_S, lambda: False)
         started, used = time.monotonic(), time.process_time()
-        every = self.job.window_s / self.job.calls
-        held = [(number * every, number, ("held",)) for number in range(self.job.calls)]
-        taken = [(HOLD_S + number * every, number, ("retrieved",)) for number in range(self.job.calls)]
+        every = self.job.window_s / self.job.held
+        held = [(number * every, number, ("held",)) for number in range(self.job.held)]
+        taken = [(HOLD_S + number * every, number, ("retrieved",)) for number in range(self.job.held)]
         self._pass(sorted(held + taken))
         self._until(time.monotonic() + OVERDUE_S, lambda: not self._due_ms)
         self.seen.missing = len(self._due_ms)
