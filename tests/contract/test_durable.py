@@ -94,6 +94,17 @@ async def test_what_another_process_appended_is_found_when_it_is_time_to_look(
         assert [entry.body for entry in await two.log.read(START, 10)] == [b"1"]
 
 
+async def test_what_the_end_shows_is_read_at_once(durable_url: str, clock: VirtualClock) -> None:
+    async with (
+        open_store(durable_url, clock, PARTITIONS) as one,
+        open_store(durable_url, clock, PARTITIONS) as two,
+    ):
+        assert await two.log.read(START, 10) == []
+        ((partition, _),) = await one.log.append([appending("a", b"1")])
+        assert (await two.log.end()).positions[partition] == 1
+        assert [entry.body for entry in await two.log.read(START, 10)] == [b"1"]
+
+
 async def test_a_stopped_store_says_so(durable_url: str, clock: VirtualClock) -> None:
     async with open_store(durable_url, clock, PARTITIONS) as store:
         await store.log.append([appending("a")])

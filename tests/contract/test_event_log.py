@@ -151,6 +151,9 @@ async def test_purging_drops_what_is_old_and_reading_there_stops_loudly(store: S
             await store.log.read({partition: outdated}, 10)
     assert [entry.position for entry in await store.log.read({partition: 3}, 10)] == [4, 5]
     assert await store.log.purge(START_MS + 5000) == 2
+    with pytest.raises(LogTruncated):
+        await store.log.read({partition: 3}, 10)
+    assert await store.log.read({partition: 5}, 10) == []
     assert [place[1] for place in await store.log.append([appending("a")])] == [6]
 
 

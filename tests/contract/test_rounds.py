@@ -76,7 +76,9 @@ async def test_a_call_is_stored_to_the_field(store: Store) -> None:
     events = [event(1, 1), event(1, 4, sequence=2**62, data="{}"), event(1, 4, n=1), event(1, 11, event_id="x" * 256)]
     orders = [command("c2", 2), command("c10", 10), command("c1", 1)]
     row = call("a", key_hash=-(2**63), direction=None)
-    await store.ledger.commit(Round(timeline=events, births=[row], commands=orders, fences=[fence(claim, 11, 10)]))
+    await store.ledger.commit(
+        Round(timeline=events[::-1], births=[row], commands=orders, fences=[fence(claim, 11, 10)])
+    )
     (stored,) = await store.ledger.stored_calls(["a", "no such call"])
     assert stored.row == row
     assert stored.timeline == events
@@ -92,7 +94,8 @@ async def test_live_calls_are_those_without_a_record_with_all_that_is_theirs(sto
     orders = [command("c", 7, call_id="0006", partition=0)]
     ended = [record(f"{n:04}") for n in range(10, 20)]
     fences = [fence(claim, 99, 7) for claim in claims]
-    await store.ledger.commit(Round(timeline=events, births=births, records=ended, commands=orders, fences=fences))
+    backwards = events[::-1]
+    await store.ledger.commit(Round(timeline=backwards, births=births, records=ended, commands=orders, fences=fences))
     found = [stored async for some in store.ledger.live_calls([0, 1]) for stored in some]
     expected = [n for part in (0, 1) for n in range(1, 31) if n % 3 == part and not 10 <= n < 20]
     assert [stored.row.born for stored in found] == expected
