@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A small telephone switch in bash and curl: eight calls in real time, and what Ringback makes of each. Takes 75 s.
+# A small telephone switch in bash and curl: eight calls in real time, and what Ringback makes of each. Takes a minute.
 #
 #   URL=http://127.0.0.1:8080 KEY=rbk_... docs/quickstart.sh
 #

@@ -1,0 +1,69 @@
+"""What crosses the boundary: events, commands, records, routes."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel
+
+from cti.gateway.routes import routes_of
+from cti.web.limits import Limits
+from docs.generate.writing import meaning, members, shape, table
+from schemas import agent_events, call_events, switch_events
+from schemas.commands import COMMAND_MODELS, Order
+from schemas.records import CallRecord
+
+
+def _events(models: Mapping[str, type[BaseModel]], common: type[BaseModel]) -> str:
+    everywhere = common.model_json_schema()["properties"]
+    rows = (
+        (f"`{kind}`", meaning(model), ", ".join(members(model, everywhere)) or "-") for kind, model in models.items()
+    )
+    return table(("event", "means", "`data` (bold: required)"), rows)
+
+
+def call_event_table() -> str:
+    return _events(call_events.DATA_MODELS, call_events.CallEvent)
+
+
+def agent_event_table() -> str:
+    return _events(agent_events.DATA_MODELS, agent_events.AgentEvent)
+
+
+def switch_event_table() -> str:
+    return _events(switch_events.DATA_MODELS, switch_events.SwitchEvent)
+
+
+def command_table() -> str:
+    everywhere = {*Order.model_json_schema()["properties"], "command"}
+    rows = (
+        (f"`{name}`", meaning(model), ", ".join(members(model, everywhere)) or "-")
+        for name, model in COMMAND_MODELS.items()
+    )
+    return table(("command", "means", "its own fields (bold: always there)"), rows)
+
+
+def order_table() -> str:
+    """The fields of all commands."""
+    schema = Order.model_json_schema()
+    required = schema["required"]
+    rows = (
+        (f"`{name}`", shape(one, schema), "yes" if name in required else "")
+        for name, one in schema["properties"].items()
+    )
+    return table(("field", "form", "always there"), rows)
+
+
+def record_table() -> str:
+    schema = CallRecord.model_json_schema()
+    rows = (
+        (f"`{name}`", shape(one, schema), "yes" if name in schema["required"] else "")
+        for name, one in schema["properties"].items()
+    )
+    return table(("field", "form", "never null"), rows)
+
+
+def route_table() -> str:
+    rows = (
+        (f"`{one.method} {one.path}`", f"`{one.scope}`" if one.scope else "no key", one.summary)
+        for one in routes_of(Limits())
+    )
+    return table(("route", "scope", "what it is for"), rows)

@@ -1,0 +1,91 @@
+"""What whoever runs it wants to know: settings, limits, metrics, the closed lists of reasons."""
+
+import io
+import re
+import tokenize
+from collections.abc import Iterable
+from pathlib import Path
+
+from cti.settings import PREFIX, Settings
+from cti.telemetry import Telemetry
+from cti.web import limits as limits_module
+from cti.web.limits import Limits
+from docs.generate.writing import table
+from schemas import reasons
+
+SETTINGS_MEAN = {
+    "db": "Where everything is kept, an SQLAlchemy URL: `sqlite:///FILE`, `postgresql+psycopg://USER@HOST/NAME`; "
+    "`memory:` forgets all at the end",
+    "listen": "Address and port of the HTTP door; port 0 takes any free one",
+    "profile": "A shipped profile's name, or the path of a file of your own",
+    "partitions": "Parts of the event log, 1 to 256; fixed for the life of a ledger",
+    "call_idle_max_s": "A call of which nothing is heard for so long ends as `lost`",
+    "timeline_days": "How long the event log and the events of ended calls are kept",
+    "records_days": "How long calls, records, breaches, commands and dead letters are kept",
+    "log_level": "`debug`, `info`, `warning` or `error`",
+}
+
+
+def setting_table() -> str:
+    rows = (
+        (f"`{PREFIX}{name.upper()}`", f"`{field.default}`", SETTINGS_MEAN[name])
+        for name, field in Settings.model_fields.items()
+    )
+    return table(("variable", "default", "meaning"), rows)
+
+
+def _comments(path: Path) -> dict[int, str]:
+    """Line -> the comment at its end."""
+    tokens = tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline)
+    return {one.start[0]: one.string.lstrip("# ") for one in tokens if one.type == tokenize.COMMENT}
+
+
+def limit_table() -> str:
+    path = Path(limits_module.__file__)
+    comments, lines = _comments(path), path.read_text("utf-8").splitlines()
+    places = {line.split(":")[0].strip(): number for number, line in enumerate(lines, start=1) if line[:4] == " " * 4}
+    rows = (
+        (f"`{name}`", _plain(field.default), comments.get(places[name], ""))
+        for name, field in Limits.model_fields.items()
+    )
+    return table(("limit", "value", ""), rows)
+
+
+def _plain(number: float) -> str:
+    return f"{number:g}" if isinstance(number, float) else f"{number:,}".replace(",", " ")
+
+
+def metric_table() -> str:
+    telemetry = Telemetry()
+    instruments = [one for one in vars(telemetry).values() if hasattr(one, "describe")]
+    labels = {one.describe()[0].name: getattr(one, "_labelnames", ()) for one in instruments}
+    rows = []
+    for family in telemetry.registry.collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        rows.append(
+            (f"`{name}`", family.type, ", ".join(f"`{one}`" for one in labels[family.name]), family.documentation)
+        )
+    return table(("metric", "type", "labels", "meaning"), rows)
+
+
+def _closed_list(words: Iterable[reasons.StrEnum], source: type) -> str:
+    comments, lines = (
+        _comments(Path(reasons.__file__ or "")),
+        Path(reasons.__file__ or "").read_text("utf-8").splitlines(),
+    )
+    inside, told = False, []
+    for number, line in enumerate(lines, start=1):
+        inside = line.startswith(f"class {source.__name__}(") or (inside and not line.startswith("class "))
+        found = re.match(r'    [A-Z_]+ = "(\w+)"', line) if inside else None
+        if found:
+            told.append((f"`{found[1]}`", comments.get(number, "")))
+    assert [row[0].strip("`") for row in told] == [str(one) for one in words], source
+    return table(("word", ""), told)
+
+
+def ignored_table() -> str:
+    return _closed_list(reasons.Ignored, reasons.Ignored)
+
+
+def dead_letter_table() -> str:
+    return _closed_list(reasons.DeadLetter, reasons.DeadLetter)
