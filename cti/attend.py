@@ -26,7 +26,7 @@ def attend(work: Gathering, key: Key, live: LiveCall, before_ms: int | None = No
     next_ms = None
     if work.interventions_on:
         live, next_ms = _settled(work, key, live, before_ms)
-    if not live.ended:
+    if not live.ended and not live.in_snapshot:  # what its switch's snapshot names is not given up for silence
         idle_ms = live.heard_ms + work.call_idle_max_ms
         next_ms = idle_ms if next_ms is None else min(next_ms, idle_ms)
     if before_ms is not None or next_ms is None or not isinstance(key, int):
@@ -40,7 +40,7 @@ def attend(work: Gathering, key: Key, live: LiveCall, before_ms: int | None = No
 def _settled(work: Gathering, key: Key, live: LiveCall, before_ms: int | None) -> tuple[LiveCall, int | None]:
     """The call with all settled that can be, and when the first of the rest is due."""
     call, source = live.call, live.source
-    partition_ms = work.partition_ms.get(live.partition, work.now_ms)
+    partition_ms = work.partition_ms[live.partition]
     now = source.clock.now_ms(partition_ms)
     book = source.rules(call.queue)
     if now is None:
@@ -104,7 +104,7 @@ def answered(work: Gathering, key: Key, live: LiveCall, fact: Fact) -> LiveCall 
 def _next_step(work: Gathering, key: Key, live: LiveCall, refused: Intervention) -> LiveCall:
     """Order the next step of the chain, if the state still stands and there is use in it."""
     source = live.source
-    partition_ms = work.partition_ms.get(live.partition, work.now_ms)
+    partition_ms = work.partition_ms[live.partition]
     now = source.clock.now_ms(partition_ms)
     if now is None or not source.clock.trusted(partition_ms):
         return live

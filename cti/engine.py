@@ -88,6 +88,7 @@ class Engine:
         self._read = {claim.partition: claim.position for claim in claims}
         self._committed = dict(self._read)
         self.work.command_nos = {claim.partition: claim.command_no for claim in claims}
+        self._forget_times()
         await load(self.work, self._ledger, sorted(self._epochs))
         self._reschedule()
         log.info("engine started", action="engine_started", calls=len(self.work.layers.base.calls), owner=self._owner)
@@ -152,7 +153,8 @@ class Engine:
             return False
         took = self._taken < EVENTS_MAX and await self._gather()
         self._attend_timers()
-        self._lingering.let_go(self.work.layers, self._log.now_ms())
+        if not self._ahead:  # what was read counts on the calls that were in memory then
+            self._lingering.let_go(self.work.layers, self._log.now_ms())
         full = self._taken >= EVENTS_MAX
         if self._commit is None and (self._taken or _says(self.work.round_)):
             self._start_commit()
@@ -219,6 +221,10 @@ class Engine:
             self.work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
         else:
             take_call(self.work, entry, event)
+
+    def _forget_times(self) -> None:
+        """A partition that was not read yet has no time: no timer fires on what it may hold."""
+        self.work.partition_ms = dict.fromkeys(self._epochs, 0.0)
 
     def _set_times(self) -> None:
         """Partition time: the log's clock where we stand at a confirmed end, else the last entry's append time."""
@@ -338,6 +344,7 @@ class Engine:
         for source in work.sources.values():
             source.kinds.clear()
         self._read, self._ahead = dict(self._committed), []
+        self._forget_times()
         self._end_ms = float("-inf")
         self._reschedule()
 

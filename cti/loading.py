@@ -31,6 +31,21 @@ async def load(work: Gathering, ledger: Ledger, partitions: Sequence[int]) -> No
         for call in stored:
             source = work.source(call.row.tenant, call.row.source)
             work.layers.base.calls[call.row.key_hash] = loaded(call, source)
+    await _know_earlier(work, ledger)
+    for ended in await ledger.stored_calls(await ledger.unanswered_calls()):
+        # Ended, but a command of it still waits for its result: it stays until that has come, or never will.
+        live = loaded(ended, work.source(ended.row.tenant, ended.row.source))
+        work.layers.base.calls.setdefault(ended.row.key_hash, live)
+
+
+async def _know_earlier(work: Gathering, ledger: Ledger) -> None:
+    """When the incarnation before each live call ended: what is older than that is not the live call's."""
+    calls = work.layers.base.calls
+    again = [key for key, live in calls.items() if live.incarnation and isinstance(key, int)]
+    for past in await ledger.past_calls(again) if again else []:
+        live = calls[past.row.key_hash]
+        ended_ms = max(past.ended_at_ms, live.previous_ended_ms or past.ended_at_ms)
+        calls[past.row.key_hash] = live._replace(previous_ended_ms=ended_ms)
 
 
 async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry, Event | str]]) -> None:

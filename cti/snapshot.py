@@ -20,6 +20,9 @@ from schemas.envelope import Event
 from schemas.fields import read_time
 
 DECLARED = "ringback.switch.switchDeclared.v1"
+BORN_BITS = (
+    40  # one entry opens many calls: each is born at the position plus its place in the snapshot above these bits
+)
 _LEG_KINDS = {"queued": "queued", "alerting": "delivered", "connected": "established", "hold": "established"}
 _AGENT_KINDS = {
     "loggedOn": "agentLoggedOn",
@@ -54,23 +57,23 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Callabl
             last_ms = live.last[0] if live.last else event.at_ms
             closing = Fact(last_ms, -1, 1_000, f"{event.id}:{STALE}", STALE, 0, {})
             apply(work, key, live, closing, entry, 1)
-    for subject, call in named.items():
+    for index, (subject, call) in enumerate(named.items()):
         here = partition_of(key_of(entry.tenant, event.source, subject)) == entry.partition
         if here and subject not in known:
-            _open(work, entry, event, subject, call)
+            _open(work, entry, event, subject, call, entry.position + (index << BORN_BITS))
     for agent in event.data.get("agents") or ():
         if partition_of(key_of(entry.tenant, event.source, agent["agent"])) == entry.partition:
             _agent(work, entry, event, agent)
 
 
-def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mapping[str, Any]) -> None:
+def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mapping[str, Any], born_at: int) -> None:
     """A call that was not known: it opens, and each leg gets to its state at the time of the snapshot."""
     key = hash_of(entry.tenant, event.source, subject)
     earlier = work.layers.call(key)
     if earlier is not None and earlier.call.ended_ms is not None and event.at_ms <= earlier.call.ended_ms:
         return  # it ended after the snapshot was taken
     source = work.source(entry.tenant, event.source)
-    live = newborn(source, subject, 0 if earlier is None else earlier.incarnation + 1, entry.partition, entry.position)
+    live = newborn(source, subject, 0 if earlier is None else earlier.incarnation + 1, entry.partition, born_at)
     if earlier is not None:
         live = live._replace(previous_ended_ms=earlier.call.ended_ms)
     for n, one in enumerate(_facts(event, subject, call), start=1):

@@ -33,7 +33,10 @@ FACTS_MAX = 10_000  # of one call; beyond it the call is dead-lettered rather th
 def take_call(work: Gathering, entry: Entry, event: Event) -> None:
     """One call event: into the call it belongs to, its rules attended to before and after."""
     source = work.source(entry.tenant, event.source)
-    source.clock.observe(entry.appended_at_ms, event.at_ms, event.kind != "commandResult")
+    if (
+        event.kind != "commandResult"
+    ):  # dated by the gateway unless the switch gave a time: it tells nothing of its clock
+        source.clock.observe(entry.appended_at_ms, event.at_ms, True)
     if event.known and source.saw(event.kind):
         work.round_.sources.append(source.row(entry.partition))
     one = _fact_of(event, entry.body)

@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from cti.adapters.event_log_sql import PURGE_ENTRIES
 from cti.adapters.partitioning import partition_of
 from cti.errors import LogTruncated
 from cti.ports import Appending, Clock, Entry, LogEnd
-
-PURGE_ENTRIES = 5_000  # a partition and call
 
 
 class MemoryEventLog:

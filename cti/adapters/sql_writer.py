@@ -23,7 +23,7 @@ Work = Callable[[Connection, Sequence[Given]], Sequence[Made]]
 """Does all payloads of one kind that wait, in their order; one result each. Runs in the thread, in a transaction."""
 
 JOBS_WAITING_MAX = 1024
-GROUP_WEIGHT_MAX = 8192  # rows in one transaction: some 50 ms, so that nobody waits long behind a group
+GROUP_WEIGHT_MAX = 4096  # rows in one transaction: some 30 ms, so that nobody waits long behind a group
 
 _DOWN = (LedgerAway, OutcomeUnknown)
 

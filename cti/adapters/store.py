@@ -87,10 +87,14 @@ class SqlStore(Store):
         )
 
     async def start(self) -> None:
-        await asyncio.to_thread(upgrade, self._url.render_as_string(hide_password=False))
-        for writer in self._writers:
-            writer.start()
-        await self._log.start()
+        try:
+            await asyncio.to_thread(upgrade, self._url.render_as_string(hide_password=False))
+            for writer in self._writers:
+                writer.start()
+            await self._log.start()
+        except BaseException:
+            await self.stop()  # no thread and no connection outlives a start that failed
+            raise
 
     async def stop(self) -> None:
         await self._log.stop()

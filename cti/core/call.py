@@ -314,7 +314,7 @@ def _transferred(call: Call, fact: Fact) -> Step:
     ]
     if stays:
         kept += [_comer(call, new, data.get("to")) for new in mapped.values() if all(leg.id != new for leg in kept)]
-    after = intervals.settle(after, tuple(kept), fact)
+    after = intervals.settle(after, tuple({leg.id: leg for leg in kept}.values()), fact)
     if data.get("secondaryOldCall") != call.subject or data.get("primaryOldCall") == call.subject:
         blind = bool(data.get("blind"))
         to = data.get("to") or data.get("resultingCall")

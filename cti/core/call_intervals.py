@@ -56,11 +56,22 @@ def queued(call: Call, legs: tuple[Leg, ...], fact: Fact, leg: str) -> Call:
 
 
 def offered(call: Call, leg: Leg, fact: Fact) -> Call:
-    """An offer begins. If others ring already, all of them ring together."""
-    others = any(offer.end_ms is None for offer in call.offers)
-    offers = tuple(o._replace(together=True) if o.end_ms is None else o for o in call.offers) if others else call.offers
-    new = Offer(fact.id, leg.id, leg.agent, leg.device, fact.data.get("queue"), fact.at_ms, together=others)
-    return call._replace(offers=(*offers, new), queue=call.queue or new.queue)
+    """An offer begins."""
+    new = Offer(fact.id, leg.id, leg.agent, leg.device, fact.data.get("queue"), fact.at_ms)
+    return call._replace(offers=_together((*call.offers, new)), queue=call.queue or new.queue)
+
+
+def _together(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """Marks what rings together: offers whose intervals share more than an instant."""
+    return tuple(
+        offer._replace(together=any(_overlap(offer, other) for other in offers if other is not offer))
+        for offer in offers
+    )
+
+
+def _overlap(one: Offer, other: Offer) -> bool:
+    starts = max(one.at_ms, other.at_ms)
+    return all(offer.end_ms is None or offer.end_ms > starts for offer in (one, other))
 
 
 def answered(call: Call, leg: Leg, fact: Fact) -> Call:
@@ -114,4 +125,4 @@ def _close_offer(call: Call, leg: str, at_ms: int, result: OfferResult) -> Call:
         offer._replace(end_ms=at_ms, result=result) if offer.leg == leg and offer.end_ms is None else offer
         for offer in call.offers
     )
-    return call._replace(offers=offers)
+    return call._replace(offers=_together(offers))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from cti.core.identity import command_id
-from cti.core.rules import PROMPTS, Due, Intervention, Rule, Step
+from cti.core.rules import PROMPTS, Due, Intervention, Step
 from schemas.profile import Profile
 from schemas.reasons import RefusalReason
 
@@ -92,8 +92,3 @@ def _message(step: Step, profile: Profile) -> dict[str, Any]:
     text = profile.messages.get(key)
     said = {} if text is None else {"text": text.model_dump(exclude_none=True)}
     return {"message": key, **said}
-
-
-def entry_of(rules: tuple[Rule, ...], one: Intervention) -> Rule | None:
-    """The rule entry that an intervention came from, if the profile still has it."""
-    return next((rule for rule in rules if rule.id == one.rule and rule.entry == one.entry), None)

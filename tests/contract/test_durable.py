@@ -1,6 +1,7 @@
 """What a store keeps beyond its process, and what several processes may do to one database."""
 
 import asyncio
+import threading
 from collections import defaultdict
 
 import pytest
@@ -39,10 +40,9 @@ async def test_a_store_opened_again_goes_on(durable_url: str, clock: VirtualCloc
 async def test_another_number_of_partitions_is_refused(durable_url: str, clock: VirtualClock) -> None:
     async with open_store(durable_url, clock, PARTITIONS):
         pass
-    refused = open_store(durable_url, clock, PARTITIONS + 1)
     with pytest.raises(WrongPartitions):
-        await refused.start()
-    await refused.stop()
+        await open_store(durable_url, clock, PARTITIONS + 1).start()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("ledger-", "log-"))]
 
 
 async def test_a_store_of_a_newer_release_is_refused(durable_url: str, clock: VirtualClock) -> None:

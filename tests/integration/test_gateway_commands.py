@@ -61,6 +61,13 @@ async def test_open_commands_come_first_then_live_ones_each_once(site: Site) -> 
         assert {each["valid_for_ms"] for each in live} == {4500}
 
 
+async def test_what_has_expired_on_its_way_is_not_sent(site: Site) -> None:
+    async with streamed(site, await site.key()) as stream:
+        await stream.frame()
+        await site.commit(Round(commands=[site.command(1, expires_at_ms=NOW_MS), site.command(2)]))
+        assert (await stream.command())["id"] == "cmd-0-2"
+
+
 async def test_another_process_s_commands_are_found_without_a_signal(store_url: str) -> None:
     async with site_at(store_url, Limits(stream_poll_s=0.01)) as site, streamed(site, await site.key()) as stream:
         await stream.frame()

@@ -138,6 +138,15 @@ async def test_a_body_that_dawdles_is_given_up() -> None:
         writer.close()
 
 
+async def test_a_body_that_will_be_too_large_is_not_waited_for() -> None:
+    async with site_at("memory:", Limits(linger_s=0)) as site:
+        key = (await site.key())["Authorization"]
+        head = f"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nContent-Type: {ONE}\r\n"
+        said = await raw(site, f"{head}Content-Length: 5000000000\r\n\r\n".encode())
+        assert said.startswith(b"HTTP/1.1 413 ")
+        assert b'"too_large"' in said
+
+
 async def test_a_client_that_says_nothing_is_let_go() -> None:
     async with site_at("memory:", Limits(idle_s=0.05)) as site:
         for start in (b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: "):

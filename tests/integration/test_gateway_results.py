@@ -151,6 +151,7 @@ async def test_a_switch_declares_itself(site: Site) -> None:
     key = await site.key(switches="pbx-1")
     told = {"commands": ["deflectCall", "playMessage"], "facts": ["offered", "delivered"], "if_other_ready": True}
     assert (await site.ask("GET", "/v1/switches/pbx-1", key)).status == 404
+    assert (await site.post(key, event(1, source="/pbx/one"))).status == 403
     answer = await site.put(key, "/v1/switches/pbx-1", {**told, "source": "/pbx/one"})
     assert (answer.status, answer.json()) == (200, {"switch": "pbx-1", "source": "/pbx/one", **told})
     assert (await site.ask("GET", "/v1/switches/pbx-1", key)).json() == answer.json()

@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from cti.commands.logging_setup import set_up_logging
 from tests.postgres import running_server
 from tests.scheduler import START_MS, Scene, Switch, event, scene
 
@@ -163,6 +164,7 @@ def main() -> int:
     parser.add_argument("--adapter", choices=ADAPTERS)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
+    set_up_logging("error")  # standard output is the verdict alone
     told: dict[str, str] = {}
     for adapter in (args.adapter,) if args.adapter else ADAPTERS:
         with stores(adapter) as fresh_url:

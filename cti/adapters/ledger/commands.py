@@ -98,3 +98,14 @@ def intervention_counts(
         query = query.where(commands.c.due_at_ms < to_ms)
     counted = [(rule, name, state, reason, count) for rule, name, state, reason, count in connection.execute(query)]
     return sorted(counted, key=lambda row: (row[:3], row[3] or ""))
+
+
+def unanswered_calls(connection: Connection) -> list[str]:
+    """Ids of calls that have ended while a command of theirs is still open."""
+    query = (
+        select(commands.c.call_id)
+        .join(calls, calls.c.call_id == commands.c.call_id)
+        .where(UNANSWERED, calls.c.ended_at_ms.is_not(None))
+        .distinct()
+    )
+    return list(connection.scalars(query))

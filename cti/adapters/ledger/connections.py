@@ -10,7 +10,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from cti.errors import SettingsMistake
 
 BUSY_MS = 5_000  # how long a writer waits for another process that holds the SQLite file
-CACHE_KIB = 65_536
+WRITER_CACHE_KIB = 65_536
+READER_CACHE_KIB = 16_384
 CHECKPOINT_PAGES = 8_192  # 32 MiB of WAL: the usual 4 MiB costs a checkpoint several times a second under load
 CONNECT_S = 5
 WRITE_MS = 2_000  # a stopped owner must not hold its locks
@@ -63,7 +64,7 @@ def _sqlite(url: URL, begin: str, *, read_only: bool, connections: int) -> Engin
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = OFF",
-            f"cache_size = -{CACHE_KIB}",
+            f"cache_size = -{READER_CACHE_KIB if read_only else WRITER_CACHE_KIB}",
             f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
             f"query_only = {int(read_only)}",
         ):

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from cti.adapters.ledger.commands import FINAL
 from cti.adapters.ledger.memory_reads import MemoryReads
+from cti.adapters.ledger.retention import CALLS_A_TIME
 from cti.adapters.ledger.rounds import latest_records
+from cti.adapters.ledger.stored import LIVE_SLICE
 from cti.errors import Fenced, WrongPartitions
 from cti.rows import (
     AgentRow,
@@ -19,9 +21,6 @@ from cti.rows import (
     SwitchRow,
     TimelineRow,
 )
-
-LIVE_SLICE = 2_000
-CALLS_A_TIME = 500
 
 
 class MemoryLedger(MemoryReads):
@@ -83,6 +82,10 @@ class MemoryLedger(MemoryReads):
             live.sort(key=lambda row: row.born)
             for at in range(0, len(live), LIVE_SLICE):
                 yield [self._stored(row) for row in live[at : at + LIVE_SLICE]]
+
+    async def unanswered_calls(self) -> list[str]:
+        waiting = {one.call_id for one in self._commands.values() if one.state in ("open", "accepted")}
+        return sorted(waiting & self._ended.keys())
 
     async def past_calls(self, key_hashes: Sequence[int]) -> list[PastCall]:
         wanted = set(key_hashes)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from cti.adapters.ledger import agents, breaches, calls, commands, keys, partitions, records, retention, switches
 from cti.adapters.ledger.bulk import slices
 from cti.adapters.ledger.rounds import write_rounds
-from cti.adapters.ledger.stored import live_slice, stored_calls
+from cti.adapters.ledger.stored import LIVE_SLICE, live_slice, stored_calls
 from cti.adapters.ledger.totals import totals
 from cti.adapters.sql_reader import SqlReader
 from cti.adapters.sql_writer import SqlWriter
@@ -30,8 +30,6 @@ from cti.rows import (
     SwitchRow,
     Totals,
 )
-
-LIVE_SLICE = 2_000  # calls; some 50 ms of a reader's time
 
 
 class SqlLedger:
@@ -65,6 +63,9 @@ class SqlLedger:
             while found := await self._reader.run(live_slice, partition, after, LIVE_SLICE):
                 yield found
                 after = found[-1].row.born
+
+    async def unanswered_calls(self) -> list[str]:
+        return await self._reader.run(commands.unanswered_calls)
 
     async def past_calls(self, key_hashes: Sequence[int]) -> list[PastCall]:
         found: list[PastCall] = []

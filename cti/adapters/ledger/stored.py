@@ -12,6 +12,8 @@ from cti.adapters.ledger.records import records_by_id
 from cti.adapters.ledger.timeline import live_timelines, timelines
 from cti.rows import CallRow, CommandRow, RecordRow, StoredCall, TimelineRow
 
+LIVE_SLICE = 2_000  # calls; some 100 ms of a reader's time
+
 
 def live_slice(connection: Connection, partition: int, after: int, size: int) -> list[StoredCall]:
     """Up to `size` calls of a partition without a record, born behind `after`, oldest first."""
