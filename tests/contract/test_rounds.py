@@ -187,6 +187,25 @@ async def test_of_two_outcomes_in_a_round_the_first_final_one_stands(store: Stor
     assert (found.state, found.reason) == ("refused", "busy")
 
 
+async def test_ended_calls_with_an_open_command_are_named(store: Store) -> None:
+    (claim, *_) = await store.ledger.claim("one", PARTITIONS)
+    states = {"waits": "open", "accepted": "accepted", "done": "done", "live": "open"}
+    orders = [
+        command(f"{name} {n}", 2 * k + n, call_id=name, state=state)
+        for n in (0, 1)
+        for k, (name, state) in enumerate(states.items())
+    ]
+    await store.ledger.commit(
+        Round(
+            births=[call(name, n) for n, name in enumerate(states, 1)],
+            records=[record(name) for name in states if name != "live"],
+            commands=[*orders, command("callless", 99, call_id="")],
+            fences=[fence(claim, 1, 99)],
+        )
+    )
+    assert sorted(await store.ledger.unanswered_calls()) == ["accepted", "waits"]
+
+
 async def test_the_last_word_of_an_agent_and_of_a_source_stands(store: Store) -> None:
     (claim, *_) = await store.ledger.claim("one", PARTITIONS)
     first = [agent("2"), agent("1"), agent("1", state="busy"), agent("1", tenant="other")]

@@ -102,10 +102,10 @@ def intervention_counts(
 
 def unanswered_calls(connection: Connection) -> list[str]:
     """Ids of calls that have ended while a command of theirs is still open."""
+    # Made distinct here: a DISTINCT sends SQLite through all commands ever sent instead of the few open ones.
     query = (
         select(commands.c.call_id)
         .join(calls, calls.c.call_id == commands.c.call_id)
         .where(UNANSWERED, calls.c.ended_at_ms.is_not(None))
-        .distinct()
     )
-    return list(connection.scalars(query))
+    return sorted(set(connection.scalars(query)))
