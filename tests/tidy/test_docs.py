@@ -9,12 +9,15 @@ import pytest
 import yaml
 
 from cti.__main__ import COMMANDS
+from cti.core.indicators import indicators
 from cti.gateway.routes import routes_of
+from cti.rows import Totals
 from cti.settings import PROFILES
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
 from docs.generate.pages import BLOCKS, filled, outdated
 from schemas.profile import read_profile
+from schemas.records import CallRecord
 from tests.tidy.sources import ROOT, sources
 
 DOCS = ROOT / "docs"
@@ -194,6 +197,13 @@ def test_every_action_of_the_logs_is_explained() -> None:
     actions -= {"stopped", "waiting"}  # sentences of one word, beside their action
     assert len(actions) > 8
     assert {action for action in actions if f"| `{action}` |" not in told} == set()
+
+
+def test_every_figure_and_every_member_of_a_record_is_explained() -> None:
+    told = text_of(DOCS / "integrators.md").partition("## Reading")[2]
+    nothing = Totals("", *(0,) * (len(Totals._fields) - 1))
+    wanted = [*indicators(nothing), *CallRecord.model_fields]
+    assert [name for name in wanted if f"`{name}`" not in told] == []
 
 
 def test_every_alert_is_explained() -> None:
