@@ -19,35 +19,32 @@ DISTRUST_RECHECK_MS = 1_000
 UNANSWERED_AFTER_MS = 2_000  # contract, Commands: no result 2 s after the expiry
 
 
-def attend(work: Gathering, key: Key, live: LiveCall, before_ms: int | None = None) -> LiveCall:
-    """Settle what is due for the call and schedule the next look. `before_ms`: only what is due before that event
-    time.
+def attend(work: Gathering, key: Key, live: LiveCall, before_ms: int | None = None) -> None:
+    """Settle what is due for the call and schedule the next look; `live` is the caller's own copy.
+
+    `before_ms`: only what is due before that event time.
     """
-    next_ms = None
-    if work.interventions_on:
-        live, next_ms = _settled(work, key, live, before_ms)
-    if not live.ended and not live.in_snapshot:  # what its switch's snapshot names is not given up for silence
-        idle_ms = live.heard_ms + work.call_idle_max_ms
-        next_ms = idle_ms if next_ms is None else min(next_ms, idle_ms)
+    if not work.interventions_on:
+        return
+    next_ms = _settle(work, key, live, before_ms)
     if before_ms is not None or next_ms is None or not isinstance(key, int):
-        return live
-    if live.scheduled_ms is not None and live.scheduled_ms <= next_ms:
-        return live
-    live.source.look_at(next_ms, key)
-    return live._replace(scheduled_ms=next_ms)
+        return
+    if live.scheduled_ms is None or next_ms < live.scheduled_ms:
+        live.source.look_at(next_ms, key)
+        live.scheduled_ms = next_ms
 
 
-def _settled(work: Gathering, key: Key, live: LiveCall, before_ms: int | None) -> tuple[LiveCall, int | None]:
-    """The call with all settled that can be, and when the first of the rest is due."""
+def _settle(work: Gathering, key: Key, live: LiveCall, before_ms: int | None) -> int | None:
+    """Settle all that can be settled; when the first of the rest is due."""
     call, source = live.call, live.source
     partition_ms = work.partition_ms[live.partition]
     now = source.clock.now_ms(partition_ms)
-    book = source.rules(call.queue)
     if now is None:
-        return live, None
+        return None
+    book = source.rules(call.queue, call.opening.direction)
     trusted, next_ms = source.clock.trusted(partition_ms), None
     for _ in range(ROUNDS_OF_TICKS_MAX):
-        next_ms, moved = None, False
+        next_ms, again = None, False
         for due in dues(call, book, live.done, now):
             if before_ms is not None and due.due_ms >= before_ms:
                 continue
@@ -58,11 +55,11 @@ def _settled(work: Gathering, key: Key, live: LiveCall, before_ms: int | None) -
                 continue
             if one.state == "open":
                 heapq.heappush(work.deadlines, (one.expires_ms + UNANSWERED_AFTER_MS, one.id, key))
-            live = live._replace(done=(*live.done, one))
-            moved = moved or due.rule.shape == "while"  # a tick has a next one; what happens once has none
-        if not moved:
+            live.done = (*live.done, one)
+            again = again or due.rule.shape == "while"  # a tick has a next one; what happens once has none
+        if not again:
             break
-    return live, next_ms
+    return next_ms
 
 
 def _decided(work: Gathering, live: LiveCall, due: Due, now: float, trusted: bool) -> Intervention | None:
@@ -83,43 +80,44 @@ def _decided(work: Gathering, live: LiveCall, due: Due, now: float, trusted: boo
     return work.issue(live, order)
 
 
-def answered(work: Gathering, key: Key, live: LiveCall, fact: Fact) -> LiveCall | None:
-    """A switch's answer to a command: the intervention moves, and after some refusals the chain goes on. None:
-    unknown.
+def answered(work: Gathering, key: Key, live: LiveCall, fact: Fact) -> bool:
+    """A switch's answer to a command: the intervention moves, and after some refusals the chain goes on.
+
+    `live` is the caller's own copy. False: the call knows no such command.
     """
     data = fact.data
     found = next((one for one in live.done if one.id == data["commandid"]), None)
     if found is None:
-        return None
+        return False
     if found.state in FINAL_STATES or found.state == data["state"]:
-        return live
+        return True
     one = found._replace(state=data["state"], reason=data.get("reason"))
     work.outcome(one, fact.at_ms)
-    live = live._replace(done=replaced(live.done, one))
+    live.done = replaced(live.done, one)
     if one.state == "refused" and one.reason in effects.GOES_ON and work.interventions_on:
-        live = _next_step(work, key, live, one)
-    return live
+        _next_step(work, key, live, one)
+    return True
 
 
-def _next_step(work: Gathering, key: Key, live: LiveCall, refused: Intervention) -> LiveCall:
+def _next_step(work: Gathering, key: Key, live: LiveCall, refused: Intervention) -> None:
     """Order the next step of the chain, if the state still stands and there is use in it."""
     source = live.source
     partition_ms = work.partition_ms[live.partition]
     now = source.clock.now_ms(partition_ms)
     if now is None or not source.clock.trusted(partition_ms):
-        return live
+        return
     others = tuple(one for one in live.done if not _same_occurrence(one, refused))
-    for due in dues(live.call, source.rules(live.call.queue), others, now):
+    for due in dues(live.call, source.rules(live.call.queue, live.call.opening.direction), others, now):
         mine = (due.rule.id, due.rule.entry, due.cause, due.n)
         if mine != (refused.rule, refused.entry, refused.cause, refused.n) or due.passed:
             continue
         order = effects.order(due, source.tenant, live.call_id, work.book.profile, after_step=refused.step)
         if order is None or now - due.due_ms > due.rule.useful_ms:
-            return live
+            return
         one = work.issue(live, order)
         heapq.heappush(work.deadlines, (one.expires_ms + UNANSWERED_AFTER_MS, one.id, key))
-        return live._replace(done=(*live.done, one))
-    return live
+        live.done = (*live.done, one)
+        return
 
 
 def _same_occurrence(one: Intervention, other: Intervention) -> bool:
@@ -136,8 +134,10 @@ def unanswered(work: Gathering) -> None:
             continue
         one = found._replace(state="unanswered", reason=None)
         work.outcome(one, int(work.now_ms))
-        after = live._replace(done=replaced(live.done, one))
-        work.put(key, work.publish(after, live))
+        after = live.copy()
+        after.done = replaced(live.done, one)
+        work.publish(after, live)
+        work.put(key, after)
 
 
 def is_idle(work: Gathering, live: LiveCall, now: float) -> bool:

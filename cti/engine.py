@@ -40,6 +40,7 @@ CPU_MAX_MS = 20.0
 END_CONFIRM_MS = END_FRESH_MS / 2  # how often a quiet engine makes sure that it stands at the end
 IDLE_LOOK_MS = 1_000.0  # another process may have appended without waking us
 BACKOFF_MIN_MS, BACKOFF_MAX_MS = 100.0, 5_000.0
+SWEEP_EVERY_MS = 60_000.0  # how often calls that fell silent are looked for
 TIMERS_MAX = 2_000  # calls looked at by the clock in one turn
 
 log = structlog.get_logger()
@@ -75,6 +76,8 @@ class Engine:
         self._commit: asyncio.Task[None] | None = None
         self._committing: tuple[Round, dict[int, int], int, list[Key], float] | None = None
         self._lingering = Lingering()
+        self._swept_ms = float("-inf")
+        self._sweep_every_ms = min(SWEEP_EVERY_MS, call_idle_max_ms / 4)
         self._backoff_ms = 0.0
         self._not_before_ms = float("-inf")
 
@@ -106,7 +109,8 @@ class Engine:
                     work.deadlines.append((one.expires_ms + UNANSWERED_AFTER_MS, one.id, key))
             if isinstance(key, int) and not live.ended:
                 live.source.look_at(0, key)
-                work.layers.base.calls[key] = live._replace(scheduled_ms=0)
+                live = work.layers.base.calls[key] = live.copy()
+                live.scheduled_ms = 0
         work.deadlines.sort(key=lambda one: one[:2])
 
     # -- the loop ------------------------------------------------------------------------------------------------------
@@ -140,6 +144,8 @@ class Engine:
         if (soonest_gone := self._lingering.next_ms()) is not None:
             dues.append(soonest_gone)
         soonest = min(dues, default=float("inf"))
+        if work.layers.base.calls:
+            dues.append(self._swept_ms + self._sweep_every_ms)
         if self._not_before_ms > now:
             return self._not_before_ms
         return min(max(soonest, now) + 0.001, now + IDLE_LOOK_MS)
@@ -153,10 +159,11 @@ class Engine:
             return False
         took = self._taken < EVENTS_MAX and await self._gather()
         self._attend_timers()
+        self._sweep()
         if not self._ahead:  # what was read counts on the calls that were in memory then
             self._lingering.let_go(self.work.layers, self._log.now_ms())
         full = self._taken >= EVENTS_MAX
-        if self._commit is None and (self._taken or _says(self.work.round_)):
+        if self._commit is None and not (self._ahead and not full) and (self._taken or _says(self.work.round_)):
             self._start_commit()
             return True
         if full and self._commit is not None:
@@ -256,20 +263,30 @@ class Engine:
                 if found is None or now is None:
                     break
                 looked += 1
-                self._look(found[1], found[0], now)
+                self._look(found[1], found[0])
         unanswered(work)
 
-    def _look(self, key: int, due_ms: int, now: float) -> None:
+    def _look(self, key: int, due_ms: int) -> None:
         live = self.work.layers.call(key)
         if live is None or live.scheduled_ms != due_ms:
             return
-        live = live._replace(scheduled_ms=None)
-        if is_idle(self.work, live, now):
-            position = self._read[live.partition]
-            entry = Entry(live.partition, position, int(self.work.now_ms), live.source.tenant, b"")
-            apply(self.work, key, live, lost_fact(live), entry, 2)
+        live = live.copy()
+        live.scheduled_ms = None
+        attend(self.work, key, live)
+        self.work.put(key, live)
+
+    def _sweep(self) -> None:
+        """End calls that nothing was heard of for call_idle_max_s."""
+        work, now_ms = self.work, self.work.now_ms
+        if now_ms - self._swept_ms < self._sweep_every_ms:
             return
-        self.work.put(key, attend(self.work, key, live))
+        self._swept_ms = now_ms
+        for key, live in list(work.layers.base.calls.items()):
+            now = live.source.clock.now_ms(work.partition_ms[live.partition])
+            if now is None or not is_idle(work, live, now) or work.layers.call(key) is not live:
+                continue
+            entry = Entry(live.partition, self._read[live.partition], int(now_ms), live.source.tenant, b"")
+            apply(work, key, live, lost_fact(live), entry, 2)
 
     # -- commit --------------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from cti.sources import Source
 from cti.telemetry import Telemetry
 from schemas.reasons import DeadLetter
 
-KEYS_KEPT = 65_536  # a call's key comes again with each of its events
+KEYS_KEPT = 8_192  # a call's key comes again with each of its events
 
 
 @dataclass(slots=True)
@@ -123,21 +123,20 @@ class Gathering:
 
     # -- records -------------------------------------------------------------------------------------------------------
 
-    def publish(self, live: LiveCall, before: LiveCall | None) -> LiveCall:
-        """Write the record of an ended call, if it says anything new; the call with its revision."""
+    def publish(self, live: LiveCall, before: LiveCall) -> None:
+        """Write the record of an ended call, if it says anything new; `live` is the caller's own copy."""
         if not live.ended:
-            return live
+            return
         measured = measure(live.call, self.book, live.done)
-        if before is not None and before.revision and not self._differs(live, measured, before):
-            return live
-        revision = live.revision + 1
+        if before.revision and not self._differs(live, measured, before):
+            return
+        revision = live.revision = live.revision + 1
         body = record_of(_identity(live), live.call, measured, live.done, self.book.name, revision)
         self.round_.records.append(_record_row(live, measured, revision, to_json(body).decode()))
         if revision > 1:  # an earlier revision may be in this very round: its breaches are replaced, not added to
             self.round_.breaches[:] = (row for row in self.round_.breaches if row.call_id != live.call_id)
         self.round_.breaches.extend(_breach_rows(live, measured.breaches))
         self.telemetry.recorded(live.call, measured, again=revision > 1)
-        return live._replace(revision=revision)
 
     def _differs(self, live: LiveCall, measured: Measured, before: LiveCall) -> bool:
         earlier = measure(before.call, self.book, before.done)

@@ -4,13 +4,13 @@ Every value here is immutable; a round writes into its own layer, and only a com
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from pydantic_core import from_json
 
 from cti.core.agent import Agent
 from cti.core.call import fold
-from cti.core.call_state import Call, Phase
+from cti.core.call_state import ENDED, Call
 from cti.core.facts import Fact, join, pack, rank_of
 from cti.core.identity import call_id
 from cti.core.rules import Intervention
@@ -20,8 +20,12 @@ from cti.sources import Source
 FINAL_STATES = frozenset({"done", "refused", "unanswered", "overtaken"})
 
 
-class LiveCall(NamedTuple):
-    """One call, its packed facts and what was done about it. Ended calls stay a little for what comes late."""
+@dataclass(slots=True)
+class LiveCall:
+    """One call, its packed facts and what was done about it. Ended calls stay a little for what comes late.
+
+    Nobody changes one that a layer holds: who works on a call works on a copy, and puts that into the round's layer.
+    """
 
     source: Source
     call_id: str
@@ -39,9 +43,29 @@ class LiveCall(NamedTuple):
     last: tuple[int, int, int, str] | None = None  # the order of the last fact folded in
     scheduled_ms: int | None = None  # when the source's schedule will look at it
 
+    def copy(self) -> "LiveCall":
+        """One's own to change. Spelt out: it is made once for every event."""
+        return LiveCall(
+            self.source,
+            self.call_id,
+            self.incarnation,
+            self.partition,
+            self.born,
+            self.call,
+            self.history,
+            self.facts,
+            self.done,
+            self.revision,
+            self.previous_ended_ms,
+            self.heard_ms,
+            self.in_snapshot,
+            self.last,
+            self.scheduled_ms,
+        )
+
     @property
     def ended(self) -> bool:
-        return self.call.phase is Phase.ENDED
+        return self.call.phase is ENDED
 
     @property
     def has_open_commands(self) -> bool:
@@ -121,15 +145,12 @@ def loaded(stored: StoredCall, source: Source) -> LiveCall:
         history = join(history, pack(fact, data))
     call = fold(row.subject, (fact for fact, _ in facts)).call
     live = newborn(source, row.subject, row.incarnation, row.partition, row.born)
-    return live._replace(
-        call=call,
-        history=history,
-        facts=len(facts),
-        done=tuple(intervention_of(one) for one in stored.commands),
-        revision=0 if stored.record is None else stored.record.revision,
-        last=max((fact[:4] for fact, _ in facts), default=None),
-        heard_ms=max((fact.at_ms for fact, _ in facts), default=row.opened_at_ms),
-    )
+    live.call, live.history, live.facts = call, history, len(facts)
+    live.done = tuple(intervention_of(one) for one in stored.commands)
+    live.revision = 0 if stored.record is None else stored.record.revision
+    live.last = max((fact[:4] for fact, _ in facts), default=None)
+    live.heard_ms = max((fact.at_ms for fact, _ in facts), default=row.opened_at_ms)
+    return live
 
 
 def fact_of(row: TimelineRow) -> Fact:

@@ -45,7 +45,7 @@ async def _know_earlier(work: Gathering, ledger: Ledger) -> None:
     for past in await ledger.past_calls(again) if again else []:
         live = calls[past.row.key_hash]
         ended_ms = max(past.ended_at_ms, live.previous_ended_ms or past.ended_at_ms)
-        calls[past.row.key_hash] = live._replace(previous_ended_ms=ended_ms)
+        live.previous_ended_ms = ended_ms
 
 
 async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry, Event | str]]) -> None:
@@ -68,7 +68,7 @@ def _bring_back(work: Gathering, stored: StoredCall, incarnations: Sequence[Past
     row = stored.row
     before = [one.ended_at_ms for one in incarnations if one.row.incarnation < row.incarnation]
     live = loaded(stored, work.source(row.tenant, row.source))
-    live = live._replace(previous_ended_ms=max(before, default=None))
+    live.previous_ended_ms = max(before, default=None)
     latest = all(one.row.incarnation <= row.incarnation for one in incarnations)
     own = latest and work.layers.call(row.key_hash) is None
     key = row.key_hash if own else (row.key_hash, row.incarnation)

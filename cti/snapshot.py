@@ -52,7 +52,9 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Callabl
             continue
         known.add(live.call.subject)
         if live.call.subject in named:
-            work.put(key, live._replace(in_snapshot=True, heard_ms=max(live.heard_ms, event.at_ms)))
+            there = live.copy()
+            there.in_snapshot, there.heard_ms = True, max(live.heard_ms, event.at_ms)
+            work.put(key, there)
         elif live.last is None or live.last[0] < event.at_ms:
             last_ms = live.last[0] if live.last else event.at_ms
             closing = Fact(last_ms, -1, 1_000, f"{event.id}:{STALE}", STALE, 0, {})
@@ -75,13 +77,13 @@ def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mappi
     source = work.source(entry.tenant, event.source)
     live = newborn(source, subject, 0 if earlier is None else earlier.incarnation + 1, entry.partition, born_at)
     if earlier is not None:
-        live = live._replace(previous_ended_ms=earlier.call.ended_ms)
+        live.previous_ended_ms = earlier.call.ended_ms
     for n, one in enumerate(_facts(event, subject, call), start=1):
         live = born(work, key, live, one) if n == 1 else work.layers.call(key) or live
         apply(work, key, live, one, entry, n)
     opened = work.layers.call(key)
     if opened is not None:
-        work.put(key, opened._replace(in_snapshot=True))
+        opened.in_snapshot = True  # this round's own: `apply` has just put it there
 
 
 def _facts(event: Event, subject: str, call: Mapping[str, Any]) -> Iterator[Fact]:

@@ -25,7 +25,7 @@ class Source:
         self.schedule: list[tuple[int, int]] = []  # (due by the switch's clock, key of the call), a heap
         self.alarmed = False
         self._book = book
-        self._rules: dict[str | None, RuleSet] = {}
+        self._rules: dict[tuple[str | None, str | None], RuleSet] = {}
 
     def declare(self, switch: str, declaration: Mapping[str, Any]) -> None:
         """Take over what the switch said of itself (PUT /v1/switches/{id})."""
@@ -35,13 +35,14 @@ class Source:
         )
         self._rules.clear()
 
-    def rules(self, queue: str | None) -> RuleSet:
-        """The profile's interventions with what this switch can do for this queue."""
-        found = self._rules.get(queue)
+    def rules(self, queue: str | None, direction: str | None) -> RuleSet:
+        """The profile's interventions for calls of this queue and direction, with what this switch can do."""
+        found = self._rules.get((queue, direction))
         if found is None:
             if len(self._rules) >= RULES_CACHE_MAX:
                 self._rules.clear()
-            found = self._rules[queue] = self._book.interventions_for(self.switch, queue, self.abilities)
+            found = self._book.interventions_for(self.switch, queue, self.abilities, direction)
+            self._rules[queue, direction] = found
         return found
 
     def saw(self, kind: str) -> bool:

@@ -55,7 +55,8 @@ def take_call(work: Gathering, entry: Entry, event: Event) -> None:
         live = born(work, key, newborn(source, event.subject, 0, entry.partition, entry.position), one)
     elif begins_again(live.call, one) or _begins_late(live, one):
         after = newborn(source, event.subject, live.incarnation + 1, entry.partition, entry.position)
-        live = born(work, key, after._replace(previous_ended_ms=live.call.ended_ms), one)
+        after.previous_ended_ms = live.call.ended_ms
+        live = born(work, key, after, one)
     apply(work, key, live, one, entry)
 
 
@@ -104,24 +105,25 @@ def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n:
         work.telemetry.ignored(Ignored.TOO_MANY_EVENTS)
         work.dead_letter(entry, DeadLetter.TOO_LARGE, f"call {live.call_id} has {FACTS_MAX} events already")
         return
-    before = live
+    before, live = live, live.copy()
     if live.scheduled_ms is not None and live.scheduled_ms < one.at_ms and n == 0:
-        live = attend(work, key, live, before_ms=one.at_ms)
+        attend(work, key, live, before_ms=one.at_ms)
     data = to_json(one.data)
-    history = join(live.history, pack(one, data))
-    call, ignored, last = _folded(live, history, one)
-    heard_ms = one.at_ms if one.at_ms > live.heard_ms and n == 0 else live.heard_ms
-    live = live._replace(call=call, history=history, facts=live.facts + 1, last=last, heard_ms=heard_ms)
+    live.history = join(live.history, pack(one, data))
+    live.facts += 1
+    ignored = _fold_in(live, one)
+    if one.at_ms > live.heard_ms and n == 0:
+        live.heard_ms = one.at_ms
     _write(work, live, one, entry, n, data)
     if ignored is not None:
         work.telemetry.ignored(ignored)
-    if one.kind == "commandResult":
-        live = _answered(work, key, live, one)
-    if live.scheduled_ms is None or _moved(before.call, call):
-        live = attend(work, key, live)
-        work.telemetry.call_moved(before.call, call)
+    if one.kind == "commandResult" and not answered(work, key, live, one):
+        work.telemetry.ignored(Ignored.NO_SUCH_COMMAND)
+    if _moved(before.call, live.call):
+        attend(work, key, live)
+        work.telemetry.call_moved(before.call, live.call)
     if live.ended:
-        live = work.publish(live, before)
+        work.publish(live, before)
         work.ended.append(key)
     work.put(key, live)
 
@@ -138,14 +140,6 @@ def _moved(before: Call, after: Call) -> bool:
     )
 
 
-def _answered(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:
-    after = answered(work, key, live, one)
-    if after is None:
-        work.telemetry.ignored(Ignored.NO_SUCH_COMMAND)
-        return live
-    return after
-
-
 def _repeated(work: Gathering, entry: Entry, same: bool) -> None:
     if same:
         work.telemetry.ignored(Ignored.DUPLICATE)
@@ -153,13 +147,15 @@ def _repeated(work: Gathering, entry: Entry, same: bool) -> None:
         work.dead_letter(entry, DeadLetter.ID_CONFLICT, "this event id is known with other content")
 
 
-def _folded(live: LiveCall, history: bytes, one: Fact) -> tuple[Call, Ignored | None, tuple[int, int, int, str]]:
-    """The call with the fact: advanced by it, or folded again where it came late."""
+def _fold_in(live: LiveCall, one: Fact) -> Ignored | None:
+    """Advance the call by the fact, or fold it again where the fact came late; why it changed nothing, if so."""
     order = one[:4]
     if live.last is None or order > live.last:
-        call, ignored = advance(live.call, one)
-        return call, ignored, order
-    return fold(live.call.subject, unpack(history)).call, None, live.last
+        live.call, ignored = advance(live.call, one)
+        live.last = order
+        return ignored
+    live.call = fold(live.call.subject, unpack(live.history)).call
+    return None
 
 
 def _write(work: Gathering, live: LiveCall, one: Fact, entry: Entry, n: int, data: bytes) -> None:

@@ -17,7 +17,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         book = read_book(args.profile)
     except RingbackError as error:
-        print(error, file=sys.stderr)
+        print(error.detail, file=sys.stderr)
         return 2
     ids = dict.fromkeys(rule.id for rule in (*book.interventions, *book.measures))
     print(f"{book.name}: {', '.join(ids)}")

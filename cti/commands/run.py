@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 
 from cti.adapters.clock import ScaledClock, SystemClock
 from cti.commands.logging_setup import set_up_logging
+from cti.commands.runtime import run_serving, settle_memory
 from cti.commands.serve import add_arguments as add_serve_arguments
 from cti.commands.serve import settings_of, stop_on_signals, until
 from cti.errors import RingbackError
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = settings_of(args)
         set_up_logging("warning" if sys.stderr.isatty() else settings.log_level)
-        return asyncio.run(_run(settings, args))
+        return run_serving(_run(settings, args))
     except (RingbackError, OSError, ValueError) as error:
         print(f"ringback: {error}", file=sys.stderr)
         return 1
@@ -59,6 +60,7 @@ async def _run(settings: Settings, args: argparse.Namespace) -> int:
     clock = _clock(args.speed, memory)
     stop = stop_on_signals()
     async with serving(settings, clock=clock) as service:
+        settle_memory()
         admin = memory.get("shown") or await _first_key(service)
         _remember(kept, clock, bool(admin))
         if memory.get("shown"):

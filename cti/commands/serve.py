@@ -9,6 +9,7 @@ import structlog
 
 from cti.adapters.clock import ScaledClock, SystemClock
 from cti.commands.logging_setup import set_up_logging
+from cti.commands.runtime import run_serving, settle_memory
 from cti.errors import RingbackError
 from cti.ports import Clock
 from cti.settings import Settings
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = settings_of(args)
         set_up_logging(settings.log_level)
-        return asyncio.run(_serve(settings, clock_of(args)))
+        return run_serving(_serve(settings, clock_of(args)))
     except (RingbackError, OSError) as error:
         print(f"ringback: {error}", file=sys.stderr)
         return 1
@@ -51,6 +52,7 @@ def clock_of(args: argparse.Namespace) -> Clock | None:
 async def _serve(settings: Settings, clock: Clock | None) -> int:
     stop = stop_on_signals()
     async with serving(settings, clock=clock) as service:
+        settle_memory()
         log.info("serving", action="serving", url=service.url, settings=settings.shown())
         return await until(stop, service)
 

@@ -7,20 +7,25 @@ leg is queued, held while `silence_of` says so, an offer while an agent's leg al
 
 from cti.core.call_state import Call, Hold, Offer, Wait, agents_speaking, customer_of, silence_of
 from cti.core.facts import Fact
-from cti.core.legs import SPEAKING, Leg, LegState, Side
+from cti.core.legs import ALERTING, CUSTOMER, QUEUED, SPEAKING, Leg
 from schemas.reasons import OfferResult
 
+ANSWERED = OfferResult.ANSWERED
 _NOT_ANSWERED = frozenset({"callNotAnswered", "noAnswer", "callForwardNoAnswer", "alertTimeExpired"})
 _REJECTED = frozenset({"callRejected", "rejected", "doNotDisturb", "busy", "blocked"})
 
 
-def settle(call: Call, legs: tuple[Leg, ...], fact: Fact) -> Call:
-    """The call with these legs, its waiting and silent intervals opened and closed as they say."""
+def settle(call: Call, legs: tuple[Leg, ...], fact: Fact) -> None:
+    """Give the call these legs; its waiting and silent intervals open and close as they say."""
+    call.legs = legs
     waits, holds = call.waits, call.holds
-    customer = customer_of(legs)
-    if waits and waits[-1].end_ms is None and (customer is None or customer.state is not LegState.QUEUED):
-        waits = (*waits[:-1], waits[-1]._replace(end_ms=fact.at_ms))
+    if waits and waits[-1].end_ms is None:
+        customer = customer_of(legs)
+        if customer is None or customer.state is not QUEUED:
+            call.waits = (*waits[:-1], waits[-1]._replace(end_ms=fact.at_ms))
     silence = silence_of(legs)
+    if silence is None and not holds:
+        return
     running = holds[-1] if holds and holds[-1].end_ms is None else None
     if running is not None and silence is not None and running.by_agent == silence.by_agent:
         if running.muted and not silence.muted:
@@ -31,7 +36,7 @@ def settle(call: Call, legs: tuple[Leg, ...], fact: Fact) -> Call:
             holds = (*holds[:-1], running._replace(end_ms=fact.at_ms, retrieved=retrieved))
         if silence is not None:
             holds = (*holds, Hold(fact.id, *silence, fact.at_ms))
-    return call._replace(legs=legs, waits=waits, holds=holds)
+    call.holds = holds
 
 
 def conversing(call: Call, legs: tuple[Leg, ...]) -> bool:
@@ -42,27 +47,29 @@ def conversing(call: Call, legs: tuple[Leg, ...]) -> bool:
     return not call.inbound or any(agents_speaking(legs))
 
 
-def queued(call: Call, legs: tuple[Leg, ...], fact: Fact, leg: str) -> Call:
+def queued(call: Call, legs: tuple[Leg, ...], fact: Fact, leg: str) -> None:
     """A wait begins; a waiting call that moves to another queue goes on waiting."""
     running = call.waits[-1] if call.waits and call.waits[-1].end_ms is None else None
     queue = fact.data.get("queue")
-    after = settle(call, legs, fact)
-    named = queue or call.queue
+    settle(call, legs, fact)
+    call.queue = queue or call.queue
     if running is None:
-        return after._replace(waits=(*after.waits, Wait(fact.id, queue, leg, fact.at_ms)), queue=named)
-    if queue is not None and queue != running.queue:
-        return after._replace(waits=(*after.waits[:-1], running._replace(queue=queue)), queue=named)
-    return after
+        call.waits = (*call.waits, Wait(fact.id, queue, leg, fact.at_ms))
+    elif queue is not None and queue != running.queue:
+        call.waits = (*call.waits[:-1], running._replace(queue=queue))
 
 
-def offered(call: Call, leg: Leg, fact: Fact) -> Call:
+def offered(call: Call, leg: Leg, fact: Fact) -> None:
     """An offer begins."""
     new = Offer(fact.id, leg.id, leg.agent, leg.device, fact.data.get("queue"), fact.at_ms)
-    return call._replace(offers=_together((*call.offers, new)), queue=call.queue or new.queue)
+    call.offers = _together((*call.offers, new))
+    call.queue = call.queue or new.queue
 
 
 def _together(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
     """Marks what rings together: offers whose intervals share more than an instant."""
+    if len(offers) == 1:
+        return offers
     return tuple(
         offer._replace(together=any(_overlap(offer, other) for other in offers if other is not offer))
         for offer in offers
@@ -74,36 +81,31 @@ def _overlap(one: Offer, other: Offer) -> bool:
     return all(offer.end_ms is None or offer.end_ms > starts for offer in (one, other))
 
 
-def answered(call: Call, leg: Leg, fact: Fact) -> Call:
+def answered(call: Call, leg: Leg, fact: Fact) -> None:
     """The leg's offer was answered; the first answer is the call's.
 
     A new conversation takes back an earlier release.
     """
-    after = _close_offer(call, leg.id, fact.at_ms, OfferResult.ANSWERED)._replace(release=None)
-    if after.answered_ms is not None:
-        return after
-    return after._replace(answered_ms=fact.at_ms, answer_cause=fact.id, first_agent=leg.agent)
+    _close_offer(call, leg.id, fact.at_ms, ANSWERED)
+    call.release = None
+    if call.answered_ms is None:
+        call.answered_ms, call.answer_cause, call.first_agent = fact.at_ms, fact.id, leg.agent
 
 
-def ended(call: Call, leg: Leg, fact: Fact) -> Call:
+def ended(call: Call, leg: Leg, fact: Fact) -> None:
     """The leg leaves: its offer ends, and with the customer's leg all offers do."""
-    if leg.side is Side.CUSTOMER:
-        return _all_offers(call, fact.at_ms) if fact.kind == "connectionCleared" else call
-    if leg.state is not LegState.ALERTING or not call.offers:
-        return call
-    return _close_offer(call, leg.id, fact.at_ms, _result(call, leg, fact))
+    if leg.side is CUSTOMER:
+        if fact.kind == "connectionCleared":
+            all_ended(call, fact)
+    elif leg.state is ALERTING and call.offers:
+        _close_offer(call, leg.id, fact.at_ms, _result(call, leg, fact))
 
 
-def all_ended(call: Call, fact: Fact) -> Call:
-    """The call is over: whatever rings, nobody waits for it any more."""
-    return _all_offers(call, fact.at_ms) if call.offers else call
-
-
-def _all_offers(call: Call, at_ms: int) -> Call:
+def all_ended(call: Call, fact: Fact) -> None:
+    """Whatever still rings, nobody waits for it any more."""
     for offer in call.offers:
         if offer.end_ms is None:
-            call = _close_offer(call, offer.leg, at_ms, OfferResult.ABANDONED)
-    return call
+            _close_offer(call, offer.leg, fact.at_ms, OfferResult.ABANDONED)
 
 
 def _result(call: Call, leg: Leg, fact: Fact) -> OfferResult:
@@ -120,9 +122,8 @@ def _result(call: Call, leg: Leg, fact: Fact) -> OfferResult:
     return OfferResult.ABANDONED
 
 
-def _close_offer(call: Call, leg: str, at_ms: int, result: OfferResult) -> Call:
-    offers = tuple(
-        offer._replace(end_ms=at_ms, result=result) if offer.leg == leg and offer.end_ms is None else offer
-        for offer in call.offers
-    )
-    return call._replace(offers=_together(offers))
+def _close_offer(call: Call, leg: str, at_ms: int, result: OfferResult) -> None:
+    for place, offer in enumerate(call.offers):
+        if offer.leg == leg and offer.end_ms is None:
+            closed = offer._replace(end_ms=at_ms, result=result)
+            call.offers = _together((*call.offers[:place], closed, *call.offers[place + 1 :]))

@@ -6,10 +6,11 @@ the same ids whatever arrived late.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from cti.core.legs import SPEAKING, Leg, LegState, Side
+from cti.core.legs import AGENT, CONNECTED, CUSTOMER, HOLD, NULL, SPEAKING, Leg
 from schemas.reasons import OfferResult, ReleasedBy
 
 
@@ -97,15 +98,20 @@ class Extras(NamedTuple):
     survey: int | None = None
 
 
+PHASE_NULL, OPEN, ENDED = Phase
 NO_EXTRAS = Extras()
 NO_OPENING = Opening()
 
 
-class Call(NamedTuple):
-    """The state of one call: the fold of its facts."""
+@dataclass(slots=True)
+class Call:
+    """The state of one call: the fold of its facts.
+
+    Whoever holds a call never changes it; `call.advance` changes a copy of its own before it hands it out.
+    """
 
     subject: str
-    phase: Phase = Phase.NULL
+    phase: Phase = PHASE_NULL
     opened_at_ms: int = 0
     opening: Opening = NO_OPENING
     queue: str | None = None  # the queue last waited in, else the first that an offer named
@@ -126,6 +132,32 @@ class Call(NamedTuple):
     ended_ms: int | None = None
     ended_by: str | None = None  # callCleared, stale, lost
 
+    def copy(self) -> "Call":
+        """Another call with the same parts (the parts are immutable). Spelt out: it is made once for every event."""
+        return Call(
+            self.subject,
+            self.phase,
+            self.opened_at_ms,
+            self.opening,
+            self.queue,
+            self.legs,
+            self.offers,
+            self.holds,
+            self.waits,
+            self.transfers,
+            self.first_delivered_ms,
+            self.answered_ms,
+            self.answer_cause,
+            self.first_agent,
+            self.release,
+            self.failed,
+            self.cause,
+            self.q850,
+            self.extras,
+            self.ended_ms,
+            self.ended_by,
+        )
+
     @property
     def inbound(self) -> bool:
         """A call without a direction came in: the minimum of five events does not carry one."""
@@ -144,28 +176,31 @@ def leg_at(legs: tuple[Leg, ...], device: str | None) -> Leg | None:
     """The leg of this device, or of the agent of this number."""
     if device is None:
         return None
-    return next((leg for leg in legs if device in (leg.device, leg.agent)), None)
+    for leg in legs:
+        if device in (leg.device, leg.agent):
+            return leg
+    return None
 
 
 def customer_of(legs: tuple[Leg, ...]) -> Leg | None:
     """The customer's leg, if he has one."""
     for leg in legs:
-        if leg.side is Side.CUSTOMER:
+        if leg.side is CUSTOMER:
             return leg
     return None
 
 
 def agents_speaking(legs: tuple[Leg, ...]) -> Iterator[Leg]:
-    return (leg for leg in legs if leg.side is Side.AGENT and leg.state in SPEAKING)
+    return (leg for leg in legs if leg.side is AGENT and leg.state in SPEAKING)
 
 
 def with_leg(legs: tuple[Leg, ...], leg: Leg) -> tuple[Leg, ...]:
     """The legs with this one in place of its namesake; a leg in state null is no longer there."""
     for place, one in enumerate(legs):
         if one.id == leg.id:
-            here = () if leg.state is LegState.NULL else (leg,)
+            here = () if leg.state is NULL else (leg,)
             return (*legs[:place], *here, *legs[place + 1 :])
-    return legs if leg.state is LegState.NULL else (*legs, leg)
+    return legs if leg.state is NULL else (*legs, leg)
 
 
 class Silence(NamedTuple):
@@ -182,31 +217,36 @@ def silence_of(legs: tuple[Leg, ...]) -> Silence | None:
 
     In a conference nobody is owed a notice while one agent still speaks.
     """
-    customer = customer_of(legs)
-    if customer is None or customer.state not in SPEAKING:
+    customer, away = None, False
+    for leg in legs:
+        if leg.side is CUSTOMER:
+            customer = leg
+        elif leg.muted or leg.state is HOLD:
+            away = True
+    if customer is None or customer.state not in SPEAKING or (customer.state is CONNECTED and not away):
         return None
     agents = list(agents_speaking(legs))
     holder = _holding_customer(legs, customer, agents)
     if holder is not None:
         return Silence(False, False, holder.agent, customer.id)
-    if customer.state is LegState.HOLD:
+    if customer.state is HOLD:
         by = leg_at(legs, customer.held_by)
-        if any(leg is not by and leg.state is LegState.CONNECTED and not leg.muted for leg in agents):
+        if any(leg is not by and leg.state is CONNECTED and not leg.muted for leg in agents):
             return None
         agent = by.agent if by is not None else next((leg.agent for leg in agents), None)
         return Silence(True, False, agent, customer.id)
-    if agents and all(leg.muted or leg.state is LegState.HOLD for leg in agents):
-        return Silence(True, all(leg.state is LegState.CONNECTED for leg in agents), agents[0].agent, customer.id)
+    if agents and all(leg.muted or leg.state is HOLD for leg in agents):
+        return Silence(True, all(leg.state is CONNECTED for leg in agents), agents[0].agent, customer.id)
     return None
 
 
 def _holding_customer(legs: tuple[Leg, ...], customer: Leg, agents: list[Leg]) -> Leg | None:
     """The leg that the customer himself put on hold, if he did: the holding device is his, or nobody's we know."""
-    if customer.state is LegState.HOLD and customer.held_by in (customer.device, customer.id):
+    if customer.state is HOLD and customer.held_by in (customer.device, customer.id):
         return agents[0] if agents else customer
     for leg in agents:
-        if leg.state is LegState.HOLD and leg.held_by not in (None, leg.device, leg.agent, leg.id):
+        if leg.state is HOLD and leg.held_by not in (None, leg.device, leg.agent, leg.id):
             by = leg_at(legs, leg.held_by)
-            if by is None or by.side is Side.CUSTOMER:
+            if by is None or by.side is CUSTOMER:
                 return leg
     return None

@@ -6,15 +6,22 @@ Straight code, no generators: this runs whenever an interval of a call has moved
 from collections.abc import Sequence
 
 from cti.core.call_state import Call, Hold, Offer
-from cti.core.rules import Due, Intervention, Rule, RuleSet, Target, concerns
+from cti.core.rules import Due, Intervention, Rule, RuleSet, Target
 from schemas.reasons import OfferResult
 
 MISSED_TICKS_MAX = 100  # how many passed ticks of one interval are named at once
 HELD, AT_THE_OFFER, TAKEN_BACK = 0, 0, -1  # n of what happens once; ticks count from 1
 
+Whom = tuple[str | None, str | None, str | None, str | None, bool]
+"""A `Target` to be; most looks find nothing due and need none."""
+ANSWERED, NOT_ANSWERED = OfferResult.ANSWERED, OfferResult.NOT_ANSWERED
+
 
 def dues(call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float) -> list[Due]:
-    """All occurrences not yet settled: those passed, those due, and the next of each that goes on."""
+    """All occurrences not yet settled: those passed, those due, and the next of each that goes on.
+
+    `rules` are those that speak of calls of this direction.
+    """
     found: list[Due] = []
     if call.offers:
         _offers(found, call, rules, done)
@@ -30,22 +37,22 @@ def dues(call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float
 def _offers(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention]) -> None:
     for place, offer in enumerate(call.offers):
         for rule in rules.alerting:
-            if concerns(rule, call) and not (offer.together and _not_first(call.offers, place)):
+            if not (offer.together and _not_first(call.offers, place)):
                 _alerting(found, rule, offer, done)
         if offer.end_ms is None or offer.together or not offer.agent:
             continue
         for rule in rules.on_offer_ended:
-            if unanswered(offer, rule.if_longer_ms) and concerns(rule, call):
-                target = Target(offer.leg, offer.agent, offer.device, None)
+            if unanswered(offer, rule.if_longer_ms):
+                target = (offer.leg, offer.agent, offer.device, None, False)
                 _once(found, rule, offer.cause, TAKEN_BACK, offer.end_ms, target, done)
 
 
 def _alerting(found: list[Due], rule: Rule, offer: Offer, done: Sequence[Intervention]) -> None:
-    target = Target(offer.leg, offer.agent, offer.device, "alerting", offer.together)
+    target = (offer.leg, offer.agent, offer.device, "alerting", offer.together)
     if rule.steps[0].command == "setRingTimeout":
         told = [one for one in done if one.cause == offer.cause and one.command == "setRingTimeout"]
         if not told and offer.end_ms is None and not offer.together:
-            found.append(Due(rule, offer.cause, AT_THE_OFFER, offer.at_ms, target, False))
+            found.append(Due(rule, offer.cause, AT_THE_OFFER, offer.at_ms, Target(*target), False))
         if told and told[0].state in ("accepted", "done"):
             return  # the switch keeps the limit itself
     _ticks(found, rule, offer.cause, offer.at_ms, offer.end_ms, target, done)
@@ -63,28 +70,25 @@ def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interven
             continue
         target = _of_hold(hold)
         for rule in rules.on_held:
-            if concerns(rule, call):
-                _once(found, rule, hold.cause, HELD, hold.at_ms, target, done)
+            _once(found, rule, hold.cause, HELD, hold.at_ms, target, done)
         for rule in rules.held:
-            if concerns(rule, call):
-                _ticks(found, rule, hold.cause, hold.at_ms, hold.end_ms, target, done)
+            _ticks(found, rule, hold.cause, hold.at_ms, hold.end_ms, target, done)
         if hold.end_ms is None or not hold.retrieved:
             continue
         for rule in rules.on_retrieved:
-            if _longer(rule, hold.end_ms - hold.at_ms) and concerns(rule, call):
+            if _longer(rule, hold.end_ms - hold.at_ms):
                 _once(found, rule, hold.cause, TAKEN_BACK, hold.end_ms, target, done)
 
 
-def _of_hold(hold: Hold) -> Target:
-    return Target(hold.leg, hold.agent, None, None if hold.muted else "hold")
+def _of_hold(hold: Hold) -> Whom:
+    return hold.leg, hold.agent, None, None if hold.muted else "hold", False
 
 
 def _waits(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float) -> None:
     for wait in call.waits:
         for rule in rules.queued:
-            if concerns(rule, call):
-                target = Target(wait.leg, None, None, "queued")
-                _ticks(found, rule, wait.cause, wait.at_ms, wait.end_ms, target, done, call.offers, now_ms)
+            target = (wait.leg, None, None, "queued", False)
+            _ticks(found, rule, wait.cause, wait.at_ms, wait.end_ms, target, done, call.offers, now_ms)
 
 
 def _answer(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention]) -> None:
@@ -92,8 +96,8 @@ def _answer(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interve
     assert answered is not None
     assert rang is not None
     for rule in rules.on_established:
-        if _longer(rule, answered - rang) and concerns(rule, call):
-            target = Target(None, call.first_agent, None, None)
+        if _longer(rule, answered - rang):
+            target = (None, call.first_agent, None, None, False)
             _once(found, rule, call.answer_cause or "", 0, answered, target, done)
 
 
@@ -103,7 +107,7 @@ def _ticks(
     cause: str,
     start_ms: int,
     end_ms: int | None,
-    target: Target,
+    target: Whom,
     done: Sequence[Intervention],
     offers: Sequence[Offer] = (),
     now_ms: float = 0,
@@ -126,7 +130,7 @@ def _ticks(
         due_ms = start_ms + offset
         if offset in rule.instead_ms or (due_ms < now_ms and _ringing(offers, due_ms)):
             continue
-        found.append(Due(rule, cause, n, due_ms, target, end_ms is not None))
+        found.append(Due(rule, cause, n, due_ms, Target(*target), end_ms is not None))
         if end_ms is None:
             return
         named += 1
@@ -143,24 +147,24 @@ def _ringing(offers: Sequence[Offer], at_ms: int) -> bool:
 
 
 def _once(
-    found: list[Due], rule: Rule, cause: str, n: int, at_ms: int, target: Target, done: Sequence[Intervention]
+    found: list[Due], rule: Rule, cause: str, n: int, at_ms: int, target: Whom, done: Sequence[Intervention]
 ) -> None:
     for one in done:
         if one.n == n and one.cause == cause and one.rule == rule.id and one.entry == rule.entry:
             return
-    found.append(Due(rule, cause, n, at_ms, target, False))
+    found.append(Due(rule, cause, n, at_ms, Target(*target), False))
 
 
 def unanswered(offer: Offer, limit_ms: int | None) -> bool:
     """RING-1: the offer ended unanswered and in breach."""
-    return offer.result is not OfferResult.ANSWERED and ring_breach(offer, limit_ms)
+    return offer.result is not ANSWERED and ring_breach(offer, limit_ms)
 
 
 def ring_breach(offer: Offer, limit_ms: int | None) -> bool:
     """RING-1: it rang longer than the limit, however it ended, or it ended callNotAnswered at any time."""
     if offer.end_ms is None:
         return False
-    return offer.result is OfferResult.NOT_ANSWERED or offer.end_ms - offer.at_ms > (limit_ms or 0)
+    return offer.result is NOT_ANSWERED or offer.end_ms - offer.at_ms > (limit_ms or 0)
 
 
 def _longer(rule: Rule, ms: int) -> bool:

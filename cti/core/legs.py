@@ -28,6 +28,11 @@ class Side(StrEnum):
     OTHER = "other"
 
 
+# Looked up once: an enum's member costs ten times a module's name, and these stand in every transition.
+NULL, INITIATED, ALERTING, CONNECTED, HOLD, QUEUED, FAIL = LegState
+CUSTOMER, AGENT, OTHER = Side
+
+
 class Leg(NamedTuple):
     """A connection. `held_by` is the holding device while the state is hold; `muted` is the agent's own doing."""
 
@@ -42,36 +47,41 @@ class Leg(NamedTuple):
 
 
 def _table() -> Mapping[tuple[LegState, str], LegState]:
-    null, initiated, alerting, connected, hold, queued, fail = LegState
-    waiting = (null, initiated, alerting, connected, queued)
+    waiting = (NULL, INITIATED, ALERTING, CONNECTED, QUEUED)
     moves: dict[tuple[LegState, str], LegState] = {}
-    moves[null, "offered"] = initiated
-    moves[null, "serviceInitiated"] = initiated
-    for state in (null, initiated):
-        moves[state, "originated"] = connected
-        moves[state, "networkReached"] = initiated
-    for state in (*waiting, hold):
-        moves[state, "queued"] = queued
-    for state in (null, initiated, queued):
-        moves[state, "delivered"] = alerting
-    for state in (null, initiated, alerting, queued):
-        moves[state, "established"] = connected
-    for state in (alerting, queued, initiated):
-        moves[state, "diverted"] = null
-    for state in (connected, hold):
-        moves[state, "held"] = hold
+    moves[NULL, "offered"] = INITIATED
+    moves[NULL, "serviceInitiated"] = INITIATED
+    for state in (NULL, INITIATED):
+        moves[state, "originated"] = CONNECTED
+        moves[state, "networkReached"] = INITIATED
+    for state in (*waiting, HOLD):
+        moves[state, "queued"] = QUEUED
+    for state in (NULL, INITIATED, QUEUED):
+        moves[state, "delivered"] = ALERTING
+    for state in (NULL, INITIATED, ALERTING, QUEUED):
+        moves[state, "established"] = CONNECTED
+    for state in (ALERTING, QUEUED, INITIATED):
+        moves[state, "diverted"] = NULL
+    for state in (CONNECTED, HOLD):
+        moves[state, "held"] = HOLD
         moves[state, "muted"] = state
         moves[state, "unmuted"] = state
         moves[state, "silenceDetected"] = state
         moves[state, "speechDetected"] = state
-    moves[hold, "retrieved"] = connected
+    moves[HOLD, "retrieved"] = CONNECTED
     for state in waiting:
-        moves[state, "failed"] = fail
-    for state in (initiated, alerting, connected, hold, queued, fail):
-        moves[state, "connectionCleared"] = null
+        moves[state, "failed"] = FAIL
+    for state in (INITIATED, ALERTING, CONNECTED, HOLD, QUEUED, FAIL):
+        moves[state, "connectionCleared"] = NULL
     return moves
 
 
 LEG_TABLE: Mapping[tuple[LegState, str], LegState] = _table()
 LEG_KINDS = frozenset(kind for _, kind in LEG_TABLE)
-SPEAKING = frozenset({LegState.CONNECTED, LegState.HOLD})
+SPEAKING = (CONNECTED, HOLD)
+
+
+def moved(leg: Leg, state: LegState, held_by: str | None = None) -> Leg:
+    """The leg in another state; who holds it is known only while he does."""
+    name, side, _, device, agent, _, muted, silent_since_ms = leg
+    return Leg(name, side, state, device, agent, held_by, muted, silent_since_ms)

@@ -135,12 +135,15 @@ class RuleBook(NamedTuple):
                 return RuleMode(override.mode)
         return rule.mode
 
-    def interventions_for(self, switch: str, queue: str | None, abilities: Abilities) -> RuleSet:
+    def interventions_for(
+        self, switch: str, queue: str | None, abilities: Abilities, direction: str | None = None
+    ) -> RuleSet:
         """The rules with what this switch can do for this queue; what it cannot do falls to the next step of the chain,
         and a rule without any step left only counts."""
         able = (
             rule._replace(steps=_possible(rule.steps, self.mode(rule, queue, switch), abilities))
             for rule in self.interventions
+            if speaks_of(rule, direction)
         )
         return rule_set(rule for rule in able if rule.steps)
 
@@ -205,8 +208,11 @@ def _step(place: int, text: str) -> Step:
     return Step(place, command, plain, options)
 
 
+def speaks_of(rule: Rule, direction: str | None) -> bool:
+    """Whether a rule speaks of calls of this direction; one without came in."""
+    return rule.direction in ("any", direction or "inbound")
+
+
 def concerns(rule: Rule, call: Call) -> bool:
-    """Whether a rule speaks of calls of this direction."""
-    if rule.direction == "any":
-        return True
-    return call.inbound if rule.direction == "inbound" else call.opening.direction == rule.direction
+    """Whether a rule speaks of this call."""
+    return speaks_of(rule, call.opening.direction)

@@ -31,7 +31,8 @@ def describe(
         }
         for leg in call.legs
     ]
-    open_dues = dues(call, rule_set(book.interventions), done, now_ms)
+    concerned = rule_set(rule for rule in book.interventions if concerns(rule, call))
+    open_dues = dues(call, concerned, done, now_ms)
     names = dict.fromkeys(rule.id for rule in (*book.interventions, *book.measures) if concerns(rule, call))
     told["rules"] = [_rule(name, call, open_dues, done, measured.breaches, book.measures) for name in names]
     return told

@@ -1,6 +1,7 @@
 """Any history in any order: nothing raises, the same set gives the same call, its intervals are well formed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -73,7 +74,7 @@ def test_advancing_one_by_one_is_folding(history: list[Fact]) -> None:
         ended = call
         call, _ = advance(call, one)
         if ended.phase is Phase.ENDED:
-            assert call._replace(extras=ended.extras) == ended, "an ended call moved"
+            assert replace(call, extras=ended.extras) == ended, "an ended call moved"
     assert call == fold(SUBJECT, history).call
 
 

@@ -26,7 +26,6 @@ from tests.unit.core.stories import (
     offered,
     queued,
     rings,
-    said,
     takes_back,
 )
 
@@ -177,8 +176,10 @@ def test_passed_ticks_of_a_very_long_hold_are_bounded() -> None:
 
 
 def test_outbound_and_internal_calls_have_no_inbound_rules() -> None:
-    facts = [said(0.0, "offered", {"connection": "c", "direction": "internal"}), rings(2.0)]
-    assert told(dues(facts, 60.0), "RING-1") == []
+    for direction in ("internal", "outbound"):
+        rules = stories.book().interventions_for("nc-1", "billing", ALL, direction)
+        assert (rules.alerting, rules.on_offer_ended, rules.queued) == ((), (), ())
+        assert rules.held, "a hold is a hold, whoever called"
 
 
 def find(found: RuleSet, rule: str, what: str) -> list[list[str]]:
