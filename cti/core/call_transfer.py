@@ -1,6 +1,6 @@
 """Two calls become one (CSTA transferred, conferenced). Called by `call`, which owns the machine.
 
-A consultation is a call of its own; `correlation` joins the journey, and the event is sent once under each call it names.
+A consultation is a call of its own; `correlation` joins the journey, and the event is sent once under each call.
 """
 
 from collections.abc import Mapping
