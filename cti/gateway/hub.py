@@ -130,9 +130,17 @@ class Hub:
                     await self._pass_on()
                 except RingbackError as error:
                     log.warning("commands_unread", error=str(error))
-                    await asyncio.sleep(self._limits.stream_poll_s)
+                    await self._pause()
+                except Exception:  # the boundary: whatever it is, switches must not be left without commands
+                    log.exception("commands_unread")
+                    await self._pause()
         finally:
             self._pulse.forget(self._wake)
+
+    async def _pause(self) -> None:
+        """Not to ask at once again; what woke us is still to be read."""
+        self._wake.set()
+        await asyncio.sleep(self._limits.stream_poll_s)
 
     async def _woken(self) -> None:
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from cti.adapters.ledger.memory import MemoryLedger
+from cti.errors import LedgerAway
 from cti.rows import CommandRow, OutcomeRow, Round
 from cti.web.limits import Limits
 from tests.integration.gateway_site import NOW_MS, Site, site_at
@@ -73,6 +75,24 @@ async def test_another_process_s_commands_are_found_without_a_signal(store_url: 
         await stream.frame()
         await site.commit(Round(commands=[site.command(1)]), signal=False)
         assert (await stream.command())["id"] == "cmd-0-1"
+
+
+@pytest.mark.parametrize("fault", [LedgerAway("tried"), ZeroDivisionError("a defect")])
+async def test_a_ledger_that_fails_once_costs_no_command(fault: Exception) -> None:
+    class Failing(MemoryLedger):
+        async def commands_after(self, marks: Mapping[int, int], limit: int) -> list[CommandRow]:
+            if faults:
+                raise faults.pop()
+            return await super().commands_after(marks, limit)
+
+    ledger, faults = Failing(), [fault]
+    async with site_at("memory:", Limits(stream_poll_s=0.01), reads=ledger, registry=ledger) as site:
+        site.ledger = ledger
+        async with streamed(site, await site.key()) as stream:
+            await stream.frame()
+            await site.commit(Round(commands=[site.command(1)]))
+            assert (await stream.command())["id"] == "cmd-0-1"
+    assert faults == []
 
 
 async def test_a_reconnected_switch_gets_what_has_no_final_result(site: Site) -> None:
