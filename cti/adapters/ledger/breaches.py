@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, delete, func, select, tuple_
+from sqlalchemy import Connection, func, select, tuple_
 
-from cti.adapters.ledger.bulk import Insertion, slices
+from cti.adapters.ledger.bulk import deletion, insertion
 from cti.adapters.ledger.tables import breaches
 from cti.rows import BreachFilter, BreachRow
 
-insert_breaches = Insertion(breaches)
+insert_breaches = insertion(breaches, tail="ON CONFLICT (call_id, n) DO NOTHING")  # a late revision 1 adds none
+_delete_breaches = deletion(breaches, breaches.c.call_id)
 
 
 def delete_breaches(connection: Connection, call_ids: Sequence[str]) -> None:
     """Those of these calls."""
-    for some in slices(call_ids):
-        connection.execute(delete(breaches).where(breaches.c.call_id.in_(some)))
+    _delete_breaches(connection, [(call_id,) for call_id in call_ids])
 
 
 def list_breaches(

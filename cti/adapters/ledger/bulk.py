@@ -1,26 +1,37 @@
-"""Many rows in one statement, whatever their number.
+"""Many rows in one statement, whatever their number, given straight to the driver.
 
 `executemany` of sqlite3 gives up the interpreter lock at every row; beside a busy event loop a batch of 500 rows was
-seen to take seconds. One statement holds it once: `VALUES` lists in sizes of powers of two, the rest cut off by LIMIT,
-so that few statements are ever prepared. PostgreSQL's COPY takes a tenth of the time where rows are only inserted.
+seen to take seconds. One statement holds it once: `VALUES` lists of a few sizes, the rest cut off by LIMIT, so that few
+statements are ever prepared. A failed statement fails its transaction, hence OR FAIL: without it SQLite keeps a copy of
+every page that the statement changes, to be able to undo it alone.
+
+On PostgreSQL rows that are only inserted go by COPY, others as one JSON parameter: psycopg has no fast way for arrays.
 """
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any, TypeVar, cast
 
 import psycopg
+from pydantic_core import to_json
 from sqlalchemy import BigInteger, Column, Connection, Float, Integer, LargeBinary, Table
 
-ROWS_MAX = 512  # a statement: 512 x 19 columns stays below SQLite's 32,766 and PostgreSQL's 65,535 parameters
+ROWS_MAX = 512  # a statement: 512 x 19 columns stays below SQLite's 32,766 parameters
 NAMED_MAX = 4_096  # values in one IN (...)
 
 Item = TypeVar("Item")
 Rows = Sequence[Sequence[Any]]
+Driver = sqlite3.Connection | psycopg.Connection[Any]
 
 # What PostgreSQL calls a column's type. BigInteger before Integer: it is one.
 _TYPES = {LargeBinary: "bytea", Float: "float8", BigInteger: "int8", Integer: "int4"}
+
+
+def driver_of(connection: Connection) -> Driver:
+    """What SQLAlchemy's connection stands on, inside the same transaction."""
+    return cast("Driver", connection.connection.driver_connection)
 
 
 class Insertion:
@@ -37,50 +48,70 @@ class Insertion:
     def __call__(self, connection: Connection, rows: Rows) -> None:
         if not rows:
             return
-        if connection.dialect.name == "sqlite":
+        driver = driver_of(connection)
+        if isinstance(driver, sqlite3.Connection):
             self._values(connection, rows)
             return
-        driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-        with driver.cursor() as cursor, cursor.copy(self._copy) as copy:
+        with driver.cursor() as cursor, cursor.copy(self._copy.encode()) as copy:
             copy.set_types(self._types)
             for row in rows:
                 copy.write_row(row)
 
 
 class Bulk:
-    """A statement `head (rows named "given") tail`; calling it with rows returns how many the database touched."""
+    """A statement `verb head (rows named "given") tail`; calling it with rows returns how many the database touched.
 
-    def __init__(self, head: str, columns: Sequence[Column[Any]], tail: str) -> None:
+    No column may hold bytes. The first error of a driver leaves a transaction that can only be rolled back.
+    """
+
+    def __init__(self, verb: str, head: str, columns: Sequence[Column[Any]], tail: str) -> None:
+        self.verb = verb
         self.head = head
         self.tail = tail
-        self.names = [column.name for column in columns]
+        self.names = [str(column.name) for column in columns]  # SQLAlchemy's own kind of str is written slowly
         self.types = [_type(column) for column in columns]
+        named = ", ".join(f"{name} {kind}" for name, kind in zip(self.names, self.types, strict=True))
+        source = ("json_to_recordset(%s::json) AS given(", named, ")")
+        self._from_json = " ".join((verb, head, *source, "WHERE true", tail)).encode()
 
     def __call__(self, connection: Connection, rows: Rows) -> int:
-        return sum(self._execute(connection, part) for part in slices(rows, ROWS_MAX))
+        if not rows:
+            return 0
+        driver = driver_of(connection)
+        if isinstance(driver, sqlite3.Connection):
+            return sum(self._with_values(driver, part) for part in slices(rows, ROWS_MAX))
+        names = self.names
+        given = to_json([dict(zip(names, row, strict=True)) for row in rows]).decode()
+        return driver.execute(self._from_json, (given,)).rowcount
 
-    def _execute(self, connection: Connection, rows: Rows) -> int:
-        size = 1 << (len(rows) - 1).bit_length()
+    def _with_values(self, driver: sqlite3.Connection, rows: Rows) -> int:
+        size = _size(len(rows))
         flat = list(chain.from_iterable(rows))
         flat.extend([None] * ((size - len(rows)) * len(self.names)))
         flat.append(len(rows))
-        return connection.exec_driver_sql(_statement(self, size, connection.dialect.name), tuple(flat)).rowcount
+        return driver.execute(_values_statement(self, size), flat).rowcount
 
 
 def insertion(table: Table, columns: Sequence[Column[Any]] | None = None, tail: str = "") -> Bulk:
     """Insert rows as `Insertion` does, with an ON CONFLICT clause as `tail`."""
     columns = list(table.columns) if columns is None else columns
     names = ", ".join(column.name for column in columns)
-    head = ["INSERT INTO", table.name, "(", names, ") SELECT", names, "FROM"]
-    return Bulk(" ".join(head), columns, tail)
+    head = ["INTO", table.name, "(", names, ") SELECT", names, "FROM"]
+    return Bulk("INSERT", " ".join(head), columns, tail)
 
 
 def update(table: Table, keys: Sequence[Column[Any]], changed: Sequence[Column[Any]], only: str = "") -> Bulk:
     """Update `changed` where `keys` are equal; rows hold keys, then changed. `only`: a further condition."""
     settings = ", ".join(f"{column.name} = given.{column.name}" for column in changed)
     matches = " AND ".join([f"{table.name}.{key.name} = given.{key.name}" for key in keys] + ([only] if only else []))
-    head = ["UPDATE", table.name, "SET", settings, "FROM"]
-    return Bulk(" ".join(head), [*keys, *changed], f"AND {matches}")
+    head = [table.name, "SET", settings, "FROM"]
+    return Bulk("UPDATE", " ".join(head), [*keys, *changed], f"AND {matches}")
+
+
+def deletion(table: Table, key: Column[Any]) -> Bulk:
+    """Delete the rows of these keys."""
+    head = ["FROM", table.name, "WHERE", key.name, "IN (SELECT", key.name, "FROM"]
+    return Bulk("DELETE", " ".join(head), [key], ")")
 
 
 def slices(items: Sequence[Item], size: int = NAMED_MAX) -> Iterator[Sequence[Item]]:
@@ -93,12 +124,16 @@ def _type(column: Column[Any]) -> str:
     return next((name for kind, name in _TYPES.items() if isinstance(column.type, kind)), "text")
 
 
+def _size(rows: int) -> int:
+    """1, 2, 3, 4, 6, 8, 12, 16, 24, ... rows: what is bound in vain stays below a third."""
+    power = 1 << (rows - 1).bit_length()
+    return power * 3 // 4 if power > 2 and rows <= power * 3 // 4 else power
+
+
 @lru_cache(maxsize=512)
-def _statement(bulk: Bulk, size: int, dialect: str) -> str:
-    on_sqlite = dialect == "sqlite"
-    mark = "?" if on_sqlite else "%s"
-    marks = ["?"] * len(bulk.types) if on_sqlite else [f"%s::{name}" for name in bulk.types]
-    row = "".join(("(", ", ".join(marks), ")"))
+def _values_statement(bulk: Bulk, size: int) -> str:
+    verb = bulk.verb if bulk.verb == "DELETE" else f"{bulk.verb} OR FAIL"
+    row = "".join(("(", ", ".join("?" * len(bulk.names)), ")"))
     named = ", ".join(f"column{at} AS {name}" for at, name in enumerate(bulk.names, 1))
-    values = ("(SELECT", named, "FROM (VALUES", ", ".join([row] * size), ") AS listed LIMIT", mark, ") AS given")
-    return " ".join((bulk.head, *values, "WHERE true", bulk.tail))
+    values = ("(SELECT", named, "FROM (VALUES", ", ".join([row] * size), ") AS listed LIMIT ?) AS given")
+    return " ".join((verb, bulk.head, *values, "WHERE true", bulk.tail))

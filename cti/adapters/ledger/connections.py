@@ -64,6 +64,7 @@ def _sqlite(url: URL, begin: str, *, read_only: bool, connections: int) -> Engin
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = OFF",
+            "temp_store = MEMORY",
             f"cache_size = -{READER_CACHE_KIB if read_only else WRITER_CACHE_KIB}",
             f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
             f"query_only = {int(read_only)}",

@@ -1,17 +1,18 @@
 """Partitions: who owns each, how far its rounds are committed, and the fence that keeps a former owner out."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from sqlalchemy import Connection, insert, select, update
 
-from cti.adapters.ledger import bulk
+from cti.adapters.ledger.bulk import driver_of
 from cti.adapters.ledger.tables import partitions
 from cti.errors import Fenced, WrongPartitions
 from cti.rows import Claim, Fence
 
-_fence = bulk.update(
-    partitions, [partitions.c.partition, partitions.c.epoch], [partitions.c.position, partitions.c.command_no]
-)
+_COMMITTED = select(partitions.c.partition, partitions.c.epoch, partitions.c.position).order_by(partitions.c.partition)
+_MARKS = select(partitions.c.partition, partitions.c.command_no)
 
 
 def claim(connection: Connection, owner: str, count: int) -> list[Claim]:
@@ -35,16 +36,31 @@ def claim(connection: Connection, owner: str, count: int) -> list[Claim]:
 
 def move_on(connection: Connection, fences: Sequence[Fence]) -> None:
     """Set position and command number where the epoch is still ours, or raise `Fenced`."""
-    rows = [(fence.partition, fence.epoch, fence.position, fence.command_no) for fence in sorted(fences)]
-    if _fence(connection, rows) != len(rows):
+    if not fences:
+        return
+    values = [value for fence in fences for value in (fence.partition, fence.position)]
+    values += [value for fence in fences for value in (fence.partition, fence.command_no)]
+    values += [value for fence in fences for value in (fence.partition, fence.epoch)]
+    driver = driver_of(connection)
+    if isinstance(driver, sqlite3.Connection):
+        moved = driver.execute(_moving(len(fences), "?"), values).rowcount
+    else:
+        moved = driver.execute(_moving(len(fences), "%s::int8").encode(), values).rowcount
+    if moved != len(fences):
         raise Fenced(", ".join(f"partition {fence.partition} epoch {fence.epoch}" for fence in fences))
+
+
+@cache
+def _moving(fences: int, mark: str) -> str:
+    """One statement for so many partitions; it touches those rows whose epoch is the one given."""
+    cases = ("CASE partition", *[f"WHEN {mark} THEN {mark}"] * fences, "END")
+    ours = " OR ".join([f"(partition = {mark} AND epoch = {mark})"] * fences)
+    return " ".join(("UPDATE partitions SET position =", *cases, ", command_no =", *cases, "WHERE", ours))
 
 
 def committed(connection: Connection) -> Mapping[int, tuple[int, int]]:
     """(epoch, position) by partition."""
-    table = partitions.c
-    found = connection.execute(select(table.partition, table.epoch, table.position).order_by(table.partition))
-    return {partition: (epoch, position) for partition, epoch, position in found}
+    return {partition: (epoch, position) for partition, epoch, position in connection.execute(_COMMITTED)}
 
 
 def positions(connection: Connection) -> Mapping[int, int]:
@@ -54,5 +70,4 @@ def positions(connection: Connection) -> Mapping[int, int]:
 
 def command_marks(connection: Connection) -> Mapping[int, int]:
     """The last command number by partition."""
-    found = connection.execute(select(partitions.c.partition, partitions.c.command_no))
-    return {row.partition: row.command_no for row in found}
+    return {row.partition: row.command_no for row in connection.execute(_MARKS)}

@@ -9,6 +9,7 @@ from cti.adapters.ledger.tables import records
 from cti.rows import RecordRow
 
 _CHANGED = [column.name for column in records.columns if column.name not in {"tenant", "call_id"}]
+insert_records = insertion(records, tail="ON CONFLICT (tenant, call_id) DO NOTHING")  # revision 1: it replaces none
 upsert_records = insertion(
     records,
     tail=" ".join(

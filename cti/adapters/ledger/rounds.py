@@ -10,7 +10,7 @@ from cti.adapters.ledger.calls import insert_births, set_ends
 from cti.adapters.ledger.commands import insert_commands, set_outcomes
 from cti.adapters.ledger.dead_letters import insert_dead_letters
 from cti.adapters.ledger.partitions import move_on
-from cti.adapters.ledger.records import upsert_records
+from cti.adapters.ledger.records import insert_records, upsert_records
 from cti.adapters.ledger.timeline import insert_timeline
 from cti.rows import RecordRow, Round
 
@@ -46,7 +46,9 @@ def latest_records(records: Sequence[RecordRow]) -> list[RecordRow]:
 
 def _write_records(connection: Connection, round_: Round) -> None:
     latest = latest_records(round_.records)
-    upsert_records(connection, latest)
+    again = [row for row in latest if row.revision > 1]
+    insert_records(connection, [row for row in latest if row.revision == 1])
+    upsert_records(connection, again)
     set_ends(connection, [(row.call_id, row.ended_at_ms) for row in latest])
-    delete_breaches(connection, [row.call_id for row in latest])
+    delete_breaches(connection, [row.call_id for row in again])
     insert_breaches(connection, round_.breaches)

@@ -1,10 +1,10 @@
 """The ledger on SQLite and PostgreSQL: the writer's thread for what is decided, a few readers for what is asked."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 import psycopg
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
 
 from cti.adapters.ledger import agents, breaches, calls, commands, keys, partitions, records, retention, switches
 from cti.adapters.ledger.bulk import slices
@@ -47,7 +47,7 @@ class SqlLedger:
     async def commit(self, round_: Round) -> None:
         try:
             await self._writer.run(write_rounds, round_, weight=len(round_.timeline) + 1)
-        except (IntegrityError, psycopg.IntegrityError) as fault:
+        except (psycopg.IntegrityError, sqlite3.IntegrityError) as fault:
             # A former owner repeats what the new one has written: the rows collide before the fence is reached.
             owned = await self.committed()
             if any(owned[fence.partition][0] != fence.epoch for fence in round_.fences):
