@@ -31,6 +31,7 @@ from tests.simulation.days import DELAY_MS, NOTICE_MS, SOURCES
 PARTITIONS = 3
 HEARTBEAT_MS = 5_000
 TAIL_MS = 30_000
+START_ANEW_MS = HEARTBEAT_MS + 2 * DELAY_MS  # until a new engine has heard of every switch
 BOOK = read_book("power-95598")
 SHAPES = {(rule.id, rule.entry): rule.shape for rule in BOOK.interventions}
 Name = tuple[str, str]
@@ -232,13 +233,24 @@ class Centre:
 
     async def records(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """What is a pure function of the events, by (source, subject, opened_at)."""
-        return {name: judged(record) for name, record in (await self.whole_records()).items()}
-
-    async def whole_records(self) -> dict[tuple[str, str, str], dict[str, Any]]:
-        """With what was lived too: the interventions and what became of them. Without the count of revisions."""
         texts = await self.store.ledger.records(TENANT, "", 100_000)
         told = [from_json(text) for text in texts]
-        return {(one["source"], one["subject"], one["opened_at"]): {**one, "revision": 0} for one in told}
+        return {(one["source"], one["subject"], one["opened_at"]): judged(one) for one in told}
+
+    async def interventions(self) -> dict[str, tuple[str, str | None]]:
+        """What became of each order whose state outlasted its use: when an engine starts plays no part in these."""
+        found = {}
+        for name, row in self.orders.items():
+            entry, _, _, opened_by = row.occurrence.split(":", 3)
+            call = self._call_of(row.call_id)
+            lived: tuple[Offer | Hold | Wait, ...] = (*call.offers, *call.holds, *call.waits)
+            ended = [one.end_ms for one in lived if one.cause == opened_by and one.end_ms is not None]
+            on_a_state = SHAPES[row.rule, int(entry)] == "while"
+            if not on_a_state or not ended or ended[0] > row.due_at_ms + START_ANEW_MS:
+                now = await self.store.ledger.command(TENANT, name)
+                assert now is not None
+                found[name] = (now.state, now.reason)
+        return found
 
     async def kept(self) -> Counter[tuple[str, str]]:
         """How often each (subject, event id) of a switch is in a timeline."""

@@ -86,8 +86,6 @@ def _offered(one: Told, chance: random.Random) -> dict[str, Any] | None:
             one.first_ring_ms = one.at_ms
         ringing = _ring_all(one, chance) if chance.random() < 0.15 else _ring(one, chance, n)
         if ringing is not None:
-            one.answered_ms = one.at_ms
-            one.late_answer = one.at_ms - one.first_ring_ms > LIMIT_MS
             return ringing
         one.wait(chance, 0.002, 5)
     return None
@@ -103,13 +101,19 @@ def _ring(one: Told, chance: random.Random, n: int) -> dict[str, Any] | None:
         one.wait(chance, 0.5, chance.choice([9, 11, 20]))
     late = one.at_ms - began > LIMIT_MS
     if chance.random() < 0.55:
-        one.say("established", **who)
         one.ring_breaches += late
+        _answers(one, who)
         return who
     cause = chance.choice(["callNotAnswered", "redirected", "callRejected"])
     one.say("diverted", **who, cause=cause)
     one.ring_breaches += late or cause == "callNotAnswered"
     return None
+
+
+def _answers(one: Told, who: dict[str, Any]) -> None:
+    one.say("established", **who)
+    one.answered_ms = one.at_ms
+    one.late_answer = one.first_ring_ms is not None and one.at_ms - one.first_ring_ms > LIMIT_MS
 
 
 def _ring_all(one: Told, chance: random.Random) -> dict[str, Any] | None:
@@ -124,16 +128,15 @@ def _ring_all(one: Told, chance: random.Random) -> dict[str, Any] | None:
     answers = chance.random() < 0.6
     first = group[0]
     ended = [one.at_ms]
-    one.say("established", **first) if answers else one.say("diverted", **first, cause="redirected")
-    at = one.at_ms
+    if answers:
+        _answers(one, first)
+    else:
+        one.say("diverted", **first, cause="redirected")
     for who in group[1:]:
         one.at_ms += chance.randint(1, 50)
         ended.append(one.at_ms)
         one.say("diverted", **who, cause="redirected")
     one.ring_breaches += any(end - start > LIMIT_MS for start, end in zip(began, ended, strict=True))
-    if answers:
-        one.late_answer = at - (one.first_ring_ms or at) > LIMIT_MS
-        one.answered_ms = at
     return first if answers else None
 
 
@@ -141,12 +144,10 @@ def _ring_all(one: Told, chance: random.Random) -> dict[str, Any] | None:
 
 
 def _talks(one: Told, chance: random.Random, who: dict[str, Any]) -> None:
-    answered, late = one.answered_ms, one.late_answer
     one.wait(chance, 1, 15)
     for _ in range(chance.choice([0, 1, 1, 2, 3])):
         chance.choice([_hold, _hold, _mute, _both, _by_customer, _conference])(one, chance, who)
         one.wait(chance, 0.5, 10)
-    one.answered_ms, one.late_answer = answered, late
 
 
 def _held_for(one: Told, chance: random.Random) -> None:
