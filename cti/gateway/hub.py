@@ -1,20 +1,22 @@
-"""Commands on their way to connected switches: one task reads the ledger, every stream gets its own.
+"""Commands on their way to connected switches: every stream gets its own.
 
-Nothing is lost: a stream subscribes first and then reads what is open, and the ledger shows a partition's commands
-in the order of their numbers. Nothing comes twice: a stream knows the ids it sent from the open ones. A reader that
-cannot keep up is dropped; it connects again and gets all open ones.
+The engine of this process hands over what it committed; what other engines committed is read from the ledger now and
+then. Nothing is lost: a stream subscribes first and then reads what is open; a partition's commands are numbered, and
+what does not follow the last one passed on is read from the ledger. Nothing comes twice: numbers only rise, and a
+stream knows the ids it sent from the open ones. A reader that cannot keep up is dropped; it connects again and gets
+all open ones.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from cti.errors import RingbackError
 from cti.gateway.pulse import Pulse
 from cti.ports import Reads
-from cti.rows import CommandRow
+from cti.rows import CommandRow, OutcomeRow
 from cti.web.limits import Limits
 from cti.web.meter import Meter
 from cti.web.refusal import busy
@@ -22,6 +24,8 @@ from cti.web.refusal import busy
 log = structlog.get_logger()
 Address = tuple[str, str]
 """(tenant, source)"""
+FINAL = frozenset({"done", "refused", "unanswered"})
+LATELY_MAX = 10_000  # commands that wait for their result: about 15 MB
 
 
 class Subscription:
@@ -78,6 +82,7 @@ class Hub:
         self._marking = asyncio.Lock()
         self._wake = asyncio.Event()
         self._stopped = False
+        self._lately: OrderedDict[str, CommandRow] = OrderedDict()
 
     async def subscribe(self, tenant: str, source: str, alive: Callable[[], bool]) -> Subscription:
         """Everything committed from now on. `alive`: whether the client is still there. Raises Refusal
@@ -121,8 +126,8 @@ class Hub:
             self._marks = None
 
     async def run(self) -> None:
-        """Until cancelled: waits for the engine's signal, or for the poll that finds other processes' commands."""
-        self._pulse.wake_on_commands(self._wake)
+        """Until cancelled: reads the ledger at the engine's signal, and by the poll for other processes' commands."""
+        self._pulse.tell(self._hear)
         try:
             while True:
                 await self._woken()
@@ -135,7 +140,7 @@ class Hub:
                     log.exception("commands_unread")
                     await self._pause()
         finally:
-            self._pulse.forget(self._wake)
+            self._pulse.forget(self._hear)
 
     async def _pause(self) -> None:
         """Not to ask at once again; what woke us is still to be read."""
@@ -152,14 +157,50 @@ class Hub:
 
     async def _pass_on(self) -> None:
         while (marks := self._marks) is not None:
-            rows = await self._reads.commands_after(marks, self._limits.hub_slice)
+            rows = await self._reads.commands_after(dict(marks), self._limits.hub_slice)
+            if self._marks is not marks:
+                continue  # all have left meanwhile; who came since has marks of his own
             for row in rows:
-                marks[row.partition] = max(marks.get(row.partition, 0), row.no)
-                if row.state == "open":
-                    for subscription in self._streams.get((row.tenant, row.source), ()):
-                        subscription.offer(row)
+                if row.no > marks.get(row.partition, 0):
+                    self._offer(marks, row)
             if len(rows) < self._limits.hub_slice:
                 return
+
+    def _offer(self, marks: dict[int, int], row: CommandRow) -> None:
+        marks[row.partition] = row.no
+        if row.state == "open":
+            for subscription in self._streams.get((row.tenant, row.source), ()):
+                subscription.offer(row)
+
+    def _hear(self, rows: Sequence[CommandRow] | None, outcomes: Sequence[OutcomeRow]) -> None:
+        """What the engine of this process committed: passed on as it is where it follows what was passed on before."""
+        if rows is None:
+            self._wake.set()
+        settled = {outcome.id for outcome in outcomes if outcome.state in FINAL}
+        for row in rows or ():
+            known, new = row.id in self._lately, row.state == "open" and row.id not in settled
+            if new and not known:
+                self._keep(row)
+            if (marks := self._marks) is None or row.no <= (mark := marks.get(row.partition, 0)):
+                continue
+            if row.no > mark + 1 or known:
+                self._wake.set()  # something between is not known here, or the ledger has kept an earlier one only
+            elif new:
+                self._offer(marks, row)
+            else:
+                marks[row.partition] = row.no
+        for command_id in settled:
+            self._lately.pop(command_id, None)
+
+    def _keep(self, row: CommandRow) -> None:
+        self._lately[row.id] = row
+        if len(self._lately) > LATELY_MAX:
+            self._lately.popitem(last=False)
+
+    def lately(self, tenant: str, command_id: str) -> CommandRow | None:
+        """A command that the engine of this process gave lately and that has no final result; else ask the ledger."""
+        row = self._lately.get(command_id)
+        return row if row is not None and row.tenant == tenant else None
 
     def stop(self) -> None:
         """Ends every stream; new ones end at once."""

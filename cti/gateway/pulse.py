@@ -4,7 +4,11 @@ It only saves waiting. Whoever waits also looks for himself now and then, becaus
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+
+from cti.rows import CommandRow, OutcomeRow
+
+Hear = Callable[[Sequence[CommandRow] | None, Sequence[OutcomeRow]], None]
 
 
 class Pulse:
@@ -13,7 +17,7 @@ class Pulse:
     def __init__(self) -> None:
         self._positions: dict[int, int] = {}
         self._moved = asyncio.Event()
-        self._commands: set[asyncio.Event] = set()
+        self._hearers: list[Hear] = []
 
     @property
     def positions(self) -> Mapping[int, int]:
@@ -28,20 +32,20 @@ class Pulse:
         self._moved.set()
         self._moved = asyncio.Event()
 
-    def commanded(self) -> None:
-        """The round held commands for switches."""
-        for event in self._commands:
-            event.set()
+    def commanded(self, rows: Sequence[CommandRow] | None = None, outcomes: Sequence[OutcomeRow] = ()) -> None:
+        """The round held these commands and outcomes; None: some, which only the ledger can tell."""
+        for hear in self._hearers:
+            hear(rows, outcomes)
 
     @property
     def moved(self) -> asyncio.Event:
         """Set at the next `committed`; take it before looking at `positions`."""
         return self._moved
 
-    def wake_on_commands(self, event: asyncio.Event) -> None:
-        """Set `event` at every `commanded`."""
-        self._commands.add(event)
+    def tell(self, hear: Hear) -> None:
+        """Call `hear` at every `commanded`."""
+        self._hearers.append(hear)
 
-    def forget(self, event: asyncio.Event) -> None:
+    def forget(self, hear: Hear) -> None:
         """No longer."""
-        self._commands.discard(event)
+        self._hearers.remove(hear)

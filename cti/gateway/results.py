@@ -62,7 +62,7 @@ async def post_result(room: Room, asked: Asked) -> web.Response:
     """Keeps a result; the same one again is fine. Raises Refusal: `not_found`, `not_sent`, `already_answered`, ..."""
     result = await read_model(asked.request, room.limits, Result)
     tenant, command_id = asked.caller.tenant, asked.request.match_info["command"]
-    row = await room.reads.command(tenant, command_id)
+    row = room.hub.lately(tenant, command_id) or await room.reads.command(tenant, command_id)
     if row is None or not await room.bindings.may_speak_for(asked.caller, row.source):
         raise Refusal("not_found", "No such command of a switch of this key")
     if row.state in NEVER_SENT:
