@@ -18,9 +18,10 @@ from cti.core.facts import Fact, fact
 from cti.core.identity import call_id, key_of
 from cti.core.record import Identity, measure, record_of
 from cti.engine import Engine
+from cti.errors import LedgerAway, OutcomeUnknown
 from cti.gateway.pulse import Pulse
 from cti.ports import Appending
-from cti.rows import CommandRow, SwitchRow
+from cti.rows import CommandRow, Round, SwitchRow
 from cti.telemetry import Telemetry
 from cti.wiring import read_book
 from schemas.envelope import body_of, read_event
@@ -38,19 +39,43 @@ Name = tuple[str, str]
 """(source, subject)"""
 
 
-class Centre:
-    """The product, two switches, and what the test knows. `on_time`: every notice must have been ordered in time."""
+class ShakyLedger(MemoryLedger):
+    """A ledger that goes away during some commits: before it wrote, after it wrote, and nobody knows which."""
 
-    def __init__(self, seed: int, on_time: bool) -> None:
+    def __init__(self, seed: int, share: float) -> None:
+        super().__init__()
+        self._chance, self._share = random.Random(f"ledger:{seed}"), share
+        self.failed = 0
+
+    async def commit(self, round_: Round) -> None:
+        fate = self._chance.random() / self._share if self._share else 3.0
+        self.failed += fate < 3
+        if fate < 1:
+            raise LedgerAway("before it wrote")
+        if fate < 2:
+            raise OutcomeUnknown("before it wrote")
+        await super().commit(round_)
+        if fate < 3:
+            raise OutcomeUnknown("after it wrote")
+
+
+class Centre:
+    """The product, two switches, and what the test knows. `on_time`: every notice must have been ordered in time;
+    `shaky`: the share of commits that fail, in each of three ways.
+    """
+
+    def __init__(self, seed: int, on_time: bool, shaky: float = 0.0) -> None:
         self._seed, self._on_time = seed, on_time
         self._clock = VirtualClock(START_MS)
         self.store = MemoryStore(self._clock, PARTITIONS)
+        self.ledger = self.store.ledger = ShakyLedger(seed, shaky)
         self._telemetry, self._pulse = Telemetry(), Pulse()
         self._engine = self._new_engine()
         self._coming: list[tuple[int, int, dict[str, Any]]] = []
         self._number = 0
         self._facts: dict[Name, dict[str, Fact]] = {}
         self._calls: dict[Name, list[Call]] = {}
+        self._unchecked: set[Name] = set()
         self._held: set[Name] = set()
         self._marks = dict.fromkeys(range(PARTITIONS), 0)
         self.orders: dict[str, CommandRow] = {}
@@ -80,6 +105,7 @@ class Centre:
                 restarts.pop()
                 await self._restart()
             await self._step(end_ms)
+        assert not self._unchecked, "the day ended before everything was committed"
 
     async def _declare(self, name: str) -> None:
         """As the door does it: for good, and through the log."""
@@ -96,15 +122,15 @@ class Centre:
         """To the next instant at which anything happens."""
         next_ms = min(self._engine.next_ms() - START_MS, self._coming[0][0] if self._coming else end_ms, end_ms)
         self._clock.move_to(max(START_MS + next_ms, self._clock.now_ms()))
-        touched: set[Name] = set()
         while self._coming and self._coming[0][0] <= next_ms:
-            touched |= await self._append(heapq.heappop(self._coming)[2])
+            self._unchecked |= await self._append(heapq.heappop(self._coming)[2])
         await self._engine.drain()
         for row in await self.store.ledger.commands_after(self._marks, 10_000):
             self._marks[row.partition] = row.no
             await self._ordered(row)
-        for name in touched:
-            await self._check_records(name)
+        if self._engine.positions == (await self.store.log.end()).positions:  # else the ledger is away
+            while self._unchecked:
+                await self._check_records(self._unchecked.pop())
         for name in self._held:
             self._check_notices(name)
 
@@ -265,9 +291,7 @@ class Centre:
 
     async def set_aside(self) -> Counter[str]:
         """Dead letters by reason."""
-        ledger = self.store.ledger
-        assert isinstance(ledger, MemoryLedger)
-        return Counter(row.reason for row in ledger._dead_letters.values())
+        return Counter(row.reason for row in self.ledger._dead_letters.values())
 
 
 def _incarnations(subject: str, facts: list[Fact]) -> Iterator[Call]:

@@ -18,11 +18,11 @@ SEEDS = range(1, 6)
 RESTARTS = 5
 
 
-async def lived(seed: int, line: Line, restarts: int = 0) -> Centre:
-    """The day of this seed, over this line; `restarts`: so often another engine takes over."""
+async def lived(seed: int, line: Line, restarts: int = 0, shaky: float = 0.0) -> Centre:
+    """The day of this seed, over this line. `restarts`: so often another engine takes over; `shaky`: see Centre."""
     words = arrivals(day(seed), line, seed)
     chance = random.Random(f"restarts:{seed}")
-    centre = Centre(seed, on_time=line is ON_TIME)
+    centre = Centre(seed, on_time=line is ON_TIME and not shaky, shaky=shaky)
     await centre.live(words, [chance.randint(0, words[-1][0]) for _ in range(restarts)])
     return centre
 
