@@ -12,14 +12,20 @@ FRAME_END = b"\n\n"
 DATA = b"data: "
 
 
-class Stream:
-    """GET /v1/switches/{id}/commands on a socket of its own. `heard` gets (command, arrival in ms since the epoch)."""
+def asked(door: Door, switch: str) -> socket.socket:
+    """A connection on which the command stream of a switch was asked for."""
+    connection = door.connected()
+    connection.sendall(door.request("GET", f"/v1/switches/{switch}/commands", accept="text/event-stream"))
+    return connection
 
-    def __init__(self, door: Door, switch: str, heard: Callable[[dict[str, Any], float], None]) -> None:
-        self.connection = door.connected()
-        self.connection.sendall(door.request("GET", f"/v1/switches/{switch}/commands", accept="text/event-stream"))
+
+class Stream:
+    """What comes on a connection from `asked`. `heard` gets (command, arrival in ms since the epoch)."""
+
+    def __init__(self, connection: socket.socket, heard: Callable[[dict[str, Any], float], None]) -> None:
+        self.connection = connection
         self._heard = heard
-        self._raw, self._text = self._head(self.connection), b""
+        self._raw, self._text = self._head(connection), b""
 
     @staticmethod
     def _head(connection: socket.socket) -> bytes:

@@ -5,13 +5,14 @@ time after each hold began; every command is answered at once. A job on standard
 """
 
 import json
+import selectors
 import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tests.benchmarks.stream import Stream
+from tests.benchmarks.stream import Stream, asked
 from tests.benchmarks.traffic import SWITCH, TALKING, batch_of, event, heartbeat, stamp
 from tests.benchmarks.wire import BATCH, ONE, Answer, Door, Lanes, timed
 
@@ -55,8 +56,8 @@ class Switch:
     def __init__(self, job: Job) -> None:
         self.job, self.door, self.seen = job, Door(job.url, job.key), Seen()
         self._lanes = Lanes(self.door, LANES)
-        self._stream = Stream(self.door, SWITCH, self._commanded)
-        self._lanes.selector.register(self._stream.connection, 1, self._stream.serve)
+        self._stream = Stream(asked(self.door, SWITCH), self._commanded)
+        self._lanes.selector.register(self._stream.connection, selectors.EVENT_READ, self._stream.serve)
         self._known: set[str] = set()
         self._due_ms: dict[str, int] = {}  # notices that have not come, by call
         self._held_ms: dict[str, int] = {}
