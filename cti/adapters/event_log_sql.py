@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 
 from cti.adapters.ledger.bulk import Insertion, insertion
+from cti.adapters.ledger.point import rows_of
 from cti.adapters.ledger.tables import event_log, event_log_heads
 from cti.adapters.log_clock import ServerClock
 from cti.adapters.log_tail import UNKNOWN, LogTail
@@ -224,8 +225,7 @@ def _make_heads(connection: Connection, asked: Sequence[int]) -> Sequence[Mappin
 
 
 def _heads(connection: Connection) -> Mapping[int, int]:
-    found = connection.execute(select(_HEAD.partition, _HEAD.position).order_by(_HEAD.partition))
-    return {row.partition: row.position for row in found}
+    return dict(rows_of(connection, "SELECT partition, position FROM event_log_heads ORDER BY partition"))
 
 
 _SERVER_MS = extract("epoch", func.clock_timestamp()) * 1000

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -22,8 +22,8 @@ class SqlReader:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
-        self._free = asyncio.Semaphore(READERS)
 
     async def run(
         self,
@@ -32,19 +32,10 @@ class SqlReader:
         **kwargs: Asked.kwargs,
     ) -> Found:
         """What the query finds. Raises `LedgerAway`."""
-        await self._free.acquire()
-        loop = asyncio.get_running_loop()
         try:
             asked = self._threads.submit(lambda: self._read(query, *args, **kwargs))
         except RuntimeError as fault:  # after stop()
-            self._free.release()
             raise LedgerAway("its readers are not running") from fault
-
-        def freed(_: Future[Found]) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(self._free.release)
-
-        asked.add_done_callback(freed)
         return await asyncio.wrap_future(asked)
 
     async def stop(self) -> None:
@@ -55,7 +46,11 @@ class SqlReader:
     ) -> Found:
         try:
             with self._engine.connect() as connection:
-                return query(connection, *args, **kwargs)
+                try:
+                    return query(connection, *args, **kwargs)
+                except self._driver_error as fault:  # of a statement that did not go through SQLAlchemy
+                    connection.invalidate()
+                    raise LedgerAway(str(fault)) from fault
         except NoConnectionFree as fault:
             raise LedgerAway(str(fault)) from fault
         except DBAPIError as fault:

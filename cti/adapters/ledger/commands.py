@@ -1,10 +1,12 @@
 """Commands: unique by id, in the order of their numbers; an outcome never replaces a final state."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
-from sqlalchemy import Connection, and_, bindparam, func, select, union_all
+from sqlalchemy import Connection, and_, bindparam, func, select
 
 from cti.adapters.ledger import bulk
+from cti.adapters.ledger.point import rows_of
 from cti.adapters.ledger.tables import LIVE, UNANSWERED, calls, commands
 from cti.rows import CommandRow, OutcomeRow
 
@@ -23,6 +25,12 @@ _OF_LIVE = (
         calls.c.born <= bindparam("last"),
     )
     .order_by(commands.c.partition, commands.c.no)
+)
+_SELECT = " ".join(("SELECT", ", ".join(commands.columns.keys()), "FROM commands WHERE"))
+_BY_ID = f"{_SELECT} tenant = ? AND id = ?"
+_OPEN = (
+    f"{_SELECT} state IN ('open', 'accepted') AND tenant = ? AND source = ? AND expires_at_ms > ?"
+    " ORDER BY issued_at_ms, partition, no LIMIT ?"
 )
 
 
@@ -48,25 +56,13 @@ def commands_of_calls(connection: Connection, call_ids: Sequence[str]) -> list[C
 
 
 def command(connection: Connection, tenant: str, command_id: str) -> CommandRow | None:
-    query = select(commands).where(commands.c.tenant == tenant, commands.c.id == command_id)
-    row = connection.execute(query).first()
-    return None if row is None else CommandRow._make(row)
+    found = rows_of(connection, _BY_ID, tenant, command_id)
+    return CommandRow._make(found[0]) if found else None
 
 
 def open_commands(connection: Connection, tenant: str, source: str, now_ms: float, limit: int) -> list[CommandRow]:
     """Without a final result and not expired, by the time of issue; within a partition by number."""
-    query = (
-        select(commands)
-        .where(
-            UNANSWERED,
-            commands.c.tenant == tenant,
-            commands.c.source == source,
-            commands.c.expires_at_ms > int(now_ms),
-        )
-        .order_by(commands.c.issued_at_ms, commands.c.partition, commands.c.no)
-        .limit(limit)
-    )
-    return [CommandRow._make(row) for row in connection.execute(query)]
+    return [CommandRow._make(row) for row in rows_of(connection, _OPEN, tenant, source, int(now_ms), limit)]
 
 
 def commands_after(connection: Connection, marks: Mapping[int, int], limit: int) -> list[CommandRow]:
@@ -74,16 +70,16 @@ def commands_after(connection: Connection, marks: Mapping[int, int], limit: int)
     if not marks:
         return []
     share = max(1, limit // len(marks))
-    pages = [
-        select(commands)
-        .where(commands.c.partition == partition, commands.c.no > mark)
-        .order_by(commands.c.no)
-        .limit(share)
-        .subquery()
-        for partition, mark in sorted(marks.items())
-    ]
-    found = connection.execute(union_all(*[select(page) for page in pages]))
+    values = [value for place in marks.items() for value in (*place, share)]
+    found = rows_of(connection, _behind(len(marks)), *values)
     return sorted((CommandRow._make(row) for row in found), key=lambda row: (row.partition, row.no))
+
+
+@cache
+def _behind(partitions: int) -> str:
+    """A page of each partition; a sorted one cannot be joined to others but in brackets."""
+    page = f"{_SELECT} partition = ? AND no > ? ORDER BY no LIMIT ?"
+    return " UNION ALL ".join(" ".join(("SELECT * FROM (", page, f") AS page_{n}")) for n in range(partitions))
 
 
 def intervention_counts(

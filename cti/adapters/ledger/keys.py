@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select, update
 
 from cti.adapters.ledger.bulk import Insertion
+from cti.adapters.ledger.point import rows_of
 from cti.adapters.ledger.tables import api_keys
 from cti.rows import KeyRow
 
 _insert = Insertion(api_keys)
+_BY_ID = " ".join(("SELECT", ", ".join(api_keys.columns.keys()), "FROM api_keys WHERE id = ?"))
 
 
 def add_keys(connection: Connection, rows: Sequence[KeyRow]) -> Sequence[None]:
@@ -30,8 +32,8 @@ def revoke_keys(connection: Connection, revoked: Sequence[tuple[str, int]]) -> S
 
 
 def key(connection: Connection, key_id: str) -> KeyRow | None:
-    row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).first()
-    return None if row is None else KeyRow._make(row)
+    found = rows_of(connection, _BY_ID, key_id)
+    return KeyRow._make(found[0]) if found else None
 
 
 def keys(connection: Connection) -> list[KeyRow]:

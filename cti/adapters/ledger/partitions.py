@@ -4,15 +4,16 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, update
 
 from cti.adapters.ledger.bulk import driver_of
+from cti.adapters.ledger.point import rows_of
 from cti.adapters.ledger.tables import partitions
 from cti.errors import Fenced, WrongPartitions
 from cti.rows import Claim, Fence
 
-_COMMITTED = select(partitions.c.partition, partitions.c.epoch, partitions.c.position).order_by(partitions.c.partition)
-_MARKS = select(partitions.c.partition, partitions.c.command_no)
+_COMMITTED = "SELECT partition, epoch, position FROM partitions ORDER BY partition"
+_MARKS = "SELECT partition, command_no FROM partitions"
 
 
 def claim(connection: Connection, owner: str, count: int) -> list[Claim]:
@@ -60,7 +61,7 @@ def _moving(fences: int, mark: str) -> str:
 
 def committed(connection: Connection) -> Mapping[int, tuple[int, int]]:
     """(epoch, position) by partition."""
-    return {partition: (epoch, position) for partition, epoch, position in connection.execute(_COMMITTED)}
+    return {partition: (epoch, position) for partition, epoch, position in rows_of(connection, _COMMITTED)}
 
 
 def positions(connection: Connection) -> Mapping[int, int]:
@@ -70,4 +71,4 @@ def positions(connection: Connection) -> Mapping[int, int]:
 
 def command_marks(connection: Connection) -> Mapping[int, int]:
     """The last command number by partition."""
-    return {row.partition: row.command_no for row in connection.execute(_MARKS)}
+    return dict(rows_of(connection, _MARKS))
