@@ -99,14 +99,17 @@ def test_a_server_that_closes_is_noticed(ends: tuple[socket.socket, socket.socke
         Lane(here).received()
 
 
-def test_commands_are_read_off_the_stream_however_it_is_cut(ends: tuple[socket.socket, socket.socket]) -> None:
+@pytest.mark.parametrize("size", [11, 10_000])
+def test_commands_are_read_off_the_stream_however_it_is_cut(
+    ends: tuple[socket.socket, socket.socket], size: int
+) -> None:
     frames = [b'event: command\nid: %d\ndata: {"id": "c%d"}\n\n' % (n, n) for n in range(5)] + [b": keep-alive\n\n"]
     chunked = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (b"".join(frames[:3]), *frames[3:]))
     here, there = ends
     heard: list[str] = []
     there.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked[:10])
     stream = Stream(here, lambda command, _: heard.append(command["id"]))
-    for at in range(10, len(chunked), 11):
-        there.sendall(chunked[at : at + 11])
+    for at in range(10, len(chunked), size):
+        there.sendall(chunked[at : at + size])
         stream.serve()
     assert heard == [f"c{n}" for n in range(5)]
