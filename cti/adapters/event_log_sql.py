@@ -13,14 +13,9 @@ from operator import itemgetter
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
     CompoundSelect,
     Connection,
-    Update,
     bindparam,
-    case,
-    cast,
     delete,
     extract,
     func,
@@ -33,7 +28,7 @@ from cti.adapters.ledger.bulk import Insertion, insertion
 from cti.adapters.ledger.point import rows_of
 from cti.adapters.ledger.tables import event_log, event_log_heads
 from cti.adapters.log_clock import ServerClock
-from cti.adapters.log_tail import UNKNOWN, LogTail
+from cti.adapters.log_tail import BYTES_MAX, UNKNOWN, LogTail
 from cti.adapters.partitioning import partition_of
 from cti.adapters.sql_reader import SqlReader
 from cti.adapters.sql_writer import SqlWriter
@@ -86,7 +81,8 @@ class SqlEventLog:
                 await self._server_clock.start()
         except (LedgerAway, OutcomeUnknown) as fault:
             raise LogAway(fault.detail) from fault
-        self._tails = [LogTail(heads[partition]) for partition in range(self._partitions)]
+        share = BYTES_MAX // self._partitions
+        self._tails = [LogTail(heads[partition], bytes_max=share) for partition in range(self._partitions)]
 
     async def stop(self) -> None:
         if self._server_clock is not None:
@@ -172,19 +168,19 @@ class SqlEventLog:
     def _append_all(self, connection: Connection, batches: Sequence[Placed]) -> Sequence[list[Entry]]:
         """In the writer's thread: all batches that wait, in one insert."""
         counts = Counter(partition for batch in batches for partition, _ in batch)
-        heads = _grow(connection, counts, self._partitions, self._server_clock is None, int(self.now_ms()))
+        heads = _grow(connection, counts, self._server_clock is None, int(self.now_ms()))
         following = {partition: last - counts[partition] + 1 for partition, (last, _) in heads.items()}
         appended: list[list[Entry]] = []
+        rows: list[tuple[int, int, int, str, bytes]] = []
         for batch in batches:
             entries = []
             for partition, item in batch:
-                position = following[partition]
+                position, at_ms = following[partition], heads[partition][1]
                 following[partition] = position + 1
-                entries.append(Entry(partition, position, heads[partition][1], item.tenant, item.body, item.event))
+                rows.append((partition, position, at_ms, item.tenant, item.body))
+                entries.append(Entry(partition, position, at_ms, item.tenant, item.body, item.event))
             appended.append(entries)
-        _insert(
-            connection, [(e.partition, e.position, e.appended_at_ms, e.tenant, e.body) for es in appended for e in es]
-        )
+        _insert(connection, rows)
         return appended
 
     def _landed(self, placed: Placed, entries: list[Entry] | None) -> None:
@@ -235,40 +231,35 @@ def _server_time(connection: Connection) -> float:
     return float(connection.execute(select(_SERVER_MS)).scalar_one())
 
 
-def _grow(
-    connection: Connection, counts: Mapping[int, int], partitions: int, local: bool, now_ms: int
-) -> Mapping[int, tuple[int, int]]:
+def _grow(connection: Connection, counts: Mapping[int, int], local: bool, now_ms: int) -> Mapping[int, tuple[int, int]]:
     """Move heads on by so many entries each; (last position, date) by partition. They stay locked until the commit."""
     touched = sorted(counts)
-    if len(touched) > 1 and connection.dialect.name == "postgresql":
+    dialect = connection.dialect.name
+    if len(touched) > 1 and dialect == "postgresql":
         # In one order, or two processes that append to the same partitions would lock each other out.
-        connection.execute(_LOCK, {"touched": touched})
-    values = {f"more_{partition}": counts.get(partition, 0) for partition in range(partitions)}
-    statement = _grow_statement(partitions, connection.dialect.name, local)
-    found = connection.execute(statement, {**values, "touched": touched, **({"now_ms": now_ms} if local else {})})
+        rows_of(connection, _locking(len(touched)), *touched)
+    more = [value for partition in touched for value in (partition, counts[partition])]
+    date = [now_ms] if local else []
+    found = rows_of(connection, _growing(len(touched), dialect, local), *more, *date, *touched)
     return {partition: (position, appended_at_ms) for partition, position, appended_at_ms in found}
 
 
-_LOCK = (
-    select(_HEAD.partition)
-    .where(_HEAD.partition.in_(bindparam("touched", expanding=True)))
-    .order_by(_HEAD.partition)
-    .with_for_update()
-)
+@cache
+def _locking(touched: int) -> str:
+    marks = ", ".join("?" * touched)
+    head = ("SELECT partition FROM event_log_heads WHERE partition IN (", marks, ")")
+    return " ".join((*head, "ORDER BY partition FOR UPDATE"))
 
 
 @cache
-def _grow_statement(partitions: int, dialect: str, local: bool) -> Update:
-    more = case(*[(_HEAD.partition == n, bindparam(f"more_{n}", type_=BigInteger)) for n in range(partitions)], else_=0)
-    server_ms = cast(func.floor(_SERVER_MS), BigInteger)
-    now_ms: ColumnElement[int] = bindparam("now_ms", type_=BigInteger) if local else server_ms
-    later = func.max if dialect == "sqlite" else func.greatest
-    return (
-        update(event_log_heads)
-        .where(_HEAD.partition.in_(bindparam("touched", expanding=True)))
-        .values(position=_HEAD.position + more, appended_at_ms=later(_HEAD.appended_at_ms, now_ms))
-        .returning(_HEAD.partition, _HEAD.position, _HEAD.appended_at_ms)
-    )
+def _growing(touched: int, dialect: str, local: bool) -> str:
+    later = "max" if dialect == "sqlite" else "greatest"
+    date = "?" if local else "floor(extract(epoch FROM clock_timestamp()) * 1000)::int8"
+    more = ("CASE partition", *["WHEN ? THEN ?"] * touched, "END")
+    marks = ("(", ", ".join("?" * touched), ")")
+    settings = ("position = position +", *more, ", appended_at_ms =", later, "(appended_at_ms,", date, ")")
+    returned = "RETURNING partition, position, appended_at_ms"
+    return " ".join(("UPDATE event_log_heads SET", *settings, "WHERE partition IN", *marks, returned))
 
 
 def _read(connection: Connection, after: Mapping[int, int], share: int) -> list[Entry]:

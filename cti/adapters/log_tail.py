@@ -1,9 +1,15 @@
-"""The last entries of a log, in memory with their parsed events, so that the engine beside it need not read SQL."""
+"""The last entries of a log, in memory with their parsed events, so that the engine beside it need not read SQL.
+
+What the engine has read goes again, but for a few that it reads twice when a round fails; the bounds are for what
+waits.
+"""
 
 from cti.ports import Entry
 
-ENTRIES_MAX = 4_096  # a partition
-BYTES_MAX = 16 * 1024 * 1024  # a partition
+ENTRIES_MAX = 65_536  # a partition
+BYTES_MAX = 96 * 1024 * 1024  # of all partitions: some 60,000 events
+EVENT_BYTES = 1_200  # what a parsed event takes beside its body, roughly
+READ_KEPT = 1_024  # entries of a partition that were read: two rounds
 UNKNOWN = -1
 
 
@@ -27,10 +33,13 @@ class LogTail:
             self._first = entry.position
         self._entries[entry.position] = entry
         self.last = entry.position
-        self._size += len(entry.body)
+        self._size += _size(entry)
         while len(self._entries) > self._entries_max or (self._size > self._bytes_max and len(self._entries) > 1):
-            self._size -= len(self._entries.pop(self._first).body)
-            self._first += 1
+            self._drop_first()
+
+    def _drop_first(self) -> None:
+        self._size -= _size(self._entries.pop(self._first))
+        self._first += 1
 
     def forget(self) -> None:
         """Hold nothing any more; where the log ends stays known."""
@@ -39,8 +48,14 @@ class LogTail:
         self._size = 0
 
     def read(self, after: int, limit: int) -> list[Entry]:
-        """Up to `limit` entries behind a position; none where the next one is not held."""
+        """Up to `limit` entries behind a position; none where the next one is not held. What is long read goes."""
         end = self._first + len(self._entries)
+        for _ in range(self._first, min(after + 1 - READ_KEPT, end)):
+            self._drop_first()
         if not self._first <= after + 1 < end:
             return []
         return [self._entries[position] for position in range(after + 1, min(after + 1 + limit, end))]
+
+
+def _size(entry: Entry) -> int:
+    return len(entry.body) if entry.event is None else len(entry.body) + EVENT_BYTES

@@ -6,10 +6,11 @@ import pytest
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.log_clock import RESET_MS, ServerClock
-from cti.adapters.log_tail import UNKNOWN, LogTail
+from cti.adapters.log_tail import EVENT_BYTES, READ_KEPT, UNKNOWN, LogTail
 from cti.adapters.partitioning import partition_of
 from cti.errors import LedgerAway
 from cti.ports import Entry
+from schemas.envelope import read_event
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,40 @@ def test_a_tail_is_bounded_in_entries_and_bytes() -> None:
     assert positions(filled(LogTail(0, bytes_max=25), 1, 9).read(7, 100)) == [8, 9]
     assert filled(LogTail(0, bytes_max=25), 1, 9).read(6, 100) == []
     assert positions(filled(LogTail(0, bytes_max=5), 1, 9).read(8, 100)) == [9]
+
+
+def test_what_was_read_goes_but_for_the_last_rounds() -> None:
+    tail = filled(LogTail(0), 1, READ_KEPT + 20)
+    assert positions(tail.read(READ_KEPT, 2)) == [READ_KEPT + 1, READ_KEPT + 2]
+    assert positions(tail.read(0, 1)) == [1]
+    assert positions(tail.read(READ_KEPT + 10, 1)) == [READ_KEPT + 11]
+    assert tail.read(9, 1) == []
+    assert positions(tail.read(10, 1)) == [11]
+    assert positions(filled(tail, READ_KEPT + 21, READ_KEPT + 22).read(READ_KEPT + 20, 5)) == [
+        READ_KEPT + 21,
+        READ_KEPT + 22,
+    ]
+    assert tail.read(3 * READ_KEPT, 1) == tail.read(READ_KEPT + 20, 1) == []
+    assert positions(filled(tail, READ_KEPT + 23, READ_KEPT + 23).read(READ_KEPT + 22, 5)) == [READ_KEPT + 23]
+
+
+def test_an_event_counts_beside_its_body() -> None:
+    event = read_event(
+        {
+            "specversion": "1.0",
+            "id": "e",
+            "source": "/s",
+            "type": "ringback.call.delivered.v1",
+            "subject": "c",
+            "time": "2026-03-02T01:00:12.000Z",
+            "data": {"connection": "leg", "device": "8001"},
+        }
+    )
+    tail = LogTail(0, bytes_max=2 * EVENT_BYTES + 100)
+    for position in (1, 2, 3):
+        tail.add(Entry(0, position, 0, "grid", b"x" * 10, event))
+    assert tail.read(0, 9) == []
+    assert positions(tail.read(1, 9)) == [2, 3]
 
 
 def test_a_tail_begins_anew_after_a_gap() -> None:
