@@ -17,12 +17,12 @@ from cti.core.identity import hash64, key_of
 from cti.core.record import Identity, Measured, measure, record_of
 from cti.core.rules import Intervention, RuleBook
 from cti.core.times import rfc3339, seconds
-from cti.live_calls import Key, Layers, LiveCall, occurrence_of
+from cti.live_calls import FINAL_STATES, Key, Layers, LiveCall, occurrence_of
 from cti.ports import Entry
 from cti.rows import BreachRow, CommandRow, DeadLetterRow, OutcomeRow, RecordRow, Round
 from cti.sources import Source
 from cti.telemetry import Telemetry
-from schemas.reasons import DeadLetter
+from schemas.reasons import DeadLetter, InterventionOutcome
 
 KEYS_KEPT = 8_192  # a call's key comes again with each of its events
 
@@ -93,7 +93,7 @@ class Gathering:
     def _command(self, live: LiveCall, one: Intervention, issued_ms: int, body: str) -> None:
         source, partition = live.source, live.partition
         number = self.command_nos[partition] = self.command_nos.get(partition, 0) + 1
-        self.telemetry.intervention(one.rule, one.command, one.state)
+        self._count(one)
         if one.state == "open":
             self.telemetry.late_by(one.rule, max(issued_ms - one.due_ms - (source.clock.lag_ms or 0), 0))
         self.round_.commands.append(
@@ -118,8 +118,13 @@ class Gathering:
 
     def outcome(self, one: Intervention, at_ms: int) -> None:
         """Write what became of a command."""
-        self.telemetry.intervention(one.rule, one.command, one.state if one.reason is None else one.reason)
+        self._count(one)
         self.round_.outcomes.append(OutcomeRow(one.id, one.state, one.reason, at_ms))
+
+    def _count(self, one: Intervention) -> None:
+        """Once for each: when it is known what became of it."""
+        if one.state in FINAL_STATES:
+            self.telemetry.intervention(one.rule, one.command, InterventionOutcome(one.state))
 
     # -- records -------------------------------------------------------------------------------------------------------
 

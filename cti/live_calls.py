@@ -16,8 +16,9 @@ from cti.core.identity import call_id
 from cti.core.rules import Intervention
 from cti.rows import CommandRow, StoredCall, TimelineRow
 from cti.sources import Source
+from schemas.reasons import InterventionOutcome
 
-FINAL_STATES = frozenset({"done", "refused", "unanswered", "overtaken"})
+FINAL_STATES: frozenset[str] = frozenset(InterventionOutcome)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from cti.core.agent import AgentState
 from cti.core.call_state import Call, Hold, Offer, Phase, Wait
 from cti.core.record import Measured
-from schemas.reasons import DeadLetter, Ignored
+from schemas.reasons import DeadLetter, Ignored, InterventionOutcome
 
 # An edge at each limit that a rule has: 12 s (RING-1), 15 s (RING-3), and what lies around them.
 _ANSWER_S = (1, 2, 3, 5, 8, 10, 11, 12, 13, 15, 20, 30, 60, 120)
@@ -118,8 +118,8 @@ class Telemetry:
     def dead_lettered(self, reason: DeadLetter) -> None:
         self._dead.labels(reason.value).inc()
 
-    def intervention(self, rule: str, command: str, outcome: str) -> None:
-        self._count(self._interventions, rule, command, outcome)
+    def intervention(self, rule: str, command: str, outcome: InterventionOutcome) -> None:
+        self._count(self._interventions, rule, command, outcome.value)
 
     def late_by(self, rule: str, late_ms: float) -> None:
         self._lateness.labels(rule).observe(late_ms / 1000)
