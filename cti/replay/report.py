@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-HALF_HOUR = timedelta(minutes=30)
 MEAN_DECIMALS = 4
 COLUMNS = ("calls", "answered", "abandoned", "abandoned_from_queue", "mean_service_s", "mean_wait_answered_s")
 
