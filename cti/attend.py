@@ -19,22 +19,19 @@ DISTRUST_RECHECK_MS = 1_000
 UNANSWERED_AFTER_MS = 2_000  # contract, Commands: no result 2 s after the expiry
 
 
-def attend(work: Gathering, key: Key, live: LiveCall, before_ms: int | None = None) -> None:
-    """Settle what is due for the call and schedule the next look; `live` is the caller's own copy.
-
-    `before_ms`: only what is due before that event time.
-    """
+def attend(work: Gathering, key: Key, live: LiveCall) -> None:
+    """Settle what is due for the call and schedule the next look; `live` is the caller's own copy."""
     if not work.interventions_on:
         return
-    next_ms = _settle(work, key, live, before_ms)
-    if before_ms is not None or next_ms is None or not isinstance(key, int):
+    next_ms = _settle(work, key, live)
+    if next_ms is None or not isinstance(key, int):
         return
     if live.scheduled_ms is None or next_ms < live.scheduled_ms:
         live.source.look_at(next_ms, key)
         live.scheduled_ms = next_ms
 
 
-def _settle(work: Gathering, key: Key, live: LiveCall, before_ms: int | None) -> int | None:
+def _settle(work: Gathering, key: Key, live: LiveCall) -> int | None:
     """Settle all that can be settled; when the first of the rest is due."""
     call, source = live.call, live.source
     partition_ms = work.partition_ms[live.partition]
@@ -46,8 +43,6 @@ def _settle(work: Gathering, key: Key, live: LiveCall, before_ms: int | None) ->
     for _ in range(ROUNDS_OF_TICKS_MAX):
         next_ms, again = None, False
         for due in dues(call, book, live.done, now):
-            if before_ms is not None and due.due_ms >= before_ms:
-                continue
             one = _decided(work, live, due, now, trusted)
             if one is None:
                 wake = due.due_ms if due.due_ms >= now else int(now) + DISTRUST_RECHECK_MS

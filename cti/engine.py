@@ -20,7 +20,6 @@ from typing import Protocol
 import structlog
 
 from cti import errors
-from cti.attend import UNANSWERED_AFTER_MS, attend, is_idle, lost_fact, unanswered
 from cti.core.clocks import END_FRESH_MS
 from cti.core.rules import RuleBook
 from cti.gathering import Gathering
@@ -28,10 +27,11 @@ from cti.lingering import Lingering
 from cti.live_calls import Key
 from cti.loading import load, remember
 from cti.ports import Clock, Entry, EventLog, Ledger
-from cti.rows import Fence, Round
+from cti.rows import CommandRow, Fence, OutcomeRow, Round
 from cti.snapshot import take_switch
-from cti.take import apply, take_agent, take_call
+from cti.take import take_agent, take_call
 from cti.telemetry import Telemetry
+from cti.timers import Timers
 from schemas.envelope import Event, Refused, event_of
 from schemas.reasons import DeadLetter, Ignored
 
@@ -40,8 +40,6 @@ CPU_MAX_MS = 20.0
 END_CONFIRM_MS = END_FRESH_MS / 2  # how often a quiet engine makes sure that it stands at the end
 IDLE_LOOK_MS = 1_000.0  # another process may have appended without waking us
 BACKOFF_MIN_MS, BACKOFF_MAX_MS = 100.0, 5_000.0
-SWEEP_EVERY_MS = 60_000.0  # how often calls that fell silent are looked for
-TIMERS_MAX = 2_000  # calls looked at by the clock in one turn
 
 log = structlog.get_logger()
 
@@ -51,7 +49,7 @@ class Pulse(Protocol):
 
     def committed(self, positions: dict[int, int]) -> None: ...
 
-    def commanded(self) -> None: ...
+    def commanded(self, rows: Sequence[CommandRow], outcomes: Sequence[OutcomeRow]) -> None: ...
 
 
 class Engine:
@@ -64,6 +62,7 @@ class Engine:
         self._log, self._ledger, self._clock, self.pulse, self._owner = event_log, ledger, clock, pulse, owner
         self._telemetry = telemetry
         self.work = Gathering(book, telemetry, interventions, call_idle_max_ms)
+        self._timers = Timers(self.work)
         self._wake = asyncio.Event()
         self._epochs: dict[int, int] = {}
         self._read: dict[int, int] = {}  # the last position read of each partition
@@ -76,8 +75,8 @@ class Engine:
         self._commit: asyncio.Task[None] | None = None
         self._committing: tuple[Round, dict[int, int], int, list[Key], float] | None = None
         self._lingering = Lingering()
-        self._swept_ms = float("-inf")
-        self._sweep_every_ms = min(SWEEP_EVERY_MS, call_idle_max_ms / 4)
+        self._careful = 0  # entries still to be taken one a round, because a round with them was refused
+        self._poison: dict[int, int] = {}  # partition -> position of an entry that was refused alone
         self._backoff_ms = 0.0
         self._not_before_ms = float("-inf")
 
@@ -93,25 +92,8 @@ class Engine:
         self.work.command_nos = {claim.partition: claim.command_no for claim in claims}
         self._forget_times()
         await load(self.work, self._ledger, sorted(self._epochs))
-        self._reschedule()
+        self._timers.start_anew()
         log.info("engine started", action="engine_started", calls=len(self.work.layers.base.calls), owner=self._owner)
-
-    def _reschedule(self) -> None:
-        """Look at every call again: after a start, and after a round was dropped."""
-        work = self.work
-        for source in work.sources.values():
-            source.schedule.clear()
-        work.deadlines.clear()
-        self._telemetry.live_are(live.call for live in work.layers.base.calls.values())
-        for key, live in work.layers.base.calls.items():
-            for one in live.done:
-                if one.state in ("open", "accepted"):
-                    work.deadlines.append((one.expires_ms + UNANSWERED_AFTER_MS, one.id, key))
-            if isinstance(key, int) and not live.ended:
-                live.source.look_at(0, key)
-                live = work.layers.base.calls[key] = live.copy()
-                live.scheduled_ms = 0
-        work.deadlines.sort(key=lambda one: one[:2])
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
@@ -137,17 +119,10 @@ class Engine:
 
     def next_ms(self) -> float:
         """When, by the log's clock, the engine has to turn again even if nothing arrives."""
-        now, work = self._log.now_ms(), self.work
-        dues = [due for source in work.sources.values() if (due := source.next_log_ms()) is not None]
-        if work.deadlines:
-            dues.append(work.deadlines[0][0])
-        if (soonest_gone := self._lingering.next_ms()) is not None:
-            dues.append(soonest_gone)
-        soonest = min(dues, default=float("inf"))
-        if work.layers.base.calls:
-            dues.append(self._swept_ms + self._sweep_every_ms)
+        now = self._log.now_ms()
         if self._not_before_ms > now:
             return self._not_before_ms
+        soonest = min(self._timers.next_ms(), self._lingering.next_ms() or float("inf"))
         return min(max(soonest, now) + 0.001, now + IDLE_LOOK_MS)
 
     async def step(self) -> bool:
@@ -157,12 +132,13 @@ class Engine:
             await self._settle()
         if self._log.now_ms() < self._not_before_ms:
             return False
-        took = self._taken < EVENTS_MAX and await self._gather()
-        self._attend_timers()
-        self._sweep()
+        most = 1 if self._careful else EVENTS_MAX
+        waits = self._careful > 0 and self._commit is not None  # one entry a round, and no other on top of it
+        took = self._taken < most and not waits and await self._gather()
+        self._timers.turn(self._read)
         if not self._ahead:  # what was read counts on the calls that were in memory then
             self._lingering.let_go(self.work.layers, self._log.now_ms())
-        full = self._taken >= EVENTS_MAX
+        full = self._taken >= most
         if self._commit is None and not (self._ahead and not full) and (self._taken or _says(self.work.round_)):
             self._start_commit()
             return True
@@ -176,11 +152,8 @@ class Engine:
 
     async def _gather(self) -> bool:
         """Read on, and advance what was read. Standing at the end is confirmed by the log, not assumed."""
-        work, asked_ms = self.work, self._log.now_ms()
-        timers_near = any(
-            (due := source.next_log_ms()) is not None and due <= asked_ms for source in work.sources.values()
-        )
-        confirm = timers_near and asked_ms - self._end_ms > END_CONFIRM_MS
+        asked_ms = self._log.now_ms()
+        confirm = self._timers.near(asked_ms) and asked_ms - self._end_ms > END_CONFIRM_MS
         try:
             end = await self._log.end() if confirm else None
             if not self._ahead:
@@ -190,7 +163,7 @@ class Engine:
         except (errors.LogAway, errors.LedgerAway) as error:
             self._back_off(error)
             return False
-        taken = self._take_all(self._ahead)
+        taken = self._take_all(self._ahead[: 1 if self._careful else None])
         self._ahead = self._ahead[taken:]
         if (
             end is not None
@@ -208,6 +181,9 @@ class Engine:
             self._read[entry.partition] = entry.position
             self.work.partition_ms[entry.partition] = float(entry.appended_at_ms)
             self._taken += 1
+            if self._poison.get(entry.partition) == entry.position:
+                self.work.dead_letter(entry, DeadLetter.POISON, "the ledger could not take what came of it")
+                continue
             try:
                 self._take(entry, event)
             except Exception:  # the last line of defence: a defect of ours must not stop the partition
@@ -251,48 +227,15 @@ class Engine:
                     source=source.name, tenant=source.tenant, lag_ms=source.clock.lag_ms, trusted=trusted,
                 )  # fmt: skip
 
-    # -- timers --------------------------------------------------------------------------------------------------------
-
-    def _attend_timers(self) -> None:
-        """Look at every call whose time has come, and close what no switch answered."""
-        work, looked = self.work, 0
-        for source in work.sources.values():
-            while looked < TIMERS_MAX:
-                now = source.clock.now_ms(min(work.partition_ms.values(), default=0.0))
-                found = None if now is None else source.due_before(now)
-                if found is None or now is None:
-                    break
-                looked += 1
-                self._look(found[1], found[0])
-        unanswered(work)
-
-    def _look(self, key: int, due_ms: int) -> None:
-        live = self.work.layers.call(key)
-        if live is None or live.scheduled_ms != due_ms:
-            return
-        live = live.copy()
-        live.scheduled_ms = None
-        attend(self.work, key, live)
-        self.work.put(key, live)
-
-    def _sweep(self) -> None:
-        """End calls that nothing was heard of for call_idle_max_s."""
-        work, now_ms = self.work, self.work.now_ms
-        if now_ms - self._swept_ms < self._sweep_every_ms:
-            return
-        self._swept_ms = now_ms
-        for key, live in list(work.layers.base.calls.items()):
-            now = live.source.clock.now_ms(work.partition_ms[live.partition])
-            if now is None or not is_idle(work, live, now) or work.layers.call(key) is not live:
-                continue
-            entry = Entry(live.partition, self._read[live.partition], int(now_ms), live.source.tenant, b"")
-            apply(work, key, live, lost_fact(live), entry, 2)
-
     # -- commit --------------------------------------------------------------------------------------------------------
 
     def _start_commit(self) -> None:
         work = self.work
         positions = dict(self._read)
+        if not self._taken and not work.round_.commands:
+            # A round of outcomes alone would move no mark, and could not be told from one that never stood.
+            first = min(self._epochs)
+            work.command_nos[first] = work.command_nos.get(first, 0) + 1
         work.round_.fences = [
             Fence(partition, epoch, positions[partition], work.command_nos.get(partition, 0))
             for partition, epoch in self._epochs.items()
@@ -316,14 +259,32 @@ class Engine:
             raise
         except errors.OutcomeUnknown as error:
             self._telemetry.commit_failed("outcome_unknown")
-            if not await self._stands(committing[1]):
+            if not await self._stands(committing[0].fences):
                 self._drop(error)
                 return
         except errors.LedgerAway as error:
             self._telemetry.commit_failed("ledger_away")
             self._drop(error)
             return
+        except Exception as error:  # a round that the ledger cannot take is a defect of ours: find its event
+            log.exception("round refused", action="poison_round", entries=committing[2])
+            self._telemetry.commit_failed("poison")
+            self._search_poison(committing[1], committing[2], error)
+            return
+        self._careful = max(self._careful - committing[2], 0)
         self._merge(*committing)
+
+    def _search_poison(self, positions: Mapping[int, int], taken: int, error: Exception) -> None:
+        """Read the round's entries again one by one; one that fails alone goes to the dead letters.
+
+        Raises the error where no entry was in the round: then there is nothing to set aside.
+        """
+        if not taken:
+            raise error
+        if taken == 1:
+            self._poison = {p: at for p, at in positions.items() if self._committed[p] < at}
+        self._careful = max(taken, 1)
+        self._drop(errors.LedgerAway(str(error)))
 
     def _merge(self, round_: Round, positions: dict[int, int], taken: int, ended: list[Key], started: float) -> None:
         self.work.layers.committed()
@@ -331,21 +292,21 @@ class Engine:
         self._telemetry.committed(taken, time.perf_counter() - started)
         self.pulse.committed(positions)
         if round_.commands or round_.outcomes:
-            self.pulse.commanded()
+            self.pulse.commanded(round_.commands, round_.outcomes)
         self._lingering.add(ended, self._log.now_ms())
 
-    async def _stands(self, positions: dict[int, int]) -> bool:
+    async def _stands(self, fences: Sequence[Fence]) -> bool:
         """Whether a commit of unknown outcome took place. Raises errors.Fenced when a partition was taken."""
         found = await self._committed_now()
         while found is None:
             await self._clock.wait(asyncio.Event(), self._clock.now_ms() + self._backoff_ms)
             found = await self._committed_now()
-        for partition, epoch in self._epochs.items():
-            if found[partition][0] != epoch:
-                raise errors.Fenced(f"partition {partition}")
-        return all(found[partition][1] == position for partition, position in positions.items())
+        for fence in fences:
+            if found[fence.partition].epoch != fence.epoch:
+                raise errors.Fenced(f"partition {fence.partition}")
+        return all(found[fence.partition] == fence for fence in fences)
 
-    async def _committed_now(self) -> Mapping[int, tuple[int, int]] | None:
+    async def _committed_now(self) -> Mapping[int, Fence] | None:
         try:
             return await self._ledger.committed()
         except errors.LedgerAway as error:
@@ -363,7 +324,7 @@ class Engine:
         self._read, self._ahead = dict(self._committed), []
         self._forget_times()
         self._end_ms = float("-inf")
-        self._reschedule()
+        self._timers.start_anew()
 
     def _back_off(self, error: errors.RingbackError) -> None:
         self._backoff_ms = min(max(self._backoff_ms * 2, BACKOFF_MIN_MS), BACKOFF_MAX_MS)

@@ -1,6 +1,6 @@
 """From the ledger into memory: everything that lives at a start, and ended calls that late events belong to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pydantic_core import from_json
 
@@ -52,7 +52,11 @@ async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry
     """Bring back ended calls that these events may belong to: one query a batch. Raises errors.LedgerAway."""
     wanted: set[int] = set()
     for entry, event in events:
-        if isinstance(event, str) or event.family not in CALL_FAMILIES:
+        if isinstance(event, str):
+            continue
+        if event.kind == "switchSnapshot":
+            wanted.update(_named(work, entry, event))
+        if event.family not in CALL_FAMILIES:
             continue
         key = hash_of(entry.tenant, event.source, event.subject)
         live = work.layers.call(key)
@@ -61,6 +65,14 @@ async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry
     past = await ledger.past_calls(sorted(wanted)) if wanted else []
     for stored in await ledger.stored_calls(sorted(one.row.call_id for one in past)) if past else []:
         _bring_back(work, stored, [one for one in past if one.row.key_hash == stored.row.key_hash])
+
+
+def _named(work: Gathering, entry: Entry, event: Event) -> Iterator[int]:
+    """The calls that a snapshot names and that are not in memory: they may have ended long ago under the same id."""
+    for call in event.data["calls"]:
+        key = hash_of(entry.tenant, event.source, call["call"])
+        if work.layers.call(key) is None:
+            yield key
 
 
 def _bring_back(work: Gathering, stored: StoredCall, incarnations: Sequence[PastCall]) -> None:

@@ -18,6 +18,7 @@ from cti.rows import (
     CallListing,
     Claim,
     CommandRow,
+    Fence,
     KeyRow,
     PastCall,
     Round,
@@ -120,8 +121,8 @@ class Ledger(Protocol):
         """Write one round. Raises `errors.Fenced` (another owns a partition; nothing was written), `errors.LedgerAway`
         (nothing was written) or `errors.OutcomeUnknown` (the connection broke during COMMIT)."""
 
-    async def committed(self) -> Mapping[int, tuple[int, int]]:
-        """(epoch, position) of every partition."""
+    async def committed(self) -> Mapping[int, Fence]:
+        """What the last fence of every partition said."""
 
     def live_calls(self, partitions: Sequence[int]) -> AsyncIterator[list[StoredCall]]:
         """Every call without a record, in slices."""

@@ -33,10 +33,6 @@ FACTS_MAX = 10_000  # of one call; beyond it the call is dead-lettered rather th
 def take_call(work: Gathering, entry: Entry, event: Event) -> None:
     """One call event: into the call it belongs to, its rules attended to before and after."""
     source = work.source(entry.tenant, event.source)
-    if (
-        event.kind != "commandResult"
-    ):  # dated by the gateway unless the switch gave a time: it tells nothing of its clock
-        source.clock.observe(entry.appended_at_ms, event.at_ms, True)
     if event.known and source.saw(event.kind):
         work.round_.sources.append(source.row(entry.partition))
     one = _fact_of(event, entry.body)
@@ -106,8 +102,8 @@ def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n:
         work.dead_letter(entry, DeadLetter.TOO_LARGE, f"call {live.call_id} has {FACTS_MAX} events already")
         return
     before, live = live, live.copy()
-    if live.scheduled_ms is not None and live.scheduled_ms < one.at_ms and n == 0:
-        attend(work, key, live, before_ms=one.at_ms)
+    if n == 0 and one.kind != "commandResult":  # a result is dated by the gateway unless the switch gave a time
+        live.source.clock.observe(entry.appended_at_ms, one.at_ms, True)
     data = to_json(one.data)
     live.history = join(live.history, pack(one, data))
     live.facts += 1

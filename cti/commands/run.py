@@ -29,6 +29,7 @@ from cti.web.auth import SCOPES
 from cti.wiring import Service, serving
 
 TENANT = "demo"
+FIRST_KEY = "made at the first start"
 SWITCH = "sim-1"
 STOP_S = 4.0  # the switch's time to hang up in order; the whole stop stays within 5 s
 REMEMBER_EVERY_MS = 5_000.0
@@ -61,9 +62,9 @@ async def _run(settings: Settings, args: argparse.Namespace) -> int:
     stop = stop_on_signals()
     async with serving(settings, clock=clock) as service:
         settle_memory()
-        admin = memory.get("shown") or await _first_key(service)
-        _remember(kept, clock, bool(admin))
-        if memory.get("shown"):
+        admin = await _first_key(service)
+        _remember(kept, clock)
+        if admin is None:
             told = "its key was shown at the first start; `ringback keys create` makes another"
             print(f"Ringback listens on {service.url} ({told})")
         else:
@@ -72,8 +73,11 @@ async def _run(settings: Settings, args: argparse.Namespace) -> int:
         return await _with_switch(service, clock, args, kept, stop)
 
 
-async def _first_key(service: Service) -> str:
-    return await service.new_key(TENANT, sorted(SCOPES), ["*"], "made at the first start")
+async def _first_key(service: Service) -> str | None:
+    """A key, where this ledger has none yet to enter with."""
+    if any(key.label == FIRST_KEY and key.revoked_at_ms is None for key in await service.store.ledger.keys()):
+        return None
+    return await service.new_key(TENANT, sorted(SCOPES), ["*"], FIRST_KEY)
 
 
 async def _with_switch(
@@ -96,7 +100,7 @@ async def _with_switch(
     for task in (switch, *others):
         task.cancel()
     await asyncio.gather(switch, *others, return_exceptions=True)
-    _remember(kept, clock, True)
+    _remember(kept, clock)
     await service.store.ledger.revoke_key(key.split("_")[1], int(clock.now_ms()))
     return code
 
@@ -149,14 +153,14 @@ def _read(kept: Path | None) -> dict[str, Any]:
     return {}
 
 
-def _remember(kept: Path | None, clock: Clock, shown: bool) -> None:
+def _remember(kept: Path | None, clock: Clock) -> None:
     if kept is not None:
         new = kept.with_suffix(".new")
-        new.write_text(json.dumps({"clock_ms": clock.now_ms(), "shown": shown}), encoding="utf-8")
+        new.write_text(json.dumps({"clock_ms": clock.now_ms()}), encoding="utf-8")
         new.replace(kept)
 
 
 async def _keep(kept: Path | None, clock: Clock) -> None:
     while True:
         await clock.wait(asyncio.Event(), clock.now_ms() + REMEMBER_EVERY_MS)
-        _remember(kept, clock, True)
+        _remember(kept, clock)

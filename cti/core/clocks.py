@@ -19,6 +19,7 @@ LAG_MAX_MS = 2_000
 LAG_WINDOW_MS = 30_000
 STRAGGLER_WINDOW_MS = 5_000
 END_FRESH_MS = 500
+LOOK_AGAIN_MS = 1_000  # a lag out of bounds comes back with a later entry: nobody knows when
 _BUCKET_MS = 1_000
 
 
@@ -51,6 +52,12 @@ class SourceClock:
     def now_ms(self, partition_ms: float) -> float | None:
         """The switch's clock at this partition time; None before anything was heard of it."""
         return None if self.lag_ms is None else partition_ms - self.lag_ms
+
+    def trusted_again_ms(self, partition_ms: float) -> float:
+        """From which partition time on it may be trusted, as far as that can be known now."""
+        if self._straggler_ms is None or self.lag_ms is None or not LAG_MIN_MS <= self.lag_ms <= LAG_MAX_MS:
+            return partition_ms + LOOK_AGAIN_MS
+        return self._straggler_ms + STRAGGLER_WINDOW_MS
 
     def trusted(self, partition_ms: float) -> bool:
         """Whether interventions may fire for this source now."""

@@ -1,6 +1,5 @@
 """What a restart, a backlog, a snapshot and a slow switch must not do to the calls that live."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,12 +8,6 @@ import cti.engine
 from tests.scheduler import Scene, event, scene
 from tests.simulation.lines import AGENT, CALLER, Line
 from tests.simulation.test_time import ORDERS_OF_A_HOLD, both_hold, orders
-
-
-@pytest.fixture
-async def it() -> AsyncIterator[Scene]:
-    async with scene("memory:") as running:
-        yield running
 
 
 @pytest.mark.parametrize("off_s", [-1.0, -1.9, 0.4])

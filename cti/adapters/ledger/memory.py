@@ -12,6 +12,7 @@ from cti.rows import (
     AgentRow,
     CallRow,
     Claim,
+    Fence,
     KeyRow,
     OutcomeRow,
     PastCall,
@@ -71,8 +72,8 @@ class MemoryLedger(MemoryReads):
         if command is not None and command.state not in FINAL:
             self._commands[outcome.id] = command._replace(state=outcome.state, reason=outcome.reason)
 
-    async def committed(self) -> Mapping[int, tuple[int, int]]:
-        return {claim.partition: (claim.epoch, claim.position) for claim in self._claims.values()}
+    async def committed(self) -> Mapping[int, Fence]:
+        return {claim.partition: Fence._make(claim) for claim in self._claims.values()}
 
     async def live_calls(self, partitions: Sequence[int]) -> AsyncIterator[list[StoredCall]]:
         for partition in partitions:

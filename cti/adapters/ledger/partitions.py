@@ -12,7 +12,7 @@ from cti.adapters.ledger.tables import partitions
 from cti.errors import Fenced, WrongPartitions
 from cti.rows import Claim, Fence
 
-_COMMITTED = "SELECT partition, epoch, position FROM partitions ORDER BY partition"
+_COMMITTED = "SELECT partition, epoch, position, command_no FROM partitions ORDER BY partition"
 _MARKS = "SELECT partition, command_no FROM partitions"
 
 
@@ -59,14 +59,14 @@ def _moving(fences: int, mark: str) -> str:
     return " ".join(("UPDATE partitions SET position =", *cases, ", command_no =", *cases, "WHERE", ours))
 
 
-def committed(connection: Connection) -> Mapping[int, tuple[int, int]]:
-    """(epoch, position) by partition."""
-    return {partition: (epoch, position) for partition, epoch, position in rows_of(connection, _COMMITTED)}
+def committed(connection: Connection) -> Mapping[int, Fence]:
+    """What the last fence said, by partition."""
+    return {row[0]: Fence._make(row) for row in rows_of(connection, _COMMITTED)}
 
 
 def positions(connection: Connection) -> Mapping[int, int]:
     """The last committed position by partition."""
-    return {partition: position for partition, (_, position) in committed(connection).items()}
+    return {partition: fence.position for partition, fence in committed(connection).items()}
 
 
 def command_marks(connection: Connection) -> Mapping[int, int]:

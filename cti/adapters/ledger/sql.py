@@ -22,6 +22,7 @@ from cti.rows import (
     CallListing,
     Claim,
     CommandRow,
+    Fence,
     KeyRow,
     PastCall,
     Round,
@@ -50,11 +51,11 @@ class SqlLedger:
         except (psycopg.IntegrityError, sqlite3.IntegrityError) as fault:
             # A former owner repeats what the new one has written: the rows collide before the fence is reached.
             owned = await self.committed()
-            if any(owned[fence.partition][0] != fence.epoch for fence in round_.fences):
+            if any(owned[fence.partition].epoch != fence.epoch for fence in round_.fences):
                 raise Fenced(str(fault)) from fault
             raise
 
-    async def committed(self) -> Mapping[int, tuple[int, int]]:
+    async def committed(self) -> Mapping[int, Fence]:
         return await self._reader.run(partitions.committed)
 
     async def live_calls(self, partitions: Sequence[int]) -> AsyncIterator[list[StoredCall]]:

@@ -6,7 +6,10 @@ from pathlib import Path
 from cti.switches.simulated.exchange import Site
 from cti.switches.simulated.misbehaviour import Misbehaviour
 from cti.switches.simulated.orders import HANDLERS
+from schemas import agent_events, call_events
 
+FACTS = tuple(sorted({*call_events.DATA_MODELS, *agent_events.DATA_MODELS}))
+"""What it declares that it reports: everything; what does not happen is told as 0, not as unknown."""
 DECLARED = tuple(name for name in HANDLERS if name != "setRingTimeout")
 """Left out on purpose: a switch that keeps the ring limit alone never needs to be told to take a call away."""
 

@@ -16,7 +16,7 @@ from cti.switches.simulated.diary import Diary
 from cti.switches.simulated.door import AwayError, Door, NotAllowedError, RefusedItem
 from cti.switches.simulated.exchange import Exchange
 from cti.switches.simulated.misbehaviour import HeldBack, Spoiler, WrongClock
-from cti.switches.simulated.options import Options
+from cti.switches.simulated.options import FACTS, Options
 from cti.switches.simulated.orders import Order
 from cti.switches.simulated.outbox import Backoff, Outbox, Result, Results, result_body
 from cti.switches.simulated.plant import Fact, rfc3339
@@ -111,7 +111,7 @@ class Simulation:
         declaration = {
             "source": self._exchange.plant.source,
             "commands": list(self._options.commands),
-            "facts": None,
+            "facts": list(FACTS),
             "if_other_ready": True,
         }
         backoff = Backoff()

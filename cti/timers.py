@@ -1,0 +1,99 @@
+"""The clock's side of a turn: calls whose time has come, commands that nobody answered, calls that fell silent."""
+
+from collections.abc import Mapping
+
+from cti.attend import UNANSWERED_AFTER_MS, attend, is_idle, lost_fact, unanswered
+from cti.gathering import Gathering
+from cti.ports import Entry
+from cti.take import apply
+
+SWEEP_EVERY_MS = 60_000.0  # how often calls that fell silent are looked for
+LOST_N = 100_000  # a derived fact's number at its position; a snapshot's own stay below
+TIMERS_MAX = 2_000  # calls looked at by the clock in one turn
+
+
+class Timers:
+    """What is due in one engine. Times by the log's clock."""
+
+    def __init__(self, work: Gathering) -> None:
+        self._work = work
+        self._swept_ms = float("-inf")
+        self._sweep_every_ms = min(SWEEP_EVERY_MS, work.call_idle_max_ms / 4)
+
+    def turn(self, read: Mapping[int, int]) -> None:
+        """Attend to all that is due now; `read`: the last position read of each partition."""
+        self._attend()
+        unanswered(self._work)
+        if self._work.now_ms - self._swept_ms >= self._sweep_every_ms:
+            self._swept_ms = self._work.now_ms
+            self._sweep(read)
+
+    def next_ms(self) -> float:
+        """When something is due next; infinite if nothing is."""
+        work, now_ms = self._work, self._work.now_ms
+        soonest = float("inf")
+        for source in work.sources.values():
+            due_ms = source.next_log_ms()
+            if due_ms is not None:
+                if not source.clock.trusted(now_ms):  # nothing fires: look whether it is believed again
+                    due_ms = max(due_ms, source.clock.trusted_again_ms(now_ms))
+                soonest = min(soonest, due_ms)
+        if work.deadlines:
+            soonest = min(soonest, work.deadlines[0][0])
+        if work.layers.base.calls:
+            soonest = min(soonest, self._swept_ms + self._sweep_every_ms)
+        return soonest
+
+    def near(self, now_ms: float) -> bool:
+        """Whether a rule's time has come: then the engine must know that it stands at the end of the log."""
+        dues = (source.next_log_ms() for source in self._work.sources.values())
+        return any(due_ms is not None and due_ms <= now_ms for due_ms in dues)
+
+    def start_anew(self) -> None:
+        """Look at every call again: after a start, and after a round was dropped."""
+        work = self._work
+        for source in work.sources.values():
+            source.schedule.clear()
+        work.deadlines.clear()
+        calls = work.layers.base.calls
+        work.telemetry.live_are(live.call for live in calls.values())
+        for key, live in list(calls.items()):
+            for one in live.done:
+                if one.state in ("open", "accepted"):
+                    work.deadlines.append((one.expires_ms + UNANSWERED_AFTER_MS, one.id, key))
+            if isinstance(key, int) and not live.ended:
+                live.source.look_at(0, key)
+                again = calls[key] = live.copy()
+                again.scheduled_ms = 0
+        work.deadlines.sort(key=lambda one: one[:2])
+
+    def _attend(self) -> None:
+        """Look at every call whose time has come, where the switch's clock is believed."""
+        work, looked = self._work, 0
+        for source in work.sources.values():
+            partition_ms = min(work.partition_ms.values(), default=0.0)
+            now = source.clock.now_ms(partition_ms)
+            if now is None or not source.clock.trusted(partition_ms):
+                continue
+            while looked < TIMERS_MAX and (found := source.due_before(now)) is not None:
+                looked += 1
+                self._look(found[1], found[0])
+
+    def _look(self, key: int, due_ms: int) -> None:
+        live = self._work.layers.call(key)
+        if live is None or live.scheduled_ms != due_ms:
+            return
+        live = live.copy()
+        live.scheduled_ms = None
+        attend(self._work, key, live)
+        self._work.put(key, live)
+
+    def _sweep(self, read: Mapping[int, int]) -> None:
+        """End calls that nothing was heard of for call_idle_max_s."""
+        work = self._work
+        for key, live in list(work.layers.base.calls.items()):
+            now = live.source.clock.now_ms(work.partition_ms[live.partition])
+            if now is None or not is_idle(work, live, now) or work.layers.call(key) is not live:
+                continue
+            entry = Entry(live.partition, read[live.partition], int(work.now_ms), live.source.tenant, b"")
+            apply(work, key, live, lost_fact(live), entry, LOST_N)

@@ -1,0 +1,109 @@
+"""What the ledger may do to the engine, and what an event in hand does to a timer."""
+
+import pytest
+
+from cti.errors import OutcomeUnknown
+from cti.rows import Round
+from tests.scheduler import Scene, event
+from tests.simulation.lines import AGENT, CALLER, HOLD, Line
+
+
+async def test_a_snapshot_may_name_a_call_id_that_ended_long_ago(it: Scene) -> None:
+    line = await Line.of(it, "s1")
+    await line.say("call", "offered", CALLER)
+    await line.ends("call")
+    await it.to(600)  # it has left the memory
+    calls = [{"call": "call", "connections": [{"connection": "c", "state": "queued"}]}]
+    await it.post(event("s1", "s1", "switchSnapshot", 600.0, {"calls": calls}, family="switch"))
+    _, told = await it.call("GET", "/v1/calls?subject=call")
+    assert [one["state"] for one in told["calls"]] == ["live", "ended"]
+
+
+async def test_a_state_that_the_event_in_hand_ends_is_ordered_nothing(it: Scene) -> None:
+    """The engine was away for 4 s around the limit: it reads the answer, so it must not deflect the call."""
+    line = await Line.of(it, "s1")
+    await it.to(10)
+    await line.say("call", "offered", CALLER)
+    await line.say("call", "delivered", {**AGENT, "queue": "b"})
+    await it.to(21)
+    it.running = False
+    await it.to(23)
+    await line.say("call", "established", AGENT)
+    await it.to(25)
+    it.running = True
+    await it.settle()
+    assert [one.what[1:] for one in line.seen] == [("RING-2", "promptAgent")]
+    record = await line.ends("call")
+    assert [(one["rule"], one["outcome"]) for one in record["interventions"]] == [
+        ("RING-1", "overtaken"),
+        ("RING-2", "done"),
+    ]
+
+
+async def test_a_hold_that_is_over_is_given_no_notice(it: Scene) -> None:
+    line = await Line.of(it, "s1")
+    await it.to(10)
+    await line.answered("call")
+    await line.say("call", "held", HOLD)  # at 13 s
+    await it.to(27)
+    it.running = False
+    await it.to(30)
+    await line.say("call", "retrieved", HOLD)  # notice 1 was due at 28 s
+    await it.to(32)
+    await it.restart()
+    it.running = True
+    await it.settle()
+    assert [one.what[1] for one in line.seen] == ["HOLD-1", "HOLD-1"]
+
+
+async def test_a_round_of_timers_alone_whose_outcome_is_unknown_is_not_taken_for_committed(
+    it: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It moves no position: positions read again say nothing about it."""
+    line = await Line.of(it, "s1")
+    it.switches["s1"].heartbeats = False
+    await it.to(10)
+    await line.answered("call")
+    await line.say("call", "held", HOLD)  # at 13 s; notice at 28 s
+    await it.to(27.5)
+    commit = it.store.ledger.commit
+    lost: list[Round] = []
+
+    async def breaks_once(round_: Round) -> None:
+        if round_.commands and not round_.timeline and not lost:
+            lost.append(round_)
+            raise OutcomeUnknown("nothing was written")
+        await commit(round_)
+
+    monkeypatch.setattr(it.store.ledger, "commit", breaks_once)
+    await it.to(33)
+    assert lost, "the fault did not happen"
+    assert [one.what[1] for one in line.seen] == ["HOLD-1", "HOLD-2"]
+
+
+async def test_an_event_that_the_ledger_cannot_take_is_set_aside_alone(
+    it: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round that is refused for a defect of ours: its entries are tried one by one, and only the culprit is lost."""
+    line = await Line.of(it, "s1")
+    commit = it.store.ledger.commit
+
+    async def refuses(round_: Round) -> None:
+        if any(row.kind == "digitsGenerated" for row in round_.timeline):
+            raise ValueError("a constraint")
+        await commit(round_)
+
+    monkeypatch.setattr(it.store.ledger, "commit", refuses)
+    digits = line.told("call-1", "digitsGenerated", {"digits": "1"}, 1.0)
+    await it.post(
+        line.told("call-1", "offered", CALLER, 0.0),
+        digits,
+        line.told("call-2", "offered", CALLER, 0.0),
+        line.told("call-1", "callCleared", {}, 2.0),
+        line.told("call-2", "callCleared", {}, 2.0),
+    )
+    await it.to(30)  # each refusal is followed by a short wait
+    assert sorted(one["subject"] for one in await it.records()) == ["call-1", "call-2"]
+    _, found = await it.call("GET", "/v1/calls?subject=call-1")
+    _, whole = await it.call("GET", f"/v1/calls/{found['calls'][0]['call']}")
+    assert [one["kind"] for one in whole["timeline"]] == ["offered", "callCleared"]
