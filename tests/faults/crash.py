@@ -27,7 +27,7 @@ from tests.faults.served import Died, Served, made_key
 TENANT = "faults"
 LINES = 10
 CALLS_OF_A_LINE = 6
-UP_S = (0.05, 2.6)  # how long a process may work before it is killed
+UP_S = (0.05, 2.2)  # how long a process may work before it is killed
 EARLY_S = (0.3, 2.0)  # some are killed while they start
 EARLY_SHARE = 0.15
 FINISH_S = 90.0
