@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Mapping as Cells
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from pydantic_core import to_json
 
+from cti.core.times import rfc3339
 from cti.replay.mapping import CLOSING, OPENING, PLACEHOLDER, ColumnValue, EventSource, FieldValue, Mapping, When
 from cti.replay.reasons import Damaged, Rejection
 from cti.replay.rows import Row
-from cti.replay.times import EPOCH, MILLISECOND, seconds_ms, times_of
+from cti.replay.times import seconds_ms, times_of
 from schemas.envelope import Refused, read_event
 
 KEY_CHARS_MAX = 200
@@ -144,12 +144,6 @@ def _item(at_ms: int, source: EventSource, key: str, cells: Cells[str, str], map
         first = error.problems[0]
         raise Damaged(Rejection.BAD_FIELD, f"{source.key}{first.pointer}: {first.detail}") from error
     return item
-
-
-def rfc3339(at_ms: int) -> str:
-    """`1998-12-31T22:00:31.000Z` of milliseconds since the epoch."""
-    moment: datetime = EPOCH + at_ms * MILLISECOND
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _value(spec: FieldValue, cells: Cells[str, str]) -> str | bool | int | float | None:
