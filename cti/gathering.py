@@ -1,8 +1,7 @@
 """The round that is being gathered: what it writes, and on what it stands.
 
 `take` (entries), `attend` (timers) and `snapshot` work on one `Gathering`; the engine commits it. A round that fails
-is dropped with
-its layer, and its entries are read again.
+is dropped with its layer, and its entries are read again.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,9 +1,8 @@
 """Switch events: heartbeats, declarations, and the snapshot that a switch sends on connect.
 
 Switch events reach every partition; each owner applies them to the calls of its partition. A live call that a
-snapshot lacks, and whose last
-event is older than the snapshot, is closed as `stale`; one that is new is opened, its legs as the snapshot says they
-are.
+snapshot lacks, and whose last event is older than the snapshot, is closed as `stale`; one that is new is opened, its
+legs as the snapshot says they are.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,9 +19,8 @@ from schemas.envelope import Event
 from schemas.fields import read_time
 
 DECLARED = "ringback.switch.switchDeclared.v1"
-BORN_BITS = (
-    40  # one entry opens many calls: each is born at the position plus its place in the snapshot above these bits
-)
+# One entry opens many calls: each is born at the entry's position, with its place in the snapshot above these bits.
+BORN_BITS = 40
 _LEG_KINDS = {"queued": "queued", "alerting": "delivered", "connected": "established", "hold": "established"}
 _AGENT_KINDS = {
     "loggedOn": "agentLoggedOn",

@@ -1,5 +1,4 @@
-"""All instruments, with labels from closed lists (design, Metrics): golden signals and the domain. Names follow
-Prometheus' conventions.
+"""All instruments, with labels from closed lists: golden signals and the domain. Names follow Prometheus' conventions.
 
 A process has one `Telemetry`, with a registry of its own.
 """
