@@ -1,13 +1,17 @@
 """What a store keeps beyond its process, and what several processes may do to one database."""
 
 import asyncio
+import sqlite3
 import threading
 from collections import defaultdict
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from cti.adapters.clock import VirtualClock
+from cti.adapters.ledger import connections
 from cti.adapters.ledger.connections import database_url, reader_engine, writer_engine
 from cti.adapters.ledger.schema import upgrade
 from cti.adapters.store import open_store
@@ -74,7 +78,7 @@ async def test_two_processes_append_without_a_gap_and_read_each_other(durable_ur
         assert all(sorted(positions) == list(range(1, len(positions) + 1)) for positions in taken.values())
         for log in (one.log, two.log):
             assert (await log.end()).positions == {n: len(taken[n]) for n in range(PARTITIONS)}
-            found = defaultdict(list)
+            found: defaultdict[int, list[int]] = defaultdict(list)
             while entries := await log.read({n: len(found[n]) for n in range(PARTITIONS)}, 30):
                 for entry in entries:
                     found[entry.partition].append(entry.position)
@@ -188,3 +192,23 @@ async def test_entries_can_be_dated_by_the_server(postgres_url: str) -> None:
         assert all(int(before_ms) <= date <= after_ms for date in dates)
         assert START_MS < store.log.now_ms() <= after_ms  # the local clock stands still
     engine.dispose()
+
+
+async def test_a_file_that_another_process_holds_is_a_ledger_away(
+    tmp_path: Path, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "BUSY_MS", 1)
+    url = f"sqlite:///{tmp_path}/ringback.db"
+    async with open_store(url, clock, PARTITIONS) as store:
+        (claim, *_) = await store.ledger.claim("one", PARTITIONS)
+        with closing(sqlite3.connect(tmp_path / "ringback.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(LedgerAway):
+                await store.ledger.commit(Round(births=[call("a")], fences=[fence(claim)]))
+            with pytest.raises(LogAway):
+                await store.log.append([appending("a")])
+            with pytest.raises(LedgerAway):
+                await open_store(url, clock, PARTITIONS).start()
+            assert await store.ledger.stored_calls(["a"]) == []
+        await store.ledger.commit(Round(births=[call("a")], fences=[fence(claim)]))
+        assert [place[1] for place in await store.log.append([appending("a")])] == [1]

@@ -7,6 +7,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from cti.adapters.ledger.bulk import driver_of
 from cti.errors import SettingsMistake
 
 BUSY_MS = 5_000  # how long a writer waits for another process that holds the SQLite file
@@ -73,7 +74,7 @@ def _sqlite(url: URL, begin: str, *, read_only: bool, connections: int) -> Engin
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        driver_of(connection).execute(begin)
 
     return engine
 

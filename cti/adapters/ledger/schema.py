@@ -1,5 +1,6 @@
 """The schema of the database: made, brought up to date, or refused. Migrations are in `cti/adapters/migrations`."""
 
+import sqlite3
 from pathlib import Path
 
 import psycopg
@@ -35,7 +36,7 @@ def upgrade(url: str) -> None:
             engine.dispose()
     except DBAPIError as fault:
         raise LedgerAway(str(fault.orig)) from fault
-    except psycopg.Error as fault:
+    except (psycopg.Error, sqlite3.Error) as fault:
         raise LedgerAway(str(fault)) from fault
 
 
