@@ -38,6 +38,7 @@ from schemas.reasons import DeadLetter, Ignored
 EVENTS_MAX = 500
 CPU_MAX_MS = 20.0
 END_CONFIRM_MS = END_FRESH_MS / 2  # how often a quiet engine makes sure that it stands at the end
+END_ASK_MS = 20.0  # and how often one that is behind asks at most
 IDLE_LOOK_MS = 1_000.0  # another process may have appended without waking us
 BACKOFF_MIN_MS, BACKOFF_MAX_MS = 100.0, 5_000.0
 
@@ -72,6 +73,7 @@ class Engine:
         self._end_ms: float = float(
             "-inf"
         )  # when, by the log's clock, all partitions were last known to be read to the end
+        self._asked_ms = float("-inf")  # when the log was last asked for its end
         self._commit: asyncio.Task[None] | None = None
         self._committing: tuple[Round, dict[int, int], int, list[Key], float] | None = None
         self._lingering = Lingering()
@@ -153,7 +155,9 @@ class Engine:
     async def _gather(self) -> bool:
         """Read on, and advance what was read. Standing at the end is confirmed by the log, not assumed."""
         asked_ms = self._log.now_ms()
-        confirm = self._timers.near(asked_ms) and asked_ms - self._end_ms > END_CONFIRM_MS
+        stale = asked_ms - self._end_ms > END_CONFIRM_MS and asked_ms - self._asked_ms > END_ASK_MS
+        confirm = stale and not self._ahead and self._timers.near(asked_ms)
+        self._asked_ms = asked_ms if confirm else self._asked_ms
         try:
             end = await self._log.end() if confirm else None
             if not self._ahead:
@@ -323,7 +327,7 @@ class Engine:
             source.kinds.clear()
         self._read, self._ahead = dict(self._committed), []
         self._forget_times()
-        self._end_ms = float("-inf")
+        self._end_ms = self._asked_ms = float("-inf")
         self._timers.start_anew()
 
     def _back_off(self, error: errors.RingbackError) -> None:

@@ -7,7 +7,6 @@ All times are integer milliseconds since the Unix epoch, all durations integer m
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from cti.rows import (
@@ -43,8 +42,7 @@ class Clock(Protocol):
 # -- the event log ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Appending:
+class Appending(NamedTuple):
     """One event on its way into the log. `everywhere`: into every partition (switch events)."""
 
     tenant: str
@@ -54,8 +52,7 @@ class Appending:
     everywhere: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One event as the log keeps it."""
 
     partition: int

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, StringConstraints, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError, PydanticSerializationError, from_json, to_json
@@ -65,8 +65,7 @@ class Envelope(BaseModel):
     traceparent: Text256 | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A judged event. `kind` is the short one ("delivered") if `known`, else the whole type. `at_ms`: since 1970."""
 
     id: str

@@ -7,14 +7,13 @@ A process of its own each time: what an earlier one left in memory would be coun
 """
 
 import argparse
-import asyncio
 import gc
 import json
 import mmap
 import sys
 import time
 import tracemalloc
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from pydantic_core import from_json
 from cti.adapters.clock import SystemClock
 from cti.adapters.store import Store, open_store
 from cti.commands.logging_setup import set_up_logging
+from cti.commands.runtime import run_serving
 from cti.engine import Engine
 from cti.gateway.pulse import Pulse
 from cti.ports import Appending, Clock
@@ -46,8 +46,11 @@ def main() -> int:
     parser.add_argument("--traced", action="store_true", help="count what is allocated, not what is resident")
     args = parser.parse_args()
     set_up_logging("warning")
-    told = asyncio.run(_fill(args.db, args.calls, args.traced) if args.what == "fill" else _load(args.db))
-    print(json.dumps(told))
+    return run_serving(_told(_fill(args.db, args.calls, args.traced) if args.what == "fill" else _load(args.db)))
+
+
+async def _told(what: Awaitable[Mapping[str, object]]) -> int:
+    print(json.dumps(await what))
     return 0
 
 
@@ -98,7 +101,7 @@ def _appending(item: dict[str, Any]) -> Appending:
     return Appending(TENANT, f"{TENANT}:{SOURCE}:{item['subject']}", body_of(item), read_event(item))
 
 
-async def _load(db: str) -> Mapping[str, float]:
+async def _load(db: str) -> Mapping[str, object]:
     """A new engine's start."""
     settings, clock = Settings.read(db=db), SystemClock()
     async with open_store(db, clock, settings.partitions) as store:

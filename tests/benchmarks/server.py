@@ -17,6 +17,7 @@ from typing import Any
 from cti.adapters.clock import SystemClock
 from cti.adapters.store import open_store
 from cti.commands.logging_setup import set_up_logging
+from cti.commands.runtime import run_serving, settle_memory
 from cti.gateway.app import make_app
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
@@ -90,13 +91,15 @@ async def _asked(pauses: Pauses) -> None:
         print(json.dumps(_fares(pauses)), flush=True)
 
 
-async def _serve(db: str, part: str) -> None:
+async def _serve(db: str, part: str) -> int:
     settings = Settings.read(db=db, listen="127.0.0.1:0")
     pauses = Pauses()
     async with (whole if part == "whole" else door_alone)(settings) as (url, key):
+        settle_memory()
         gc.callbacks.append(pauses)
         print(json.dumps({"url": url, "key": key}), flush=True)
         await _asked(pauses)
+    return 0
 
 
 def main() -> int:
@@ -106,8 +109,7 @@ def main() -> int:
     parser.add_argument("--part", choices=("whole", "door"), required=True)
     args = parser.parse_args()
     set_up_logging("warning")
-    asyncio.run(_serve(args.db, args.part))
-    return 0
+    return run_serving(_serve(args.db, args.part))
 
 
 if __name__ == "__main__":
