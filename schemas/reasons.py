@@ -46,7 +46,6 @@ class Ignored(StrEnum):
     NO_SUCH_CALL = "no_such_call"
     NO_SUCH_LEG = "no_such_leg"
     NO_SUCH_COMMAND = "no_such_command"
-    NO_SUCH_AGENT = "no_such_agent"
     WRONG_STATE = "wrong_state"  # the leg, call or agent is in a state that has no such transition
     ALREADY_OPEN = "already_open"  # the interval runs already: a second hold of a held leg
     NOT_OPEN = "not_open"  # the end of an interval that does not run
@@ -62,18 +61,8 @@ class DeadLetter(StrEnum):
     UNREADABLE = "unreadable"  # no JSON, no CloudEvent
     INVALID = "invalid"  # a CloudEvent that breaks the contract
     ID_CONFLICT = "id_conflict"  # a known id with other bytes
-    WRONG_PARTITION = "wrong_partition"
-    WRONG_TENANT = "wrong_tenant"
     TOO_LARGE = "too_large"
     POISON = "poison"  # it made the engine fail; a defect of ours
-
-
-class CommandState(StrEnum):
-    """A switch's answer to a command."""
-
-    ACCEPTED = "accepted"
-    DONE = "done"
-    REFUSED = "refused"
 
 
 class InterventionOutcome(StrEnum):
