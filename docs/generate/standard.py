@@ -40,7 +40,7 @@ def _when(rule: Rule) -> str:
 PROFILE_MEANS = {
     "name": "Small letters, digits and `-`; records carry `name@version`",
     "version": "Raise it with every change",
-    "language": "What is spoken and shown by default",
+    "language": "For the reader as yet: orders carry both texts",
     "leader": "Agent number of the shift leader's desk: what `to=leader` means",
     "messages": "`[messages.KEY]`: what is said and shown, `zh` and `en`",
     "rule": "`[[rule]]`: the entries, in order",
