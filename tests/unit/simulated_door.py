@@ -18,6 +18,7 @@ class FakeDoor:
     batches: list[list[dict[str, Any]]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     results: list[tuple[str, str]] = field(default_factory=list)
+    declared: dict[str, Any] = field(default_factory=dict)  # by switch
     streams: list[list[bytes]] = field(default_factory=list)
     live: asyncio.Queue[bytes] | None = None  # what a stream says after `streams`, as long as it lasts
 
@@ -48,6 +49,8 @@ class FakeDoor:
 
     async def declare(self, request: web.Request) -> web.Response:
         allowed = request.headers.get("Authorization") == f"Bearer {KEY}"
+        if allowed:
+            self.declared[request.match_info["id"]] = await request.json()
         return web.json_response(await request.json(), status=200 if allowed else 401)
 
     async def commands(self, request: web.Request) -> web.StreamResponse:

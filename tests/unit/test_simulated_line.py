@@ -170,8 +170,9 @@ async def test_a_stream_of_nonsense_breaks_the_line(fake: FakeDoor, door: Door, 
     assert await heard(door) == [{}], "nothing but the standing stream"
 
 
-async def test_declaring(door: Door) -> None:
+async def test_declaring(fake: FakeDoor, door: Door) -> None:
     await door.declare({"commands": ["deflectCall"]})
+    assert fake.declared == {"sim-1": {"commands": ["deflectCall"]}}
 
 
 async def test_nobody_there(unused_tcp_port: int) -> None:
