@@ -22,7 +22,7 @@ from pydantic_core import from_json
 from cti.adapters.clock import SystemClock
 from cti.adapters.store import Store, open_store
 from cti.commands.logging_setup import set_up_logging
-from cti.commands.runtime import run_serving
+from cti.commands.runtime import run_serving, settle_memory
 from cti.engine import Engine
 from cti.gateway.pulse import Pulse
 from cti.ports import Appending, Clock
@@ -64,6 +64,7 @@ async def _fill(db: str, calls: int, traced: bool) -> Mapping[str, object]:
         engine = _engine(store, clock, settings)
         await engine.start()
         engine.work.source(TENANT, SOURCE).declare(SWITCH, {"commands": COMMANDS, "if_other_ready": True})
+        settle_memory()
         if traced:
             tracemalloc.start()
         await _tell(store, engine, range(BEFORE))
