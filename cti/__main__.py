@@ -5,8 +5,7 @@ import sys
 from importlib.metadata import entry_points
 from typing import Any
 
-from cti.commands import migrate, profile, run, serve
-from cti.gateway import keys
+from cti.commands import keys, migrate, profile, run, serve
 from cti.replay import command as replay
 from cti.switches.simulated import command as simulate
 from cti.switches.simulated import demo
