@@ -16,7 +16,7 @@ from cti.live_calls import newborn
 from cti.ports import Entry
 from cti.take import apply, born, set_agent
 from schemas.envelope import Event
-from schemas.fields import read_time
+from schemas.fields import ms_of, read_time
 
 DECLARED = "ringback.switch.switchDeclared.v1"
 # One entry opens many calls: each is born at the entry's position, with its place in the snapshot above these bits.
@@ -89,7 +89,7 @@ def _facts(event: Event, subject: str, call: Mapping[str, Any]) -> Iterator[Fact
     said = {key: call[key] for key in ("direction", "calling", "called", "trunk") if call.get(key) is not None}
     opened_ms = event.at_ms
     if call.get("openedAt") is not None:
-        opened_ms = min(round(read_time(call["openedAt"]).timestamp() * 1000), event.at_ms)
+        opened_ms = min(ms_of(read_time(call["openedAt"])), event.at_ms)
     yield fact(opened_ms, None, f"{name}:offered", "offered", hash64(name.encode()), said)
     for leg in call.get("connections") or ():
         kind = _LEG_KINDS.get(leg.get("state") or "")

@@ -8,14 +8,13 @@ with JSON pointers (RFC 6901).
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, StringConstraints, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError, PydanticSerializationError, from_json, to_json
 
 from schemas import agent_events, call_events, switch_events
-from schemas.fields import JSON_DEPTH_MAX, Sequence, Time, all_finite, json_depth
+from schemas.fields import JSON_DEPTH_MAX, Sequence, Time, all_finite, json_depth, ms_of
 
 EVENT_BYTES_MAX = 65_536
 SNAPSHOT_BYTES_MAX = 1_000_000
@@ -126,7 +125,6 @@ _KNOWN: dict[str, _Type] = {
 _OURS = re.compile(r"ringback\.(call|agent|switch)\.[A-Za-z0-9]+\.v([0-9]{1,4})\Z", re.ASCII)
 _EXTENSION_NAME = re.compile(r"[a-z0-9]{1,20}\Z", re.ASCII)
 _check_envelope = Envelope.__pydantic_validator__.validate_python
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SENTENCES = {"missing": "This field is required", "extra_forbidden": "No such field is known here"}
 _SNAPSHOT = "ringback.switch.switchSnapshot.v1"
 
@@ -170,7 +168,6 @@ def read_with_body(item: object) -> tuple[Event, bytes]:
             what.check(data)
         except ValidationError as error:
             raise Refused(_problems(error, "/data")) from None
-    since = envelope.time - _EPOCH
     event = Event(
         envelope.id,
         envelope.source,
@@ -180,7 +177,7 @@ def read_with_body(item: object) -> tuple[Event, bytes]:
         what.kind,
         what.version,
         what.check is not None,
-        since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000,
+        ms_of(envelope.time),
         envelope.sequence,
         envelope.correlation,
         envelope.commandid,

@@ -33,6 +33,7 @@ Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Seconds = Annotated[float, Field(ge=0, le=10_000_000)]
 Timeout = Annotated[float, Field(gt=0, le=3600)]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 
 
@@ -54,6 +55,12 @@ def read_time(value: object) -> datetime:
     if not YEAR_MIN <= time.year <= YEAR_MAX:
         raise PydanticCustomError("time_range", "The year of a time lies between 1970 and 2199, in UTC")
     return time
+
+
+def ms_of(time: datetime) -> int:
+    """Milliseconds since 1970 of an aware time; parts of one are dropped."""
+    since = time - _EPOCH
+    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
 Time = Annotated[datetime, BeforeValidator(read_time), WithJsonSchema({"type": "string", "format": "date-time"})]

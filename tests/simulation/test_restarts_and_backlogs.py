@@ -39,6 +39,16 @@ async def test_a_snapshot_may_open_several_calls_in_one_partition(tmp_path: Path
             assert len(await it.records()) == 3
 
 
+async def test_a_call_that_a_snapshot_opens_began_in_the_millisecond_an_event_would_say(it: Scene) -> None:
+    await it.declare("s1")
+    opened = "2026-03-02T00:59:59.0009Z"
+    calls = [{"call": "c", "openedAt": opened, "connections": []}]
+    await it.post(event("s1", "s1", "switchSnapshot", 0.0, {"calls": calls}, family="switch"))
+    await it.post({**event("s1", "d", "offered", 0.0, CALLER), "time": opened})
+    _, told = await it.call("GET", "/v1/calls")
+    assert {one["subject"]: one["opened_at"] for one in told["calls"]} == dict.fromkeys("cd", f"{opened[:23]}Z")
+
+
 async def test_a_late_event_finds_its_incarnation_after_a_restart_too(it: Scene) -> None:
     line = await Line.of(it, "s1")
     await line.answered("call")
