@@ -1,4 +1,4 @@
-"""RING-1 and RING-2 (norm P): 12.000 s are kept, a millisecond more is not; per offer and per caller."""
+"""RING-1 and RING-2: 12.000 s are kept, a millisecond more is not; per offer and per caller."""
 
 import pytest
 
