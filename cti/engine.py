@@ -77,6 +77,7 @@ class Engine:
         self._commit: asyncio.Task[None] | None = None
         self._committing: tuple[Round, dict[int, int], int, list[Key], float] | None = None
         self._lingering = Lingering()
+        self._spoiled = False  # an event broke off in the middle: the round being gathered is no good
         self._careful = 0  # entries still to be taken one a round, because a round with them was refused
         self._poison: dict[int, int] = {}  # partition -> position of an entry that was refused alone
         self._backoff_ms = 0.0
@@ -137,6 +138,8 @@ class Engine:
         most = 1 if self._careful else EVENTS_MAX
         waits = self._careful > 0 and self._commit is not None  # one entry a round, and no other on top of it
         took = self._taken < most and not waits and await self._gather()
+        if self._spoiled:
+            return await self._start_over()
         self._timers.turn(self._read)
         if not self._ahead:  # what was read counts on the calls that were in memory then
             self._lingering.let_go(self.work.layers, self._log.now_ms())
@@ -149,6 +152,15 @@ class Engine:
             await self._settle()
             return True
         return took
+
+    async def _start_over(self) -> bool:
+        """Drop a spoiled round, once the one before it has come to its end, and read its entries again."""
+        if self._commit is not None:
+            await asyncio.wait([self._commit])
+            await self._settle()
+        if self._spoiled:
+            self._drop(errors.LedgerAway("an event was set aside"))
+        return True
 
     # -- read and advance ----------------------------------------------------------------------------------------------
 
@@ -186,13 +198,17 @@ class Engine:
             self.work.partition_ms[entry.partition] = float(entry.appended_at_ms)
             self._taken += 1
             if self._poison.get(entry.partition) == entry.position:
-                self.work.dead_letter(entry, DeadLetter.POISON, "the ledger could not take what came of it")
+                self.work.dead_letter(
+                    entry, DeadLetter.POISON, "the engine failed on it, or the ledger could not take what came of it"
+                )
                 continue
             try:
                 self._take(entry, event)
             except Exception:  # the last line of defence: a defect of ours must not stop the partition
                 log.exception("entry set aside", action="poison", partition=entry.partition, position=entry.position)
-                self.work.dead_letter(entry, DeadLetter.POISON, "the engine failed on this event")
+                self._poison[entry.partition] = entry.position
+                self._spoiled = True  # what it left half done in this round must not be written
+                return count - 1
             if (time.perf_counter() - started) * 1000 > CPU_MAX_MS:
                 return count
         return len(events)
@@ -321,6 +337,7 @@ class Engine:
         """Forget all that was not committed and read it again."""
         self._back_off(error)
         work = self.work
+        self._spoiled = False
         work.layers.dropped()
         work.round_, work.ended, self._taken = Round(), [], 0
         for source in work.sources.values():

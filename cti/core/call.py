@@ -36,6 +36,7 @@ from cti.core.facts import (
     STALE,
     Fact,
     in_order,
+    shared,
 )
 from cti.core.legs import (
     AGENT,
@@ -164,7 +165,7 @@ def _party(call: Call, fact: Fact) -> Leg:
         side = AGENT if ours else CUSTOMER if calls_out else OTHER
         if side is CUSTOMER:
             device = device or call.opening.called
-        return Leg(name, side, NULL, device, agent)
+        return Leg(name, side, NULL, shared(device), shared(agent))
     side = AGENT if agent is not None and found.side is OTHER else found.side
     return found._replace(side=side, device=device or found.device, agent=agent or found.agent)
 

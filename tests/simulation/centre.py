@@ -13,6 +13,7 @@ from cti.adapters.ledger.memory import MemoryLedger
 from cti.adapters.store import MemoryStore
 from cti.core.call import fold
 from cti.core.call_state import Call, Hold, Offer, Wait
+from cti.core.clocks import LAG_MAX_MS, STRAGGLER_WINDOW_MS
 from cti.core.effects import GOES_ON
 from cti.core.facts import Fact, fact
 from cti.core.identity import call_id, key_of
@@ -78,6 +79,7 @@ class Centre:
         self._unchecked: set[Name] = set()
         self._held: set[Name] = set()
         self._heard_ms: dict[Name, float] = {}  # when the last word of a call arrived: a hold may be told late
+        self._distrusted_ms: dict[str, float] = {}  # until when a switch gets no orders (contract, Time)
         self._marks = dict.fromkeys(range(PARTITIONS), 0)
         self.orders: dict[str, CommandRow] = {}
         self._orders_of: dict[str, list[CommandRow]] = {}
@@ -150,7 +152,9 @@ class Centre:
         if known.family != "call":
             return set()
         name = (known.source, known.subject)
-        self._heard_ms[name] = self._clock.now_ms()
+        now_ms = self._heard_ms[name] = self._clock.now_ms()
+        if now_ms - known.at_ms > LAG_MAX_MS and known.kind != "commandResult":
+            self._distrusted_ms[known.source] = now_ms + STRAGGLER_WINDOW_MS
         facts = self._facts.setdefault(name, {})
         if known.id not in facts:
             facts[known.id] = fact(known.at_ms, known.sequence, known.id, known.kind, 0, known.data)
@@ -240,9 +244,10 @@ class Centre:
             ours = call_id(TENANT, *name, incarnation)
             for hold in call.holds:
                 if hold.end_ms is None and hold.by_agent:
-                    self._check_hold(ours, hold.cause, hold.at_ms, now_ms - self._heard_ms[name])
+                    since_ms = max(self._heard_ms[name], self._distrusted_ms.get(name[0], 0.0))
+                    self._check_hold(ours, hold.cause, hold.at_ms, now_ms - since_ms)
 
-    def _check_hold(self, call: str, cause: str, began_ms: int, known_for_ms: float) -> None:
+    def _check_hold(self, call: str, cause: str, began_ms: int, calm_ms: float) -> None:
         now_ms, grace_ms = self._clock.now_ms(), DELAY_MS + 10 if self._on_time else 9_000
         if now_ms - self._restarted_ms < HEARTBEAT_MS:
             grace_ms += HEARTBEAT_MS
@@ -252,7 +257,7 @@ class Centre:
             if row.rule == "HOLD-2" and row.occurrence.endswith(f":{cause}")
         }
         n = 1
-        while began_ms + n * NOTICE_MS + grace_ms < now_ms and known_for_ms > grace_ms:
+        while began_ms + n * NOTICE_MS + grace_ms < now_ms and calm_ms > grace_ms:
             assert n in settled, f"notice {n} of the hold {cause} of {call} was forgotten"
             assert not self._on_time or settled[n].state != "overtaken", f"notice {n} of {cause} came too late"
             n += 1

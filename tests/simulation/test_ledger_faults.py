@@ -2,7 +2,12 @@
 
 import pytest
 
+import cti.take
+from cti.core.facts import Fact
 from cti.errors import OutcomeUnknown
+from cti.gathering import Gathering
+from cti.live_calls import LiveCall
+from cti.ports import Entry
 from cti.rows import Round
 from tests.scheduler import Scene, event
 from tests.simulation.lines import AGENT, CALLER, HOLD, Line
@@ -107,3 +112,25 @@ async def test_an_event_that_the_ledger_cannot_take_is_set_aside_alone(
     _, found = await it.call("GET", "/v1/calls?subject=call-1")
     _, whole = await it.call("GET", f"/v1/calls/{found['calls'][0]['call']}")
     assert [one["kind"] for one in whole["timeline"]] == ["offered", "callCleared"]
+
+
+async def test_an_event_that_breaks_off_in_the_middle_leaves_nothing_behind(
+    it: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call's row was written into the round already: it must not be there when the next event opens the call."""
+    line = await Line.of(it, "s1")
+    write = cti.take._write
+
+    def breaks(work: Gathering, live: LiveCall, one: Fact, entry: Entry, n: int, data: bytes) -> None:
+        if one.kind == "offered":
+            raise ZeroDivisionError
+        write(work, live, one, entry, n, data)
+
+    monkeypatch.setattr(cti.take, "_write", breaks)
+    await it.post(
+        line.told("call-1", "offered", CALLER, 0.0),
+        line.told("call-1", "queued", {"connection": "c", "queue": "q"}, 0.5),
+        line.told("call-1", "callCleared", {}, 2.0),
+    )
+    await it.to(10)
+    assert [(one["subject"], one["wait_s"]) for one in await it.records()] == [("call-1", 1.5)]
