@@ -148,12 +148,16 @@ async def test_a_call_that_lives_on_after_the_spool_gets_the_orders_that_are_sti
     await it.to(20)
     begun = [
         spool.told("live", "offered", CALLER, -80), spool.told("live", "delivered", {**AGENT, "queue": "b"}, -79),
-        spool.told("live", "established", AGENT, -77), spool.told("live", "held", HOLD, 10),
+        spool.told("live", "established", AGENT, -77), spool.told("live", "held", HOLD, 7),
     ]  # fmt: skip
     await it.post(*begun)
+    await it.to(24.9)
+    assert spool.seen == [], "notice 1 was due at 22 s, within 5 s of words that lagged"
     await it.to(80)
-    assert [one.what[:2] for one in spool.seen] == [
-        (25.0, "HOLD-2"), (40.0, "HOLD-2"), (55.0, "HOLD-2"), (70.0, "HOLD-2"), (70.0, "HOLD-3"),
+    seen = [one.what[:2] for one in spool.seen]
+    assert seen[0][0] <= 26.1, "and is still of use when the switch is trusted again"
+    assert [rule for _, rule in seen[:1]] + seen[1:] == [
+        "HOLD-2", (37.0, "HOLD-2"), (52.0, "HOLD-2"), (67.0, "HOLD-2"), (67.0, "HOLD-3"),
     ]  # fmt: skip
     assert spool.stale() == []
 
@@ -210,7 +214,10 @@ async def test_an_engine_that_was_paused_and_finds_a_ring_that_goes_on_leaves_it
     it.running = True
     await it.to(75)
     assert line.seen == [], "a deflection is of use for 6 s"
-    assert rules(await line.ends("rings")) == ["RING-1"]
+    record = await line.ends("rings")
+    assert rules(record) == ["RING-1"]
+    lived = [(one["rule"], one["command"], one["outcome"]) for one in record["interventions"]]
+    assert lived[0] == ("RING-1", "deflectCall", "overtaken"), "it was not ordered and left unanswered"
 
 
 # -- a switch that falls silent ----------------------------------------------------------------------------------------
