@@ -145,4 +145,4 @@ def lost_fact(live: LiveCall) -> Fact:
     silence.
     """
     at_ms = live.last[0] if live.last else live.heard_ms
-    return Fact(at_ms, -1, 1_000, f"{live.call_id}:{LOST}", LOST, 0, {})
+    return Fact(at_ms, live.last[1] if live.last else -1, 1_000, f"{live.call_id}:{LOST}", LOST, 0, {})

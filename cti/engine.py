@@ -79,7 +79,7 @@ class Engine:
         self._lingering = Lingering()
         self._spoiled = False  # an event broke off in the middle: the round being gathered is no good
         self._careful = 0  # entries still to be taken one a round, because a round with them was refused
-        self._poison: dict[int, int] = {}  # partition -> position of an entry that was refused alone
+        self._poison: set[tuple[int, int]] = set()  # (partition, position) of entries to be set aside
         self._backoff_ms = 0.0
         self._not_before_ms = float("-inf")
 
@@ -174,8 +174,9 @@ class Engine:
             end = await self._log.end() if confirm else None
             if not self._ahead:
                 entries = await self._log.read(self._read, EVENTS_MAX - self._taken)
-                self._ahead = [(entry, _event_in(entry)) for entry in entries]
-                await remember(self.work, self._ledger, self._ahead)
+                ahead = [(entry, _event_in(entry)) for entry in entries]
+                await remember(self.work, self._ledger, ahead)
+                self._ahead = ahead
         except (errors.LogAway, errors.LedgerAway) as error:
             self._back_off(error)
             return False
@@ -197,7 +198,7 @@ class Engine:
             self._read[entry.partition] = entry.position
             self.work.partition_ms[entry.partition] = float(entry.appended_at_ms)
             self._taken += 1
-            if self._poison.get(entry.partition) == entry.position:
+            if (entry.partition, entry.position) in self._poison:
                 self.work.dead_letter(
                     entry, DeadLetter.POISON, "the engine failed on it, or the ledger could not take what came of it"
                 )
@@ -206,7 +207,7 @@ class Engine:
                 self._take(entry, event)
             except Exception:  # the last line of defence: a defect of ours must not stop the partition
                 log.exception("entry set aside", action="poison", partition=entry.partition, position=entry.position)
-                self._poison[entry.partition] = entry.position
+                self._poison.add((entry.partition, entry.position))
                 self._spoiled = True  # what it left half done in this round must not be written
                 return count - 1
             if (time.perf_counter() - started) * 1000 > CPU_MAX_MS:
@@ -302,13 +303,14 @@ class Engine:
         if not taken:
             raise error
         if taken == 1:
-            self._poison = {p: at for p, at in positions.items() if self._committed[p] < at}
+            self._poison |= {(p, at) for p, at in positions.items() if self._committed[p] < at}
         self._careful = max(taken, 1)
         self._drop(errors.LedgerAway(str(error)))
 
     def _merge(self, round_: Round, positions: dict[int, int], taken: int, ended: list[Key], started: float) -> None:
         self.work.layers.committed()
         self._committed, self._backoff_ms = positions, 0.0
+        self._poison = {place for place in self._poison if place[1] > positions[place[0]]}
         self._telemetry.committed(taken, time.perf_counter() - started)
         self.pulse.committed(positions)
         if round_.commands or round_.outcomes:

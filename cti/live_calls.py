@@ -11,10 +11,10 @@ from pydantic_core import from_json
 from cti.core.agent import Agent
 from cti.core.call import fold
 from cti.core.call_state import ENDED, Call
-from cti.core.facts import Fact, join, pack, rank_of
+from cti.core.facts import PRESENT, Fact, join, pack, rank_of
 from cti.core.identity import call_id
 from cti.core.rules import Intervention
-from cti.rows import CommandRow, StoredCall, TimelineRow
+from cti.rows import CallRow, CommandRow, StoredCall, TimelineRow
 from cti.sources import Source
 from schemas.reasons import InterventionOutcome
 
@@ -39,8 +39,9 @@ class LiveCall:
     done: tuple[Intervention, ...] = ()
     revision: int = 0
     previous_ended_ms: int | None = None  # of the incarnation before this one
-    heard_ms: int = 0  # last sign of life, by the switch's clock
+    heard_ms: int = 0  # when the log got the last sign of life
     in_snapshot: bool = False
+    timeline_gone: bool = False  # only when it ended is known still
     last: tuple[int, int, int, str] | None = None  # the order of the last fact folded in
     scheduled_ms: int | None = None  # when the source's schedule will look at it
 
@@ -60,6 +61,7 @@ class LiveCall:
             self.previous_ended_ms,
             self.heard_ms,
             self.in_snapshot,
+            self.timeline_gone,
             self.last,
             self.scheduled_ms,
         )
@@ -137,6 +139,13 @@ def newborn(source: Source, subject: str, incarnation: int, partition: int, born
     return LiveCall(source, name, incarnation, partition, born, Call(subject))
 
 
+def expired(row: CallRow, ended_at_ms: int, source: Source) -> LiveCall:
+    """An ended call whose timeline is no longer kept: it takes no more facts, but its name was used."""
+    live = newborn(source, row.subject, row.incarnation, row.partition, row.born)
+    live.call.phase, live.call.ended_ms, live.timeline_gone = ENDED, ended_at_ms, True
+    return live
+
+
 def loaded(stored: StoredCall, source: Source) -> LiveCall:
     """A call out of the ledger: the fold of its timeline."""
     row = stored.row
@@ -150,7 +159,8 @@ def loaded(stored: StoredCall, source: Source) -> LiveCall:
     live.done = tuple(intervention_of(one) for one in stored.commands)
     live.revision = 0 if stored.record is None else stored.record.revision
     live.last = max((fact[:4] for fact, _ in facts), default=None)
-    live.heard_ms = max((fact.at_ms for fact, _ in facts), default=row.opened_at_ms)
+    live.heard_ms = max((one.appended_at_ms for one in stored.timeline), default=row.opened_at_ms)
+    live.in_snapshot = any(one.kind == PRESENT for one in stored.timeline)
     return live
 
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from pydantic_core import from_json
 
 from cti.core.agent import Agent, AgentState
+from cti.core.facts import REINCARNATION_MS
 from cti.gathering import Gathering, hash_of
-from cti.live_calls import loaded
+from cti.live_calls import expired, loaded
 from cti.ports import Entry, Ledger
 from cti.rows import PastCall, StoredCall
 from schemas.envelope import Event
@@ -24,7 +25,8 @@ async def load(work: Gathering, ledger: Ledger, partitions: Sequence[int]) -> No
     for agent in await ledger.agents():
         state = AgentState(agent.state)
         states[state] += 1
-        known = Agent(state, agent.since_ms, agent.device, agent.reason)
+        last = (agent.since_ms, -1, 0, "")  # what is older has been told already
+        known = Agent(state, agent.since_ms, agent.device, agent.reason, last)
         work.layers.base.agents[agent.tenant, agent.source, agent.agent] = known
     work.telemetry.agents_are(states)
     async for stored in ledger.live_calls(partitions):
@@ -35,7 +37,8 @@ async def load(work: Gathering, ledger: Ledger, partitions: Sequence[int]) -> No
     for ended in await ledger.stored_calls(await ledger.unanswered_calls()):
         # Ended, but a command of it still waits for its result: it stays until that has come, or never will.
         live = loaded(ended, work.source(ended.row.tenant, ended.row.source))
-        work.layers.base.calls.setdefault(ended.row.key_hash, live)
+        if work.layers.base.calls.setdefault(ended.row.key_hash, live) is live:
+            work.ended.append(ended.row.key_hash)
 
 
 async def _know_earlier(work: Gathering, ledger: Ledger) -> None:
@@ -56,15 +59,31 @@ async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry
             continue
         if event.kind == "switchSnapshot":
             wanted.update(_named(work, entry, event))
+            continue
         if event.family not in CALL_FAMILIES:
             continue
         key = hash_of(entry.tenant, event.source, event.subject)
         live = work.layers.call(key)
-        if live is None or (live.previous_ended_ms is not None and event.at_ms <= live.previous_ended_ms):
+        before = None if live is None else live.previous_ended_ms
+        if live is None or (before is not None and event.at_ms <= before + REINCARNATION_MS):
             wanted.add(key)
     past = await ledger.past_calls(sorted(wanted)) if wanted else []
-    for stored in await ledger.stored_calls(sorted(one.row.call_id for one in past)) if past else []:
+    for one in past:
+        others = [other for other in past if other.row.key_hash == one.row.key_hash]
+        if not one.kept and all(other.row.incarnation <= one.row.incarnation for other in others):
+            _know_name(work, one)
+    kept = sorted(one.row.call_id for one in past if one.kept)
+    for stored in await ledger.stored_calls(kept) if kept else []:
         _bring_back(work, stored, [one for one in past if one.row.key_hash == stored.row.key_hash])
+
+
+def _know_name(work: Gathering, past: PastCall) -> None:
+    """A call whose timeline has gone: no fact goes into it any more, but its id was used."""
+    row = past.row
+    if work.layers.call(row.key_hash) is None:
+        source = work.source(row.tenant, row.source)
+        work.layers.gathering.calls[row.key_hash] = expired(row, past.ended_at_ms, source)
+        work.ended.append(row.key_hash)
 
 
 def _named(work: Gathering, entry: Entry, event: Event) -> Iterator[int]:
@@ -84,5 +103,6 @@ def _bring_back(work: Gathering, stored: StoredCall, incarnations: Sequence[Past
     latest = all(one.row.incarnation <= row.incarnation for one in incarnations)
     own = latest and work.layers.call(row.key_hash) is None
     key = row.key_hash if own else (row.key_hash, row.incarnation)
-    work.layers.gathering.calls[key] = live
-    work.ended.append(key)
+    if work.layers.call(key) is None:  # else what is in memory is newer than the ledger
+        work.layers.gathering.calls[key] = live
+        work.ended.append(key)

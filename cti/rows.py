@@ -180,6 +180,7 @@ class PastCall(NamedTuple):
     row: CallRow
     ended_at_ms: int
     revision: int
+    kept: bool = True  # its timeline is
 
 
 class StoredCall(NamedTuple):

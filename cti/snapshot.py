@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cti.core.agent import Agent, AgentFact
-from cti.core.facts import STALE, Fact, fact
+from cti.core.facts import PRESENT, REINCARNATION_MS, STALE, Fact, fact, rank_of
 from cti.core.identity import hash64, key_of
 from cti.gathering import Gathering, hash_of
-from cti.live_calls import newborn
+from cti.live_calls import LiveCall, newborn
 from cti.ports import Entry
 from cti.take import apply, born, set_agent
 from schemas.envelope import Event
@@ -51,12 +51,12 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Callabl
         known.add(live.call.subject)
         if live.call.subject in named:
             there = live.copy()
-            there.in_snapshot, there.heard_ms = True, max(live.heard_ms, event.at_ms)
+            there.in_snapshot, there.heard_ms = True, max(live.heard_ms, entry.appended_at_ms)
             work.put(key, there)
+            if not live.in_snapshot:
+                apply(work, key, there, _derived(live, event, PRESENT), entry, 1)
         elif live.last is None or live.last[0] < event.at_ms:
-            last_ms = live.last[0] if live.last else event.at_ms
-            closing = Fact(last_ms, -1, 1_000, f"{event.id}:{STALE}", STALE, 0, {})
-            apply(work, key, live, closing, entry, 1)
+            apply(work, key, live, _derived(live, event, STALE), entry, 1)
     for index, (subject, call) in enumerate(named.items()):
         here = partition_of(key_of(entry.tenant, event.source, subject)) == entry.partition
         if here and subject not in known:
@@ -66,12 +66,19 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Callabl
             _agent(work, entry, event, agent)
 
 
+def _derived(live: LiveCall, event: Event, kind: str) -> Fact:
+    """What a snapshot says of a known call, dated behind the last thing heard of it."""
+    at_ms, sequence = live.last[:2] if live.last else (event.at_ms, -1)
+    return Fact(at_ms, sequence, rank_of(kind), f"{event.id}:{kind}", kind, 0, {})
+
+
 def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mapping[str, Any], born_at: int) -> None:
     """A call that was not known: it opens, and each leg gets to its state at the time of the snapshot."""
     key = hash_of(entry.tenant, event.source, subject)
     earlier = work.layers.call(key)
-    if earlier is not None and earlier.call.ended_ms is not None and event.at_ms <= earlier.call.ended_ms:
-        return  # it ended after the snapshot was taken
+    ended_ms = None if earlier is None else earlier.call.ended_ms
+    if ended_ms is not None and event.at_ms <= ended_ms + REINCARNATION_MS:
+        return  # it ended about when the snapshot was taken
     source = work.source(entry.tenant, event.source)
     live = newborn(source, subject, 0 if earlier is None else earlier.incarnation + 1, entry.partition, born_at)
     if earlier is not None:
@@ -81,15 +88,18 @@ def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mappi
         apply(work, key, live, one, entry, n)
     opened = work.layers.call(key)
     if opened is not None:
-        opened.in_snapshot = True  # this round's own: `apply` has just put it there
+        opened.in_snapshot, opened.heard_ms = True, entry.appended_at_ms  # this round's own: `apply` has put it there
 
 
 def _facts(event: Event, subject: str, call: Mapping[str, Any]) -> Iterator[Fact]:
     name = f"{event.id}:{subject}"
+    customer = _customer(call)
     said = {key: call[key] for key in ("direction", "calling", "called", "trunk") if call.get(key) is not None}
     opened_ms = event.at_ms
     if call.get("openedAt") is not None:
         opened_ms = min(ms_of(read_time(call["openedAt"])), event.at_ms)
+    if customer is not None:
+        said["connection"] = customer["connection"]
     yield fact(opened_ms, None, f"{name}:offered", "offered", hash64(name.encode()), said)
     for leg in call.get("connections") or ():
         kind = _LEG_KINDS.get(leg.get("state") or "")
@@ -99,9 +109,23 @@ def _facts(event: Event, subject: str, call: Mapping[str, Any]) -> Iterator[Fact
         if kind == "queued" and call.get("queue") is not None:
             data["queue"] = call["queue"]
         where = f"{name}:{leg['connection']}"
+        if leg is customer and kind == "established":
+            kind = "originated"  # he is there and speaks; that is no answer
         yield fact(event.at_ms, None, f"{where}:{kind}", kind, hash64(where.encode()), data)
         if leg.get("state") == "hold":
             yield fact(event.at_ms, None, f"{where}:held", "held", hash64(where.encode()), data)
+    yield fact(event.at_ms, None, f"{name}:{PRESENT}", PRESENT, 0, {})
+
+
+def _customer(call: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The caller's leg: his number's, else the one that waits, else the first that is no agent's."""
+    if call.get("direction") not in (None, "inbound"):
+        return None
+    legs = [leg for leg in call.get("connections") or () if leg.get("agent") is None]
+    his = (leg for leg in legs if leg.get("device") is not None and leg.get("device") == call.get("calling"))
+    waits = (leg for leg in legs if leg.get("state") == "queued")
+    unnamed = (leg for leg in legs if leg.get("device") is None)
+    return next(his, None) or next(waits, None) or next(unnamed, None)
 
 
 def _agent(work: Gathering, entry: Entry, event: Event, agent: Mapping[str, Any]) -> None:

@@ -9,16 +9,16 @@
   opens the next incarnation (contract, Identity).
 """
 
-from collections.abc import Mapping
-from typing import Any
+import sys
+from collections.abc import Sequence
 
 from pydantic_core import to_json
 
 from cti.attend import answered, attend
 from cti.core import agent as agents
-from cti.core.call import advance, begins_again, fold
+from cti.core.call import advance, begins_again, fold, is_beyond
 from cti.core.call_state import Call
-from cti.core.facts import AFTERWARDS_KINDS, REINCARNATION_MS, Fact, fact, find, join, pack, unpack
+from cti.core.facts import REINCARNATION_MS, Fact, fact, find, join, pack, unpack
 from cti.core.identity import hash64
 from cti.gathering import Gathering, hash_of
 from cti.live_calls import Key, LiveCall, newborn
@@ -27,6 +27,7 @@ from cti.rows import AgentRow, CallRow, TimelineRow
 from schemas.envelope import Event
 from schemas.reasons import DeadLetter, Ignored
 
+SHARED_WORDS = ("agent", "device", "queue")  # hundreds of calls name the same: they hold one copy
 FACTS_MAX = 10_000  # of one call; beyond it the call is dead-lettered rather than growing for ever
 
 
@@ -36,10 +37,11 @@ def take_call(work: Gathering, entry: Entry, event: Event) -> None:
     if event.known and source.saw(event.kind):
         work.round_.sources.append(source.row(entry.partition))
     one = _fact_of(event, entry.body)
-    key: Key = hash_of(entry.tenant, event.source, event.subject)
+    name = hash_of(entry.tenant, event.source, event.subject)
+    key: Key = name
     live = work.layers.call(key)
-    if live is not None and live.previous_ended_ms is not None and one.at_ms <= live.previous_ended_ms:
-        key = (hash_of(entry.tenant, event.source, event.subject), live.incarnation - 1)
+    while live is not None and _belongs_earlier(live, one):
+        key = (name, live.incarnation - 1)
         live = work.layers.call(key)
         if live is None:
             work.telemetry.ignored(Ignored.TIMELINE_EXPIRED)
@@ -49,17 +51,33 @@ def take_call(work: Gathering, entry: Entry, event: Event) -> None:
             work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
             return
         live = born(work, key, newborn(source, event.subject, 0, entry.partition, entry.position), one)
-    elif begins_again(live.call, one) or _begins_late(live, one):
-        after = newborn(source, event.subject, live.incarnation + 1, entry.partition, entry.position)
-        after.previous_ended_ms = live.call.ended_ms
-        live = born(work, key, after, one)
+    elif isinstance(key, int) and begins_again(live.call, one):
+        _begin_with(work, key, live, [one, *_waiting(live)], entry, 0)
+        return
+    elif live.timeline_gone:
+        work.telemetry.ignored(Ignored.TIMELINE_EXPIRED)
+        return
     apply(work, key, live, one, entry)
 
 
-def _begins_late(live: LiveCall, one: Fact) -> bool:
-    """A fact of the next incarnation whose opening is still on its way: it does not belong to the old one either."""
-    ended = live.call.ended_ms
-    return ended is not None and one.at_ms > ended + REINCARNATION_MS and one.kind not in AFTERWARDS_KINDS
+def _waiting(live: LiveCall) -> list[Fact]:
+    """Words of the next incarnation that came before its opening; until then the call that ended kept them."""
+    return [one for one in unpack(live.history) if is_beyond(live.call, one)] if live.history else []
+
+
+def _after(work: Gathering, key: int, live: LiveCall, entry: Entry) -> LiveCall:
+    """The next incarnation; the one before it stays at hand, under a key of its own, for what comes late."""
+    if not live.timeline_gone:
+        work.put((key, live.incarnation), live)
+        work.ended.append((key, live.incarnation))
+    after = newborn(live.source, live.call.subject, live.incarnation + 1, entry.partition, entry.position)
+    after.previous_ended_ms = live.call.ended_ms
+    return after
+
+
+def _belongs_earlier(live: LiveCall, one: Fact) -> bool:
+    """Whether the fact is of the time of the incarnation before: up to 300 s after its end nothing else began."""
+    return live.previous_ended_ms is not None and one.at_ms <= live.previous_ended_ms + REINCARNATION_MS
 
 
 def born(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:
@@ -84,11 +102,15 @@ def born(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:
 
 
 def _fact_of(event: Event, body: bytes) -> Fact:
-    data: Mapping[str, Any] = event.data
+    data = event.data
+    for name in SHARED_WORDS:
+        if (word := data.get(name)) is not None:
+            data[name] = sys.intern(word)
     if event.correlation is not None or event.commandid is not None:
         extra = {"$correlation": event.correlation, "$commandid": event.commandid}
         data = {**data, **{name: value for name, value in extra.items() if value is not None}}
-    return fact(event.at_ms, event.sequence, event.id, event.kind, hash64(body), data)
+    kind = event.kind if event.known else f"?{event.type}"  # never one of ours, whatever the switch calls it
+    return fact(event.at_ms, event.sequence, event.id, kind, hash64(body), data)
 
 
 def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n: int = 0) -> None:
@@ -97,7 +119,7 @@ def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n:
     if known is not None:
         _repeated(work, entry, known == one.body_hash)
         return
-    if live.facts >= FACTS_MAX:
+    if live.facts >= FACTS_MAX and n == 0 and one.kind != "callCleared":
         work.telemetry.ignored(Ignored.TOO_MANY_EVENTS)
         work.dead_letter(entry, DeadLetter.TOO_LARGE, f"call {live.call_id} has {FACTS_MAX} events already")
         return
@@ -107,9 +129,9 @@ def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n:
     data = to_json(one.data)
     live.history = join(live.history, pack(one, data))
     live.facts += 1
-    ignored = _fold_in(live, one)
-    if one.at_ms > live.heard_ms and n == 0:
-        live.heard_ms = one.at_ms
+    ignored, beyond = _fold_in(live, one)
+    if n == 0:
+        live.heard_ms = max(live.heard_ms, entry.appended_at_ms)
     _write(work, live, one, entry, n, data)
     if ignored is not None:
         work.telemetry.ignored(ignored)
@@ -122,6 +144,24 @@ def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n:
         work.publish(live, before)
         work.ended.append(key)
     work.put(key, live)
+    if beyond:
+        _begin_with(work, key, live, beyond, entry, 1)
+
+
+def _begin_with(work: Gathering, key: Key, live: LiveCall, facts: Sequence[Fact], entry: Entry, first_n: int) -> None:
+    """The next incarnation, with the facts that are its own; with `first_n` 0 the first of them is the entry itself."""
+    name = key if isinstance(key, int) else key[0]
+    target: Key = name
+    if isinstance(key, int):
+        work.put(name, born(work, name, _after(work, name, live, entry), facts[0]))
+    else:
+        newest = work.layers.call(name)
+        is_next = newest is not None and newest.incarnation == live.incarnation + 1
+        target = name if is_next else (name, live.incarnation + 1)
+    for n, one in enumerate(facts, start=first_n):
+        after = work.layers.call(target)
+        if after is not None:
+            apply(work, target, after, one, entry, n)
 
 
 def _moved(before: Call, after: Call) -> bool:
@@ -143,15 +183,16 @@ def _repeated(work: Gathering, entry: Entry, same: bool) -> None:
         work.dead_letter(entry, DeadLetter.ID_CONFLICT, "this event id is known with other content")
 
 
-def _fold_in(live: LiveCall, one: Fact) -> Ignored | None:
+def _fold_in(live: LiveCall, one: Fact) -> tuple[Ignored | None, Sequence[Fact]]:
     """Advance the call by the fact, or fold it again where the fact came late; why it changed nothing, if so."""
     order = one[:4]
     if live.last is None or order > live.last:
         live.call, ignored = advance(live.call, one)
         live.last = order
-        return ignored
-    live.call = fold(live.call.subject, unpack(live.history)).call
-    return None
+        return ignored, ()
+    folded = fold(live.call.subject, unpack(live.history))
+    live.call = folded.call
+    return None, folded.beyond
 
 
 def _write(work: Gathering, live: LiveCall, one: Fact, entry: Entry, n: int, data: bytes) -> None:

@@ -45,7 +45,9 @@ class Timers:
         return soonest
 
     def near(self, now_ms: float) -> bool:
-        """Whether a rule's time has come: then the engine must know that it stands at the end of the log."""
+        """Whether anything is due that counts on silence: then the engine must know that it stands at the log's end."""
+        if now_ms - self._swept_ms >= self._sweep_every_ms:
+            return True
         dues = (source.next_log_ms() for source in self._work.sources.values())
         return any(due_ms is not None and due_ms <= now_ms for due_ms in dues)
 
@@ -92,8 +94,7 @@ class Timers:
         """End calls that nothing was heard of for call_idle_max_s."""
         work = self._work
         for key, live in list(work.layers.base.calls.items()):
-            now = live.source.clock.now_ms(work.partition_ms[live.partition])
-            if now is None or not is_idle(work, live, now) or work.layers.call(key) is not live:
+            if not is_idle(work, live, work.partition_ms[live.partition]) or work.layers.call(key) is not live:
                 continue
             entry = Entry(live.partition, read[live.partition], int(work.now_ms), live.source.tenant, b"")
             apply(work, key, live, lost_fact(live), entry, LOST_N)

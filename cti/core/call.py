@@ -36,7 +36,6 @@ from cti.core.facts import (
     STALE,
     Fact,
     in_order,
-    shared,
 )
 from cti.core.legs import (
     AGENT,
@@ -83,8 +82,18 @@ def fold(subject: str, facts: Iterable[Fact]) -> Folded:
 
 
 def begins_again(call: Call, fact: Fact) -> bool:
-    """Whether this fact opens the next incarnation: more than 300 s after the clearing (contract, Identity)."""
-    return call.ended_ms is not None and fact.kind in OPENING_KINDS and fact.at_ms > call.ended_ms + REINCARNATION_MS
+    """Whether this fact opens the next incarnation: more than 300 s after the clearing (contract, Identity).
+
+    A call that was given up as lost was not cleared, but its id may be used again all the same.
+    """
+    return fact.kind in OPENING_KINDS and is_beyond(call, fact)
+
+
+def is_beyond(call: Call, fact: Fact) -> bool:
+    """Whether this fact can only be the next incarnation's, whose opening may still be on its way."""
+    if call.ended_ms is None or fact.kind in AFTERWARDS_KINDS:
+        return False
+    return fact.at_ms > call.ended_ms + REINCARNATION_MS
 
 
 def _unusable(call: Call, fact: Fact) -> Ignored:
@@ -165,7 +174,7 @@ def _party(call: Call, fact: Fact) -> Leg:
         side = AGENT if ours else CUSTOMER if calls_out else OTHER
         if side is CUSTOMER:
             device = device or call.opening.called
-        return Leg(name, side, NULL, shared(device), shared(agent))
+        return Leg(name, side, NULL, device, agent)
     side = AGENT if agent is not None and found.side is OTHER else found.side
     return found._replace(side=side, device=device or found.device, agent=agent or found.agent)
 

@@ -6,7 +6,7 @@ leg is queued, held while `silence_of` says so, an offer while an agent's leg al
 """
 
 from cti.core.call_state import Call, Hold, Offer, Wait, agents_speaking, customer_of, silence_of
-from cti.core.facts import Fact, shared
+from cti.core.facts import Fact
 from cti.core.legs import ALERTING, CUSTOMER, QUEUED, SPEAKING, Leg
 from schemas.reasons import OfferResult
 
@@ -50,7 +50,7 @@ def conversing(call: Call, legs: tuple[Leg, ...]) -> bool:
 def queued(call: Call, legs: tuple[Leg, ...], fact: Fact, leg: str) -> None:
     """A wait begins; a waiting call that moves to another queue goes on waiting."""
     running = call.waits[-1] if call.waits and call.waits[-1].end_ms is None else None
-    queue = shared(fact.data.get("queue"))
+    queue = fact.data.get("queue")
     settle(call, legs, fact)
     call.queue = queue or call.queue
     if running is None:
@@ -61,7 +61,7 @@ def queued(call: Call, legs: tuple[Leg, ...], fact: Fact, leg: str) -> None:
 
 def offered(call: Call, leg: Leg, fact: Fact) -> None:
     """An offer begins."""
-    new = Offer(fact.id, leg.id, leg.agent, leg.device, shared(fact.data.get("queue")), fact.at_ms)
+    new = Offer(fact.id, leg.id, leg.agent, leg.device, fact.data.get("queue"), fact.at_ms)
     call.offers = _together((*call.offers, new))
     call.queue = call.queue or new.queue
 
@@ -89,6 +89,9 @@ def answered(call: Call, leg: Leg, fact: Fact) -> None:
     _close_offer(call, leg.id, fact.at_ms, ANSWERED)
     call.release = None
     if call.answered_ms is None:
+        for offer in call.offers:
+            if offer.end_ms is None:  # who else rang for this caller, nobody waits for any more
+                _close_offer(call, offer.leg, fact.at_ms, OfferResult.REDIRECTED)
         call.answered_ms, call.answer_cause, call.first_agent = fact.at_ms, fact.id, leg.agent
 
 

@@ -6,7 +6,6 @@ so a shuffled, late or repeated history folds to the same call. A fact is a tupl
 `history` packs a call's facts into one bytes object (a live call costs its facts once, without Python objects).
 """
 
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -84,11 +83,6 @@ def find(history: bytes, event_id: str) -> int | None:
     if history.find(to_json(event_id)) < 0:
         return None
     return next((one.body_hash for one in unpack(history) if one.id == event_id), None)
-
-
-def shared(text: str | None) -> str | None:
-    """The one copy of a word that hundreds of calls hold: a device, an agent, a queue."""
-    return None if text is None else sys.intern(text)
 
 
 def in_order(facts: Iterable[Fact]) -> list[Fact]:

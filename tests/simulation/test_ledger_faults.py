@@ -122,13 +122,14 @@ async def test_an_event_that_breaks_off_in_the_middle_leaves_nothing_behind(
     write = cti.take._write
 
     def breaks(work: Gathering, live: LiveCall, one: Fact, entry: Entry, n: int, data: bytes) -> None:
-        if one.kind == "offered":
+        if one.kind in ("offered", "digitsGenerated"):
             raise ZeroDivisionError
         write(work, live, one, entry, n, data)
 
     monkeypatch.setattr(cti.take, "_write", breaks)
     await it.post(
         line.told("call-1", "offered", CALLER, 0.0),
+        line.told("call-1", "digitsGenerated", {"digits": "1"}, 0.2),
         line.told("call-1", "queued", {"connection": "c", "queue": "q"}, 0.5),
         line.told("call-1", "callCleared", {}, 2.0),
     )

@@ -6,7 +6,7 @@ import pytest
 
 import cti.engine
 from tests.scheduler import Scene, event, scene
-from tests.simulation.lines import AGENT, CALLER, Line
+from tests.simulation.lines import AGENT, CALLER, LEAVES, Line
 from tests.simulation.test_time import ORDERS_OF_A_HOLD, both_hold, orders
 
 
@@ -33,7 +33,10 @@ async def test_a_snapshot_may_open_several_calls_in_one_partition(tmp_path: Path
             assert sorted(one["subject"] for one in told["calls"]) == ["c0", "c1", "c2"]
             for one in told["calls"]:
                 _, whole = await it.call("GET", f"/v1/calls/{one['call']}")
-                assert [e["kind"] for e in whole["timeline"]] == ["offered", "queued"], (url, whole["timeline"])
+                assert [e["kind"] for e in whole["timeline"]] == ["offered", "queued", "present"], (
+                    url,
+                    whole["timeline"],
+                )
             await it.to(1.0)
             await it.post(*[event("s1", f"c{n}", "callCleared", 1.0) for n in range(3)])
             assert len(await it.records()) == 3
@@ -103,3 +106,18 @@ async def test_a_call_stays_in_memory_between_reading_and_taking_an_event_of_it(
     record = await it.record("s1", "call")
     assert record is not None
     assert record["survey"] == 3
+
+
+async def test_a_clearing_that_comes_after_the_id_was_used_again_loses_no_call(it: Scene) -> None:
+    """Contract, Identity: what is earlier than the clearing belongs to that call, whatever arrived first."""
+    line = await Line.of(it, "s1")
+    await line.say("call", "offered", CALLER)
+    cleared = [line.told("call", "connectionCleared", LEAVES, 50.0), line.told("call", "callCleared", {}, 50.0)]
+    await it.to(400)
+    await line.say("call", "offered", CALLER)
+    await it.to(420)
+    await it.post(*cleared)
+    await it.to(430)
+    await line.ends("call")
+    found = sorted((one["opened_at"], one["ended_at"]) for one in await it.records())
+    assert [(o[14:19], e[14:19]) for o, e in found] == [("00:00", "00:50"), ("06:40", "07:10")]

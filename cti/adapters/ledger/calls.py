@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, and_, bindparam, select, tuple_
 
 from cti.adapters.ledger import bulk
-from cti.adapters.ledger.tables import KEPT, LIVE, breaches, calls, records
+from cti.adapters.ledger.tables import LIVE, breaches, calls, records
 from cti.rows import CallFilter, CallListing, CallRow, PastCall, RecordRow
 
 BIRTH = [column for column in calls.columns if column.name not in {"ended_at_ms", "timeline_kept"}]
@@ -20,9 +20,9 @@ _LIVE = (
     .limit(bindparam("size"))
 )
 _PAST = (
-    select(*BIRTH, calls.c.ended_at_ms, records.c.revision)
+    select(*BIRTH, calls.c.ended_at_ms, records.c.revision, calls.c.timeline_kept)
     .join(records, _RECORD_OF_CALL)
-    .where(KEPT, calls.c.key_hash.in_(bindparam("hashes", expanding=True)))
+    .where(calls.c.ended_at_ms.is_not(None), calls.c.key_hash.in_(bindparam("hashes", expanding=True)))
     .order_by(calls.c.opened_at_ms, calls.c.call_id)
 )
 
@@ -37,7 +37,7 @@ def past_calls(connection: Connection, key_hashes: Sequence[int]) -> list[PastCa
     """Ended calls under these keys whose timeline is still there, oldest first."""
     found = connection.execute(_PAST, {"hashes": list(key_hashes)}).all()
     width = len(BIRTH)
-    return [PastCall(CallRow._make(row[:width]), row[width], row[width + 1]) for row in found]
+    return [PastCall(CallRow._make(row[:width]), row[width], row[width + 1], bool(row[width + 2])) for row in found]
 
 
 def calls_by_id(connection: Connection, call_ids: Sequence[str], tenant: str | None = None) -> list[CallRow]:

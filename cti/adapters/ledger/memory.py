@@ -91,9 +91,9 @@ class MemoryLedger(MemoryReads):
     async def past_calls(self, key_hashes: Sequence[int]) -> list[PastCall]:
         wanted = set(key_hashes)
         found = [
-            PastCall(row, self._ended[call_id], self._records[call_id].revision)
+            PastCall(row, self._ended[call_id], self._records[call_id].revision, call_id not in self._timeline_dropped)
             for call_id, row in self._calls.items()
-            if row.key_hash in wanted and call_id in self._ended and call_id not in self._timeline_dropped
+            if row.key_hash in wanted and call_id in self._ended
         ]
         return sorted(found, key=lambda past: (past.row.opened_at_ms, past.row.call_id))
 
