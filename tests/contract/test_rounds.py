@@ -148,7 +148,7 @@ async def test_past_calls_are_the_ended_ones_under_a_key(store: Store) -> None:
     ended = [record("a", revision=3, ended_at_ms=START_MS + 9), record("c")]
     await store.ledger.commit(Round(births=births, records=ended, fences=[fence(claim)]))
     found = await store.ledger.past_calls([-5, 7])
-    assert [tuple(past) for past in found] == [(births[0], START_MS + 9, 3)]
+    assert [tuple(past) for past in found] == [(births[0], START_MS + 9, 3, True)]
     assert await store.ledger.past_calls([]) == []
 
 
@@ -252,7 +252,7 @@ async def test_retention_drops_timelines_first_then_all_of_a_call(store: Store) 
         "young": 0,
         "live": 1,
     }
-    assert await store.ledger.past_calls([9]) == []
+    assert [past.kept for past in await store.ledger.past_calls([9])] == [False], "its id was used; its facts are gone"
     assert await store.ledger.records(TENANT, "", 10) == [old.record, young.record]
     assert await store.ledger.purge(START_MS + 101, START_MS + 50) == 3
     assert await store.ledger.records(TENANT, "", 10) == [young.record]
