@@ -12,7 +12,8 @@ from cti.core.dues import dues
 from cti.core.facts import LOST, Fact
 from cti.core.rules import Due, Intervention
 from cti.gathering import Gathering
-from cti.live_calls import FINAL_STATES, Key, LiveCall, replaced
+from cti.live_calls import Key, LiveCall, replaced
+from schemas.reasons import FINAL_STATES
 
 ROUNDS_OF_TICKS_MAX = 50  # ticks of one call that are settled at one look
 DISTRUST_RECHECK_MS = 1_000

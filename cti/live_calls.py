@@ -16,9 +16,7 @@ from cti.core.identity import call_id
 from cti.core.rules import Intervention
 from cti.rows import CallRow, CommandRow, StoredCall, TimelineRow
 from cti.sources import Source
-from schemas.reasons import InterventionOutcome
-
-FINAL_STATES: frozenset[str] = frozenset(InterventionOutcome)
+from schemas.reasons import FINAL_STATES
 
 
 @dataclass(slots=True)

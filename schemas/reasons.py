@@ -74,6 +74,10 @@ class InterventionOutcome(StrEnum):
     OVERTAKEN = "overtaken"  # it came too late, or its state had passed
 
 
+FINAL_STATES: frozenset[str] = frozenset(InterventionOutcome)
+"""Whoever is in one of these stays there."""
+
+
 class RefusalReason(StrEnum):
     """Why a switch refuses a command."""
 

@@ -128,4 +128,3 @@ MEASURES: dict[str, Callable[[Call, Rule], Iterator[Breach]]] = {
     "hold_longer": _hold_longer,
     "released_by_agent": _released_by_agent,
 }
-KNOWN_MEASURES = frozenset({*MEASURES, "notices_missing"})

@@ -77,7 +77,6 @@ def _table() -> Mapping[tuple[LegState, str], LegState]:
 
 
 LEG_TABLE: Mapping[tuple[LegState, str], LegState] = _table()
-LEG_KINDS = frozenset(kind for _, kind in LEG_TABLE)
 SPEAKING = (CONNECTED, HOLD)
 
 

@@ -9,7 +9,7 @@ from cti.core.call_state import Call, Hold, Offer
 from cti.core.facts import LOST, STALE
 from cti.core.rules import Intervention, RuleBook
 from cti.core.times import rfc3339, seconds
-from schemas.reasons import Outcome, ReleasedBy
+from schemas.reasons import FINAL_STATES, Outcome, ReleasedBy
 
 
 class Identity(NamedTuple):
@@ -172,11 +172,10 @@ def _breach(one: measures.Breach) -> dict[str, Any]:
 
 
 def _intervention(one: Intervention) -> dict[str, Any]:
-    final = one.state in ("done", "refused", "unanswered", "overtaken")
     return {
         "command": one.command,
         "due_at": rfc3339(one.due_ms),
-        "outcome": one.state if final else None,
+        "outcome": one.state if one.state in FINAL_STATES else None,
         "reason": one.reason,
         "rule": one.rule,
     }

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cti.core.call_state import Call
-from schemas.profile import Profile
+from schemas.profile import Profile, step_parts
 from schemas.profile import Rule as Written
 from schemas.reasons import RuleMode
 
@@ -201,11 +201,9 @@ def _ms(seconds: float | None) -> int | None:
 
 
 def _step(place: int, text: str) -> Step:
-    command, _, rest = text.partition(":")
-    words = rest.split(",") if rest else []
-    plain = next((word for word in words if "=" not in word), None)
-    options = tuple((word.partition("=")[0], word.partition("=")[2]) for word in words if "=" in word)
-    return Step(place, command, plain, options)
+    command, argument, option = step_parts(text)
+    name, _, value = option.partition("=")
+    return Step(place, command, argument or None, ((name, value),) if option else ())
 
 
 def speaks_of(rule: Rule, direction: str | None) -> bool:

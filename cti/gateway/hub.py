@@ -20,11 +20,11 @@ from cti.rows import CommandRow, OutcomeRow
 from cti.web.limits import Limits
 from cti.web.meter import Meter
 from cti.web.refusal import busy
+from schemas.reasons import FINAL_STATES
 
 log = structlog.get_logger()
 Address = tuple[str, str]
 """(tenant, source)"""
-FINAL = frozenset({"done", "refused", "unanswered"})
 LATELY_MAX = 10_000  # commands that wait for their result: about 15 MB
 
 
@@ -176,7 +176,7 @@ class Hub:
         """What the engine of this process committed: passed on as it is where it follows what was passed on before."""
         if rows is None:
             self._wake.set()
-        settled = {outcome.id for outcome in outcomes if outcome.state in FINAL}
+        settled = {outcome.id for outcome in outcomes if outcome.state in FINAL_STATES}
         for row in rows or ():
             known, new = row.id in self._lately, row.state == "open" and row.id not in settled
             if new and not known:
