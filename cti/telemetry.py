@@ -25,6 +25,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         self._now = [0, 0, 0, 0]  # calls live, queued, offers ringing, calls held
+        self._late: dict[str, Histogram] = {}
         self._children: dict[tuple[Counter | str, ...], Counter] = {}
         registry = self.registry = CollectorRegistry()
         self._requests = Histogram(
@@ -112,7 +113,7 @@ class Telemetry:
     # -- the engine ----------------------------------------------------------------------------------------------------
 
     def ignored(self, reason: Ignored) -> None:
-        self._ignored.labels(reason.value).inc()
+        self._count(self._ignored, reason.value)
 
     def dead_lettered(self, reason: DeadLetter) -> None:
         self._dead.labels(reason.value).inc()
@@ -121,7 +122,10 @@ class Telemetry:
         self._count(self._interventions, rule, command, outcome.value)
 
     def late_by(self, rule: str, late_ms: float) -> None:
-        self._lateness.labels(rule).observe(late_ms / 1000)
+        child = self._late.get(rule)
+        if child is None:
+            child = self._late[rule] = self._lateness.labels(rule)
+        child.observe(late_ms / 1000)
 
     def _count(self, counter: Counter, *labels: str) -> None:
         """One more; the child of each combination of labels is looked up once."""
@@ -171,7 +175,7 @@ class Telemetry:
         if again:
             self._revised.inc()
             return
-        self._records.labels(measured.outcome.value).inc()
+        self._count(self._records, measured.outcome.value)
         if measured.answer_ms is not None:
             self._answer.observe(measured.answer_ms / 1000)
         if call.waits:
@@ -181,7 +185,7 @@ class Telemetry:
         self._played.inc(played)
         self._notices_late.inc(max(owed - played, 0))
         for breach in measured.breaches:
-            self._breaches.labels(breach.rule).inc()
+            self._count(self._breaches, breach.rule)
 
     def source(self, tenant: str, source: str, lag_ms: int, trusted: bool) -> None:
         self._lag.labels(tenant, source).set(lag_ms / 1000)

@@ -117,6 +117,8 @@ def _ticks(
 
     `offers`: where a tick while one of them rings is skipped.
     """
+    if end_ms is not None and start_ms + (rule.first_ms or rule.at_ms or 0) >= end_ms:
+        return  # over before its first: what most intervals are
     n = 0
     for one in done:
         if one.n > n and one.cause == cause and one.rule == rule.id and one.entry == rule.entry:

@@ -29,5 +29,5 @@ def command_id(tenant: str, cause: str, rule: str, occurrence: int, step: int) -
 
 def _digest(*parts: str) -> str:
     """Each part goes in behind its length, so that no two lists of parts look alike."""
-    text = "".join(f"{len(part)}:{part}" for part in parts)
+    text = "".join([f"{len(part)}:{part}" for part in parts])
     return blake2b(text.encode(), digest_size=12).hexdigest()
