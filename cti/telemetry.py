@@ -25,7 +25,6 @@ class Telemetry:
 
     def __init__(self) -> None:
         self._now = [0, 0, 0, 0]  # calls live, queued, offers ringing, calls held
-        self._late: dict[str, Histogram] = {}
         self._children: dict[tuple[Counter | str, ...], Counter] = {}
         registry = self.registry = CollectorRegistry()
         self._requests = Histogram(
@@ -122,10 +121,7 @@ class Telemetry:
         self._count(self._interventions, rule, command, outcome.value)
 
     def late_by(self, rule: str, late_ms: float) -> None:
-        child = self._late.get(rule)
-        if child is None:
-            child = self._late[rule] = self._lateness.labels(rule)
-        child.observe(late_ms / 1000)
+        self._lateness.labels(rule).observe(late_ms / 1000)
 
     def _count(self, counter: Counter, *labels: str) -> None:
         """One more; the child of each combination of labels is looked up once."""
