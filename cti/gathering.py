@@ -137,15 +137,25 @@ class Gathering:
         revision = live.revision = live.revision + 1
         body = record_of(_identity(live), live.call, measured, live.done, self.book.name, revision)
         self.round_.records.append(_record_row(live, measured, revision, to_json(body).decode()))
-        if revision > 1:  # an earlier revision may be in this very round: its breaches are replaced, not added to
+        if (
+            revision > 1 and self.round_.breaches
+        ):  # an earlier revision may be in this very round: its breaches are replaced, not added to
             self.round_.breaches[:] = (row for row in self.round_.breaches if row.call_id != live.call_id)
         self.round_.breaches.extend(_breach_rows(live, measured.breaches))
         self.telemetry.recorded(live.call, measured, again=revision > 1)
 
     def _differs(self, live: LiveCall, measured: Measured, before: LiveCall) -> bool:
+        """Whether the record says anything new. Where the call is the same one, only the outcomes can."""
+        if live.call == before.call:
+            return _outcomes(live) != _outcomes(before)
         earlier = measure(before.call, self.book, before.done)
         new = record_of(_identity(live), live.call, measured, live.done, self.book.name, 0)
         return new != record_of(_identity(before), before.call, earlier, before.done, self.book.name, 0)
+
+
+def _outcomes(live: LiveCall) -> list[tuple[str, str, str | None]]:
+    """What a record tells of the interventions; one under way has no outcome yet."""
+    return [(one.id, one.state if one.state in FINAL_STATES else "", one.reason) for one in live.done]
 
 
 @lru_cache(maxsize=KEYS_KEPT)

@@ -66,10 +66,10 @@ def _fields(step: Step, due: Due, profile: Profile) -> dict[str, Any] | None:
     match step.command:
         case "promptAgent" if agent is not None:
             severity = "warning" if due.rule.shape == "while" else "info"
-            return {"agent": agent, **_message(step, profile), "severity": severity}
+            return {"agent": agent, **step.said, "severity": severity}
         case "playMessage" if target.leg is not None:
             interrupts = {"hold": ["retrieved"], "queued": ["delivered", "established"]}.get(target.if_state or "", [])
-            return {**leg, **_message(step, profile), "interrupt_on": interrupts}
+            return {**leg, **step.said, "interrupt_on": interrupts}
         case "deflectCall" if target.leg is not None:
             tried = {"except": target.device} if target.device else {}
             return {**leg, "agent": target.agent, "to": step.argument or "queueHead", **tried, "if_other_ready": True}
@@ -85,10 +85,3 @@ def _fields(step: Step, due: Due, profile: Profile) -> dict[str, Any] | None:
             return {**leg, "reason": due.rule.id}
         case _:
             return None
-
-
-def _message(step: Step, profile: Profile) -> dict[str, Any]:
-    key = step.argument or ""
-    text = profile.messages.get(key)
-    said = {} if text is None else {"text": text.model_dump(exclude_none=True)}
-    return {"message": key, **said}

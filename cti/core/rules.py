@@ -13,8 +13,8 @@
   (RING-1).
 """
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from cti.core.call_state import Call
 from schemas.profile import Profile, step_parts
@@ -33,6 +33,7 @@ class Step(NamedTuple):
     command: str
     argument: str | None
     options: tuple[tuple[str, str], ...]
+    said: Mapping[str, Any]  # of playMessage and promptAgent: the message's key and its words
 
 
 class Abilities(NamedTuple):
@@ -165,7 +166,7 @@ def compile_profile(profile: Profile) -> RuleBook:
     rules = []
     for written in profile.rules:
         entry = seen[written.id] = seen.get(written.id, -1) + 1
-        rules.append(_compiled(written, entry, profile.rules))
+        rules.append(_compiled(written, entry, profile))
     return RuleBook(
         f"{profile.name}@{profile.version}",
         profile,
@@ -174,9 +175,10 @@ def compile_profile(profile: Profile) -> RuleBook:
     )
 
 
-def _compiled(written: Written, entry: int, all_: Sequence[Written]) -> Rule:
+def _compiled(written: Written, entry: int, profile: Profile) -> Rule:
     shape = "while" if written.while_ else "on" if written.on else "at_end"
-    siblings = [one for one in all_ if one.id == written.id and one.while_ == written.while_ and one.at_s is not None]
+    same = [one for one in profile.rules if one.id == written.id and one.while_ == written.while_]
+    siblings = [one for one in same if one.at_s is not None]
     return Rule(
         written.id,
         entry,
@@ -189,7 +191,7 @@ def _compiled(written: Written, entry: int, all_: Sequence[Written]) -> Rule:
         _ms(written.first_s if written.first_s is not None else written.every_s),
         _ms(written.if_longer_s),
         frozenset(written.unless_reason),
-        tuple(_step(place, text) for place, text in enumerate(written.do)),
+        tuple(_step(place, text, profile) for place, text in enumerate(written.do)),
         _ms(written.useful_for_s) or 0,
         tuple(written.needs),
         frozenset(_ms(one.at_s) or 0 for one in siblings) if written.every_s is not None else frozenset(),
@@ -200,10 +202,12 @@ def _ms(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds * 1000)
 
 
-def _step(place: int, text: str) -> Step:
+def _step(place: int, text: str, profile: Profile) -> Step:
     command, argument, option = step_parts(text)
     name, _, value = option.partition("=")
-    return Step(place, command, argument or None, ((name, value),) if option else ())
+    words = profile.messages.get(argument)
+    said = {"message": argument, **({} if words is None else {"text": words.model_dump(exclude_none=True)})}
+    return Step(place, command, argument or None, ((name, value),) if option else (), said)
 
 
 def speaks_of(rule: Rule, direction: str | None) -> bool:
