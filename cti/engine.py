@@ -298,12 +298,13 @@ class Engine:
     def _search_poison(self, positions: Mapping[int, int], taken: int, error: Exception) -> None:
         """Read the round's entries again one by one; one that fails alone goes to the dead letters.
 
-        Raises the error where no entry was in the round: then there is nothing to set aside.
+        Raises the error where there is nothing to set aside: no entry was in the round, or it was set aside already.
         """
-        if not taken:
+        moved = {(partition, at) for partition, at in positions.items() if self._committed[partition] < at}
+        if not taken or moved <= self._poison:
             raise error
         if taken == 1:
-            self._poison |= {(p, at) for p, at in positions.items() if self._committed[p] < at}
+            self._poison |= moved
         self._careful = max(taken, 1)
         self._drop(errors.LedgerAway(str(error)))
 

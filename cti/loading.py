@@ -68,13 +68,20 @@ async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry
         if live is None or (before is not None and event.at_ms <= before + REINCARNATION_MS):
             wanted.add(key)
     past = await ledger.past_calls(sorted(wanted)) if wanted else []
+    by_key: dict[int, list[PastCall]] = {}
     for one in past:
-        others = [other for other in past if other.row.key_hash == one.row.key_hash]
-        if not one.kept and all(other.row.incarnation <= one.row.incarnation for other in others):
-            _know_name(work, one)
+        by_key.setdefault(one.row.key_hash, []).append(one)
+    for incarnations in by_key.values():
+        latest = max(incarnations, key=_incarnation)
+        if not latest.kept:
+            _know_name(work, latest)
     kept = sorted(one.row.call_id for one in past if one.kept)
     for stored in await ledger.stored_calls(kept) if kept else []:
-        _bring_back(work, stored, [one for one in past if one.row.key_hash == stored.row.key_hash])
+        _bring_back(work, stored, by_key[stored.row.key_hash])
+
+
+def _incarnation(past: PastCall) -> int:
+    return past.row.incarnation
 
 
 def _know_name(work: Gathering, past: PastCall) -> None:

@@ -32,7 +32,7 @@ FACTS_MAX = 10_000  # of one call; beyond it the call is dead-lettered rather th
 
 
 def take_call(work: Gathering, entry: Entry, event: Event) -> None:
-    """One call event: into the call it belongs to, its rules attended to before and after."""
+    """One call event: into the incarnation of the call that it belongs to."""
     source = work.source(entry.tenant, event.source)
     if event.known and source.saw(event.kind):
         work.round_.sources.append(source.row(entry.partition))

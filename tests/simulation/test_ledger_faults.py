@@ -135,3 +135,18 @@ async def test_an_event_that_breaks_off_in_the_middle_leaves_nothing_behind(
     )
     await it.to(10)
     assert [(one["subject"], one["wait_s"]) for one in await it.records()] == [("call-1", 1.5)]
+
+
+async def test_a_ledger_that_refuses_even_the_dead_letter_stops_the_engine_loudly(
+    it: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left to set aside: going round for ever would only hide it."""
+    line = await Line.of(it, "s1")
+
+    async def refuses(round_: Round) -> None:
+        raise ValueError("nothing is taken")
+
+    monkeypatch.setattr(it.store.ledger, "commit", refuses)
+    await it.post(line.told("call-1", "offered", CALLER, 0.0))
+    with pytest.raises(ValueError, match="nothing is taken"):
+        await it.to(30)

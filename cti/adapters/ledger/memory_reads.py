@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from cti.adapters.ledger.totals import HALF_HOUR_MS, SHORT_MS
+from cti.adapters.ledger.totals import HALF_HOUR_MS
+from cti.core.indicators import SHORT_ABANDON_MS
 from cti.rows import (
     AgentRow,
     BreachFilter,
@@ -205,7 +206,7 @@ def _sums(group: str, rows: list[RecordRow], service_ms: int, ring_ms: int) -> T
         lost=outcomes["lost"],
         stale=outcomes["stale"],
         abandoned_from_queue=sum(row.queued for row in abandoned),
-        abandoned_short=sum(_tried_ms(row) <= SHORT_MS for row in abandoned),
+        abandoned_short=sum(_tried_ms(row) <= SHORT_ABANDON_MS for row in abandoned),
         answered_in_service=sum(_tried_ms(row) <= service_ms for row in answered),
         answered_in_time=sum(row.answer_ms is not None and row.answer_ms <= ring_ms for row in answered),
         answer_known=sum(row.answer_ms is not None for row in answered),

@@ -5,10 +5,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, and_, case, cast, func, literal_column, select
 
 from cti.adapters.ledger.tables import records
+from cti.core.indicators import SHORT_ABANDON_MS
 from cti.rows import Totals
 
 HALF_HOUR_MS = 1_800_000
-SHORT_MS = 5_000  # who gives up within 5 s is left out of the service level (RING-3)
 
 _R = records.c
 _ANSWERED = _R.outcome == "answered"
@@ -65,7 +65,7 @@ def _sums(service_ms: int, ring_ms: int) -> list[ColumnElement[int]]:
         _count(_R.outcome == "lost"),
         _count(_R.outcome == "stale"),
         _count(and_(_ABANDONED, _R.queued == 1)),
-        _count(and_(_ABANDONED, _tried_ms <= SHORT_MS)),
+        _count(and_(_ABANDONED, _tried_ms <= SHORT_ABANDON_MS)),
         _count(and_(_ANSWERED, _tried_ms <= service_ms)),
         _count(and_(_ANSWERED, _R.answer_ms <= ring_ms)),
         _count(and_(_ANSWERED, _R.answer_ms.is_not(None))),
