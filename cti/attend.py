@@ -8,62 +8,67 @@ log's clock now, so an engine that reads on after a stop orders nothing stale.
 import heapq
 
 from cti.core import effects
-from cti.core.dues import dues
+from cti.core.dues import ALL, NEVER, due_now, dues
 from cti.core.facts import LOST, Fact
 from cti.core.rules import Due, Intervention
-from cti.gathering import Gathering
+from cti.gathering import UNANSWERED_AFTER_MS, Gathering
 from cti.live_calls import Key, LiveCall, replaced
 from schemas.reasons import FINAL_STATES
 
 ROUNDS_OF_TICKS_MAX = 50  # ticks of one call that are settled at one look
 DISTRUST_RECHECK_MS = 1_000
-UNANSWERED_AFTER_MS = 2_000  # contract, Commands: no result 2 s after the expiry
 
 
-def attend(work: Gathering, key: Key, live: LiveCall) -> None:
-    """Settle what is due for the call and schedule the next look; `live` is the caller's own copy."""
+def attend(work: Gathering, key: Key, live: LiveCall, moved: int = ALL) -> None:
+    """Settle what is due for the call and schedule the next look; `live` is the caller's own copy.
+
+    `moved`: what of it may be due otherwise than at the last look (bits of `core.dues`).
+    """
     if not work.interventions_on:
         return
-    next_ms = _settle(work, key, live)
-    if next_ms is None or not isinstance(key, int):
+    next_ms = _settle(work, key, live, moved)
+    if next_ms == NEVER or not isinstance(key, int):
         return
     if live.scheduled_ms is None or next_ms < live.scheduled_ms:
         live.source.look_at(next_ms, key)
         live.scheduled_ms = next_ms
 
 
-def _settle(work: Gathering, key: Key, live: LiveCall) -> int | None:
+def _settle(work: Gathering, key: Key, live: LiveCall, moved: int) -> int:
     """Settle all that can be settled; when the first of the rest is due."""
     call, source = live.call, live.source
     partition_ms = work.partition_ms[live.partition]
     now = source.clock.now_ms(partition_ms)
     if now is None:
-        return None
-    book = source.rules(call.queue, call.opening.direction)
-    trusted, next_ms = source.clock.trusted(partition_ms), None
+        return NEVER
+    rules = source.rules(call.queue, call.opening.direction)
+    found, next_ms = due_now(call, rules, live.done, now, moved)
     for _ in range(ROUNDS_OF_TICKS_MAX):
-        next_ms, again = None, False
-        for due in dues(call, book, live.done, now):
-            one = _decided(work, live, due, now, trusted)
+        if not found:
+            break
+        trusted, again = source.clock.trusted(partition_ms), False
+        for due in found:
+            one = _decided(work, live, due, trusted)
             if one is None:
-                wake = due.due_ms if due.due_ms >= now else int(now) + DISTRUST_RECHECK_MS
-                next_ms = wake if next_ms is None else min(next_ms, wake)
+                next_ms = min(next_ms, int(now) + DISTRUST_RECHECK_MS)
                 continue
             if one.state == "open":
-                heapq.heappush(work.deadlines, (one.expires_ms + UNANSWERED_AFTER_MS, one.id, key))
+                work.expect(live, key, one)
             live.done = (*live.done, one)
             again = again or due.rule.shape == "while"  # a tick has a next one; what happens once has none
         if not again:
             break
+        found, later_ms = due_now(call, rules, live.done, now, moved)
+        next_ms = min(next_ms, later_ms)
+    else:
+        next_ms = min(next_ms, int(now))  # more has passed than one look may settle
     return next_ms
 
 
-def _decided(work: Gathering, live: LiveCall, due: Due, now: float, trusted: bool) -> Intervention | None:
-    """What is done about one occurrence now; None: nothing yet."""
+def _decided(work: Gathering, live: LiveCall, due: Due, trusted: bool) -> Intervention | None:
+    """What is done about one occurrence now; None: nothing yet, the switch's clock is not believed."""
     tenant = live.source.tenant
     transition = due.rule.shape == "on" or due.n == 0
-    if not due.passed and not transition and due.due_ms >= now:
-        return None
     clock_now = work.now_ms - (live.source.clock.lag_ms or 0)
     late = clock_now - due.due_ms > due.rule.useful_ms
     if due.passed or late or (transition and not trusted):
@@ -111,7 +116,7 @@ def _next_step(work: Gathering, key: Key, live: LiveCall, refused: Intervention)
         if order is None or now - due.due_ms > due.rule.useful_ms:
             return
         one = work.issue(live, order)
-        heapq.heappush(work.deadlines, (one.expires_ms + UNANSWERED_AFTER_MS, one.id, key))
+        work.expect(live, key, one)
         live.done = (*live.done, one)
         return
 
@@ -121,19 +126,30 @@ def _same_occurrence(one: Intervention, other: Intervention) -> bool:
 
 
 def unanswered(work: Gathering) -> None:
-    """Close what no switch answered in time: `unanswered`, never repeated."""
+    """Close what no switch answered in time: `unanswered`, never repeated.
+
+    An ended call's record says so once nothing of it is open any more, not once for each order.
+    """
     while work.deadlines and work.deadlines[0][0] <= work.now_ms:
-        _, name, key = heapq.heappop(work.deadlines)
-        live = work.layers.call(key)
-        found = None if live is None else next((one for one in live.done if one.id == name), None)
-        if live is None or found is None or found.state in FINAL_STATES:
+        _, call_id, name = heapq.heappop(work.deadlines)
+        key, before = work.layers.named(name, call_id)
+        if before is None or not any(_is_over(work, one) for one in before.done):
             continue
-        one = found._replace(state="unanswered", reason=None)
-        work.outcome(one, int(work.now_ms))
-        after = live.copy()
-        after.done = replaced(live.done, one)
-        work.publish(after, live)
-        work.put(key, after)
+        live = before.copy()
+        live.done = tuple([_closed(work, one) if _is_over(work, one) else one for one in before.done])
+        if live.ended and not live.has_open_commands:
+            work.publish(live, before)
+        work.put(key, live)
+
+
+def _is_over(work: Gathering, one: Intervention) -> bool:
+    return one.expires_ms + UNANSWERED_AFTER_MS <= work.now_ms and one.state not in FINAL_STATES
+
+
+def _closed(work: Gathering, one: Intervention) -> Intervention:
+    closed = Intervention(*one[:9], "unanswered")
+    work.outcome(closed, int(work.now_ms))
+    return closed
 
 
 def is_idle(work: Gathering, live: LiveCall, now: float) -> bool:

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -27,6 +27,7 @@ from cti.lingering import Lingering
 from cti.live_calls import Key
 from cti.loading import load, remember
 from cti.ports import Clock, Entry, EventLog, Ledger
+from cti.resting import Resting
 from cti.rows import CommandRow, Fence, OutcomeRow, Round
 from cti.snapshot import take_switch
 from cti.take import take_agent, take_call
@@ -53,6 +54,17 @@ class Pulse(Protocol):
     def commanded(self, rows: Sequence[CommandRow], outcomes: Sequence[OutcomeRow]) -> None: ...
 
 
+class Committing(NamedTuple):
+    """A round on its way into the ledger."""
+
+    round_: Round
+    positions: dict[int, int]
+    taken: int  # entries in it
+    ended: list[Key]
+    started: float
+    live: tuple[int, ...]  # what is live once it stands, as telemetry counts it
+
+
 class Engine:
     """Reads the log, keeps the calls, commits rounds. One per process."""
 
@@ -75,8 +87,9 @@ class Engine:
         )  # when, by the log's clock, all partitions were last known to be read to the end
         self._asked_ms = float("-inf")  # when the log was last asked for its end
         self._commit: asyncio.Task[None] | None = None
-        self._committing: tuple[Round, dict[int, int], int, list[Key], float] | None = None
-        self._lingering = Lingering()
+        self._committing: Committing | None = None
+        self._live_committed: tuple[int, ...] = ()
+        self._lingering, self._resting = Lingering(), Resting()
         self._spoiled = False  # an event broke off in the middle: the round being gathered is no good
         self._careful = 0  # entries still to be taken one a round, because a round with them was refused
         self._poison: set[tuple[int, int]] = set()  # (partition, position) of entries to be set aside
@@ -95,8 +108,12 @@ class Engine:
         self.work.command_nos = {claim.partition: claim.command_no for claim in claims}
         self._forget_times()
         await load(self.work, self._ledger, sorted(self._epochs))
+        calls = self.work.layers.base.calls
+        self._telemetry.live_are(live.call for live in calls.values())
+        self._live_committed = self._telemetry.live_now()
+        self._resting.add(calls, self._log.now_ms())
         self._timers.start_anew()
-        log.info("engine started", action="engine_started", calls=len(self.work.layers.base.calls), owner=self._owner)
+        log.info("engine started", action="engine_started", calls=len(calls), owner=self._owner)
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
@@ -143,6 +160,7 @@ class Engine:
         self._timers.turn(self._read)
         if not self._ahead:  # what was read counts on the calls that were in memory then
             self._lingering.let_go(self.work.layers, self._log.now_ms())
+        self._resting.lay(self.work.layers.base, self._log.now_ms())
         full = self._taken >= most
         if self._commit is None and not (self._ahead and not full) and (self._taken or _says(self.work.round_)):
             self._start_commit()
@@ -261,10 +279,11 @@ class Engine:
             Fence(partition, epoch, positions[partition], work.command_nos.get(partition, 0))
             for partition, epoch in self._epochs.items()
         ]
-        self._committing = (work.round_, positions, self._taken, work.ended, time.perf_counter())
+        live = self._telemetry.live_now()
+        self._committing = Committing(work.round_, positions, self._taken, work.ended, time.perf_counter(), live)
         work.layers.start_commit()
         work.round_, work.ended, self._taken = Round(), [], 0
-        self._commit = asyncio.create_task(self._ledger.commit(self._committing[0]))
+        self._commit = asyncio.create_task(self._ledger.commit(self._committing.round_))
         self._commit.add_done_callback(lambda _: self._wake.set())
 
     async def _settle(self) -> None:
@@ -280,7 +299,7 @@ class Engine:
             raise
         except errors.OutcomeUnknown as error:
             self._telemetry.commit_failed("outcome_unknown")
-            if not await self._stands(committing[0].fences):
+            if not await self._stands(committing.round_.fences):
                 self._drop(error)
                 return
         except errors.LedgerAway as error:
@@ -288,12 +307,12 @@ class Engine:
             self._drop(error)
             return
         except Exception as error:  # a round that the ledger cannot take is a defect of ours: find its event
-            log.exception("round refused", action="poison_round", entries=committing[2])
+            log.exception("round refused", action="poison_round", entries=committing.taken)
             self._telemetry.commit_failed("poison")
-            self._search_poison(committing[1], committing[2], error)
+            self._search_poison(committing.positions, committing.taken, error)
             return
-        self._careful = max(self._careful - committing[2], 0)
-        self._merge(*committing)
+        self._careful = max(self._careful - committing.taken, 0)
+        self._merge(committing)
 
     def _search_poison(self, positions: Mapping[int, int], taken: int, error: Exception) -> None:
         """Read the round's entries again one by one; one that fails alone goes to the dead letters.
@@ -308,15 +327,17 @@ class Engine:
         self._careful = max(taken, 1)
         self._drop(errors.LedgerAway(str(error)))
 
-    def _merge(self, round_: Round, positions: dict[int, int], taken: int, ended: list[Key], started: float) -> None:
-        self.work.layers.committed()
-        self._committed, self._backoff_ms = positions, 0.0
-        self._poison = {place for place in self._poison if place[1] > positions[place[0]]}
-        self._telemetry.committed(taken, time.perf_counter() - started)
-        self.pulse.committed(positions)
-        if round_.commands or round_.outcomes:
-            self.pulse.commanded(round_.commands, round_.outcomes)
-        self._lingering.add(ended, self._log.now_ms())
+    def _merge(self, done: Committing) -> None:
+        layers, now = self.work.layers, self._log.now_ms()
+        self._resting.add(layers.committing.calls, now)
+        layers.committed()
+        self._committed, self._live_committed, self._backoff_ms = done.positions, done.live, 0.0
+        self._poison = {place for place in self._poison if place[1] > done.positions[place[0]]}
+        self._telemetry.committed(done.taken, time.perf_counter() - done.started)
+        self.pulse.committed(done.positions)
+        if done.round_.commands or done.round_.outcomes:
+            self.pulse.commanded(done.round_.commands, done.round_.outcomes)
+        self._lingering.add(done.ended, now)
 
     async def _stands(self, fences: Sequence[Fence]) -> bool:
         """Whether a commit of unknown outcome took place. Raises errors.Fenced when a partition was taken."""
@@ -342,6 +363,7 @@ class Engine:
         work = self.work
         self._spoiled = False
         work.layers.dropped()
+        self._telemetry.live_again(self._live_committed)
         work.round_, work.ended, self._taken = Round(), [], 0
         for source in work.sources.values():
             source.kinds.clear()

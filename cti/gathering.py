@@ -4,9 +4,11 @@
 is dropped with its layer, and its entries are read again.
 """
 
+import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from pydantic_core import to_json
 
@@ -24,6 +26,7 @@ from cti.telemetry import Telemetry
 from schemas.reasons import FINAL_STATES, DeadLetter, InterventionOutcome
 
 KEYS_KEPT = 8_192  # a call's key comes again with each of its events
+UNANSWERED_AFTER_MS = 2_000  # contract, Commands: no result 2 s after the expiry
 
 
 @dataclass(slots=True)
@@ -40,7 +43,7 @@ class Gathering:
     command_nos: dict[int, int] = field(default_factory=dict)
     partition_ms: dict[int, float] = field(default_factory=dict)  # partition time (contract, Time)
     now_ms: float = 0.0
-    deadlines: list[tuple[float, str, Key]] = field(default_factory=list)  # (when unanswered, command, call)
+    deadlines: list[tuple[float, str, int]] = field(default_factory=list)  # (when unanswered, call, its name), a heap
     ended: list[Key] = field(default_factory=list)  # calls that ended in this round
 
     def source(self, tenant: str, name: str) -> Source:
@@ -67,14 +70,15 @@ class Gathering:
         """Write a command that goes to the switch: valid until its use is over, by the log's clock."""
         lag = live.source.clock.lag_ms or 0
         issued, expires = int(self.now_ms), order.intervention.expires_ms + lag
-        one = order.intervention._replace(expires_ms=expires)
+        name, rule, entry, n, step, cause, command, due_ms, _, state, reason = order.intervention
+        one = Intervention(name, rule, entry, n, step, cause, command, due_ms, expires, state, reason)
         body = {
             "id": one.id,
             "command": one.command,
             "tenant": live.source.tenant,
             "switch": live.source.switch,
             "call": live.call_id,
-            "subject": live.call.subject,
+            "subject": live.subject,
             "rule": one.rule,
             **{name: value for name, value in order.fields.items() if value is not None},
             "issued_at": rfc3339(issued),
@@ -115,6 +119,11 @@ class Gathering:
             )
         )
 
+    def expect(self, live: LiveCall, key: Key, one: Intervention) -> None:
+        """Look whether the switch has answered, when its time is over."""
+        name = key if isinstance(key, int) else key[0]
+        heapq.heappush(self.deadlines, (one.expires_ms + UNANSWERED_AFTER_MS, live.call_id, name))
+
     def outcome(self, one: Intervention, at_ms: int) -> None:
         """Write what became of a command."""
         self._count(one)
@@ -129,28 +138,29 @@ class Gathering:
 
     def publish(self, live: LiveCall, before: LiveCall) -> None:
         """Write the record of an ended call, if it says anything new; `live` is the caller's own copy."""
-        if not live.ended:
+        if before.revision and not self._differs(live, before):
             return
         measured = measure(live.call, self.book, live.done)
-        if before.revision and not self._differs(live, measured, before):
-            return
         revision = live.revision = live.revision + 1
         body = record_of(_identity(live), live.call, measured, live.done, self.book.name, revision)
-        self.round_.records.append(_record_row(live, measured, revision, to_json(body).decode()))
-        if (
-            revision > 1 and self.round_.breaches
-        ):  # an earlier revision may be in this very round: its breaches are replaced, not added to
-            self.round_.breaches[:] = (row for row in self.round_.breaches if row.call_id != live.call_id)
-        self.round_.breaches.extend(_breach_rows(live, measured.breaches))
+        round_ = self.round_
+        round_.records.append(_record_row(live, measured, revision, to_json(body).decode()))
+        if revision > 1 and round_.breaches:
+            # An earlier revision may be in this very round: its breaches are replaced, not added to.
+            round_.breaches[:] = (row for row in round_.breaches if row.call_id != live.call_id)
+        if measured.breaches:
+            round_.breaches.extend(_breach_rows(live, measured.breaches))
         self.telemetry.recorded(live.call, measured, again=revision > 1)
 
-    def _differs(self, live: LiveCall, measured: Measured, before: LiveCall) -> bool:
+    def _differs(self, live: LiveCall, before: LiveCall) -> bool:
         """Whether the record says anything new. Where the call is the same one, only the outcomes can."""
-        if live.call == before.call:
-            return _outcomes(live) != _outcomes(before)
-        earlier = measure(before.call, self.book, before.done)
-        new = record_of(_identity(live), live.call, measured, live.done, self.book.name, 0)
-        return new != record_of(_identity(before), before.call, earlier, before.done, self.book.name, 0)
+        if live.call is before.call or live.call == before.call:
+            return live.done is not before.done and _outcomes(live) != _outcomes(before)
+        return self._told(live) != self._told(before)
+
+    def _told(self, live: LiveCall) -> dict[str, Any]:
+        measured = measure(live.call, self.book, live.done)
+        return record_of(_identity(live), live.call, measured, live.done, self.book.name, 0)
 
 
 def _outcomes(live: LiveCall) -> list[tuple[str, str, str | None]]:
@@ -165,7 +175,7 @@ def hash_of(tenant: str, source: str, subject: str) -> int:
 
 
 def _identity(live: LiveCall) -> Identity:
-    return Identity(live.call_id, live.source.tenant, live.source.name, live.call.subject)
+    return Identity(live.call_id, live.source.tenant, live.source.name, live.subject)
 
 
 def _record_row(live: LiveCall, measured: Measured, revision: int, body: str) -> RecordRow:
@@ -177,7 +187,7 @@ def _record_row(live: LiveCall, measured: Measured, revision: int, body: str) ->
         revision,
         call.opened_at_ms,
         call.ended_ms if call.ended_ms is not None else call.opened_at_ms,
-        measured.outcome.value,
+        measured.outcome._value_,
         call.opening.direction,
         call.queue,
         call.first_agent,

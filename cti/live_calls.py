@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from cti.core.agent import Agent
 from cti.core.call import fold
 from cti.core.call_state import ENDED, Call
-from cti.core.facts import PRESENT, Fact, join, pack, rank_of
+from cti.core.facts import PRESENT, Fact, join, pack, rank_of, unpack
 from cti.core.identity import call_id
 from cti.core.rules import Intervention
 from cti.rows import CallRow, CommandRow, StoredCall, TimelineRow
@@ -24,6 +24,7 @@ class LiveCall:
     """One call, its packed facts and what was done about it. Ended calls stay a little for what comes late.
 
     Nobody changes one that a layer holds: who works on a call works on a copy, and puts that into the round's layer.
+    The state of a call that rests is not kept: it is the fold of the history.
     """
 
     source: Source
@@ -31,7 +32,8 @@ class LiveCall:
     incarnation: int
     partition: int
     born: int
-    call: Call
+    subject: str
+    state: Call | None
     history: bytes = b""
     facts: int = 0
     done: tuple[Intervention, ...] = ()
@@ -51,6 +53,7 @@ class LiveCall:
             self.incarnation,
             self.partition,
             self.born,
+            self.subject,
             self.call,
             self.history,
             self.facts,
@@ -65,8 +68,13 @@ class LiveCall:
         )
 
     @property
+    def call(self) -> Call:
+        """Its state."""
+        return self.state if self.state is not None else fold(self.subject, unpack(self.history)).call
+
+    @property
     def ended(self) -> bool:
-        return self.call.phase is ENDED
+        return self.state is not None and self.state.phase is ENDED
 
     @property
     def has_open_commands(self) -> bool:
@@ -101,6 +109,15 @@ class Layers:
                 return found
         return None
 
+    def named(self, name: int, call_id: str) -> tuple[Key, LiveCall | None]:
+        """The call with this id, and its key: it may have become an earlier incarnation meanwhile."""
+        key: Key = name
+        live = self.call(key)
+        while live is not None and live.call_id != call_id:
+            key = (name, live.incarnation - 1)
+            live = self.call(key)
+        return key, live
+
     def agent(self, key: AgentKey) -> Agent | None:
         for layer in (self.gathering, self.committing, self.base):
             found = layer.agents.get(key)
@@ -134,13 +151,13 @@ class Layers:
 def newborn(source: Source, subject: str, incarnation: int, partition: int, born: int) -> LiveCall:
     """A call that has no facts yet."""
     name = call_id(source.tenant, source.name, subject, incarnation)
-    return LiveCall(source, name, incarnation, partition, born, Call(subject))
+    return LiveCall(source, name, incarnation, partition, born, subject, Call(subject))
 
 
 def expired(row: CallRow, ended_at_ms: int, source: Source) -> LiveCall:
     """An ended call whose timeline is no longer kept: it takes no more facts, but its name was used."""
     live = newborn(source, row.subject, row.incarnation, row.partition, row.born)
-    live.call.phase, live.call.ended_ms, live.timeline_gone = ENDED, ended_at_ms, True
+    live.state, live.timeline_gone = Call(row.subject, ENDED, ended_ms=ended_at_ms), True
     return live
 
 
@@ -151,9 +168,9 @@ def loaded(stored: StoredCall, source: Source) -> LiveCall:
     history = b""
     for fact, data in facts:
         history = join(history, pack(fact, data))
-    call = fold(row.subject, (fact for fact, _ in facts)).call
+    state = fold(row.subject, (fact for fact, _ in facts)).call
     live = newborn(source, row.subject, row.incarnation, row.partition, row.born)
-    live.call, live.history, live.facts = call, history, len(facts)
+    live.state, live.history, live.facts = state, history, len(facts)
     live.done = tuple(intervention_of(one) for one in stored.commands)
     live.revision = 0 if stored.record is None else stored.record.revision
     live.last = max((fact[:4] for fact, _ in facts), default=None)

@@ -48,8 +48,8 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Callabl
     for key, live in list(work.layers.calls()):
         if live.source is not source or live.partition != entry.partition or live.ended or not isinstance(key, int):
             continue
-        known.add(live.call.subject)
-        if live.call.subject in named:
+        known.add(live.subject)
+        if live.subject in named:
             there = live.copy()
             there.in_snapshot, there.heard_ms = True, max(live.heard_ms, entry.appended_at_ms)
             work.put(key, there)

@@ -9,15 +9,16 @@
   opens the next incarnation (contract, Identity).
 """
 
-import sys
 from collections.abc import Sequence
+from sys import intern
 
 from pydantic_core import to_json
 
 from cti.attend import answered, attend
 from cti.core import agent as agents
 from cti.core.call import advance, begins_again, fold, is_beyond
-from cti.core.call_state import Call
+from cti.core.call_state import ENDED, Call
+from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
 from cti.core.facts import REINCARNATION_MS, Fact, fact, find, join, pack, unpack
 from cti.core.identity import hash64
 from cti.gathering import Gathering, hash_of
@@ -27,7 +28,6 @@ from cti.rows import AgentRow, CallRow, TimelineRow
 from schemas.envelope import Event
 from schemas.reasons import DeadLetter, Ignored
 
-SHARED_WORDS = ("agent", "device", "queue")  # hundreds of calls name the same: they hold one copy
 FACTS_MAX = 10_000  # of one call; beyond it the call is dead-lettered rather than growing for ever
 
 
@@ -70,7 +70,7 @@ def _after(work: Gathering, key: int, live: LiveCall, entry: Entry) -> LiveCall:
     if not live.timeline_gone:
         work.put((key, live.incarnation), live)
         work.ended.append((key, live.incarnation))
-    after = newborn(live.source, live.call.subject, live.incarnation + 1, entry.partition, entry.position)
+    after = newborn(live.source, live.subject, live.incarnation + 1, entry.partition, entry.position)
     after.previous_ended_ms = live.call.ended_ms
     return after
 
@@ -90,7 +90,7 @@ def born(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:
             key,
             source.tenant,
             source.name,
-            live.call.subject,
+            live.subject,
             live.incarnation,
             live.partition,
             live.born,
@@ -103,9 +103,13 @@ def born(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:
 
 def _fact_of(event: Event, body: bytes) -> Fact:
     data = event.data
-    for name in SHARED_WORDS:
-        if (word := data.get(name)) is not None:
-            data[name] = sys.intern(word)
+    # Hundreds of calls name the same agents, devices and queues: they hold one copy.
+    if (word := data.get("agent")) is not None:
+        data["agent"] = intern(word)
+    if (word := data.get("device")) is not None:
+        data["device"] = intern(word)
+    if (word := data.get("queue")) is not None:
+        data["queue"] = intern(word)
     if event.correlation is not None or event.commandid is not None:
         extra = {"$correlation": event.correlation, "$commandid": event.commandid}
         data = {**data, **{name: value for name, value in extra.items() if value is not None}}
@@ -119,28 +123,32 @@ def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n:
     if known is not None:
         _repeated(work, entry, known == one.body_hash)
         return
-    if live.facts >= FACTS_MAX and n == 0 and one.kind != "callCleared":
+    kind = one.kind
+    if live.facts >= FACTS_MAX and n == 0 and kind != "callCleared":
         work.telemetry.ignored(Ignored.TOO_MANY_EVENTS)
         work.dead_letter(entry, DeadLetter.TOO_LARGE, f"call {live.call_id} has {FACTS_MAX} events already")
         return
     before, live = live, live.copy()
-    if n == 0 and one.kind != "commandResult":  # a result is dated by the gateway unless the switch gave a time
-        live.source.clock.observe(entry.appended_at_ms, one.at_ms, True)
+    was = live.call
     data = to_json(one.data)
     live.history = join(live.history, pack(one, data))
     live.facts += 1
-    ignored, beyond = _fold_in(live, one)
     if n == 0:
+        if kind != "commandResult":  # a result is dated by the gateway unless the switch gave a time
+            live.source.clock.observe(entry.appended_at_ms, one.at_ms, True)
         live.heard_ms = max(live.heard_ms, entry.appended_at_ms)
+    ignored, beyond = _fold_in(live, one)
+    call = live.call
     _write(work, live, one, entry, n, data)
     if ignored is not None:
         work.telemetry.ignored(ignored)
-    if one.kind == "commandResult" and not answered(work, key, live, one):
+    if kind == "commandResult" and not answered(work, key, live, one):
         work.telemetry.ignored(Ignored.NO_SUCH_COMMAND)
-    if _moved(before.call, live.call):
-        attend(work, key, live)
-        work.telemetry.call_moved(before.call, live.call)
-    if live.ended:
+    if moved := _moved(was, call):
+        attend(work, key, live, moved)
+    if moved or was.phase is not call.phase:
+        work.telemetry.call_moved(was, call)
+    if call.phase is ENDED:
         work.publish(live, before)
         work.ended.append(key)
     work.put(key, live)
@@ -164,16 +172,20 @@ def _begin_with(work: Gathering, key: Key, live: LiveCall, facts: Sequence[Fact]
             apply(work, target, after, one, entry, n)
 
 
-def _moved(before: Call, after: Call) -> bool:
-    """Whether anything that a rule looks at has changed."""
-    return not (
-        before.phase is after.phase
-        and before.offers is after.offers
-        and before.holds is after.holds
-        and before.waits is after.waits
-        and before.answered_ms == after.answered_ms
-        and before.queue == after.queue
-    )
+def _moved(before: Call, after: Call) -> int:
+    """What a rule looks at and has changed, as bits of `core.dues`."""
+    if before.queue != after.queue or (after.phase is ENDED and before.phase is not ENDED):
+        return ALL
+    moved = 0
+    if before.offers is not after.offers:
+        moved = OFFERS
+    if before.holds is not after.holds:
+        moved |= HOLDS
+    if before.waits is not after.waits:
+        moved |= WAITS
+    if before.answered_ms != after.answered_ms:
+        moved |= ANSWER
+    return moved
 
 
 def _repeated(work: Gathering, entry: Entry, same: bool) -> None:
@@ -187,11 +199,11 @@ def _fold_in(live: LiveCall, one: Fact) -> tuple[Ignored | None, Sequence[Fact]]
     """Advance the call by the fact, or fold it again where the fact came late; why it changed nothing, if so."""
     order = one[:4]
     if live.last is None or order > live.last:
-        live.call, ignored = advance(live.call, one)
+        live.state, ignored = advance(live.call, one)
         live.last = order
         return ignored, ()
-    folded = fold(live.call.subject, unpack(live.history))
-    live.call = folded.call
+    folded = fold(live.subject, unpack(live.history))
+    live.state = folded.call
     return None, folded.beyond
 
 

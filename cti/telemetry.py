@@ -26,6 +26,7 @@ class Telemetry:
     def __init__(self) -> None:
         self._now = [0, 0, 0, 0]  # calls live, queued, offers ringing, calls held
         self._children: dict[tuple[Counter | str, ...], Counter] = {}
+        self._late_children: dict[str, Histogram] = {}
         registry = self.registry = CollectorRegistry()
         self._requests = Histogram(
             "ringback_http_request_seconds",
@@ -121,7 +122,10 @@ class Telemetry:
         self._count(self._interventions, rule, command, outcome.value)
 
     def late_by(self, rule: str, late_ms: float) -> None:
-        self._lateness.labels(rule).observe(late_ms / 1000)
+        child = self._late_children.get(rule)
+        if child is None:
+            child = self._late_children[rule] = self._lateness.labels(rule)
+        child.observe(late_ms / 1000)
 
     def _count(self, counter: Counter, *labels: str) -> None:
         """One more; the child of each combination of labels is looked up once."""
@@ -150,6 +154,14 @@ class Telemetry:
             now[1] += _open(call.waits)
             now[2] += _open(call.offers)
             now[3] += _open(call.holds)
+        self._show()
+
+    def live_now(self) -> tuple[int, ...]:
+        """What is counted as live now, to be given to `live_again` when what follows did not stand."""
+        return tuple(self._now)
+
+    def live_again(self, counted: Sequence[int]) -> None:
+        self._now = list(counted)
         self._show()
 
     def _show(self) -> None:

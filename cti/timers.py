@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from cti.attend import UNANSWERED_AFTER_MS, attend, is_idle, lost_fact, unanswered
+from cti.attend import attend, is_idle, lost_fact, unanswered
 from cti.gathering import Gathering
 from cti.ports import Entry
 from cti.take import apply
@@ -52,22 +52,18 @@ class Timers:
         return any(due_ms is not None and due_ms <= now_ms for due_ms in dues)
 
     def start_anew(self) -> None:
-        """Look at every call again: after a start, and after a round was dropped."""
+        """Look at every call again: after a start, and after a round was dropped. No layer is above the base then."""
         work = self._work
         for source in work.sources.values():
             source.schedule.clear()
         work.deadlines.clear()
-        calls = work.layers.base.calls
-        work.telemetry.live_are(live.call for live in calls.values())
-        for key, live in list(calls.items()):
+        for key, live in work.layers.base.calls.items():
             for one in live.done:
                 if one.state in ("open", "accepted"):
-                    work.deadlines.append((one.expires_ms + UNANSWERED_AFTER_MS, one.id, key))
+                    work.expect(live, key, one)
             if isinstance(key, int) and not live.ended:
                 live.source.look_at(0, key)
-                again = calls[key] = live.copy()
-                again.scheduled_ms = 0
-        work.deadlines.sort(key=lambda one: one[:2])
+                live.scheduled_ms = 0
 
     def _attend(self) -> None:
         """Look at every call whose time has come, where the switch's clock is believed."""

@@ -3,12 +3,12 @@
 Each measure of a profile (`at_end`) is one function here. Limits are of more than: exactly the limit is kept.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from cti.core.call_state import Call, Hold, Offer
 from cti.core.dues import ring_breach
-from cti.core.rules import Intervention, Rule, concerns
+from cti.core.rules import Intervention, Rule, speaks_of
 from schemas.reasons import OfferResult, ReleasedBy
 
 
@@ -30,13 +30,14 @@ class Breach(NamedTuple):
 def breaches(call: Call, measures: Sequence[Rule], played: Sequence[int], owed: Sequence[int]) -> list[Breach]:
     """Every breach of the call, in the order of the profile; `played` and `owed` are notices per hold."""
     found: list[Breach] = []
+    direction = call.opening.direction
     for rule in measures:
-        if not concerns(rule, call):
+        if not speaks_of(rule, direction):
             continue
         if rule.what == "notices_missing":
-            found.extend(_notices_missing(call, rule, played, owed))
+            _notices_missing(found, call, rule, played, owed)
         elif rule.what in MEASURES:
-            found.extend(MEASURES[rule.what](call, rule))
+            MEASURES[rule.what](found, call, rule)
     return found
 
 
@@ -55,12 +56,7 @@ def notices_played(hold: Hold, rule: str, done: Sequence[Intervention]) -> int:
     return sum(one.rule == rule and one.cause == hold.cause and one.state == "done" for one in done)
 
 
-def notice_rule(rules: Sequence[Rule]) -> Rule | None:
-    """The entry that repeats while a caller is held."""
-    return next((rule for rule in rules if rule.what == "held" and rule.every_ms is not None), None)
-
-
-def _offer_longer(call: Call, rule: Rule) -> Iterator[Breach]:
+def _offer_longer(found: list[Breach], call: Call, rule: Rule) -> None:
     """RING-1, per offer; a queue that rings all is judged once, and nobody is named."""
     judged = -1  # end of the ring-all already judged
     for place, offer in enumerate(call.offers):
@@ -74,7 +70,7 @@ def _offer_longer(call: Call, rule: Rule) -> Iterator[Breach]:
         late = offer.at_ms + (rule.if_longer_ms or 0)
         at = offer.end_ms if offer.result is OfferResult.NOT_ANSWERED else min(late, offer.end_ms)
         agent = None if offer.together else offer.agent
-        yield Breach(rule.id, at, rule.if_longer_ms, rang, place, None, agent)
+        found.append(Breach(rule.id, at, rule.if_longer_ms, rang, place, None, agent))
 
 
 def _ring_all_end(offers: Sequence[Offer], place: int) -> int:
@@ -86,43 +82,42 @@ def _ring_all_end(offers: Sequence[Offer], place: int) -> int:
     return end
 
 
-def _answer_longer(call: Call, rule: Rule) -> Iterator[Breach]:
+def _answer_longer(found: list[Breach], call: Call, rule: Rule) -> None:
     """RING-2: from the first ring of the call to its answer, over all offers."""
     if call.answered_ms is None or call.first_delivered_ms is None:
         return
     waited = call.answered_ms - call.first_delivered_ms
     if waited > (rule.if_longer_ms or 0):
-        yield Breach(rule.id, call.answered_ms, rule.if_longer_ms, waited, None, None, call.first_agent)
+        found.append(Breach(rule.id, call.answered_ms, rule.if_longer_ms, waited, None, None, call.first_agent))
 
 
-def _hold_longer(call: Call, rule: Rule) -> Iterator[Breach]:
+def _hold_longer(found: list[Breach], call: Call, rule: Rule) -> None:
     """HOLD-3, per hold."""
     for place, hold in enumerate(call.holds):
         length = (hold.end_ms or hold.at_ms) - hold.at_ms
         if hold.by_agent and length > (rule.if_longer_ms or 0):
-            yield Breach(
-                rule.id, hold.at_ms + (rule.if_longer_ms or 0), rule.if_longer_ms, length, None, place, hold.agent
-            )
+            at_ms = hold.at_ms + (rule.if_longer_ms or 0)
+            found.append(Breach(rule.id, at_ms, rule.if_longer_ms, length, None, place, hold.agent))
 
 
-def _notices_missing(call: Call, rule: Rule, played: Sequence[int], owed: Sequence[int]) -> Iterator[Breach]:
+def _notices_missing(found: list[Breach], call: Call, rule: Rule, played: Sequence[int], owed: Sequence[int]) -> None:
     """HOLD-2: fewer notices played than owed. Lived, not replayed."""
     for place, hold in enumerate(call.holds):
         if played[place] < owed[place]:
             at = hold.end_ms or hold.at_ms
-            yield Breach(rule.id, at, owed[place], played[place], None, place, hold.agent, True)
+            found.append(Breach(rule.id, at, owed[place], played[place], None, place, hold.agent, True))
 
 
-def _released_by_agent(call: Call, rule: Rule) -> Iterator[Breach]:
+def _released_by_agent(found: list[Breach], call: Call, rule: Rule) -> None:
     """END-1: the agent hung up first, without a reason that allows it."""
     release = call.release
     if release is None or call.answered_ms is None or release.by is not ReleasedBy.AGENT:
         return
     if release.reason not in rule.unless:
-        yield Breach(rule.id, release.at_ms, None, None, None, None, release.agent)
+        found.append(Breach(rule.id, release.at_ms, None, None, None, None, release.agent))
 
 
-MEASURES: dict[str, Callable[[Call, Rule], Iterator[Breach]]] = {
+MEASURES: dict[str, Callable[[list[Breach], Call, Rule], None]] = {
     "offer_longer": _offer_longer,
     "answer_longer": _answer_longer,
     "hold_longer": _hold_longer,

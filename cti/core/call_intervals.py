@@ -22,7 +22,8 @@ def settle(call: Call, legs: tuple[Leg, ...], fact: Fact) -> None:
     if waits and waits[-1].end_ms is None:
         customer = customer_of(legs)
         if customer is None or customer.state is not QUEUED:
-            call.waits = (*waits[:-1], waits[-1]._replace(end_ms=fact.at_ms))
+            cause, queue, leg, at_ms, _ = waits[-1]
+            call.waits = (*waits[:-1], Wait(cause, queue, leg, at_ms, fact.at_ms))
     silence = silence_of(legs)
     if silence is None and not holds:
         return
@@ -128,5 +129,6 @@ def _result(call: Call, leg: Leg, fact: Fact) -> OfferResult:
 def _close_offer(call: Call, leg: str, at_ms: int, result: OfferResult) -> None:
     for place, offer in enumerate(call.offers):
         if offer.leg == leg and offer.end_ms is None:
-            closed = offer._replace(end_ms=at_ms, result=result)
+            cause, _, agent, device, queue, began_ms, _, _, together = offer
+            closed = Offer(cause, leg, agent, device, queue, began_ms, at_ms, result, together)
             call.offers = _together((*call.offers[:place], closed, *call.offers[place + 1 :]))

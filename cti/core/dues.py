@@ -15,6 +15,10 @@ HELD, AT_THE_OFFER, TAKEN_BACK = 0, 0, -1  # n of what happens once; ticks count
 Whom = tuple[str | None, str | None, str | None, str | None, bool]
 """A `Target` to be; most looks find nothing due and need none."""
 ANSWERED, NOT_ANSWERED = OfferResult.ANSWERED, OfferResult.NOT_ANSWERED
+NEVER = 2**63
+OFFERS, HOLDS, WAITS, ANSWER = 1, 2, 4, 8
+ALL = OFFERS | HOLDS | WAITS | ANSWER
+"""What of a call is to be looked at, as bits: what has not moved is due when it was."""
 
 
 def dues(call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float) -> list[Due]:
@@ -22,40 +26,59 @@ def dues(call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float
 
     `rules` are those that speak of calls of this direction.
     """
+    return _found(call, rules, done, now_ms, float("inf"), ALL)[0]
+
+
+def due_now(
+    call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float, moved: int = ALL
+) -> tuple[list[Due], int]:
+    """The occurrences that can be settled now, of what has moved; and when the first of the others is due (`NEVER`
+    without any).
+    """
+    return _found(call, rules, done, now_ms, now_ms, moved)
+
+
+def _found(
+    call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float, until_ms: float, moved: int
+) -> tuple[list[Due], int]:
+    """What is due before `until_ms`, and when the next one is."""
     found: list[Due] = []
-    if call.offers:
-        _offers(found, call, rules, done)
-    if call.holds:
-        _holds(found, call, rules, done)
-    if call.waits:
-        _waits(found, call, rules, done, now_ms)
-    if call.answered_ms is not None and call.first_delivered_ms is not None:
+    next_ms = NEVER
+    if moved & OFFERS and call.offers:
+        next_ms = _offers(found, call, rules, done, until_ms)
+    if moved & HOLDS and call.holds:
+        next_ms = min(next_ms, _holds(found, call, rules, done, until_ms))
+    if moved & WAITS and call.waits:
+        next_ms = min(next_ms, _waits(found, call, rules, done, now_ms, until_ms))
+    if moved & ANSWER and call.answered_ms is not None and call.first_delivered_ms is not None:
         _answer(found, call, rules, done)
-    return found
+    return found, next_ms
 
 
-def _offers(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention]) -> None:
+def _offers(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention], until_ms: float) -> int:
+    next_ms = NEVER
     for place, offer in enumerate(call.offers):
         for rule in rules.alerting:
             if not (offer.together and _not_first(call.offers, place)):
-                _alerting(found, rule, offer, done)
+                next_ms = min(next_ms, _alerting(found, rule, offer, done, until_ms))
         if offer.end_ms is None or offer.together or not offer.agent:
             continue
         for rule in rules.on_offer_ended:
             if unanswered(offer, rule.if_longer_ms):
                 target = (offer.leg, offer.agent, offer.device, None, False)
                 _once(found, rule, offer.cause, TAKEN_BACK, offer.end_ms, target, done)
+    return next_ms
 
 
-def _alerting(found: list[Due], rule: Rule, offer: Offer, done: Sequence[Intervention]) -> None:
+def _alerting(found: list[Due], rule: Rule, offer: Offer, done: Sequence[Intervention], until_ms: float) -> int:
     target = (offer.leg, offer.agent, offer.device, "alerting", offer.together)
     if rule.steps[0].command == "setRingTimeout":
         told = [one for one in done if one.cause == offer.cause and one.command == "setRingTimeout"]
         if not told and offer.end_ms is None and not offer.together:
             found.append(Due(rule, offer.cause, AT_THE_OFFER, offer.at_ms, Target(*target), False))
         if told and told[0].state in ("accepted", "done"):
-            return  # the switch keeps the limit itself
-    _ticks(found, rule, offer.cause, offer.at_ms, offer.end_ms, target, done)
+            return NEVER  # the switch keeps the limit itself
+    return _ticks(found, rule, offer.cause, offer.at_ms, offer.end_ms, target, done, until_ms)
 
 
 def _not_first(offers: Sequence[Offer], place: int) -> bool:
@@ -64,7 +87,8 @@ def _not_first(offers: Sequence[Offer], place: int) -> bool:
     return any(one.together and (one.end_ms is None or one.end_ms > at) for one in offers[:place])
 
 
-def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention]) -> None:
+def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention], until_ms: float) -> int:
+    next_ms = NEVER
     for hold in call.holds:
         if not hold.by_agent:
             continue
@@ -72,23 +96,31 @@ def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interven
         for rule in rules.on_held:
             _once(found, rule, hold.cause, HELD, hold.at_ms, target, done)
         for rule in rules.held:
-            _ticks(found, rule, hold.cause, hold.at_ms, hold.end_ms, target, done)
+            next_ms = min(next_ms, _ticks(found, rule, hold.cause, hold.at_ms, hold.end_ms, target, done, until_ms))
         if hold.end_ms is None or not hold.retrieved:
             continue
         for rule in rules.on_retrieved:
             if _longer(rule, hold.end_ms - hold.at_ms):
                 _once(found, rule, hold.cause, TAKEN_BACK, hold.end_ms, target, done)
+    return next_ms
 
 
 def _of_hold(hold: Hold) -> Whom:
     return hold.leg, hold.agent, None, None if hold.muted else "hold", False
 
 
-def _waits(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float) -> None:
+def _waits(
+    found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float, until_ms: float
+) -> int:
+    next_ms = NEVER
     for wait in call.waits:
         for rule in rules.queued:
             target = (wait.leg, None, None, "queued", False)
-            _ticks(found, rule, wait.cause, wait.at_ms, wait.end_ms, target, done, call.offers, now_ms)
+            due_ms = _ticks(
+                found, rule, wait.cause, wait.at_ms, wait.end_ms, target, done, until_ms, call.offers, now_ms
+            )
+            next_ms = min(next_ms, due_ms)
+    return next_ms
 
 
 def _answer(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention]) -> None:
@@ -109,16 +141,17 @@ def _ticks(
     end_ms: int | None,
     target: Whom,
     done: Sequence[Intervention],
+    until_ms: float,
     offers: Sequence[Offer] = (),
     now_ms: float = 0,
-) -> None:
-    """The unsettled occurrences in [start, end): the passed ones if it is over, else the next. A tick at the end is
-    none.
+) -> int:
+    """The unsettled occurrences in [start, end): the passed ones if it is over, else the next, or, where that lies
+    not before `until_ms`, only when it is due. A tick at the end is none.
 
     `offers`: where a tick while one of them rings is skipped.
     """
     if end_ms is not None and start_ms + (rule.first_ms or rule.at_ms or 0) >= end_ms:
-        return  # over before its first: what most intervals are
+        return NEVER  # over before its first: what most intervals are
     n = 0
     for one in done:
         if one.n > n and one.cause == cause and one.rule == rule.id and one.entry == rule.entry:
@@ -128,14 +161,17 @@ def _ticks(
         n += 1
         offset = _offset_ms(rule, n)
         if offset is None or (end_ms is not None and start_ms + offset >= end_ms):
-            return
+            return NEVER
         due_ms = start_ms + offset
         if offset in rule.instead_ms or (due_ms < now_ms and _ringing(offers, due_ms)):
             continue
+        if end_ms is None and due_ms >= until_ms:
+            return due_ms
         found.append(Due(rule, cause, n, due_ms, Target(*target), end_ms is not None))
         if end_ms is None:
-            return
+            return NEVER
         named += 1
+    return NEVER
 
 
 def _offset_ms(rule: Rule, n: int) -> int | None:

@@ -55,14 +55,8 @@ def rank_of(kind: str) -> int:
 
 def pack(one: Fact, data_json: bytes) -> bytes:
     """A fact as a JSON array; `data_json` is its data, already serialised for the timeline."""
-    return b"[%d,%d,%s,%b,%d,%b]" % (
-        one.at_ms,
-        one.sequence,
-        to_json(one.id),
-        to_json(one.kind),
-        one.body_hash,
-        data_json,
-    )
+    head = to_json((one.at_ms, one.sequence, one.id, one.kind, one.body_hash))
+    return b"%b,%b]" % (head[:-1], data_json)
 
 
 def unpack(history: bytes) -> list[Fact]:

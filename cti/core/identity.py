@@ -5,6 +5,9 @@ opened the interval, rule, occurrence, step). Nothing here is random and nothing
 """
 
 from hashlib import blake2b
+from struct import Struct
+
+_SIGNED_64 = Struct(">q").unpack
 
 
 def key_of(tenant: str, source: str, subject: str) -> str:
@@ -14,7 +17,8 @@ def key_of(tenant: str, source: str, subject: str) -> str:
 
 def hash64(data: bytes) -> int:
     """A signed 64-bit hash, as a SQL BIGINT holds it."""
-    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big", signed=True)
+    found: int = _SIGNED_64(blake2b(data, digest_size=8).digest())[0]
+    return found
 
 
 def call_id(tenant: str, source: str, subject: str, incarnation: int) -> str:

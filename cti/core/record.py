@@ -11,6 +11,10 @@ from cti.core.rules import Intervention, RuleBook
 from cti.core.times import rfc3339, seconds
 from schemas.reasons import FINAL_STATES, Outcome, ReleasedBy
 
+# `_value_` instead of `value`: a look into the object instead of a call.
+UNKNOWN = ReleasedBy.UNKNOWN._value_
+ANSWERED = Outcome.ANSWERED
+
 
 class Identity(NamedTuple):
     """Whose record it is."""
@@ -40,17 +44,20 @@ def measure(call: Call, book: RuleBook, done: Sequence[Intervention], heard_ms: 
     While it lives they are provisional: up to `heard_ms`, and open intervals count nothing.
     """
     end = call.ended_ms if call.ended_ms is not None else max(heard_ms, call.opened_at_ms)
-    notices = measures.notice_rule(book.interventions)
-    every = None if notices is None else notices.every_ms
-    owed = tuple(measures.notices_owed(hold, every) for hold in call.holds)
-    played = tuple(0 if notices is None else measures.notices_played(hold, notices.id, done) for hold in call.holds)
-    answered, rang = call.answered_ms, call.first_delivered_ms
+    answered, rang, holds = call.answered_ms, call.first_delivered_ms, call.holds
+    owed: tuple[int, ...] = ()
+    played: tuple[int, ...] = ()
+    if holds:
+        notices = book.notices
+        every = None if notices is None else notices.every_ms
+        owed = tuple([measures.notices_owed(hold, every) for hold in holds])
+        played = tuple([0 if notices is None else measures.notices_played(hold, notices.id, done) for hold in holds])
     return Measured(
         outcome_of(call),
-        _wait_ms(call, end),
+        _wait_ms(call, end) if call.waits else 0,
         None if answered is None or rang is None else max(answered - rang, 0),
         0 if answered is None else max(end - answered, 0),
-        sum((hold.end_ms or hold.at_ms) - hold.at_ms for hold in call.holds if hold.by_agent),
+        sum([(hold.end_ms or hold.at_ms) - hold.at_ms for hold in holds if hold.by_agent]) if holds else 0,
         owed,
         played,
         tuple(measures.breaches(call, book.measures, played, owed)),
@@ -64,14 +71,14 @@ def outcome_of(call: Call) -> Outcome:
     if call.ended_by == STALE:
         return Outcome.STALE
     if call.answered_ms is not None:
-        return Outcome.ANSWERED
+        return ANSWERED
     return Outcome.ABANDONED if call.inbound and not call.failed else Outcome.FAILED
 
 
 def _wait_ms(call: Call, end: int) -> int:
     """Queued time until the first answer, or the end."""
     until = end if call.answered_ms is None else call.answered_ms
-    return sum(max(min(wait.end_ms or until, until) - wait.at_ms, 0) for wait in call.waits)
+    return sum([max(min(wait.end_ms or until, until) - wait.at_ms, 0) for wait in call.waits])
 
 
 def record_of(
@@ -95,21 +102,18 @@ def record_of(
         "direction": opening.direction,
         "ended_at": rfc3339(call.ended_ms if call.ended_ms is not None else call.opened_at_ms),
         "hold_s": seconds(measured.hold_ms),
-        "holds": [
-            _hold(hold, owed, played)
-            for hold, owed, played in zip(call.holds, measured.owed, measured.played, strict=True)
-        ],
+        "holds": [_hold(*one) for one in zip(call.holds, measured.owed, measured.played, strict=True)],
         "identity_verified": extras.identity_verified,
-        "interventions": [_intervention(one) for one in sorted(done, key=_when)],
+        "interventions": [_intervention(one) for one in (sorted(done, key=_when) if len(done) > 1 else done)],
         "machine": extras.machine,
         "offers": [_offer(offer) for offer in call.offers],
         "opened_at": rfc3339(call.opened_at_ms),
-        "outcome": measured.outcome.value,
+        "outcome": measured.outcome._value_,
         "profile": profile,
         "q850": call.q850,
         "queue": call.queue,
         "release_reason": None if release is None else release.reason,
-        "released_by": (ReleasedBy.UNKNOWN if release is None else release.by).value,
+        "released_by": UNKNOWN if release is None else release.by._value_,
         "revision": revision,
         "source": who.source,
         "subject": who.subject,
@@ -142,7 +146,7 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "delivered_at": rfc3339(offer.at_ms),
         "device": offer.device,
         "ended_at": rfc3339(end),
-        "result": None if offer.result is None else offer.result.value,
+        "result": None if offer.result is None else offer.result._value_,
         "ring_s": seconds(end - offer.at_ms),
     }
 

@@ -128,6 +128,7 @@ class RuleBook(NamedTuple):
     profile: Profile
     interventions: tuple[Rule, ...]
     measures: tuple[Rule, ...]
+    notices: Rule | None = None  # the entry that repeats while a caller is held (HOLD-2)
 
     def mode(self, rule: Rule, queue: str | None, switch: str) -> RuleMode:
         """The rule's mode for this queue and switch; the first override that fits wins."""
@@ -167,11 +168,13 @@ def compile_profile(profile: Profile) -> RuleBook:
     for written in profile.rules:
         entry = seen[written.id] = seen.get(written.id, -1) + 1
         rules.append(_compiled(written, entry, profile))
+    interventions = tuple(rule for rule in rules if rule.shape != "at_end")
     return RuleBook(
         f"{profile.name}@{profile.version}",
         profile,
-        tuple(rule for rule in rules if rule.shape != "at_end"),
+        interventions,
         tuple(rule for rule in rules if rule.shape == "at_end"),
+        next((rule for rule in interventions if rule.what == "held" and rule.every_ms is not None), None),
     )
 
 

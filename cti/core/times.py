@@ -1,18 +1,24 @@
 """Milliseconds as the boundary writes them: RFC 3339 in UTC with three decimals, and seconds as decimals."""
 
 from datetime import UTC, datetime
-from functools import lru_cache
 
+SECONDS_KEPT = 4096  # the times that are written at one time lie close together
 
-@lru_cache(maxsize=4096)
-def _second(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+_seconds: dict[int, str] = {}
+_ENDINGS = tuple(f".{rest:03d}Z" for rest in range(1000))
 
 
 def rfc3339(ms: int) -> str:
     """2026-03-02T01:00:12.000Z"""
-    second, rest = divmod(ms, 1000)
-    return f"{_second(second)}.{rest:03d}Z"
+    second = ms // 1000
+    return (_seconds.get(second) or _written(second)) + _ENDINGS[ms - second * 1000]
+
+
+def _written(second: int) -> str:
+    if len(_seconds) >= SECONDS_KEPT:
+        _seconds.clear()
+    text = _seconds[second] = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return text
 
 
 def seconds(ms: int) -> float | int:

@@ -7,6 +7,7 @@ A process of its own each time: what an earlier one left in memory would be coun
 """
 
 import argparse
+import asyncio
 import gc
 import json
 import mmap
@@ -26,6 +27,7 @@ from cti.commands.runtime import run_serving, settle_memory
 from cti.engine import Engine
 from cti.gateway.pulse import Pulse
 from cti.ports import Appending, Clock
+from cti.resting import REST_AFTER_MS
 from cti.settings import Settings
 from cti.telemetry import Telemetry
 from cti.wiring import read_book
@@ -68,13 +70,21 @@ async def _fill(db: str, calls: int, traced: bool) -> Mapping[str, object]:
         if traced:
             tracemalloc.start()
         await _tell(store, engine, range(BEFORE))
+        await _rest(engine, clock)
         before, held = _bytes(traced), engine.calls
         gc.callbacks.append(pauses)
         await _tell(store, engine, range(BEFORE, BEFORE + calls))
+        await _rest(engine, clock)
         assert engine.calls - held == calls, f"{engine.calls - held} of {calls} calls are held"
         used = _bytes(traced) - before
         await engine.stop()
     return {"bytes": used / calls, "pauses": [ms for _, ms in pauses.found]}
+
+
+async def _rest(engine: Engine, clock: Clock) -> None:
+    """Let the calls come to rest, as one does in which two people talk: nothing happens to it for a while."""
+    await clock.wait(asyncio.Event(), clock.now_ms() + 2 * REST_AFTER_MS)
+    await engine.drain()
 
 
 def _bytes(traced: bool) -> int:

@@ -1,0 +1,60 @@
+"""A call that nothing happens to gives up its state; what comes of it is the same."""
+
+from cti.live_calls import LiveCall
+from cti.resting import REST_AFTER_MS
+from tests.scheduler import Scene
+from tests.simulation.lines import HOLD, Line
+
+RESTED_S = 2 * REST_AFTER_MS / 1000
+
+
+def held_in_memory(it: Scene, subject: str) -> LiveCall:
+    calls = it.engine.work.layers.base.calls.values()
+    return next(live for live in calls if live.subject == subject)
+
+
+async def test_a_quiet_call_rests_and_its_next_word_wakes_it(it: Scene) -> None:
+    line = await Line.of(it, "s1")
+    await line.answered("call")
+    awake = held_in_memory(it, "call")
+    assert awake.state is not None
+    state = awake.state
+    await it.to(RESTED_S + 10)
+    assert awake.state is None
+    assert awake.call == state, "its fold"
+    await line.ends("call")
+    (record,) = await it.records()
+    assert record["outcome"] == "answered"
+    assert held_in_memory(it, "call").state is not None, "what has ended waits for what comes late"
+    await it.to(2 * RESTED_S + 10)
+    assert held_in_memory(it, "call").state is not None
+
+
+async def test_a_resting_call_is_woken_by_its_clock(it: Scene) -> None:
+    """HOLD-2 falls due 15 s after the last thing that happened to the call."""
+    line = await Line.of(it, "s1")
+    await it.to(20)
+    await line.answered("call")
+    await line.say("call", "held", HOLD)
+    await it.to(20 + 3 + 14)
+    assert held_in_memory(it, "call").state is None
+    await it.to(20 + 3 + 31)
+    assert [one.what[0] for one in line.seen if one.what[1] == "HOLD-2"] == [38.0, 53.0]
+    assert line.stale() == []
+
+
+async def test_orders_that_nobody_answers_revise_the_record_once(it: Scene) -> None:
+    """Two prompts fall due at different times and each goes unanswered; the ended call's record says both at once."""
+    line = Line(it, "s1", 0.0)
+    await it.declare("s1", answer=lambda *_: ())
+    await it.to(20)
+    await line.answered("call", ring_s=1.0)
+    await line.say("call", "held", HOLD)
+    await it.to(22)
+    await line.say("call", "retrieved", HOLD)
+    first = await line.ends("call")
+    assert (first["revision"], [one["outcome"] for one in first["interventions"]]) == (1, [None, None])
+    await it.to(40)
+    last = await it.record("s1", "call")
+    assert last is not None
+    assert (last["revision"], [one["outcome"] for one in last["interventions"]]) == (2, ["unanswered", "unanswered"])
