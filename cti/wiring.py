@@ -16,16 +16,16 @@ from cti.core.record import Identity
 from cti.core.rules import RuleBook, compile_profile
 from cti.core.times import rfc3339
 from cti.core.view import describe
-from cti.engine import Engine
+from cti.engine.live_calls import loaded
+from cti.engine.loop import Engine
+from cti.engine.sources import Source
 from cti.gateway.app import make_app
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.gateway.room import Standard
-from cti.live_calls import loaded
 from cti.ports import Clock
 from cti.rows import StoredCall, TimelineRow
 from cti.settings import Settings, profile_path
-from cti.sources import Source
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
 from cti.web.server import Listening, listen

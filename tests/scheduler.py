@@ -20,7 +20,7 @@ import aiohttp
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.store import Store, open_store
-from cti.engine import Engine
+from cti.engine.loop import Engine
 from cti.gateway.app import make_app
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse

@@ -24,10 +24,10 @@ from cti.adapters.clock import SystemClock
 from cti.adapters.store import Store, open_store
 from cti.commands.logging_setup import set_up_logging
 from cti.commands.runtime import run_serving, settle_memory
-from cti.engine import Engine
+from cti.engine.loop import Engine
+from cti.engine.resting import REST_AFTER_MS
 from cti.gateway.pulse import Pulse
 from cti.ports import Appending, Clock
-from cti.resting import REST_AFTER_MS
 from cti.settings import Settings
 from cti.telemetry import Telemetry
 from cti.wiring import read_book

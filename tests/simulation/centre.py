@@ -18,7 +18,7 @@ from cti.core.effects import GOES_ON
 from cti.core.facts import Fact, fact
 from cti.core.identity import call_id, key_of
 from cti.core.record import Identity, measure, record_of
-from cti.engine import Engine
+from cti.engine.loop import Engine
 from cti.errors import LedgerAway, OutcomeUnknown
 from cti.gateway.pulse import Pulse
 from cti.ports import Appending

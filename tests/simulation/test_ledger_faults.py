@@ -2,11 +2,11 @@
 
 import pytest
 
-import cti.take
+import cti.engine.take
 from cti.core.facts import Fact
+from cti.engine.gathering import Gathering
+from cti.engine.live_calls import LiveCall
 from cti.errors import OutcomeUnknown
-from cti.gathering import Gathering
-from cti.live_calls import LiveCall
 from cti.ports import Entry
 from cti.rows import Round
 from tests.scheduler import Scene, event
@@ -119,14 +119,14 @@ async def test_an_event_that_breaks_off_in_the_middle_leaves_nothing_behind(
 ) -> None:
     """The call's row was written into the round already: it must not be there when the next event opens the call."""
     line = await Line.of(it, "s1")
-    write = cti.take._write
+    write = cti.engine.take._write
 
     def breaks(work: Gathering, live: LiveCall, one: Fact, entry: Entry, n: int, data: bytes) -> None:
         if one.kind in ("offered", "digitsGenerated"):
             raise ZeroDivisionError
         write(work, live, one, entry, n, data)
 
-    monkeypatch.setattr(cti.take, "_write", breaks)
+    monkeypatch.setattr(cti.engine.take, "_write", breaks)
     await it.post(
         line.told("call-1", "offered", CALLER, 0.0),
         line.told("call-1", "digitsGenerated", {"digits": "1"}, 0.2),

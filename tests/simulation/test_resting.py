@@ -1,7 +1,7 @@
 """A call that nothing happens to gives up its state; what comes of it is the same."""
 
-from cti.live_calls import LiveCall
-from cti.resting import REST_AFTER_MS
+from cti.engine.live_calls import LiveCall
+from cti.engine.resting import REST_AFTER_MS
 from tests.scheduler import Scene
 from tests.simulation.lines import HOLD, Line
 

@@ -11,8 +11,8 @@ from cti.core import effects
 from cti.core.dues import ALL, NEVER, due_now, dues
 from cti.core.facts import LOST, Fact
 from cti.core.rules import Due, Intervention
-from cti.gathering import UNANSWERED_AFTER_MS, Gathering
-from cti.live_calls import Key, LiveCall, replaced
+from cti.engine.gathering import UNANSWERED_AFTER_MS, Gathering
+from cti.engine.live_calls import Key, LiveCall, replaced
 from schemas.reasons import FINAL_STATES
 
 ROUNDS_OF_TICKS_MAX = 50  # ticks of one call that are settled at one look

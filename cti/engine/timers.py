@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from cti.attend import attend, is_idle, lost_fact, unanswered
-from cti.gathering import Gathering
+from cti.engine.attend import attend, is_idle, lost_fact, unanswered
+from cti.engine.gathering import Gathering
+from cti.engine.take import apply
 from cti.ports import Entry
-from cti.take import apply
 
 SWEEP_EVERY_MS = 60_000.0  # how often calls that fell silent are looked for
 LOST_N = 100_000  # a derived fact's number at its position; a snapshot's own stay below

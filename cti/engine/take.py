@@ -14,15 +14,15 @@ from sys import intern
 
 from pydantic_core import to_json
 
-from cti.attend import answered, attend
 from cti.core import agent as agents
 from cti.core.call import advance, begins_again, fold, is_beyond
 from cti.core.call_state import ENDED, Call
 from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
 from cti.core.facts import REINCARNATION_MS, Fact, fact, find, join, pack, unpack
 from cti.core.identity import hash64
-from cti.gathering import Gathering, hash_of
-from cti.live_calls import Key, LiveCall, newborn
+from cti.engine.attend import answered, attend
+from cti.engine.gathering import Gathering, hash_of
+from cti.engine.live_calls import Key, LiveCall, newborn
 from cti.ports import Entry
 from cti.rows import AgentRow, CallRow, TimelineRow
 from schemas.envelope import Event

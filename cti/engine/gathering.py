@@ -18,10 +18,10 @@ from cti.core.identity import hash64, key_of
 from cti.core.record import Identity, Measured, measure, record_of
 from cti.core.rules import Intervention, RuleBook
 from cti.core.times import rfc3339, seconds
-from cti.live_calls import Key, Layers, LiveCall, occurrence_of
+from cti.engine.live_calls import Key, Layers, LiveCall, occurrence_of
+from cti.engine.sources import Source
 from cti.ports import Entry
 from cti.rows import BreachRow, CommandRow, DeadLetterRow, OutcomeRow, RecordRow, Round
-from cti.sources import Source
 from cti.telemetry import Telemetry
 from schemas.reasons import FINAL_STATES, DeadLetter, InterventionOutcome
 

@@ -6,8 +6,8 @@ from pydantic_core import from_json
 
 from cti.core.agent import Agent, AgentState
 from cti.core.facts import REINCARNATION_MS
-from cti.gathering import Gathering, hash_of
-from cti.live_calls import expired, loaded
+from cti.engine.gathering import Gathering, hash_of
+from cti.engine.live_calls import expired, loaded
 from cti.ports import Entry, Ledger
 from cti.rows import PastCall, StoredCall
 from schemas.envelope import Event

@@ -7,7 +7,7 @@ timer that is due, folds it again.
 from collections import deque
 from collections.abc import Iterable
 
-from cti.live_calls import Key, Layer
+from cti.engine.live_calls import Key, Layer
 
 REST_AFTER_MS = 2_000
 RESTING_FACTS_MAX = 64  # what is folded again in a quarter of a millisecond

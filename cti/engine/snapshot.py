@@ -11,10 +11,10 @@ from typing import Any
 from cti.core.agent import Agent, AgentFact
 from cti.core.facts import PRESENT, REINCARNATION_MS, STALE, Fact, fact, rank_of
 from cti.core.identity import hash64, key_of
-from cti.gathering import Gathering, hash_of
-from cti.live_calls import LiveCall, newborn
+from cti.engine.gathering import Gathering, hash_of
+from cti.engine.live_calls import LiveCall, newborn
+from cti.engine.take import apply, born, set_agent
 from cti.ports import Entry
-from cti.take import apply, born, set_agent
 from schemas.envelope import Event
 from schemas.fields import ms_of, read_time
 

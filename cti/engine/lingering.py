@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Sequence
 
-from cti.live_calls import Key, Layers
+from cti.engine.live_calls import Key, Layers
 
 LINGER_MS = 10_000
 LINGERING_MAX = 20_000

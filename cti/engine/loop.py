@@ -15,24 +15,24 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import structlog
 
 from cti import errors
 from cti.core.clocks import END_FRESH_MS
 from cti.core.rules import RuleBook
-from cti.gathering import Gathering
-from cti.lingering import Lingering
-from cti.live_calls import Key
-from cti.loading import load, remember
+from cti.engine.committing import Committing, says_anything
+from cti.engine.gathering import Gathering
+from cti.engine.lingering import Lingering
+from cti.engine.loading import load, remember
+from cti.engine.resting import Resting
+from cti.engine.snapshot import take_switch
+from cti.engine.take import take_agent, take_call
+from cti.engine.timers import Timers
 from cti.ports import Clock, Entry, EventLog, Ledger
-from cti.resting import Resting
 from cti.rows import CommandRow, Fence, OutcomeRow, Round
-from cti.snapshot import take_switch
-from cti.take import take_agent, take_call
 from cti.telemetry import Telemetry
-from cti.timers import Timers
 from schemas.envelope import Event, Refused, event_of
 from schemas.reasons import DeadLetter, Ignored
 
@@ -52,17 +52,6 @@ class Pulse(Protocol):
     def committed(self, positions: dict[int, int]) -> None: ...
 
     def commanded(self, rows: Sequence[CommandRow], outcomes: Sequence[OutcomeRow]) -> None: ...
-
-
-class Committing(NamedTuple):
-    """A round on its way into the ledger."""
-
-    round_: Round
-    positions: dict[int, int]
-    taken: int  # entries in it
-    ended: list[Key]
-    started: float
-    live: tuple[int, ...]  # what is live once it stands, as telemetry counts it
 
 
 class Engine:
@@ -162,7 +151,7 @@ class Engine:
             self._lingering.let_go(self.work.layers, self._log.now_ms())
         self._resting.lay(self.work.layers.base, self._log.now_ms())
         full = self._taken >= most
-        if self._commit is None and not (self._ahead and not full) and (self._taken or _says(self.work.round_)):
+        if self._commit is None and not (self._ahead and not full) and (self._taken or says_anything(self.work.round_)):
             self._start_commit()
             return True
         if full and self._commit is not None:
@@ -396,9 +385,3 @@ def _event_in(entry: Entry) -> Event | str:
         return event_of(entry.body)
     except Refused as refused:
         return str(refused)
-
-
-def _says(round_: Round) -> bool:
-    return bool(
-        round_.timeline or round_.records or round_.commands or round_.outcomes or round_.agents or round_.dead_letters
-    )

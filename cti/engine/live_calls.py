@@ -14,8 +14,8 @@ from cti.core.call_state import ENDED, Call
 from cti.core.facts import PRESENT, Fact, join, pack, rank_of, unpack
 from cti.core.identity import call_id
 from cti.core.rules import Intervention
+from cti.engine.sources import Source
 from cti.rows import CallRow, CommandRow, StoredCall, TimelineRow
-from cti.sources import Source
 from schemas.reasons import FINAL_STATES
 
 
