@@ -21,10 +21,10 @@ _ROUND = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 
 
 class Telemetry:
+    """The instruments of one process."""
+
     _children: dict[tuple[Counter | str, ...], Counter]  # children of instruments by their labels, looked up once
     _late_children: dict[str, Histogram]
-
-    """The instruments of one process."""
 
     def __init__(self) -> None:
         self._now = [0, 0, 0, 0]  # calls live, queued, offers ringing, calls held
