@@ -11,6 +11,8 @@ RingbackError
  +- SettingsMistake   a setting that cannot be used
 """
 
+from collections.abc import Iterable
+
 
 class RingbackError(Exception):
     """Something outside the call core went wrong."""
@@ -39,6 +41,10 @@ class OutcomeUnknown(RingbackError):
 
 class Fenced(RingbackError):
     """Another process owns a partition of this engine now; nothing was written."""
+
+    def __init__(self, detail: str = "", partitions: Iterable[int] = ()) -> None:
+        self.partitions = frozenset(partitions)  # those that were lost
+        super().__init__(detail or ", ".join(f"partition {partition}" for partition in sorted(self.partitions)))
 
 
 class WrongPartitions(RingbackError):

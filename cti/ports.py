@@ -6,7 +6,7 @@ All times are integer milliseconds since the Unix epoch, all durations integer m
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from cti.rows import (
@@ -15,9 +15,11 @@ from cti.rows import (
     BreachRow,
     CallFilter,
     CallListing,
+    Changes,
     Claim,
     CommandRow,
     Fence,
+    Holdings,
     KeyRow,
     PastCall,
     Round,
@@ -25,6 +27,7 @@ from cti.rows import (
     StoredCall,
     SwitchRow,
     Totals,
+    Wanted,
 )
 from schemas.envelope import Event
 
@@ -140,6 +143,62 @@ class Ledger(Protocol):
 
     async def purge(self, timeline_before_ms: int, records_before_ms: int) -> int:
         """Retention: drop ended calls' timelines, and old records; bounded work a call."""
+
+
+# -- ownership: who reads which partition ------------------------------------------------------------------------------
+
+
+class Ownership(Protocol):
+    """What the engine asks; `changes`, `released` and `lost` do not wait. `run` is a task beside the engine."""
+
+    async def start(self) -> None:
+        """Raises `errors.WrongPartitions`, `errors.LedgerAway`."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+
+    def changes(self) -> Changes:
+        """What is new since it was last asked; cheap enough for every turn of the engine."""
+
+    def released(self, partitions: Iterable[int]) -> None:
+        """Nothing of these is read or uncommitted any more."""
+
+    def lost(self, partitions: Iterable[int]) -> None:
+        """A commit was fenced on these, and the engine has dropped them. Raises `errors.Fenced` where that is the end
+        of an engine that was alone.
+        """
+
+    async def stop(self) -> None:
+        """Let go of everything, once the engine's last round has come to its end; `run` has been cancelled."""
+
+
+class Ownerships(Protocol):
+    """What the ledger knows of engines. `owner`: a name for one start of one process.
+
+    Everything raises `errors.LedgerAway` or `errors.OutcomeUnknown`; all but `join` may then simply be tried again.
+    """
+
+    async def join(self, owner: str, partitions: int) -> None:
+        """Write the first beat, 1; make the partitions if there are none. Raises `errors.WrongPartitions`."""
+
+    async def beat(self, owner: str, count: int) -> None:
+        """Write a beat, also of an engine that has been struck off."""
+
+    async def holdings(self) -> Holdings: ...
+
+    async def take(self, owner: str, wanted: Sequence[Wanted]) -> list[Claim]:
+        """Own those of which epoch and owner's beat are as given, under a raised epoch. Waits for no lock: what
+        another transaction is changing is not taken.
+        """
+
+    async def release(self, owner: str, held: Mapping[int, int]) -> None:
+        """Give up the partitions that are ours under these epochs; their epochs rise, so that we commit no more."""
+
+    async def leave(self, owner: str) -> None:
+        """Give up all that is ours, and be struck off."""
+
+    async def forget(self, beats: Mapping[str, int]) -> None:
+        """Strike off engines whose beat is still the given one and that own nothing."""
 
 
 # -- the ledger: what the doors read -----------------------------------------------------------------------------------

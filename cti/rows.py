@@ -3,6 +3,7 @@
 All times are integer milliseconds since the Unix epoch, all durations integer milliseconds.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,6 +15,37 @@ class Claim(NamedTuple):
     epoch: int
     position: int  # the last position whose effects are committed
     command_no: int  # the last number given to a command of this partition
+
+
+class Holding(NamedTuple):
+    """Who owns a partition; "" = nobody."""
+
+    partition: int
+    epoch: int
+    owner: str
+
+
+class Holdings(NamedTuple):
+    """One look at the ledger: each engine's last beat, and every partition in order."""
+
+    beats: Mapping[str, int]
+    partitions: list[Holding]
+
+
+class Wanted(NamedTuple):
+    """A partition to be taken if nothing has changed: its epoch, its owner's beat (None: no such engine is known)."""
+
+    partition: int
+    epoch: int
+    beat: int | None
+
+
+class Changes(NamedTuple):
+    """What the engine has to do about its partitions, in this order."""
+
+    lost: list[int]  # another has them: drop them, and what is uncommitted there
+    release: list[int]  # read no further, commit what was read, then say `released`; named again until then
+    take: list[Claim]  # load, and read on behind the claim's position
 
 
 class Fence(NamedTuple):

@@ -14,13 +14,13 @@ from cti.adapters.ledger.schema import upgrade
 from cti.adapters.ledger.sql import SqlLedger
 from cti.adapters.sql_reader import READERS, SqlReader
 from cti.adapters.sql_writer import SqlWriter
-from cti.ports import Clock, EventLog, Ledger, Reads, Registry
+from cti.ports import Clock, EventLog, Ledger, Ownerships, Reads, Registry
 
 MEMORY = "memory:"
 
 
-class WholeLedger(Ledger, Reads, Registry, Protocol):
-    """The three faces of one ledger."""
+class WholeLedger(Ledger, Reads, Registry, Ownerships, Protocol):
+    """The four faces of one ledger."""
 
 
 class Store:
@@ -28,6 +28,7 @@ class Store:
 
     log: EventLog
     ledger: WholeLedger
+    shared = False  # whether engines of other processes may be there
 
     async def start(self) -> None:
         """Make or upgrade what the store needs, and begin."""
@@ -65,20 +66,22 @@ class MemoryStore(Store):
 
 
 class SqlStore(Store):
-    """One writer on SQLite (one file, one writer); on PostgreSQL log and ledger have one each."""
+    """One writer on SQLite (one file, one writer); on PostgreSQL rounds, the log and the beats have one each."""
 
     def __init__(self, url: URL, clock: Clock, partitions: int, *, server_clock: bool) -> None:
         self._url = url
         alone = url.get_backend_name() == "sqlite"
-        self._engines: list[Engine] = [writer_engine(url), reader_engine(url, READERS)]
-        self._writers = [SqlWriter(self._engines[0], "ledger-writer")]
-        if not alone:
-            self._engines.append(writer_engine(url))
-            self._writers.append(SqlWriter(self._engines[-1], "log-writer"))
-        self._reader = SqlReader(self._engines[1])
-        self.ledger = SqlLedger(self._writers[0], self._reader)
+        self.shared = not alone
+        names = ("ledger-writer",) if alone else ("ledger-writer", "log-writer", "beat-writer")
+        writing = [writer_engine(url) for _ in names]
+        reading = reader_engine(url, READERS)
+        self._engines: list[Engine] = [*writing, reading]
+        self._writers = [SqlWriter(engine, name) for engine, name in zip(writing, names, strict=True)]
+        ledger_writer, log_writer, beat_writer = self._writers * 3 if alone else self._writers
+        self._reader = SqlReader(reading)
+        self.ledger = SqlLedger(ledger_writer, self._reader, beat_writer)
         self.log = self._log = SqlEventLog(
-            self._writers[-1],
+            log_writer,
             self._reader,
             clock,
             partitions,

@@ -46,7 +46,7 @@ async def test_another_number_of_partitions_is_refused(durable_url: str, clock: 
         pass
     with pytest.raises(WrongPartitions):
         await open_store(durable_url, clock, PARTITIONS + 1).start()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("ledger-", "log-"))]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("ledger-", "log-", "beat-"))]
 
 
 async def test_a_store_of_a_newer_release_is_refused(durable_url: str, clock: VirtualClock) -> None:

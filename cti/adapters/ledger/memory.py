@@ -7,7 +7,7 @@ from cti.adapters.ledger.memory_reads import MemoryReads
 from cti.adapters.ledger.retention import CALLS_A_TIME
 from cti.adapters.ledger.rounds import latest_records
 from cti.adapters.ledger.stored import LIVE_SLICE
-from cti.errors import Fenced, WrongPartitions
+from cti.errors import Fenced
 from cti.rows import (
     AgentRow,
     CallRow,
@@ -25,24 +25,15 @@ from cti.rows import (
 
 
 class MemoryLedger(MemoryReads):
-    """`Ledger`, `Reads` and `Registry` of `cti.ports`."""
+    """`Ledger`, `Reads`, `Registry` and `Ownerships` of `cti.ports`."""
 
     # -- Ledger --------------------------------------------------------------------------------------------------------
 
-    async def claim(self, owner: str, partitions: int) -> list[Claim]:
-        if len(self._claims) not in {0, partitions}:
-            raise WrongPartitions(f"made with {len(self._claims)}, asked for {partitions}")
-        for number in range(partitions):
-            last = self._claims.get(number, Claim(number, 0, 0, 0))
-            self._claims[number] = last._replace(epoch=last.epoch + 1)
-            self._owners[number] = owner
-        return list(self._claims.values())
-
     async def commit(self, round_: Round) -> None:
-        for fence in round_.fences:
-            owned = self._claims.get(fence.partition)
-            if owned is None or owned.epoch != fence.epoch:
-                raise Fenced(f"partition {fence.partition} epoch {fence.epoch}")
+        held = {partition: claim.epoch for partition, claim in self._claims.items()}
+        gone = [fence.partition for fence in round_.fences if held.get(fence.partition) != fence.epoch]
+        if gone:
+            raise Fenced(partitions=gone)
         _refuse_repeats(round_, self._timeline, self._calls)
         for row in round_.timeline:
             self._timeline.setdefault((row.partition, row.born), {})[row.position, row.n] = row

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any, TypeVar
 
+from cti.adapters.ledger.memory_ownerships import MemoryOwnerships
 from cti.adapters.ledger.totals import HALF_HOUR_MS
 from cti.core.indicators import SHORT_ABANDON_MS
 from cti.rows import (
@@ -15,7 +16,6 @@ from cti.rows import (
     CallFilter,
     CallListing,
     CallRow,
-    Claim,
     CommandRow,
     DeadLetterRow,
     KeyRow,
@@ -30,12 +30,11 @@ from cti.rows import (
 Row = TypeVar("Row")
 
 
-class MemoryReads:
+class MemoryReads(MemoryOwnerships):
     """`Reads` of `cti.ports` over dictionaries."""
 
     def __init__(self) -> None:
-        self._claims: dict[int, Claim] = {}
-        self._owners: dict[int, str] = {}
+        super().__init__()
         self._calls: dict[str, CallRow] = {}
         self._ended: dict[str, int] = {}
         self._timeline: dict[tuple[int, int], dict[tuple[int, int], TimelineRow]] = {}

@@ -48,7 +48,7 @@ def move_on(connection: Connection, fences: Sequence[Fence]) -> None:
     else:
         moved = driver.execute(_moving(len(fences), "%s::int8").encode(), values).rowcount
     if moved != len(fences):
-        raise Fenced(", ".join(f"partition {fence.partition} epoch {fence.epoch}" for fence in fences))
+        raise Fenced(partitions=outdated(fences, committed(connection)))
 
 
 @cache
@@ -57,6 +57,11 @@ def _moving(fences: int, mark: str) -> str:
     cases = ("CASE partition", *[f"WHEN {mark} THEN {mark}"] * fences, "END")
     ours = " OR ".join([f"(partition = {mark} AND epoch = {mark})"] * fences)
     return " ".join(("UPDATE partitions SET position =", *cases, ", command_no =", *cases, "WHERE", ours))
+
+
+def outdated(fences: Sequence[Fence], now: Mapping[int, Fence]) -> list[int]:
+    """Partitions that have another epoch now."""
+    return [fence.partition for fence in fences if fence.partition not in now or now[fence.partition][1] != fence.epoch]
 
 
 def committed(connection: Connection) -> Mapping[int, Fence]:

@@ -1,12 +1,24 @@
 """The ledger on SQLite and PostgreSQL: the writer's thread for what is decided, a few readers for what is asked."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Concatenate, ParamSpec, TypeVar
 
 import psycopg
 from sqlalchemy import Connection
 
-from cti.adapters.ledger import agents, breaches, calls, commands, keys, partitions, records, retention, switches
+from cti.adapters.ledger import (
+    agents,
+    breaches,
+    calls,
+    commands,
+    engines,
+    keys,
+    partitions,
+    records,
+    retention,
+    switches,
+)
 from cti.adapters.ledger.bulk import slices
 from cti.adapters.ledger.rounds import write_rounds
 from cti.adapters.ledger.stored import LIVE_SLICE, live_slice, stored_calls
@@ -23,6 +35,7 @@ from cti.rows import (
     Claim,
     CommandRow,
     Fence,
+    Holdings,
     KeyRow,
     PastCall,
     Round,
@@ -30,15 +43,21 @@ from cti.rows import (
     StoredCall,
     SwitchRow,
     Totals,
+    Wanted,
 )
+
+Told = ParamSpec("Told")
+Made = TypeVar("Made")
 
 
 class SqlLedger:
-    """`Ledger`, `Reads` and `Registry` of `cti.ports`."""
+    """`Ledger`, `Reads`, `Registry` and `Ownerships` of `cti.ports`."""
 
-    def __init__(self, writer: SqlWriter, reader: SqlReader) -> None:
+    def __init__(self, writer: SqlWriter, reader: SqlReader, beats: SqlWriter) -> None:
+        """`beats`: for what engines tell one another, so that it waits neither for a long round nor for readers."""
         self._writer = writer
         self._reader = reader
+        self._beats = beats
 
     # -- Ledger --------------------------------------------------------------------------------------------------------
 
@@ -50,9 +69,9 @@ class SqlLedger:
             await self._writer.run(write_rounds, round_, weight=len(round_.timeline) + 1)
         except (psycopg.IntegrityError, sqlite3.IntegrityError) as fault:
             # A former owner repeats what the new one has written: the rows collide before the fence is reached.
-            owned = await self.committed()
-            if any(owned[fence.partition].epoch != fence.epoch for fence in round_.fences):
-                raise Fenced(str(fault)) from fault
+            gone = partitions.outdated(round_.fences, await self.committed())
+            if gone:
+                raise Fenced(str(fault), gone) from fault
             raise
 
     async def committed(self) -> Mapping[int, Fence]:
@@ -88,6 +107,35 @@ class SqlLedger:
 
     async def purge(self, timeline_before_ms: int, records_before_ms: int) -> int:
         return await self._writer.run(retention.purge, (timeline_before_ms, records_before_ms))
+
+    # -- Ownerships ----------------------------------------------------------------------------------------------------
+
+    async def join(self, owner: str, partitions: int) -> None:
+        await self._tell(engines.join, owner, partitions)
+
+    async def beat(self, owner: str, count: int) -> None:
+        await self._tell(engines.put_beat, owner, count)
+
+    async def holdings(self) -> Holdings:
+        return await self._tell(engines.holdings)
+
+    async def take(self, owner: str, wanted: Sequence[Wanted]) -> list[Claim]:
+        return await self._tell(engines.take, owner, wanted)
+
+    async def release(self, owner: str, held: Mapping[int, int]) -> None:
+        await self._tell(engines.release, owner, held)
+
+    async def leave(self, owner: str) -> None:
+        await self._tell(engines.leave, owner)
+
+    async def forget(self, beats: Mapping[str, int]) -> None:
+        await self._tell(engines.forget, beats)
+
+    async def _tell(
+        self, work: Callable[Concatenate[Connection, Told], Made], *args: Told.args, **kwargs: Told.kwargs
+    ) -> Made:
+        """One transaction on the connection for beats."""
+        return await self._beats.run(_do, lambda connection: work(connection, *args, **kwargs))
 
     # -- Reads ---------------------------------------------------------------------------------------------------------
 
@@ -164,6 +212,10 @@ class SqlLedger:
 
     async def tenant_switches(self, tenant: str) -> list[SwitchRow]:
         return await self._reader.run(switches.list_switches, tenant)
+
+
+def _do(connection: Connection, works: Sequence[Callable[[Connection], Made]]) -> list[Made]:
+    return [work(connection) for work in works]
 
 
 def _claims(connection: Connection, asked: Sequence[tuple[str, int]]) -> Sequence[list[Claim]]:

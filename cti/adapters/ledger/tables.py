@@ -75,6 +75,13 @@ partitions = _table(
     _text("owner"),
 )
 
+# One row an engine that lives: `beat` rises while it does.
+engines = _table(
+    "engines",
+    _text("owner", key=True),
+    _whole("beat"),
+)
+
 timeline = _table(
     "timeline",
     _small("partition", key=True),

@@ -1,0 +1,199 @@
+"""Who reads which partition, across processes. Safety is the fence's (`Ledger.commit`); here is only who tries.
+
+- Every engine writes a beat each second. One whose beat stays the same for SILENT_MS of a looker's **own** clock is
+  silent: its partitions are free. Only time in which the looker itself read beats counts: after a refusal by the ledger
+  everybody has the whole time again, and a long gap (the looker was stopped) counts as GAP_MAX_MS.
+- An engine counts for the shares when it has beaten twice, or owns something; one that sees no other need not wait.
+  Shares differ by at most one, and who owns more keeps the larger: every engine works out the same from the same look.
+- Free partitions are dealt out in a fixed order and taken by a conditional update that raises the epoch: of two takers
+  one wins. It also demands that the silent owner has not beaten since: who lapsed and was not taken goes on.
+- Who owns more than its share lets go: its engine reads no further, commits, says `released`; that is then written with
+  a raised epoch, so that nobody commits there until the next owner has it. An orderly stop lets go of everything.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import NamedTuple
+from uuid import uuid4
+
+import structlog
+
+from cti.errors import LedgerAway, OutcomeUnknown, RingbackError
+from cti.ports import Clock, Ownerships
+from cti.rows import Changes, Claim, Holdings, Wanted
+
+LOOK_MS = 500.0
+BEAT_MS = 1_000.0
+SILENT_MS = 3_000.0  # two beats may fail
+GAP_MAX_MS = 1_000.0
+PROVEN_BEATS = 2  # one that ends at its start, again and again, moves nothing
+MOVING_MAX = 4  # let go at a time: each is unread until its taker has loaded it
+FORGET_MS = 60_000.0  # a silent engine that owns nothing any more is struck off
+
+log = structlog.get_logger()
+
+
+def new_owner() -> str:
+    """A name for one start of one process: a process started again is somebody else."""
+    return f"engine-{uuid4().hex[:16]}"
+
+
+class Plan(NamedTuple):
+    """What follows from one look."""
+
+    take: list[Wanted]
+    forget: Mapping[str, int]  # engines to strike off, with their last beat
+
+
+class Watch:
+    """The decisions of one engine, without waiting or writing. Times in ms of the engine's own monotonic clock."""
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        self.held: dict[int, Claim] = {}
+        self.leaving: set[int] = set()  # of those held: the engine shall let go
+        self.giving: dict[int, int] = {}  # let go by the engine, under this epoch; not yet seen in the ledger
+        self._told: dict[int, int] = {}  # the engine knows that it has these, under this epoch
+        self._beats: dict[str, tuple[int, float]] = {}  # the last beat, and since when it has been that
+        self._looked_ms: float | None = None
+
+    def away(self) -> None:
+        """The ledger did not answer."""
+        self._beats, self._looked_ms = {}, None
+
+    def judge(self, asked_ms: float, answered_ms: float, seen: Holdings) -> Plan:
+        """What is to be done after a look that was asked for and answered at these times."""
+        self._listen(asked_ms, answered_ms, seen.beats)
+        self._compare(seen)
+        silent_ms = {name: asked_ms - since for name, (_, since) in self._beats.items() if name != self.owner}
+        alive = {self.owner, *(name for name, ms in silent_ms.items() if ms < SILENT_MS)}
+        owned = Counter(one.owner for one in seen.partitions if one.owner in alive)
+        forget = {name: seen.beats[name] for name, ms in silent_ms.items() if ms >= FORGET_MS}
+        counted = {name for name in alive if owned[name] or seen.beats.get(name, 0) >= PROVEN_BEATS}
+        if self.owner not in counted and alive != {self.owner}:
+            return Plan([], forget)
+        shares = fair_shares(owned, counted | {self.owner}, len(seen.partitions))
+        moving = len(self.leaving) + len(self.giving)
+        self._let_go(min(owned[self.owner] - moving - shares[self.owner], MOVING_MAX - moving))
+        free = [one for one in seen.partitions if one.owner not in alive]
+        start = sum(max(shares[name] - owned[name], 0) for name in shares if name < self.owner)
+        mine = free[start : start + max(shares[self.owner] - owned[self.owner], 0)]
+        known = self.held.keys() | self.giving.keys()  # a take whose outcome was unknown: ours, and we have no claim
+        mine += [one for one in seen.partitions if one.owner == self.owner and one.partition not in known]
+        return Plan([Wanted(one.partition, one.epoch, seen.beats.get(one.owner)) for one in mine], forget)
+
+    def _listen(self, asked_ms: float, answered_ms: float, beats: Mapping[str, int]) -> None:
+        gap_ms = 0.0 if self._looked_ms is None else asked_ms - self._looked_ms
+        skipped_ms = max(gap_ms - GAP_MAX_MS, 0.0)
+        known, self._beats, self._looked_ms = self._beats, {}, answered_ms
+        for name, beat in beats.items():
+            last, since_ms = known.get(name, (None, answered_ms))
+            self._beats[name] = (beat, since_ms + skipped_ms if last == beat else answered_ms)
+
+    def _compare(self, seen: Holdings) -> None:
+        """Drop what the ledger says is no longer ours."""
+        ours = {one.partition: one.epoch for one in seen.partitions if one.owner == self.owner}
+        self._drop([partition for partition, claim in self.held.items() if ours.get(partition) != claim.epoch])
+        self.giving = {partition: epoch for partition, epoch in self.giving.items() if ours.get(partition) == epoch}
+
+    def _drop(self, partitions: Iterable[int]) -> None:
+        for partition in partitions:
+            self.held.pop(partition, None)
+            self.leaving.discard(partition)
+
+    def _let_go(self, count: int) -> None:
+        staying = sorted(self.held.keys() - self.leaving)
+        self.leaving.update(staying[len(staying) - max(count, 0) :])
+
+    def gained(self, claims: Iterable[Claim]) -> None:
+        """The ledger gave us these."""
+        self.held.update({claim.partition: claim for claim in claims})
+
+    def released(self, partitions: Iterable[int]) -> None:
+        for partition in self.held.keys() & set(partitions):
+            self.giving[partition] = self.held[partition].epoch
+        self.lost(partitions)
+
+    def lost(self, partitions: Iterable[int]) -> None:
+        gone = set(partitions)
+        self._drop(gone)
+        self._told = {partition: epoch for partition, epoch in self._told.items() if partition not in gone}
+
+    def changes(self) -> Changes:
+        now = {partition: claim.epoch for partition, claim in self.held.items()}
+        told, self._told = self._told, now
+        lost = [partition for partition, epoch in told.items() if now.get(partition) != epoch]
+        take = [claim for partition, claim in self.held.items() if told.get(partition) != claim.epoch]
+        return Changes(sorted(lost), sorted(self.leaving), sorted(take))
+
+    def changed(self) -> bool:
+        """Whether `changes` has anything to say."""
+        return bool(self.leaving) or self._told != {partition: claim.epoch for partition, claim in self.held.items()}
+
+
+def fair_shares(owned: Mapping[str, int], engines: Collection[str], partitions: int) -> dict[str, int]:
+    """How many partitions each engine shall own; the larger shares go to those that own more, then by name."""
+    share, rest = divmod(partitions, len(engines))
+    order = sorted(engines, key=lambda name: (-owned.get(name, 0), name))
+    return {name: share + (place < rest) for place, name in enumerate(order)}
+
+
+class Shared:
+    """`Ownership` of `cti.ports` among several processes."""
+
+    def __init__(
+        self, ledger: Ownerships, clock: Clock, partitions: int, changed: Callable[[], None], owner: str | None = None
+    ) -> None:
+        """`clock`: monotonic, of this process alone. `changed`: called when `changes` has something to say."""
+        self._ledger, self._clock, self._partitions, self._changed = ledger, clock, partitions, changed
+        self._watch = Watch(owner or new_owner())
+        self._beat, self._beaten_ms = 1, clock.now_ms()  # the first is written by `join`
+        self._wake = asyncio.Event()
+        self.changes, self.lost = self._watch.changes, self._watch.lost
+
+    async def start(self) -> None:
+        await self._ledger.join(self._watch.owner, self._partitions)
+        self._beaten_ms = self._clock.now_ms()
+        await self.turn()
+
+    async def run(self) -> None:
+        while True:
+            await self._clock.wait(self._wake, self._clock.now_ms() + LOOK_MS)
+            self._wake.clear()
+            await self.turn()
+
+    async def turn(self) -> None:
+        """Beat, let go, look, take: once. A ledger that is away is waited for, and said."""
+        try:
+            await self._beat_when_due()
+            if self._watch.giving:
+                await self._ledger.release(self._watch.owner, dict(self._watch.giving))
+            asked_ms = self._clock.now_ms()
+            seen = await self._ledger.holdings()
+            plan = self._watch.judge(asked_ms, self._clock.now_ms(), seen)
+            if plan.take:
+                self._watch.gained(await self._ledger.take(self._watch.owner, plan.take))
+            if plan.forget:
+                await self._ledger.forget(plan.forget)
+        except (LedgerAway, OutcomeUnknown) as error:
+            self._watch.away()
+            log.warning("ownership waits", action="ownership_waits", why=str(error))
+        if self._watch.changed():
+            self._changed()
+
+    async def _beat_when_due(self) -> None:
+        now_ms = self._clock.now_ms()
+        if now_ms - self._beaten_ms >= BEAT_MS - LOOK_MS / 2:  # every second turn, even if one comes a little early
+            await self._ledger.beat(self._watch.owner, self._beat + 1)
+            self._beat, self._beaten_ms = self._beat + 1, now_ms
+
+    def released(self, partitions: Iterable[int]) -> None:
+        self._watch.released(partitions)
+        self._wake.set()
+
+    async def stop(self) -> None:
+        try:
+            await self._ledger.leave(self._watch.owner)
+        except RingbackError as error:  # then the others wait for SILENT_MS
+            log.warning("ownership waits", action="ownership_waits", why=str(error))
