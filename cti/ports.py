@@ -127,8 +127,8 @@ class Ledger(Protocol):
     def live_calls(self, partitions: Sequence[int]) -> AsyncIterator[list[StoredCall]]:
         """Every call without a record, in slices."""
 
-    async def unanswered_calls(self) -> list[str]:
-        """Ids of ended calls with a command that is still open."""
+    async def unanswered_calls(self, partition: int) -> list[str]:
+        """Ids of a partition's ended calls with a command that is still open."""
 
     async def past_calls(self, key_hashes: Sequence[int]) -> list[PastCall]:
         """Ended calls under these keys, as far back as the timeline is kept."""

@@ -3,11 +3,12 @@
 A process has one `Telemetry`, with a registry of its own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter as Counts
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from cti.core.agent import AgentState
+from cti.core.agent import Agent, AgentState
 from cti.core.call_state import Call, Hold, Offer, Phase, Wait
 from cti.core.record import Measured
 from schemas.reasons import DeadLetter, Ignored, InterventionOutcome
@@ -18,6 +19,7 @@ _WAIT_S = (1, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 _LATENESS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 6)
 _COMMIT_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2)
 _ROUND = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
+_NOTHING = Call("")
 
 
 class Telemetry:
@@ -148,14 +150,16 @@ class Telemetry:
         if before.holds is not after.holds:
             now[3] += _open(after.holds) - _open(before.holds)
 
-    def live_are(self, calls: Iterable[Call]) -> None:
-        """What is live, anew from all calls that are held."""
-        now = self._now = [0, 0, 0, 0]
+    def calls_came(self, calls: Iterable[Call]) -> None:
+        """Calls that were loaded are counted too."""
         for call in calls:
-            now[0] += call.phase is Phase.OPEN
-            now[1] += _open(call.waits)
-            now[2] += _open(call.offers)
-            now[3] += _open(call.holds)
+            self.call_moved(_NOTHING, call)
+        self._show()
+
+    def calls_left(self, calls: Iterable[Call]) -> None:
+        """Calls that another process goes on with are not."""
+        for call in calls:
+            self.call_moved(call, _NOTHING)
         self._show()
 
     def live_now(self) -> tuple[int, ...]:
@@ -175,10 +179,11 @@ class Telemetry:
             self._agents.labels(before.value).dec()
             self._agents.labels(after.value).inc()
 
-    def agents_are(self, states: Mapping[AgentState, int]) -> None:
-        """The agents by state as the ledger has them."""
-        for state, count in states.items():
-            self._agents.labels(state.value).set(count)
+    def agents_are(self, agents: Iterable[Agent]) -> None:
+        """All agents of this engine's partitions, counted anew."""
+        counts = Counts(agent.state for agent in agents)
+        for state in AgentState:
+            self._agents.labels(state.value).set(counts[state])
 
     def recorded(self, call: Call, measured: Measured, again: bool) -> None:
         """A record; only its first publishing counts, a later one is a revision."""

@@ -23,7 +23,6 @@ from cti.gateway.app import make_app
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.gateway.room import Standard
-from cti.ownership import new_owner
 from cti.ports import Clock
 from cti.rows import StoredCall, TimelineRow
 from cti.settings import Settings, profile_path
@@ -201,7 +200,7 @@ async def serving(
         pulse = Pulse()
         engine = Engine(
             store.log, store.ledger, clock, book, telemetry, pulse,
-            interventions=interventions, call_idle_max_ms=round(settings.call_idle_max_s * 1000), owner=new_owner(),
+            interventions=interventions, call_idle_max_ms=round(settings.call_idle_max_s * 1000),
         )  # fmt: skip
         service = Service(settings, clock, store, engine, telemetry, pulse)
         try:

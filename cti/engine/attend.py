@@ -30,7 +30,7 @@ def attend(work: Gathering, key: Key, live: LiveCall, moved: int = ALL) -> None:
     if next_ms == NEVER or not isinstance(key, int):
         return
     if live.scheduled_ms is None or next_ms < live.scheduled_ms:
-        live.source.look_at(next_ms, key)
+        live.source.look_at(live.partition, next_ms, key)
         live.scheduled_ms = next_ms
 
 

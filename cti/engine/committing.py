@@ -1,20 +1,101 @@
-"""A round on its way into the ledger."""
+"""A round on its way into the ledger, and what became of it."""
 
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import structlog
+
+from cti import errors
 from cti.engine.live_calls import Key
-from cti.rows import Round
+from cti.ports import Clock, Ledger
+from cti.rows import Fence, Round
+from cti.telemetry import Telemetry
+
+ASK_AGAIN_MS = 500.0  # while the ledger does not say what became of a commit
+
+log = structlog.get_logger()
 
 
 class Committing(NamedTuple):
-    """A round on its way into the ledger."""
+    """A round that is being written."""
 
     round_: Round
-    positions: dict[int, int]
+    positions: Mapping[int, int]  # of each partition, once it stands
     taken: int  # entries in it
     ended: list[Key]
-    started: float
     live: tuple[int, ...]  # what is live once it stands, as telemetry counts it
+    started: float
+
+
+class Verdict(NamedTuple):
+    """What became of a round. `lost`: partitions that another process has taken."""
+
+    stands: bool
+    lost: frozenset[int] = frozenset()
+    error: Exception | None = None
+    refused: bool = False  # by a ledger that was there: a defect of ours
+
+
+class Commit:
+    """One round's transaction under way."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, what: Committing, wake: Callable[[], None]) -> None:
+        self.what = what
+        self._ledger, self._clock = ledger, clock
+        self._task = asyncio.create_task(ledger.commit(what.round_))
+        self._task.add_done_callback(lambda _: wake())
+
+    @property
+    def done(self) -> bool:
+        return self._task.done()
+
+    async def verdict(self, telemetry: Telemetry) -> Verdict:
+        """Wait for its end."""
+        await asyncio.wait([self._task])
+        fault = self._task.exception()
+        if fault is None:
+            telemetry.committed(self.what.taken, time.perf_counter() - self.what.started)
+            return Verdict(True)
+        if isinstance(fault, errors.Fenced):
+            telemetry.commit_failed("fenced")
+            return Verdict(False, fault.partitions, fault)
+        if isinstance(fault, errors.OutcomeUnknown):
+            telemetry.commit_failed("outcome_unknown")
+            return await self._found_out(fault)
+        if isinstance(fault, errors.LedgerAway):
+            telemetry.commit_failed("ledger_away")
+            return Verdict(False, error=fault)
+        if not isinstance(fault, Exception):
+            raise fault
+        log.error("round refused", action="poison_round", entries=self.what.taken, exc_info=fault)
+        telemetry.commit_failed("poison")
+        return Verdict(False, error=fault, refused=True)
+
+    async def _found_out(self, fault: errors.OutcomeUnknown) -> Verdict:
+        """Whether it took place, from what the ledger holds now.
+
+        Where a partition was lost, those that were not tell: the round is one transaction.
+        """
+        found = await self._committed(fault)
+        fences = self.what.round_.fences
+        lost = frozenset(fence.partition for fence in fences if _epoch(found, fence) != fence.epoch)
+        stands = all(found[fence.partition] == fence for fence in fences if fence.partition not in lost)
+        return Verdict(stands and len(lost) < len(fences), lost, fault)
+
+    async def _committed(self, fault: errors.RingbackError) -> Mapping[int, Fence]:
+        while True:
+            try:
+                return await self._ledger.committed()
+            except errors.LedgerAway as error:
+                fault = error
+            log.warning("waiting", action="engine_waits", why=str(fault), for_ms=ASK_AGAIN_MS)
+            await self._clock.wait(asyncio.Event(), self._clock.now_ms() + ASK_AGAIN_MS)
+
+
+def _epoch(found: Mapping[int, Fence], fence: Fence) -> int | None:
+    return found[fence.partition].epoch if fence.partition in found else None
 
 
 def says_anything(round_: Round) -> bool:
@@ -22,3 +103,8 @@ def says_anything(round_: Round) -> bool:
     return bool(
         round_.timeline or round_.records or round_.commands or round_.outcomes or round_.agents or round_.dead_letters
     )
+
+
+def moved(positions: Mapping[int, int], committed: Mapping[int, int]) -> Sequence[tuple[int, int]]:
+    """(partition, position) of each partition that a round moves on."""
+    return [(partition, at) for partition, at in positions.items() if committed.get(partition, at) < at]

@@ -1,49 +1,64 @@
 """From the ledger into memory: everything that lives at a start, and ended calls that late events belong to."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from pydantic_core import from_json
 
 from cti.core.agent import Agent, AgentState
 from cti.core.facts import REINCARNATION_MS
 from cti.engine.gathering import Gathering, hash_of
-from cti.engine.live_calls import expired, loaded
+from cti.engine.live_calls import AgentKey, Key, LiveCall, expired, loaded
 from cti.ports import Entry, Ledger
 from cti.rows import PastCall, StoredCall
 from schemas.envelope import Event
 
+FOLDED_AT_ONCE = 100  # calls: some 5 ms
 CALL_FAMILIES = ("call", "")  # an event of an unknown type may speak of a call
 
 
-async def load(work: Gathering, ledger: Ledger, partitions: Sequence[int]) -> None:
-    """Switches, sources, agents, and every call that lives: the fold of its timeline. Raises errors.LedgerAway."""
+class Loaded(NamedTuple):
+    """One partition as the ledger has it."""
+
+    calls: dict[Key, LiveCall]
+    agents: dict[AgentKey, Agent]
+    ended: list[Key]  # of the calls: those that only wait for what a switch answers
+
+
+async def load_switches(work: Gathering, ledger: Ledger) -> None:
+    """What switches said of themselves, and which facts they send. Raises errors.LedgerAway."""
     for switch in await ledger.switches():
         work.source(switch.tenant, switch.source).declare(switch.switch, from_json(switch.declaration))
     for row in await ledger.sources():
         work.source(row.tenant, row.source).kinds.update(row.kinds.split())
-    states = dict.fromkeys(AgentState, 0)
+
+
+async def load(work: Gathering, ledger: Ledger, partition: int) -> Loaded:
+    """A partition's agents, and every call of it that lives: the fold of its timeline. Raises errors.LedgerAway."""
+    await load_switches(work, ledger)
+    found = Loaded({}, {}, [])
     for agent in await ledger.agents():
-        state = AgentState(agent.state)
-        states[state] += 1
-        last = (agent.since_ms, -1, 0, "")  # what is older has been told already
-        known = Agent(state, agent.since_ms, agent.device, agent.reason, last)
-        work.layers.base.agents[agent.tenant, agent.source, agent.agent] = known
-    work.telemetry.agents_are(states)
-    async for stored in ledger.live_calls(partitions):
-        for call in stored:
-            source = work.source(call.row.tenant, call.row.source)
-            work.layers.base.calls[call.row.key_hash] = loaded(call, source)
-    await _know_earlier(work, ledger)
-    for ended in await ledger.stored_calls(await ledger.unanswered_calls()):
+        if agent.partition == partition:
+            last = (agent.since_ms, -1, 0, "")  # what is older has been told already
+            known = Agent(AgentState(agent.state), agent.since_ms, agent.device, agent.reason, last)
+            found.agents[agent.tenant, agent.source, agent.agent] = known
+    async for stored in ledger.live_calls([partition]):
+        for number, call in enumerate(stored):
+            found.calls[call.row.key_hash] = loaded(call, work.source(call.row.tenant, call.row.source))
+            if number % FOLDED_AT_ONCE == 0:
+                await asyncio.sleep(0)  # folding takes a while, and the other partitions go on
+    await _know_earlier(found.calls, ledger)
+    for ended in await ledger.stored_calls(await ledger.unanswered_calls(partition)):
         # Ended, but a command of it still waits for its result: it stays until that has come, or never will.
-        live = loaded(ended, work.source(ended.row.tenant, ended.row.source))
-        if work.layers.base.calls.setdefault(ended.row.key_hash, live) is live:
-            work.ended.append(ended.row.key_hash)
+        key, live = ended.row.key_hash, loaded(ended, work.source(ended.row.tenant, ended.row.source))
+        if found.calls.setdefault(key, live) is live:
+            found.ended.append(key)
+    return found
 
 
-async def _know_earlier(work: Gathering, ledger: Ledger) -> None:
+async def _know_earlier(calls: Mapping[Key, LiveCall], ledger: Ledger) -> None:
     """When the incarnation before each live call ended: what is older than that is not the live call's."""
-    calls = work.layers.base.calls
     again = [key for key, live in calls.items() if live.incarnation and isinstance(key, int)]
     for past in await ledger.past_calls(again) if again else []:
         live = calls[past.row.key_hash]

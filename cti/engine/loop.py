@@ -22,16 +22,19 @@ import structlog
 from cti import errors
 from cti.core.clocks import END_FRESH_MS
 from cti.core.rules import RuleBook
-from cti.engine.committing import Committing, says_anything
+from cti.engine.committing import Commit, Committing, moved, says_anything
 from cti.engine.gathering import Gathering
 from cti.engine.lingering import Lingering
-from cti.engine.loading import load, remember
+from cti.engine.loading import Loaded, load_switches, remember
+from cti.engine.partitions import Partitions
 from cti.engine.resting import Resting
 from cti.engine.snapshot import take_switch
 from cti.engine.take import take_agent, take_call
 from cti.engine.timers import Timers
-from cti.ports import Clock, Entry, EventLog, Ledger
-from cti.rows import CommandRow, Fence, OutcomeRow, Round
+from cti.ownership import new_owner
+from cti.ownership_alone import Alone
+from cti.ports import Clock, Entry, EventLog, Ledger, Ownership
+from cti.rows import Claim, CommandRow, OutcomeRow, Round
 from cti.telemetry import Telemetry
 from schemas.envelope import Event, Refused, event_of
 from schemas.reasons import DeadLetter, Ignored
@@ -49,7 +52,7 @@ log = structlog.get_logger()
 class Pulse(Protocol):
     """Whom the engine of this process wakes after a commit."""
 
-    def committed(self, positions: dict[int, int]) -> None: ...
+    def committed(self, positions: Mapping[int, int]) -> None: ...
 
     def commanded(self, rows: Sequence[CommandRow], outcomes: Sequence[OutcomeRow]) -> None: ...
 
@@ -59,25 +62,22 @@ class Engine:
 
     def __init__(
         self, event_log: EventLog, ledger: Ledger, clock: Clock, book: RuleBook, telemetry: Telemetry, pulse: Pulse,
-        *, interventions: bool = True, call_idle_max_ms: int = 4 * 3600 * 1000, owner: str = "engine",
+        *, interventions: bool = True, call_idle_max_ms: int = 4 * 3600 * 1000, ownership: Ownership | None = None,
     ) -> None:  # fmt: skip
-        self._log, self._ledger, self._clock, self.pulse, self._owner = event_log, ledger, clock, pulse, owner
+        """Without `ownership` the engine is alone on the ledger."""
+        self._log, self._ledger, self._clock, self.pulse = event_log, ledger, clock, pulse
+        self._ownership = ownership or Alone(ledger, event_log.partitions, new_owner())
         self._telemetry = telemetry
         self.work = Gathering(book, telemetry, interventions, call_idle_max_ms)
         self._timers = Timers(self.work)
+        self._partitions = Partitions(self.work, event_log, ledger, self._ownership)
         self._wake = asyncio.Event()
-        self._epochs: dict[int, int] = {}
-        self._read: dict[int, int] = {}  # the last position read of each partition
-        self._committed: dict[int, int] = {}
         self._ahead: list[tuple[Entry, Event | str]] = []  # read, and not yet taken
         self._taken = 0  # entries in the round being gathered
-        self._end_ms: float = float(
-            "-inf"
-        )  # when, by the log's clock, all partitions were last known to be read to the end
+        self._end_ms = float("-inf")  # when, by the log's clock, all was last known to be read to the end
         self._asked_ms = float("-inf")  # when the log was last asked for its end
-        self._commit: asyncio.Task[None] | None = None
-        self._committing: Committing | None = None
-        self._live_committed: tuple[int, ...] = ()
+        self._commit: Commit | None = None
+        self._live_committed = telemetry.live_now()
         self._lingering, self._resting = Lingering(), Resting()
         self._spoiled = False  # an event broke off in the middle: the round being gathered is no good
         self._careful = 0  # entries still to be taken one a round, because a round with them was refused
@@ -88,43 +88,41 @@ class Engine:
     # -- start ---------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Own all partitions, and fold every call that lives."""
-        claims = await self._ledger.claim(self._owner, self._log.partitions)
+        """Own what is to be had, and fold every call that lives there."""
         self._log.wake(self._wake)
-        self._epochs = {claim.partition: claim.epoch for claim in claims}
-        self._read = {claim.partition: claim.position for claim in claims}
-        self._committed = dict(self._read)
-        self.work.command_nos = {claim.partition: claim.command_no for claim in claims}
-        self._forget_times()
-        await load(self.work, self._ledger, sorted(self._epochs))
-        calls = self.work.layers.base.calls
-        self._telemetry.live_are(live.call for live in calls.values())
-        self._live_committed = self._telemetry.live_now()
-        self._resting.add(calls, self._log.now_ms())
-        self._timers.start_anew()
-        log.info("engine started", action="engine_started", calls=len(calls), owner=self._owner)
+        await load_switches(self.work, self._ledger)
+        await self._ownership.start()
+        self._partitions.take(self._ownership.changes().take, self._wake)
+        for claim, loaded in await self._partitions.all_come():
+            self._adopt(claim, loaded)
+        log.info("engine started", action="engine_started", calls=self.calls, partitions=sorted(self.positions))
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Turn until cancelled. Raises errors.Fenced when another process has taken a partition."""
+        """Turn until cancelled. Raises errors.Fenced when an engine that was alone has been taken over."""
         while True:
             if not await self.step():
                 wait_ms = max(self.next_ms() - self._log.now_ms(), 0.0)
                 await self._clock.wait(self._wake, self._clock.now_ms() + wait_ms)
 
     async def stop(self) -> None:
-        """Let the round that commits come to its end."""
+        """Let the round that commits come to its end, and let go of everything."""
         if self._commit is not None:
-            await asyncio.wait([self._commit])
             with contextlib.suppress(errors.RingbackError):
                 await self._settle()
+        await self._partitions.stop()
+        await self._ownership.stop()
 
     async def drain(self) -> None:
         """Turn until nothing is left to do now: what tests and the replay wait for."""
         while await self.step() or self._commit is not None:
             if self._commit is not None:
-                await asyncio.wait([self._commit])
+                await self._settle()
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._wake.set()
 
     def next_ms(self) -> float:
         """When, by the log's clock, the engine has to turn again even if nothing arrives."""
@@ -137,16 +135,18 @@ class Engine:
     async def step(self) -> bool:
         """One turn; whether anything was done."""
         self._wake.clear()
-        if self._commit is not None and self._commit.done():
+        if self._commit is not None and self._commit.done:
             await self._settle()
         if self._log.now_ms() < self._not_before_ms:
             return False
+        if await self._reassigned():
+            return True
         most = 1 if self._careful else EVENTS_MAX
         waits = self._careful > 0 and self._commit is not None  # one entry a round, and no other on top of it
         took = self._taken < most and not waits and await self._gather()
         if self._spoiled:
             return await self._start_over()
-        self._timers.turn(self._read)
+        self._timers.turn(self._partitions.read)
         if not self._ahead:  # what was read counts on the calls that were in memory then
             self._lingering.let_go(self.work.layers, self._log.now_ms())
         self._resting.lay(self.work.layers.base, self._log.now_ms())
@@ -155,7 +155,6 @@ class Engine:
             self._start_commit()
             return True
         if full and self._commit is not None:
-            await asyncio.wait([self._commit])
             await self._settle()
             return True
         return took
@@ -163,11 +162,66 @@ class Engine:
     async def _start_over(self) -> bool:
         """Drop a spoiled round, once the one before it has come to its end, and read its entries again."""
         if self._commit is not None:
-            await asyncio.wait([self._commit])
             await self._settle()
         if self._spoiled:
             self._drop(errors.LedgerAway("an event was set aside"))
         return True
+
+    # -- partitions come and go ----------------------------------------------------------------------------------------
+
+    async def _reassigned(self) -> bool:
+        """Drop, let go and take what ownership says; whether anything changed."""
+        changes, come = self._ownership.changes(), self._partitions.come()
+        if changes.lost:
+            await self._lose(frozenset(changes.lost))
+        if changes.release:
+            await self._let_go(changes.release)
+        self._partitions.take(changes.take, self._wake)
+        for claim, loaded in come:
+            if claim.partition not in changes.lost and claim.partition not in changes.release:
+                self._adopt(claim, loaded)
+        return bool(changes.lost or changes.release or come)
+
+    def _adopt(self, claim: Claim, loaded: Loaded) -> None:
+        self._partitions.adopt(claim, loaded)
+        before = self._telemetry.live_now()
+        self._telemetry.calls_came(live.call for live in loaded.calls.values())
+        more = (now - then for now, then in zip(self._telemetry.live_now(), before, strict=True))
+        self._live_committed = tuple(map(sum, zip(self._live_committed, more, strict=True)))
+        now_ms = self._log.now_ms()
+        self._resting.add(loaded.calls, now_ms)
+        self._lingering.add(loaded.ended, now_ms)
+        self._timers.look_at_all(loaded.calls)
+        self._end_ms = self._asked_ms = float("-inf")  # nobody knows yet how much of it is unread
+        log.info("partition taken", action="partition_taken", partition=claim.partition, calls=len(loaded.calls))
+
+    async def _lose(self, lost: frozenset[int]) -> None:
+        """Another process has these: drop them, and what is not committed."""
+        if self._commit is not None:
+            await self._settle()
+        self._forget_uncommitted()
+        self._leave(lost)
+        log.warning("partitions lost", action="partitions_lost", partitions=sorted(lost))
+
+    async def _let_go(self, partitions: Sequence[int]) -> None:
+        """Commit what was taken, and give these back. Where that fails ownership names them again."""
+        self._ahead = []
+        for _ in range(2):  # the round that commits, and the one that was gathered meanwhile
+            if self._commit is not None:
+                await self._settle()
+            if self._taken or says_anything(self.work.round_):
+                self._start_commit()
+        if self._commit is not None or self._log.now_ms() < self._not_before_ms:
+            return
+        self._partitions.back()
+        self._leave(frozenset(partitions))
+        self._ownership.released(partitions)
+        log.info("partitions let go", action="partitions_let_go", partitions=sorted(partitions))
+
+    def _leave(self, partitions: frozenset[int]) -> None:
+        self._partitions.drop(partitions)
+        self._live_committed = self._telemetry.live_now()
+        self._poison = {place for place in self._poison if place[0] not in partitions}
 
     # -- read and advance ----------------------------------------------------------------------------------------------
 
@@ -180,7 +234,7 @@ class Engine:
         try:
             end = await self._log.end() if confirm else None
             if not self._ahead:
-                entries = await self._log.read(self._read, EVENTS_MAX - self._taken)
+                entries = await self._log.read(self._partitions.read, EVENTS_MAX - self._taken)
                 ahead = [(entry, _event_in(entry)) for entry in entries]
                 await remember(self.work, self._ledger, ahead)
                 self._ahead = ahead
@@ -189,11 +243,7 @@ class Engine:
             return False
         taken = self._take_all(self._ahead[: 1 if self._careful else None])
         self._ahead = self._ahead[taken:]
-        if (
-            end is not None
-            and not self._ahead
-            and all(self._read.get(p, 0) >= position for p, position in end.positions.items())
-        ):
+        if end is not None and not self._ahead and self._partitions.at_end(end.positions):
             self._end_ms = end.at_ms
         self._set_times()
         return taken > 0
@@ -202,7 +252,7 @@ class Engine:
         """Advance by these events, as many as the time allows; how many that were."""
         started, self.work.now_ms = time.perf_counter(), self._log.now_ms()
         for count, (entry, event) in enumerate(events, start=1):
-            self._read[entry.partition] = entry.position
+            self._partitions.read[entry.partition] = entry.position
             self.work.partition_ms[entry.partition] = float(entry.appended_at_ms)
             self._taken += 1
             if (entry.partition, entry.position) in self._poison:
@@ -233,135 +283,94 @@ class Engine:
         else:
             take_call(self.work, entry, event)
 
-    def _forget_times(self) -> None:
-        """A partition that was not read yet has no time: no timer fires on what it may hold."""
-        self.work.partition_ms = dict.fromkeys(self._epochs, 0.0)
-
     def _set_times(self) -> None:
         """Partition time: the log's clock where we stand at a confirmed end, else the last entry's append time."""
         now = self.work.now_ms = self._log.now_ms()
         if now - self._end_ms <= END_FRESH_MS:
-            for partition in self._epochs:
+            for partition in self._partitions.epochs:
                 self.work.partition_ms[partition] = now
         for source in self.work.sources.values():
-            if source.clock.lag_ms is None:
-                continue
-            trusted = source.clock.trusted(now)
-            self._telemetry.source(source.tenant, source.name, source.clock.lag_ms, trusted)
-            if trusted is source.alarmed:
-                source.alarmed = not trusted
-                log.warning(
-                    "switch clock believed again" if trusted else "switch clock not believed", action="source_trust",
-                    source=source.name, tenant=source.tenant, lag_ms=source.clock.lag_ms, trusted=trusted,
-                )  # fmt: skip
+            source.show(self._telemetry, now)
 
     # -- commit --------------------------------------------------------------------------------------------------------
 
     def _start_commit(self) -> None:
         work = self.work
-        positions = dict(self._read)
         if not self._taken and not work.round_.commands:
             # A round of outcomes alone would move no mark, and could not be told from one that never stood.
-            first = min(self._epochs)
+            first = min(self._partitions.epochs)
             work.command_nos[first] = work.command_nos.get(first, 0) + 1
-        work.round_.fences = [
-            Fence(partition, epoch, positions[partition], work.command_nos.get(partition, 0))
-            for partition, epoch in self._epochs.items()
-        ]
-        live = self._telemetry.live_now()
-        self._committing = Committing(work.round_, positions, self._taken, work.ended, time.perf_counter(), live)
+        work.round_.fences = self._partitions.fences()
+        what = Committing(
+            work.round_, dict(self._partitions.read), self._taken, work.ended, self._telemetry.live_now(),
+            time.perf_counter(),
+        )  # fmt: skip
         work.layers.start_commit()
         work.round_, work.ended, self._taken = Round(), [], 0
-        self._commit = asyncio.create_task(self._ledger.commit(self._committing.round_))
-        self._commit.add_done_callback(lambda _: self._wake.set())
+        self._commit = Commit(self._ledger, self._clock, what, self._wake.set)
 
     async def _settle(self) -> None:
-        """Take in what became of the commit."""
-        commit, committing = self._commit, self._committing
+        """Take in what became of the commit, once it has come to its end."""
+        commit = self._commit
         assert commit is not None
-        assert committing is not None
-        self._commit = self._committing = None
-        try:
-            await commit
-        except errors.Fenced:
-            self._telemetry.commit_failed("fenced")
-            raise
-        except errors.OutcomeUnknown as error:
-            self._telemetry.commit_failed("outcome_unknown")
-            if not await self._stands(committing.round_.fences):
-                self._drop(error)
-                return
-        except errors.LedgerAway as error:
-            self._telemetry.commit_failed("ledger_away")
-            self._drop(error)
-            return
-        except Exception as error:  # a round that the ledger cannot take is a defect of ours: find its event
-            log.exception("round refused", action="poison_round", entries=committing.taken)
-            self._telemetry.commit_failed("poison")
-            self._search_poison(committing.positions, committing.taken, error)
-            return
-        self._careful = max(self._careful - committing.taken, 0)
-        self._merge(committing)
+        verdict = await commit.verdict(self._telemetry)
+        self._commit = None
+        if verdict.stands:
+            self._careful = max(self._careful - commit.what.taken, 0)
+            self._merge(commit.what)
+        elif verdict.refused:
+            self._search_poison(commit.what, verdict.error)
+        elif not verdict.lost:
+            self._drop(verdict.error)
+        if verdict.lost:
+            self._ownership.lost(verdict.lost)
+            await self._lose(verdict.lost)
 
-    def _search_poison(self, positions: Mapping[int, int], taken: int, error: Exception) -> None:
+    def _search_poison(self, what: Committing, error: Exception | None) -> None:
         """Read the round's entries again one by one; one that fails alone goes to the dead letters.
 
         Raises the error where there is nothing to set aside: no entry was in the round, or it was set aside already.
         """
-        moved = {(partition, at) for partition, at in positions.items() if self._committed[partition] < at}
-        if not taken or moved <= self._poison:
+        entries = set(moved(what.positions, self._partitions.committed))
+        if error is not None and (not what.taken or entries <= self._poison):
             raise error
-        if taken == 1:
-            self._poison |= moved
-        self._careful = max(taken, 1)
-        self._drop(errors.LedgerAway(str(error)))
+        if what.taken == 1:
+            self._poison |= entries
+        self._careful = max(what.taken, 1)
+        self._drop(error)
 
     def _merge(self, done: Committing) -> None:
         layers, now = self.work.layers, self._log.now_ms()
         self._resting.add(layers.committing.calls, now)
         layers.committed()
-        self._committed, self._live_committed, self._backoff_ms = done.positions, done.live, 0.0
-        self._poison = {place for place in self._poison if place[1] > done.positions[place[0]]}
-        self._telemetry.committed(done.taken, time.perf_counter() - done.started)
+        self._partitions.stand(done.positions)
+        self._live_committed, self._backoff_ms = done.live, 0.0
+        self._poison = {place for place in self._poison if place[1] > done.positions.get(place[0], 0)}
         self.pulse.committed(done.positions)
         if done.round_.commands or done.round_.outcomes:
             self.pulse.commanded(done.round_.commands, done.round_.outcomes)
         self._lingering.add(done.ended, now)
 
-    async def _stands(self, fences: Sequence[Fence]) -> bool:
-        """Whether a commit of unknown outcome took place. Raises errors.Fenced when a partition was taken."""
-        found = await self._committed_now()
-        while found is None:
-            await self._clock.wait(asyncio.Event(), self._clock.now_ms() + self._backoff_ms)
-            found = await self._committed_now()
-        for fence in fences:
-            if found[fence.partition].epoch != fence.epoch:
-                raise errors.Fenced(f"partition {fence.partition}")
-        return all(found[fence.partition] == fence for fence in fences)
-
-    async def _committed_now(self) -> Mapping[int, Fence] | None:
-        try:
-            return await self._ledger.committed()
-        except errors.LedgerAway as error:
-            self._back_off(error)
-            return None
-
-    def _drop(self, error: errors.RingbackError) -> None:
-        """Forget all that was not committed and read it again."""
+    def _drop(self, error: Exception | None) -> None:
+        """Forget all that was not committed, and read it again after a while."""
         self._back_off(error)
+        self._forget_uncommitted()
+
+    def _forget_uncommitted(self) -> None:
         work = self.work
         self._spoiled = False
         work.layers.dropped()
         self._telemetry.live_again(self._live_committed)
+        self._telemetry.agents_are(work.layers.base.agents.values())
         work.round_, work.ended, self._taken = Round(), [], 0
         for source in work.sources.values():
             source.kinds.clear()
-        self._read, self._ahead = dict(self._committed), []
-        self._forget_times()
+        self._ahead = []
+        self._partitions.back()
         self._end_ms = self._asked_ms = float("-inf")
         self._timers.start_anew()
 
-    def _back_off(self, error: errors.RingbackError) -> None:
+    def _back_off(self, error: Exception | None) -> None:
         self._backoff_ms = min(max(self._backoff_ms * 2, BACKOFF_MIN_MS), BACKOFF_MAX_MS)
         self._not_before_ms = self._log.now_ms() + self._backoff_ms
         log.warning("waiting", action="engine_waits", why=str(error), for_ms=self._backoff_ms)
@@ -373,8 +382,8 @@ class Engine:
 
     @property
     def positions(self) -> dict[int, int]:
-        """What is committed."""
-        return dict(self._committed)
+        """What is committed of each partition that is worked on."""
+        return dict(self._partitions.committed)
 
 
 def _event_in(entry: Entry) -> Event | str:

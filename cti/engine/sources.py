@@ -1,20 +1,25 @@
 """What the engine knows of a switch: its clock, its declaration, which facts it sends, and when its calls are due."""
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import structlog
 
 from cti.core.clocks import SourceClock
 from cti.core.rules import Abilities, RuleBook, RuleSet
 from cti.rows import SourceRow
+from cti.telemetry import Telemetry
 
 RULES_CACHE_MAX = 1_000
+
+log = structlog.get_logger()
 
 
 class Source:
     """One switch instance of one tenant. Mutable: observations, and caches of what can be derived."""
 
-    __slots__ = ("_book", "_rules", "abilities", "alarmed", "clock", "kinds", "name", "schedule", "switch", "tenant")
+    __slots__ = ("_book", "_rules", "abilities", "alarmed", "clock", "kinds", "name", "schedules", "switch", "tenant")
 
     def __init__(self, tenant: str, name: str, book: RuleBook) -> None:
         self.tenant, self.name = tenant, name
@@ -22,7 +27,8 @@ class Source:
         self.clock = SourceClock()
         self.kinds: set[str] = set()
         self.abilities = Abilities()
-        self.schedule: list[tuple[int, int]] = []  # (due by the switch's clock, key of the call), a heap
+        # By partition a heap of (due by the switch's clock, key of the call): one that is behind holds up no other.
+        self.schedules: dict[int, list[tuple[int, int]]] = {}
         self.alarmed = False
         self._book = book
         self._rules: dict[tuple[str | None, str | None], RuleSet] = {}
@@ -55,17 +61,38 @@ class Source:
     def row(self, partition: int) -> SourceRow:
         return SourceRow(self.tenant, self.name, partition, " ".join(sorted(self.kinds)))
 
-    def look_at(self, due_ms: int, key: int) -> None:
-        heapq.heappush(self.schedule, (due_ms, key))
+    def show(self, telemetry: Telemetry, now_ms: float) -> None:
+        """Measure the switch's clock; say when it is believed no more, and when it is again."""
+        lag_ms = self.clock.lag_ms
+        if lag_ms is None:
+            return
+        trusted = self.clock.trusted(now_ms)
+        telemetry.source(self.tenant, self.name, lag_ms, trusted)
+        if trusted is self.alarmed:
+            self.alarmed = not trusted
+            log.warning(
+                "switch clock believed again" if trusted else "switch clock not believed", action="source_trust",
+                source=self.name, tenant=self.tenant, lag_ms=lag_ms, trusted=trusted,
+            )  # fmt: skip
 
-    def due_before(self, now_ms: float) -> tuple[int, int] | None:
-        """Take the next (due, key) that lies before `now_ms`."""
-        if self.schedule and self.schedule[0][0] < now_ms:
-            return heapq.heappop(self.schedule)
+    def look_at(self, partition: int, due_ms: int, key: int) -> None:
+        heapq.heappush(self.schedules.setdefault(partition, []), (due_ms, key))
+
+    def due_before(self, partition: int, now_ms: float) -> tuple[int, int] | None:
+        """Take the next (due, key) of a partition that lies before `now_ms`."""
+        schedule = self.schedules[partition]
+        if schedule and schedule[0][0] < now_ms:
+            return heapq.heappop(schedule)
         return None
 
     def next_log_ms(self) -> float | None:
         """When, by the log's clock, something of this source falls due."""
-        if not self.schedule or self.clock.lag_ms is None:
+        lag_ms = self.clock.lag_ms
+        if lag_ms is None:
             return None
-        return self.schedule[0][0] + self.clock.lag_ms
+        return min([schedule[0][0] + lag_ms for schedule in self.schedules.values() if schedule], default=None)
+
+    def forget(self, partitions: Iterable[int]) -> None:
+        """Nothing of these is looked at any more."""
+        for partition in partitions:
+            self.schedules.pop(partition, None)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from cti.engine.attend import attend, is_idle, lost_fact, unanswered
 from cti.engine.gathering import Gathering
+from cti.engine.live_calls import Key, LiveCall
 from cti.engine.take import apply
 from cti.ports import Entry
 
@@ -52,30 +53,34 @@ class Timers:
         return any(due_ms is not None and due_ms <= now_ms for due_ms in dues)
 
     def start_anew(self) -> None:
-        """Look at every call again: after a start, and after a round was dropped. No layer is above the base then."""
-        work = self._work
-        for source in work.sources.values():
-            source.schedule.clear()
-        work.deadlines.clear()
-        for key, live in work.layers.base.calls.items():
+        """Look at every call again, after a round was dropped. No layer is above the base then."""
+        for source in self._work.sources.values():
+            source.schedules.clear()
+        self._work.deadlines.clear()
+        self.look_at_all(self._work.layers.base.calls)
+
+    def look_at_all(self, calls: Mapping[Key, LiveCall]) -> None:
+        """Look at these, which only the base holds, as soon as their switch's clock is known and believed."""
+        for key, live in calls.items():
             for one in live.done:
                 if one.state in ("open", "accepted"):
-                    work.expect(live, key, one)
+                    self._work.expect(live, key, one)
             if isinstance(key, int) and not live.ended:
-                live.source.look_at(0, key)
+                live.source.look_at(live.partition, 0, key)
                 live.scheduled_ms = 0
 
     def _attend(self) -> None:
         """Look at every call whose time has come, where the switch's clock is believed."""
         work, looked = self._work, 0
         for source in work.sources.values():
-            partition_ms = min(work.partition_ms.values(), default=0.0)
-            now = source.clock.now_ms(partition_ms)
-            if now is None or not source.clock.trusted(partition_ms):
-                continue
-            while looked < TIMERS_MAX and (found := source.due_before(now)) is not None:
-                looked += 1
-                self._look(found[1], found[0])
+            for partition in source.schedules:
+                partition_ms = work.partition_ms[partition]
+                now = source.clock.now_ms(partition_ms)
+                if now is None or not source.clock.trusted(partition_ms):
+                    continue
+                while looked < TIMERS_MAX and (found := source.due_before(partition, now)) is not None:
+                    looked += 1
+                    self._look(found[1], found[0])
 
     def _look(self, key: int, due_ms: int) -> None:
         live = self._work.layers.call(key)

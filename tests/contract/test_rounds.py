@@ -205,7 +205,8 @@ async def test_ended_calls_with_an_open_command_are_named(store: Store) -> None:
             fences=[fence(claim, 1, 99)],
         )
     )
-    assert sorted(await store.ledger.unanswered_calls()) == ["accepted", "waits"]
+    assert sorted(await store.ledger.unanswered_calls(claim.partition)) == ["accepted", "waits"]
+    assert await store.ledger.unanswered_calls(claim.partition + 1) == []
 
 
 async def test_the_last_word_of_an_agent_and_of_a_source_stands(store: Store) -> None:

@@ -96,12 +96,12 @@ def intervention_counts(
     return sorted(counted, key=lambda row: (row[:3], row[3] or ""))
 
 
-def unanswered_calls(connection: Connection) -> list[str]:
-    """Ids of calls that have ended while a command of theirs is still open."""
+def unanswered_calls(connection: Connection, partition: int) -> list[str]:
+    """Ids of a partition's calls that have ended while a command of theirs is still open."""
     # Made distinct here: a DISTINCT sends SQLite through all commands ever sent instead of the few open ones.
     query = (
         select(commands.c.call_id)
         .join(calls, calls.c.call_id == commands.c.call_id)
-        .where(UNANSWERED, calls.c.ended_at_ms.is_not(None))
+        .where(UNANSWERED, commands.c.partition == partition, calls.c.ended_at_ms.is_not(None))
     )
     return sorted(set(connection.scalars(query)))

@@ -75,8 +75,9 @@ class MemoryLedger(MemoryReads):
             for at in range(0, len(live), LIVE_SLICE):
                 yield [self._stored(row) for row in live[at : at + LIVE_SLICE]]
 
-    async def unanswered_calls(self) -> list[str]:
-        waiting = {one.call_id for one in self._commands.values() if one.state in ("open", "accepted")}
+    async def unanswered_calls(self, partition: int) -> list[str]:
+        commands = (one for one in self._commands.values() if one.partition == partition)
+        waiting = {one.call_id for one in commands if one.state in ("open", "accepted")}
         return sorted(waiting & self._ended.keys())
 
     async def past_calls(self, key_hashes: Sequence[int]) -> list[PastCall]:

@@ -84,8 +84,8 @@ class SqlLedger:
                 yield found
                 after = found[-1].row.born
 
-    async def unanswered_calls(self) -> list[str]:
-        return await self._reader.run(commands.unanswered_calls)
+    async def unanswered_calls(self, partition: int) -> list[str]:
+        return await self._reader.run(commands.unanswered_calls, partition)
 
     async def past_calls(self, key_hashes: Sequence[int]) -> list[PastCall]:
         found: list[PastCall] = []
