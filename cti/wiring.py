@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 from pydantic_core import from_json
 
 from cti import errors
-from cti.adapters.clock import SystemClock
+from cti.adapters.clock import MonotonicClock, SystemClock
 from cti.adapters.store import Store, open_store
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.record import Identity
@@ -23,7 +23,9 @@ from cti.gateway.app import make_app
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.gateway.room import Standard
-from cti.ports import Clock
+from cti.ownership import Shared, new_owner
+from cti.ownership_alone import Alone
+from cti.ports import Clock, Ownership
 from cti.rows import StoredCall, TimelineRow
 from cti.settings import Settings, profile_path
 from cti.telemetry import Telemetry
@@ -87,6 +89,13 @@ def _event(row: TimelineRow) -> dict[str, Any]:
         "derived": row.n > 0,
         "data": from_json(row.data),
     }
+
+
+def ownership_of(store: Store, partitions: int, changed: Callable[[], None]) -> Ownership:
+    """Who decides what this process reads: itself, where the store is its own. `changed` wakes the engine."""
+    if store.shared:
+        return Shared(store.ledger, MonotonicClock(), partitions, changed)
+    return Alone(store.ledger, partitions, new_owner())
 
 
 class Service:

@@ -28,6 +28,16 @@ class SystemClock:
         await _wait_s(event, None if until_ms is None else (until_ms - self.now_ms()) / 1000)
 
 
+class MonotonicClock:
+    """Time since some start, of this process alone: no setting of the machine's clock touches it."""
+
+    def now_ms(self) -> float:
+        return time.monotonic() * 1000
+
+    async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
+        await _wait_s(event, None if until_ms is None else (until_ms - self.now_ms()) / 1000)
+
+
 class ScaledClock:
     """A clock that runs `speed` times as fast as `real` since `origin_ms`; two processes given same origin agree."""
 
