@@ -7,6 +7,7 @@ RingbackError
  +- OutcomeUnknown    the connection broke while a commit was under way
  +- Fenced            another process owns the partition now
  +- WrongPartitions   the number of partitions differs from the one the ledger was made with
+ +- WrongTopic        a Kafka topic is not as Ringback needs it
  +- SchemaTooNew      the ledger was made by a newer release
  +- SettingsMistake   a setting that cannot be used
 """
@@ -49,6 +50,10 @@ class Fenced(RingbackError):
 
 class WrongPartitions(RingbackError):
     """The number of partitions is fixed for the life of a ledger and differs from the one asked for."""
+
+
+class WrongTopic(RingbackError):
+    """A Kafka topic is not as Ringback needs it."""
 
 
 class SchemaTooNew(RingbackError):

@@ -29,7 +29,8 @@ from cti.rows import (
     Totals,
     Wanted,
 )
-from schemas.envelope import Event
+from schemas.envelope import Event, Family
+from schemas.reasons import DeadLetter
 
 
 class Clock(Protocol):
@@ -46,7 +47,7 @@ class Clock(Protocol):
 
 
 class Appending(NamedTuple):
-    """One event on its way into the log. `everywhere`: into every partition (switch events)."""
+    """One event on its way into the log. `everywhere`: into every partition of calls and agents (switch events)."""
 
     tenant: str
     key: str  # "tenant:source:subject", what the partition is computed from (murmur2)
@@ -59,11 +60,12 @@ class Entry(NamedTuple):
     """One event as the log keeps it."""
 
     partition: int
-    position: int  # rising by one from 1 in a partition
+    position: int  # from 1, rising in a partition; not necessarily by one (Kafka's own marks take places too)
     appended_at_ms: int  # by the log's clock, never falling within a partition
     tenant: str
     body: bytes
     event: Event | None = None
+    unfit: tuple[DeadLetter, str] | None = None  # why it is to be set aside unread, for a log others write to
 
 
 class LogEnd(NamedTuple):
@@ -82,8 +84,17 @@ class EventLog(Protocol):
     def now_ms(self) -> float:
         """The log's own clock."""
 
-    def partition_of(self, key: str) -> int:
-        """Where a record key goes (murmur2, as Kafka's default partitioner has it)."""
+    def partition_of(self, key: str, family: Family = "call") -> int:
+        """Where an event of this key goes (murmur2, as Kafka's default partitioner has it).
+
+        Kafka keeps a topic each for calls, agents and switches; SQL and memory keep the families together.
+        """
+
+    def passes_on(self, partition: int) -> bool:
+        """Whether switches write what concerns all partitions into this one alone: Kafka's topic of switch events.
+
+        Its owner appends each entry again, `everywhere`; nothing else is done with it.
+        """
 
     async def append(self, items: Sequence[Appending]) -> list[tuple[int, int]]:
         """Keep the items, in order; (partition, position) of each.
@@ -94,10 +105,12 @@ class EventLog(Protocol):
     async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
         """Up to `limit` entries behind the given position of each named partition, in order within a partition.
 
+        What is at hand, without waiting for more: on Kafka an empty answer does not say that the log ends here.
         Raises `errors.LogTruncated` when the log no longer holds what follows a position.
         """
 
-    async def end(self) -> LogEnd: ...
+    async def end(self) -> LogEnd:
+        """The end of every partition: whoever has read to these positions has read all. Raises `errors.LogAway`."""
 
     def wake(self, event: asyncio.Event) -> None:
         """Set `event` whenever something has been appended (by this process at least)."""

@@ -5,9 +5,9 @@ only.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from sqlalchemy import make_url
 
 from cti.errors import SettingsMistake
@@ -28,7 +28,31 @@ class Settings(BaseModel):
     call_idle_max_s: float = Field(4 * 3600, gt=0)  # a call that nothing is heard of ends as `lost`
     timeline_days: float = Field(7, gt=0)  # how long events of ended calls are kept
     records_days: float = Field(3 * 365, gt=0)
+    kafka_bootstrap: str = ""  # host:port, several with commas; empty: the event log is in the database
+    kafka_prefix: str = Field("ringback.", pattern=r"^[A-Za-z0-9._-]{0,100}$")
+    kafka_tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    kafka_partitions: int = Field(8, ge=1, le=256)  # of each topic of events; fixed for life
+    kafka_replication: int = Field(3, ge=1, le=9)
+    kafka_min_insync: int = Field(2, ge=1, le=9)
+    kafka_retention_days: float = Field(7, gt=0)
+    kafka_compression: Literal["none", "gzip", "lz4", "zstd"] = "lz4"
+    kafka_group: str = Field("ringback", min_length=1, max_length=200)  # positions are shown to Kafka's tools under it
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_username: str = ""
+    kafka_password: SecretStr = SecretStr("")
+    kafka_ca_file: str = ""
+    kafka_cert_file: str = ""
+    kafka_key_file: str = ""
     log_level: str = Field("info", pattern=r"^(debug|info|warning|error)$")
+
+    @model_validator(mode="after")
+    def _kafka_fits(self) -> Self:
+        if self.kafka_min_insync > self.kafka_replication:
+            raise ValueError("kafka_min_insync is greater than kafka_replication: nothing could ever be written")
+        if self.kafka_security.startswith("SASL_") and not (self.kafka_username and self.kafka_password):
+            raise ValueError("kafka_security asks for a login: kafka_username and kafka_password are needed")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -59,7 +83,7 @@ class Settings(BaseModel):
 
     def shown(self) -> dict[str, Any]:
         """All settings without secrets."""
-        shown = self.model_dump()
+        shown = self.model_dump(mode="json")  # a SecretStr shows stars
         if "://" in self.db:
             shown["db"] = make_url(self.db).render_as_string(hide_password=True)
         return shown

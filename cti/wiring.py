@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from cti import errors
 from cti.adapters.clock import MonotonicClock, SystemClock
+from cti.adapters.event_log_kafka_settings import kafka_options
 from cti.adapters.store import Store, open_store
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.record import Identity
@@ -204,7 +205,7 @@ async def serving(
     real = clock is None
     clock = clock or SystemClock()
     book, telemetry = read_book(settings.profile), Telemetry()
-    store = open_store(settings.db, clock, settings.partitions, server_clock=real)
+    store = open_store(settings.db, clock, settings.partitions, server_clock=real, kafka=kafka_options(settings))
     async with store:
         pulse = Pulse()
         engine = Engine(

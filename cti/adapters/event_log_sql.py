@@ -34,6 +34,7 @@ from cti.adapters.sql_reader import SqlReader
 from cti.adapters.sql_writer import SqlWriter
 from cti.errors import LedgerAway, LogAway, LogTruncated, OutcomeUnknown, WrongPartitions
 from cti.ports import Appending, Clock, Entry, LogEnd
+from schemas.envelope import Family
 
 PURGE_ENTRIES = 5_000  # a partition and call
 LOOK_ALONE_MS = 1_000.0  # nobody else is expected to append (SQLite: one process)
@@ -92,8 +93,13 @@ class SqlEventLog:
     def partitions(self) -> int:
         return self._partitions
 
-    def partition_of(self, key: str) -> int:
+    def partition_of(self, key: str, family: Family = "call") -> int:
+        del family  # all are kept together here
         return partition_of(key, self.partitions)
+
+    def passes_on(self, partition: int) -> bool:
+        del partition  # nobody writes here but the doors, and they append everywhere
+        return False
 
     def now_ms(self) -> float:
         return self._clock.now_ms()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from cti.errors import LedgerAway
+from cti.errors import LedgerAway, LogAway
 from cti.ports import Clock
 
 RESET_MS = 10_000
@@ -39,7 +39,7 @@ class ServerClock:
             await self._task
 
     async def set(self) -> None:
-        """Ask the server a few times and take over its time. Raises `LedgerAway`."""
+        """Ask the server a few times and take over its time. Raises what asking raises."""
         samples = [await self._sample() for _ in range(SAMPLES)]
         self._ahead_ms = min(samples)[1]
 
@@ -57,5 +57,5 @@ class ServerClock:
                 return
             try:
                 await self.set()
-            except LedgerAway as fault:
+            except (LedgerAway, LogAway) as fault:
                 logger.warning("the log's clock could not be set", action="log_clock_unset", error=str(fault))

@@ -1,11 +1,14 @@
-"""Where a database URL becomes an event log and a ledger."""
+"""Where a database URL, and a Kafka cluster where there is one, become an event log and a ledger."""
 
 import asyncio
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
 from sqlalchemy import URL, Engine
 
+from cti.adapters.event_log_kafka import KafkaEventLog
+from cti.adapters.event_log_kafka_settings import KafkaOptions
 from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.event_log_sql import LOOK_ALONE_MS, LOOK_SHARED_MS, SqlEventLog
 from cti.adapters.ledger.connections import database_url, reader_engine, writer_engine
@@ -14,6 +17,7 @@ from cti.adapters.ledger.schema import upgrade
 from cti.adapters.ledger.sql import SqlLedger
 from cti.adapters.sql_reader import READERS, SqlReader
 from cti.adapters.sql_writer import SqlWriter
+from cti.errors import SettingsMistake
 from cti.ports import Clock, EventLog, Ledger, Ownerships, Reads, Registry
 
 MEMORY = "memory:"
@@ -46,12 +50,21 @@ class Store:
         await self.stop()
 
 
-def open_store(url: str, clock: Clock, partitions: int, *, server_clock: bool = False) -> Store:
+def open_store(
+    url: str, clock: Clock, partitions: int, *, server_clock: bool = False, kafka: KafkaOptions | None = None
+) -> Store:
     """The store at `url`: memory:, sqlite:///FILE, postgresql://... Its schema is made or upgraded by `start`.
 
-    `server_clock`: PostgreSQL dates the entries (one clock for all processes); not with a scaled or virtual clock.
-    Raises `SettingsMistake`; `start` raises `SchemaTooNew`, `WrongPartitions`, `LedgerAway`, `LogAway`.
+    `server_clock`: the log's server dates the entries (one clock for all processes); not with a scaled or virtual
+    clock. `kafka`: the events are there, and `url` is PostgreSQL for the ledger alone; `partitions` does not count.
+    Raises `SettingsMistake`; `start` raises `SchemaTooNew`, `WrongPartitions`, `WrongTopic`, `LedgerAway`, `LogAway`.
     """
+    if kafka is not None:
+        if url == MEMORY or database_url(url).get_backend_name() == "sqlite":
+            raise SettingsMistake("with Kafka the ledger is in PostgreSQL, which several processes share")
+        if not server_clock:
+            raise SettingsMistake("Kafka dates the entries: no scaled clock can be used with it")
+        return KafkaStore(database_url(url), clock, kafka)
     if url == MEMORY:
         return MemoryStore(clock, partitions)
     return SqlStore(database_url(url), clock, partitions, server_clock=server_clock)
@@ -69,20 +82,13 @@ class SqlStore(Store):
     """One writer on SQLite (one file, one writer); on PostgreSQL rounds, the log and the beats have one each."""
 
     def __init__(self, url: URL, clock: Clock, partitions: int, *, server_clock: bool) -> None:
-        self._url = url
         alone = url.get_backend_name() == "sqlite"
         self.shared = not alone
-        names = ("ledger-writer",) if alone else ("ledger-writer", "log-writer", "beat-writer")
-        writing = [writer_engine(url) for _ in names]
-        reading = reader_engine(url, READERS)
-        self._engines: list[Engine] = [*writing, reading]
-        self._writers = [SqlWriter(engine, name) for engine, name in zip(writing, names, strict=True)]
-        ledger_writer, log_writer, beat_writer = self._writers * 3 if alone else self._writers
-        self._reader = SqlReader(reading)
-        self.ledger = SqlLedger(ledger_writer, self._reader, beat_writer)
+        self._database = _Database(url, ["ledger-writer"] if alone else ["ledger-writer", "beat-writer", "log-writer"])
+        self.ledger = self._database.ledger
         self.log = self._log = SqlEventLog(
-            log_writer,
-            self._reader,
+            self._database.writers[-1],
+            self._database.reader,
             clock,
             partitions,
             server_clock=server_clock and not alone,
@@ -91,9 +97,7 @@ class SqlStore(Store):
 
     async def start(self) -> None:
         try:
-            await asyncio.to_thread(upgrade, self._url.render_as_string(hide_password=False))
-            for writer in self._writers:
-                writer.start()
+            await self._database.start()
             await self._log.start()
         except BaseException:
             await self.stop()  # no thread and no connection outlives a start that failed
@@ -101,8 +105,56 @@ class SqlStore(Store):
 
     async def stop(self) -> None:
         await self._log.stop()
-        for writer in reversed(self._writers):
+        await self._database.stop()
+
+
+class KafkaStore(Store):
+    """Events in Kafka, the ledger in PostgreSQL: as many processes as wanted."""
+
+    log: KafkaEventLog
+    shared = True
+
+    def __init__(self, url: URL, clock: Clock, options: KafkaOptions) -> None:
+        self._database = _Database(url, ["ledger-writer", "beat-writer"])
+        self.ledger = self._database.ledger
+        self.log = KafkaEventLog(options, clock)
+
+    async def start(self) -> None:
+        try:
+            await self._database.start()
+            await self.log.start()
+        except BaseException:
+            await self.stop()  # nothing outlives a start that failed
+            raise
+
+    async def stop(self) -> None:
+        await self.log.stop()
+        await self._database.stop()
+
+
+class _Database:
+    """Connections and threads: a reader's pool, and a writer for each name; the first writes rounds, the second beats
+    (the first, where it is alone).
+    """
+
+    def __init__(self, url: URL, writers: Sequence[str]) -> None:
+        self._url = url
+        self._engines: list[Engine] = [reader_engine(url, READERS)]
+        self.reader = SqlReader(self._engines[0])
+        self.writers: list[SqlWriter] = []
+        for name in writers:
+            self._engines.append(writer_engine(url))
+            self.writers.append(SqlWriter(self._engines[-1], name))
+        self.ledger = SqlLedger(self.writers[0], self.reader, self.writers[min(1, len(self.writers) - 1)])
+
+    async def start(self) -> None:
+        await asyncio.to_thread(upgrade, self._url.render_as_string(hide_password=False))
+        for writer in self.writers:
+            writer.start()
+
+    async def stop(self) -> None:
+        for writer in reversed(self.writers):
             await writer.stop()
-        await self._reader.stop()
+        await self.reader.stop()
         for engine in self._engines:
             engine.dispose()

@@ -1,13 +1,16 @@
-"""Every store under one suite: memory, SQLite, PostgreSQL."""
+"""Every store under one suite: memory, SQLite, PostgreSQL; and every event log, which is Kafka too."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from cti.adapters.clock import VirtualClock
+from cti.adapters.clock import SystemClock, VirtualClock
+from cti.adapters.event_log_kafka import KafkaEventLog
+from cti.adapters.event_log_kafka_settings import KafkaOptions
 from cti.adapters.store import Store, open_store
-from tests.contract.rows import PARTITIONS, START_MS
+from cti.ports import EventLog
+from tests.contract.rows import PARTITIONS, START_MS, TENANT
 
 DURABLE = ("sqlite", "postgresql")
 
@@ -34,3 +37,21 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: VirtualCl
 def durable_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where an empty store can be made that outlives its process."""
     return url_of(request.param, request, tmp_path)
+
+
+@pytest.fixture(params=("memory", *DURABLE, "kafka"))
+async def event_log(request: pytest.FixtureRequest, tmp_path: Path, clock: VirtualClock) -> AsyncIterator[EventLog]:
+    """An empty log, started. Kafka's dates are real ones; no test that takes this fixture moves the clock."""
+    if request.param != "kafka":
+        async with open_store(url_of(request.param, request, tmp_path), clock, PARTITIONS) as started:
+            yield started.log
+        return
+    broker, prefix = request.getfixturevalue("kafka"), request.getfixturevalue("kafka_prefix")
+    log = KafkaEventLog(
+        KafkaOptions(broker.bootstrap, prefix, TENANT, PARTITIONS, replication=1, min_insync=1), SystemClock()
+    )
+    try:
+        await log.start()
+        yield log
+    finally:
+        await log.stop()

@@ -1,0 +1,144 @@
+"""The event log as Kafka topics: of calls, of agents, of switches, with P partitions each.
+
+A log partition is one topic partition, numbered calls first, then agents, then switches; its positions are Kafka's
+offsets plus one. Kafka dates the entries, with its brokers' clocks, and drops what is older than their retention.
+Parts: `_topics` names, numbers and checks; `_writer` appends; `_reader` reads; `_records` understands what others
+wrote; `_publisher` and `_offsets` are courtesies to integrators and to Kafka's tools.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from itertools import count
+
+from aiokafka import TopicPartition
+
+from cti.adapters.event_log_kafka_offsets import GroupOffsets
+from cti.adapters.event_log_kafka_publisher import KafkaPublisher
+from cti.adapters.event_log_kafka_reader import KafkaReader
+from cti.adapters.event_log_kafka_records import record_of
+from cti.adapters.event_log_kafka_settings import KafkaOptions
+from cti.adapters.event_log_kafka_topics import Topics, make_topics
+from cti.adapters.event_log_kafka_writer import WRITE_MAX_S, KafkaWriter, Record
+from cti.adapters.log_clock import ServerClock
+from cti.ports import Appending, Clock, Entry, LogEnd
+from schemas.envelope import Event, Family
+
+HELD_MAX = 16_384  # parsed events that wait for the engine of this process: some 20 MB
+
+
+class KafkaEventLog:
+    """`EventLog` of `cti.ports`. `clock`: this machine's, set against the brokers'."""
+
+    def __init__(self, options: KafkaOptions, clock: Clock, *, write_max_s: float = WRITE_MAX_S) -> None:
+        self._options = options
+        self._topics = Topics(options.prefix, options.partitions)
+        self._writer = KafkaWriter(options, write_max_s)
+        self._reader = KafkaReader(options, self._topics)
+        self._offsets = GroupOffsets(options, self._topics)
+        self._clock = ServerClock(clock, self._ask_time)
+        self._held: dict[tuple[int, int], Event] = {}
+        self._tickets = count()
+        self._asked_ms: dict[int, float] = {}  # appends under way: since when
+        self.publisher = KafkaPublisher(self._writer, self._topics)
+
+    async def start(self) -> None:
+        """Make and check the topics, and begin.
+
+        Raises `WrongPartitions`, `WrongTopic`, `SettingsMistake`, `LogAway`.
+        """
+        await make_topics(self._options)
+        await self._writer.start()
+        await self._reader.start()
+        await self._clock.start()
+
+    async def stop(self) -> None:
+        await self._clock.stop()
+        await self._offsets.stop()
+        await self._reader.stop()
+        await self._writer.stop()
+
+    @property
+    def partitions(self) -> int:
+        return self._topics.count
+
+    def partition_of(self, key: str, family: Family = "call") -> int:
+        return self._topics.partition_of(key, family)
+
+    def passes_on(self, partition: int) -> bool:
+        return self._topics.passes_on(partition)
+
+    def now_ms(self) -> float:
+        return self._clock.now_ms()
+
+    def wake(self, event: asyncio.Event) -> None:
+        self._reader.wake(event)
+
+    async def append(self, items: Sequence[Appending]) -> list[tuple[int, int]]:
+        if not items:
+            return []
+        records, firsts = self._place(items)
+        ticket = next(self._tickets)
+        self._asked_ms[ticket] = self.now_ms()
+        try:
+            offsets = await self._writer.write(records)
+        finally:
+            del self._asked_ms[ticket]
+        places = [(partition, offsets[self._topics.place(partition)][index] + 1) for partition, index in firsts]
+        self._hold(items, places)
+        return places
+
+    def _place(self, items: Sequence[Appending]) -> tuple[dict[TopicPartition, list[Record]], list[tuple[int, int]]]:
+        """The records by place; and where each item's first copy is: (log partition, its number among the place's)."""
+        records: dict[TopicPartition, list[Record]] = {}
+        firsts: list[tuple[int, int]] = []
+        for item in items:
+            record = record_of(item, self._options.tenant)
+            if item.everywhere:
+                partitions: Sequence[int] = self._topics.everywhere
+            else:
+                family = "call" if item.event is None else item.event.family
+                partitions = (self._topics.partition_of(item.key, family),)
+            for n, partition in enumerate(partitions):
+                there = records.setdefault(self._topics.place(partition), [])
+                if n == 0:
+                    firsts.append((partition, len(there)))
+                there.append(record)
+        return records, firsts
+
+    def _hold(self, items: Sequence[Appending], places: Sequence[tuple[int, int]]) -> None:
+        """Keep what the door has parsed for the engine beside it; the oldest goes where it is not fetched."""
+        held = self._held
+        for item, place in zip(items, places, strict=True):
+            if item.event is not None and self._reader.reads(place[0]):
+                held[place] = item.event
+        while len(held) > HELD_MAX:
+            del held[next(iter(held))]
+
+    async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
+        entries = await self._reader.read(after, limit)
+        held = self._held
+        if not held:
+            return entries
+        return [
+            entry
+            if (event := held.pop((entry.partition, entry.position), None)) is None
+            else entry._replace(event=event)
+            for entry in entries
+        ]
+
+    async def end(self) -> LogEnd:
+        """What any process has had acknowledged by then is in it; what is on its way to the replicas may not be."""
+        at_ms = min(self.now_ms(), next(iter(self._asked_ms.values()), self.now_ms()))
+        return LogEnd(await self._reader.ends(), at_ms)
+
+    async def purge(self, before_ms: int) -> int:
+        """Kafka's own retention does it."""
+        del before_ms
+        return 0
+
+    async def tell_positions(self, positions: Mapping[int, int]) -> bool:
+        """Commit positions under the group's name, for Kafka's tools: a courtesy. Whether they were taken."""
+        return await self._offsets.commit(positions)
+
+    async def _ask_time(self) -> float:
+        return await self._writer.probe(self._topics.clock)

@@ -1,0 +1,166 @@
+"""From a Kafka record to an entry: CloudEvents of structured and of binary mode, and what fits neither.
+
+Nothing is parsed that need not be: the engine reads an event once. Binary mode is written out as structured JSON, as
+the rest of Ringback knows it. A record that cannot be one of ours becomes an entry with its reason, byte for byte.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+
+from aiokafka import ConsumerRecord
+from pydantic_core import from_json, to_json
+
+from cti.adapters.event_log_kafka_writer import Record
+from cti.adapters.partitioning import partition_of_bytes
+from cti.ports import Appending, Entry
+from schemas.reasons import DeadLetter
+
+Headers = Sequence[tuple[str, bytes]]
+Unfit = tuple[DeadLetter, str]
+
+TENANT_HEADER = "ringback-tenant"  # ours: it says more than anything in the event
+COPY_HEADER = "ringback-everywhere"  # ours: a copy for each partition, whatever its key
+EVENT_HEADER = "ce_"
+STRUCTURED, JSON = "application/cloudevents+json", "application/json"
+HEADERS_KEPT = 1_024
+_TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
+_ATTRIBUTE = re.compile(r"[a-z0-9]{1,20}\Z")
+_NAMES_TENANT = b'"tenant"'
+
+
+def record_of(item: Appending, tenant: str) -> Record:
+    """How an item is kept where `tenant` is the topics' own.
+
+    Headers cost the reader a third of its speed, so there is one only where it says something: another tenant, or an
+    event that names one itself, which a client over HTTP may do and is not believed.
+    """
+    headers: list[tuple[str, bytes]] = []
+    if item.tenant != tenant or _NAMES_TENANT in item.body:
+        headers.append((TENANT_HEADER, item.tenant.encode()))
+    if item.everywhere:
+        headers.append((COPY_HEADER, b"1"))
+    return Record(item.key.encode(), item.body, headers)
+
+
+class Reading:
+    """Makes entries of one topic partition's records."""
+
+    def __init__(self, partition: int, place: int, places: int, tenant: str) -> None:
+        self._partition = partition  # of the event log
+        self._place, self._places = place, places  # of the topic, and how many it has
+        self._tenant = tenant
+
+    def entries(self, records: Sequence[ConsumerRecord]) -> list[Entry]:
+        """In order. The common case in a line: structured, of the topics' tenant, rightly placed."""
+        partition, place, places, tenant = self._partition, self._place, self._places, self._tenant
+        return [
+            Entry(partition, one.offset + 1, one.timestamp, tenant, one.value)
+            if one.value
+            and one.key
+            and not one.headers
+            and _NAMES_TENANT not in one.value
+            and partition_of_bytes(one.key, places) == place
+            else self._entry(one)
+            for one in records
+        ]
+
+    def _entry(self, record: ConsumerRecord) -> Entry:
+        headers, value = record.headers, record.value or b""
+        body, tenant, unfit = value, self._tenant, None
+        try:
+            mode = _mode(headers)
+            if mode is not None:
+                body = mode(headers, value)
+            tenant = _tenant_of(headers, body) or tenant
+            if not value and mode is None:
+                unfit = (DeadLetter.UNREADABLE, "the record has no value")
+            else:
+                unfit = self._misplaced(record)
+        except _Unreadable as error:
+            body, unfit = value, (DeadLetter.UNREADABLE, f"{error}; headers: {_told(headers)}")
+        return Entry(self._partition, record.offset + 1, record.timestamp, tenant, body, None, unfit)
+
+    def _misplaced(self, record: ConsumerRecord) -> Unfit | None:
+        if any(name == COPY_HEADER for name, _ in record.headers):
+            return None
+        if not record.key:
+            return (DeadLetter.WRONG_PARTITION, "the record has no key; it is tenant:source:subject")
+        wanted = partition_of_bytes(record.key, self._places)
+        if wanted == self._place:
+            return None
+        told = f"key {record.key[:200]!r} belongs to partition {wanted} (murmur2), not to {self._place}"
+        return (DeadLetter.WRONG_PARTITION, told)
+
+
+class _Unreadable(Exception):
+    """Why a record is no CloudEvent."""
+
+
+def _mode(headers: Headers) -> Callable[[Headers, bytes], bytes] | None:
+    """How the value is to be read; None: it is the event as it stands."""
+    media = next((value for name, value in headers if name.lower() == "content-type"), b"")
+    named = _media_of(media)
+    if any(name.startswith(EVENT_HEADER) for name, _ in headers):
+        return None if named == STRUCTURED else _written_out
+    if named in ("", STRUCTURED, JSON):
+        return None
+    raise _Unreadable(f"content-type {named[:80]} is not taken here: {STRUCTURED}, or {JSON} with ce_ headers")
+
+
+@lru_cache(maxsize=HEADERS_KEPT)
+def _media_of(value: bytes) -> str:
+    return value.decode("utf-8", "replace").partition(";")[0].strip().lower()
+
+
+def _written_out(headers: Headers, value: bytes) -> bytes:
+    """The structured JSON of a binary record: attributes from the headers, the value as `data`, untouched."""
+    attributes: dict[str, str] = {}
+    for name, raw in headers:
+        if not name.startswith(EVENT_HEADER):
+            continue
+        attribute = name.removeprefix(EVENT_HEADER)
+        if attribute in attributes or attribute in ("data", "datacontenttype") or not _ATTRIBUTE.match(attribute):
+            raise _Unreadable(f"the header {name[:64]} is repeated or cannot be an attribute")
+        attributes[attribute] = _text(name, raw)
+    media = next((raw for name, raw in headers if name.lower() == "content-type"), JSON.encode())
+    attributes["datacontenttype"] = _text("content-type", media)
+    written = to_json(attributes)
+    if not value.strip():
+        return written
+    try:
+        from_json(value, allow_inf_nan=False)
+    except ValueError as error:
+        raise _Unreadable(f"the value is not readable as JSON: {error}") from None
+    return written[:-1] + b',"data":' + value + b"}"
+
+
+def _text(name: str, raw: bytes | None) -> str:
+    try:
+        return (raw or b"").decode()
+    except UnicodeDecodeError:
+        raise _Unreadable(f"the header {name[:64]} is not UTF-8") from None
+
+
+def _tenant_of(headers: Headers, body: bytes) -> str | None:
+    """Our own header, else the event's extension `tenant`; None: it names none."""
+    found: object = next((_text(name, raw) for name, raw in headers if name == TENANT_HEADER), None)
+    if found is None and _NAMES_TENANT in body:
+        found = _extension(body)
+    if found is None:
+        return None
+    if not isinstance(found, str) or not _TENANT.match(found):
+        raise _Unreadable("the extension tenant is no tenant's name: 1 to 63 of a-z, 0-9, - and _")
+    return found
+
+
+def _extension(body: bytes) -> object:
+    try:
+        item = from_json(body)
+    except ValueError:
+        return None  # the engine says what is wrong with it
+    return item.get("tenant") if isinstance(item, Mapping) else None
+
+
+def _told(headers: Headers) -> str:
+    return ", ".join(f"{name[:40]}={(raw or b'')[:40]!r}" for name, raw in headers[:20])

@@ -1,0 +1,168 @@
+"""The topics: their names, how log partitions are numbered over them, and how they are made and checked.
+
+With P partitions a topic, log partition p is `calls.events` p, P + p is `agents.events` p, and 2P + p is
+`switches.events` p. P is fixed for life: a key's partition depends on it.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, for_code
+
+from cti.adapters.event_log_kafka_settings import REQUEST_BYTES_MAX, KafkaOptions, make_admin
+from cti.adapters.partitioning import partition_of
+from cti.errors import LogAway, WrongPartitions, WrongTopic
+from schemas.envelope import Family
+
+CALLS, AGENTS, SWITCHES = "calls.events", "agents.events", "switches.events"
+COMMANDS, RECORDS, BREACHES, DEAD_LETTERS = "commands", "calls.records", "calls.breaches", "dead-letters"
+EVENTS = (CALLS, AGENTS, SWITCHES)
+COPIES = (COMMANDS, RECORDS, BREACHES, DEAD_LETTERS)
+CLOCK = "clock"  # one partition, which nobody reads: its append times tell the log's clock
+CLOCK_RETENTION_MS = 3_600_000
+MAKE_MAX_S = 30.0
+LOOK_AGAIN_S = 0.1  # a topic just made is not known to every broker at once
+TOPIC_EXISTS, UNKNOWN_TOPIC, NO_LEADER = 36, 3, 5
+_PLACES: Mapping[Family, int] = {"call": 0, "agent": 1, "switch": 2, "": 0}
+
+
+class Topics:
+    """Names and numbers. `partitions` is P, `count` that of the event log: 3P."""
+
+    def __init__(self, prefix: str, partitions: int) -> None:
+        self.prefix, self.partitions, self.count = prefix, partitions, len(EVENTS) * partitions
+        self.clock = TopicPartition(prefix + CLOCK, 0)
+        self._numbered = [TopicPartition(prefix + kind, n) for kind in EVENTS for n in range(partitions)]
+        self._numbers = {place: number for number, place in enumerate(self._numbered)}
+
+    def place(self, partition: int) -> TopicPartition:
+        """Where a log partition is."""
+        return self._numbered[partition]
+
+    def number(self, place: TopicPartition) -> int:
+        """The log partition that is there."""
+        return self._numbers[place]
+
+    def partition_of(self, key: str, family: Family) -> int:
+        return _PLACES[family] * self.partitions + partition_of(key, self.partitions)
+
+    def copy_of(self, kind: str, key: str) -> TopicPartition:
+        """Where a copy for integrators goes; `kind`: one of COPIES."""
+        assert kind in COPIES, kind
+        return TopicPartition(self.prefix + kind, partition_of(key, self.partitions))
+
+    def passes_on(self, partition: int) -> bool:
+        return partition >= 2 * self.partitions
+
+    @property
+    def everywhere(self) -> range:
+        """The partitions that name calls and agents."""
+        return range(2 * self.partitions)
+
+
+def wanted_topics(options: KafkaOptions) -> dict[str, tuple[int, dict[str, str]]]:
+    """Partitions and configuration by name."""
+    shared = {
+        "message.timestamp.type": "LogAppendTime",
+        "cleanup.policy": "delete",
+        "min.insync.replicas": str(options.min_insync),
+        "unclean.leader.election.enable": "false",
+        "max.message.bytes": str(REQUEST_BYTES_MAX),
+    }
+    kept = {"retention.ms": str(options.retention_ms)}
+    wanted = {options.prefix + kind: (options.partitions, shared | kept) for kind in (*EVENTS, *COPIES)}
+    wanted[options.prefix + CLOCK] = (1, shared | {"retention.ms": str(CLOCK_RETENTION_MS)})
+    return wanted
+
+
+async def make_topics(options: KafkaOptions) -> None:
+    """Make the topics that are missing and check them all. Bounded.
+
+    Raises `WrongPartitions`, `WrongTopic` (topic, configuration, found and wanted are named), `LogAway`.
+    """
+    try:
+        async with asyncio.timeout(MAKE_MAX_S):
+            admin = make_admin(options)
+            try:
+                await admin.start()
+                await _make(admin, options)
+            finally:
+                await admin.close()
+    except TimeoutError:
+        raise LogAway(f"Kafka's topics were not to be had within {MAKE_MAX_S:g} s") from None
+    except (KafkaError, IncompatibleBrokerVersion) as error:
+        raise LogAway(f"Kafka's topics cannot be asked for: {error!r}") from error
+
+
+async def _make(admin: AIOKafkaAdminClient, options: KafkaOptions) -> None:
+    wanted = wanted_topics(options)
+    known = await _describe(admin, wanted)
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        await _create(admin, options, {name: wanted[name] for name in missing})
+    while missing:
+        known = await _describe(admin, wanted)
+        missing = [name for name in wanted if name not in known]
+        if missing:
+            await asyncio.sleep(LOOK_AGAIN_S)
+    for name, (partitions, _) in wanted.items():
+        _check_partitions(name, known[name], partitions, options)
+    for name, found in (await _configurations(admin, wanted)).items():
+        _check_configuration(name, found, wanted[name][1])
+
+
+async def _create(
+    admin: AIOKafkaAdminClient, options: KafkaOptions, wanted: Mapping[str, tuple[int, dict[str, str]]]
+) -> None:
+    new = [
+        NewTopic(name, partitions, options.replication, topic_configs=configuration)
+        for name, (partitions, configuration) in wanted.items()
+    ]
+    answer = await admin.create_topics(new)
+    for name, code, message, *_ in answer.topic_errors:
+        if code not in (0, TOPIC_EXISTS):  # another process may be starting too
+            raise WrongTopic(f"{name} could not be made: {message or for_code(code).__name__}")
+
+
+async def _describe(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, Sequence[Mapping[str, Any]]]:
+    """The partitions of each topic that exists and has leaders."""
+    found = await admin.describe_topics(list(names))
+    for one in found:
+        if one["error_code"] not in (0, UNKNOWN_TOPIC, NO_LEADER):
+            raise for_code(one["error_code"])(one["topic"])
+    return {one["topic"]: one["partitions"] for one in found if one["error_code"] == 0 and one["partitions"]}
+
+
+def _check_partitions(name: str, found: Sequence[Mapping[str, Any]], partitions: int, options: KafkaOptions) -> None:
+    if len(found) != partitions:
+        raise WrongPartitions(f"topic {name}: {len(found)} partitions, wanted {partitions}")
+    fewest = min(len(one["replicas"]) for one in found)
+    if fewest < options.replication:
+        raise WrongTopic(f"{name}: replication.factor is {fewest}, wanted {options.replication}")
+
+
+async def _configurations(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    found: dict[str, dict[str, str]] = {}
+    for answer in await admin.describe_configs(asked):
+        for code, message, _, name, entries in answer.resources:
+            if code != 0:
+                raise WrongTopic(f"{name}: its configuration cannot be read: {message or for_code(code).__name__}")
+            found[name] = {entry[0]: entry[1] for entry in entries}
+    return found
+
+
+def _check_configuration(name: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    """What is kept longer, or more safely, than it was asked for is not wrong."""
+    for key, value in wanted.items():
+        has = found.get(key, "nothing")
+        if value.isdigit():
+            enough = has.lstrip("-").isdigit() and (int(has) >= int(value) or (key == "retention.ms" and has == "-1"))
+        else:
+            enough = has.lower() == value.lower()
+        if not enough:
+            raise WrongTopic(f"{name}: {key} is {has}, wanted {value}")
