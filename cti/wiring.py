@@ -221,7 +221,8 @@ class Service:
 
     async def _tell_positions(self) -> None:
         while True:
-            await self.store.tell_positions(self.engine.positions)
+            if positions := self.engine.positions:
+                await self.store.tell_positions(positions)
             await self.clock.wait(asyncio.Event(), self.clock.now_ms() + TELL_EVERY_MS)
 
     async def stop(self) -> None:
