@@ -145,7 +145,7 @@ class Engine:
         self._timers.turn(self._partitions.read)
         if not self._ahead:  # what was read counts on the calls that were in memory then
             self._lingering.let_go(self.work.layers, self._log.now_ms())
-        self._resting.lay(self.work.layers.base, self._log.now_ms())
+        self._resting.lay(self.work.layers.base, self._log.now_ms(), self.work.partition_ms)
         full = self._taken >= most
         if self._commit is None and not (self._ahead and not full) and (self._taken or says_anything(self.work.round_)):
             self._start_commit()
