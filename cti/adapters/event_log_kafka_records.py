@@ -24,6 +24,7 @@ COPY_HEADER = "ringback-everywhere"  # ours: a copy for each partition, whatever
 EVENT_HEADER = "ce_"
 STRUCTURED, JSON = "application/cloudevents+json", "application/json"
 HEADERS_KEPT = 1_024
+KEYS_KEPT = 16_384  # of a partition: the live calls' and some more
 _TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 _ATTRIBUTE = re.compile(r"[a-z0-9]{1,20}\Z")
 _NAMES_TENANT = b'"tenant"'
@@ -50,22 +51,26 @@ class Reading:
         self._partition = partition  # of the event log
         self._place, self._places = place, places  # of the topic, and how many it has
         self._tenant = tenant
+        self._fitting: set[bytes] = set()  # keys that were found to belong here
 
     def entries(self, records: Sequence[ConsumerRecord]) -> list[Entry]:
-        """In order. The common case in a line: structured, of the topics' tenant, rightly placed."""
-        partition, place, places, tenant = self._partition, self._place, self._places, self._tenant
+        """In order. The common case in a line: structured, of the topics' tenant, under a key that belongs here."""
+        partition, tenant, fitting = self._partition, self._tenant, self._fitting
+        new, nothing = tuple.__new__, (None, None)  # a call of Entry itself would cost as much as all the rest
         return [
-            Entry(partition, one.offset + 1, one.timestamp, tenant, one.value)
-            if one.value
-            and one.key
-            and not one.headers
-            and _NAMES_TENANT not in one.value
-            and partition_of_bytes(one.key, places) == place
+            new(Entry, (partition, one.offset + 1, one.timestamp, tenant, one.value, *nothing))
+            if one.key in fitting and not one.headers and one.value and _NAMES_TENANT not in one.value
             else self._entry(one)
             for one in records
         ]
 
     def _entry(self, record: ConsumerRecord) -> Entry:
+        if record.headers or not record.value or _NAMES_TENANT in record.value:
+            return self._judged(record)
+        unfit = self._misplaced(record)  # a key that is new here
+        return Entry(self._partition, record.offset + 1, record.timestamp, self._tenant, record.value, None, unfit)
+
+    def _judged(self, record: ConsumerRecord) -> Entry:
         headers, value = record.headers, record.value or b""
         body, tenant, unfit = value, self._tenant, None
         try:
@@ -82,12 +87,15 @@ class Reading:
         return Entry(self._partition, record.offset + 1, record.timestamp, tenant, body, None, unfit)
 
     def _misplaced(self, record: ConsumerRecord) -> Unfit | None:
-        if any(name == COPY_HEADER for name, _ in record.headers):
+        if record.headers and any(name == COPY_HEADER for name, _ in record.headers):
             return None
         if not record.key:
             return (DeadLetter.WRONG_PARTITION, "the record has no key; it is tenant:source:subject")
         wanted = partition_of_bytes(record.key, self._places)
         if wanted == self._place:
+            if len(self._fitting) >= KEYS_KEPT:
+                self._fitting.clear()
+            self._fitting.add(record.key)
             return None
         told = f"key {record.key[:200]!r} belongs to partition {wanted} (murmur2), not to {self._place}"
         return (DeadLetter.WRONG_PARTITION, told)
