@@ -259,6 +259,7 @@ class _Strand:
     def begin(self, position: int) -> None:
         self._front = []
         self.after, self.next_offset, self.lost = position, position, None
+        self._reading.begin()
 
     def put_in_front(self, records: Sequence[ConsumerRecord]) -> None:
         self._front += self._reading.entries(records)
