@@ -7,13 +7,15 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import OutOfOrderSequenceNumber
 
 from cti.adapters.clock import SystemClock
 from cti.adapters.event_log_kafka import KafkaEventLog
 from cti.adapters.event_log_kafka_settings import KafkaOptions
 from cti.errors import LogAway
 from cti.ports import Appending
-from tests.contract.reading import all_of
+from tests.contract.reading import all_of, read_on
 from tests.integration.kafka.site import appending, offered, running, small
 from tests.kafka import KafkaBroker, own_broker
 
@@ -95,6 +97,37 @@ async def test_what_waits_is_bounded(broker: KafkaBroker, log: KafkaEventLog, mo
         os.kill(broker.pid, signal.SIGCONT)
     monkeypatch.undo()
     await _taken(log, appending(offered("b")))
+
+
+async def test_a_client_that_failed_for_good_is_replaced(kafka: KafkaBroker, kafka_prefix: str) -> None:
+    async with running(small(kafka.bootstrap, kafka_prefix)) as log:
+        first = await log._writer.producer()
+        first._message_accumulator.fail_all(OutOfOrderSequenceNumber())
+        with pytest.raises(LogAway, match="OutOfOrderSequenceNumber"):
+            await log.append([appending(offered("a"))])
+        item = appending(offered("b"))
+        assert [position for _, position in await log.append([item] * 3)] == [1, 2, 3]
+        assert await log._writer.producer() is not first
+        assert [entry.body for entry in await all_of(log)] == [item.body] * 3
+
+
+async def test_a_reader_that_is_stuck_is_replaced(
+    kafka: KafkaBroker, kafka_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(small(kafka.bootstrap, kafka_prefix)) as log:
+        ((partition, _),) = await log.append([appending(offered("a"))])
+        assert len(await read_on(log, {partition: 0})) == 1
+        stuck = log._reader._client
+        assert stuck is not None
+        stuck.pause(TopicPartition(kafka_prefix + "calls.events", partition))  # as if it had forgotten to fetch
+        await log.append([appending(offered("a"))])
+        assert await log.read({partition: 1}, 10) == []
+        assert (await log.end()).positions[partition] == 2
+        assert log._reader._client is stuck  # not so soon
+        monkeypatch.setattr("cti.adapters.event_log_kafka_reader.STALL_S", -1.0)
+        assert (await log.end()).positions[partition] == 2
+        assert log._reader._client is not stuck
+        assert [entry.position for entry in await read_on(log, {partition: 1})] == [2]
 
 
 async def _started(options: KafkaOptions) -> KafkaEventLog:
