@@ -22,6 +22,7 @@ from cti.adapters.ledger import (
 from cti.adapters.ledger.bulk import slices
 from cti.adapters.ledger.rounds import write_rounds
 from cti.adapters.ledger.stored import LIVE_SLICE, live_slice, stored_calls
+from cti.adapters.ledger.timeline_days import drop_days, unneeded_day
 from cti.adapters.ledger.totals import totals
 from cti.adapters.sql_reader import SqlReader
 from cti.adapters.sql_writer import SqlWriter
@@ -106,7 +107,11 @@ class SqlLedger:
         return await self._reader.run(switches.list_switches)
 
     async def purge(self, timeline_before_ms: int, records_before_ms: int) -> int:
-        return await self._writer.run(retention.purge, (timeline_before_ms, records_before_ms))
+        gone = await self._writer.run(retention.purge, (timeline_before_ms, records_before_ms))
+        day = None if gone else await self._reader.run(unneeded_day, timeline_before_ms)
+        if day is not None:
+            gone = int(await self._writer.run(drop_days, day))
+        return gone
 
     # -- Ownerships ----------------------------------------------------------------------------------------------------
 
