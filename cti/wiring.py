@@ -207,6 +207,7 @@ async def serving(
     store = open_store(settings.db, clock, settings.partitions, server_clock=real)
     async with store:
         pulse = Pulse()
+        store.hear_commands(pulse.commanded)
         engine = Engine(
             store.log, store.ledger, clock, book, telemetry, pulse,
             interventions=interventions, call_idle_max_ms=round(settings.call_idle_max_s * 1000), owner=new_owner(),

@@ -1,6 +1,8 @@
 """Where a database URL becomes an event log and a ledger."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -12,6 +14,7 @@ from cti.adapters.ledger.connections import database_url, reader_engine, writer_
 from cti.adapters.ledger.memory import MemoryLedger
 from cti.adapters.ledger.schema import upgrade
 from cti.adapters.ledger.sql import SqlLedger
+from cti.adapters.notices import APPENDED, COMMANDED, Notices
 from cti.adapters.sql_reader import READERS, SqlReader
 from cti.adapters.sql_writer import SqlWriter
 from cti.ports import Clock, EventLog, Ledger, Ownerships, Reads, Registry
@@ -29,6 +32,9 @@ class Store:
     log: EventLog
     ledger: WholeLedger
     shared = False  # whether engines of other processes may be there
+
+    def hear_commands(self, heard: Callable[[], None]) -> None:
+        """Call `heard` when another process has committed commands, if it can be known."""
 
     async def start(self) -> None:
         """Make or upgrade what the store needs, and begin."""
@@ -79,7 +85,13 @@ class SqlStore(Store):
         self._writers = [SqlWriter(engine, name) for engine, name in zip(writing, names, strict=True)]
         ledger_writer, log_writer, beat_writer = self._writers * 3 if alone else self._writers
         self._reader = SqlReader(reading)
-        self.ledger = SqlLedger(ledger_writer, self._reader, beat_writer)
+        self._notices = notices = None if alone else Notices(url)
+        self.ledger = SqlLedger(
+            ledger_writer,
+            self._reader,
+            beat_writer,
+            None if notices is None else partial(notices.tell, channel=COMMANDED),
+        )
         self.log = self._log = SqlEventLog(
             log_writer,
             self._reader,
@@ -87,7 +99,14 @@ class SqlStore(Store):
             partitions,
             server_clock=server_clock and not alone,
             look_every_ms=LOOK_ALONE_MS if alone else LOOK_SHARED_MS,
+            appended=None if notices is None else partial(notices.tell, channel=APPENDED),
         )
+        if notices is not None:
+            notices.subscribe(APPENDED, self._log.look)
+
+    def hear_commands(self, heard: Callable[[], None]) -> None:
+        if self._notices is not None:
+            self._notices.subscribe(COMMANDED, heard)
 
     async def start(self) -> None:
         try:
@@ -95,11 +114,15 @@ class SqlStore(Store):
             for writer in self._writers:
                 writer.start()
             await self._log.start()
+            if self._notices is not None:
+                self._notices.start()
         except BaseException:
             await self.stop()  # no thread and no connection outlives a start that failed
             raise
 
     async def stop(self) -> None:
+        if self._notices is not None:
+            await self._notices.stop()
         await self._log.stop()
         for writer in reversed(self._writers):
             await writer.stop()
