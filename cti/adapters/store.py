@@ -113,6 +113,7 @@ class SqlStore(Store):
         try:
             await self._database.start()
             await self._log.start()
+            self._database.listen()
         except BaseException:
             await self.stop()  # no thread and no connection outlives a start that failed
             raise
@@ -141,6 +142,7 @@ class KafkaStore(Store):
         try:
             await self._database.start()
             await self.log.start()
+            self._database.listen()
         except BaseException:
             await self.stop()  # nothing outlives a start that failed
             raise
@@ -183,6 +185,9 @@ class _Database:
         await asyncio.to_thread(upgrade, self._url.render_as_string(hide_password=False))
         for writer in self.writers:
             writer.start()
+
+    def listen(self) -> None:
+        """Hear the other processes, once whoever is told of it has started."""
         if self.notices is not None:
             self.notices.start()
 
