@@ -112,7 +112,7 @@ async def test_a_waiting_reader_is_woken(event_log: EventLog) -> None:
     woken = asyncio.Event()
     event_log.wake(woken)
     assert await event_log.read(START, 10) == []
-    assert not woken.is_set()
+    woken.clear()  # a log may wake its readers for nothing: when it begins to hear other processes
     await event_log.append([appending("a")])
     await asyncio.wait_for(woken.wait(), WAIT_MAX_S)
 
