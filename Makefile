@@ -3,7 +3,9 @@
 #   make demo [JSON=out.json]     one bounded minute of it, judged
 #   make test                     checks and tests; needs nothing but this folder
 #   make acceptance DATA=FOLDER   what needs the real data
-#   make bench [JSON=out.json]    figures beside their baseline
+#   make bench [JSON=out.json]    figures beside their baseline, of the compiled product where it can be compiled
+#   make compiled                 the product with its core and engine compiled, in build/compiled (needs a C compiler)
+#   make test-compiled            the tests of core and engine against it
 #   make alerts                   the alert rules against their own tests (needs promtool)
 #   make requirements             pin anew (looks at the package registry)
 
@@ -28,7 +30,7 @@ STAMP := $(ENVIRONMENT)-package-$(call checksum,pyproject.toml)
 
 PROMTOOL ?= promtool
 
-.PHONY: run demo test acceptance bench check alerts format requirements setup clean
+.PHONY: run demo test test-compiled compiled acceptance bench check alerts format requirements setup clean
 
 setup: $(STAMP)
 
@@ -57,8 +59,18 @@ acceptance: $(STAMP)
 	@[ -d "$(DATA)" ] || { echo "no such folder: $(DATA) (make acceptance DATA=FOLDER)" >&2; exit 1; }
 	RINGBACK_DATA="$(abspath $(DATA))" $(BIN)/python -m pytest tests/acceptance
 
+# Safe path: else the sources in this folder come before the compiled copy of them.
+WITH_COMPILED := PYTHONSAFEPATH=1 PYTHONPATH=build/compiled:.
+
+compiled: $(STAMP)
+	@$(BIN)/python deploy/compiled.py build/compiled
+
+test-compiled: compiled
+	$(WITH_COMPILED) $(BIN)/python -m pytest --import-mode=importlib tests/unit/core tests/simulation tests/replay
+
 bench: $(STAMP)
-	@exec $(BIN)/python -m tests.benchmarks $(if $(JSON),--json $(JSON))
+	@$(BIN)/python deploy/compiled.py build/compiled || echo "not compiled: these are the figures of the interpreter" >&2
+	@$(WITH_COMPILED) exec $(BIN)/python -m tests.benchmarks $(if $(JSON),--json $(JSON))
 
 check: $(STAMP)
 	$(BIN)/ruff check $(CODE)
