@@ -6,6 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
+import aiohttp
+
 from tests.faults.cluster.parts import Part
 from tests.faults.cluster.plan import BROKER, ENGINE, KILLED, LEDGER, TAKEN_OVER, Fault
 from tests.faults.cluster.site import Site
@@ -83,8 +85,7 @@ class Injector:
         site = self._site
         await asyncio.gather(*self._under_way)
         await site.all_up()
-        victim = site.engines[int(fault.pick * len(site.engines))]
-        await self._loaded(victim)
+        victim = await self._loaded(fault.pick)
         await site.refusals.look(victim)
         before = site.refusals.fenced(victim)
         await victim.hold(fault.seconds)
@@ -99,17 +100,25 @@ class Injector:
             return  # it heard of its loss before it had anything to write; the count of refusals says so
         self.refused_on_waking += 1
 
-    async def _loaded(self, victim: Part) -> None:
-        """It has calls to look after, by its own gauge."""
+    async def _loaded(self, pick: float) -> Part:
+        """One of those that have calls to look after, by their own gauge."""
+        able: list[Part] = []
 
-        async def has_calls() -> bool:
-            async with self._site.session.get(f"{victim.url}/metrics") as answer:
+        async def some_have_calls() -> bool:
+            able[:] = [engine for engine in self._site.engines if await self._has_calls(engine)]
+            return bool(able)
+
+        await until("an engine has calls", some_have_calls, VICTIM_MAX_S)
+        return able[int(pick * len(able))]
+
+    async def _has_calls(self, engine: Part) -> bool:
+        try:
+            async with self._site.session.get(f"{engine.url}/metrics") as answer:
                 text = await answer.text()
-            return any(
-                float(line.split()[1]) > 0 for line in text.splitlines() if line.startswith("ringback_calls_live ")
-            )
-
-        await until(f"{victim.name} has calls", has_calls, VICTIM_MAX_S)
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+        live = [line for line in text.splitlines() if line.startswith("ringback_calls_live ")]
+        return any(float(line.split()[1]) > 0 for line in live)
 
 
 def _say(line: str) -> None:
