@@ -5,7 +5,7 @@ import contextlib
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,13 @@ class Load:
         for client in self.clients:
             client.check()
 
+    @property
+    def acked(self) -> int:
+        """Events acknowledged so far."""
+        return sum(client.told["acked"] for client in self.clients)
+
     def told(self) -> str:
-        acked, calls = (sum(client.told[name] for client in self.clients) for name in ("acked", "calls"))
-        return f"{acked} events acknowledged, {calls} calls"
+        return f"{self.acked} events acknowledged, {sum(client.told['calls'] for client in self.clients)} calls"
 
     async def finished(self) -> list[Diary]:
         return await asyncio.gather(*(client.finished() for client in self.clients))
@@ -59,7 +63,7 @@ async def tried(faults: int, seed: int, folder: Path) -> dict[str, Any]:
             await pause(WARM_S)
             load_s = time.monotonic() - began
             diary = joined(await load.finished())
-        figures = await figured(site, diary)
+        figures, _ = await figured(site, diary)
     return (
         figures
         | ended(site)
@@ -90,8 +94,8 @@ async def loaded(site: Site, seed: int) -> AsyncIterator[Load]:
         await asyncio.gather(*(client.stop() for client in clients))
 
 
-async def figured(site: Site, diary: Diary) -> dict[str, Any]:
-    """Wait until the ledger has everything, as far as that comes about, and judge."""
+async def figured(site: Site, diary: Diary) -> tuple[dict[str, Any], Kept]:
+    """Wait until the ledger has everything, as far as that comes about, and judge; and what was judged."""
     say("the load has ended; waiting until all is read")
     await site.all_up()
     await _settled(site, diary)
@@ -99,7 +103,7 @@ async def figured(site: Site, diary: Diary) -> dict[str, Any]:
     async with aiohttp.ClientSession(timeout=timeout) as session:
         found = await kept(Reader(site.doors[0], site.key, session), site.db, site.bootstrap)
     figures = await _with_all_copies(diary, found, site.bootstrap)
-    return figures | {"answers": dict(sorted(diary.answers.items()))}
+    return figures | {"answers": dict(sorted(diary.answers.items()))}, found
 
 
 async def _settled(site: Site, diary: Diary) -> None:
@@ -136,11 +140,14 @@ def ended(site: Site) -> dict[str, Any]:
     }
 
 
-def failures(figures: dict[str, Any]) -> list[str]:
+def failures(figures: Mapping[str, Any]) -> list[str]:
     """What is not as it must be after a trial of faults."""
-    wrong = sound(figures)
-    wrong += [name for name in ("zombie_commits_refused", "takeovers", "faults") if not figures[name]]
-    return wrong + [name for name in ("ended_alone", "stopped_badly", "calls_unfinished") if figures[name]]
+    return unsound(figures) + [name for name in ("zombie_commits_refused", "takeovers", "faults") if not figures[name]]
+
+
+def unsound(figures: Mapping[str, Any]) -> list[str]:
+    """What is not as it must be after any trial."""
+    return sound(figures) + [name for name in ("ended_alone", "stopped_badly", "calls_unfinished") if figures[name]]
 
 
 def say(line: str) -> None:
