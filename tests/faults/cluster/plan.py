@@ -9,7 +9,7 @@ KILLED, STOPPED, TAKEN_OVER = "killed", "stopped", "taken over"
 RESTS_S = (0.1, 2.0)  # between a kill and the start that follows
 STOPS_S = (0.3, 2.5)  # shorter than the silence after which an engine's partitions are taken
 TAKEN_OVER_S = 5.0  # long enough for that
-GAPS_S = (1.3, 3.3)  # between two faults: the last may not be over when the next comes
+GAPS_S = (0.8, 2.4)  # between two faults: the last may not be over when the next comes
 
 # One of these after the other, shuffled; the tenth is an engine that stands still until it has been taken over.
 DECK = (
