@@ -4,6 +4,8 @@
 #   make test                     checks and tests; needs nothing but this folder
 #   make acceptance DATA=FOLDER   what needs the real data
 #   make bench [JSON=out.json]    figures beside their baseline
+#   make faults [KILLS=200] [SEED=1] [JSON=out.json]   faults upon a real cluster, judged: a quarter of an hour
+#   make faults SCENARIO=broker-away [SECONDS_AWAY=120] [HOW=stopped]   one server away (or ledger-away; HOW=killed)
 #   make alerts                   the alert rules against their own tests (needs promtool)
 #   make requirements             pin anew (looks at the package registry)
 
@@ -20,6 +22,11 @@ CODE := schemas cti campaigns tests
 DATA ?= ../shared/data
 JSON ?=
 SPEED ?=
+KILLS ?= 200
+SEED ?= 1
+SCENARIO ?=
+SECONDS_AWAY ?= 120
+HOW ?= stopped
 
 # A stamp's name carries what it was made from: other requirements, another name, a new environment.
 checksum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
@@ -28,7 +35,7 @@ STAMP := $(ENVIRONMENT)-package-$(call checksum,pyproject.toml)
 
 PROMTOOL ?= promtool
 
-.PHONY: run demo test acceptance bench check alerts format requirements setup clean
+.PHONY: run demo test acceptance bench faults check alerts format requirements setup clean
 
 setup: $(STAMP)
 
@@ -59,6 +66,10 @@ acceptance: $(STAMP)
 
 bench: $(STAMP)
 	@exec $(BIN)/python -m tests.benchmarks $(if $(JSON),--json $(JSON))
+
+FAULTS := $(if $(SCENARIO),--scenario $(SCENARIO) --seconds $(SECONDS_AWAY) --how $(HOW),--kills $(KILLS))
+faults: $(STAMP)
+	@exec $(BIN)/python -m tests.faults.cluster $(FAULTS) --seed $(SEED) $(if $(JSON),--json $(JSON))
 
 check: $(STAMP)
 	$(BIN)/ruff check $(CODE)

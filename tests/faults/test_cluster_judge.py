@@ -13,6 +13,16 @@ from tests.faults.cluster.journal import joined, read, written
 from tests.faults.cluster.judging import NEVER, sound, verdict
 from tests.faults.cluster.keeping import Copy, Kept, Letter, Ordered
 from tests.faults.cluster.plan import DECK, ENGINE, TAKEN_OVER, planned
+from tests.faults.cluster.scenarios import (
+    BEYOND,
+    FULL,
+    Answer,
+    Blind,
+    failures,
+    flooded,
+    ordered_within,
+    published_within,
+)
 from tests.faults.cluster.standard import Broken, Fact, judged, unjustified
 from tests.faults.diary import CallKept, Diary
 
@@ -290,3 +300,60 @@ def test_a_journal_is_read_as_it_was_written(tmp_path) -> None:
     again = read(tmp_path / "diary.json")
     assert dataclasses.asdict(again) == dataclasses.asdict(diary)
     assert joined([again, Diary()]) == diary
+
+
+# -- one server away ---------------------------------------------------------------------------------------------------
+
+BLIND = Blind(BEGAN_MS, BEGAN_MS + 10_000)
+HELD = Answer(503, "log_busy", "No answer within 5 s", "2")
+NOT_HELD = Answer(503, "log_busy", f"256 {FULL}", "2")
+
+
+@pytest.mark.parametrize(
+    ("answers", "unfit", "not_held"),
+    [
+        ([HELD] * 256 + [NOT_HELD] * BEYOND, 0, BEYOND),
+        ([HELD] * (256 + BEYOND), 0, 0),
+        ([HELD, HELD._replace(retry_after=None), Answer(202, "", "", None), Answer(0, "TimeoutError", "", None)], 3, 0),
+    ],
+)
+def test_a_flood_is_held_up_to_the_bound_and_everybody_is_told_when_to_come_again(
+    answers: list[Answer], unfit: int, not_held: int
+) -> None:
+    told = flooded(answers)
+    assert (told["flood_unfit"], told["flood_not_held"]) == (unfit, not_held)
+
+
+@pytest.mark.parametrize(
+    ("issued_ms", "state", "found"),
+    [(5_000, "done", 1), (5_000, "overtaken", 0), (400, "done", 0), (-1, "done", 0), (10_001, "done", 0)],
+)
+def test_a_command_issued_while_the_log_was_away_is_found(issued_ms: int, state: str, found: int) -> None:
+    order = Ordered("o-1", CALL, "HOLD-2", "0:1:0:e-3", state, BEGAN_MS, BEGAN_MS + issued_ms, "{...}")
+    assert ordered_within([order], BLIND) == found
+
+
+@pytest.mark.parametrize(
+    ("topic", "at_ms", "decided_ms", "found"),
+    [
+        ("commands", 5_000, 4_000, 1),
+        ("calls.records", 5_000, 4_000, 1),
+        ("commands", 5_000, -1, 0),
+        ("calls.records", 11_000, 4_000, 0),
+    ],
+)
+def test_a_copy_of_what_cannot_have_been_committed_is_found(
+    topic: str, at_ms: int, decided_ms: int, found: int
+) -> None:
+    told = {"issued_at" if topic == "commands" else "ended_at": rfc3339(BEGAN_MS + decided_ms)}
+    assert published_within([Copy(topic, "x", BEGAN_MS + at_ms, told)], BLIND) == found
+
+
+@pytest.mark.parametrize("spoiled", ["restarts", "orders_while_blind", "copies_uncommitted", "flood_unfit", "stuck"])
+def test_each_figure_of_a_scenario_can_fail(spoiled: str) -> None:
+    good = verdict(diary_of_one(), kept_of_one()) | dict.fromkeys(
+        ("ended_alone", "stopped_badly", "restarts", "orders_while_blind", "copies_uncommitted", "flood_unfit"), 0
+    )
+    assert failures("ledger-away", good) == []
+    assert failures("ledger-away", good | {spoiled: 1}) == [spoiled]
+    assert failures("broker-away", good | {"flood_not_held": BEYOND - 1}) == ["flood_not_held"]

@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.faults.cluster import scenarios
 from tests.faults.cluster.client import ClientFailed
-from tests.faults.cluster.plan import STOPPED
+from tests.faults.cluster.plan import STOPPED, planned
 from tests.faults.cluster.trial import failures, tried
 from tests.faults.cluster.waiting import TooLong
 
@@ -29,7 +29,7 @@ Judged = tuple[dict[str, Any], list[str]]
 
 async def _trial(args: argparse.Namespace, folder: Path) -> Judged:
     if args.scenario is None:
-        figures = await tried(args.kills, args.seed, folder)
+        figures = await tried(planned(args.kills, args.seed), args.seed, folder)
         return figures, failures(figures)
     figures = await scenarios.away(args.scenario, args.seconds, args.how, args.seed, folder)
     return figures, scenarios.failures(args.scenario, figures)

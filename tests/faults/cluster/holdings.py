@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from statistics import median
 from typing import Any, NamedTuple
@@ -119,7 +120,12 @@ class Looks:
             "handovers": len(self.stills) - len(taken),
             "standstill_s": _spread(alone),
             "standstill_with_servers_away_s": _spread([one.seconds for one in taken if self._troubled(one)]),
+            "shares_at_the_end": sorted(Counter(row.owner for row in self.now.values()).values()),
+            "shares_of_calls_at_the_end": sorted(Counter(row.owner for row in self._busy_now()).values()),
         }
+
+    def _busy_now(self) -> Iterator[Held]:
+        return (row for row in self.now.values() if row.partition < self._busy)
 
     def _troubled(self, one: Still) -> bool:
         return any(begun < one.ended_s and ended > one.began_s for begun, ended in self._away)

@@ -26,6 +26,7 @@ from tests.faults.cluster.plan import BROKER, KILLED, LEDGER, STOPPED
 from tests.faults.cluster.site import Site, opened
 from tests.faults.cluster.trial import WARM_S, ended, figured, loaded, say, unsound
 from tests.faults.cluster.waiting import pause, until
+from tests.faults.judge import positions_of
 
 AWAY = {"broker-away": BROKER, "ledger-away": LEDGER}
 HOWS = (STOPPED, KILLED)
@@ -50,6 +51,7 @@ class Answer(NamedTuple):
     code: str
     detail: str
     retry_after: str | None
+    position: str = ""
 
 
 async def away(name: str, seconds: float, how: str, seed: int, folder: Path, engines: int = 3) -> dict[str, Any]:
@@ -61,7 +63,7 @@ async def away(name: str, seconds: float, how: str, seed: int, folder: Path, eng
             acked = load.acked
             answers, blind = await _gone(site, AWAY[name], seconds, how)
             meanwhile = load.acked - acked
-            back_s = await _back(site)
+            back_s, read_s = await _back(site)
             await pause(WARM_S)
             load.check()
             diary = joined(await load.finished())
@@ -71,6 +73,7 @@ async def away(name: str, seconds: float, how: str, seed: int, folder: Path, eng
         "restarts": sum(part.starts - 1 for part in site.parts),
         "acked_meanwhile": meanwhile,
         "back_s": round(back_s, 1),
+        "read_again_s": round(read_s, 1),
         **flooded(answers),
         "dues_while_blind": sum(blind.began_ms < one.due_ms < blind.ended_ms for one in kept.orders),
         "orders_while_blind": ordered_within(kept.orders, blind) if AWAY[name] == BROKER else 0,
@@ -128,23 +131,35 @@ async def _beat(session: aiohttp.ClientSession, door: str, key: str, number: int
         async with session.post(f"{door}/v1/events", data=json.dumps(event), headers=headers) as answer:
             told = await answer.json(content_type=None)
             retry_after = answer.headers.get("Retry-After")
-            return Answer(answer.status, told.get("code", ""), told.get("detail", ""), retry_after)
+            said = (told.get(name, "") for name in ("code", "detail"))
+            return Answer(answer.status, *said, retry_after, told.get("position", ""))
     except (aiohttp.ClientError, TimeoutError) as error:
         return Answer(0, type(error).__name__, str(error), None)
 
 
-async def _back(site: Site) -> float:
-    """How long it takes until every door takes events again, with nothing started anew."""
-    began = time.monotonic()
+async def _back(site: Site) -> tuple[float, float]:
+    """How long it takes until every door takes events again, and until the ledger has those, with nothing started
+    anew.
+    """
+    began, wanted = time.monotonic(), dict[int, int]()
     timeout = aiohttp.ClientTimeout(total=FLOOD_MAX_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         for door in site.doors:
 
             async def taken(door: str = door) -> bool:
-                return (await _beat(session, door, site.key, 0)).status == 202
+                answer = await _beat(session, door, site.key, 0)
+                wanted.update(positions_of(answer.position))
+                return answer.status == 202
 
             await until(f"{door} takes events again", taken, BACK_MAX_S)
-    return time.monotonic() - began
+    back_s = time.monotonic() - began
+
+    async def read() -> bool:
+        now = site.looks.now
+        return all(partition in now and now[partition].position >= at for partition, at in wanted.items())
+
+    await until("the ledger has them", read, BACK_MAX_S)
+    return back_s, time.monotonic() - began
 
 
 # -- the judgement -----------------------------------------------------------------------------------------------------

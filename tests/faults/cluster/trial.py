@@ -17,8 +17,8 @@ from tests.faults.cluster.injecting import Injector
 from tests.faults.cluster.journal import joined
 from tests.faults.cluster.judging import sound, verdict
 from tests.faults.cluster.keeping import Kept, copies, kept, log_ends
-from tests.faults.cluster.plan import planned
-from tests.faults.cluster.site import Site, opened
+from tests.faults.cluster.plan import Fault
+from tests.faults.cluster.site import ENGINES, Site, opened
 from tests.faults.cluster.waiting import TooLong, pause, until
 from tests.faults.diary import Diary
 from tests.faults.judge import Reader
@@ -52,14 +52,14 @@ class Load:
         return await asyncio.gather(*(client.finished() for client in self.clients))
 
 
-async def tried(faults: int, seed: int, folder: Path) -> dict[str, Any]:
-    """So many faults, and the judgement. Raises TooLong, ClientFailed."""
+async def tried(faults: Sequence[Fault], seed: int, folder: Path, engines: int = ENGINES) -> dict[str, Any]:
+    """These faults, and the judgement. Raises TooLong, ClientFailed."""
     began = time.monotonic()
-    async with opened(folder) as site:
+    async with opened(folder, engines) as site:
         async with loaded(site, seed) as load:
             injector = Injector(site, load.check, load.told)
             await pause(WARM_S)
-            await injector.bring(planned(faults, seed))
+            await injector.bring(faults)
             await pause(WARM_S)
             load_s = time.monotonic() - began
             diary = joined(await load.finished())
