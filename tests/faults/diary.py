@@ -22,15 +22,17 @@ class CallKept:
     holds: int = 0
     offers: int = 0
     ended_ms: int | None = None
+    facts: list[tuple[str, int, dict[str, Any]]] = field(default_factory=list)  # (kind, time, data), in order
 
     @property
     def complete(self) -> bool:
         """It has ended, and the product answered for all that was said of it."""
         return self.ended_ms is not None and self.acknowledged.issuperset(self.scripted)
 
-    def happened(self, kind: str, event_id: str, at_ms: int) -> None:
+    def happened(self, kind: str, event_id: str, at_ms: int, data: dict[str, Any]) -> None:
         """The next event of the script."""
         self.scripted.append(event_id)
+        self.facts.append((kind, at_ms, data))
         if kind == "delivered":
             self.offers += 1
         elif kind == "established":

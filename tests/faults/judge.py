@@ -33,10 +33,10 @@ class Reader:
 
     async def caught_up(self, token: str) -> None:
         """Return when the ledger holds all that was acknowledged."""
-        wanted, reached = _positions(token), dict[int, int]()
+        wanted, reached = positions_of(token), dict[int, int]()
         for _ in range(CATCH_UP_ASKS_MAX):
             told = json.loads(await self.get("/v1/calls", limit="1", min_position=token))
-            reached = _positions(told["as_of"])
+            reached = positions_of(told["as_of"])
             if all(reached.get(partition, 0) >= position for partition, position in wanted.items()):
                 return
         raise AssertionError(f"the ledger stands at {reached}, acknowledged was {wanted}")
@@ -71,7 +71,7 @@ class Reader:
             after = json.loads(lines[-1])["call"]
 
 
-def _positions(token: str) -> dict[int, int]:
+def positions_of(token: str) -> dict[int, int]:
     pairs = (part.split(":") for part in token.split(",") if part)
     return {int(partition): int(position) for partition, position in pairs}
 
@@ -97,7 +97,7 @@ async def judged(reader: Reader, diary: Diary, db: str) -> dict[str, Any]:
         "records": len(records),
         "records_duplicate": sum(len(found) - 1 for found in records.values()),
         "records_missing": sum(one.complete and name not in records for name, one in diary.calls.items()),
-        "records_wrong": sum(_wrong(one, records[name][0]) for name, one in diary.calls.items() if name in records),
+        "records_wrong": sum(wrong(one, records[name][0]) for name, one in diary.calls.items() if name in records),
         "conflicts": len(diary.conflicts),
         "conflicts_taken": len(taken),
         "orders_changed": len(diary.orders_changed),
@@ -105,7 +105,7 @@ async def judged(reader: Reader, diary: Diary, db: str) -> dict[str, Any]:
     return figures | await asyncio.to_thread(_judged_tables, db, diary)
 
 
-def _wrong(kept: CallKept, record: Mapping[str, Any]) -> bool:
+def wrong(kept: CallKept, record: Mapping[str, Any]) -> bool:
     """Whether the record says otherwise than the script, as far as the script knows."""
     if not kept.complete or kept.ended_ms is None:
         return False
@@ -147,14 +147,14 @@ def _judged_tables(db: str, diary: Diary) -> dict[str, Any]:
     reasons = Counter(reason for reason, _ in letters)
     return {
         "ids_with_two_bodies": two_bodies,
-        "causes_with_two_ids": two_ids + _causes_told_twice(diary),
+        "causes_with_two_ids": two_ids + causes_told_twice(diary),
         "conflicts_missing": len(diary.conflicts - marks),
         "dead_letters_else": sum(reasons.values()) - reasons[DeadLetter.ID_CONFLICT.value],
         "orders_unknown": len(set(diary.orders) - ordered),
     }
 
 
-def _causes_told_twice(diary: Diary) -> int:
+def causes_told_twice(diary: Diary) -> int:
     """Commands on the streams that say the same under two ids."""
     names = ("id", "issued_at", "expires_at")
     causes = Counter(

@@ -8,13 +8,12 @@ import json
 import random
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
 from tests.faults.diary import Diary
-from tests.faults.scripts import Exchange
-from tests.faults.served import Served
+from tests.faults.scripts import Exchange, Script, script
 
 ABILITIES = ["setRingTimeout", "deflectCall", "playMessage", "promptAgent", "setAgentState"]
 REMEMBERED_MAX = 400  # acknowledged events of a line that may be posted again
@@ -22,7 +21,9 @@ WAITING_MAX = 50  # parcels without an answer; beyond it no new ones are made
 ORDERS_WAITING_MAX = 1_000
 REQUEST_S = 10.0
 PAUSE_S = (0.005, 0.08)
+AGAIN_S = 0.05  # before what broke off is tried again
 BEAT_EVERY = 20  # parcels
+UNANSWERED = (0, 429, 503)  # 0: the connection broke
 BREAKS = (aiohttp.ClientError, TimeoutError, ConnectionError)
 
 
@@ -36,15 +37,27 @@ class Parcel:
     unanswered: int = field(default=0)
 
 
+class Doors(Protocol):
+    """Where to post to."""
+
+    up: asyncio.Event
+    """Set while somebody may answer."""
+
+    @property
+    def url(self) -> str:
+        """The door to try next."""
+
+
 class Line:
     """One switch at the door."""
 
     def __init__(
-        self, source: str, served: Served, key: str, session: aiohttp.ClientSession, diary: Diary, seed: str, calls: int
-    ) -> None:
+        self, source: str, served: Doors, key: str, session: aiohttp.ClientSession, diary: Diary, seed: str,
+        calls: int, told: Script = script,
+    ) -> None:  # fmt: skip
         self._source, self._served, self._session, self._diary = source, served, session, diary
         self._chance = random.Random(f"{seed}:{source}")
-        self._exchange = Exchange(source, diary, self._chance, calls)
+        self._exchange = Exchange(source, diary, self._chance, calls, told)
         self._headers = {"Authorization": f"Bearer {key}"}
         self._waiting: list[Parcel] = []
         self._remembered: deque[dict[str, Any]] = deque(maxlen=REMEMBERED_MAX)
@@ -105,7 +118,7 @@ class Line:
         except (*BREAKS, ValueError):
             status, told = 0, {}
         self._diary.answers[f"events {status}"] += 1
-        if status in (0, 503, 429):
+        if status in UNANSWERED:
             parcel.unanswered += 1
             self._waiting.append(parcel)
             return
@@ -132,11 +145,11 @@ class Line:
 
     async def listen(self) -> None:
         """The command stream, opened again whenever it breaks; until cancelled."""
-        url = f"{self._served.url}/v1/switches/{self._source.removeprefix('/switches/')}/commands"
         headers = {**self._headers, "Accept": "text/event-stream"}
         endless = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_S)
         while True:
             await self._served.up.wait()
+            url = f"{self._served.url}/v1/switches/{self._source.removeprefix('/switches/')}/commands"
             try:
                 async with self._session.get(url, headers=headers, timeout=endless) as answer:
                     async for line in answer.content:
@@ -144,6 +157,7 @@ class Line:
                             await self._ordered(json.loads(line[5:]))
             except BREAKS:
                 self._diary.answers["streams broken"] += 1
+            await _again()
 
     async def _ordered(self, command: dict[str, Any]) -> None:
         self._diary.answers["commands seen"] += 1
@@ -162,10 +176,10 @@ class Line:
                 await self._result(command, "refused", self._chance.choice(["noOtherAgent", "notSupported", "busy"]))
 
     async def _result(self, command: dict[str, Any], state: str, reason: str | None) -> None:
-        url = f"{self._served.url}/v1/commands/{command['id']}/result"
         status, told = 0, dict[str, Any]()
-        while status in (0, 503, 429):
+        while status in UNANSWERED:
             await self._served.up.wait()
+            url = f"{self._served.url}/v1/commands/{command['id']}/result"
             try:
                 async with self._session.post(
                     url, json={"state": state, "reason": reason}, headers=self._headers
@@ -174,6 +188,8 @@ class Line:
             except (*BREAKS, ValueError):
                 status = 0
             self._diary.answers[f"results {status}"] += 1
+            if status in UNANSWERED:
+                await _again()
         assert status == 202, (status, told)
         self._diary.acknowledge(self._source, command["subject"], f"result-{command['id']}-{state}")
         self._diary.stand(told["position"])
@@ -181,6 +197,14 @@ class Line:
     @property
     def idle(self) -> bool:
         return not self._waiting and not self._exchange.live and self._orders.empty()
+
+
+async def _again() -> None:
+    """Not at once: nobody may be there."""
+    try:
+        await asyncio.wait_for(asyncio.Event().wait(), AGAIN_S)
+    except TimeoutError:
+        return
 
 
 def _packed(events: list[dict[str, Any]], chance: random.Random) -> Parcel:

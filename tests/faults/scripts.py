@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cti.core.times import rfc3339
@@ -10,6 +10,7 @@ from tests.faults.diary import CallKept, Diary
 
 Step = tuple[str, dict[str, Any], float]
 """(kind, data, seconds until the next step at least)"""
+Script = Callable[[random.Random], Iterator[Step]]
 CALLING, CALLED = "+8679112345678", "95598"
 
 
@@ -37,8 +38,11 @@ def script(chance: random.Random) -> Iterator[Step]:
 class Exchange:
     """One switch: its live calls, its clock, its sequence."""
 
-    def __init__(self, source: str, diary: Diary, chance: random.Random, calls_live: int) -> None:
+    def __init__(
+        self, source: str, diary: Diary, chance: random.Random, calls_live: int, told: Script = script
+    ) -> None:
         self.source, self._diary, self._chance, self._calls_live = source, diary, chance, calls_live
+        self._told = told
         self._scripts: dict[str, Iterator[Step]] = {}
         self._not_before: dict[str, float] = {}
         self._begun = self._sequence = self._last_ms = 0
@@ -52,7 +56,7 @@ class Exchange:
         while opening and len(self._scripts) < self._calls_live:
             self._begun += 1
             name = f"call-{self._begun}"
-            self._scripts[name] = script(self._chance)
+            self._scripts[name] = self._told(self._chance)
             self._diary.calls[self.source, name] = CallKept(self._now_ms())
         now = time.monotonic()
         able = [name for name in self._scripts if not opening or self._not_before.get(name, 0.0) <= now]
@@ -71,7 +75,7 @@ class Exchange:
             kept.opened_ms = at_ms
         self._sequence += 1
         event_id = f"{subject}-{self._sequence}"
-        kept.happened(kind, event_id, at_ms)
+        kept.happened(kind, event_id, at_ms, data)
         return self._event(event_id, subject, f"ringback.call.{kind}.v1", at_ms, data)
 
     def heartbeat(self) -> dict[str, Any]:

@@ -1,0 +1,118 @@
+"""Everything that is under trial, started in order and ended by its ids."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from sqlalchemy import make_url
+
+from tests.faults.cluster.counters import Refusals
+from tests.faults.cluster.holdings import Looks
+from tests.faults.cluster.parts import Part
+from tests.faults.cluster.plan import BROKER, ENGINE, GATEWAY, LEDGER
+from tests.faults.cluster.servers import Server
+from tests.faults.cluster.waiting import until
+from tests.faults.served import made_key
+from tests.kafka import own_broker
+from tests.postgres import own_server
+
+TENANT = "faults"
+GATEWAYS, ENGINES = 2, 4
+PARTITIONS = 12  # of each topic
+ASK_S = 3.0
+UP_MAX_S = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A broker, a ledger's server, gateways, engines; and who looks on."""
+
+    gateways: Sequence[Part]
+    engines: Sequence[Part]
+    broker: Server
+    ledger: Server
+    refusals: Refusals
+    looks: Looks
+    session: aiohttp.ClientSession
+    db: str
+    bootstrap: str
+    key: str
+    folder: Path
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        return [*self.gateways, *self.engines]
+
+    @property
+    def doors(self) -> Sequence[str]:
+        return [gateway.url for gateway in self.gateways]
+
+    async def all_up(self) -> None:
+        """Return when everything has been started again and says that it is ready. Raises TooLong."""
+
+        async def answer() -> bool:
+            for part in self.parts:
+                await part.mend(self.session)
+            if not all(one.up.is_set() for one in (*self.parts, self.broker, self.ledger)):
+                return False
+            return all([await part.answers(self.session) for part in self.parts])
+
+        await until("everything is up", answer, UP_MAX_S)
+
+
+@contextlib.asynccontextmanager
+async def opened(folder: Path, engines: int = ENGINES, gateways: int = GATEWAYS) -> AsyncIterator[Site]:
+    """A site at work, without load. Raises TooLong."""
+    with own_broker() as kafka, own_server() as postgres:
+        db = await asyncio.to_thread(postgres.create_database)
+        environment = {
+            "RINGBACK_DB": db,
+            "RINGBACK_KAFKA_BOOTSTRAP": kafka.bootstrap,
+            "RINGBACK_KAFKA_PARTITIONS": str(PARTITIONS),
+            "RINGBACK_KAFKA_REPLICATION": "1",
+            "RINGBACK_KAFKA_MIN_INSYNC": "1",
+        }
+        looks = Looks(make_url(db).set(drivername="postgresql").render_as_string(hide_password=False), PARTITIONS)
+        broker, ledger = Server(BROKER, kafka, looks.away), Server(LEDGER, postgres, looks.away)
+        key = await made_key(db, TENANT)
+        timeout = aiohttp.ClientTimeout(total=ASK_S)
+        async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session:
+            doors = [Part(GATEWAY, n, environment, folder) for n in range(gateways)]
+            at_work = [Part(ENGINE, n, environment, folder) for n in range(engines)]
+            refusals = Refusals(at_work, session)
+            site = Site(doors, at_work, broker, ledger, refusals, looks, session, db, kafka.bootstrap, key, folder)
+            with _thawed(site):
+                async with _running(site):
+                    yield site
+
+
+@contextlib.contextmanager
+def _thawed(site: Site) -> Iterator[None]:
+    """Nothing stays stopped: it could not be ended in order."""
+    try:
+        yield
+    finally:
+        site.broker.thaw()
+        site.ledger.thaw()
+        site.looks.close()
+
+
+@contextlib.asynccontextmanager
+async def _running(site: Site) -> AsyncIterator[None]:
+    """The processes, and those who look on."""
+    watching: list[asyncio.Task[None]] = []
+    try:
+        await site.parts[0].start(site.session)  # it makes topics and tables
+        await asyncio.gather(*(part.start(site.session) for part in site.parts[1:]))
+        watching = [asyncio.create_task(site.refusals.run()), asyncio.create_task(site.looks.run())]
+        yield
+    finally:
+        for task in watching:
+            task.cancel()
+        site.ledger.thaw()  # a look may wait for it, and every stop does
+        site.broker.thaw()
+        await asyncio.gather(*watching, return_exceptions=True)
+        await asyncio.gather(*(part.stop() for part in site.parts))

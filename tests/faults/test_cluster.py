@@ -1,0 +1,31 @@
+"""A small trial of the cluster, and a server away for a moment; the full ones are `make faults`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.cluster import scenarios
+from tests.faults.cluster.plan import BROKER, ENGINE, GATEWAY, KILLED, LEDGER, STOPPED, TAKEN_OVER, TAKEN_OVER_S, Fault
+from tests.faults.cluster.trial import tried, unsound
+
+HANDFUL = (
+    Fault(ENGINE, KILLED, 0.2, 0.5, 0.0),
+    Fault(GATEWAY, KILLED, 0.2, 0.5, 0.0),
+    Fault(LEDGER, KILLED, 0.2, 1.0, 0.0),
+    Fault(BROKER, KILLED, 0.2, 1.0, 0.0),
+    Fault(ENGINE, TAKEN_OVER, TAKEN_OVER_S, 0.5, 0.0),
+)
+AWAY_S = 6.0  # longer than a door lets anybody wait for the log
+
+
+async def test_nothing_acknowledged_is_lost_and_nothing_happens_twice_in_a_cluster(tmp_path: Path) -> None:
+    figures = await tried(HANDFUL, 1, tmp_path, engines=2)
+    assert unsound(figures) == [], figures
+    assert figures["faults"] == len(HANDFUL)
+    assert figures["takeovers"] > 0
+
+
+@pytest.mark.parametrize("name", sorted(scenarios.AWAY))
+async def test_a_server_that_is_away_is_waited_for(name: str, tmp_path: Path) -> None:
+    figures = await scenarios.away(name, AWAY_S, STOPPED, 1, tmp_path, engines=2)
+    assert scenarios.failures(name, figures) == [], figures
