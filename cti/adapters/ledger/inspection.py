@@ -97,6 +97,9 @@ class Inspection:
     def holdings(self) -> Holdings:
         return self._ask(holdings)
 
+    def tables(self) -> frozenset[str]:
+        return self._ask(lambda connection: frozenset(look_into(connection).get_table_names()))
+
     def sqlite_writing(self) -> SqliteWriting:
         """Open the file as the service does, take the lock for writing, and give it back. For a file in WAL mode only:
         any other would be changed by it.
