@@ -5,7 +5,7 @@ import sys
 from importlib.metadata import entry_points
 from typing import Any
 
-from cti.commands import dead_letters, doctor, keys, migrate, profile, rebuild, run, serve
+from cti.commands import dead_letters, doctor, engine, gateway, keys, migrate, profile, rebuild, run, serve
 from cti.replay import command as replay
 from cti.switches.simulated import command as simulate
 from cti.switches.simulated import demo
@@ -14,6 +14,8 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "run": (run, "the product with a simulated switch, for a first look"),
     "demo": (demo, "60 s of the product with a simulated switch, judged by the switch's own log"),
     "serve": (serve, "the product: gateway and engine in one process"),
+    "gateway": (gateway, "the HTTP door alone, beside engines on the same PostgreSQL"),
+    "engine": (engine, "the engine alone; several share the partitions"),
     "simulate": (simulate, "a simulated switch, an ordinary client of /v1"),
     "replay": (replay, "historic call records through the same door and engine"),
     "keys": (keys, "make, list and revoke API keys"),

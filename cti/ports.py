@@ -18,12 +18,14 @@ from cti.rows import (
     Changes,
     Claim,
     CommandRow,
+    CopyRow,
     DeadLetterRow,
     Fence,
     Holdings,
     KeyRow,
     LetterFilter,
     LetterLine,
+    OutcomeRow,
     PastCall,
     Round,
     SourceRow,
@@ -122,6 +124,21 @@ class EventLog(Protocol):
         """Drop what was appended earlier (bounded work a call); how many entries went."""
 
 
+class Pulse(Protocol):
+    """Whom an engine wakes after a commit: the door of its process."""
+
+    def committed(self, positions: Mapping[int, int]) -> None: ...
+
+    def commanded(self, rows: Sequence[CommandRow], outcomes: Sequence[OutcomeRow]) -> None: ...
+
+
+class Publisher(Protocol):
+    """Topics that integrators read beside the log."""
+
+    async def publish(self, rows: Sequence[CopyRow]) -> None:
+        """Return when all have arrived. Raises `errors.LogAway`; then some may have, and all may be sent again."""
+
+
 # -- the ledger: what a round writes -----------------------------------------------------------------------------------
 
 
@@ -148,6 +165,9 @@ class Ledger(Protocol):
 
     async def past_calls(self, key_hashes: Sequence[int]) -> list[PastCall]:
         """Ended calls under these keys, as far back as the timeline is kept."""
+
+    async def copies(self, partition: int) -> list[CopyRow]:
+        """What of a partition may not have arrived in its topic, in order."""
 
     async def stored_calls(self, call_ids: Sequence[str]) -> list[StoredCall]: ...
 

@@ -191,6 +191,18 @@ class DeadLetterRow(NamedTuple):
     replayed_at_ms: int | None = None  # when it was last appended to the log again
 
 
+class CopyRow(NamedTuple):
+    """What integrators shall read from a topic beside the ledger; it waits here until the topic has it."""
+
+    partition: int
+    no: int  # rising in a partition
+    kind: str  # commands | calls.records | calls.breaches | dead-letters
+    tenant: str
+    key: str  # "tenant:source:subject": what is told of one call comes in order
+    id: str  # a reader knows by it what it has seen
+    body: bytes
+
+
 @dataclass(slots=True)
 class Round:
     """All that one round decided; committed in one transaction or not at all. The fences go last."""
@@ -204,6 +216,8 @@ class Round:
     agents: list[AgentRow] = field(default_factory=list)
     sources: list[SourceRow] = field(default_factory=list)
     dead_letters: list[DeadLetterRow] = field(default_factory=list)
+    copies: list[CopyRow] = field(default_factory=list)
+    copied: dict[int, int] = field(default_factory=dict)  # by partition: copies up to this number have arrived
     fences: list[Fence] = field(default_factory=list)
 
 

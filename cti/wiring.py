@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -38,6 +38,8 @@ RETENTION_EVERY_MS = 60_000.0
 PURGES_MAX = 200  # bounded pieces of work in one go; what then remains goes a minute later
 DAY_MS = 86_400_000
 DRAIN_LOOK_MS = 200.0
+TELL_EVERY_MS = 5_000.0  # Kafka's tools see how far behind we are
+FIRST = 0  # there is always a partition of this number
 
 log = structlog.get_logger()
 
@@ -92,24 +94,49 @@ def _event(row: TimelineRow) -> dict[str, Any]:
     }
 
 
-def ownership_of(store: Store, partitions: int, changed: Callable[[], None]) -> Ownership:
-    """Who decides what this process reads: itself, where the store is its own. `changed` wakes the engine."""
-    if store.shared:
-        return Shared(store.ledger, MonotonicClock(), partitions, changed)
-    return Alone(store.ledger, partitions, new_owner())
+GATEWAY, ENGINE = "gateway", "engine"
+BOTH = frozenset({GATEWAY, ENGINE})
 
 
 class Service:
-    """The product in one process: log, ledger, engine and door."""
+    """One process of the product: its store, and door or engine or both."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, store: Store, engine: Engine, telemetry: Telemetry, pulse: Pulse
+        self,
+        settings: Settings,
+        clock: Clock,
+        store: Store,
+        book: RuleBook,
+        parts: Collection[str],
+        interventions: bool,
     ) -> None:
-        self.settings, self.clock, self.store, self.engine = settings, clock, store, engine
-        self.telemetry, self.pulse = telemetry, pulse
+        self.settings, self.clock, self.store, self.parts = settings, clock, store, parts
+        self.telemetry, self.pulse = Telemetry(), Pulse()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._book = book
+        self._engine = self._made_engine(interventions) if ENGINE in parts else None
         self._listening: Listening | None = None
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _made_engine(self, interventions: bool) -> Engine:
+        store = self.store
+        self._ownership = _ownership_of(store, self._changed)
+        return Engine(
+            store.log, store.ledger, self.clock, self._book, self.telemetry, self.pulse, interventions=interventions,
+            call_idle_max_ms=round(self.settings.call_idle_max_s * 1000), ownership=self._ownership,
+            publisher=store.publisher,
+        )  # fmt: skip
+
+    def _changed(self) -> None:
+        """Other partitions are ours now than the engine knows."""
+        if self._engine is not None:
+            self._engine.wake()
+
+    @property
+    def engine(self) -> Engine:
+        """Of a process that has one."""
+        assert self._engine is not None, "this process has no engine"
+        return self._engine
 
     @property
     def url(self) -> str:
@@ -124,11 +151,11 @@ class Service:
         return key
 
     async def drained(self) -> None:
-        """Return when the engine has committed all that was in the log when this was called."""
+        """Return when all that was in the log when this was called is committed."""
         end = (await self.store.log.end()).positions
         while True:
             moved = self.pulse.moved
-            positions = self.engine.positions
+            positions = await self.store.ledger.positions()
             if all(positions.get(partition, 0) >= position for partition, position in end.items()):
                 return
             if self.failed.done():
@@ -137,7 +164,7 @@ class Service:
 
     async def ready(self) -> Mapping[str, str | None]:
         """What /readyz shows."""
-        told: dict[str, str | None] = {"log": None, "ledger": None, "engine": None}
+        told: dict[str, str | None] = {"log": None, "ledger": None}
         try:
             await self.store.log.end()
         except errors.RingbackError as error:
@@ -146,44 +173,57 @@ class Service:
             await self.store.ledger.positions()
         except errors.RingbackError as error:
             told["ledger"] = str(error)
-        if self.failed.done():
-            told["engine"] = str(self.failed.exception() or "stopped")
+        if self._engine is not None:
+            told["engine"] = str(self.failed.exception() or "stopped") if self.failed.done() else None
         return told
 
     async def start(self, limits: Limits) -> None:
-        await self.engine.start()
-        book = self.engine.work.book
+        if self._engine is not None:
+            await self._engine.start()
+            beside = [self._engine.run(), self._ownership.run(), self._keep_retention(), self._tell_positions()]
+            if self._engine.copies is not None:
+                beside.append(self._engine.copies.run())
+            self._tasks = [asyncio.create_task(self._watched(one)) for one in beside]
         app = make_app(
             self.store.log, self.store.ledger, self.store.ledger, limits, self.telemetry, self.pulse,
-            standard=standard_of(book), ready=self.ready,
+            standard=standard_of(self._book), ready=self.ready, probes_alone=GATEWAY not in self.parts,
         )  # fmt: skip
-        self._tasks = [asyncio.create_task(self._run_engine()), asyncio.create_task(self._keep_retention())]
         self._listening = await listen(app, self.settings.host, self.settings.port, limits)
 
-    async def _run_engine(self) -> None:
+    async def _watched(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await self.engine.run()
-        except (
-            Exception
-        ) as error:  # whatever stopped the engine, the process must say so and stop, not serve on without it
+            await work
+        except Exception as error:
+            # Whatever stopped the engine, the process must say so and stop, not serve on without it.
             log.exception("engine stopped", action="engine_stopped", why=str(error))
             if not self.failed.done():
                 self.failed.set_exception(error)
 
     async def _keep_retention(self) -> None:
+        """Of several engines the one that has the first partition does it."""
         while True:
-            now = self.store.log.now_ms()
-            timeline_before = int(now - self.settings.timeline_days * DAY_MS)
-            records_before = int(now - self.settings.records_days * DAY_MS)
-            try:
-                for _ in range(PURGES_MAX):
-                    gone = await self.store.log.purge(timeline_before)
-                    gone += await self.store.ledger.purge(timeline_before, records_before)
-                    if not gone:
-                        break
-            except errors.RingbackError as error:
-                log.warning("retention waits", action="retention_failed", why=str(error))
+            if FIRST in self.engine.positions:
+                await self._purge()
             await self.clock.wait(asyncio.Event(), self.clock.now_ms() + RETENTION_EVERY_MS)
+
+    async def _purge(self) -> None:
+        now = self.store.log.now_ms()
+        timeline_before = int(now - self.settings.timeline_days * DAY_MS)
+        records_before = int(now - self.settings.records_days * DAY_MS)
+        try:
+            for _ in range(PURGES_MAX):
+                gone = await self.store.log.purge(timeline_before)
+                gone += await self.store.ledger.purge(timeline_before, records_before)
+                if not gone:
+                    break
+        except errors.RingbackError as error:
+            log.warning("retention waits", action="retention_failed", why=str(error))
+
+    async def _tell_positions(self) -> None:
+        while True:
+            if positions := self.engine.positions:
+                await self.store.tell_positions(positions)
+            await self.clock.wait(asyncio.Event(), self.clock.now_ms() + TELL_EVERY_MS)
 
     async def stop(self) -> None:
         """Close the door, let the last round commit, close the store."""
@@ -192,27 +232,40 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.engine.stop()
+        if self._engine is not None:
+            await self._engine.stop()
         if self.failed.done():
             self.failed.exception()
 
 
+def _ownership_of(store: Store, changed: Callable[[], None]) -> Ownership:
+    """Who decides what this process reads: itself, where the store is its own. `changed` wakes the engine."""
+    if store.shared:
+        return Shared(store.ledger, MonotonicClock(), store.log.partitions, changed)
+    return Alone(store.ledger, store.log.partitions, new_owner())
+
+
 @contextlib.asynccontextmanager
 async def serving(
-    settings: Settings, *, interventions: bool = True, clock: Clock | None = None, limits: Limits | None = None
+    settings: Settings,
+    *,
+    interventions: bool = True,
+    clock: Clock | None = None,
+    limits: Limits | None = None,
+    parts: Collection[str] = BOTH,
 ) -> AsyncIterator[Service]:
-    """The product, started and, at the end, stopped in order. Raises errors.RingbackError, OSError (address in use)."""
+    """The product, or one part of it, started and, at the end, stopped in order.
+
+    Raises errors.RingbackError, OSError (address in use).
+    """
     real = clock is None
     clock = clock or SystemClock()
-    book, telemetry = read_book(settings.profile), Telemetry()
+    book = read_book(settings.profile)
     store = open_store(settings.db, clock, settings.partitions, server_clock=real, kafka=kafka_options(settings))
+    if not store.shared and parts != BOTH:
+        raise errors.SettingsMistake("gateway and engine apart need PostgreSQL: SQLite belongs to one process")
     async with store:
-        pulse = Pulse()
-        engine = Engine(
-            store.log, store.ledger, clock, book, telemetry, pulse,
-            interventions=interventions, call_idle_max_ms=round(settings.call_idle_max_s * 1000),
-        )  # fmt: skip
-        service = Service(settings, clock, store, engine, telemetry, pulse)
+        service = Service(settings, clock, store, book, parts, interventions)
         try:
             await service.start(limits or Limits())
             yield service

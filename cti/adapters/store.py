@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -19,7 +19,7 @@ from cti.adapters.ledger.sql import SqlLedger
 from cti.adapters.sql_reader import READERS, SqlReader
 from cti.adapters.sql_writer import SqlWriter
 from cti.errors import SettingsMistake
-from cti.ports import Clock, DeadLetters, EventLog, Ledger, Ownerships, Reads, Registry
+from cti.ports import Clock, DeadLetters, EventLog, Ledger, Ownerships, Publisher, Reads, Registry
 
 MEMORY = "memory:"
 
@@ -34,12 +34,16 @@ class Store:
     log: EventLog
     ledger: WholeLedger
     shared = False  # whether engines of other processes may be there
+    publisher: Publisher | None = None  # where integrators read from topics
 
     async def start(self) -> None:
         """Make or upgrade what the store needs, and begin."""
 
     async def stop(self) -> None:
         """Write what waits, and end."""
+
+    async def tell_positions(self, positions: Mapping[int, int]) -> None:
+        """Show committed positions to the log's own tools, where it has any."""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -136,6 +140,7 @@ class KafkaStore(Store):
         self._database = _Database(url, ["ledger-writer", "beat-writer"])
         self.ledger = self._database.ledger
         self.log = KafkaEventLog(options, clock)
+        self.publisher = self.log.publisher
 
     async def start(self) -> None:
         try:
@@ -144,6 +149,9 @@ class KafkaStore(Store):
         except BaseException:
             await self.stop()  # nothing outlives a start that failed
             raise
+
+    async def tell_positions(self, positions: Mapping[int, int]) -> None:
+        await self.log.tell_positions(positions)
 
     async def stop(self) -> None:
         await self.log.stop()

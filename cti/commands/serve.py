@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import Collection
 
 import structlog
 
@@ -13,24 +14,33 @@ from cti.commands.runtime import run_serving, settle_memory
 from cti.errors import RingbackError
 from cti.ports import Clock
 from cti.settings import Settings
-from cti.wiring import Service, serving
+from cti.wiring import BOTH, Service, serving
 
 log = structlog.get_logger()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--db", metavar="URL", help="SQLAlchemy URL (default: RINGBACK_DB)")
-    parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (default: RINGBACK_LISTEN)")
+    add_places(parser)
     parser.add_argument("--speed", type=float, default=1.0, help="a faster clock, for simulations only")
     parser.add_argument("--origin-ms", type=float, help="where the faster clock starts; the same for all processes")
 
 
+def add_places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--db", metavar="URL", help="SQLAlchemy URL (default: RINGBACK_DB)")
+    parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (default: RINGBACK_LISTEN)")
+
+
 def run(args: argparse.Namespace) -> int:
     """0 after an orderly stop; 1 when the service cannot start or had to stop."""
+    return run_parts(args, BOTH)
+
+
+def run_parts(args: argparse.Namespace, parts: Collection[str]) -> int:
+    """As `run`, for a process that is only a part of the product."""
     try:
         settings = settings_of(args)
         set_up_logging(settings.log_level)
-        return run_serving(_serve(settings, clock_of(args)))
+        return run_serving(_serve(settings, clock_of(args), parts))
     except (RingbackError, OSError) as error:
         print(f"ringback: {error}", file=sys.stderr)
         return 1
@@ -44,16 +54,16 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
 def clock_of(args: argparse.Namespace) -> Clock | None:
     """The scaled clock where a speed is asked for; None: the real one."""
-    if args.speed == 1.0:
+    if getattr(args, "speed", 1.0) == 1.0:
         return None
     return ScaledClock(SystemClock().now_ms() if args.origin_ms is None else args.origin_ms, args.speed)
 
 
-async def _serve(settings: Settings, clock: Clock | None) -> int:
+async def _serve(settings: Settings, clock: Clock | None, parts: Collection[str]) -> int:
     stop = stop_on_signals()
-    async with serving(settings, clock=clock) as service:
+    async with serving(settings, clock=clock, parts=parts) as service:
         settle_memory()
-        log.info("serving", action="serving", url=service.url, settings=settings.shown())
+        log.info("serving", action="serving", url=service.url, parts=sorted(parts), settings=settings.shown())
         return await until(stop, service)
 
 

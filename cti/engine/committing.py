@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -41,11 +41,19 @@ class Verdict(NamedTuple):
 class Commit:
     """One round's transaction under way."""
 
-    def __init__(self, ledger: Ledger, clock: Clock, what: Committing, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, ledger: Ledger, clock: Clock, what: Committing, wake: Callable[[], None], first: Awaitable[None] | None
+    ) -> None:
+        """`first`: what must have been done before the round may stand."""
         self.what = what
         self._ledger, self._clock = ledger, clock
-        self._task = asyncio.create_task(ledger.commit(what.round_))
+        self._task = asyncio.create_task(self._write(first))
         self._task.add_done_callback(lambda _: wake())
+
+    async def _write(self, first: Awaitable[None] | None) -> None:
+        if first is not None:
+            await first
+        await self._ledger.commit(self.what.round_)
 
     @property
     def done(self) -> bool:
@@ -64,8 +72,8 @@ class Commit:
         if isinstance(fault, errors.OutcomeUnknown):
             telemetry.commit_failed("outcome_unknown")
             return await self._found_out(fault)
-        if isinstance(fault, errors.LedgerAway):
-            telemetry.commit_failed("ledger_away")
+        if isinstance(fault, errors.LedgerAway | errors.LogAway):
+            telemetry.commit_failed("ledger_away" if isinstance(fault, errors.LedgerAway) else "log_away")
             return Verdict(False, error=fault)
         if not isinstance(fault, Exception):
             raise fault

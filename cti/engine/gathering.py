@@ -5,7 +5,7 @@ is dropped with its layer, and its entries are read again.
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -20,8 +20,8 @@ from cti.core.rules import Intervention, RuleBook
 from cti.core.times import rfc3339, seconds
 from cti.engine.live_calls import Key, Layers, LiveCall, occurrence_of
 from cti.engine.sources import Source
-from cti.ports import Entry
-from cti.rows import BreachRow, CommandRow, DeadLetterRow, OutcomeRow, RecordRow, Round
+from cti.ports import Appending, Entry
+from cti.rows import BreachRow, CommandRow, CopyRow, DeadLetterRow, OutcomeRow, RecordRow, Round
 from cti.telemetry import Telemetry
 from schemas.reasons import FINAL_STATES, DeadLetter, InterventionOutcome
 
@@ -45,6 +45,9 @@ class Gathering:
     now_ms: float = 0.0
     deadlines: list[tuple[float, str, int]] = field(default_factory=list)  # (when unanswered, call, its name), a heap
     ended: list[Key] = field(default_factory=list)  # calls that ended in this round
+    copying: bool = False  # whether integrators read topics of what is decided
+    copy_nos: dict[int, int] = field(default_factory=dict)
+    passing: list[Appending] = field(default_factory=list)  # to be appended everywhere before the round may commit
 
     def source(self, tenant: str, name: str) -> Source:
         found = self.sources.get((tenant, name))
@@ -63,6 +66,13 @@ class Gathering:
                 entry.partition, entry.position, entry.tenant, reason, detail[:1000], entry.appended_at_ms, entry.body
             )
         )
+        name = f"{entry.partition}:{entry.position}"
+        self._copy("dead-letters", entry.partition, entry.tenant, f"{entry.tenant}:{reason.value}", name, entry.body)
+
+    def _copy(self, kind: str, partition: int, tenant: str, key: str, name: str, body: bytes) -> None:
+        if self.copying:
+            number = self.copy_nos[partition] = self.copy_nos.get(partition, 0) + 1
+            self.round_.copies.append(CopyRow(partition, number, kind, tenant, key, name, body))
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
@@ -85,7 +95,9 @@ class Gathering:
             "expires_at": rfc3339(expires),
             "due_at": rfc3339(one.due_ms),
         }
-        self._command(live, one, issued, to_json(body).decode())
+        text = to_json(body)
+        self._command(live, one, issued, text.decode())
+        self._copy("commands", live.partition, live.source.tenant, _key(live), one.id, text)
         return one
 
     def note(self, live: LiveCall, one: Intervention) -> Intervention:
@@ -142,15 +154,25 @@ class Gathering:
             return
         measured = measure(live.call, self.book, live.done)
         revision = live.revision = live.revision + 1
-        body = record_of(_identity(live), live.call, measured, live.done, self.book.name, revision)
-        round_ = self.round_
-        round_.records.append(_record_row(live, measured, revision, to_json(body).decode()))
+        told = record_of(_identity(live), live.call, measured, live.done, self.book.name, revision)
+        body, round_ = to_json(told), self.round_
+        round_.records.append(_record_row(live, measured, revision, body.decode()))
         if revision > 1 and round_.breaches:
             # An earlier revision may be in this very round: its breaches are replaced, not added to.
             round_.breaches[:] = (row for row in round_.breaches if row.call_id != live.call_id)
         if measured.breaches:
             round_.breaches.extend(_breach_rows(live, measured.breaches))
+        if self.copying:
+            self._copy_record(live, told, body)
         self.telemetry.recorded(live.call, measured, again=revision > 1)
+
+    def _copy_record(self, live: LiveCall, told: Mapping[str, Any], body: bytes) -> None:
+        tenant, name = live.source.tenant, f"{live.call_id}:{live.revision}"
+        self._copy("calls.records", live.partition, tenant, _key(live), name, body)
+        known = {name: told[name] for name in ("call", "tenant", "source", "subject", "queue", "revision", "profile")}
+        for n, breach in enumerate(told["breaches"]):
+            body = to_json(known | breach)
+            self._copy("calls.breaches", live.partition, tenant, _key(live), f"{name}:{n}", body)
 
     def _differs(self, live: LiveCall, before: LiveCall) -> bool:
         """Whether the record says anything new. Where the call is the same one, only the outcomes can."""
@@ -172,6 +194,10 @@ def _outcomes(live: LiveCall) -> list[tuple[str, str, str | None]]:
 def hash_of(tenant: str, source: str, subject: str) -> int:
     """The engine's key of a call."""
     return hash64(key_of(tenant, source, subject).encode())
+
+
+def _key(live: LiveCall) -> str:
+    return key_of(live.source.tenant, live.source.name, live.subject)
 
 
 def _identity(live: LiveCall) -> Identity:

@@ -14,8 +14,7 @@ epoch and position are read before anything else.
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 import structlog
 
@@ -23,21 +22,21 @@ from cti import errors
 from cti.core.clocks import END_FRESH_MS
 from cti.core.rules import RuleBook
 from cti.engine.committing import Commit, Committing, moved, says_anything
+from cti.engine.copies import Copies
+from cti.engine.entries import event_in, take
 from cti.engine.gathering import Gathering
 from cti.engine.lingering import Lingering
 from cti.engine.loading import Loaded, load_switches, remember
 from cti.engine.partitions import Partitions
 from cti.engine.resting import Resting
-from cti.engine.snapshot import take_switch
-from cti.engine.take import take_agent, take_call
 from cti.engine.timers import Timers
 from cti.ownership import new_owner
 from cti.ownership_alone import Alone
-from cti.ports import Clock, Entry, EventLog, Ledger, Ownership
-from cti.rows import Claim, CommandRow, OutcomeRow, Round
+from cti.ports import Appending, Clock, Entry, EventLog, Ledger, Ownership, Publisher, Pulse
+from cti.rows import Claim, Round
 from cti.telemetry import Telemetry
-from schemas.envelope import Event, Refused, event_of
-from schemas.reasons import DeadLetter, Ignored
+from schemas.envelope import Event
+from schemas.reasons import DeadLetter
 
 EVENTS_MAX = 500
 CPU_MAX_MS = 20.0
@@ -49,27 +48,22 @@ BACKOFF_MIN_MS, BACKOFF_MAX_MS = 100.0, 5_000.0
 log = structlog.get_logger()
 
 
-class Pulse(Protocol):
-    """Whom the engine of this process wakes after a commit."""
-
-    def committed(self, positions: Mapping[int, int]) -> None: ...
-
-    def commanded(self, rows: Sequence[CommandRow], outcomes: Sequence[OutcomeRow]) -> None: ...
-
-
 class Engine:
     """Reads the log, keeps the calls, commits rounds. One per process."""
 
     def __init__(
         self, event_log: EventLog, ledger: Ledger, clock: Clock, book: RuleBook, telemetry: Telemetry, pulse: Pulse,
         *, interventions: bool = True, call_idle_max_ms: int = 4 * 3600 * 1000, ownership: Ownership | None = None,
+        publisher: Publisher | None = None,
     ) -> None:  # fmt: skip
-        """Without `ownership` the engine is alone on the ledger."""
+        """Without `ownership` the engine is alone on the ledger; `publisher` gets copies of what is decided."""
         self._log, self._ledger, self._clock, self.pulse = event_log, ledger, clock, pulse
         self._ownership = ownership or Alone(ledger, event_log.partitions, new_owner())
         self._telemetry = telemetry
         self.work = Gathering(book, telemetry, interventions, call_idle_max_ms)
         self._timers = Timers(self.work)
+        self.copies = None if publisher is None else Copies(publisher, clock)
+        self.work.copying = publisher is not None
         self._partitions = Partitions(self.work, event_log, ledger, self._ownership)
         self._wake = asyncio.Event()
         self._ahead: list[tuple[Entry, Event | str]] = []  # read, and not yet taken
@@ -141,6 +135,8 @@ class Engine:
             return False
         if await self._reassigned():
             return True
+        if self.copies is not None and self.copies.too_many:
+            return False  # IDLE_LOOK_MS later some may be out
         most = 1 if self._careful else EVENTS_MAX
         waits = self._careful > 0 and self._commit is not None  # one entry a round, and no other on top of it
         took = self._taken < most and not waits and await self._gather()
@@ -149,7 +145,7 @@ class Engine:
         self._timers.turn(self._partitions.read)
         if not self._ahead:  # what was read counts on the calls that were in memory then
             self._lingering.let_go(self.work.layers, self._log.now_ms())
-        self._resting.lay(self.work.layers.base, self._log.now_ms())
+        self._resting.lay(self.work.layers.base, self._log.now_ms(), self.work.partition_ms)
         full = self._taken >= most
         if self._commit is None and not (self._ahead and not full) and (self._taken or says_anything(self.work.round_)):
             self._start_commit()
@@ -191,6 +187,8 @@ class Engine:
         now_ms = self._log.now_ms()
         self._resting.add(loaded.calls, now_ms)
         self._lingering.add(loaded.ended, now_ms)
+        if self.copies is not None:
+            self.copies.send(loaded.copies)
         self._timers.look_at_all(loaded.calls)
         self._end_ms = self._asked_ms = float("-inf")  # nobody knows yet how much of it is unread
         log.info("partition taken", action="partition_taken", partition=claim.partition, calls=len(loaded.calls))
@@ -235,7 +233,7 @@ class Engine:
             end = await self._log.end() if confirm else None
             if not self._ahead:
                 entries = await self._log.read(self._partitions.read, EVENTS_MAX - self._taken)
-                ahead = [(entry, _event_in(entry)) for entry in entries]
+                ahead = [(entry, event_in(entry)) for entry in entries]
                 await remember(self.work, self._ledger, ahead)
                 self._ahead = ahead
         except (errors.LogAway, errors.LedgerAway) as error:
@@ -261,7 +259,7 @@ class Engine:
                 )
                 continue
             try:
-                self._take(entry, event)
+                take(self.work, self._log, entry, event)
             except Exception:  # the last line of defence: a defect of ours must not stop the partition
                 log.exception("entry set aside", action="poison", partition=entry.partition, position=entry.position)
                 self._poison.add((entry.partition, entry.position))
@@ -270,18 +268,6 @@ class Engine:
             if (time.perf_counter() - started) * 1000 > CPU_MAX_MS:
                 return count
         return len(events)
-
-    def _take(self, entry: Entry, event: Event | str) -> None:
-        if isinstance(event, str):
-            self.work.dead_letter(entry, DeadLetter.INVALID, event)
-        elif event.family == "switch":
-            take_switch(self.work, entry, event, self._log.partition_of)
-        elif event.family == "agent" and event.known:
-            take_agent(self.work, entry, event)
-        elif event.family == "agent":
-            self.work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
-        else:
-            take_call(self.work, entry, event)
 
     def _set_times(self) -> None:
         """Partition time: the log's clock where we stand at a confirmed end, else the last entry's append time."""
@@ -300,14 +286,22 @@ class Engine:
             # A round of outcomes alone would move no mark, and could not be told from one that never stood.
             first = min(self._partitions.epochs)
             work.command_nos[first] = work.command_nos.get(first, 0) + 1
+        if self.copies is not None:
+            arrived = self.copies.arrived()
+            work.round_.copied = {partition: no for partition, no in arrived.items() if partition in work.copy_nos}
         work.round_.fences = self._partitions.fences()
         what = Committing(
             work.round_, dict(self._partitions.read), self._taken, work.ended, self._telemetry.live_now(),
             time.perf_counter(),
         )  # fmt: skip
         work.layers.start_commit()
+        passing, work.passing = work.passing, []
         work.round_, work.ended, self._taken = Round(), [], 0
-        self._commit = Commit(self._ledger, self._clock, what, self._wake.set)
+        before = self._pass_on(passing) if passing else None
+        self._commit = Commit(self._ledger, self._clock, what, self._wake.set, before)
+
+    async def _pass_on(self, items: Sequence[Appending]) -> None:
+        await self._log.append(items)
 
     async def _settle(self) -> None:
         """Take in what became of the commit, once it has come to its end."""
@@ -349,6 +343,8 @@ class Engine:
         self.pulse.committed(done.positions)
         if done.round_.commands or done.round_.outcomes:
             self.pulse.commanded(done.round_.commands, done.round_.outcomes)
+        if self.copies is not None:
+            self.copies.send(done.round_.copies)
         self._lingering.add(done.ended, now)
 
     def _drop(self, error: Exception | None) -> None:
@@ -362,7 +358,7 @@ class Engine:
         work.layers.dropped()
         self._telemetry.live_again(self._live_committed)
         self._telemetry.agents_are(work.layers.base.agents.values())
-        work.round_, work.ended, self._taken = Round(), [], 0
+        work.round_, work.ended, work.passing, self._taken = Round(), [], [], 0
         for source in work.sources.values():
             source.kinds.clear()
         self._ahead = []
@@ -384,13 +380,3 @@ class Engine:
     def positions(self) -> dict[int, int]:
         """What is committed of each partition that is worked on."""
         return dict(self._partitions.committed)
-
-
-def _event_in(entry: Entry) -> Event | str:
-    """The entry's event, or why it is none."""
-    if entry.event is not None:
-        return entry.event
-    try:
-        return event_of(entry.body)
-    except Refused as refused:
-        return str(refused)

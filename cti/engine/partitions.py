@@ -65,6 +65,7 @@ class Partitions:
         self.epochs[partition] = claim.epoch
         self.read[partition] = self.committed[partition] = claim.position
         work.command_nos[partition] = claim.command_no
+        work.copy_nos[partition] = loaded.copies[-1].no if loaded.copies else 0
         work.partition_ms[partition] = 0.0  # nothing of it was read yet: no timer fires on what it may hold
         work.layers.base.calls.update(loaded.calls)
         work.layers.base.agents.update(loaded.agents)
@@ -79,14 +80,14 @@ class Partitions:
         work, base = self._work, self._work.layers.base
         for partition in gone:
             del self.epochs[partition], self.read[partition], self.committed[partition]
-            del work.command_nos[partition], work.partition_ms[partition]
+            del work.command_nos[partition], work.copy_nos[partition], work.partition_ms[partition]
         for source in work.sources.values():
             source.forget(gone)
         calls = {key: live for key, live in base.calls.items() if live.partition in gone}
         work.telemetry.calls_left(live.call for live in calls.values())
         for key in calls:
             del base.calls[key]
-        for agent in [key for key in base.agents if self._log.partition_of(key_of(*key)) in gone]:
+        for agent in [key for key in base.agents if self._log.partition_of(key_of(*key), "agent") in gone]:
             del base.agents[agent]
         work.telemetry.agents_are(base.agents.values())
 

@@ -5,7 +5,7 @@ timer that is due, folds it again.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cti.engine.live_calls import Key, Layer
 
@@ -14,7 +14,10 @@ RESTING_FACTS_MAX = 64  # what is folded again in a quarter of a millisecond
 
 
 class Resting:
-    """Which calls were touched when, by the log's clock."""
+    """Which calls were touched when, by the log's clock.
+
+    Whether a call is quiet is told by its partition's time: while the engine is behind, the next word may be waiting.
+    """
 
     def __init__(self) -> None:
         self._touched: deque[tuple[float, list[Key]]] = deque()
@@ -26,15 +29,17 @@ class Resting:
     def clear(self) -> None:
         self._touched.clear()
 
-    def lay(self, base: Layer, now_ms: float) -> None:
+    def lay(self, base: Layer, now_ms: float, partition_ms: Mapping[int, float]) -> None:
         """Lay to rest what was last heard of REST_AFTER_MS ago, and has not ended."""
+        again: list[Key] = []
         while self._touched and self._touched[0][0] <= now_ms - REST_AFTER_MS:
             for key in self._touched.popleft()[1]:
                 live = base.calls.get(key)
-                if (
-                    live is not None
-                    and live.heard_ms <= now_ms - REST_AFTER_MS
-                    and live.facts <= RESTING_FACTS_MAX
-                    and not live.ended
-                ):
+                if live is None or live.ended or live.facts > RESTING_FACTS_MAX:
+                    continue
+                if live.heard_ms <= partition_ms[live.partition] - REST_AFTER_MS:
                     live.state = None
+                elif partition_ms[live.partition] <= now_ms - REST_AFTER_MS:
+                    again.append(key)  # the engine is behind: look later
+        if again:
+            self.add(again, now_ms)

@@ -15,9 +15,10 @@ from cti.engine.gathering import Gathering, hash_of
 from cti.engine.live_calls import LiveCall, newborn
 from cti.engine.take import apply, born, set_agent
 from cti.ports import Entry
-from schemas.envelope import Event
+from schemas.envelope import Event, Family
 from schemas.fields import ms_of, read_time
 
+PartitionOf = Callable[[str, Family], int]
 DECLARED = "ringback.switch.switchDeclared.v1"
 # One entry opens many calls: each is born at the entry's position, with its place in the snapshot above these bits.
 BORN_BITS = 40
@@ -31,7 +32,7 @@ _AGENT_KINDS = {
 }
 
 
-def take_switch(work: Gathering, entry: Entry, event: Event, partition_of: Callable[[str], int]) -> None:
+def take_switch(work: Gathering, entry: Entry, event: Event, partition_of: PartitionOf) -> None:
     """One switch event, for the calls of the entry's partition."""
     source = work.source(entry.tenant, event.source)
     if event.type == DECLARED:
@@ -42,7 +43,7 @@ def take_switch(work: Gathering, entry: Entry, event: Event, partition_of: Calla
         _snapshot(work, entry, event, partition_of)
 
 
-def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Callable[[str], int]) -> None:
+def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: PartitionOf) -> None:
     named = {call["call"]: call for call in event.data["calls"]}
     source, known = work.source(entry.tenant, event.source), set()
     for key, live in list(work.layers.calls()):
@@ -58,11 +59,11 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Callabl
         elif live.last is None or live.last[0] < event.at_ms:
             apply(work, key, live, _derived(live, event, STALE), entry, 1)
     for index, (subject, call) in enumerate(named.items()):
-        here = partition_of(key_of(entry.tenant, event.source, subject)) == entry.partition
+        here = partition_of(key_of(entry.tenant, event.source, subject), "call") == entry.partition
         if here and subject not in known:
             _open(work, entry, event, subject, call, entry.position + (index << BORN_BITS))
     for agent in event.data.get("agents") or ():
-        if partition_of(key_of(entry.tenant, event.source, agent["agent"])) == entry.partition:
+        if partition_of(key_of(entry.tenant, event.source, agent["agent"]), "agent") == entry.partition:
             _agent(work, entry, event, agent)
 
 

@@ -28,6 +28,8 @@ from cti.web.limits import Limits
 from cti.web.meter import Meter
 from cti.web.route import add_routes, answering
 
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+
 
 def make_app(
     log: EventLog,
@@ -39,8 +41,12 @@ def make_app(
     *,
     standard: Standard,
     ready: Checks,
+    probes_alone: bool = False,
 ) -> web.Application:
-    """Nothing is opened here; the hub's task starts and ends with the application."""
+    """Nothing is opened here; the hub's task starts and ends with the application.
+
+    `probes_alone`: of a process that has an engine and no door, /healthz, /readyz and /metrics are all.
+    """
     room = Room(
         log=log,
         reads=reads,
@@ -58,7 +64,10 @@ def make_app(
     )
     app = web.Application(client_max_size=limits.body_bytes, middlewares=[answering(limits, telemetry)])
 
-    add_routes(app, routes_of(limits), KeyRing(registry, limits), room)
+    routes = [route for route in routes_of(limits) if not probes_alone or route.path in PROBES]
+    add_routes(app, routes, KeyRing(registry, limits), room)
+    if probes_alone:
+        return app
 
     async def hub_task(_: web.Application) -> AsyncIterator[None]:
         running = asyncio.create_task(room.hub.run(), name="command-hub")

@@ -1,6 +1,6 @@
 """Agents and sources: the last word of each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, select
 
@@ -17,7 +17,7 @@ _upsert_agents = insertion(
 )
 _upsert_sources = insertion(
     sources,
-    tail="ON CONFLICT (tenant, source) DO UPDATE SET partition = excluded.partition, kinds = excluded.kinds",
+    tail="ON CONFLICT (tenant, source, partition) DO UPDATE SET kinds = excluded.kinds",
 )
 
 
@@ -27,7 +27,7 @@ def put_agents(connection: Connection, rows: Sequence[AgentRow]) -> None:
 
 
 def put_sources(connection: Connection, rows: Sequence[SourceRow]) -> None:
-    _upsert_sources(connection, list({(row.tenant, row.source): row for row in rows}.values()))
+    _upsert_sources(connection, list({row[:3]: row for row in rows}.values()))
 
 
 def list_agents(connection: Connection, tenant: str | None = None) -> list[AgentRow]:
@@ -40,7 +40,17 @@ def list_agents(connection: Connection, tenant: str | None = None) -> list[Agent
 
 def list_sources(connection: Connection, tenant: str | None = None) -> list[SourceRow]:
     """Of one tenant, or of all."""
-    query = select(sources).order_by(sources.c.tenant, sources.c.source)
+    query = select(sources).order_by(sources.c.tenant, sources.c.source, sources.c.partition)
     if tenant is not None:
         query = query.where(sources.c.tenant == tenant)
-    return [SourceRow._make(row) for row in connection.execute(query)]
+    return joined(SourceRow._make(row) for row in connection.execute(query))
+
+
+def joined(rows: Iterable[SourceRow]) -> list[SourceRow]:
+    """One row a source, with what it has sent to any partition."""
+    found: dict[tuple[str, str], SourceRow] = {}
+    for row in rows:
+        known = found.setdefault(row[:2], row)
+        kinds = {*known.kinds.split(), *row.kinds.split()}
+        found[row[:2]] = known._replace(kinds=" ".join(sorted(kinds)))
+    return list(found.values())

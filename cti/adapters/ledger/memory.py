@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from cti.adapters.ledger.agents import joined
 from cti.adapters.ledger.commands import FINAL
 from cti.adapters.ledger.memory_reads import MemoryReads
 from cti.adapters.ledger.retention import CALLS_A_TIME
@@ -12,6 +13,7 @@ from cti.rows import (
     AgentRow,
     CallRow,
     Claim,
+    CopyRow,
     DeadLetterRow,
     Fence,
     KeyRow,
@@ -47,7 +49,12 @@ class MemoryLedger(MemoryReads):
         for outcome in round_.outcomes:
             self._set_outcome(outcome)
         self._agents |= {(row.tenant, row.source, row.agent): row for row in round_.agents}
-        self._sources |= {(row.tenant, row.source): row for row in round_.sources}
+        self._sources |= {row[:3]: row for row in round_.sources}
+        for partition, number in round_.copied.items():
+            self._copies = {
+                place: row for place, row in self._copies.items() if place[0] != partition or place[1] > number
+            }
+        self._copies |= {row[:2]: row for row in round_.copies}
         self._dead_letters |= {(row.partition, row.position): row for row in round_.dead_letters}
         self._claims |= {fence.partition: Claim(*fence) for fence in round_.fences}
 
@@ -100,7 +107,10 @@ class MemoryLedger(MemoryReads):
         return [self._agents[name] for name in sorted(self._agents)]
 
     async def sources(self) -> list[SourceRow]:
-        return [self._sources[name] for name in sorted(self._sources)]
+        return joined(self._sources[name] for name in sorted(self._sources))
+
+    async def copies(self, partition: int) -> list[CopyRow]:
+        return [self._copies[place] for place in sorted(self._copies) if place[0] == partition]
 
     async def switches(self) -> list[SwitchRow]:
         return [self._switches[name] for name in sorted(self._switches)]

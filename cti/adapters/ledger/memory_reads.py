@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any, TypeVar
 
+from cti.adapters.ledger.agents import joined
 from cti.adapters.ledger.memory_ownerships import MemoryOwnerships
 from cti.adapters.ledger.totals import HALF_HOUR_MS
 from cti.core.indicators import SHORT_ABANDON_MS
@@ -17,6 +18,7 @@ from cti.rows import (
     CallListing,
     CallRow,
     CommandRow,
+    CopyRow,
     DeadLetterRow,
     KeyRow,
     RecordRow,
@@ -45,7 +47,8 @@ class MemoryReads(MemoryOwnerships):
         self._commands_of: dict[str, list[tuple[int, str]]] = {}  # by call id: (number, id), rising
         self._commands_in: dict[int, list[tuple[int, str]]] = {}  # by partition
         self._agents: dict[tuple[str, str, str], AgentRow] = {}
-        self._sources: dict[tuple[str, str], SourceRow] = {}
+        self._sources: dict[tuple[str, str, int], SourceRow] = {}
+        self._copies: dict[tuple[int, int], CopyRow] = {}
         self._switches: dict[tuple[str, str], SwitchRow] = {}
         self._dead_letters: dict[tuple[int, int], DeadLetterRow] = {}
         self._keys: dict[str, KeyRow] = {}
@@ -138,7 +141,7 @@ class MemoryReads(MemoryOwnerships):
         return sorted([(*kind, n) for kind, n in counted.items()], key=lambda row: (row[:3], row[3] or ""))
 
     async def tenant_sources(self, tenant: str) -> list[SourceRow]:
-        return [self._sources[name] for name in sorted(self._sources) if name[0] == tenant]
+        return joined(self._sources[name] for name in sorted(self._sources) if name[0] == tenant)
 
     async def tenant_agents(self, tenant: str) -> list[AgentRow]:
         return [self._agents[name] for name in sorted(self._agents) if name[0] == tenant]

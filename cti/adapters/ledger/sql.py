@@ -21,6 +21,7 @@ from cti.adapters.ledger import (
     switches,
 )
 from cti.adapters.ledger.bulk import slices
+from cti.adapters.ledger.copies import waiting_copies
 from cti.adapters.ledger.rounds import write_rounds
 from cti.adapters.ledger.stored import LIVE_SLICE, live_slice, stored_calls
 from cti.adapters.ledger.totals import totals
@@ -35,6 +36,7 @@ from cti.rows import (
     CallListing,
     Claim,
     CommandRow,
+    CopyRow,
     DeadLetterRow,
     Fence,
     Holdings,
@@ -96,6 +98,9 @@ class SqlLedger:
         for some in slices(list(key_hashes)):
             found += await self._reader.run(calls.past_calls, some)
         return found
+
+    async def copies(self, partition: int) -> list[CopyRow]:
+        return await self._reader.run(waiting_copies, partition)
 
     async def stored_calls(self, call_ids: Sequence[str]) -> list[StoredCall]:
         return await self._reader.run(stored_calls, call_ids)

@@ -203,11 +203,12 @@ agents = _table(
     _text("reason", optional=True),
 )
 
+# Which facts a source has ever sent; by partition, because several engines may each see some of them.
 sources = _table(
     "sources",
     _text("tenant", key=True),
     _text("source", key=True),
-    _small("partition"),
+    _small("partition", key=True),
     _text("kinds"),
 )
 
@@ -242,4 +243,16 @@ switches = _table(
     _text("switch", key=True),
     _text("source"),
     _text("declaration"),
+)
+
+# What integrators shall read from a topic, until it is there; empty where there is no Kafka.
+copies = _table(
+    "copies",
+    _small("partition", key=True),
+    _whole("no", key=True),
+    _text("kind"),
+    _text("tenant"),
+    _text("key"),
+    _text("id"),
+    Column("body", LargeBinary, nullable=False),
 )

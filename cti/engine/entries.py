@@ -1,0 +1,40 @@
+"""What an entry of the log is, and who takes it."""
+
+from cti.core.identity import key_of
+from cti.engine.gathering import Gathering
+from cti.engine.snapshot import take_switch
+from cti.engine.take import take_agent, take_call
+from cti.ports import Appending, Entry, EventLog
+from schemas.envelope import Event, Refused, event_of
+from schemas.reasons import DeadLetter, Ignored
+
+
+def take(work: Gathering, event_log: EventLog, entry: Entry, event: Event | str) -> None:
+    """Advance by one entry. `event`: what `event_in` says of it."""
+    if entry.unfit is not None:
+        work.dead_letter(entry, *entry.unfit)
+    elif isinstance(event, str):
+        work.dead_letter(entry, DeadLetter.INVALID, event)
+    elif event_log.passes_on(entry.partition):
+        key = key_of(entry.tenant, event.source, event.subject)
+        work.passing.append(Appending(entry.tenant, key, entry.body, event, everywhere=True))
+    elif event.family == "switch":
+        take_switch(work, entry, event, event_log.partition_of)
+    elif event.family == "agent" and event.known:
+        take_agent(work, entry, event)
+    elif event.family == "agent":
+        work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
+    else:
+        take_call(work, entry, event)
+
+
+def event_in(entry: Entry) -> Event | str:
+    """The entry's event, or why it is none."""
+    if entry.event is not None:
+        return entry.event
+    if entry.unfit is not None:
+        return entry.unfit[1]
+    try:
+        return event_of(entry.body)
+    except Refused as refused:
+        return str(refused)
