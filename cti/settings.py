@@ -69,7 +69,7 @@ class Settings(BaseModel):
             return cls(**given)
         except ValidationError as error:
             told = "; ".join(
-                f"{PREFIX}{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()
+                f"{PREFIX}{'_'.join(map(str, one['loc'])).upper() or '*'}: {one['msg']}" for one in error.errors()
             )
             raise SettingsMistake(told) from None
 

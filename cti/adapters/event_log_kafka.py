@@ -10,8 +10,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import count
 
-from aiokafka import TopicPartition
-
 from cti.adapters.event_log_kafka_offsets import GroupOffsets
 from cti.adapters.event_log_kafka_publisher import KafkaPublisher
 from cti.adapters.event_log_kafka_reader import KafkaReader
@@ -80,29 +78,30 @@ class KafkaEventLog:
         ticket = next(self._tickets)
         self._asked_ms[ticket] = self.now_ms()
         try:
-            offsets = await self._writer.write(records)
+            offsets = await self._writer.write({self._topics.place(there): some for there, some in records.items()})
         finally:
             del self._asked_ms[ticket]
-        places = [(partition, offsets[self._topics.place(partition)][index] + 1) for partition, index in firsts]
+        kept = {there: offsets[self._topics.place(there)] for there in records}
+        places = [(partition, kept[partition][index] + 1) for partition, index in firsts]
         self._hold(items, places)
         return places
 
-    def _place(self, items: Sequence[Appending]) -> tuple[dict[TopicPartition, list[Record]], list[tuple[int, int]]]:
-        """The records by place; and where each item's first copy is: (log partition, its number among the place's)."""
-        records: dict[TopicPartition, list[Record]] = {}
+    def _place(self, items: Sequence[Appending]) -> tuple[dict[int, list[Record]], list[tuple[int, int]]]:
+        """The records by log partition; and where each item's first copy is: (partition, its number among those)."""
+        records: dict[int, list[Record]] = {}
         firsts: list[tuple[int, int]] = []
         for item in items:
+            family = "call" if item.event is None else item.event.family
+            partition = 0 if item.everywhere else self._topics.partition_of(item.key, family)
+            there = records.get(partition)
+            if there is None:
+                there = records[partition] = []
+            firsts.append((partition, len(there)))
             record = record_of(item, self._options.tenant)
+            there.append(record)
             if item.everywhere:
-                partitions: Sequence[int] = self._topics.everywhere
-            else:
-                family = "call" if item.event is None else item.event.family
-                partitions = (self._topics.partition_of(item.key, family),)
-            for n, partition in enumerate(partitions):
-                there = records.setdefault(self._topics.place(partition), [])
-                if n == 0:
-                    firsts.append((partition, len(there)))
-                there.append(record)
+                for another in self._topics.everywhere[1:]:
+                    records.setdefault(another, []).append(record)
         return records, firsts
 
     def _hold(self, items: Sequence[Appending], places: Sequence[tuple[int, int]]) -> None:

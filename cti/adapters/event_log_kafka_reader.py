@@ -1,13 +1,12 @@
-"""What comes out of Kafka: a consumer that is told where to read, and a shelf of fetched records for each partition.
+"""What comes out of Kafka: a consumer that is told where to read, and nothing in between.
 
-A task moves what was fetched onto the shelves and wakes who waits; a full shelf is not fetched for until half of it is
-gone. `read` takes from the shelves and waits for nothing, except where it is asked to begin elsewhere: then the log is
-asked first whether it still holds what follows.
+The client fetches ahead and keeps what it fetched packed; `read` unpacks as much as was asked for. It waits for
+nothing, except where it is asked to begin elsewhere: then the log is asked first whether it still holds what follows.
+A task waits for what arrives: it takes one entry, puts it in front of what is still packed, and wakes the readers.
 """
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -25,10 +24,6 @@ ASK_MAX_S = 3.0  # for where partitions begin and end
 STOP_MAX_S = 2.0
 STALL_S = 30.0  # more is in the log, and nothing has come for so long: the client is made anew
 FETCH_WAIT_MS = 1_000
-PIECE_RECORDS = 1_000  # what is unpacked in one go: a few milliseconds
-SHELF_RECORDS_MAX = 20_000
-SHELVES_BYTES_MAX = 64 * 1024 * 1024  # of all partitions; beside it at most one fetch of each
-RECORD_BYTES = 500  # what a record takes beside its value, roughly
 FAULT_PAUSE_S = 0.1
 
 logger = structlog.get_logger()
@@ -41,15 +36,19 @@ class KafkaReader:
         self._options = options
         self._topics = topics
         self._client: AIOKafkaConsumer | None = None
-        self._shelves: dict[int, _Shelf] = {}
-        self._assigned = asyncio.Event()
-        self._pump: asyncio.Task[None] | None = None
+        self._strands: dict[int, _Strand] = {}
+        self._hungry = asyncio.Event()  # somebody has read what there was
+        self._waiting: asyncio.Task[None] | None = None
         self._wakes: set[asyncio.Event] = set()
         self._fault: KafkaError | None = None
-        self._fetched_s = 0.0  # when something was last fetched, or could not be missing, by the loop's clock
+        self._empty_since_s: float | None = None  # by the loop's clock; None: the last reading gave something
 
     async def start(self) -> None:
         """Raises `LogAway`."""
+        self._client = await self._opened()
+        self._waiting = asyncio.create_task(self._wait_for_more())
+
+    async def _opened(self) -> AIOKafkaConsumer:
         consumer = make_consumer(self._options)
         try:
             await asyncio.wait_for(consumer.start(), START_MAX_S)
@@ -59,74 +58,93 @@ class KafkaReader:
         except BaseException:
             await _close(consumer)
             raise
-        self._client = consumer
-        self._fetched_s = asyncio.get_running_loop().time()
-        self._pump = asyncio.create_task(self._keep_fetching(consumer))
+        return consumer
 
     async def stop(self) -> None:
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.gather(self._pump, return_exceptions=True)
+        if self._waiting is not None:
+            self._waiting.cancel()
+            await asyncio.gather(self._waiting, return_exceptions=True)
         if self._client is not None:
             await _close(self._client)
-        self._client = self._pump = None
+        self._client = self._waiting = None
 
     def wake(self, event: asyncio.Event) -> None:
         self._wakes.add(event)
 
     def reads(self, partition: int) -> bool:
         """Whether this partition's entries are being asked for."""
-        return partition in self._shelves
+        return partition in self._strands
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
         """As `EventLog.read`. What a quiet partition leaves of its share goes to the busy ones."""
-        if after.keys() != self._shelves.keys() or any(
-            self._shelves[partition].after != position for partition, position in after.items()
+        if after.keys() != self._strands.keys() or any(
+            self._strands[partition].after != position for partition, position in after.items()
         ):
             await self._begin(after)
         share = max(1, limit // max(1, len(after)))
+        found = [entry for strand in self._strands.values() for entry in strand.take_front()]
+        asked = min(share, limit - len(found))
+        taken = await self._unpack(asked)
+        found += taken
+        if len(taken) == asked:  # more may be there: now each in turn, then whoever has most
+            for strand in self._strands.values():
+                found += await self._unpack(min(share, limit - len(found)), strand)
+            found += await self._unpack(limit - len(found))
+        self._hungry.set()
+        now_s = asyncio.get_running_loop().time()
+        self._empty_since_s = None if found else self._empty_since_s or now_s
+        self._complain(found)
+        return found
+
+    async def _unpack(self, limit: int, strand: "_Strand | None" = None) -> list[Entry]:
+        """Up to so many entries that were fetched, of this partition or of any."""
+        if limit <= 0 or not self._strands:
+            return []
+        places = () if strand is None else (strand.place,)
         found: list[Entry] = []
-        for shelf in self._shelves.values():
-            found += shelf.take(share)
-        for shelf in self._shelves.values():
-            if len(found) >= limit:
-                break
-            found += shelf.take(limit - len(found))
-        self._resume()
-        if not found and self._fault is not None:
+        for place, records in (await self._fetched(*places, wait_ms=0, limit=limit)).items():
+            entries = self._strands[self._topics.number(place)].unpacked(records)
+            found += entries
+        return found
+
+    def _complain(self, found: Sequence[Entry]) -> None:
+        """Raises what stands in the way, once all that could be had has been handed out."""
+        if found:
+            return
+        for strand in self._strands.values():
+            if strand.lost is not None:
+                raise strand.lost
+        if self._fault is not None:
             fault, self._fault = self._fault, None
             raise LogAway(f"Kafka cannot be read: {fault!r}") from fault
-        return found
 
     async def _begin(self, after: Mapping[int, int]) -> None:
         """Read on from these positions: ask whether the log still has them, then change over in one go."""
         changed = {
             partition: position
             for partition, position in after.items()
-            if partition not in self._shelves or self._shelves[partition].after != position
+            if partition not in self._strands or self._strands[partition].after != position
         }
         await self._check(changed)
-        shelves = {partition: self._shelves.get(partition) or self._shelf(partition) for partition in after}
+        strands = {partition: self._strands.get(partition) or self._strand(partition) for partition in after}
         for partition, position in changed.items():
-            shelves[partition].begin(position)
+            strands[partition].begin(position)
         consumer = self._consumer()
-        again = shelves.keys() != self._shelves.keys()
+        again = strands.keys() != self._strands.keys()
         if again:
-            consumer.assign([shelf.place for shelf in shelves.values()])
-            for shelf in shelves.values():
-                shelf.paused = False
-        for partition in shelves if again else changed:
-            consumer.seek(shelves[partition].place, shelves[partition].next_offset)
-        self._shelves = shelves
-        self._fetched_s = asyncio.get_running_loop().time()
-        (self._assigned.set if shelves else self._assigned.clear)()
+            consumer.assign([strand.place for strand in strands.values()])
+        for partition in strands if again else changed:
+            consumer.seek(strands[partition].place, strands[partition].next_offset)
+            consumer.resume(strands[partition].place)
+        self._strands = strands
+        self._empty_since_s = None
 
-    def _shelf(self, partition: int) -> "_Shelf":
+    def _strand(self, partition: int) -> "_Strand":
         place = self._topics.place(partition)
         reading = Reading(partition, place.partition, self._topics.partitions, self._options.tenant)
-        return _Shelf(place, reading)
+        return _Strand(place, reading)
 
     async def _check(self, changed: Mapping[int, int]) -> None:
         """Raises `LogTruncated` where the log begins later, or ends sooner, than we stand; `LogAway`."""
@@ -141,14 +159,14 @@ class KafkaReader:
 
         Kafka's own marks (a transaction's end) take places, and may be the last: what was read up to them is the end.
         """
-        count, shelves = self._topics.count, self._shelves
+        count, strands = self._topics.count, self._strands
         offsets = await self._offsets([self._topics.place(partition) for partition in range(count)])
         ends = {partition: offsets[self._topics.place(partition)] for partition in range(count)}
         behind = False
-        for partition, shelf in shelves.items():
-            if shelf.after < ends[partition] and not shelf.records:
-                if await self._consumer().position(shelf.place) >= ends[partition]:
-                    ends[partition] = shelf.after
+        for partition, strand in strands.items():
+            if strand.after < ends[partition] and not strand.waits:
+                if await self._consumer().position(strand.place) >= ends[partition]:
+                    ends[partition] = strand.after
                 else:
                     behind = True
         await self._look_for_a_stall(behind)
@@ -172,105 +190,92 @@ class KafkaReader:
 
     # -- fetching ------------------------------------------------------------------------------------------------------
 
-    async def _keep_fetching(self, consumer: AIOKafkaConsumer) -> None:
+    async def _wait_for_more(self) -> None:
+        """Wake the readers when something has arrived behind what they read."""
         while True:
-            await self._assigned.wait()
-            try:
-                found = await consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=PIECE_RECORDS)
-            except OffsetOutOfRangeError as error:
-                self._lost(consumer, error)
-                found = {}
-            except KafkaError as error:
-                logger.warning("Kafka cannot be read", action="log_unread", why=repr(error))
-                self._fault = error
+            await self._hungry.wait()
+            found = await self._fetched(wait_ms=FETCH_WAIT_MS, limit=1)
+            for place, records in found.items():
+                self._strands[self._topics.number(place)].put_in_front(records)
+            lost = any(strand.lost is not None for strand in self._strands.values())
+            if found or lost:
+                self._hungry.clear()
+                for event in self._wakes:
+                    event.set()
+            if self._fault is not None:
                 await asyncio.sleep(FAULT_PAUSE_S)
-                found = {}
-            if found:
-                self._shelve(consumer, found)
-                await asyncio.sleep(0)  # what is at hand comes without a wait: let others run
 
-    def _shelve(self, consumer: AIOKafkaConsumer, found: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
-        self._fault = None
-        self._fetched_s = asyncio.get_running_loop().time()
-        bytes_max = SHELVES_BYTES_MAX // max(1, len(self._shelves))
-        for place, records in found.items():
-            shelf = self._shelves.get(self._topics.number(place))
-            if shelf is None:
-                continue
-            shelf.put(records)
-            if len(shelf.records) > SHELF_RECORDS_MAX or shelf.size > bytes_max:
-                shelf.paused = True
-                consumer.pause(place)
-        self._wake_all()
-
-    def _lost(self, consumer: AIOKafkaConsumer, error: OffsetOutOfRangeError) -> None:
-        """The log does not hold what comes next: whoever asks for it will be told."""
-        for place, offset in dict(*error.args).items():
-            consumer.pause(place)
-            shelf = self._shelves.get(self._topics.number(place))
-            if shelf is not None and shelf.next_offset == offset:
-                shelf.paused, shelf.lost = True, _truncated(place, offset, "the broker says so")
-        self._wake_all()
-
-    def _wake_all(self) -> None:
-        for event in self._wakes:
-            event.set()
-
-    def _resume(self) -> None:
-        for shelf in self._shelves.values():
-            if shelf.paused and shelf.lost is None and len(shelf.records) < SHELF_RECORDS_MAX // 2:
-                size_max = SHELVES_BYTES_MAX // len(self._shelves) // 2
-                if shelf.size <= size_max:
-                    shelf.paused = False
-                    self._consumer().resume(shelf.place)
+    async def _fetched(
+        self, *places: TopicPartition, wait_ms: int, limit: int
+    ) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
+        """What the client has, at most `limit` records. What it says instead is kept for the readers."""
+        consumer = self._consumer()
+        try:
+            found: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await consumer.getmany(
+                *places, timeout_ms=wait_ms, max_records=limit
+            )
+        except OffsetOutOfRangeError as error:
+            for place, offset in dict(*error.args).items():
+                consumer.pause(place)  # it would be asked for again at once
+                strand = self._strands.get(self._topics.number(place))
+                if strand is not None and strand.next_offset == offset:
+                    strand.lost = _truncated(place, offset, "the broker says so")
+            return {}
+        except KafkaError as error:
+            logger.warning("Kafka cannot be read", action="log_unread", why=repr(error))
+            self._fault = error
+            return {}
+        if found:
+            self._fault = None
+        return found
 
     async def _look_for_a_stall(self, behind: bool) -> None:
-        """Make the client anew where it should have fetched long ago and has not: it is stuck."""
-        now_s = asyncio.get_running_loop().time()
-        if not behind:
-            self._fetched_s = now_s
-        elif now_s - self._fetched_s > STALL_S:
+        """Make the client anew where more is there and reading has given nothing for long: it is stuck."""
+        empty_s = self._empty_since_s
+        if behind and empty_s is not None and asyncio.get_running_loop().time() - empty_s > STALL_S:
             logger.warning("Kafka's client is made anew", action="log_reader_stalled")
+            fresh = await self._opened()
             await self.stop()
-            await self.start()
-            self._shelves = {}  # the next read begins where its reader stands
-            self._assigned.clear()
+            self._client, self._strands = fresh, {}  # the next reading begins where its reader stands
+            self._waiting = asyncio.create_task(self._wait_for_more())
 
 
-class _Shelf:
-    """What was fetched of one partition and not yet asked for."""
+class _Strand:
+    """How far one partition was read."""
 
     def __init__(self, place: TopicPartition, reading: Reading) -> None:
         self.place = place
-        self.records: deque[ConsumerRecord] = deque()
-        self.size = 0  # bytes, roughly
         self.after = 0  # the last position handed out
-        self.next_offset = 0  # behind the last record here: where fetching goes on
-        self.paused = False
+        self.next_offset = 0  # behind the last entry unpacked: where the client stands
         self.lost: LogTruncated | None = None
+        self._front: list[Entry] = []  # unpacked to see whether something is there; not handed out yet
         self._reading = reading
 
+    @property
+    def waits(self) -> bool:
+        """Whether something unpacked is still to be handed out."""
+        return bool(self._front)
+
     def begin(self, position: int) -> None:
-        self.records.clear()
-        self.size, self.after, self.next_offset, self.lost = 0, position, position, None
+        self._front = []
+        self.after, self.next_offset, self.lost = position, position, None
+        self._reading.begin()
 
-    def put(self, records: Sequence[ConsumerRecord]) -> None:
-        self.records.extend(records)
-        self.size += sum([one.serialized_value_size for one in records]) + RECORD_BYTES * len(records)
-        self.next_offset = records[-1].offset + 1
+    def put_in_front(self, records: Sequence[ConsumerRecord]) -> None:
+        self._front += self._reading.entries(records)
+        self.next_offset = self._front[-1].position
 
-    def take(self, limit: int) -> list[Entry]:
-        """Up to so many entries. Raises `LogTruncated` once all that could be had is gone."""
-        held = self.records
-        if not held:
-            if self.lost is not None:
-                raise self.lost
-            return []
-        count = min(limit, len(held))
-        taken = [held.popleft() for _ in range(count)]
-        self.size -= sum([one.serialized_value_size for one in taken]) + RECORD_BYTES * count
-        self.after = taken[-1].offset + 1
-        return self._reading.entries(taken)
+    def take_front(self) -> list[Entry]:
+        taken, self._front = self._front, []
+        if taken:
+            self.after = taken[-1].position
+        return taken
+
+    def unpacked(self, records: Sequence[ConsumerRecord]) -> list[Entry]:
+        """Entries that are handed out at once."""
+        entries = self._reading.entries(records)
+        self.after = self.next_offset = entries[-1].position
+        return entries
 
 
 def _truncated(place: TopicPartition, offset: int, detail: str) -> LogTruncated:

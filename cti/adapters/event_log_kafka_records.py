@@ -24,6 +24,7 @@ COPY_HEADER = "ringback-everywhere"  # ours: a copy for each partition, whatever
 EVENT_HEADER = "ce_"
 STRUCTURED, JSON = "application/cloudevents+json", "application/json"
 HEADERS_KEPT = 1_024
+KEYS_KEPT = 16_384  # of a partition: the live calls' and some more
 _TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 _ATTRIBUTE = re.compile(r"[a-z0-9]{1,20}\Z")
 _NAMES_TENANT = b'"tenant"'
@@ -50,44 +51,60 @@ class Reading:
         self._partition = partition  # of the event log
         self._place, self._places = place, places  # of the topic, and how many it has
         self._tenant = tenant
+        self._fitting: set[bytes] = set()  # keys that were found to belong here
+        self._dated_ms = 0  # of the last entry
+
+    def begin(self) -> None:
+        """What comes next does not follow what was read last."""
+        self._dated_ms = 0
 
     def entries(self, records: Sequence[ConsumerRecord]) -> list[Entry]:
-        """In order. The common case in a line: structured, of the topics' tenant, rightly placed."""
-        partition, place, places, tenant = self._partition, self._place, self._places, self._tenant
-        return [
-            Entry(partition, one.offset + 1, one.timestamp, tenant, one.value)
-            if one.value
-            and one.key
-            and not one.headers
-            and _NAMES_TENANT not in one.value
-            and partition_of_bytes(one.key, places) == place
-            else self._entry(one)
-            for one in records
-        ]
+        """In order. The common case in a line: structured, of the topics' tenant, under a key that belongs here."""
+        partition, tenant, fitting, dated_ms = self._partition, self._tenant, self._fitting, self._dated_ms
+        new = tuple.__new__  # a call of Entry itself would cost as much as all the rest
+        entries: list[Entry] = []
+        for one in records:
+            value, at_ms = one.value, one.timestamp
+            if at_ms > dated_ms:
+                dated_ms = at_ms  # a broker's clock may be set back, or another one lead: dates do not fall for it
+            if one.key in fitting and not one.headers and value and _NAMES_TENANT not in value:
+                entries.append(new(Entry, (partition, one.offset + 1, dated_ms, tenant, value, None, None)))
+            else:
+                entries.append(self._entry(one, dated_ms))
+        self._dated_ms = dated_ms
+        return entries
 
-    def _entry(self, record: ConsumerRecord) -> Entry:
+    def _entry(self, record: ConsumerRecord, dated_ms: int) -> Entry:
+        body, tenant, unfit = record.value or b"", self._tenant, None
+        if record.headers or not body or _NAMES_TENANT in body:
+            body, tenant, unfit = self._judged(record)
+        else:
+            unfit = self._misplaced(record)  # a key that is new here
+        return Entry(self._partition, record.offset + 1, dated_ms, tenant, body, None, unfit)
+
+    def _judged(self, record: ConsumerRecord) -> tuple[bytes, str, Unfit | None]:
+        """Body, tenant, and what is wrong with it."""
         headers, value = record.headers, record.value or b""
-        body, tenant, unfit = value, self._tenant, None
         try:
             mode = _mode(headers)
-            if mode is not None:
-                body = mode(headers, value)
-            tenant = _tenant_of(headers, body) or tenant
-            if not value and mode is None:
-                unfit = (DeadLetter.UNREADABLE, "the record has no value")
-            else:
-                unfit = self._misplaced(record)
+            body = value if mode is None else mode(headers, value)
+            tenant = _tenant_of(headers, body) or self._tenant
         except _Unreadable as error:
-            body, unfit = value, (DeadLetter.UNREADABLE, f"{error}; headers: {_told(headers)}")
-        return Entry(self._partition, record.offset + 1, record.timestamp, tenant, body, None, unfit)
+            return value, self._tenant, (DeadLetter.UNREADABLE, f"{error}; headers: {_told(headers)}")
+        if not body:
+            return body, tenant, (DeadLetter.UNREADABLE, "the record has no value")
+        return body, tenant, self._misplaced(record)
 
     def _misplaced(self, record: ConsumerRecord) -> Unfit | None:
-        if any(name == COPY_HEADER for name, _ in record.headers):
+        if record.headers and any(name == COPY_HEADER for name, _ in record.headers):
             return None
         if not record.key:
             return (DeadLetter.WRONG_PARTITION, "the record has no key; it is tenant:source:subject")
         wanted = partition_of_bytes(record.key, self._places)
         if wanted == self._place:
+            if len(self._fitting) >= KEYS_KEPT:
+                self._fitting.clear()
+            self._fitting.add(record.key)
             return None
         told = f"key {record.key[:200]!r} belongs to partition {wanted} (murmur2), not to {self._place}"
         return (DeadLetter.WRONG_PARTITION, told)

@@ -1,7 +1,8 @@
 """The topics: their names, how log partitions are numbered over them, and how they are made and checked.
 
-With P partitions a topic, log partition p is `calls.events` p, P + p is `agents.events` p, and 2P + p is
-`switches.events` p. P is fixed for life: a key's partition depends on it.
+Log partition 3p is `calls.events` p, 3p + 1 is `agents.events` p, and 3p + 2 is `switches.events` p: engines own
+neighbours, and so each has its share of the calls, which are nearly all of the work. The number of partitions a topic
+is fixed for life: a key's partition depends on it.
 """
 
 import asyncio
@@ -31,12 +32,15 @@ _PLACES: Mapping[Family, int] = {"call": 0, "agent": 1, "switch": 2, "": 0}
 
 
 class Topics:
-    """Names and numbers. `partitions` is P, `count` that of the event log: 3P."""
+    """Names and numbers. `partitions`: of a topic; `count`: of the event log, three times as many; `everywhere`: the
+    log partitions that name calls and agents.
+    """
 
     def __init__(self, prefix: str, partitions: int) -> None:
         self.prefix, self.partitions, self.count = prefix, partitions, len(EVENTS) * partitions
         self.clock = TopicPartition(prefix + CLOCK, 0)
-        self._numbered = [TopicPartition(prefix + kind, n) for kind in EVENTS for n in range(partitions)]
+        self._numbered = [TopicPartition(prefix + kind, n) for n in range(partitions) for kind in EVENTS]
+        self.everywhere = [n for n in range(self.count) if not self.passes_on(n)]
         self._numbers = {place: number for number, place in enumerate(self._numbered)}
 
     def place(self, partition: int) -> TopicPartition:
@@ -48,7 +52,7 @@ class Topics:
         return self._numbers[place]
 
     def partition_of(self, key: str, family: Family) -> int:
-        return _PLACES[family] * self.partitions + partition_of(key, self.partitions)
+        return partition_of(key, self.partitions) * len(EVENTS) + _PLACES[family]
 
     def copy_of(self, kind: str, key: str) -> TopicPartition:
         """Where a copy for integrators goes; `kind`: one of COPIES."""
@@ -56,12 +60,7 @@ class Topics:
         return TopicPartition(self.prefix + kind, partition_of(key, self.partitions))
 
     def passes_on(self, partition: int) -> bool:
-        return partition >= 2 * self.partitions
-
-    @property
-    def everywhere(self) -> range:
-        """The partitions that name calls and agents."""
-        return range(2 * self.partitions)
+        return partition % len(EVENTS) == _PLACES["switch"]
 
 
 def wanted_topics(options: KafkaOptions) -> dict[str, tuple[int, dict[str, str]]]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from cti.adapters.event_log_kafka_settings import KafkaOptions, make_producer
@@ -32,7 +33,7 @@ class Record(NamedTuple):
 
     key: bytes
     value: bytes
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: list[tuple[str, bytes]]
 
 
 class KafkaWriter:
@@ -72,7 +73,7 @@ class KafkaWriter:
 
     async def probe(self, place: TopicPartition) -> float:
         """Append a mark and tell when, in ms by the broker's clock. Raises `LogAway`."""
-        jobs = self._put({place: [Record(b"", b"")]})
+        jobs = self._put({place: [Record(b"", b"", [])]})
         await self._acknowledged(jobs)
         return float(jobs[place].at_ms)
 
@@ -153,17 +154,27 @@ async def _close(producer: AIOKafkaProducer) -> None:
 class _Job:
     """The records of one write for one partition."""
 
-    __slots__ = ("at_ms", "done", "offsets", "records")
-
-    def __init__(self, records: int) -> None:
+    def __init__(self, records: Sequence[Record]) -> None:
         self.records = records
+        self.size = sum([len(record.value) for record in records])
+        self.loaded = 0  # how many are in a batch
         self.offsets: list[int] = []
         self.at_ms = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def landed(self, offset: int, at_ms: int) -> None:
-        self.offsets.append(offset)
-        if len(self.offsets) == self.records:
+    def load(self, batch: BatchBuilder) -> int:
+        """Put records into the batch, as many as it holds; how many that were."""
+        before = self.loaded
+        for key, value, headers in self.records[before:] if before else self.records:
+            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                break
+            self.loaded += 1
+        return self.loaded - before
+
+    def landed(self, first: int, count: int, at_ms: int) -> None:
+        """So many records more are kept, from this offset on."""
+        self.offsets += range(first, first + count)
+        if len(self.offsets) == len(self.records):
             self.at_ms = at_ms
             if not self.done.done():
                 self.done.set_result(None)
@@ -180,13 +191,13 @@ class _Lane:
     def __init__(self, writer: KafkaWriter, place: TopicPartition) -> None:
         self._writer = writer
         self._place = place
-        self._waiting: deque[tuple[Record, _Job]] = deque()
+        self._waiting: deque[_Job] = deque()
         self._task: asyncio.Task[None] | None = None
 
     def put(self, records: Sequence[Record]) -> _Job:
-        job = _Job(len(records))
-        self._waiting.extend([(record, job) for record in records])
-        self._writer.waiting_bytes += sum([len(record.value) for record in records])
+        job = _Job(records)
+        self._waiting.append(job)
+        self._writer.waiting_bytes += job.size
         if self._task is None:
             self._task = asyncio.create_task(self._drain())
         return job
@@ -197,10 +208,9 @@ class _Lane:
             self._next().refuse(error)
 
     def forget_abandoned(self) -> None:
-        """Drop the records that nobody waits for any more."""
-        kept = [(record, job) for record, job in self._waiting if not job.done.done()]
-        dropped = sum(len(record.value) for record, job in self._waiting if job.done.done())
-        self._writer.waiting_bytes -= dropped
+        """Drop what nobody waits for any more."""
+        kept = [job for job in self._waiting if not job.done.done()]
+        self._writer.waiting_bytes += sum(job.size for job in kept) - sum(job.size for job in self._waiting)
         self._waiting = deque(kept)
 
     async def ended(self) -> None:
@@ -210,13 +220,13 @@ class _Lane:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def _next(self) -> _Job:
-        record, job = self._waiting.popleft()
-        self._writer.waiting_bytes -= len(record.value)
+        job = self._waiting.popleft()
+        self._writer.waiting_bytes -= job.size
         return job
 
     async def _drain(self) -> None:
         """Send batch after batch until nothing waits."""
-        flight: list[_Job] = []
+        flight: list[tuple[_Job, int]] = []
         try:
             while self._waiting:
                 producer = await self._writer.producer()
@@ -228,30 +238,42 @@ class _Lane:
                         "Kafka refused a batch", action="log_batch_refused", topic=self._place.topic, why=repr(error)
                     )
                     self._writer.discard(producer)  # its numbering has a hole now: the next batch would be refused
-                    for job in flight:
-                        job.refuse(LogAway(f"Kafka refused it: {error!r}"))
+                    self._refuse(flight, LogAway(f"Kafka refused it: {error!r}"))
         except LogAway as away:
+            self._refuse(flight, away)
             self.refuse(away)
+        except Exception as error:  # the last line of defence: a defect of ours must not leave anybody waiting
+            logger.exception("a lane broke off", action="log_lane_broken", topic=self._place.topic)
+            self._refuse(flight, LogAway(repr(error)))
+            self.refuse(LogAway(repr(error)))
         except asyncio.CancelledError:
-            for job in flight:
-                job.refuse(LogAway("the log was stopped"))
+            self._refuse(flight, LogAway("the log was stopped"))
             raise
         finally:
             self._task = None
 
-    async def _send(self, producer: AIOKafkaProducer, flight: list[_Job]) -> None:
+    def _refuse(self, flight: Sequence[tuple[_Job, int]], error: LogAway) -> None:
+        for job, _ in flight:
+            job.refuse(error)
+        self.forget_abandoned()  # a job of several batches: its rest need not leave
+
+    async def _send(self, producer: AIOKafkaProducer, flight: list[tuple[_Job, int]]) -> None:
         """Send what waits, as much as one batch holds, and tell each job where its records are."""
         batch = producer.create_batch()
         while self._waiting:
-            record, job = self._waiting[0]
-            if batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers)) is None:
+            job = self._waiting[0]
+            count = job.load(batch)
+            if count:
+                flight.append((job, count))
+            if job.loaded < len(job.records):
                 break
             self._next()
-            flight.append(job)
         batch.close()
         sent = await producer.send_batch(batch, self._place.topic, partition=self._place.partition)
         told: RecordMetadata = await sent
         if told.offset == NO_OFFSET:  # it was there already, from a sending whose answer was lost; where, nobody knows
             raise KafkaError("written, but its place is unknown")
-        for offset, job in enumerate(flight, start=told.offset):
-            job.landed(offset, told.timestamp)
+        offset = told.offset
+        for job, count in flight:
+            job.landed(offset, count, told.timestamp)
+            offset += count

@@ -1,7 +1,7 @@
 """What an entry of the log is, and who takes it."""
 
 from cti.core.identity import key_of
-from cti.engine.gathering import Gathering
+from cti.engine.gathering import KEYS_KEPT, Gathering, hash_of
 from cti.engine.snapshot import take_switch
 from cti.engine.take import take_agent, take_call
 from cti.ports import Appending, Entry, EventLog
@@ -15,6 +15,8 @@ def take(work: Gathering, event_log: EventLog, entry: Entry, event: Event | str)
         work.dead_letter(entry, *entry.unfit)
     elif isinstance(event, str):
         work.dead_letter(entry, DeadLetter.INVALID, event)
+    elif entry.event is None and not _belongs(work, event_log, entry, event):
+        work.dead_letter(entry, DeadLetter.WRONG_PARTITION, "the record's key is not that of the event in it")
     elif event_log.passes_on(entry.partition):
         key = key_of(entry.tenant, event.source, event.subject)
         work.passing.append(Appending(entry.tenant, key, entry.body, event, everywhere=True))
@@ -26,6 +28,20 @@ def take(work: Gathering, event_log: EventLog, entry: Entry, event: Event | str)
         work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
     else:
         take_call(work, entry, event)
+
+
+def _belongs(work: Gathering, event_log: EventLog, entry: Entry, event: Event) -> bool:
+    """Whether an event is where its key belongs; what concerns all partitions may be in any."""
+    if event.family == "switch":
+        return True
+    name = (hash_of(entry.tenant, event.source, event.subject), event.family)
+    place = work.places.get(name)
+    if place is None:
+        if len(work.places) >= KEYS_KEPT:
+            work.places.clear()
+        key = key_of(entry.tenant, event.source, event.subject)
+        place = work.places[name] = event_log.partition_of(key, event.family)
+    return place == entry.partition
 
 
 def event_in(entry: Entry) -> Event | str:

@@ -47,6 +47,7 @@ class Gathering:
     ended: list[Key] = field(default_factory=list)  # calls that ended in this round
     copying: bool = False  # whether integrators read topics of what is decided
     copy_nos: dict[int, int] = field(default_factory=dict)
+    places: dict[tuple[int, str], int] = field(default_factory=dict)  # partitions of keys met lately
     passing: list[Appending] = field(default_factory=list)  # to be appended everywhere before the round may commit
 
     def source(self, tenant: str, name: str) -> Source:

@@ -22,13 +22,30 @@ SETTINGS_MEAN = {
     "call_idle_max_s": "A call of which nothing is heard for so long ends as `lost`",
     "timeline_days": "How long the event log and the events of ended calls are kept",
     "records_days": "How long calls, records, breaches, commands and dead letters are kept",
+    "kafka_bootstrap": "Servers of an Apache Kafka, `HOST:PORT` with commas between; empty: the event log is in the "
+    "database. With Kafka `db` is PostgreSQL",
+    "kafka_prefix": "What all topics' names begin with",
+    "kafka_tenant": "Whose an event is that names no tenant itself; as fixed as the prefix",
+    "kafka_partitions": "Partitions of each topic of events, 1 to 256; fixed for the life of the topics",
+    "kafka_replication": "Replicas of each partition, at least",
+    "kafka_min_insync": "Replicas that must have an event before it counts as kept",
+    "kafka_retention_days": "How long Kafka keeps events at least",
+    "kafka_compression": "`none`, `gzip`, `lz4` or `zstd`",
+    "kafka_group": "The group under whose name Kafka's tools see our positions",
+    "kafka_security": "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`",
+    "kafka_mechanism": "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`, where there is a login",
+    "kafka_username": "Who logs in",
+    "kafka_password": "Shown nowhere",
+    "kafka_ca_file": "Whom to trust, PEM; empty: the machine's authorities",
+    "kafka_cert_file": "Our own certificate, PEM, where the servers ask for one",
+    "kafka_key_file": "Its key, where that is not in the same file",
     "log_level": "`debug`, `info`, `warning` or `error`",
 }
 
 
 def setting_table() -> str:
     rows = (
-        (f"`{PREFIX}{name.upper()}`", f"`{field.default}`", SETTINGS_MEAN[name])
+        (f"`{PREFIX}{name.upper()}`", f"`{field.default}`" if str(field.default) else "", SETTINGS_MEAN[name])
         for name, field in Settings.model_fields.items()
     )
     return table(("variable", "default", "meaning"), rows)

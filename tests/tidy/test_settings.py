@@ -7,7 +7,7 @@ from tests.tidy.sources import ROOT
 
 NAMED = re.compile(r"\bRINGBACK_[A-Z][A-Z0-9_]*")
 # Read by the tests alone, never by the product.
-OF_THE_TESTS = frozenset({"RINGBACK_TEST_POSTGRES_URL", "RINGBACK_DATA"})
+OF_THE_TESTS = frozenset({"RINGBACK_TEST_KAFKA_BOOTSTRAP", "RINGBACK_TEST_POSTGRES_URL", "RINGBACK_DATA"})
 FILES = (
     "docker-compose.yml",
     "deploy/Dockerfile",

@@ -3,11 +3,16 @@
 import asyncio
 
 import pytest
+from aiokafka import ConsumerRecord
+from aiokafka.partitioner import DefaultPartitioner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cti.adapters.clock import VirtualClock
+from cti.adapters.event_log_kafka_records import Reading
 from cti.adapters.log_clock import RESET_MS, ServerClock
 from cti.adapters.log_tail import EVENT_BYTES, READ_KEPT, UNKNOWN, LogTail
-from cti.adapters.partitioning import partition_of
+from cti.adapters.partitioning import partition_of, partition_of_bytes
 from cti.errors import LedgerAway
 from cti.ports import Entry
 from schemas.envelope import read_event
@@ -26,6 +31,23 @@ from schemas.envelope import read_event
 def test_partitions_are_those_of_kafkas_java_client(key: str, murmur2: int) -> None:
     assert partition_of(key, 1_000_003) == (murmur2 & 0x7FFF_FFFF) % 1_000_003
     assert partition_of(key, 1) == 0
+
+
+@given(st.binary(min_size=1, max_size=90), st.integers(1, 256))
+def test_partitions_are_those_of_the_clients_own_partitioner(key: bytes, partitions: int) -> None:
+    every = list(range(partitions))
+    assert partition_of_bytes(key, partitions) == DefaultPartitioner()(key, every, every)
+
+
+def test_dates_do_not_fall_where_a_brokers_clock_does() -> None:
+    def record(offset: int, timestamp: int) -> ConsumerRecord:
+        return ConsumerRecord("calls.events", 0, offset, timestamp, 1, b"grid:a:b", b"{}", None, 8, 2, ())
+
+    reading = Reading(0, 0, 1, "grid")
+    first = reading.entries([record(0, 1_000), record(1, 900), record(2, 1_100)])
+    assert [one.appended_at_ms for one in first + reading.entries([record(3, 1_050)])] == [1_000, 1_000, 1_100, 1_100]
+    reading.begin()
+    assert [one.appended_at_ms for one in reading.entries([record(1, 900)])] == [900]
 
 
 def entry(position: int, size: int = 10) -> Entry:
