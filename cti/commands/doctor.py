@@ -155,10 +155,14 @@ async def _judged(
     if not facts.current:
         return found
     if options is None:
-        found.append(doctor_ledger.judge_partitions(facts.positions, settings.partitions, "RINGBACK_PARTITIONS"))
+        found.append(
+            doctor_ledger.judge_partitions(facts.positions, settings.partitions, "set RINGBACK_PARTITIONS to that")
+        )
     else:
         count = len(EVENTS) * options.partitions
-        found.append(doctor_ledger.judge_partitions(facts.positions, count, "RINGBACK_KAFKA_PARTITIONS (three topics)"))
+        found.append(
+            doctor_ledger.judge_partitions(facts.positions, count, "set RINGBACK_KAFKA_PARTITIONS to a third of that")
+        )
     if facts.kind == "postgresql" and facts.holdings.beats:
         await own.wait(asyncio.Event(), own.now_ms() + BETWEEN_LOOKS_MS)
         found += doctor_ledger.judge_owners(facts.holdings, await asyncio.to_thread(inspection.holdings))

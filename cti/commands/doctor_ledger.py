@@ -75,14 +75,15 @@ def judge_sqlite(journal_mode: str, writing: SqliteWriting | None, why: str) -> 
         yield ok(check, "writable, in WAL mode, synchronous=FULL")
 
 
-def judge_partitions(positions: Mapping[int, int], wanted: int, setting: str) -> Finding:
+def judge_partitions(positions: Mapping[int, int], wanted: int, mend: str) -> Finding:
     check = "partitions"
     if not positions:
         return ok(check, f"none yet; the first start makes {wanted}")
     if len(positions) == wanted:
         return ok(check, str(wanted))
-    mend = f"set {setting} to what the ledger was made with: the count is fixed for its life"
-    return fault(check, f"the ledger has {len(positions)}", f"{wanted}, by the settings", mend)
+    return fault(
+        check, f"the ledger has {len(positions)}", f"{wanted}, by the settings", f"{mend}: it is fixed for life"
+    )
 
 
 def judge_owners(before: Holdings, after: Holdings) -> Iterator[Finding]:
