@@ -24,6 +24,7 @@ from cti.adapters.store import MEMORY, WholeLedger, open_ledger, open_store
 from cti.commands.logging_setup import set_up_logging
 from cti.commands.rebuild_digest import Comparison, Digest, compare, digest
 from cti.commands.rebuild_log import LogToRebuild
+from cti.core.rules import RuleBook
 from cti.engine.loop import Engine
 from cti.errors import LedgerAway, RingbackError, SettingsMistake
 from cti.gateway.pulse import Pulse
@@ -95,12 +96,13 @@ async def rebuild(settings: Settings, into: str, clock: Clock, tell: Tell) -> Re
     held = await asyncio.to_thread(tables_at, into)
     if held:
         raise SettingsMistake(f"--into wants a database that holds nothing; there are {', '.join(sorted(held)[:5])}")
+    book = read_book(settings.profile)
     async with _source(settings, clock) as source, open_ledger(into) as target:
         log = LogToRebuild(source.log, clock, source.begins, (await source.log.end()).positions)
+        if source.in_ledger:  # first of all: a service on a rebuild that broke off then refuses, and misses nothing
+            await asyncio.to_thread(begin_log_behind, into, log.ends, int(clock.now_ms()))
         await _prepare(target, source)
-        await _work(settings, log, target, clock, tell)
-        if source.in_ledger:
-            await asyncio.to_thread(begin_log_behind, into, log.ends, int(log.now_ms()))
+        await _work(book, round(settings.call_idle_max_s * 1000), log, target, clock, tell)
         return await _compared(log, target, source.original)
 
 
@@ -171,13 +173,14 @@ async def _prepare(target: WholeLedger, source: Source) -> None:
             await target.put_switch(switch)
 
 
-async def _work(settings: Settings, log: LogToRebuild, target: WholeLedger, clock: Clock, tell: Tell) -> None:
+async def _work(
+    book: RuleBook, call_idle_max_ms: int, log: LogToRebuild, target: WholeLedger, clock: Clock, tell: Tell
+) -> None:
     """Run an engine until it has read everything. Raises what stops it; `LogTruncated` if retention was faster."""
     pulse = Pulse()
     engine = Engine(
-        log, target, clock, read_book(settings.profile), Telemetry(), pulse,
-        interventions=False, call_idle_max_ms=round(settings.call_idle_max_s * 1000),
-    )  # fmt: skip
+        log, target, clock, book, Telemetry(), pulse, interventions=False, call_idle_max_ms=call_idle_max_ms
+    )
     await engine.start()
     turning = asyncio.create_task(engine.run())
     told_ms = clock.now_ms()

@@ -13,12 +13,13 @@ from sqlalchemy import make_url
 
 from cti.adapters.clock import SystemClock
 from cti.adapters.event_log_kafka_settings import KafkaOptions
+from cti.adapters.ledger.rebuilding import begin_log_behind
 from cti.adapters.store import Store, open_ledger, open_store
 from cti.commands.rebuild import add_arguments, rebuild, run, told
 from cti.commands.rebuild_digest import Comparison, Digest, digest
 from cti.core.identity import key_of
 from cti.engine.loop import Engine
-from cti.errors import SettingsMistake
+from cti.errors import LogTruncated, SettingsMistake
 from cti.gateway.pulse import Pulse
 from cti.ports import Appending
 from cti.settings import Settings
@@ -134,6 +135,17 @@ async def test_a_service_goes_on_from_what_was_rebuilt(urls: tuple[str, str]) ->
         assert ended is not None
         assert ended["outcome"] == "answered"
         assert len(await it.records()) == CALLS
+
+
+async def test_a_service_on_a_rebuild_that_broke_off_refuses_instead_of_missing_events(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/half.db"
+    async with open_ledger(url) as ledger:
+        await ledger.claim("rebuild", 4)
+    begin_log_behind(url, dict.fromkeys(range(4), 5), START_MS)
+    async with scene(url) as it:
+        await it.store.log.append([Appending(TENANT, key_of(TENANT, "/switches/s1", "call"), b"{}")])
+        with pytest.raises(LogTruncated):
+            await it.engine.drain()
 
 
 async def test_a_log_that_begins_later_is_said_to(tmp_path: Path) -> None:
