@@ -114,6 +114,7 @@ class Service:
         self.telemetry, self.pulse = Telemetry(), Pulse()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._book = book
+        store.hear_commands(self.pulse.commanded)
         self._engine = self._made_engine(interventions) if ENGINE in parts else None
         self._listening: Listening | None = None
         self._tasks: list[asyncio.Task[None]] = []

@@ -61,7 +61,9 @@ class SqlEventLog:
         *,
         server_clock: bool = False,
         look_every_ms: float = LOOK_SHARED_MS,
+        appended: Callable[[Connection], None] | None = None,
     ) -> None:
+        """`appended` is called in a transaction that appends."""
         self._writer = writer
         self._reader = reader
         self._partitions = partitions
@@ -69,6 +71,7 @@ class SqlEventLog:
         self._clock: Clock | ServerClock = self._server_clock or clock
         self._look_every_ms = look_every_ms
         self._looked_ms = dict.fromkeys(range(partitions), 0.0)
+        self._appended = appended
         self._tails = [LogTail(UNKNOWN) for _ in range(partitions)]
         self._tickets = count()
         self._asked_ms: dict[int, float] = {}  # appends under way: since when
@@ -106,6 +109,12 @@ class SqlEventLog:
 
     def wake(self, event: asyncio.Event) -> None:
         self._wakes.add(event)
+
+    def look(self) -> None:
+        """Another process has appended: read the table now, not when it is time to."""
+        self._looked_ms = dict.fromkeys(self._looked_ms, 0.0)
+        for event in self._wakes:
+            event.set()
 
     async def append(self, items: Sequence[Appending]) -> list[tuple[int, int]]:
         if not items:
@@ -187,6 +196,8 @@ class SqlEventLog:
                 entries.append(Entry(partition, position, at_ms, item.tenant, item.body, item.event))
             appended.append(entries)
         _insert(connection, rows)
+        if self._appended is not None:
+            self._appended(connection)
         return appended
 
     def _landed(self, placed: Placed, entries: list[Entry] | None) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Connection, Engine
 
 from cti.adapters.event_log_kafka import KafkaEventLog
 from cti.adapters.event_log_kafka_settings import KafkaOptions
@@ -16,6 +17,7 @@ from cti.adapters.ledger.connections import database_url, reader_engine, writer_
 from cti.adapters.ledger.memory import MemoryLedger
 from cti.adapters.ledger.schema import upgrade
 from cti.adapters.ledger.sql import SqlLedger
+from cti.adapters.notices import APPENDED, COMMANDED, Notices
 from cti.adapters.sql_reader import READERS, SqlReader
 from cti.adapters.sql_writer import SqlWriter
 from cti.errors import SettingsMistake
@@ -35,6 +37,9 @@ class Store:
     ledger: WholeLedger
     shared = False  # whether engines of other processes may be there
     publisher: Publisher | None = None  # where integrators read from topics
+
+    def hear_commands(self, heard: Callable[[], None]) -> None:
+        """Call `heard` when another process has committed commands, if it can be known."""
 
     async def start(self) -> None:
         """Make or upgrade what the store needs, and begin."""
@@ -115,12 +120,18 @@ class SqlStore(Store):
             partitions,
             server_clock=server_clock and not alone,
             look_every_ms=LOOK_ALONE_MS if alone else LOOK_SHARED_MS,
+            appended=self._database.telling(APPENDED),
         )
+        self._database.hear(APPENDED, self._log.look)
+
+    def hear_commands(self, heard: Callable[[], None]) -> None:
+        self._database.hear(COMMANDED, heard)
 
     async def start(self) -> None:
         try:
             await self._database.start()
             await self._log.start()
+            self._database.listen()
         except BaseException:
             await self.stop()  # no thread and no connection outlives a start that failed
             raise
@@ -142,10 +153,14 @@ class KafkaStore(Store):
         self.log = KafkaEventLog(options, clock)
         self.publisher = self.log.publisher
 
+    def hear_commands(self, heard: Callable[[], None]) -> None:
+        self._database.hear(COMMANDED, heard)
+
     async def start(self) -> None:
         try:
             await self._database.start()
             await self.log.start()
+            self._database.listen()
         except BaseException:
             await self.stop()  # nothing outlives a start that failed
             raise
@@ -159,26 +174,44 @@ class KafkaStore(Store):
 
 
 class _Database:
-    """Connections and threads: a reader's pool, and a writer for each name; the first writes rounds, the second beats
-    (the first, where it is alone).
+    """Connections and threads: a reader's pool, and a writer for each name. The first writes rounds, the second beats
+    (the first, where it is alone). On PostgreSQL notices go to other processes and come from them.
     """
 
     def __init__(self, url: URL, writers: Sequence[str]) -> None:
         self._url = url
+        self.notices = None if url.get_backend_name() == "sqlite" else Notices(url)
         self._engines: list[Engine] = [reader_engine(url, READERS)]
         self.reader = SqlReader(self._engines[0])
         self.writers: list[SqlWriter] = []
         for name in writers:
             self._engines.append(writer_engine(url))
             self.writers.append(SqlWriter(self._engines[-1], name))
-        self.ledger = SqlLedger(self.writers[0], self.reader, self.writers[min(1, len(self.writers) - 1)])
+        beats = self.writers[min(1, len(self.writers) - 1)]
+        self.ledger = SqlLedger(self.writers[0], self.reader, beats, self.telling(COMMANDED))
+
+    def telling(self, channel: str) -> Callable[[Connection], None] | None:
+        """What tells the other processes, in a transaction; None: there are none."""
+        return None if self.notices is None else partial(self.notices.tell, channel=channel)
+
+    def hear(self, channel: str, heard: Callable[[], None]) -> None:
+        """Call `heard` at each notice of another process."""
+        if self.notices is not None:
+            self.notices.subscribe(channel, heard)
 
     async def start(self) -> None:
         await asyncio.to_thread(upgrade, self._url.render_as_string(hide_password=False))
         for writer in self.writers:
             writer.start()
 
+    def listen(self) -> None:
+        """Hear the other processes, once whoever is told of it has started."""
+        if self.notices is not None:
+            self.notices.start()
+
     async def stop(self) -> None:
+        if self.notices is not None:
+            await self.notices.stop()
         for writer in reversed(self.writers):
             await writer.stop()
         await self.reader.stop()

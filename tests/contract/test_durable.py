@@ -156,6 +156,7 @@ def test_on_postgresql_nobody_holds_a_lock_for_long(postgres_url: str) -> None:
     with engine.connect() as connection:
         for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
             assert connection.execute(text(f"SHOW {name}")).scalar_one() == "2s"
+        assert connection.execute(text("SHOW lock_timeout")).scalar_one() == "1s"
         assert connection.execute(text("SHOW synchronous_commit")).scalar_one() == "on"
     engine.dispose()
 

@@ -1,13 +1,31 @@
 """The tables in code are the tables the migrations make, on both databases."""
 
+import re
 from pathlib import Path
+from typing import Any
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, Integer, Table, create_engine
+from sqlalchemy import Column, Connection, Integer, Table, create_engine, inspect, text
 
 from cti.adapters.ledger.schema import upgrade
 from cti.adapters.ledger.tables import metadata
+from cti.adapters.ledger.timeline_days import DAYS_AHEAD
+
+KEY = ["partition", "born", "position", "n"]
+# A day of the timeline: made by the date, not by a migration.
+PART = re.compile(r"timeline_(default|\d{8})")
+
+
+def is_ours(name: str | None, kind: str, _: Any) -> bool:
+    return kind != "table" or name is None or not PART.fullmatch(name)
+
+
+def keys(connection: Connection) -> dict[str, list[str]]:
+    """The primary key of each table, which alembic does not compare."""
+    found = inspect(connection)
+    return {name: found.get_pk_constraint(name)["constrained_columns"] for name in metadata.tables}
 
 
 def differences(url: str) -> list[object]:
@@ -15,21 +33,44 @@ def differences(url: str) -> list[object]:
     engine = create_engine(url)
     try:
         with engine.connect() as connection:
-            options = {"compare_type": True, "compare_server_default": True}
+            options = {"compare_type": True, "compare_server_default": True, "include_name": is_ours}
             return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
     finally:
         engine.dispose()
 
 
-def test_on_sqlite(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/ledger.db"
+def wanted_keys(dialect: str) -> dict[str, list[str]]:
+    """Those of the tables in code; on PostgreSQL the timeline's also holds what it is cut by."""
+    in_code = {name: [column.name for column in table.primary_key] for name, table in metadata.tables.items()}
+    assert in_code["timeline"] == KEY
+    return in_code | ({"timeline": [*KEY, "appended_at_ms"]} if dialect == "postgresql" else {})
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_models_equal_migrations(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    url = request.getfixturevalue("postgres_url") if dialect == "postgresql" else f"sqlite:///{tmp_path}/ledger.db"
     upgrade(url)
     assert differences(url) == []
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert keys(connection) == wanted_keys(dialect)
+    engine.dispose()
 
 
-def test_on_postgresql(postgres_url: str) -> None:
+def test_on_postgresql_each_part_of_the_timeline_is_as_the_whole(postgres_url: str) -> None:
     upgrade(postgres_url)
-    assert differences(postgres_url) == []
+    engine = create_engine(postgres_url)
+    with engine.connect() as connection:
+        found = inspect(connection)
+        whole = [(one["name"], str(one["type"]), one["nullable"]) for one in found.get_columns("timeline")]
+        parts = [name for name in found.get_table_names() if PART.fullmatch(name)]
+        assert len(parts) == DAYS_AHEAD + 2, "today, some days ahead, and the rest"
+        for name in parts:
+            assert [(one["name"], str(one["type"]), one["nullable"]) for one in found.get_columns(name)] == whole
+            assert found.get_pk_constraint(name)["constrained_columns"] == [*KEY, "appended_at_ms"]
+        collations = "SELECT DISTINCT collation_name FROM information_schema.columns WHERE table_name LIKE 'timeline%'"
+        assert set(connection.scalars(text(collations))) == {"C", None}
+    engine.dispose()
 
 
 def test_a_table_without_a_migration_is_found(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ CHECKPOINT_PAGES = 8_192  # 32 MiB of WAL: the usual 4 MiB costs a checkpoint se
 CONNECT_S = 5
 WRITE_MS = 2_000  # a stopped owner must not hold its locks
 READ_MS = 30_000
+LOCK_MS = 1_000  # rows are held for a transaction's time, some milliseconds; a part of the timeline that comes or goes
 STATEMENTS_KEPT = 512
 
 
@@ -80,7 +81,8 @@ def _sqlite(url: URL, begin: str, *, read_only: bool, connections: int) -> Engin
 
 
 def _postgresql(url: URL, statement_ms: int, connections: int, **execution: Any) -> Engine:
-    limits = f"-c statement_timeout={statement_ms} -c idle_in_transaction_session_timeout={statement_ms}"
+    times = {"statement_timeout": statement_ms, "idle_in_transaction_session_timeout": statement_ms}
+    limits = " ".join(f"-c {name}={limit_ms}" for name, limit_ms in (times | {"lock_timeout": LOCK_MS}).items())
     return create_engine(
         url,
         pool_size=connections,

@@ -15,13 +15,16 @@ from cti.adapters.ledger.tables import (
     dead_letters,
     records,
     timeline,
+    timeline_default,
 )
+from cti.adapters.ledger.timeline_days import make_days
 
 CALLS_A_TIME = 500
 
 
 def purge(connection: Connection, limits: Sequence[tuple[int, int]]) -> Sequence[int]:
     """(timeline_before_ms, records_before_ms) of each; how many calls, commands and dead letters were touched."""
+    make_days(connection)
     return [
         drop_timelines(connection, timeline_before_ms)
         + drop_calls(connection, records_before_ms)
@@ -31,12 +34,16 @@ def purge(connection: Connection, limits: Sequence[tuple[int, int]]) -> Sequence
 
 
 def drop_timelines(connection: Connection, before_ms: int) -> int:
-    """The timelines of calls that ended before; the calls and their records stay."""
+    """The timelines of calls that ended before; the calls and their records stay.
+
+    On PostgreSQL they are only marked: their rows go with their day (`timeline_days`).
+    """
     query = select(calls.c.call_id, calls.c.partition, calls.c.born).where(KEPT, calls.c.ended_at_ms < before_ms)
     found = connection.execute(query.order_by(calls.c.ended_at_ms).limit(CALLS_A_TIME)).all()
     if found:
         places = [(partition, born) for _, partition, born in found]
-        connection.execute(delete(timeline).where(tuple_(timeline.c.partition, timeline.c.born).in_(places)))
+        rows = timeline_default if connection.dialect.name == "postgresql" else timeline
+        connection.execute(delete(rows).where(tuple_(rows.c.partition, rows.c.born).in_(places)))
         ids = [call_id for call_id, _, _ in found]
         connection.execute(update(calls).where(calls.c.call_id.in_(ids)).values(timeline_kept=0))
     return len(found)

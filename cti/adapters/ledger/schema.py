@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from cti.adapters.ledger.connections import CONNECT_S, database_url, writer_engine
+from cti.adapters.ledger.timeline_days import make_days
 from cti.errors import LedgerAway, SchemaTooNew, SettingsMistake
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
@@ -32,6 +33,7 @@ def upgrade(url: str) -> None:
         try:
             with engine.begin() as connection:
                 _upgrade(connection)
+                make_days(connection)
         finally:
             engine.dispose()
     except DBAPIError as fault:
@@ -42,7 +44,8 @@ def upgrade(url: str) -> None:
 
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SET LOCAL statement_timeout = {UPGRADE_MS}"))
+        for limit in ("statement_timeout", "lock_timeout"):  # the latter: another process may be at it
+            connection.execute(text(f"SET LOCAL {limit} = {UPGRADE_MS}"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))

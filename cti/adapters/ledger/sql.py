@@ -24,6 +24,7 @@ from cti.adapters.ledger.bulk import slices
 from cti.adapters.ledger.copies import waiting_copies
 from cti.adapters.ledger.rounds import write_rounds
 from cti.adapters.ledger.stored import LIVE_SLICE, live_slice, stored_calls
+from cti.adapters.ledger.timeline_days import drop_days, unneeded_day
 from cti.adapters.ledger.totals import totals
 from cti.adapters.sql_reader import SqlReader
 from cti.adapters.sql_writer import SqlWriter
@@ -59,11 +60,20 @@ Made = TypeVar("Made")
 class SqlLedger:
     """`Ledger`, `Reads`, `Registry`, `Ownerships` and `DeadLetters` of `cti.ports`."""
 
-    def __init__(self, writer: SqlWriter, reader: SqlReader, beats: SqlWriter) -> None:
-        """`beats`: for what engines tell one another, so that it waits neither for a long round nor for readers."""
+    def __init__(
+        self,
+        writer: SqlWriter,
+        reader: SqlReader,
+        beats: SqlWriter,
+        commanded: Callable[[Connection], None] | None = None,
+    ) -> None:
+        """`beats`: for what engines tell one another, so that it waits neither for a long round nor for readers.
+        `commanded` is called in a transaction that holds commands.
+        """
         self._writer = writer
         self._reader = reader
         self._beats = beats
+        self._commanded = commanded
 
     # -- Ledger --------------------------------------------------------------------------------------------------------
 
@@ -72,13 +82,19 @@ class SqlLedger:
 
     async def commit(self, round_: Round) -> None:
         try:
-            await self._writer.run(write_rounds, round_, weight=len(round_.timeline) + 1)
+            await self._writer.run(self._write, round_, weight=len(round_.timeline) + 1)
         except (psycopg.IntegrityError, sqlite3.IntegrityError) as fault:
             # A former owner repeats what the new one has written: the rows collide before the fence is reached.
             gone = partitions.outdated(round_.fences, await self.committed())
             if gone:
                 raise Fenced(str(fault), gone) from fault
             raise
+
+    def _write(self, connection: Connection, rounds: Sequence[Round]) -> Sequence[None]:
+        """In the writer's thread."""
+        if self._commanded is not None and any(round_.commands for round_ in rounds):
+            self._commanded(connection)
+        return write_rounds(connection, rounds)
 
     async def committed(self) -> Mapping[int, Fence]:
         return await self._reader.run(partitions.committed)
@@ -115,7 +131,11 @@ class SqlLedger:
         return await self._reader.run(switches.list_switches)
 
     async def purge(self, timeline_before_ms: int, records_before_ms: int) -> int:
-        return await self._writer.run(retention.purge, (timeline_before_ms, records_before_ms))
+        gone = await self._writer.run(retention.purge, (timeline_before_ms, records_before_ms))
+        day = None if gone else await self._reader.run(unneeded_day, timeline_before_ms)
+        if day is not None:
+            gone = int(await self._writer.run(drop_days, day))
+        return gone
 
     # -- Ownerships ----------------------------------------------------------------------------------------------------
 

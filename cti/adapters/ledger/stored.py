@@ -9,7 +9,7 @@ from cti.adapters.ledger.bulk import slices
 from cti.adapters.ledger.calls import calls_by_id, live_calls
 from cti.adapters.ledger.commands import commands_of_calls, live_commands
 from cti.adapters.ledger.records import records_by_id
-from cti.adapters.ledger.timeline import live_timelines, timelines
+from cti.adapters.ledger.timeline import timelines, timelines_of
 from cti.rows import CallRow, CommandRow, RecordRow, StoredCall, TimelineRow
 
 LIVE_SLICE = 2_000  # calls; some 100 ms of a reader's time
@@ -21,7 +21,7 @@ def live_slice(connection: Connection, partition: int, after: int, size: int) ->
     if not rows:
         return []
     last = rows[-1].born
-    history = live_timelines(connection, partition, after, last)
+    history = timelines_of(connection, partition, [row.born for row in rows])
     return join(rows, history, live_commands(connection, partition, after, last), [])
 
 

@@ -19,7 +19,9 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    column,
     literal_column,
+    sql,
     text,
 )
 
@@ -96,6 +98,10 @@ timeline = _table(
     _whole("body_hash"),
     _text("data"),
 )
+
+# On PostgreSQL the timeline has a part for each day of `appended_at_ms`, which is then the last column of its key; this
+# part holds what belongs to no day.
+timeline_default = sql.table("timeline_default", *[column(name, BigInteger) for name in ("partition", "born")])
 
 # `ended_at_ms` comes with the first record; `timeline_kept` falls to 0 when retention has dropped the timeline.
 calls = _table(

@@ -2,39 +2,38 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, bindparam, select
+from pydantic_core import to_json
+from sqlalchemy import Connection, and_, bindparam, literal_column, select
 
 from cti.adapters.ledger.bulk import Insertion
-from cti.adapters.ledger.tables import LIVE, calls, timeline
+from cti.adapters.ledger.point import rows_of
+from cti.adapters.ledger.tables import calls, timeline
 from cti.rows import TimelineRow
 
 _ORDER = (timeline.c.partition, timeline.c.born, timeline.c.position, timeline.c.n)
 _OF_ITS_CALL = and_(timeline.c.partition == calls.c.partition, timeline.c.born == calls.c.born)
 insert_timeline = Insertion(timeline)
 
-# IN instead of a join: SQLite's planner would look through all calls of the slice again for every event.
-_BORN_LIVE = select(calls.c.born).where(
-    LIVE,
-    calls.c.partition == bindparam("partition"),
-    calls.c.born > bindparam("after"),
-    calls.c.born <= bindparam("last"),
-)
-_LIVE = (
-    select(timeline)
-    .where(timeline.c.partition == bindparam("partition"), timeline.c.born.in_(_BORN_LIVE))
-    .order_by(*_ORDER)
-)
+# The calls as a list, not as a query: by a join either planner reads all days, or all calls again for every event.
+_OF_PARTITION = ("SELECT", ", ".join(timeline.columns.keys()), "FROM timeline WHERE partition = ? AND born")
+_IN_ORDER = "ORDER BY partition, born, position, n"
+_BORN_POSTGRESQL = " ".join((*_OF_PARTITION, "= ANY (?::int8[])", _IN_ORDER))
+_BORN_SQLITE = " ".join((*_OF_PARTITION, "IN (SELECT value FROM json_each(?))", _IN_ORDER))
 _OF_CALLS = (
     select(timeline)
     .join(calls, _OF_ITS_CALL)
+    .where(calls.c.timeline_kept == literal_column("1"))  # on PostgreSQL rows go later, by the day
     .where(calls.c.call_id.in_(bindparam("call_ids", expanding=True)))
     .order_by(*_ORDER)
 )
 
 
-def live_timelines(connection: Connection, partition: int, after: int, last: int) -> list[TimelineRow]:
-    """Of the live calls of a partition born behind `after` up to `last`, in order."""
-    found = connection.execute(_LIVE, {"partition": partition, "after": after, "last": last})
+def timelines_of(connection: Connection, partition: int, born: Sequence[int]) -> list[TimelineRow]:
+    """Of the calls of a partition that were born there, in order, whether kept or not."""
+    if connection.dialect.name == "postgresql":
+        found = rows_of(connection, _BORN_POSTGRESQL, partition, list(born))
+    else:
+        found = rows_of(connection, _BORN_SQLITE, partition, to_json(born).decode())
     return [TimelineRow._make(row) for row in found]
 
 

@@ -1,0 +1,61 @@
+"""Two processes on one PostgreSQL: what the engine of the first commits reaches a switch that hangs on the second."""
+
+import asyncio
+
+from cti.adapters.clock import VirtualClock
+from cti.adapters.store import open_store
+from cti.gateway.hub import Hub
+from cti.gateway.pulse import Pulse
+from cti.ownership import Shared
+from cti.rows import Round
+from cti.telemetry import Telemetry
+from cti.web.limits import Limits
+from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT, command, fence
+
+WAIT_S = 20
+
+
+async def test_a_command_reaches_a_stream_of_another_process_without_a_poll(postgres_url: str) -> None:
+    clock = VirtualClock(START_MS)
+    async with open_store(postgres_url, clock, PARTITIONS) as one, open_store(postgres_url, clock, PARTITIONS) as two:
+        pulse = Pulse()
+        two.hear_commands(pulse.commanded)
+        hub = Hub(two.ledger, pulse, Limits(stream_poll_s=600), Telemetry(), PARTITIONS)
+        task = asyncio.create_task(hub.run())
+        stream = await hub.subscribe(TENANT, SOURCE, lambda: True)
+        claims = await one.ledger.claim("one", PARTITIONS)
+        async with asyncio.timeout(WAIT_S):
+            number, rows = 0, []
+            while not rows:  # the first ones may go before the two know of one another
+                number += 1
+                order = command(f"c{number}", number)
+                await one.ledger.commit(Round(commands=[order], fences=[fence(claims[0], number, number)]))
+                rows = await stream.next(0.2)
+        assert rows[0].id == "c1", "none is left out"
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_two_engines_share_and_hand_over_on_real_connections(postgres_url: str) -> None:
+    """The clock is the test's; the ledger, its connections and its locks are real."""
+    clock = VirtualClock(0)
+    async with (
+        open_store(postgres_url, clock, PARTITIONS) as first,
+        open_store(postgres_url, clock, PARTITIONS) as second,
+    ):
+        one = Shared(first.ledger, clock, PARTITIONS, lambda: None, "one")
+        two = Shared(second.ledger, clock, PARTITIONS, lambda: None, "two")
+        await one.start()
+        assert len(one.changes().take) == PARTITIONS
+        await two.start()
+        taken: list[int] = []
+        for _ in range(8):
+            clock.move_to(clock.now_ms() + 500)
+            await asyncio.gather(one.turn(), two.turn())
+            one.released(one.changes().release)
+            taken += [claim.partition for claim in two.changes().take]
+        assert taken == [2, 3]
+        await one.stop()
+        clock.move_to(clock.now_ms() + 500)
+        await two.turn()
+        assert [claim.partition for claim in two.changes().take] == [0, 1]
