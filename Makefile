@@ -91,7 +91,7 @@ check: $(STAMP)
 
 alerts:
 	@command -v $(PROMTOOL) >/dev/null || { echo "promtool is missing (Debian: apt-get install prometheus)" >&2; exit 1; }
-	cd deploy/prometheus && $(PROMTOOL) check config prometheus.yml && $(PROMTOOL) test rules ringback.tests.yml
+	cd deploy/prometheus && $(PROMTOOL) check config prometheus.yml cluster.yml && $(PROMTOOL) test rules ringback.tests.yml
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix $(CODE)

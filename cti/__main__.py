@@ -5,7 +5,7 @@ import sys
 from importlib.metadata import entry_points
 from typing import Any
 
-from cti.commands import engine, gateway, keys, migrate, profile, run, serve
+from cti.commands import dead_letters, doctor, engine, gateway, keys, migrate, profile, rebuild, run, serve
 from cti.replay import command as replay
 from cti.switches.simulated import command as simulate
 from cti.switches.simulated import demo
@@ -19,6 +19,9 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "simulate": (simulate, "a simulated switch, an ordinary client of /v1"),
     "replay": (replay, "historic call records through the same door and engine"),
     "keys": (keys, "make, list and revoke API keys"),
+    "doctor": (doctor, "look at everything the service needs, and change nothing"),
+    "rebuild": (rebuild, "work the event log once more, into a fresh ledger"),
+    "dead-letters": (dead_letters, "list, show and replay what could not be used"),
     "profile": (profile, "check a profile"),
     "migrate": (migrate, "bring a ledger's schema up to this release"),
 }

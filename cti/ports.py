@@ -19,9 +19,12 @@ from cti.rows import (
     Claim,
     CommandRow,
     CopyRow,
+    DeadLetterRow,
     Fence,
     Holdings,
     KeyRow,
+    LetterFilter,
+    LetterLine,
     OutcomeRow,
     PastCall,
     Round,
@@ -304,3 +307,15 @@ class CommandOutbox(Protocol):
     """Where the outbound side will put its orders, in one transaction with its own rows."""
 
     async def order(self, commands: Sequence[CommandRow]) -> None: ...
+
+
+class DeadLetters(Protocol):
+    """Entries that were set aside, for whoever looks after the service; of all tenants."""
+
+    async def letters(self, wanted: LetterFilter, after: tuple[int, int, int] | None, limit: int) -> list[LetterLine]:
+        """A page, the oldest first, behind (at_ms, partition, position)."""
+
+    async def letter(self, partition: int, position: int) -> DeadLetterRow | None: ...
+
+    async def mark_replayed(self, places: Sequence[tuple[int, int]], at_ms: int) -> int:
+        """Note that these (partition, position) were appended again; how many of them exist."""

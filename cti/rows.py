@@ -188,6 +188,7 @@ class DeadLetterRow(NamedTuple):
     detail: str
     at_ms: int
     body: bytes
+    replayed_at_ms: int | None = None  # when it was last appended to the log again
 
 
 class CopyRow(NamedTuple):
@@ -313,3 +314,26 @@ class Totals(NamedTuple):
     transfers: int
     notices_owed: int
     notices_played: int
+
+
+class LetterLine(NamedTuple):
+    """One line of a listing of dead letters, the oldest first: keyset (at_ms, partition, position)."""
+
+    partition: int
+    position: int
+    tenant: str
+    reason: str
+    detail: str
+    at_ms: int
+    size: int  # bytes of its body
+    replayed_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFilter:
+    """Which dead letters; None = any."""
+
+    reason: str | None = None
+    tenant: str | None = None
+    since_ms: int | None = None  # appended to the log at or after
+    waiting: bool = True  # only those that were never replayed

@@ -1,7 +1,8 @@
 """Where a database URL, and a Kafka cluster where there is one, become an event log and a ledger."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
@@ -20,13 +21,13 @@ from cti.adapters.notices import APPENDED, COMMANDED, Notices
 from cti.adapters.sql_reader import READERS, SqlReader
 from cti.adapters.sql_writer import SqlWriter
 from cti.errors import SettingsMistake
-from cti.ports import Clock, EventLog, Ledger, Ownerships, Publisher, Reads, Registry
+from cti.ports import Clock, DeadLetters, EventLog, Ledger, Ownerships, Publisher, Reads, Registry
 
 MEMORY = "memory:"
 
 
-class WholeLedger(Ledger, Reads, Registry, Ownerships, Protocol):
-    """The four faces of one ledger."""
+class WholeLedger(Ledger, Reads, Registry, Ownerships, DeadLetters, Protocol):
+    """The five faces of one ledger."""
 
 
 class Store:
@@ -77,6 +78,23 @@ def open_store(
     if url == MEMORY:
         return MemoryStore(clock, partitions)
     return SqlStore(database_url(url), clock, partitions, server_clock=server_clock)
+
+
+@contextlib.asynccontextmanager
+async def open_ledger(url: str) -> AsyncIterator[WholeLedger]:
+    """The ledger alone, for what needs no log. Its schema is made or upgraded.
+
+    Raises `SettingsMistake`, `SchemaTooNew`, `LedgerAway`.
+    """
+    if url == MEMORY:
+        yield MemoryLedger()
+        return
+    database = _Database(database_url(url), ["ledger-writer"])
+    try:
+        await database.start()
+        yield database.ledger
+    finally:
+        await database.stop()
 
 
 class MemoryStore(Store):

@@ -12,7 +12,8 @@ DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text("utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 # A version to the last digit; "latest" and a bare major version move under one's feet.
-PINNED = re.compile(r"^[a-z0-9./-]+:v?\d+\.\d+\.\d+[a-z0-9.-]*$")
+# PostgreSQL's versions have two numbers; its image is pinned with the Debian below it.
+PINNED = re.compile(r"^([a-z0-9./-]+:v?\d+\.\d+\.\d+[a-z0-9.-]*|postgres:\d+\.\d+-[a-z]+)$")
 
 
 def instructions(dockerfile: str) -> list[tuple[str, str]]:
@@ -43,7 +44,7 @@ def named_volumes(service: dict[str, Any]) -> set[str]:
 
 def test_one_container_unless_more_is_asked_for() -> None:
     assert [name for name, service in SERVICES.items() if not service.get("profiles")] == ["ringback"]
-    assert SERVICES["prometheus"]["profiles"] == ["monitoring"]
+    assert SERVICES["prometheus"]["profiles"] == SERVICES["grafana"]["profiles"] == ["monitoring"]
     assert SERVICES["ringback"]["command"] == ["serve"]
 
 
@@ -82,3 +83,59 @@ def test_what_the_image_copies_is_there_and_is_sent_to_the_builder() -> None:
     names = [name for names in copied for name in names]
     assert "cti" in names
     assert [name for name in names if not (ROOT / name).exists() or f"!{name}" not in sent] == []
+
+
+def careless(dockerfile: str) -> list[str]:
+    """What linters of Dockerfiles warn of, as far as it concerns this one."""
+    steps = instructions(dockerfile)
+    words = [word for word, _ in steps]
+    found = [word for word in ("ADD", "MAINTAINER", "ONBUILD") if word in words]
+    found += [f"{word} twice" for word in ("CMD", "ENTRYPOINT", "HEALTHCHECK") if words.count(word) > 1]
+    stages = {rest.split()[2] for word, rest in steps if word == "FROM" and " AS " in rest}
+    for word, rest in steps:
+        if word in ("CMD", "ENTRYPOINT") and not rest.strip().startswith("["):
+            found.append(f"{word} for a shell")
+        if word == "WORKDIR" and not rest.startswith("/"):
+            found.append("WORKDIR that is relative")
+        if word == "COPY" and (source := re.search(r"--from=(\S+)", rest)) and source[1] not in stages:
+            found.append(f"COPY from {source[1]}")
+        if word in ("ARG", "ENV") and re.search(r"PASSWORD|SECRET|TOKEN", rest):
+            found.append(f"{word} with a secret")
+        if word == "RUN":
+            found += _careless_run(rest)
+    if words[-1] not in ("CMD", "ENTRYPOINT") or "USER" not in words[len(words) - words[::-1].index("FROM") :]:
+        found.append("runs as root")
+    return found
+
+
+def _careless_run(command: str) -> list[str]:
+    found = ["sudo"] if re.search(r"\bsudo\b", command) else []
+    for part in command.split("&&"):
+        if "pip install" in part and "--no-cache-dir" not in part:
+            found.append("pip keeps a cache")
+        if "apt-get install" in part and "--no-install-recommends" not in part:
+            found.append("apt-get with recommends")
+        if re.search(r"\bcd\b", part):
+            found.append("cd instead of WORKDIR")
+    return found
+
+
+def test_the_dockerfile_is_written_with_care() -> None:
+    assert careless(DOCKERFILE) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("ADD . /x", "ADD"), ("CMD ringback serve", "CMD twice"), ("RUN pip install x", "pip keeps a cache"),
+        ("RUN sudo ls", "sudo"), ("RUN cd /x && ls", "cd instead of WORKDIR"), ("ENV A_TOKEN=x", "ENV with a secret"),
+        ("COPY --from=nobody /a /b", "COPY from nobody"), ("WORKDIR data", "WORKDIR that is relative"),
+        ("RUN apt-get install -y gcc", "apt-get with recommends"),
+    ],
+)  # fmt: skip
+def test_a_careless_line_is_found(line: str, found: str) -> None:
+    assert found in careless(f"{DOCKERFILE}\n{line}\nCMD []")
+
+
+def test_a_root_image_is_found() -> None:
+    assert careless(DOCKERFILE.replace("USER 10001:10001", "")) == ["runs as root"]

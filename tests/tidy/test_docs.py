@@ -30,7 +30,7 @@ RULE = re.compile(r"\b([A-Z]{2,8})-[0-9]{1,2}\b")
 NO_RULES = frozenset({"UTF", "ECMA", "SHA", "RFC"})
 REQUEST = re.compile(r"""(?:\bapi (\w+) ["']?|(?:-X (\w+) )?"?\$URL)(/[A-Za-z0-9_/$@{}"'.-]+)""")
 REPOSITORY_PATH = re.compile(r"`((?:cti|schemas|tests|docs|deploy|campaigns)/[A-Za-z0-9_./-]+)`")
-COMMAND_LINE = re.compile(r"\bringback ([a-z]+)\b")
+COMMAND_LINE = re.compile(r"\bringback ([a-z]+(?:-[a-z]+)*)\b")
 METRIC = re.compile(r"`(ringback_[a-z_]+)`")
 ACTION = re.compile(r"""\baction="(?!store_true)(\w+)"|\blog(?:ger)?\.\w+\("(\w+)\"""")
 

@@ -1,6 +1,50 @@
 """Dead letters: entries that could not be used, byte for byte."""
 
-from cti.adapters.ledger.bulk import Insertion
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, select, tuple_, update
+
+from cti.adapters.ledger.bulk import NAMED_MAX, Insertion, slices
 from cti.adapters.ledger.tables import dead_letters
+from cti.rows import DeadLetterRow, LetterFilter, LetterLine
 
 insert_dead_letters = Insertion(dead_letters)
+
+_L = dead_letters.c
+_PLACE = tuple_(_L.partition, _L.position)
+_LINE = (_L.partition, _L.position, _L.tenant, _L.reason, _L.detail, _L.at_ms, func.length(_L.body), _L.replayed_at_ms)
+
+
+def list_letters(
+    connection: Connection, wanted: LetterFilter, after: tuple[int, int, int] | None, limit: int
+) -> list[LetterLine]:
+    """A page, the oldest first, behind (at_ms, partition, position)."""
+    query = select(*_LINE)
+    if wanted.reason is not None:
+        query = query.where(_L.reason == wanted.reason)
+    if wanted.tenant is not None:
+        query = query.where(_L.tenant == wanted.tenant)
+    if wanted.since_ms is not None:
+        query = query.where(_L.at_ms >= wanted.since_ms)
+    if wanted.waiting:
+        query = query.where(_L.replayed_at_ms.is_(None))
+    if after is not None:
+        query = query.where(tuple_(_L.at_ms, _L.partition, _L.position) > tuple_(*after))
+    query = query.order_by(_L.at_ms, _L.partition, _L.position).limit(limit)
+    return [LetterLine._make(row) for row in connection.execute(query)]
+
+
+def letter(connection: Connection, partition: int, position: int) -> DeadLetterRow | None:
+    row = connection.execute(select(dead_letters).where(_L.partition == partition, _L.position == position)).first()
+    return None if row is None else DeadLetterRow._make(row)
+
+
+def mark_replayed(connection: Connection, marks: Sequence[tuple[Sequence[tuple[int, int]], int]]) -> Sequence[int]:
+    """(places, at_ms) of each; how many of the places hold a letter."""
+    return [
+        sum(
+            connection.execute(update(dead_letters).where(_PLACE.in_(some)).values(replayed_at_ms=at_ms)).rowcount
+            for some in slices(places, NAMED_MAX // 2)
+        )
+        for places, at_ms in marks
+    ]

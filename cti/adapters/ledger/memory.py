@@ -14,8 +14,11 @@ from cti.rows import (
     CallRow,
     Claim,
     CopyRow,
+    DeadLetterRow,
     Fence,
     KeyRow,
+    LetterFilter,
+    LetterLine,
     OutcomeRow,
     PastCall,
     Round,
@@ -27,7 +30,7 @@ from cti.rows import (
 
 
 class MemoryLedger(MemoryReads):
-    """`Ledger`, `Reads`, `Registry` and `Ownerships` of `cti.ports`."""
+    """`Ledger`, `Reads`, `Registry`, `Ownerships` and `DeadLetters` of `cti.ports`."""
 
     # -- Ledger --------------------------------------------------------------------------------------------------------
 
@@ -166,6 +169,29 @@ class MemoryLedger(MemoryReads):
 
     async def tenant_switches(self, tenant: str) -> list[SwitchRow]:
         return [row for row in await self.switches() if row.tenant == tenant]
+
+    # -- DeadLetters ---------------------------------------------------------------------------------------------------
+
+    async def letters(self, wanted: LetterFilter, after: tuple[int, int, int] | None, limit: int) -> list[LetterLine]:
+        found = [
+            LetterLine(*row[:6], len(row.body), row.replayed_at_ms)
+            for row in self._dead_letters.values()
+            if wanted.reason in {None, row.reason}
+            and wanted.tenant in {None, row.tenant}
+            and (wanted.since_ms is None or row.at_ms >= wanted.since_ms)
+            and not (wanted.waiting and row.replayed_at_ms is not None)
+            and (after is None or (row.at_ms, row.partition, row.position) > after)
+        ]
+        return sorted(found, key=lambda line: (line.at_ms, line.partition, line.position))[:limit]
+
+    async def letter(self, partition: int, position: int) -> DeadLetterRow | None:
+        return self._dead_letters.get((partition, position))
+
+    async def mark_replayed(self, places: Sequence[tuple[int, int]], at_ms: int) -> int:
+        there = [place for place in set(places) if place in self._dead_letters]
+        for place in there:
+            self._dead_letters[place] = self._dead_letters[place]._replace(replayed_at_ms=at_ms)
+        return len(there)
 
 
 def _refuse_repeats(

@@ -12,6 +12,7 @@ from cti.adapters.ledger import (
     breaches,
     calls,
     commands,
+    dead_letters,
     engines,
     keys,
     partitions,
@@ -37,9 +38,12 @@ from cti.rows import (
     Claim,
     CommandRow,
     CopyRow,
+    DeadLetterRow,
     Fence,
     Holdings,
     KeyRow,
+    LetterFilter,
+    LetterLine,
     PastCall,
     Round,
     SourceRow,
@@ -54,7 +58,7 @@ Made = TypeVar("Made")
 
 
 class SqlLedger:
-    """`Ledger`, `Reads`, `Registry` and `Ownerships` of `cti.ports`."""
+    """`Ledger`, `Reads`, `Registry`, `Ownerships` and `DeadLetters` of `cti.ports`."""
 
     def __init__(
         self,
@@ -237,6 +241,17 @@ class SqlLedger:
 
     async def tenant_switches(self, tenant: str) -> list[SwitchRow]:
         return await self._reader.run(switches.list_switches, tenant)
+
+    # -- DeadLetters ---------------------------------------------------------------------------------------------------
+
+    async def letters(self, wanted: LetterFilter, after: tuple[int, int, int] | None, limit: int) -> list[LetterLine]:
+        return await self._reader.run(dead_letters.list_letters, wanted, after, limit)
+
+    async def letter(self, partition: int, position: int) -> DeadLetterRow | None:
+        return await self._reader.run(dead_letters.letter, partition, position)
+
+    async def mark_replayed(self, places: Sequence[tuple[int, int]], at_ms: int) -> int:
+        return await self._writer.run(dead_letters.mark_replayed, (places, at_ms))
 
 
 def _do(connection: Connection, works: Sequence[Callable[[Connection], Made]]) -> list[Made]:

@@ -227,6 +227,7 @@ dead_letters = _table(
     _text("detail"),
     _whole("at_ms"),
     Column("body", LargeBinary, nullable=False),
+    _whole("replayed_at_ms", optional=True),
 )
 Index("dead_letters_at", dead_letters.c.at_ms)
 

@@ -1,0 +1,211 @@
+"""A ledger looked at from outside: nothing is made, upgraded or written, and a server that is away is no long wait."""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import psycopg
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, extract, func, select
+from sqlalchemy import inspect as look_into
+from sqlalchemy.exc import DBAPIError
+
+from cti.adapters.ledger.agents import list_sources
+from cti.adapters.ledger.connections import BUSY_MS, database_url, reader_engine, writer_engine
+from cti.adapters.ledger.engines import holdings
+from cti.adapters.ledger.partitions import positions
+from cti.adapters.ledger.schema import MIGRATIONS
+from cti.adapters.ledger.switches import list_switches
+from cti.adapters.ledger.tables import dead_letters, event_log, event_log_heads
+from cti.errors import LedgerAway
+from cti.rows import Holdings, SourceRow, SwitchRow
+
+Found = TypeVar("Found")
+
+CLOCK_SAMPLES = 3  # of which the one with the shortest way there and back counts
+_SERVER_MS = extract("epoch", func.clock_timestamp()) * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The SQL log's partition: its last position, the last that retention has dropped, and what is unread."""
+
+    position: int
+    purged: int
+    unread_since_ms: int | None  # append time of the first entry behind the ledger's position
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFacts:
+    """What was found. What lies behind `tables` is looked at only where the schema is this release's own."""
+
+    kind: str  # sqlite | postgresql
+    version: str
+    version_number: int  # PostgreSQL's own: 150004 is 15.4
+    tables: frozenset[str]
+    revision: str | None  # of the schema; None: there is none
+    newest: str
+    known: frozenset[str]
+    server_ahead_ms: float | None = None  # the database server's clock minus ours; None: it is this machine's
+    holdings: Holdings = field(default_factory=lambda: Holdings({}, []))
+    positions: Mapping[int, int] = field(default_factory=dict)
+    heads: Mapping[int, Head] = field(default_factory=dict)
+    letters: Mapping[str, int] = field(default_factory=dict)  # waiting, by reason
+    switches: list[SwitchRow] = field(default_factory=list)
+    sources: list[SourceRow] = field(default_factory=list)
+
+    @property
+    def current(self) -> bool:
+        return self.revision == self.newest
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteWriting:
+    """What a connection made as the service makes it says of itself."""
+
+    journal_mode: str
+    synchronous: int  # 2 is FULL
+
+
+def is_there(url: str) -> bool:
+    """Whether an SQLite file exists; a server can only be asked. Raises `SettingsMistake`."""
+    target = database_url(url)
+    return target.get_backend_name() != "sqlite" or Path(target.database or "").is_file()
+
+
+class Inspection:
+    """One look, or several. Everything raises `LedgerAway`; nothing writes. For a thread of its own."""
+
+    def __init__(self, url: str) -> None:
+        """Raises `SettingsMistake`."""
+        self._url = database_url(url)
+        sqlite = self._url.get_backend_name() == "sqlite"
+        self._engine = _read_only(self._url.database or "") if sqlite else reader_engine(self._url, 1)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def facts(self, now_ms: Callable[[], float]) -> LedgerFacts:
+        """`now_ms`: this machine's clock."""
+        return self._ask(lambda connection: _facts(connection, now_ms))
+
+    def holdings(self) -> Holdings:
+        return self._ask(holdings)
+
+    def tables(self) -> frozenset[str]:
+        return self._ask(lambda connection: frozenset(look_into(connection).get_table_names()))
+
+    def sqlite_writing(self) -> SqliteWriting:
+        """Open the file as the service does, take the lock for writing, and give it back. For a file in WAL mode only:
+        any other would be changed by it.
+        """
+        engine = writer_engine(self._url)
+        try:
+            return _asked(engine, _writing)
+        finally:
+            engine.dispose()
+
+    def journal_mode(self) -> str:
+        return self._ask(lambda connection: str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()))
+
+    def _ask(self, query: Callable[[Connection], Found]) -> Found:
+        return _asked(self._engine, query)
+
+
+def _asked(engine: Engine, query: Callable[[Connection], Found]) -> Found:
+    try:
+        with engine.connect() as connection:
+            return query(connection)
+    except DBAPIError as fault:
+        raise LedgerAway(str(fault.orig)) from fault
+    except (psycopg.Error, sqlite3.Error) as fault:
+        raise LedgerAway(str(fault)) from fault
+
+
+def _read_only(file: str) -> Engine:
+    address = f"file:{quote(str(Path(file).resolve()))}?mode=ro"
+    return create_engine("sqlite://", creator=lambda: _opened(address))
+
+
+def _opened(address: str) -> sqlite3.Connection:
+    return sqlite3.connect(address, uri=True, timeout=BUSY_MS / 1000, check_same_thread=False)
+
+
+def _writing(connection: Connection) -> SqliteWriting:
+    mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+    return SqliteWriting(str(mode), int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one()))
+
+
+# -- the queries -------------------------------------------------------------------------------------------------------
+
+
+def _facts(connection: Connection, now_ms: Callable[[], float]) -> LedgerFacts:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    script = ScriptDirectory.from_config(config)
+    shared: dict[str, Any] = {
+        "kind": connection.dialect.name,
+        "tables": frozenset(look_into(connection).get_table_names()),
+        "revision": MigrationContext.configure(connection).get_current_revision(),
+        "newest": script.get_current_head() or "",
+        "known": frozenset(revision.revision for revision in script.walk_revisions()),
+        "server_ahead_ms": _server_ahead_ms(connection, now_ms),
+    }
+    version, number = _version(connection)
+    if shared["revision"] != shared["newest"]:
+        return LedgerFacts(version=version, version_number=number, **shared)
+    where = positions(connection)
+    return LedgerFacts(
+        version=version,
+        version_number=number,
+        **shared,
+        holdings=holdings(connection),
+        positions=where,
+        heads=_heads(connection, where),
+        letters=_letters(connection),
+        switches=list_switches(connection),
+        sources=list_sources(connection),
+    )
+
+
+def _version(connection: Connection) -> tuple[str, int]:
+    if connection.dialect.name == "sqlite":
+        return sqlite3.sqlite_version, 0
+    told = connection.exec_driver_sql("SHOW server_version").scalar_one()
+    return str(told), int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
+
+
+def _server_ahead_ms(connection: Connection, now_ms: Callable[[], float]) -> float | None:
+    if connection.dialect.name == "sqlite":
+        return None
+    samples = []
+    for _ in range(CLOCK_SAMPLES):
+        before = now_ms()
+        server = float(connection.execute(select(_SERVER_MS)).scalar_one())
+        after = now_ms()
+        samples.append((after - before, server - (before + after) / 2))
+    return min(samples)[1]
+
+
+def _heads(connection: Connection, read: Mapping[int, int]) -> dict[int, Head]:
+    found = connection.execute(select(event_log_heads)).all()
+    return {
+        row.partition: Head(row.position, row.purged, _unread_since(connection, row.partition, read)) for row in found
+    }
+
+
+def _unread_since(connection: Connection, partition: int, read: Mapping[int, int]) -> int | None:
+    mine = event_log.c.partition == partition
+    query = select(event_log.c.appended_at_ms).where(mine, event_log.c.position > read.get(partition, 0))
+    return connection.execute(query.order_by(event_log.c.position).limit(1)).scalar()
+
+
+def _letters(connection: Connection) -> dict[str, int]:
+    reason = dead_letters.c.reason
+    query = select(reason, func.count()).where(dead_letters.c.replayed_at_ms.is_(None)).group_by(reason)
+    return {row[0]: row[1] for row in connection.execute(query.order_by(reason))}

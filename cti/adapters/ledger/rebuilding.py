@@ -1,0 +1,65 @@
+"""What a rebuild needs of a database that is to hold the new ledger."""
+
+import sqlite3
+from collections.abc import Mapping
+
+import psycopg
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from cti.adapters.ledger.bulk import insertion
+from cti.adapters.ledger.connections import CONNECT_S, database_url, writer_engine
+from cti.adapters.ledger.inspection import Inspection, is_there
+from cti.adapters.ledger.tables import event_log_heads
+from cti.errors import LedgerAway
+
+_insert_heads = insertion(event_log_heads, tail="ON CONFLICT (partition) DO NOTHING")
+
+
+def tables_at(url: str) -> frozenset[str]:
+    """What a database holds; nothing where there is none yet. Raises `LedgerAway`, `SettingsMistake`."""
+    if not is_there(url):
+        return frozenset()
+    inspection = Inspection(url)
+    try:
+        return inspection.tables()
+    except LedgerAway:
+        if _is_absent(url):
+            return frozenset()
+        raise
+    finally:
+        inspection.close()
+
+
+def _is_absent(url: str) -> bool:
+    """Whether the server answers and has no such database."""
+    target = database_url(url)
+    if target.get_backend_name() == "sqlite":
+        return False
+    conninfo = target.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
+    try:
+        with psycopg.connect(conninfo, autocommit=True, connect_timeout=CONNECT_S) as connection:
+            query = "SELECT 1 FROM pg_database WHERE datname = %s"
+            return connection.execute(query, [target.database]).fetchone() is None
+    except psycopg.Error as fault:
+        raise LedgerAway(str(fault)) from fault
+
+
+def begin_log_behind(url: str, positions: Mapping[int, int], at_ms: int) -> None:
+    """An event log without entries that goes on behind these positions, as if retention had dropped all before: what
+    a service appends there is then read by the rebuilt ledger. Raises `LedgerAway`.
+    """
+    engine = writer_engine(database_url(url))
+    try:
+        with engine.begin() as connection:
+            _put_heads(connection, positions, at_ms)
+    except DBAPIError as fault:
+        raise LedgerAway(str(fault.orig)) from fault
+    except (psycopg.Error, sqlite3.Error) as fault:
+        raise LedgerAway(str(fault)) from fault
+    finally:
+        engine.dispose()
+
+
+def _put_heads(connection: Connection, positions: Mapping[int, int], at_ms: int) -> None:
+    _insert_heads(connection, [(partition, position, at_ms, position) for partition, position in positions.items()])

@@ -1,0 +1,58 @@
+"""What `ringback doctor` says: one finding a check, with what to do about it."""
+
+import json
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+CHECK_CHARS = 22
+
+
+class Level(StrEnum):
+    """How bad it is. A fault keeps something from working, or will before anybody looks again."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+class Finding(NamedTuple):
+    """`found` and `wanted` in a few words; `mend`: what to do, empty where nothing is wrong."""
+
+    check: str
+    level: Level
+    found: str
+    wanted: str = ""
+    mend: str = ""
+
+
+def ok(check: str, found: str) -> Finding:
+    return Finding(check, Level.OK, found)
+
+
+def warning(check: str, found: str, wanted: str, mend: str) -> Finding:
+    return Finding(check, Level.WARNING, found, wanted, mend)
+
+
+def fault(check: str, found: str, wanted: str, mend: str) -> Finding:
+    return Finding(check, Level.FAULT, found, wanted, mend)
+
+
+def is_healthy(findings: Iterable[Finding]) -> bool:
+    """Whether there is no fault."""
+    return all(one.level is not Level.FAULT for one in findings)
+
+
+def as_json(findings: Iterable[Finding]) -> str:
+    """A list of {check, level, found, wanted, mend}."""
+    return json.dumps([one._asdict() for one in findings], ensure_ascii=False, indent=2)
+
+
+def as_text(findings: Iterable[Finding]) -> str:
+    """For people: a finding a line, what is wanted and how to mend it below."""
+    lines = []
+    for one in findings:
+        lines.append(f"{one.level:<8} {one.check:<{CHECK_CHARS}} {one.found}")
+        if one.level is not Level.OK:
+            lines += [f"{'':<9}{'wanted':<{CHECK_CHARS}} {one.wanted}", f"{'':<9}{'mend':<{CHECK_CHARS}} {one.mend}"]
+    return "\n".join(lines)

@@ -1,0 +1,83 @@
+"""A log as a rebuild reads it: from where it begins to a fixed end, at the time of its entries. Nothing is appended."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from cti.ports import Appending, Clock, Entry, EventLog, LogEnd
+from schemas.envelope import Family
+
+NOWHERE = (0, 0)
+
+
+class LogToRebuild:
+    """`EventLog` of `cti.ports` over another one, which is left as it is."""
+
+    def __init__(self, log: EventLog, clock: Clock, begins: Mapping[int, int], ends: Mapping[int, int]) -> None:
+        """`begins`: the last position of each partition that the log has dropped; `ends`: where the rebuild ends."""
+        self._log, self._clock = log, clock
+        self._begins, self._ends = dict(begins), dict(ends)
+        self._seen_ms = 0.0  # the latest append time of what was read ...
+        self._seen_at_ms = clock.now_ms()  # ... and when it was
+
+    @property
+    def partitions(self) -> int:
+        return self._log.partitions
+
+    def partition_of(self, key: str, family: Family = "call") -> int:
+        return self._log.partition_of(key, family)
+
+    def passes_on(self, partition: int) -> bool:
+        return self._log.passes_on(partition)
+
+    def now_ms(self) -> float:
+        """The time of the entries, so that calls fall silent and leave the memory as they did then."""
+        return self._seen_ms + self._clock.now_ms() - self._seen_at_ms
+
+    async def append(self, items: Sequence[Appending]) -> list[tuple[int, int]]:
+        """Keeps nothing: what an engine would pass on was passed on, and stands in this very log."""
+        return [NOWHERE] * len(items)
+
+    async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
+        unread = {partition: at for partition, at in after.items() if at < self._ends[partition]}
+        if not unread:
+            return []
+        entries = [one for one in await self._log.read(unread, limit) if one.position <= self._ends[one.partition]]
+        if entries:
+            now_ms = self.now_ms()
+            self._seen_ms = max(now_ms, *(one.appended_at_ms for one in entries))
+            self._seen_at_ms = self._clock.now_ms()
+        return entries
+
+    async def end(self) -> LogEnd:
+        """The fixed end. Kafka's own marks may be the last that it holds: then it ends before them."""
+        for partition, position in (await self._log.end()).positions.items():
+            self._ends[partition] = max(min(self._ends[partition], position), self._begins[partition])
+        return LogEnd(dict(self._ends), self.now_ms())
+
+    def wake(self, event: asyncio.Event) -> None:
+        self._log.wake(event)
+
+    async def purge(self, before_ms: int) -> int:
+        """Keeps all."""
+        del before_ms
+        return 0
+
+    # -- how far it is -------------------------------------------------------------------------------------------------
+
+    def is_read(self, positions: Mapping[int, int]) -> bool:
+        """Whether an engine that stands there has all of it."""
+        return all(positions.get(partition, 0) >= end for partition, end in self._ends.items())
+
+    def progress(self, positions: Mapping[int, int]) -> tuple[int, int]:
+        """(entries read, entries in all), as far as positions count them."""
+        read = sum(max(at - self._begins[partition], 0) for partition, at in positions.items())
+        return read, sum(end - self._begins[partition] for partition, end in self._ends.items())
+
+    @property
+    def ends(self) -> Mapping[int, int]:
+        return self._ends
+
+    @property
+    def complete(self) -> bool:
+        """Whether the log still holds its first entry."""
+        return not any(self._begins.values())
