@@ -1,20 +1,15 @@
 """The real month through `ringback replay`, judged by a plain script over the same file."""
 
 import csv
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.acceptance import plain_figures
+from tests.acceptance.replaying import data, replayed
 from tests.postgres import PostgresServer
 
-FILE = "bank-call-centre-1999-01.csv"
-LIMIT_S = 900
 PUBLISHED = {
     "lines_in": 31599,
     "excluded": {"phantom": 240},
@@ -29,32 +24,6 @@ PUBLISHED = {
     "events": 106464,
 }
 FIRST = {"by_type": "service_type", "by_agent": "agent", "by_half_hour": "half_hour"}
-
-
-def replayed(folder: Path, db: str, *options: str) -> dict[str, Any]:
-    """What the command prints."""
-    command = [sys.executable, "-m", "cti", "replay", str(data()), "--mapping", "bank-1999", "--db", db]
-    outputs = ["--json", str(folder / "out.json"), "--tables", str(folder)]
-    done = subprocess.run([*command, *outputs, *options], capture_output=True, text=True, timeout=LIMIT_S, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    found: dict[str, Any] = json.loads((folder / "out.json").read_text("utf-8"))
-    assert json.loads(done.stdout) == found
-    return found
-
-
-def data() -> Path:
-    return Path(os.environ["RINGBACK_DATA"]) / FILE
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("real")
-
-
-@pytest.fixture(scope="module")
-def real(folder: Path) -> dict[str, Any]:
-    """The undisturbed month on SQLite."""
-    return replayed(folder, f"sqlite:///{folder}/month.db")
 
 
 @pytest.fixture(scope="module")

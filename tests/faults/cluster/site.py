@@ -64,8 +64,10 @@ class Site:
 
 
 @contextlib.asynccontextmanager
-async def opened(folder: Path, engines: int = ENGINES, gateways: int = GATEWAYS) -> AsyncIterator[Site]:
-    """A site at work, without load. Raises TooLong."""
+async def opened(
+    folder: Path, engines: int = ENGINES, gateways: int = GATEWAYS, tenant: str = TENANT, **settings: str
+) -> AsyncIterator[Site]:
+    """A site at work, without load. `settings`: more RINGBACK_ variables for its processes. Raises TooLong."""
     with own_broker() as kafka, own_server() as postgres:
         db = await asyncio.to_thread(postgres.create_database)
         environment = {
@@ -74,10 +76,11 @@ async def opened(folder: Path, engines: int = ENGINES, gateways: int = GATEWAYS)
             "RINGBACK_KAFKA_PARTITIONS": str(PARTITIONS),
             "RINGBACK_KAFKA_REPLICATION": "1",
             "RINGBACK_KAFKA_MIN_INSYNC": "1",
+            **settings,
         }
         looks = Looks(make_url(db).set(drivername="postgresql").render_as_string(hide_password=False), PARTITIONS)
         broker, ledger = Server(BROKER, kafka, looks.away), Server(LEDGER, postgres, looks.away)
-        key = await made_key(db, TENANT)
+        key = await made_key(db, tenant)
         timeout = aiohttp.ClientTimeout(total=ASK_S)
         async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session:
             doors = [Part(GATEWAY, n, environment, folder) for n in range(gateways)]
