@@ -30,7 +30,7 @@ class Figure:
         return f"{self.name:<46} {self.value:>12,.5g} {self.unit:<9}{beside}"
 
 
-def against(name: str, values: Sequence[float], baselines: Sequence[float], unit: str, batch: int) -> Figure:
+def against(name: str, values: Sequence[float], baselines: Sequence[float], unit: str, batch: int | None) -> Figure:
     """Medians of alternating runs, and their ratio; higher is better."""
     value, baseline = statistics.median(values), statistics.median(baselines)
     return Figure(name, value, unit, baseline, value / baseline, len(values), batch)
