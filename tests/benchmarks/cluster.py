@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.benchmarks.figures import Figure, against, quantile
 from tests.benchmarks.group_takeover import group_takeover_s
-from tests.benchmarks.kafka_site import LOOK_S, PARTITIONS, KafkaRun, KafkaSite, kafka_site
+from tests.benchmarks.kafka_site import LOOK_S, PARTITIONS, KafkaRun, KafkaSite, kafka_site, pause
 from tests.benchmarks.processes import done
 from tests.benchmarks.traffic import COMMANDS, SWITCH, TENANT
 from tests.benchmarks.wire import Door
@@ -77,7 +77,7 @@ def _settled(run: KafkaRun, end: Mapping[int, int], events: int) -> float:
         if at == sum(end.values()):
             share = (events - first) / events
             return (time.monotonic() - began) / share if share else LOOK_S
-        time.sleep(LOOK_S)
+        pause()
     raise RuntimeError(f"not committed within {SETTLED_WITHIN_S} s")
 
 
@@ -141,7 +141,7 @@ def _taken_over(run: KafkaRun, calls: int) -> float:
         now = run.committed()
         if all(now.get(partition, 0) >= at for partition, at in more.items()):
             return max(time.monotonic() - began, posted)
-        time.sleep(LOOK_S)
+        pause()
     raise RuntimeError(f"not taken over within {TAKEN_WITHIN_S} s")
 
 
@@ -151,5 +151,5 @@ def _shared(run: KafkaRun, engines: int) -> None:
     while time.monotonic() < limit:
         if run.owners() == engines:
             return
-        time.sleep(LOOK_S)
+        pause()
     raise RuntimeError(f"{run.owners()} of {engines} engines got partitions")

@@ -43,7 +43,7 @@ def _assigned(member: "subprocess.Popen[str]", wanted: range) -> None:
     raise RuntimeError("a member has ended")
 
 
-class _Told(ConsumerRebalanceListener):  # type: ignore[misc]
+class _Told(ConsumerRebalanceListener):
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Nothing is kept here that would have to be given up."""
 

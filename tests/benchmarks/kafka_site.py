@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import psycopg
 from sqlalchemy import make_url
@@ -21,6 +22,11 @@ PARTITIONS = 4
 READY_S, STOP_S, LOOK_S = 60.0, 30.0, 0.02
 
 
+def pause() -> None:
+    """Between two looks."""
+    threading.Event().wait(LOOK_S)
+
+
 @dataclass(slots=True)
 class KafkaSite:
     """One broker and one ledger's server; a fresh database and fresh topics for every run."""
@@ -28,7 +34,6 @@ class KafkaSite:
     kafka: KafkaBroker
     postgres: PostgresServer
     runs: int = 0
-    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     @contextmanager
     def run(self) -> Iterator["KafkaRun"]:
@@ -71,7 +76,7 @@ class KafkaRun:
             with suppress(OSError), urllib.request.urlopen(f"http://{url}/readyz", timeout=2) as answer:
                 if answer.status == 200:
                     return f"http://{url}"
-            time.sleep(LOOK_S)
+            pause()
         raise RuntimeError(f"{role} was not ready within {READY_S} s")
 
     def committed(self) -> dict[int, int]:
