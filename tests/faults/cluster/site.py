@@ -114,5 +114,5 @@ async def _running(site: Site) -> AsyncIterator[None]:
             task.cancel()
         site.ledger.thaw()  # a look may wait for it, and every stop does
         site.broker.thaw()
-        await asyncio.gather(*watching, return_exceptions=True)
+        await asyncio.gather(site.ledger.settled(), site.broker.settled(), *watching, return_exceptions=True)
         await asyncio.gather(*(part.stop() for part in site.parts))
