@@ -26,6 +26,9 @@ JOBS_WAITING_MAX = 1024
 GROUP_WEIGHT_MAX = 4096  # rows in one transaction: some 30 ms, so that nobody waits long behind a group
 
 _DOWN = (LedgerAway, OutcomeUnknown)
+# The server has ended a session that was idle for too long, in a transaction or not: this process stood still. The
+# driver takes it for a fault of the statement that finds out.
+_ENDED = frozenset({"25P03", "25P04", "57P05"})
 
 logger = structlog.get_logger()
 
@@ -163,7 +166,8 @@ class SqlWriter:
 
     def _undo(self, fault: Exception) -> Exception:
         cause = fault.orig if isinstance(fault, DBAPIError) else fault
-        away = isinstance(cause, self._away_error) or (isinstance(fault, DBAPIError) and fault.connection_invalidated)
+        away = isinstance(cause, self._away_error) or getattr(cause, "sqlstate", None) in _ENDED
+        away = away or (isinstance(fault, DBAPIError) and fault.connection_invalidated)
         if away or not self._rolled_back():
             self._drop()
         return LedgerAway(str(cause)) if away else fault

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from cti.adapters.clock import VirtualClock
+from cti.adapters.ledger.bulk import driver_of
 from cti.adapters.ledger.connections import database_url, writer_engine
 from cti.adapters.sql_writer import SqlWriter
 from cti.adapters.store import Store, open_store
@@ -233,3 +234,28 @@ async def test_a_connection_that_breaks_during_commit_leaves_the_outcome_unknown
     await scratch.writer.stop()
     assert {"before", "after"} <= set(scratch.words())
     engine.dispose()
+
+
+async def test_a_writer_that_stood_still_in_a_transaction_finds_the_ledger_away(postgres_url: str) -> None:
+    """The server has ended its session, as it must: what it was to write is not at fault, and is written again."""
+    engine = writer_engine(database_url(postgres_url))
+    looking = create_engine(database_url(postgres_url), isolation_level="AUTOCOMMIT")
+    writer = SqlWriter(engine, "scratch")
+    writer.start()
+
+    def stand_still(connection: Connection, jobs: Sequence[bool]) -> Sequence[int]:
+        driver = driver_of(connection)
+        if jobs == [True]:
+            driver.execute("SET LOCAL idle_in_transaction_session_timeout = 1")
+            idle = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
+            with looking.connect() as other:
+                while other.scalar(text(idle)):
+                    pass
+        return [driver.execute("SELECT 7").fetchone()[0]]
+
+    with pytest.raises(LedgerAway):
+        await writer.run(stand_still, True)
+    assert await writer.run(stand_still, False) == 7
+    await writer.stop()
+    engine.dispose()
+    looking.dispose()

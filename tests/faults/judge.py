@@ -147,14 +147,14 @@ def _judged_tables(db: str, diary: Diary) -> dict[str, Any]:
     reasons = Counter(reason for reason, _ in letters)
     return {
         "ids_with_two_bodies": two_bodies,
-        "causes_with_two_ids": two_ids + causes_told_twice(diary),
+        "causes_with_two_ids": two_ids + _causes_told_twice(diary),
         "conflicts_missing": len(diary.conflicts - marks),
         "dead_letters_else": sum(reasons.values()) - reasons[DeadLetter.ID_CONFLICT.value],
         "orders_unknown": len(set(diary.orders) - ordered),
     }
 
 
-def causes_told_twice(diary: Diary) -> int:
+def _causes_told_twice(diary: Diary) -> int:
     """Commands on the streams that say the same under two ids."""
     names = ("id", "issued_at", "expires_at")
     causes = Counter(

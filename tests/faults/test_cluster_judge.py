@@ -3,6 +3,7 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -293,7 +294,7 @@ def test_a_standstill_lasts_from_the_last_move_of_one_owner_to_the_first_of_the_
     assert track.seen(Held(0, 4, 10, "c"), 18.0) == Still(0, 16.0, 18.0, by_silence=False)
 
 
-def test_a_journal_is_read_as_it_was_written(tmp_path) -> None:
+def test_a_journal_is_read_as_it_was_written(tmp_path: Path) -> None:
     diary = diary_of_one()
     diary.answers["events 202"] += 1
     written(diary, tmp_path / "diary.json")

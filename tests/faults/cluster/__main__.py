@@ -36,9 +36,10 @@ async def _trial(args: argparse.Namespace, folder: Path) -> Judged:
 
 
 async def _until_told(work: Coroutine[Any, Any, Judged]) -> Judged:
-    """To its end; SIGTERM ends it as Ctrl-C does: everything that was started is stopped."""
+    """To its end, or to Ctrl-C or SIGTERM: then everything that was started is stopped."""
     task = asyncio.ensure_future(work)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for one in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(one, task.cancel)
     return await task
 
 
@@ -60,7 +61,7 @@ def main() -> int:
         except (TooLong, ClientFailed) as failed:
             print(f"the trial did not come to its end: {failed}", file=sys.stderr)
             return 2
-        except (KeyboardInterrupt, asyncio.CancelledError):
+        except asyncio.CancelledError:
             return 130
     text = json.dumps(figures | {"failures": wrong}, indent=2)
     print(text)

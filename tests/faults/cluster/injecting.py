@@ -14,6 +14,7 @@ from tests.faults.cluster.site import Site
 from tests.faults.cluster.waiting import TooLong, pause, until
 
 VICTIM_MAX_S = 60.0  # for one to be up that can be brought down
+SILENCE_S = 0.5
 REFUSED_MAX_S = 2.0  # after an engine that was taken over goes on: for its commit to be refused
 
 
@@ -81,14 +82,26 @@ class Injector:
         return able[int(fault.pick * len(able))]
 
     async def _taken_over(self, fault: Fault) -> None:
-        """Nothing else is wrong meanwhile: the others can take what the victim has, and it finds them at it."""
+        """Nothing else is wrong meanwhile: the others can take what the victim has.
+
+        As it wakes the ledger answers nobody for a moment: so it has begun to commit before it can hear of its loss.
+        """
         site = self._site
         await asyncio.gather(*self._under_way)
         await site.all_up()
         victim = await self._loaded()
         await site.refusals.look(victim)
         before = site.refusals.fenced(victim)
-        await victim.hold(fault.seconds)
+        victim.freeze()
+        try:
+            await pause(fault.seconds)
+            site.ledger.freeze()
+        finally:
+            victim.thaw()
+        try:
+            await pause(SILENCE_S)
+        finally:
+            site.ledger.thaw()
 
         async def refused() -> bool:
             await site.refusals.look(victim)

@@ -8,7 +8,7 @@ from typing import Any
 from tests.faults.cluster.keeping import Kept
 from tests.faults.cluster.standard import LIVED, Broken, judged, unjustified
 from tests.faults.diary import CallName, Diary
-from tests.faults.judge import causes_told_twice, wrong
+from tests.faults.judge import wrong
 
 EXAMPLES_MAX = 5
 WORK = frozenset({"acked", "calls", "records", "orders", "copies", "breaches"})
@@ -104,7 +104,7 @@ def _orders(diary: Diary, kept: Kept) -> dict[str, int]:
     return {
         "orders_seen": len(diary.orders),
         "ids_with_two_bodies": len(two | diary.orders_changed),
-        "causes_with_two_ids": sum(len(some) > 1 for some in ids.values()) + causes_told_twice(diary),
+        "causes_with_two_ids": sum(len(some) > 1 for some in ids.values()),
         "orders_unknown": len(diary.orders.keys() - {one.id for one in kept.orders}),
     }
 

@@ -86,12 +86,18 @@ class Part:
 
     async def hold(self, seconds: float) -> None:
         """Stopped for so long, then let go on."""
-        self.up.clear()
-        self.send(signal.SIGSTOP)
+        self.freeze()
         try:
             await pause(seconds)
         finally:
-            self.send(signal.SIGCONT)
+            self.thaw()
+
+    def freeze(self) -> None:
+        self.up.clear()
+        self.send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.send(signal.SIGCONT)
         self.up.set()
 
     async def mend(self, session: aiohttp.ClientSession) -> None:

@@ -131,8 +131,8 @@ async def _beat(session: aiohttp.ClientSession, door: str, key: str, number: int
         async with session.post(f"{door}/v1/events", data=json.dumps(event), headers=headers) as answer:
             told = await answer.json(content_type=None)
             retry_after = answer.headers.get("Retry-After")
-            said = (told.get(name, "") for name in ("code", "detail"))
-            return Answer(answer.status, *said, retry_after, told.get("position", ""))
+            code, detail, position = (told.get(name, "") for name in ("code", "detail", "position"))
+            return Answer(answer.status, code, detail, retry_after, position)
     except (aiohttp.ClientError, TimeoutError) as error:
         return Answer(0, type(error).__name__, str(error), None)
 

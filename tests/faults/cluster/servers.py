@@ -33,12 +33,13 @@ class Server:
         self.up = asyncio.Event()
         self.up.set()
         self._held: list[int] = []
+        self._at_it: asyncio.Future[None] | None = None  # a thread that starts or kills
 
     async def kill(self, rest_s: float) -> None:
         """kill -9; started again after a while."""
         self.up.clear()
         self._away(self.name, True)
-        await asyncio.to_thread(self._server.kill)
+        await self._in_thread(self._server.kill)
         await pause(rest_s)
         await self._start()
         self._away(self.name, False)
@@ -47,13 +48,22 @@ class Server:
     async def _start(self) -> None:
         for left in reversed(range(STARTS_MAX)):
             try:
-                await asyncio.to_thread(self._server.start)
+                await self._in_thread(self._server.start)
             except Exception:  # whatever its own tools raise; the last time it counts
                 if not left:
                     raise
                 await pause(1.0)
             else:
                 return
+
+    async def _in_thread(self, work: Callable[[], None]) -> None:
+        self._at_it = asyncio.ensure_future(asyncio.to_thread(work))
+        await asyncio.shield(self._at_it)
+
+    async def settled(self) -> None:
+        """Return when no thread starts or kills it any more: a thread cannot be cancelled."""
+        if self._at_it is not None:
+            await asyncio.gather(self._at_it, return_exceptions=True)
 
     async def hold(self, seconds: float) -> None:
         """Every process of it stopped for so long."""

@@ -56,7 +56,7 @@ class Site:
         async def answer() -> bool:
             for part in self.parts:
                 await part.mend(self.session)
-            if not all(one.up.is_set() for one in (*self.parts, self.broker, self.ledger)):
+            if not all(one.is_set() for one in (self.broker.up, self.ledger.up, *(part.up for part in self.parts))):
                 return False
             return all([await part.answers(self.session) for part in self.parts])
 
@@ -117,5 +117,5 @@ async def _running(site: Site) -> AsyncIterator[None]:
             task.cancel()
         site.ledger.thaw()  # a look may wait for it, and every stop does
         site.broker.thaw()
-        await asyncio.gather(*watching, return_exceptions=True)
+        await asyncio.gather(site.ledger.settled(), site.broker.settled(), *watching, return_exceptions=True)
         await asyncio.gather(*(part.stop() for part in site.parts))

@@ -142,7 +142,8 @@ def ended(site: Site) -> dict[str, Any]:
 
 def failures(figures: Mapping[str, Any]) -> list[str]:
     """What is not as it must be after a trial of faults."""
-    return unsound(figures) + [name for name in ("zombie_commits_refused", "takeovers", "faults") if not figures[name]]
+    wrong = unsound(figures) + ["commits_failed"] * ("poison" in figures["commits_failed"])
+    return wrong + [name for name in ("zombie_commits_refused", "takeovers", "faults") if not figures[name]]
 
 
 def unsound(figures: Mapping[str, Any]) -> list[str]:
