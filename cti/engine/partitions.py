@@ -16,6 +16,8 @@ from cti.engine.loading import Loaded, load
 from cti.ports import EventLog, Ledger, Ownership
 from cti.rows import Claim, Fence
 
+EPOCH_BITS = 32  # copies of one owner of a partition are numbered below
+
 log = structlog.get_logger()
 
 
@@ -65,7 +67,8 @@ class Partitions:
         self.epochs[partition] = claim.epoch
         self.read[partition] = self.committed[partition] = claim.position
         work.command_nos[partition] = claim.command_no
-        work.copy_nos[partition] = loaded.copies[-1].no if loaded.copies else 0
+        # Behind all numbers of former owners: what one of them learns late of its copies says nothing of ours.
+        work.copy_nos[partition] = claim.epoch << EPOCH_BITS
         work.partition_ms[partition] = 0.0  # nothing of it was read yet: no timer fires on what it may hold
         work.layers.base.calls.update(loaded.calls)
         work.layers.base.agents.update(loaded.agents)
