@@ -63,14 +63,17 @@ class OwnPostgres(PostgresServer):
         assert self.folder is not None
         return int((self.folder / "postmaster.pid").read_text("utf-8").split("\n", 1)[0])
 
+    def _processes(self) -> list[psutil.Process]:
+        first = psutil.Process(self.pid)
+        return [first, *first.children(recursive=True)]
+
     def processes(self) -> list[int]:
         """The first process, then those that it has started."""
-        first = psutil.Process(self.pid)
-        return [first.pid, *(one.pid for one in first.children(recursive=True))]
+        return [one.pid for one in self._processes()]
 
     def kill(self) -> None:
         """kill -9 of all of it, and wait for the end."""
-        ours = [psutil.Process(pid) for pid in self.processes()]
+        ours = self._processes()
         for one in ours:
             with suppress(psutil.NoSuchProcess):
                 one.send_signal(signal.SIGKILL)

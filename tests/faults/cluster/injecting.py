@@ -84,7 +84,7 @@ class Injector:
     async def _taken_over(self, fault: Fault) -> None:
         """Nothing else is wrong meanwhile: the others can take what the victim has.
 
-        As it wakes the ledger answers nobody for a moment: so it has begun to commit before it can hear of its loss.
+        As it wakes the ledger answers nobody for a moment: it may begin to commit before it hears of its loss.
         """
         site = self._site
         await asyncio.gather(*self._under_way)
