@@ -7,21 +7,23 @@
   Shares differ by at most one, and who owns more keeps the larger: every engine works out the same from the same look.
 - Free partitions are dealt out in a fixed order and taken by a conditional update that raises the epoch: of two takers
   one wins. It also demands that the silent owner has not beaten since: who lapsed and was not taken goes on.
+- Kinds of partitions (Kafka's topics in turn) are shared each by itself: those of calls are nearly all of the work.
 - Who owns more than its share lets go: its engine reads no further, commits, says `released`; that is then written with
   a raised epoch, so that nobody commits there until the next owner has it. An orderly stop lets go of everything.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
-from uuid import uuid4
 
 import structlog
 
 from cti.errors import LedgerAway, OutcomeUnknown, RingbackError
+from cti.ownership_alone import new_owner
+from cti.ownership_shares import fair_shares
 from cti.ports import Clock, Ownerships
-from cti.rows import Changes, Claim, Holdings, Wanted
+from cti.rows import Changes, Claim, Holding, Holdings, Wanted
 
 LOOK_MS = 500.0
 BEAT_MS = 1_000.0
@@ -34,11 +36,6 @@ FORGET_MS = 60_000.0  # a silent engine that owns nothing any more is struck off
 log = structlog.get_logger()
 
 
-def new_owner() -> str:
-    """A name for one start of one process: a process started again is somebody else."""
-    return f"engine-{uuid4().hex[:16]}"
-
-
 class Plan(NamedTuple):
     """What follows from one look."""
 
@@ -49,8 +46,8 @@ class Plan(NamedTuple):
 class Watch:
     """The decisions of one engine, without waiting or writing. Times in ms of the engine's own monotonic clock."""
 
-    def __init__(self, owner: str) -> None:
-        self.owner = owner
+    def __init__(self, owner: str, kinds: int = 1) -> None:
+        self.owner, self._kinds = owner, kinds
         self.held: dict[int, Claim] = {}
         self.leaving: set[int] = set()  # of those held: the engine shall let go
         self.giving: dict[int, int] = {}  # let go by the engine, under this epoch; not yet seen in the ledger
@@ -68,20 +65,27 @@ class Watch:
         self._compare(seen)
         silent_ms = {name: asked_ms - since for name, (_, since) in self._beats.items() if name != self.owner}
         alive = {self.owner, *(name for name, ms in silent_ms.items() if ms < SILENT_MS)}
-        owned = Counter(one.owner for one in seen.partitions if one.owner in alive)
         forget = {name: seen.beats[name] for name, ms in silent_ms.items() if ms >= FORGET_MS}
-        counted = {name for name in alive if owned[name] or seen.beats.get(name, 0) >= PROVEN_BEATS}
+        owners = {one.owner for one in seen.partitions}
+        counted = {name for name in alive if name in owners or seen.beats.get(name, 0) >= PROVEN_BEATS}
         if self.owner not in counted and alive != {self.owner}:
             return Plan([], forget)
-        shares = fair_shares(owned, counted | {self.owner}, len(seen.partitions))
-        moving = len(self.leaving) + len(self.giving)
-        self._let_go(min(owned[self.owner] - moving - shares[self.owner], MOVING_MAX - moving))
-        free = [one for one in seen.partitions if one.owner not in alive]
-        start = sum(max(shares[name] - owned[name], 0) for name in shares if name < self.owner)
-        mine = free[start : start + max(shares[self.owner] - owned[self.owner], 0)]
         known = self.held.keys() | self.giving.keys()  # a take whose outcome was unknown: ours, and we have no claim
-        mine += [one for one in seen.partitions if one.owner == self.owner and one.partition not in known]
+        mine = [one for one in seen.partitions if one.owner == self.owner and one.partition not in known]
+        for kind in range(self._kinds):
+            mine += self._share(kind, seen.partitions[kind :: self._kinds], alive, counted | {self.owner})
         return Plan([Wanted(one.partition, one.epoch, seen.beats.get(one.owner)) for one in mine], forget)
+
+    def _share(self, kind: int, all_: Sequence[Holding], alive: set[str], engines: set[str]) -> Sequence[Holding]:
+        """What to take of one kind of partitions; marks what to let go of it."""
+        owned = Counter(one.owner for one in all_ if one.owner in alive)
+        shares = fair_shares(owned, engines, len(all_))
+        going = [n for n in (*self.leaving, *self.giving) if n % self._kinds == kind]
+        moving = len(self.leaving) + len(self.giving)
+        self._let_go(kind, min(owned[self.owner] - len(going) - shares[self.owner], MOVING_MAX - moving))
+        free = [one for one in all_ if one.owner not in alive]
+        start = sum(max(shares[name] - owned[name], 0) for name in shares if name < self.owner)
+        return free[start : start + max(shares[self.owner] - owned[self.owner], 0)]
 
     def _listen(self, asked_ms: float, answered_ms: float, beats: Mapping[str, int]) -> None:
         gap_ms = 0.0 if self._looked_ms is None else asked_ms - self._looked_ms
@@ -102,8 +106,8 @@ class Watch:
             self.held.pop(partition, None)
             self.leaving.discard(partition)
 
-    def _let_go(self, count: int) -> None:
-        staying = sorted(self.held.keys() - self.leaving)
+    def _let_go(self, kind: int, count: int) -> None:
+        staying = sorted(n for n in self.held.keys() - self.leaving if n % self._kinds == kind)
         self.leaving.update(staying[len(staying) - max(count, 0) :])
 
     def gained(self, claims: Iterable[Claim]) -> None:
@@ -132,22 +136,16 @@ class Watch:
         return bool(self.leaving) or self._told != {partition: claim.epoch for partition, claim in self.held.items()}
 
 
-def fair_shares(owned: Mapping[str, int], engines: Collection[str], partitions: int) -> dict[str, int]:
-    """How many partitions each engine shall own; the larger shares go to those that own more, then by name."""
-    share, rest = divmod(partitions, len(engines))
-    order = sorted(engines, key=lambda name: (-owned.get(name, 0), name))
-    return {name: share + (place < rest) for place, name in enumerate(order)}
-
-
 class Shared:
     """`Ownership` of `cti.ports` among several processes."""
 
     def __init__(
-        self, ledger: Ownerships, clock: Clock, partitions: int, changed: Callable[[], None], owner: str | None = None
-    ) -> None:
+        self, ledger: Ownerships, clock: Clock, partitions: int, changed: Callable[[], None], owner: str | None = None,
+        kinds: int = 1,
+    ) -> None:  # fmt: skip
         """`clock`: monotonic, of this process alone. `changed`: called when `changes` has something to say."""
         self._ledger, self._clock, self._partitions, self._changed = ledger, clock, partitions, changed
-        self._watch = Watch(owner or new_owner())
+        self._watch = Watch(owner or new_owner(), kinds)
         self._beat, self._beaten_ms = 1, clock.now_ms()  # the first is written by `join`
         self._wake = asyncio.Event()
         self.changes, self.lost = self._watch.changes, self._watch.lost

@@ -4,10 +4,16 @@ had it before; who is taken over comes to its end.
 
 import asyncio
 from collections.abc import Iterable
+from uuid import uuid4
 
 from cti.errors import Fenced
 from cti.ports import Ledger
 from cti.rows import Changes, Claim
+
+
+def new_owner() -> str:
+    """A name for one start of one process: a process started again is somebody else."""
+    return f"engine-{uuid4().hex[:16]}"
 
 
 class Alone:

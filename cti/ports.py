@@ -86,6 +86,10 @@ class EventLog(Protocol):
     @property
     def partitions(self) -> int: ...
 
+    @property
+    def kinds(self) -> int:
+        """How many kinds of partitions there are, in turn: each is shared among engines by itself."""
+
     def now_ms(self) -> float:
         """The log's own clock."""
 

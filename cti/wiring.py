@@ -24,8 +24,8 @@ from cti.gateway.app import make_app
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.gateway.room import Standard
-from cti.ownership import Shared, new_owner
-from cti.ownership_alone import Alone
+from cti.ownership import Shared
+from cti.ownership_alone import Alone, new_owner
 from cti.ports import Clock, Ownership
 from cti.rows import StoredCall, TimelineRow
 from cti.settings import Settings, profile_path
@@ -242,7 +242,7 @@ class Service:
 def _ownership_of(store: Store, changed: Callable[[], None]) -> Ownership:
     """Who decides what this process reads: itself, where the store is its own. `changed` wakes the engine."""
     if store.shared:
-        return Shared(store.ledger, MonotonicClock(), store.log.partitions, changed)
+        return Shared(store.ledger, MonotonicClock(), store.log.partitions, changed, kinds=store.log.kinds)
     return Alone(store.ledger, store.log.partitions, new_owner())
 
 

@@ -15,7 +15,7 @@ from cti.adapters.event_log_kafka_publisher import KafkaPublisher
 from cti.adapters.event_log_kafka_reader import KafkaReader
 from cti.adapters.event_log_kafka_records import record_of
 from cti.adapters.event_log_kafka_settings import KafkaOptions
-from cti.adapters.event_log_kafka_topics import Topics, make_topics
+from cti.adapters.event_log_kafka_topics import EVENTS, Topics, make_topics
 from cti.adapters.event_log_kafka_writer import WRITE_MAX_S, KafkaWriter, Record
 from cti.adapters.log_clock import ServerClock
 from cti.ports import Appending, Clock, Entry, LogEnd
@@ -58,6 +58,8 @@ class KafkaEventLog:
     @property
     def partitions(self) -> int:
         return self._topics.count
+
+    kinds = len(EVENTS)
 
     def partition_of(self, key: str, family: Family = "call") -> int:
         return self._topics.partition_of(key, family)

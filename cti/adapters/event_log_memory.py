@@ -22,6 +22,8 @@ class MemoryEventLog:
     def partitions(self) -> int:
         return len(self._parts)
 
+    kinds = 1
+
     def partition_of(self, key: str, family: Family = "call") -> int:
         del family  # all are kept together here
         return partition_of(key, self.partitions)

@@ -96,6 +96,8 @@ class SqlEventLog:
     def partitions(self) -> int:
         return self._partitions
 
+    kinds = 1
+
     def partition_of(self, key: str, family: Family = "call") -> int:
         del family  # all are kept together here
         return partition_of(key, self.partitions)

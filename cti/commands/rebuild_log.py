@@ -23,6 +23,10 @@ class LogToRebuild:
     def partitions(self) -> int:
         return self._log.partitions
 
+    @property
+    def kinds(self) -> int:
+        return self._log.kinds
+
     def partition_of(self, key: str, family: Family = "call") -> int:
         return self._log.partition_of(key, family)
 

@@ -30,8 +30,7 @@ from cti.engine.loading import Loaded, load_switches, remember
 from cti.engine.partitions import Partitions
 from cti.engine.resting import Resting
 from cti.engine.timers import Timers
-from cti.ownership import new_owner
-from cti.ownership_alone import Alone
+from cti.ownership_alone import Alone, new_owner
 from cti.ports import Appending, Clock, Entry, EventLog, Ledger, Ownership, Publisher, Pulse
 from cti.rows import Claim, Round
 from cti.telemetry import Telemetry

@@ -238,3 +238,24 @@ async def test_one_that_has_the_ledger_for_itself_takes_over_and_ends_when_it_is
 
 def test_every_start_has_a_name_of_its_own() -> None:
     assert len({new_owner() for _ in range(100)}) == 100
+
+
+def test_each_kind_of_partitions_is_shared_by_itself() -> None:
+    """Kafka numbers its three topics in turn. One engine has all calls, the other all agents and switches: as many
+    partitions as are left over would be fair by number, and one of them would do all the work.
+    """
+    held = [Holding(n, 1, "one" if n % 3 == 0 else "two") for n in range(12)]
+    seen = Holdings({"one": 5, "two": 5}, held)
+    released = {}
+    for name in ("one", "two"):
+        watch = Watch(name, kinds=3)
+        watch.gained([Claim(one.partition, 1, 0, 0) for one in held if one.owner == name])
+        watch.judge(0, 0, seen)
+        released[name] = watch.changes().release
+    assert released == {"one": [6, 9], "two": [7, 8, 10, 11]}
+
+
+def test_what_is_free_is_dealt_out_by_kind() -> None:
+    free = [Holding(n, 1, "") for n in range(12)]
+    taken = [one.partition for one in Watch("one", kinds=3).judge(0, 0, Holdings({"one": 5, "two": 5}, free)).take]
+    assert sorted(n % 3 for n in taken) == [0, 0, 1, 1, 2, 2]
