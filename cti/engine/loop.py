@@ -42,7 +42,7 @@ CPU_MAX_MS = 20.0
 END_CONFIRM_MS = END_FRESH_MS / 2  # how often a quiet engine makes sure that it stands at the end
 END_ASK_MS = 20.0  # and how often one that is behind asks at most
 IDLE_LOOK_MS = 1_000.0  # another process may have appended without waking us
-BACKOFF_MIN_MS, BACKOFF_MAX_MS = 100.0, 5_000.0
+BACKOFF_MIN_MS, BACKOFF_MAX_MS = 100.0, 1_000.0  # what was away is back a second later for us too
 
 log = structlog.get_logger()
 

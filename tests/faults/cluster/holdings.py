@@ -59,12 +59,12 @@ class Track:
 
 
 class Looks:
-    """The ledger's partitions, looked at again and again on a connection of our own. `busy`: those below this number,
-    which always have something to read.
+    """The ledger's partitions, looked at again and again on a connection of our own. `kinds`: how many there are, in
+    turn; those of the first, the calls, always have something to read.
     """
 
-    def __init__(self, conninfo: str, busy: int) -> None:
-        self._conninfo, self._busy = conninfo, busy
+    def __init__(self, conninfo: str, kinds: int) -> None:
+        self._conninfo, self._kinds = conninfo, kinds
         self._connection: psycopg.Connection[Any] | None = None
         self._tracks: dict[int, Track] = {}
         self.now: dict[int, Held] = {}
@@ -99,7 +99,7 @@ class Looks:
 
     def _note(self, row: Held, at_s: float) -> None:
         self.now[row.partition] = row
-        if row.partition >= self._busy:
+        if row.partition % self._kinds:
             return
         track = self._tracks.get(row.partition)
         if track is None:
@@ -125,7 +125,7 @@ class Looks:
         }
 
     def _busy_now(self) -> Iterator[Held]:
-        return (row for row in self.now.values() if row.partition < self._busy)
+        return (row for row in self.now.values() if row.partition % self._kinds == 0)
 
     def _troubled(self, one: Still) -> bool:
         return any(begun < one.ended_s and ended > one.began_s for begun, ended in self._away)

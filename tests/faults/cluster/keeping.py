@@ -118,9 +118,9 @@ def _letter(reason: str, body: bytes) -> Letter:
 
 
 async def log_ends(bootstrap: str) -> dict[int, int]:
-    """The last position of each log partition: topics in their order, one after the other."""
+    """The last position of each log partition: partition by partition, the topics in turn."""
     async with asyncio.timeout(READ_MAX_S):
-        places = await _places(bootstrap, EVENTS)
+        places = sorted(await _places(bootstrap, EVENTS), key=lambda place: place.partition)
         consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
         await consumer.start()
         try:

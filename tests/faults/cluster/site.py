@@ -9,6 +9,7 @@ from pathlib import Path
 import aiohttp
 from sqlalchemy import make_url
 
+from cti.adapters.event_log_kafka_topics import EVENTS
 from tests.faults.cluster.counters import Refusals
 from tests.faults.cluster.holdings import Looks
 from tests.faults.cluster.parts import Part
@@ -78,7 +79,7 @@ async def opened(
             "RINGBACK_KAFKA_MIN_INSYNC": "1",
             **settings,
         }
-        looks = Looks(make_url(db).set(drivername="postgresql").render_as_string(hide_password=False), PARTITIONS)
+        looks = Looks(make_url(db).set(drivername="postgresql").render_as_string(hide_password=False), len(EVENTS))
         broker, ledger = Server(BROKER, kafka, looks.away), Server(LEDGER, postgres, looks.away)
         key = await made_key(db, tenant)
         timeout = aiohttp.ClientTimeout(total=ASK_S)
