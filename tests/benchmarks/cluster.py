@@ -24,7 +24,7 @@ EVENTS = 40_000
 LIVE_CALLS = 20_000
 TAKEN_WITHIN_S = 60.0
 SETTLED_WITHIN_S = 120.0
-HALF_LOAD = {"calls": 2_000, "held": 3_000, "load_s": 20.0, "window_s": 30.0}
+HALF_LOAD = {"calls": 2_000, "held": 2_000, "load_s": 20.0, "window_s": 20.0}
 IDLE = {"calls": 100, "held": 100, "load_s": 5.0, "window_s": 20.0}
 
 
