@@ -4,17 +4,16 @@ wait.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, for_code
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
 
 from cti.adapters.event_log_kafka_settings import KafkaOptions, make_admin, make_consumer
-from cti.adapters.event_log_kafka_topics import Topics, wanted_topics
+from cti.adapters.event_log_kafka_topics import Topics, configurations, wanted_topics
 from cti.errors import LogAway
 
 LOOK_MAX_S = 20.0
@@ -86,8 +85,8 @@ async def _topics(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str,
     if not there:
         return {}
     described = {one["topic"]: one["partitions"] for one in await admin.describe_topics(there)}
-    configurations = await _configurations(admin, there)
-    return {name: _topic(described[name], configurations.get(name, {})) for name in there}
+    found = await configurations(admin, there, LogAway)
+    return {name: _topic(described[name], found.get(name, {})) for name in there}
 
 
 def _topic(partitions: Sequence[Mapping[str, Any]], configuration: Mapping[str, str]) -> TopicFacts:
@@ -98,17 +97,6 @@ def _topic(partitions: Sequence[Mapping[str, Any]], configuration: Mapping[str, 
         sum(one["leader"] < 0 for one in partitions),
         configuration,
     )
-
-
-async def _configurations(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, dict[str, str]]:
-    asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    found: dict[str, dict[str, str]] = {}
-    for answer in await admin.describe_configs(asked):
-        for code, message, _, name, entries in answer.resources:
-            if code != 0:
-                raise LogAway(f"{name}: its configuration cannot be read: {message or for_code(code).__name__}")
-            found[name] = {entry[0]: entry[1] for entry in entries}
-    return found
 
 
 async def _offsets(

@@ -16,7 +16,7 @@ from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, for_code
 
 from cti.adapters.event_log_kafka_settings import REQUEST_BYTES_MAX, KafkaOptions, make_admin
 from cti.adapters.partitioning import partition_of
-from cti.errors import LogAway, WrongPartitions, WrongTopic
+from cti.errors import LogAway, RingbackError, WrongPartitions, WrongTopic
 from schemas.envelope import Family
 
 CALLS, AGENTS, SWITCHES = "calls.events", "agents.events", "switches.events"
@@ -110,7 +110,7 @@ async def _make(admin: AIOKafkaAdminClient, options: KafkaOptions) -> None:
             await asyncio.sleep(LOOK_AGAIN_S)
     for name, (partitions, _) in wanted.items():
         _check_partitions(name, known[name], partitions, options)
-    for name, found in (await _configurations(admin, wanted)).items():
+    for name, found in (await configurations(admin, wanted)).items():
         _check_configuration(name, found, wanted[name][1])
 
 
@@ -144,13 +144,16 @@ def _check_partitions(name: str, found: Sequence[Mapping[str, Any]], partitions:
         raise WrongTopic(f"{name}: replication.factor is {fewest}, wanted {options.replication}")
 
 
-async def _configurations(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, dict[str, str]]:
+async def configurations(
+    admin: AIOKafkaAdminClient, names: Iterable[str], unreadable: type[RingbackError] = WrongTopic
+) -> dict[str, dict[str, str]]:
+    """Each topic's configuration. Raises `unreadable` where Kafka does not tell it."""
     asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     found: dict[str, dict[str, str]] = {}
     for answer in await admin.describe_configs(asked):
         for code, message, _, name, entries in answer.resources:
             if code != 0:
-                raise WrongTopic(f"{name}: its configuration cannot be read: {message or for_code(code).__name__}")
+                raise unreadable(f"{name}: its configuration cannot be read: {message or for_code(code).__name__}")
             found[name] = {entry[0]: entry[1] for entry in entries}
     return found
 
