@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster import scenarios
+from tests.faults.cluster import scenarios, upgrading
 from tests.faults.cluster.plan import BROKER, ENGINE, GATEWAY, KILLED, LEDGER, STOPPED, TAKEN_OVER, TAKEN_OVER_S, Fault
 from tests.faults.cluster.trial import tried, unsound
 
@@ -29,3 +29,8 @@ async def test_nothing_acknowledged_is_lost_and_nothing_happens_twice_in_a_clust
 async def test_a_server_that_is_away_is_waited_for(name: str, tmp_path: Path) -> None:
     figures = await scenarios.away(name, AWAY_S, STOPPED, 1, tmp_path, engines=2)
     assert scenarios.failures(name, figures) == [], figures
+
+
+async def test_the_earlier_release_and_this_one_work_together_until_all_is_replaced(tmp_path: Path) -> None:
+    figures = await upgrading.upgraded(1, tmp_path)
+    assert upgrading.failures(figures) == [], figures

@@ -4,10 +4,12 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cti.core.times import rfc3339
+from tests.faults.cluster import restarting, upgrading
 from tests.faults.cluster.counters import counted
 from tests.faults.cluster.holdings import Held, Still, Track
 from tests.faults.cluster.journal import joined, read, written
@@ -292,6 +294,8 @@ def test_a_standstill_lasts_from_the_last_move_of_one_owner_to_the_first_of_the_
     assert found == [None, None, None, None, Still(0, 11.0, 16.0, by_silence=True)]
     assert track.seen(Held(0, 3, 9, ""), 17.0) is None
     assert track.seen(Held(0, 4, 10, "c"), 18.0) == Still(0, 16.0, 18.0, by_silence=False)
+    assert track.seen(Held(0, 5, 11, ""), 19.0) is None, "its last move, seen together with its letting go"
+    assert track.seen(Held(0, 6, 12, "d"), 20.0) == Still(0, 19.0, 20.0, by_silence=False)
 
 
 def test_a_journal_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -358,3 +362,27 @@ def test_each_figure_of_a_scenario_can_fail(spoiled: str) -> None:
     assert failures("ledger-away", good) == []
     assert failures("ledger-away", good | {spoiled: 1}) == [spoiled]
     assert failures("broker-away", good | {"flood_not_held": BEYOND - 1}) == ["flood_not_held"]
+
+
+def figures_of(more: dict[str, Any]) -> dict[str, Any]:
+    return verdict(diary_of_one(), kept_of_one()) | {"ended_alone": 0, "stopped_badly": 0} | more
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("earlier_moved", 0), ("earlier_ended", 0), ("earlier_refused", 0), ("handovers", 0), ("stuck", 1)],
+)
+def test_each_figure_of_an_upgrade_can_fail(name: str, value: int) -> None:
+    good = figures_of({"earlier_moved": 9, "earlier_ended": 1, "earlier_refused": 1, "handovers": 5, "copies": 0})
+    assert upgrading.failures(good) == []
+    assert upgrading.failures(good | {name: value}) == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("takeovers", 1), ("restarts_bad", 1), ("commits_failed", {"fenced": 1}), ("handovers", 0), ("copies_missing", 1)],
+)
+def test_each_figure_of_a_rolling_restart_can_fail(name: str, value: object) -> None:
+    good = figures_of({"takeovers": 0, "restarts_bad": 0, "commits_failed": {}, "handovers": 5, "restarts": 6})
+    assert restarting.failures(good) == []
+    assert restarting.failures(good | {name: value}) == [name]

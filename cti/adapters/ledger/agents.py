@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, select
 
 from cti.adapters.ledger.bulk import insertion
-from cti.adapters.ledger.tables import agents, sources
+from cti.adapters.ledger.tables import agents, source_kinds
 from cti.rows import AgentRow, SourceRow
 
 _AGENT = ("partition", "state", "since_ms", "device", "reason")
@@ -16,7 +16,7 @@ _upsert_agents = insertion(
     ),
 )
 _upsert_sources = insertion(
-    sources,
+    source_kinds,
     tail="ON CONFLICT (tenant, source, partition) DO UPDATE SET kinds = excluded.kinds",
 )
 
@@ -40,9 +40,9 @@ def list_agents(connection: Connection, tenant: str | None = None) -> list[Agent
 
 def list_sources(connection: Connection, tenant: str | None = None) -> list[SourceRow]:
     """Of one tenant, or of all."""
-    query = select(sources).order_by(sources.c.tenant, sources.c.source, sources.c.partition)
+    query = select(source_kinds).order_by(*source_kinds.primary_key)
     if tenant is not None:
-        query = query.where(sources.c.tenant == tenant)
+        query = query.where(source_kinds.c.tenant == tenant)
     return joined(SourceRow._make(row) for row in connection.execute(query))
 
 

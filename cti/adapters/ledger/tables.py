@@ -210,8 +210,8 @@ agents = _table(
 )
 
 # Which facts a source has ever sent; by partition, because several engines may each see some of them.
-sources = _table(
-    "sources",
+source_kinds = _table(
+    "source_kinds",
     _text("tenant", key=True),
     _text("source", key=True),
     _small("partition", key=True),

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.faults.cluster import scenarios
+from tests.faults.cluster import restarting, scenarios, upgrading
 from tests.faults.cluster.client import ClientFailed
 from tests.faults.cluster.plan import STOPPED, planned
 from tests.faults.cluster.trial import failures, tried
@@ -31,6 +31,12 @@ async def _trial(args: argparse.Namespace, folder: Path) -> Judged:
     if args.scenario is None:
         figures = await tried(planned(args.kills, args.seed), args.seed, folder)
         return figures, failures(figures)
+    if args.scenario == upgrading.NAME:
+        figures = await upgrading.upgraded(args.seed, folder)
+        return figures, upgrading.failures(figures)
+    if args.scenario == restarting.NAME:
+        figures = await restarting.restarted(args.seed, folder)
+        return figures, restarting.failures(figures)
     figures = await scenarios.away(args.scenario, args.seconds, args.how, args.seed, folder)
     return figures, scenarios.failures(args.scenario, figures)
 
@@ -49,8 +55,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--logs", type=Path, metavar="FOLDER", help="keep what the processes say there")
-    parser.add_argument("--scenario", choices=sorted(scenarios.AWAY), help="one server away, instead of many faults")
-    parser.add_argument("--seconds", type=float, default=120.0, help="for so long")
+    parser.add_argument(
+        "--scenario", choices=[*sorted(scenarios.AWAY), restarting.NAME, upgrading.NAME], help="instead of many faults"
+    )
+    parser.add_argument("--seconds", type=float, default=120.0, help="a server is away for so long")
     parser.add_argument("--how", choices=scenarios.HOWS, default=STOPPED)
     args = parser.parse_args()
     with ExitStack() as stack:

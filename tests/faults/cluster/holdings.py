@@ -48,9 +48,12 @@ class Track:
     def seen(self, now: Held, at_s: float) -> Still | None:
         """The next look; the standstill that has ended with it."""
         last, found = self._last, None
+        moved = now.position != last.position
+        if moved and not now.owner:  # its former owner's last move, seen together with its letting go
+            self._moved_s = at_s
         if now.epoch != last.epoch and self._left is None:
             self._left = (last.owner, self._moved_s, last.epoch)
-        if now.position != last.position:
+        if moved and now.owner:
             if self._left is not None and now.owner != self._left[0]:
                 found = Still(now.partition, self._left[1], at_s, now.epoch == self._left[2] + 1)
             self._left, self._moved_s = None, at_s
@@ -119,6 +122,7 @@ class Looks:
             "takeovers": len(taken),
             "handovers": len(self.stills) - len(taken),
             "standstill_s": _spread(alone),
+            "handover_standstill_s": _spread([one.seconds for one in self.stills if not one.by_silence]),
             "standstill_with_servers_away_s": _spread([one.seconds for one in taken if self._troubled(one)]),
             "shares_at_the_end": sorted(Counter(row.owner for row in self.now.values()).values()),
             "shares_of_calls_at_the_end": sorted(Counter(row.owner for row in self._busy_now()).values()),

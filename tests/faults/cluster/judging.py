@@ -22,6 +22,8 @@ NEVER = frozenset(
     }
 )  # fmt: skip
 """What must not happen: each must be 0."""
+OF_TOPICS = frozenset({"copies", "copies_unknown", "copies_missing"})
+"""Of these, what only a site with topics has."""
 
 
 def verdict(diary: Diary, kept: Kept) -> dict[str, Any]:

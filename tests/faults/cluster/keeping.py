@@ -75,9 +75,9 @@ class Kept:
     copies: list[Copy] = field(default_factory=list)
 
 
-async def kept(reader: Reader, db: str, bootstrap: str) -> Kept:
-    """Everything, once it stands still."""
-    found = Kept(ends=await log_ends(bootstrap))
+async def kept(reader: Reader, db: str, ends: dict[int, int]) -> Kept:
+    """Everything but the topics, once it stands still; `ends`: of the log."""
+    found = Kept(ends=ends)
     async for call in reader.calls():
         name = call["source"], call["subject"]
         found.timelines.setdefault(name, []).extend(one["id"] for one in call["timeline"])
@@ -86,7 +86,6 @@ async def kept(reader: Reader, db: str, bootstrap: str) -> Kept:
     async for record in reader.records():
         found.records.append(record)
     await asyncio.to_thread(_read_tables, found, db)
-    found.copies = await copies(bootstrap)
     return found
 
 

@@ -21,8 +21,10 @@ LAST_WORDS = 3_000
 class Part:
     """One process at a time. `up`: it has been ready since its start, and nobody has stopped or killed it."""
 
-    def __init__(self, role: str, number: int, environment: Mapping[str, str], folder: Path) -> None:
-        self.role, self.name, self.port = role, f"{role}-{number}", free_port()
+    def __init__(
+        self, role: str, number: int, environment: Mapping[str, str], folder: Path, port: int | None = None
+    ) -> None:
+        self.role, self.name, self.port = role, f"{role}-{number}", port or free_port()
         self.log = folder / f"{self.name}.log"
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
@@ -57,6 +59,11 @@ class Part:
         except TooLong as late:
             raise TooLong(f"{late}\n{self.last_words()}") from None
         self.up.set()
+
+    async def tried(self, most_s: float) -> int:
+        """Started once where it must not come up; its exit code. Raises TimeoutError if it stays."""
+        await self._spawn()
+        return await asyncio.wait_for(self.process.wait(), most_s)
 
     async def _spawn(self) -> None:
         arguments = ("-m", "cti", self.role, "--listen", f"127.0.0.1:{self.port}")

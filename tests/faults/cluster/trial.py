@@ -101,7 +101,8 @@ async def figured(site: Site, diary: Diary) -> tuple[dict[str, Any], Kept]:
     await _settled(site, diary)
     timeout = aiohttp.ClientTimeout(total=READ_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
-        found = await kept(Reader(site.doors[0], site.key, session), site.db, site.bootstrap)
+        found = await kept(Reader(site.doors[0], site.key, session), site.db, await log_ends(site.bootstrap))
+        found.copies = await copies(site.bootstrap)
     figures = await _with_all_copies(diary, found, site.bootstrap)
     return figures | {"answers": dict(sorted(diary.answers.items()))}, found
 

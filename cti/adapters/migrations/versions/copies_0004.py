@@ -1,4 +1,8 @@
-"""Copies that wait for their topics; what a source tells is noted by partition, because engines share partitions."""
+"""Copies that wait for their topics; what a source tells is noted by partition, because engines share partitions.
+
+The table `sources` of the earlier release stays, for a process of that release that is still at work when the schema is
+upgraded: it goes on writing there, and on PostgreSQL a trigger carries over what it writes. A later release drops both.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,6 +11,19 @@ revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+
+FUNCTION = """
+CREATE FUNCTION carry_source_kinds() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO source_kinds VALUES (NEW.tenant, NEW.source, NEW.partition, NEW.kinds)
+    ON CONFLICT (tenant, source, partition) DO UPDATE SET kinds = excluded.kinds;
+  RETURN NULL;
+END $$
+"""
+TRIGGER = """
+CREATE TRIGGER carry_source_kinds AFTER INSERT OR UPDATE ON sources
+  FOR EACH ROW EXECUTE FUNCTION carry_source_kinds()
+"""
 
 
 def _text(name: str) -> sa.Column[str]:
@@ -26,9 +43,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("partition", "no"),
         sqlite_with_rowid=False,
     )
-    op.rename_table("sources", "sources_before")
     op.create_table(
-        "sources",
+        "source_kinds",
         _text("tenant"),
         _text("source"),
         sa.Column("partition", sa.Integer(), nullable=False, autoincrement=False),
@@ -36,5 +52,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "source", "partition"),
         sqlite_with_rowid=False,
     )
-    op.execute("INSERT INTO sources SELECT tenant, source, partition, kinds FROM sources_before")
-    op.drop_table("sources_before")
+    if op.get_bind().dialect.name == "postgresql":
+        # Before the rows are copied: no row that is written meanwhile may be missed.
+        op.execute("LOCK TABLE sources IN SHARE ROW EXCLUSIVE MODE")
+        op.execute(FUNCTION)
+        op.execute(TRIGGER)
+    op.execute("INSERT INTO source_kinds SELECT tenant, source, partition, kinds FROM sources")

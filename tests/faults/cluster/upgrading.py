@@ -1,0 +1,211 @@
+"""A rolling upgrade: processes of the earlier release and of this one on one ledger under load, one by one.
+
+The earlier release's one process serves. This release brings the schema up to date beneath it, which then has to go on;
+opens a door beside its door; and starts an engine, which takes everything over: the earlier process hears of it at its
+next commit and ends. Started again, as a supervisor would, it must refuse the ledger. Then this release takes its
+place at its address, one more engine joins, and the first engine is stopped in order and started again.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+import zipfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from sqlalchemy import create_engine, make_url, select
+
+from cti.adapters.ledger.tables import event_log_heads
+from tests.faults.cluster.client import Client
+from tests.faults.cluster.holdings import Looks
+from tests.faults.cluster.journal import joined
+from tests.faults.cluster.judging import OF_TOPICS, sound, verdict
+from tests.faults.cluster.keeping import kept
+from tests.faults.cluster.parts import Part
+from tests.faults.cluster.plan import ENGINE, GATEWAY
+from tests.faults.cluster.trial import LINES, SETTLE_MAX_S, WARM_S, Load, say
+from tests.faults.cluster.waiting import TooLong, pause, until
+from tests.faults.judge import Reader
+from tests.faults.served import made_key
+from tests.postgres import own_server
+from tests.upgrade import EARLIER
+
+NAME = "upgrade"
+TENANT = "faults"
+SERVE = "serve"
+PARTITIONS = 12
+END_MAX_S = 30.0
+READ_S = 60.0
+
+
+@dataclass(slots=True)
+class Upgrade:
+    """The site: one database, the processes by name, and who looks on."""
+
+    db: str
+    environment: Mapping[str, str]
+    folder: Path
+    session: aiohttp.ClientSession
+    looks: Looks
+    earlier: Part
+    gateway: Part
+    serve: Part  # this release at the earlier one's address
+    engines: list[Part]
+
+    @property
+    def ours(self) -> list[Part]:
+        return [self.gateway, self.serve, *self.engines]
+
+    def moved(self) -> int:
+        """How far all partitions have come."""
+        return sum(row.position for row in self.looks.now.values())
+
+
+async def upgraded(seed: int, folder: Path) -> dict[str, Any]:
+    """All of it, and the judgement. Raises TooLong, ClientFailed."""
+    began = time.monotonic()
+    async with _opened(folder) as (site, key):
+        clients = [Client(number, folder) for number in range(2)]
+        try:
+            doors = [site.earlier.url, site.gateway.url]
+            await clients[0].start(doors, key, seed, 0, LINES)
+            load = Load(clients)
+            await pause(WARM_S)
+            figures: dict[str, Any] = {}
+            figures |= await _beneath(site, lambda: clients[1].start(doors, key, seed, LINES, LINES))
+            figures |= await _over(site)
+            figures |= await _one_by_one(site)
+            load.check()
+            for part in site.ours:
+                await part.mend(site.session)
+            diary = joined(await load.finished())
+        finally:
+            await asyncio.gather(*(client.stop() for client in clients))
+        await _settled(site)
+        reader = Reader(site.gateway.url, key, site.session)
+        found = await kept(reader, site.db, _ends(site.db))
+    told = {name: value for name, value in verdict(diary, found).items() if name not in OF_TOPICS}
+    return (
+        told
+        | figures
+        | site.looks.figures()
+        | {
+            "answers": dict(sorted(diary.answers.items())),
+            "ended_alone": sum(part.ended_alone for part in site.ours),
+            "stopped_badly": sum(part.exit_code != 0 for part in site.ours),
+            "scenario": NAME,
+            "seed": seed,
+            "duration_s": round(time.monotonic() - began, 1),
+        }
+    )
+
+
+@contextlib.asynccontextmanager
+async def _opened(folder: Path) -> AsyncIterator[tuple[Upgrade, str]]:
+    """The earlier release at work, with a key for its door."""
+    with own_server() as postgres:
+        db = await asyncio.to_thread(postgres.create_database)
+        ours = {"RINGBACK_DB": db, "RINGBACK_PARTITIONS": str(PARTITIONS)}
+        release = folder / "earlier"
+        with zipfile.ZipFile(EARLIER) as wheel:
+            await asyncio.to_thread(wheel.extractall, release)
+        # Safe path: else the sources in the working folder come first.
+        theirs = {**ours, "PYTHONSAFEPATH": "1", "PYTHONPATH": str(release)}
+        key = await made_key(db, TENANT, theirs)
+        looks = Looks(make_url(db).set(drivername="postgresql").render_as_string(hide_password=False), kinds=1)
+        earlier = Part(SERVE, 0, theirs, folder)
+        serve = Part(SERVE, 1, ours, folder, earlier.port)
+        gateway, engines = Part(GATEWAY, 0, ours, folder), [Part(ENGINE, n, ours, folder) for n in range(2)]
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=READ_S)) as session:
+            site = Upgrade(db, ours, folder, session, looks, earlier, gateway, serve, engines)
+            watching = asyncio.create_task(looks.run())
+            try:
+                await earlier.start(session)
+                yield site, key
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+                await asyncio.gather(*(part.stop() for part in (earlier, *site.ours)))
+                looks.close()
+
+
+# -- the steps ---------------------------------------------------------------------------------------------------------
+
+
+async def _beneath(site: Upgrade, more: Callable[[], Any]) -> dict[str, Any]:
+    """The schema upgraded beneath the earlier release, new switches at its door, and a door of this release beside."""
+    began = time.monotonic()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cti", "migrate", env={**os.environ, **site.environment}
+    )
+    assert await asyncio.wait_for(process.wait(), END_MAX_S) == 0, "the schema could not be upgraded"
+    upgrade_s = time.monotonic() - began
+    say(f"the schema is upgraded, in {upgrade_s:.1f} s")
+    await more()
+    before = site.moved()
+    await pause(WARM_S)
+    await site.gateway.start(site.session)
+    await pause(WARM_S)
+    say("the earlier release works beneath a door of this one")
+    return {"upgrade_s": round(upgrade_s, 1), "earlier_moved": site.moved() - before}
+
+
+async def _over(site: Upgrade) -> dict[str, Any]:
+    """An engine of this release takes over; the earlier process ends, and is refused when it comes back."""
+    began = time.monotonic()
+    await site.engines[0].start(site.session)
+    first = await asyncio.wait_for(site.earlier.process.wait(), END_MAX_S)
+    say(f"the earlier release has ended {time.monotonic() - began:.1f} s after an engine of this one was started")
+    again = await site.earlier.tried(END_MAX_S)
+    return {"earlier_ended": first, "earlier_refused": again, "earlier_said": site.earlier.last_words().strip()[-200:]}
+
+
+async def _one_by_one(site: Upgrade) -> dict[str, Any]:
+    """This release everywhere, and an engine of it stopped in order and started again."""
+    await pause(WARM_S)
+    await site.serve.start(site.session)
+    await pause(WARM_S)
+    await site.engines[1].start(site.session)
+    await pause(WARM_S)
+    await site.engines[0].stop()
+    await site.engines[0].start(site.session)
+    await pause(WARM_S)
+    return {"restarts": sum(part.starts - 1 for part in site.ours)}
+
+
+# -- the end -----------------------------------------------------------------------------------------------------------
+
+
+def _ends(db: str) -> dict[int, int]:
+    """The last position of each partition of the log."""
+    engine = create_engine(db)
+    with engine.connect() as connection:
+        heads = connection.execute(select(event_log_heads.c.partition, event_log_heads.c.position)).all()
+    engine.dispose()
+    return dict(row._tuple() for row in heads)
+
+
+async def _settled(site: Upgrade) -> None:
+    """Every partition is read to the end, or the time is over: then the judge finds what is missing."""
+
+    async def all_read() -> bool:
+        await site.looks.look()
+        wanted = await asyncio.to_thread(_ends, site.db)
+        now = site.looks.now
+        return all(partition in now and now[partition].position >= end for partition, end in wanted.items())
+
+    with contextlib.suppress(TooLong):
+        await until("all is read", all_read, SETTLE_MAX_S, 0.5)
+
+
+def failures(figures: Mapping[str, Any]) -> list[str]:
+    """What is not as it must be."""
+    wrong = [name for name in sound(figures) if name not in OF_TOPICS]
+    wrong += [name for name in ("ended_alone", "stopped_badly", "calls_unfinished") if figures[name]]
+    wrong += [name for name in ("earlier_moved", "earlier_ended", "earlier_refused", "handovers") if not figures[name]]
+    return wrong
