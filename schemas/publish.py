@@ -30,16 +30,16 @@ Schema = dict[str, Any]
 def documents() -> dict[str, str]:
     """Every published document of this package: path below `published/` -> text."""
     schemas = _schemas()
-    texts = {path: _text({"$schema": DIALECT, "$id": SITE + path, **schema}) for path, schema in schemas.items()}
+    texts = {path: indented({"$schema": DIALECT, "$id": SITE + path, **schema}) for path, schema in schemas.items()}
     commands = {name: f"commands/{name}.json" for name in COMMAND_MODELS}
-    texts["v1/asyncapi.json"] = _text(asyncapi({kind: _event_path(kind) for kind in envelope.DATA_MODELS}, commands))
+    texts["v1/asyncapi.json"] = indented(asyncapi({kind: event_path(kind) for kind in envelope.DATA_MODELS}, commands))
     return texts
 
 
 def _schemas() -> dict[str, Schema]:
     schemas = {"v1/envelope.json": _of(Envelope)}
     for event_type, model in envelope.DATA_MODELS.items():
-        schemas[f"v1/{_event_path(event_type)}"] = _event(event_type, model)
+        schemas[f"v1/{event_path(event_type)}"] = _event(event_type, model)
     for name, command in COMMAND_MODELS.items():
         schemas[f"v1/commands/{name}.json"] = _of(command)
     schemas["v1/records/call-record.json"] = _of(CallRecord)
@@ -47,7 +47,7 @@ def _schemas() -> dict[str, Schema]:
     return schemas
 
 
-def _event_path(event_type: str) -> str:
+def event_path(event_type: str) -> str:
     """ "ringback.call.delivered.v1" -> "events/call.delivered.json"."""
     _, family, kind, _ = event_type.split(".")
     return f"events/{family}.{kind}.json"
@@ -68,7 +68,7 @@ def _event(event_type: str, model: type[BaseModel]) -> Schema:
     return {**schema, "properties": properties, **({"$defs": definitions} if definitions else {})}
 
 
-def _text(document: Mapping[str, Any]) -> str:
+def indented(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -12,6 +12,8 @@ from cti.adapters.event_log_kafka_topics import Topics
 from cti.adapters.event_log_kafka_writer import KafkaWriter, Record
 from cti.rows import CopyRow
 
+ID_HEADER = "ringback-id"  # ours: a reader knows by it what it has seen
+
 
 class KafkaPublisher:
     """`Publisher` of `cti.ports`: writes copies, through the log's writer and within its bounds."""
@@ -24,7 +26,7 @@ class KafkaPublisher:
         """Return when all are acknowledged. Raises `LogAway`; then some may be there, and all may be sent again."""
         records: dict[TopicPartition, list[Record]] = {}
         for copy in copies:
-            headers = [("ringback-id", copy.id.encode()), (TENANT_HEADER, copy.tenant.encode())]
+            headers = [(ID_HEADER, copy.id.encode()), (TENANT_HEADER, copy.tenant.encode())]
             place = self._topics.copy_of(copy.kind, copy.key)
             records.setdefault(place, []).append(Record(copy.key.encode(), copy.body, headers))
         if records:

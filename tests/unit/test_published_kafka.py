@@ -1,0 +1,78 @@
+"""The document of the topics: of one mind with the log about topics and headers; every reference leads somewhere."""
+
+import json
+from typing import Any
+
+from cti.adapters.event_log_kafka_asyncapi import BINARY, document
+from cti.adapters.event_log_kafka_records import Reading
+from cti.adapters.event_log_kafka_settings import KafkaOptions
+from cti.adapters.event_log_kafka_topics import CLOCK, COPIES, wanted_topics
+from schemas.envelope import DATA_MODELS
+from schemas.publish import documents
+from tests.unit.test_schemas_published import DOCUMENTS, references
+
+DOCUMENT = document()
+CHANNELS = {channel["address"].replace("{prefix}", "ringback."): channel for channel in DOCUMENT["channels"].values()}
+
+
+def resolved(reference: str) -> Any:
+    """What a reference leads to; KeyError if nothing."""
+    path, _, pointer = reference.partition("#")
+    node: Any = DOCUMENTS[f"v1/{path[2:]}"] if path else DOCUMENT
+    for step in filter(None, pointer.split("/")):
+        node = node[step]
+    return node
+
+
+def test_it_is_the_same_each_time_and_no_part_of_the_first() -> None:
+    assert json.dumps(document()) == json.dumps(DOCUMENT)
+    assert "v1/asyncapi-kafka.json" not in documents()
+
+
+def test_every_reference_leads_somewhere() -> None:
+    found = references(DOCUMENT)
+    assert len(found) > 4 * len(DATA_MODELS)
+    assert all(isinstance(resolved(reference), dict) for reference in found)
+
+
+def test_its_channels_are_the_topics_that_integrators_need() -> None:
+    wanted = wanted_topics(KafkaOptions(""))
+    assert CHANNELS.keys() == wanted.keys() - {f"ringback.{CLOCK}"}
+    for topic, channel in CHANNELS.items():
+        binding = channel["bindings"]["kafka"]
+        assert binding["partitions"] == wanted[topic][0]
+        assert str(binding["topicConfiguration"]["retention.ms"]) == wanted[topic][1]["retention.ms"]
+
+
+def test_each_event_is_read_from_one_topic_in_both_modes() -> None:
+    events = [name for topic, channel in CHANNELS.items() if topic.endswith(".events") for name in channel["messages"]]
+    assert sorted(events) == sorted([*DATA_MODELS, *(kind + BINARY for kind in DATA_MODELS)])
+
+
+def test_what_is_read_is_received_and_what_is_copied_is_sent() -> None:
+    actions = {one["channel"]["$ref"]: one["action"] for one in DOCUMENT["operations"].values()}
+    for name, channel in DOCUMENT["channels"].items():
+        copied = channel["address"].removeprefix("{prefix}") in COPIES
+        assert actions[f"#/channels/{name}"] == ("send" if copied else "receive")
+
+
+def test_the_headers_of_binary_mode_are_those_that_the_reader_takes() -> None:
+    headers = DOCUMENT["components"]["messageTraits"]["binary"]["headers"]
+    told = {"ce_specversion": "1.0", "ce_id": "1", "ce_source": "/s", "ce_type": "ringback.call.offered.v1",
+            "ce_subject": "x", "ce_time": "2026-03-02T01:00:12Z"}  # fmt: skip
+    assert set(headers["required"]) == told.keys() < headers["properties"].keys()
+    record = Record(b"t:/s:x", b"{}", tuple((name, text.encode()) for name, text in told.items()))
+    (entry,) = Reading(0, 0, 1, "t").entries([record])  # type: ignore[list-item]
+    assert entry.unfit is None
+    assert {f"ce_{name}" for name in json.loads(entry.body)} - headers["properties"].keys() == {
+        "ce_data", "ce_datacontenttype",
+    }  # fmt: skip
+
+
+class Record:
+    """A record as the client gives it, as far as it is looked at."""
+
+    offset, timestamp = 0, 1
+
+    def __init__(self, key: bytes, value: bytes, headers: tuple[tuple[str, bytes], ...]) -> None:
+        self.key, self.value, self.headers = key, value, headers
