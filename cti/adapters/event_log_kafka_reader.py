@@ -180,6 +180,7 @@ class KafkaReader:
             async with asyncio.timeout(ASK_MAX_S):
                 found: dict[TopicPartition, int] = await asked(places)
         except (KafkaError, TimeoutError) as error:
+            self._empty_since_s = None  # it is the log that gives nothing, not the client: that is no stall
             raise LogAway(f"Kafka did not say where its partitions end: {error!r}") from error
         return found
 

@@ -130,6 +130,20 @@ async def test_a_reader_that_is_stuck_is_replaced(
         assert [entry.position for entry in await read_on(log, {partition: 1})] == [2]
 
 
+async def test_a_log_that_is_away_is_no_stall(broker: KafkaBroker, log: KafkaEventLog) -> None:
+    """When it is back every client would be made anew, just then."""
+    ((partition, _),) = await log.append([appending(offered("a"))])
+    assert len(await read_on(log, {partition: 0})) == 1
+    assert await log.read({partition: 1}, 10) == []
+    assert log._reader._empty_since_s is not None
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        await _refused(log.end, 3.5)
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+    assert log._reader._empty_since_s is None
+
+
 async def _started(options: KafkaOptions) -> KafkaEventLog:
     log = KafkaEventLog(options, SystemClock(), write_max_s=WRITE_MAX_S)
     await log.start()
