@@ -1,8 +1,8 @@
-"""A real Apache Kafka for tests: one broker on loopback in a temporary folder, stopped by its own id.
+"""A real Apache Kafka for tests: one broker, or some, on loopback in a temporary folder, stopped by their own ids.
 
 Where ``RINGBACK_TEST_KAFKA_BOOTSTRAP`` names a cluster (host:port, without encryption), `running_broker` uses that one
-instead. What kills or stops a broker asks for `own_broker`. Java 17 or later comes from PATH, else from a wheel; the
-broker's jars come through Maven, once a machine and user.
+instead. What kills or stops brokers asks for `own_broker`, or `own_brokers`. Java 17 or later comes from PATH, else
+from a wheel; the broker's jars come through Maven, once a machine and user.
 """
 
 import base64
@@ -18,6 +18,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,11 +48,11 @@ logger.server.name = kafka.server
 logger.server.level = info
 """
 
-# The two about sessions bring a broker back 4 s after a kill -9, not 12: it waits for its own registration to expire.
+# Broker and controller in one, as docker-compose.yml has them.
 _PROPERTIES = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.bootstrap.servers=127.0.0.1:{controller}
+node.id={number}
+controller.quorum.voters={voters}
 listeners=PLAINTEXT://127.0.0.1:{plain},SECURE://127.0.0.1:{secure},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{plain},SECURE://127.0.0.1:{secure}
 controller.listener.names=CONTROLLER
@@ -63,15 +64,21 @@ org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.secure.ssl.keystore.type=PEM
 listener.name.secure.ssl.keystore.location={folder}/broker.pem
 log.dirs={folder}/data
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+default.replication.factor={replicas}
+min.insync.replicas={insync}
+offsets.topic.replication.factor={replicas}
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={insync}
+share.coordinator.state.topic.replication.factor={replicas}
+share.coordinator.state.topic.min.isr={insync}
 group.initial.rebalance.delay.ms=0
 offsets.topic.num.partitions=4
 transaction.state.log.num.partitions=4
 auto.create.topics.enable=false
+"""
+# One that is alone is back 4 s after a kill -9, not 12: it waits for its own registration to expire. Several keep what
+# Kafka has by itself, for that is how long an operator waits until another one leads.
+_ALONE = """\
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500
 """
@@ -173,27 +180,48 @@ def running_broker() -> Iterator[KafkaBroker]:
 @contextmanager
 def own_broker() -> Iterator[KafkaBroker]:
     """A broker that belongs to the block alone: it may be killed and started again."""
+    with own_brokers(1) as (broker,):
+        yield broker
+
+
+@contextmanager
+def own_brokers(count: int) -> Iterator[Sequence[KafkaBroker]]:
+    """A cluster of so many that belongs to the block alone; node ids from 1."""
     with tempfile.TemporaryDirectory(prefix="ringback-kafka-", ignore_cleanup_errors=True) as place:
-        folder = Path(place)
-        plain, secure, controller = _free_ports(3)
-        ports = {"plain": plain, "secure": secure, "controller": controller}
-        (folder / "server.properties").write_text(_PROPERTIES.format(folder=folder, **ports), "utf-8")
+        brokers = _formatted(Path(place), count)
+        with ThreadPoolExecutor(count) as pool:  # each waits for the others before it serves
+            try:
+                list(pool.map(KafkaBroker.start, brokers))
+                yield brokers
+            finally:  # in order only where one is alone: the last of several would look for a controller in vain
+                list(pool.map(KafkaBroker.stop if count == 1 else KafkaBroker.kill, brokers))
+
+
+def _formatted(place: Path, count: int) -> Sequence[KafkaBroker]:
+    """Brokers of one cluster, with what they need on disk."""
+    cluster = base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
+    ports = _free_ports(3 * count)
+    voters = ",".join(f"{number + 1}@127.0.0.1:{port}" for number, port in enumerate(ports[2::3]))
+    brokers = []
+    for number in range(count):
+        folder, (plain, secure, controller) = place / str(number + 1), ports[3 * number : 3 * number + 3]
+        folder.mkdir()
+        told = _PROPERTIES.format(
+            folder=folder, number=number + 1, voters=voters, replicas=min(count, 3), insync=min(count, 2),
+            plain=plain, secure=secure, controller=controller,
+        )  # fmt: skip
+        (folder / "server.properties").write_text(told + _ALONE * (count == 1), "utf-8")
         (folder / "log4j2.properties").write_text(_LOGGING, "utf-8")
         write_certificates(folder)
-        _format(folder)
-        broker = KafkaBroker(f"127.0.0.1:{plain}", f"127.0.0.1:{secure}", folder)
-        try:
-            broker.start()
-            yield broker
-        finally:
-            broker.stop()
+        _format(folder, cluster)
+        brokers.append(KafkaBroker(f"127.0.0.1:{plain}", f"127.0.0.1:{secure}", folder))
+    return brokers
 
 
-def _format(folder: Path) -> None:
+def _format(folder: Path, cluster: str) -> None:
     """Make the data folder, with the one user that may log in."""
-    cluster = base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
     user = f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"
-    options = ["format", "--standalone", "-t", cluster, "-c", str(folder / "server.properties"), "--add-scram", user]
+    options = ["format", "-t", cluster, "-c", str(folder / "server.properties"), "--add-scram", user]
     _run([*_java_command(folder), "kafka.tools.StorageTool", *options], START_MAX_S)
 
 

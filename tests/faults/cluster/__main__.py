@@ -2,6 +2,7 @@
 
     python -m tests.faults.cluster --kills 200 --seed 1 --json out.json [--logs FOLDER]
     python -m tests.faults.cluster --scenario broker-away [--seconds 120] [--how killed] --json out.json
+    python -m tests.faults.cluster --scenario brokers [--seconds 60] --json out.json
 
 Exit code 0 only if nothing that was acknowledged is missing, nothing happened twice, and nothing stands still.
 """
@@ -17,7 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.faults.cluster import restarting, scenarios, upgrading
+from tests.faults.cluster import brokers, restarting, scenarios, upgrading
 from tests.faults.cluster.client import ClientFailed
 from tests.faults.cluster.plan import STOPPED, planned
 from tests.faults.cluster.trial import failures, tried
@@ -28,6 +29,9 @@ Judged = tuple[dict[str, Any], list[str]]
 
 
 async def _trial(args: argparse.Namespace, folder: Path) -> Judged:
+    if args.scenario == brokers.NAME:
+        figures = await brokers.tried(args.seconds, args.seed, folder)
+        return figures, brokers.failures(figures)
     if args.scenario is None:
         figures = await tried(planned(args.kills, args.seed), args.seed, folder)
         return figures, failures(figures)
@@ -55,9 +59,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--logs", type=Path, metavar="FOLDER", help="keep what the processes say there")
-    parser.add_argument(
-        "--scenario", choices=[*sorted(scenarios.AWAY), restarting.NAME, upgrading.NAME], help="instead of many faults"
-    )
+    others = (brokers.NAME, restarting.NAME, upgrading.NAME)
+    parser.add_argument("--scenario", choices=[*sorted(scenarios.AWAY), *others], help="instead of many faults")
     parser.add_argument("--seconds", type=float, default=120.0, help="a server is away for so long")
     parser.add_argument("--how", choices=scenarios.HOWS, default=STOPPED)
     args = parser.parse_args()

@@ -63,7 +63,7 @@ async def away(name: str, seconds: float, how: str, seed: int, folder: Path, eng
             acked = load.acked
             answers, blind = await _gone(site, AWAY[name], seconds, how)
             meanwhile = load.acked - acked
-            back_s, read_s = await _back(site)
+            back_s, read_s = await back(site)
             await pause(WARM_S)
             load.check()
             diary = joined(await load.finished())
@@ -96,7 +96,7 @@ async def _gone(site: Site, victim: str, seconds: float, how: str) -> tuple[list
                 await pause(0.01)
         began = now_ms() if how == STOPPED else now_ms() + 1_000  # killing waits for the end
         say(f"{victim} is {how}, for {seconds:g} s")
-        answers = await _flood(site) if victim == BROKER else []
+        answers = await flood(site) if victim == BROKER else []
         ended_ms = 0
         while not gone.done():
             ended_ms = now_ms()
@@ -112,16 +112,16 @@ def now_ms() -> int:
     return int(time.time() * 1000)
 
 
-async def _flood(site: Site) -> list[Answer]:
+async def flood(site: Site) -> list[Answer]:
     """More requests at once than one door may hold."""
     timeout = aiohttp.ClientTimeout(total=FLOOD_MAX_S)
     async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session:
-        asked = [_beat(session, site.doors[0], site.key, number) for number in range(Limits().log_waiting + BEYOND)]
+        asked = [beat(session, site.doors[0], site.key, number) for number in range(Limits().log_waiting + BEYOND)]
         return await asyncio.gather(*asked)
 
 
-async def _beat(session: aiohttp.ClientSession, door: str, key: str, number: int) -> Answer:
-    """One heartbeat of a switch of our own."""
+async def beat(session: aiohttp.ClientSession, door: str, key: str, number: int) -> Answer:
+    """One heartbeat of a switch of our own; it is kept in every partition of calls and of agents."""
     event = {
         "specversion": "1.0", "id": f"beat-{now_ms()}-{number}", "source": FLOOD_SOURCE, "subject": "flood",
         "type": "ringback.switch.switchHeartbeat.v1", "time": rfc3339(now_ms()), "data": {},
@@ -137,7 +137,7 @@ async def _beat(session: aiohttp.ClientSession, door: str, key: str, number: int
         return Answer(0, type(error).__name__, str(error), None)
 
 
-async def _back(site: Site) -> tuple[float, float]:
+async def back(site: Site) -> tuple[float, float]:
     """How long it takes until every door takes events again, and until the ledger has those, with nothing started
     anew.
     """
@@ -147,7 +147,7 @@ async def _back(site: Site) -> tuple[float, float]:
         for door in site.doors:
 
             async def taken(door: str = door) -> bool:
-                answer = await _beat(session, door, site.key, 0)
+                answer = await beat(session, door, site.key, 0)
                 wanted.update(positions_of(answer.position))
                 return answer.status == 202
 

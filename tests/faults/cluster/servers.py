@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Protocol
 
+from tests.faults.cluster.plan import BROKER
 from tests.faults.cluster.waiting import pause
+from tests.kafka import KafkaBroker
 
 STARTS_MAX = 3  # a server that was killed may find its own remains in the way
 
@@ -37,10 +39,17 @@ class Server:
 
     async def kill(self, rest_s: float) -> None:
         """kill -9; started again after a while."""
+        await self.leave(self._server.kill)
+        await pause(rest_s)
+        await self.come_back()
+
+    async def leave(self, how: Callable[[], None] | None = None) -> None:
+        """Ended, by kill -9 where nothing else is said; and not started again."""
         self.up.clear()
         self._away(self.name, True)
-        await self._in_thread(self._server.kill)
-        await pause(rest_s)
+        await self._in_thread(how or self._server.kill)
+
+    async def come_back(self) -> None:
         await self._start()
         self._away(self.name, False)
         self.up.set()
@@ -89,6 +98,19 @@ class Server:
         if self._held:
             self._away(self.name, False)
         self._held = []
+
+
+class Broker(Server):
+    """One of several; `node`: its id."""
+
+    def __init__(self, node: int, broker: KafkaBroker, away: Callable[[str, bool], None]) -> None:
+        super().__init__(f"{BROKER} {node}", broker, away)
+        self.node, self._broker = node, broker
+
+    async def restart(self) -> None:
+        """SIGTERM, and started again as soon as it has ended."""
+        await self.leave(self._broker.stop)
+        await self.come_back()
 
 
 def _send(processes: Iterable[int], what: signal.Signals) -> None:

@@ -13,16 +13,17 @@ from cti.adapters.event_log_kafka_topics import EVENTS
 from tests.faults.cluster.counters import Refusals
 from tests.faults.cluster.holdings import Looks
 from tests.faults.cluster.parts import Part
-from tests.faults.cluster.plan import BROKER, ENGINE, GATEWAY, LEDGER
-from tests.faults.cluster.servers import Server
+from tests.faults.cluster.plan import ENGINE, GATEWAY, LEDGER
+from tests.faults.cluster.servers import Broker, Server
 from tests.faults.cluster.waiting import until
 from tests.faults.served import made_key
-from tests.kafka import own_broker
+from tests.kafka import own_brokers
 from tests.postgres import own_server
 
 TENANT = "faults"
 GATEWAYS, ENGINES = 2, 4
 PARTITIONS = 12  # of each topic
+ALONE = {"RINGBACK_KAFKA_REPLICATION": "1", "RINGBACK_KAFKA_MIN_INSYNC": "1"}
 ASK_S = 3.0
 UP_MAX_S = 90.0
 
@@ -33,7 +34,7 @@ class Site:
 
     gateways: Sequence[Part]
     engines: Sequence[Part]
-    broker: Server
+    brokers: Sequence[Broker]  # by node id, from 1
     ledger: Server
     refusals: Refusals
     looks: Looks
@@ -42,6 +43,16 @@ class Site:
     bootstrap: str
     key: str
     folder: Path
+
+    @property
+    def broker(self) -> Broker:
+        """The only one."""
+        (broker,) = self.brokers
+        return broker
+
+    @property
+    def servers(self) -> Sequence[Server]:
+        return [*self.brokers, self.ledger]
 
     @property
     def parts(self) -> Sequence[Part]:
@@ -57,7 +68,7 @@ class Site:
         async def answer() -> bool:
             for part in self.parts:
                 await part.mend(self.session)
-            if not all(one.is_set() for one in (self.broker.up, self.ledger.up, *(part.up for part in self.parts))):
+            if not all(one.up.is_set() for one in (*self.servers, *self.parts)):
                 return False
             return all([await part.answers(self.session) for part in self.parts])
 
@@ -66,28 +77,30 @@ class Site:
 
 @contextlib.asynccontextmanager
 async def opened(
-    folder: Path, engines: int = ENGINES, gateways: int = GATEWAYS, tenant: str = TENANT, **settings: str
-) -> AsyncIterator[Site]:
+    folder: Path, engines: int = ENGINES, gateways: int = GATEWAYS, tenant: str = TENANT, brokers: int = 1,
+    **settings: str,
+) -> AsyncIterator[Site]:  # fmt: skip
     """A site at work, without load. `settings`: more RINGBACK_ variables for its processes. Raises TooLong."""
-    with own_broker() as kafka, own_server() as postgres:
+    with own_brokers(brokers) as kafka, own_server() as postgres:
         db = await asyncio.to_thread(postgres.create_database)
         environment = {
             "RINGBACK_DB": db,
-            "RINGBACK_KAFKA_BOOTSTRAP": kafka.bootstrap,
+            "RINGBACK_KAFKA_BOOTSTRAP": ",".join(one.bootstrap for one in kafka),
             "RINGBACK_KAFKA_PARTITIONS": str(PARTITIONS),
-            "RINGBACK_KAFKA_REPLICATION": "1",
-            "RINGBACK_KAFKA_MIN_INSYNC": "1",
+            **(ALONE if brokers == 1 else {}),
             **settings,
         }
         looks = Looks(make_url(db).set(drivername="postgresql").render_as_string(hide_password=False), len(EVENTS))
-        broker, ledger = Server(BROKER, kafka, looks.away), Server(LEDGER, postgres, looks.away)
+        nodes = [Broker(number, one, looks.away) for number, one in enumerate(kafka, start=1)]
+        ledger = Server(LEDGER, postgres, looks.away)
         key = await made_key(db, tenant)
         timeout = aiohttp.ClientTimeout(total=ASK_S)
         async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session:
             doors = [Part(GATEWAY, n, environment, folder) for n in range(gateways)]
             at_work = [Part(ENGINE, n, environment, folder) for n in range(engines)]
             refusals = Refusals(at_work, session)
-            site = Site(doors, at_work, broker, ledger, refusals, looks, session, db, kafka.bootstrap, key, folder)
+            bootstrap = environment["RINGBACK_KAFKA_BOOTSTRAP"]
+            site = Site(doors, at_work, nodes, ledger, refusals, looks, session, db, bootstrap, key, folder)
             with _thawed(site):
                 async with _running(site):
                     yield site
@@ -99,8 +112,8 @@ def _thawed(site: Site) -> Iterator[None]:
     try:
         yield
     finally:
-        site.broker.thaw()
-        site.ledger.thaw()
+        for server in site.servers:
+            server.thaw()
         site.looks.close()
 
 
@@ -116,7 +129,7 @@ async def _running(site: Site) -> AsyncIterator[None]:
     finally:
         for task in watching:
             task.cancel()
-        site.ledger.thaw()  # a look may wait for it, and every stop does
-        site.broker.thaw()
-        await asyncio.gather(site.ledger.settled(), site.broker.settled(), *watching, return_exceptions=True)
+        for server in site.servers:
+            server.thaw()  # a look may wait for it, and every stop does
+        await asyncio.gather(*(server.settled() for server in site.servers), *watching, return_exceptions=True)
         await asyncio.gather(*(part.stop() for part in site.parts))
