@@ -93,9 +93,7 @@ def _name(topic: str) -> str:
 
 def _channel(topic: str, messages: Iterable[str]) -> Document:
     partitions, configuration = wanted_topics(OPTIONS)[OPTIONS.prefix + topic]
-    kept = {"cleanup.policy": [configuration["cleanup.policy"]]}
-    for name in ("retention.ms", "max.message.bytes"):
-        kept[name] = int(configuration[name])
+    kept = {name: int(configuration[name]) for name in ("retention.ms", "max.message.bytes")}
     return {
         "address": f"{{prefix}}{topic}",
         "description": ABOUT[topic],
@@ -105,7 +103,7 @@ def _channel(topic: str, messages: Iterable[str]) -> Document:
             "kafka": {
                 "partitions": partitions,
                 "replicas": OPTIONS.replication,
-                "topicConfiguration": kept,
+                "topicConfiguration": kept | {"cleanup.policy": [configuration["cleanup.policy"]]},
                 "bindingVersion": BINDING,
             }
         },
