@@ -58,8 +58,8 @@ class Ignored(StrEnum):
 class DeadLetter(StrEnum):
     """Why an entry of the log was set aside, byte for byte."""
 
-    UNREADABLE = "unreadable"  # no JSON, no CloudEvent
-    INVALID = "invalid"  # a CloudEvent that breaks the contract
+    UNREADABLE = "unreadable"  # a record of Kafka without a value, or whose headers make no CloudEvent of it
+    INVALID = "invalid"  # no JSON, or an event that breaks the contract
     ID_CONFLICT = "id_conflict"  # a known id with other bytes
     TOO_LARGE = "too_large"
     WRONG_PARTITION = "wrong_partition"  # written to the log under a key, or by a partitioner, that is not ours

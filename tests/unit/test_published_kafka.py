@@ -3,16 +3,22 @@
 import json
 from typing import Any
 
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
 from cti.adapters.event_log_kafka_asyncapi import BINARY, document
 from cti.adapters.event_log_kafka_records import Reading
 from cti.adapters.event_log_kafka_settings import KafkaOptions
 from cti.adapters.event_log_kafka_topics import CLOCK, COPIES, wanted_topics
 from schemas.envelope import DATA_MODELS
-from schemas.publish import documents
+from schemas.publish import DIALECT, SITE, documents
 from tests.unit.test_schemas_published import DOCUMENTS, references
 
 DOCUMENT = document()
 CHANNELS = {channel["address"].replace("{prefix}", "ringback."): channel for channel in DOCUMENT["channels"].values()}
+
+SCHEMAS = [Resource.from_contents(one) for path, one in DOCUMENTS.items() if path != "v1/asyncapi.json"]
+REGISTRY = SCHEMAS @ Registry()
 
 
 def resolved(reference: str) -> Any:
@@ -22,6 +28,14 @@ def resolved(reference: str) -> Any:
     for step in filter(None, pointer.split("/")):
         node = node[step]
     return node
+
+
+def breaks(message: str, body: bytes) -> list[str]:
+    """Why a body is not what the document says of a message."""
+    payload = DOCUMENT["components"]["messages"][message]["payload"]
+    schema = resolved(payload["$ref"]) if "$ref" in payload else payload["schema"]
+    named = {"$schema": DIALECT, "$id": f"{SITE}v1/asyncapi-kafka.json", **schema}
+    return [error.message for error in Draft202012Validator(named, registry=REGISTRY).iter_errors(json.loads(body))]
 
 
 def test_it_is_the_same_each_time_and_no_part_of_the_first() -> None:
@@ -67,6 +81,17 @@ def test_the_headers_of_binary_mode_are_those_that_the_reader_takes() -> None:
     assert {f"ce_{name}" for name in json.loads(entry.body)} - headers["properties"].keys() == {
         "ce_data", "ce_datacontenttype",
     }  # fmt: skip
+
+
+def test_a_body_is_held_against_what_is_said_of_it() -> None:
+    whose = {"call": "c", "tenant": "t", "source": "/s", "subject": "x", "queue": None, "revision": 1, "profile": "p@1"}
+    breach = {"rule": "END-1", "at": "2026-03-02T01:00:12Z", "agent": "1"}
+    assert breaks("breach", json.dumps(whose | breach).encode()) == []
+    assert len(breaks("breach", json.dumps(whose | breach | {"rule": 7, "colour": 1}).encode())) == 2
+    assert len(breaks("breach", json.dumps(breach).encode())) == len(whose)
+    offered = "ringback.call.offered.v1.binary"
+    assert breaks(offered, b'{"calling": "1"}') == []
+    assert breaks(offered, b'{"calling": 1, "colour": "red"}') != []
 
 
 class Record:

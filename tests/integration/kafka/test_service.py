@@ -15,6 +15,7 @@ from cti.settings import Settings
 from cti.wiring import Service, serving
 from tests.integration.kafka.site import PARTITIONS, SOURCE, TENANT, key_of, plain_producer
 from tests.kafka import KafkaBroker
+from tests.unit.test_published_kafka import breaks
 
 WAIT_S = 30.0
 COPIES = ("commands", "calls.records", "calls.breaches", "dead-letters")
@@ -106,6 +107,8 @@ async def test_topics_are_enough(kafka: KafkaBroker, kafka_prefix: str, postgres
         "rule": "END-1", "agent": "1001", "call": told["call"], "revision": 1,
     }  # fmt: skip
     assert [value for _, value in found["dead-letters"]] == [b"\xff no event"]
+    for message, body in (("promptAgent", command), ("ringback.call.record.v1", record), ("breach", breach)):
+        assert breaks(message, body) == []
 
 
 async def test_what_a_switch_says_of_itself_is_passed_on(
