@@ -8,6 +8,7 @@
 #   make test-compiled            the tests of core and engine against it
 #   make faults [KILLS=200] [SEED=1] [JSON=out.json]   faults upon a real cluster, judged: a quarter of an hour
 #   make faults SCENARIO=broker-away [SECONDS_AWAY=120] [HOW=stopped]   one server away (or ledger-away; HOW=killed)
+#   make faults SCENARIO=brokers                   three brokers: one killed, two, each restarted (HOW=stopped)
 #   make alerts                   the alert rules against their own tests (needs promtool)
 #   make requirements             pin anew (looks at the package registry)
 
@@ -28,7 +29,7 @@ KILLS ?= 200
 SEED ?= 1
 SCENARIO ?=
 SECONDS_AWAY ?= 120
-HOW ?= stopped
+HOW ?= $(if $(filter brokers,$(SCENARIO)),killed,stopped)
 
 # A stamp's name carries what it was made from: other requirements, another name, a new environment.
 checksum = $(shell cat $(1) | cksum | cut -d ' ' -f 1)

@@ -76,11 +76,12 @@ offsets.topic.num.partitions=4
 transaction.state.log.num.partitions=4
 auto.create.topics.enable=false
 """
-# One that is alone is back 4 s after a kill -9, not 12: it waits for its own registration to expire. Several keep what
-# Kafka has by itself, for that is how long an operator waits until another one leads.
-_ALONE = """\
-broker.session.timeout.ms=2000
-broker.heartbeat.interval.ms=500
+# A broker that was killed is missed after so long. Until then nothing is acknowledged of which it has a replica; and
+# one that is alone does not come back: its own registration has to expire.
+_ALONE, _SEVERAL = (2_000, 500), (3_000, 1_000)
+_SESSION = """\
+broker.session.timeout.ms={}
+broker.heartbeat.interval.ms={}
 """
 
 
@@ -210,7 +211,9 @@ def _formatted(place: Path, count: int) -> Sequence[KafkaBroker]:
             folder=folder, number=number + 1, voters=voters, replicas=min(count, 3), insync=min(count, 2),
             plain=plain, secure=secure, controller=controller,
         )  # fmt: skip
-        (folder / "server.properties").write_text(told + _ALONE * (count == 1), "utf-8")
+        (folder / "server.properties").write_text(
+            told + _SESSION.format(*(_ALONE if count == 1 else _SEVERAL)), "utf-8"
+        )
         (folder / "log4j2.properties").write_text(_LOGGING, "utf-8")
         write_certificates(folder)
         _format(folder, cluster)

@@ -2,7 +2,7 @@
 
     python -m tests.faults.cluster --kills 200 --seed 1 --json out.json [--logs FOLDER]
     python -m tests.faults.cluster --scenario broker-away [--seconds 120] [--how killed] --json out.json
-    python -m tests.faults.cluster --scenario brokers [--seconds 60] --json out.json
+    python -m tests.faults.cluster --scenario brokers --how killed [--seconds 60] --json out.json
 
 Exit code 0 only if nothing that was acknowledged is missing, nothing happened twice, and nothing stands still.
 """
@@ -30,7 +30,7 @@ Judged = tuple[dict[str, Any], list[str]]
 
 async def _trial(args: argparse.Namespace, folder: Path) -> Judged:
     if args.scenario == brokers.NAME:
-        figures = await brokers.tried(args.seconds, args.seed, folder)
+        figures = await brokers.tried(args.seconds, args.how, args.seed, folder)
         return figures, brokers.failures(figures)
     if args.scenario is None:
         figures = await tried(planned(args.kills, args.seed), args.seed, folder)

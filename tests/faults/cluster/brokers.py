@@ -1,8 +1,9 @@
 """Three brokers of which one goes, then two, then each in turn; what must live has three replicas, two of them in sync.
 
-One away (kill -9 of the one that leads most): events go on being taken, after a while in which another one becomes the
-leader; records and orders go on. Two away: nothing can be taken, so every door says 503 and when to come again, and
-nobody orders anything, for nobody knows what happens. Each in turn (SIGTERM): nobody need notice.
+One away (that which leads most): events go on being taken, after a while in which another one becomes the leader;
+records and orders go on. Two away: nothing can be taken, so every door says 503 and when to come again, and nobody
+orders anything, for nobody knows what happens. Each in turn (SIGTERM): nobody need notice. Away is kill -9, or stopped:
+then it wakes as a leader that is none any more.
 
 Each node is broker and controller in one. Two of the three controllers must be there for a leader to be made, which
 comes to the same as the two replicas that an event must have.
@@ -44,9 +45,10 @@ from tests.faults.cluster.waiting import pause, until
 NAME = "brokers"
 BROKERS = 3
 TOPICS = [PREFIX + topic for topic in (*EVENTS, *COPIES)]
+BEGIN_MAX_S = 60.0
 IN_SYNC_MAX_S = 120.0
 BEAT_EVERY_S = 0.2
-HICCUP_MAX_S = 20.0  # Kafka misses a broker that was killed after 9 s; then another one leads
+HICCUP_MAX_S = 20.0  # on a machine that has other things to do; a broker that was killed is missed after 3 s
 ANSWER_MAX_S = Limits().log_wait_s + 3.0  # on a machine that has other things to do
 ONE, TWO, TURNS = "one_away", "two_away", "in_turn"
 
@@ -70,19 +72,20 @@ class Phase:
     figures: dict[str, Any] = field(default_factory=dict)
 
 
-async def tried(seconds: float, seed: int, folder: Path, engines: int = 3) -> dict[str, Any]:
+async def tried(seconds: float, how: str, seed: int, folder: Path, engines: int = 3) -> dict[str, Any]:
     """All of it, each absence for so long, and the judgement. Raises TooLong, ClientFailed."""
     began, chance = time.monotonic(), random.Random(seed)
     phases: dict[str, Phase] = {}
     async with opened(folder, engines, brokers=BROKERS) as site:
         async with loaded(site, seed) as load, _beating(site) as beats:
             await _in_sync(site)
+            await until("the load has begun", lambda: _begun(load), BEGIN_MAX_S)
             await pause(WARM_S)
             with _phase(phases, ONE, load) as phase:
-                await _one_away(site, seconds, phase)
+                await _one_away(site, seconds, how, phase)
             load.check()
             with _phase(phases, TWO, load) as phase:
-                answers, blind = await _two_away(site, seconds, chance, phase)
+                answers, blind = await _two_away(site, seconds, how, chance, phase)
             load.check()
             with _phase(phases, TURNS, load):
                 await _in_turn(site)
@@ -102,10 +105,14 @@ async def tried(seconds: float, seed: int, folder: Path, engines: int = 3) -> di
         **ended(site),
         "restarts": sum(part.starts - 1 for part in site.parts),
         **{name: told(phase, beats, kept.copies) for name, phase in phases.items()},
-        "scenario": f"{NAME}, away for {seconds:g} s each",
+        "scenario": f"{NAME}, {how} for {seconds:g} s",
         "seed": seed,
         "duration_s": round(time.monotonic() - began, 1),
     }
+
+
+async def _begun(load: Load) -> bool:
+    return load.acked > 0
 
 
 @contextlib.contextmanager
@@ -120,23 +127,25 @@ def _phase(phases: dict[str, Phase], name: str, load: Load) -> Iterator[Phase]:
 # -- what happens ------------------------------------------------------------------------------------------------------
 
 
-async def _one_away(site: Site, seconds: float, phase: Phase) -> None:
+async def _one_away(site: Site, seconds: float, how: str, phase: Phase) -> None:
     leaders = Counter(one["leader"] for one in await _partitions(site))
     node, phase.figures["led"] = leaders.most_common(1)[0]
     victim = site.brokers[node - 1]
-    await victim.leave()
-    say(f"{victim.name} is killed, which led {phase.figures['led']} of {leaders.total()} partitions")
+    await victim.go(how)
+    say(f"{victim.name} is {how}, which led {phase.figures['led']} of {leaders.total()} partitions")
     await pause(seconds)
     await victim.come_back()
     phase.figures["in_sync_s"] = await _in_sync(site)
 
 
-async def _two_away(site: Site, seconds: float, chance: random.Random, phase: Phase) -> tuple[Sequence[Answer], Blind]:
+async def _two_away(
+    site: Site, seconds: float, how: str, chance: random.Random, phase: Phase
+) -> tuple[Sequence[Answer], Blind]:
     """A flood at a door meanwhile."""
     victims = chance.sample(site.brokers, 2)
-    await asyncio.gather(*(victim.leave() for victim in victims))
+    await asyncio.gather(*(victim.go(how) for victim in victims))
     began_ms = now_ms()
-    say(f"{' and '.join(victim.name for victim in victims)} are killed")
+    say(f"{' and '.join(victim.name for victim in victims)} are {how}")
     answers, _ = await asyncio.gather(flood(site), pause(seconds))
     blind = Blind(began_ms, now_ms())
     returned = time.monotonic()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Protocol
 
-from tests.faults.cluster.plan import BROKER
+from tests.faults.cluster.plan import BROKER, KILLED
 from tests.faults.cluster.waiting import pause
 from tests.kafka import KafkaBroker
 
@@ -84,6 +84,10 @@ class Server:
             self.thaw()
         self.up.set()
 
+    @property
+    def frozen(self) -> bool:
+        return bool(self._held)
+
     def freeze(self) -> None:
         """Stop every process of it; the first, which starts the others, before them."""
         self._away(self.name, True)
@@ -106,6 +110,21 @@ class Broker(Server):
     def __init__(self, node: int, broker: KafkaBroker, away: Callable[[str, bool], None]) -> None:
         super().__init__(f"{BROKER} {node}", broker, away)
         self.node, self._broker = node, broker
+
+    async def go(self, how: str) -> None:
+        """Away until it comes back: kill -9, or stopped."""
+        if how == KILLED:
+            await self.leave()
+        else:
+            self.up.clear()
+            self.freeze()
+
+    async def come_back(self) -> None:
+        if self.frozen:
+            self.thaw()
+            self.up.set()
+        else:
+            await super().come_back()
 
     async def restart(self) -> None:
         """SIGTERM, and started again as soon as it has ended."""
