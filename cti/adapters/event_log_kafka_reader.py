@@ -181,6 +181,7 @@ class KafkaReader:
                 found: dict[TopicPartition, int] = await asked(places)
         except (KafkaError, TimeoutError) as error:
             self._empty_since_s = None  # it is the log that gives nothing, not the client: that is no stall
+            vars(consumer)["_client"].force_metadata_update()  # who says nothing may lead no more
             raise LogAway(f"Kafka did not say where its partitions end: {error!r}") from error
         return found
 

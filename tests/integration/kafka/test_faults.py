@@ -131,14 +131,18 @@ async def test_a_reader_that_is_stuck_is_replaced(
 
 
 async def test_a_log_that_is_away_is_no_stall(broker: KafkaBroker, log: KafkaEventLog) -> None:
-    """When it is back every client would be made anew, just then."""
+    """When it is back every client would be made anew, just then. But who leads is asked again."""
     ((partition, _),) = await log.append([appending(offered("a"))])
     assert len(await read_on(log, {partition: 0})) == 1
     assert await log.read({partition: 1}, 10) == []
     assert log._reader._empty_since_s is not None
+    assert log._reader._client is not None
+    known = log._reader._client._client
+    assert known._md_update_fut is None
     os.kill(broker.pid, signal.SIGSTOP)
     try:
         await _refused(log.end, 3.5)
+        assert known._md_update_fut is not None
     finally:
         os.kill(broker.pid, signal.SIGCONT)
     assert log._reader._empty_since_s is None
