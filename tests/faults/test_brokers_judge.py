@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.cluster.brokers import ONE, TURNS, TWO, Beat, Phase, failures, hiccup, slowest, told, unfit
+from tests.faults.cluster.brokers import ONE, TURNS, TWO, Beat, Phase, accepted, failures, hiccup, slowest, told, unfit
 from tests.faults.cluster.judging import NEVER, WORK
 from tests.faults.cluster.keeping import Copy
 from tests.faults.cluster.scenarios import Answer, Blind
@@ -46,6 +46,12 @@ def test_a_part_counts_what_came_while_it_lasted() -> None:
     found = told(phase, [beat(995), beat(2_000, NO), beat(3_001)], copies)
     assert (found["acked"], found["records"], found["commands"], found["led"]) == (7, 1, 1, 28)
     assert (found["beats"], found["unfit"]) == ({"202": 1, "503 log_busy": 1}, 0)
+
+
+def test_a_yes_counts_while_two_are_away_and_not_when_they_are_back() -> None:
+    blind = Blind(1_000, 30_000)
+    assert accepted([beat(900), beat(2_000, NO), beat(28_000, took_ms=2_500)], blind) == 0
+    assert accepted([beat(1_001), beat(2_000)], blind) == 2
 
 
 def test_the_slowest_refusal_is_one_that_was_asked_for_while_two_were_away() -> None:

@@ -95,7 +95,7 @@ async def tried(seconds: float, how: str, seed: int, folder: Path, engines: int 
         figures, kept = await figured(site, diary)
     phases[TWO].figures |= {
         **flooded(answers),
-        "accepted": sum(one.answer.status == 202 for one in beats if blind.began_ms < one.sent_ms < blind.ended_ms),
+        "accepted": accepted(beats, blind),
         "slowest_refusal_s": slowest(beats, blind),
         "orders_while_blind": ordered_within(kept.orders, blind),
         "dues_while_blind": sum(blind.began_ms < one.due_ms < blind.ended_ms for one in kept.orders),
@@ -248,6 +248,12 @@ def unfit(one: Beat) -> bool:
     """Whether the answer is neither yes nor a no that says when to come again, or came late."""
     refused = one.answer.status == 503 and one.answer.retry_after is not None
     return not (one.answer.status == 202 or refused) or one.told_ms - one.sent_ms > ANSWER_MAX_S * 1000
+
+
+def accepted(beats: Sequence[Beat], blind: Blind) -> int:
+    """Those that were asked for and got a yes while two were away; a door may wait until they are back."""
+    within = [one for one in beats if blind.began_ms < one.sent_ms and one.told_ms < blind.ended_ms]
+    return sum(one.answer.status == 202 for one in within)
 
 
 def slowest(beats: Sequence[Beat], blind: Blind) -> float:
