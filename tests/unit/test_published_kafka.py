@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from aiokafka import ConsumerRecord
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
@@ -75,8 +76,9 @@ def test_the_headers_of_binary_mode_are_those_that_the_reader_takes() -> None:
     told = {"ce_specversion": "1.0", "ce_id": "1", "ce_source": "/s", "ce_type": "ringback.call.offered.v1",
             "ce_subject": "x", "ce_time": "2026-03-02T01:00:12Z"}  # fmt: skip
     assert set(headers["required"]) == told.keys() < headers["properties"].keys()
-    record = Record(b"t:/s:x", b"{}", tuple((name, text.encode()) for name, text in told.items()))
-    (entry,) = Reading(0, 0, 1, "t").entries([record])  # type: ignore[list-item]
+    sent = [(name, text.encode()) for name, text in told.items()]
+    record = ConsumerRecord("calls.events", 0, 0, 1, 1, b"t:/s:x", b"{}", None, 6, 2, sent)
+    (entry,) = Reading(0, 0, 1, "t").entries([record])
     assert entry.unfit is None
     assert {f"ce_{name}" for name in json.loads(entry.body)} - headers["properties"].keys() == {
         "ce_data", "ce_datacontenttype",
@@ -92,12 +94,3 @@ def test_a_body_is_held_against_what_is_said_of_it() -> None:
     offered = "ringback.call.offered.v1.binary"
     assert breaks(offered, b'{"calling": "1"}') == []
     assert breaks(offered, b'{"calling": 1, "colour": "red"}') != []
-
-
-class Record:
-    """A record as the client gives it, as far as it is looked at."""
-
-    offset, timestamp = 0, 1
-
-    def __init__(self, key: bytes, value: bytes, headers: tuple[tuple[str, bytes], ...]) -> None:
-        self.key, self.value, self.headers = key, value, headers
