@@ -4,11 +4,10 @@ import argparse
 import asyncio
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import structlog
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.store import Store, open_store
@@ -27,12 +26,7 @@ OFFERED = json.dumps(
     event("s1", "call-1", "offered", 0, {"calling": "+8679112345", "called": "95598"}), indent=2
 ).encode()
 
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """The command sets logging up for its process; here it shares one."""
-    yield
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
 
 @pytest.fixture

@@ -5,12 +5,11 @@ import asyncio
 import json
 import socket
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-import structlog
 from sqlalchemy import create_engine, inspect
 
 from cti.adapters.clock import SystemClock, VirtualClock
@@ -30,12 +29,7 @@ from tests.scheduler import START_MS
 
 PARTITIONS = 4
 
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """The command sets logging up for its process; here it shares one."""
-    yield
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
 
 @pytest.fixture
