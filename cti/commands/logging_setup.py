@@ -30,7 +30,10 @@ def set_up_logging(level: str, readable: bool | None = None) -> None:
     plain = sys.stderr.isatty() if readable is None else readable
     renderer = structlog.dev.ConsoleRenderer() if plain else structlog.processors.JSONRenderer()
     least = logging.getLevelNamesMapping()[level.upper()]
-    dated = [structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.format_exc_info]
+    dated: list[structlog.typing.Processor] = [
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
