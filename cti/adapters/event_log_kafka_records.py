@@ -16,7 +16,7 @@ from cti.adapters.partitioning import partition_of_bytes
 from cti.ports import Appending, Entry
 from schemas.reasons import DeadLetter
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 Unfit = tuple[DeadLetter, str]
 
 TENANT_HEADER = "ringback-tenant"  # ours: it says more than anything in the event
@@ -116,13 +116,17 @@ class _Unreadable(Exception):
 
 def _mode(headers: Headers) -> Callable[[Headers, bytes], bytes] | None:
     """How the value is to be read; None: it is the event as it stands."""
-    media = next((value for name, value in headers if name.lower() == "content-type"), b"")
-    named = _media_of(media)
+    named = _media_of(_media(headers) or b"")
     if any(name.startswith(EVENT_HEADER) for name, _ in headers):
         return None if named == STRUCTURED else _written_out
     if named in ("", STRUCTURED, JSON):
         return None
     raise _Unreadable(f"content-type {named[:80]} is not taken here: {STRUCTURED}, or {JSON} with ce_ headers")
+
+
+def _media(headers: Headers) -> bytes | None:
+    """The header, as it came; None: there is none, or it is null."""
+    return next((value for name, value in headers if name.lower() == "content-type"), None)
 
 
 @lru_cache(maxsize=HEADERS_KEPT)
@@ -140,8 +144,7 @@ def _written_out(headers: Headers, value: bytes) -> bytes:
         if attribute in attributes or attribute in ("data", "datacontenttype") or not _ATTRIBUTE.match(attribute):
             raise _Unreadable(f"the header {name[:64]} is repeated or cannot be an attribute")
         attributes[attribute] = _text(name, raw)
-    media = next((raw for name, raw in headers if name.lower() == "content-type"), JSON.encode())
-    attributes["datacontenttype"] = _text("content-type", media)
+    attributes["datacontenttype"] = _text("content-type", _media(headers) or JSON.encode())
     written = to_json(attributes)
     if not value.strip():
         return written

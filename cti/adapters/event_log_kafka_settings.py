@@ -11,6 +11,7 @@ from typing import Any, Literal
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from cti.adapters.event_log_kafka_unpacking import tolerate_any_header
 from cti.errors import SettingsMistake
 from cti.settings import Settings
 
@@ -114,6 +115,7 @@ def make_admin(options: KafkaOptions) -> AIOKafkaAdminClient:
 
 
 def _consumer(options: KafkaOptions, group: str | None, safe: dict[str, Any]) -> AIOKafkaConsumer:
+    tolerate_any_header()
     consumer = AIOKafkaConsumer(
         **_client(options),
         group_id=group,
