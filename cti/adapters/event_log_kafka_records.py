@@ -58,6 +58,10 @@ class Reading:
         """What comes next does not follow what was read last."""
         self._dated_ms = 0
 
+    def mark(self, position: int) -> Entry:
+        """A place that Kafka took for itself."""
+        return Entry(self._partition, position, self._dated_ms, self._tenant, b"")
+
     def entries(self, records: Sequence[ConsumerRecord]) -> list[Entry]:
         """In order. The common case in a line: structured, of the topics' tenant, under a key that belongs here."""
         partition, tenant, fitting, dated_ms = self._partition, self._tenant, self._fitting, self._dated_ms

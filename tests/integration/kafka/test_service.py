@@ -11,6 +11,7 @@ import aiohttp
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from cti.core.times import rfc3339
+from cti.rows import LetterFilter
 from cti.settings import Settings
 from cti.wiring import Service, serving
 from tests.integration.kafka.site import PARTITIONS, SOURCE, TENANT, key_of, plain_producer
@@ -77,11 +78,11 @@ async def tell(producer: AIOKafkaProducer, prefix: str) -> None:
     await producer.send_and_wait(f"{prefix}calls.events", b"\xff no event", key=key_of("call").encode())
 
 
-async def seen(consumer: AIOKafkaConsumer, prefix: str) -> dict[str, list[tuple[str, bytes]]]:
-    """(id, value) by kind, until there is one of each."""
+async def seen(consumer: AIOKafkaConsumer, prefix: str, wanted: int = 0) -> dict[str, list[tuple[str, bytes]]]:
+    """(id, value) by kind, until there is one of each, and so many in all."""
     found: dict[str, list[tuple[str, bytes]]] = {kind: [] for kind in COPIES}
     async with asyncio.timeout(WAIT_S):
-        while not all(found.values()):
+        while not all(found.values()) or sum(map(len, found.values())) < wanted:
             record = await consumer.getone()
             name = dict(record.headers)["ringback-id"].decode()
             found[record.topic.removeprefix(prefix)].append((name, record.value))
@@ -142,7 +143,21 @@ async def test_what_had_not_arrived_is_sent_by_who_comes_next(
         waiting = [row for partition in (0, 3) for row in await service.store.ledger.copies(partition)]
         assert {row.kind for row in waiting} == set(COPIES)
     async with product(kafka, kafka_prefix, postgres_url), reader(kafka, kafka_prefix) as consumer:
-        found = await seen(consumer, kafka_prefix)
+        found = await seen(consumer, kafka_prefix, len(waiting))
     assert {kind: {name for name, _ in several} for kind, several in found.items()} == {
         kind: {row.id for row in waiting if row.kind == kind} for kind in COPIES
     }
+
+
+async def test_a_transaction_s_end_moves_the_ledger_s_position(
+    kafka: KafkaBroker, kafka_prefix: str, postgres_url: str
+) -> None:
+    body, key = event(LIFE[0][0], "call", LIFE[0][1]), key_of("call").encode()
+    async with product(kafka, kafka_prefix, postgres_url) as service:
+        async with plain_producer(kafka.bootstrap, transactional_id=kafka_prefix) as producer, producer.transaction():
+            await producer.send_and_wait(f"{kafka_prefix}calls.events", body, key=key)
+        async with asyncio.timeout(WAIT_S):
+            await service.drained()
+        partition = service.store.log.partition_of(key_of("call"))
+        assert (await service.store.ledger.positions())[partition] == 2
+        assert await service.store.ledger.letters(LetterFilter(), None, 10) == []
