@@ -11,6 +11,7 @@ from functools import lru_cache
 from aiokafka import ConsumerRecord
 from pydantic_core import from_json, to_json
 
+from cti.adapters.event_log_kafka_settings import BODY_BYTES_MAX
 from cti.adapters.event_log_kafka_writer import Record
 from cti.adapters.partitioning import partition_of_bytes
 from cti.ports import Appending, Entry
@@ -24,6 +25,7 @@ COPY_HEADER = "ringback-everywhere"  # ours: a copy for each partition, whatever
 EVENT_HEADER = "ce_"
 STRUCTURED, JSON = "application/cloudevents+json", "application/json"
 HEADERS_KEPT = 1_024
+CUT_BYTES = 65_536  # kept of what is larger than any event may be
 KEYS_KEPT = 16_384  # of a partition: the live calls' and some more
 _TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 _ATTRIBUTE = re.compile(r"[a-z0-9]{1,20}\Z")
@@ -71,7 +73,13 @@ class Reading:
             value, at_ms = one.value, one.timestamp
             if at_ms > dated_ms:
                 dated_ms = at_ms  # a broker's clock may be set back, or another one lead: dates do not fall for it
-            if one.key in fitting and not one.headers and value and _NAMES_TENANT not in value:
+            if (
+                one.key in fitting
+                and not one.headers
+                and value
+                and len(value) <= BODY_BYTES_MAX
+                and _NAMES_TENANT not in value
+            ):
                 entries.append(new(Entry, (partition, one.offset + 1, dated_ms, tenant, value, None, None)))
             else:
                 entries.append(self._entry(one, dated_ms))
@@ -84,6 +92,9 @@ class Reading:
             body, tenant, unfit = self._judged(record)
         else:
             unfit = self._misplaced(record)  # a key that is new here
+        if len(body) > BODY_BYTES_MAX:  # it came packed, and could be of any size
+            unfit = (DeadLetter.TOO_LARGE, f"{len(body)} bytes, of which the first {CUT_BYTES} are kept")
+            body = body[:CUT_BYTES]
         return Entry(self._partition, record.offset + 1, dated_ms, tenant, body, None, unfit)
 
     def _judged(self, record: ConsumerRecord) -> tuple[bytes, str, Unfit | None]:

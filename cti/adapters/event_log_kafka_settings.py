@@ -22,6 +22,7 @@ REQUEST_MAX_MS = 10_000  # a broker that says nothing for so long is asked again
 BACKOFF_MS = 100
 BATCH_BYTES = 256 * 1024  # before compression; one larger record makes a batch of its own
 REQUEST_BYTES_MAX = 2 * 1024 * 1024  # a snapshot of 1 MB with its key and headers, and room
+BODY_BYTES_MAX = REQUEST_BYTES_MAX - 64 * 1024  # of one record; the rest is for its key and headers
 FETCH_MAX_WAIT_MS = 100
 FETCH_PARTITION_BYTES = 512 * 1024
 FETCH_BYTES = 16 * 1024 * 1024

@@ -11,7 +11,9 @@ from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 
 from cti.adapters.clock import SystemClock
+from cti.adapters.event_log_kafka_publisher import LEFT_OUT_HEADER
 from cti.adapters.event_log_kafka_records import Reading
+from cti.adapters.event_log_kafka_settings import BODY_BYTES_MAX
 from cti.errors import LogAway, LogTruncated
 from cti.ports import Entry
 from cti.rows import CopyRow
@@ -200,7 +202,8 @@ async def test_copies_reach_integrators_in_order_with_their_ids(kafka: KafkaBrok
     async with running(small(kafka.bootstrap, kafka_prefix)) as log:
         key = key_of("a")
         copies = [CopyRow(0, n, "calls.records", "grid", key, f"id-{n}", b'{"revision":%d}' % n) for n in range(5)]
-        await log.publisher.publish([*copies, CopyRow(0, 5, "dead-letters", "grid", key, "1:7", b"\xff\x00")])
+        giant = CopyRow(0, 6, "calls.records", "grid", key, "id-5", b"0" * (BODY_BYTES_MAX + 1))
+        await log.publisher.publish([*copies, CopyRow(0, 5, "dead-letters", "grid", key, "1:7", b"\xff\x00"), giant])
         reader = AIOKafkaConsumer(
             kafka_prefix + "calls.records", kafka_prefix + "dead-letters",
             bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest",
@@ -208,10 +211,12 @@ async def test_copies_reach_integrators_in_order_with_their_ids(kafka: KafkaBrok
         await reader.start()
         try:
             async with asyncio.timeout(WAIT_MAX_S):
-                got = [await reader.getone() for _ in range(6)]
+                got = [await reader.getone() for _ in range(7)]
         finally:
             await reader.stop()
         assert (await log.end()).positions == dict.fromkeys(range(log.partitions), 0)  # no engine reads copies
     records = [(dict(one.headers)["ringback-id"], one.value) for one in got if one.topic.endswith("records")]
-    assert records == [(b"id-%d" % n, b'{"revision":%d}' % n) for n in range(5)]
+    assert records == [*[(b"id-%d" % n, b'{"revision":%d}' % n) for n in range(5)], (b"id-5", b"")]
+    left_out = [dict(one.headers).get(LEFT_OUT_HEADER) for one in got]
+    assert [size for size in left_out if size] == [str(len(giant.body)).encode()]
     assert [one.value for one in got if one.topic.endswith("letters")] == [b"\xff\x00"]
