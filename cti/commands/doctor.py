@@ -4,8 +4,9 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from cti.adapters.clock import MonotonicClock, SystemClock
 from cti.adapters.event_log_kafka_inspection import KafkaFacts, inspect_topics
@@ -26,8 +27,10 @@ from cti.ports import Clock
 from cti.settings import PREFIX, Settings, names
 from cti.wiring import read_book
 
+LOOK_MAX_S = 20.0  # for all that is asked of a ledger at once
 BETWEEN_LOOKS_MS = SILENT_MS + BEAT_MS
 DAY_MS = 86_400_000
+Seen = TypeVar("Seen")
 OF_OTHERS = ("RINGBACK_TEST_", "RINGBACK_DATA")  # read by the tests, never by the product
 
 
@@ -39,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0: no fault; 1: there is one."""
-    set_up_logging("error")
+    set_up_logging("critical")  # what is wrong is among the findings
     findings = asyncio.run(examine(args.db, SystemClock(), MonotonicClock()))
     print(as_json(findings) if args.json else as_text(findings))
     sys.stdout.flush()
@@ -119,7 +122,7 @@ async def _ledger(
     try:
         inspection = Inspection(settings.db)
         try:
-            facts = await asyncio.to_thread(inspection.facts, clock.now_ms)
+            facts = await _bounded(inspection, lambda: inspection.facts(clock.now_ms))
             found.append(ok("ledger", f"{facts.kind} {facts.version} answers"))
             found += await _judged(inspection, facts, settings, options, book, own)
         finally:
@@ -129,6 +132,17 @@ async def _ledger(
         found.append(fault("ledger", away.detail.strip(), "a database that answers", mend))
         return None
     return facts
+
+
+async def _bounded(inspection: Inspection, look: Callable[[], Seen]) -> Seen:
+    """What is seen, beside the loop. Raises `LedgerAway`, also where the server takes a question and says nothing."""
+    looking = asyncio.ensure_future(asyncio.to_thread(look))
+    await asyncio.wait([looking], timeout=LOOK_MAX_S)
+    if looking.done():
+        return looking.result()
+    inspection.give_up()
+    await asyncio.wait([looking])
+    raise LedgerAway(f"it took a question and did not answer within {LOOK_MAX_S:g} s") from looking.exception()
 
 
 def _no_file(url: str) -> Finding:
@@ -151,7 +165,7 @@ async def _judged(
 ) -> list[Finding]:
     found = [*doctor_ledger.judge_server(facts), doctor_ledger.judge_schema(facts)]
     if facts.kind == "sqlite":
-        found += await asyncio.to_thread(_sqlite, inspection)
+        found += await _bounded(inspection, lambda: _sqlite(inspection))
     if not facts.current:
         return found
     if options is None:
@@ -165,7 +179,7 @@ async def _judged(
         )
     if facts.kind == "postgresql" and facts.holdings.beats:
         await own.wait(asyncio.Event(), own.now_ms() + BETWEEN_LOOKS_MS)
-        found += doctor_ledger.judge_owners(facts.holdings, await asyncio.to_thread(inspection.holdings))
+        found += doctor_ledger.judge_owners(facts.holdings, await _bounded(inspection, inspection.holdings))
     elif facts.kind == "postgresql":
         found += doctor_ledger.judge_owners(facts.holdings, facts.holdings)
     found.append(doctor_ledger.judge_letters(facts.letters))

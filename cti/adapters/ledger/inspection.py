@@ -1,5 +1,8 @@
 """A ledger looked at from outside: nothing is made, upgraded or written, and a server that is away is no long wait."""
 
+import contextlib
+import os
+import socket
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +14,7 @@ import psycopg
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, extract, func, select
+from sqlalchemy import Connection, Engine, create_engine, event, extract, func, select
 from sqlalchemy import inspect as look_into
 from sqlalchemy.exc import DBAPIError
 
@@ -86,6 +89,17 @@ class Inspection:
         self._url = database_url(url)
         sqlite = self._url.get_backend_name() == "sqlite"
         self._engine = _read_only(self._url.database or "") if sqlite else reader_engine(self._url, 1)
+        self._servers: list[psycopg.Connection[Any]] = []
+        if not sqlite:
+            event.listen(self._engine, "connect", lambda one, _: self._servers.append(one), insert=True)
+
+    def give_up(self) -> None:
+        """From another thread: whoever waits for a server that has fallen silent waits no longer. No limit of the
+        server's own helps where the server stands still.
+        """
+        for one in self._servers:
+            with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(one.fileno())) as line:
+                line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._engine.dispose()
