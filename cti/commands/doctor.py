@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from cti.adapters.event_log_kafka_inspection import KafkaFacts, inspect_topics
 from cti.adapters.event_log_kafka_settings import KafkaOptions, kafka_options
 from cti.adapters.event_log_kafka_topics import EVENTS
 from cti.adapters.ledger.connections import database_url
-from cti.adapters.ledger.inspection import Inspection, LedgerFacts, is_there
+from cti.adapters.ledger.inspection import Inspection, LedgerFacts, is_absent, is_there
 from cti.adapters.store import MEMORY
 from cti.commands import doctor_kafka, doctor_ledger
 from cti.commands.doctor_findings import Finding, as_json, as_text, fault, is_healthy, ok, warning
@@ -119,19 +120,27 @@ async def _ledger(
     if not is_there(settings.db):
         found.append(_no_file(settings.db))
         return None
+    inspection = Inspection(settings.db)
     try:
-        inspection = Inspection(settings.db)
-        try:
-            facts = await _bounded(inspection, lambda: inspection.facts(clock.now_ms))
-            found.append(ok("ledger", f"{facts.kind} {facts.version} answers"))
-            found += await _judged(inspection, facts, settings, options, book, own)
-        finally:
-            inspection.close()
+        facts = await _bounded(inspection, lambda: inspection.facts(clock.now_ms))
+        found.append(ok("ledger", f"{facts.kind} {facts.version} answers"))
+        found += await _judged(inspection, facts, settings, options, book, own)
     except LedgerAway as away:
-        mend = "start it; check RINGBACK_DB, the network, the login and that the database exists"
-        found.append(fault("ledger", away.detail.strip(), "a database that answers", mend))
+        found.append(await _away(inspection, settings.db, away))
         return None
+    finally:
+        inspection.close()
     return facts
+
+
+async def _away(inspection: Inspection, url: str, away: LedgerAway) -> Finding:
+    """What can be said of a database that does not answer: perhaps that it is still to be made."""
+    with contextlib.suppress(LedgerAway):
+        if not inspection.was_let_in and await asyncio.to_thread(is_absent, url):
+            mend = "the first start makes it, where its user may; else createdb, with that user as the owner"
+            return warning("ledger", "the server answers and has no such database", "a ledger", mend)
+    mend = "start it; check RINGBACK_DB, the network and the login"
+    return fault("ledger", away.detail.strip(), "a database that answers", mend)
 
 
 async def _bounded(inspection: Inspection, look: Callable[[], Seen]) -> Seen:

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, make_url
 
 from cti.adapters.clock import SystemClock, VirtualClock
 from cti.adapters.event_log_kafka_inspection import inspect_topics
@@ -142,6 +142,13 @@ def test_a_setting_that_nobody_reads_is_a_warning(
 def test_a_server_that_is_away_is_a_fault_soon(capsys: pytest.CaptureFixture[str]) -> None:
     code, found = doctor(capsys, "--db", f"postgresql://nobody@127.0.0.1:{free_port()}/ringback")
     assert (code, found["ledger"]["level"]) == (1, "fault")
+
+
+async def test_a_database_that_is_still_to_be_made_is_a_warning(postgres_url: str) -> None:
+    absent = make_url(postgres_url).set(database="no such").render_as_string(hide_password=False)
+    found = by_check(await examine(absent, SystemClock(), VirtualClock(0)))
+    assert found["ledger"].level == "warning"
+    assert "the first start makes it" in found["ledger"].mend
 
 
 class Silent:

@@ -19,7 +19,7 @@ from sqlalchemy import inspect as look_into
 from sqlalchemy.exc import DBAPIError
 
 from cti.adapters.ledger.agents import list_sources
-from cti.adapters.ledger.connections import BUSY_MS, database_url, reader_engine, writer_engine
+from cti.adapters.ledger.connections import BUSY_MS, CONNECT_S, database_url, reader_engine, writer_engine
 from cti.adapters.ledger.engines import holdings
 from cti.adapters.ledger.partitions import positions
 from cti.adapters.ledger.schema import MIGRATIONS
@@ -81,6 +81,20 @@ def is_there(url: str) -> bool:
     return target.get_backend_name() != "sqlite" or Path(target.database or "").is_file()
 
 
+def is_absent(url: str) -> bool:
+    """Whether the server answers and has no such database. Raises `LedgerAway`, `SettingsMistake`."""
+    target = database_url(url)
+    if target.get_backend_name() == "sqlite":
+        return False
+    conninfo = target.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
+    try:
+        with psycopg.connect(conninfo, autocommit=True, connect_timeout=CONNECT_S) as connection:
+            query = "SELECT 1 FROM pg_database WHERE datname = %s"
+            return connection.execute(query, [target.database]).fetchone() is None
+    except psycopg.Error as fault:
+        raise LedgerAway(str(fault)) from fault
+
+
 class Inspection:
     """One look, or several. Everything raises `LedgerAway`; nothing writes. For a thread of its own."""
 
@@ -92,6 +106,11 @@ class Inspection:
         self._servers: list[psycopg.Connection[Any]] = []
         if not sqlite:
             event.listen(self._engine, "connect", lambda one, _: self._servers.append(one), insert=True)
+
+    @property
+    def was_let_in(self) -> bool:
+        """Whether a server has taken our login, and so has the database."""
+        return bool(self._servers)
 
     def give_up(self) -> None:
         """From another thread: whoever waits for a server that has fallen silent waits no longer. No limit of the
