@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, extract, func, 
 from sqlalchemy import inspect as look_into
 from sqlalchemy.exc import DBAPIError
 
+from cti.adapters.clock import SystemClock
 from cti.adapters.ledger.agents import list_sources
 from cti.adapters.ledger.connections import BUSY_MS, CONNECT_S, database_url, reader_engine, writer_engine
 from cti.adapters.ledger.engines import holdings
@@ -25,7 +26,7 @@ from cti.adapters.ledger.partitions import positions
 from cti.adapters.ledger.schema import MIGRATIONS
 from cti.adapters.ledger.switches import list_switches
 from cti.adapters.ledger.tables import dead_letters, event_log, event_log_heads
-from cti.errors import LedgerAway
+from cti.errors import LedgerAway, SettingsMistake
 from cti.rows import Holdings, SourceRow, SwitchRow
 
 Found = TypeVar("Found")
@@ -93,6 +94,21 @@ def is_absent(url: str) -> bool:
             return connection.execute(query, [target.database]).fetchone() is None
     except psycopg.Error as fault:
         raise LedgerAway(str(fault)) from fault
+
+
+def facts_of_release(url: str) -> LedgerFacts:
+    """Of a ledger that is there and has this release's schema. Raises `SettingsMistake` for any other, `LedgerAway`."""
+    if not is_there(url):
+        raise SettingsMistake("there is no such database")
+    inspection = Inspection(url)
+    try:
+        facts = inspection.facts(SystemClock().now_ms)
+    finally:
+        inspection.close()
+    if not facts.current:
+        found = "is empty" if facts.revision is None else f"has schema {facts.revision}"
+        raise SettingsMistake(f"the database {found}, this release has {facts.newest}: `ringback migrate` first")
+    return facts
 
 
 class Inspection:
