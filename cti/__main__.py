@@ -1,6 +1,7 @@
 """The `ringback` command. Other parts of the product add theirs by the entry point group `ringback.commands`."""
 
 import argparse
+import os
 import sys
 from importlib.metadata import entry_points
 from typing import Any
@@ -26,6 +27,8 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "migrate": (migrate, "bring a ledger's schema up to this release"),
 }
 
+INTERRUPTED = 130  # what a shell makes of Ctrl-C
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit code."""
@@ -37,7 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
         module.add_arguments(one)
         one.set_defaults(run_command=module.run)
     args = parser.parse_args(arguments)
-    code: int = args.run_command(args)
+    try:
+        code: int = args.run_command(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more at its end
+        return 1
     return code
 
 

@@ -65,12 +65,17 @@ class Entry(NamedTuple):
     """One event as the log keeps it."""
 
     partition: int
-    position: int  # from 1, rising in a partition; not necessarily by one (Kafka's own marks take places too)
+    position: int  # from 1, rising in a partition; not necessarily by one
     appended_at_ms: int  # by the log's clock, never falling within a partition
     tenant: str
     body: bytes
     event: Event | None = None
     unfit: tuple[DeadLetter, str] | None = None  # why it is to be set aside unread, for a log others write to
+
+    @property
+    def is_mark(self) -> bool:
+        """A place that the log took for itself: nothing but the position moves."""
+        return not self.body and self.unfit is None
 
 
 class LogEnd(NamedTuple):

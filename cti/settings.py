@@ -3,17 +3,21 @@ only.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from sqlalchemy import make_url
 
 from cti.errors import SettingsMistake
 
 PREFIX = "RINGBACK_"
 PROFILES = Path(__file__).parent / "profiles"
+PORT_MAX = 65_535
+_PLACE = r"(\[[0-9a-fA-F:]+\]|[^:,\s]+):[0-9]{1,5}"
+SERVERS = rf"^({_PLACE}(\s*,\s*{_PLACE})*)?$"  # host:port, several with commas
 
 
 class Settings(BaseModel):
@@ -22,13 +26,13 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     db: str = "sqlite:///ringback.db"  # SQLAlchemy URL; also memory:
-    listen: str = Field("127.0.0.1:8080", pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$")
+    listen: str = Field("127.0.0.1:8080", pattern=rf"^{_PLACE}$")
     profile: str = "power-95598"  # a shipped profile's name, or a file
     partitions: int = Field(4, ge=1, le=256)  # of the event log; fixed for the life of a ledger
     call_idle_max_s: float = Field(4 * 3600, gt=0)  # a call that nothing is heard of ends as `lost`
     timeline_days: float = Field(7, gt=0)  # how long events of ended calls are kept
     records_days: float = Field(3 * 365, gt=0)
-    kafka_bootstrap: str = ""  # host:port, several with commas; empty: the event log is in the database
+    kafka_bootstrap: str = Field("", pattern=SERVERS)  # empty: the event log is in the database
     kafka_prefix: str = Field("ringback.", pattern=r"^[A-Za-z0-9._-]{0,100}$")
     kafka_tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
     kafka_partitions: int = Field(8, ge=1, le=256)  # of each topic of events; fixed for life
@@ -45,6 +49,15 @@ class Settings(BaseModel):
     kafka_cert_file: str = ""
     kafka_key_file: str = ""
     log_level: str = Field("info", pattern=r"^(debug|info|warning|error)$")
+
+    @field_validator("listen", "kafka_bootstrap")
+    @classmethod
+    def _ports_exist(cls, places: str) -> str:
+        """The operating system would take another one, without a word."""
+        for port in re.findall(r":([0-9]+)\s*(?:,|$)", places):
+            if int(port) > PORT_MAX:
+                raise ValueError(f"a port is a number up to {PORT_MAX}")
+        return places
 
     @model_validator(mode="after")
     def _kafka_fits(self) -> Self:
@@ -85,7 +98,9 @@ class Settings(BaseModel):
         """All settings without secrets."""
         shown = self.model_dump(mode="json")  # a SecretStr shows stars
         if "://" in self.db:
-            shown["db"] = make_url(self.db).render_as_string(hide_password=True)
+            url = make_url(self.db)
+            secret = {name: "***" for name in url.query if "password" in name}  # libpq takes them there too
+            shown["db"] = url.update_query_dict(secret).render_as_string(hide_password=True)
         return shown
 
 

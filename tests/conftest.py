@@ -1,6 +1,24 @@
 """Fixtures every test may ask for."""
 
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
 from tests.kafka import kafka, kafka_prefix
 from tests.postgres import postgres, postgres_url
 
 __all__ = ["kafka", "kafka_prefix", "postgres", "postgres_url"]
+
+
+@pytest.fixture
+def logging_as_it_was() -> Iterator[None]:
+    """A command sets logging up for its process; a test shares one with all others."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    structlog.reset_defaults()
+    logging.captureWarnings(False)
+    root.handlers = handlers
+    root.setLevel(level)

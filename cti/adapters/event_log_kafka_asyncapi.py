@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cti.adapters.event_log_kafka_publisher import ID_HEADER
+from cti.adapters.event_log_kafka_publisher import ID_HEADER, LEFT_OUT_HEADER
 from cti.adapters.event_log_kafka_records import EVENT_HEADER, JSON, STRUCTURED, TENANT_HEADER
 from cti.adapters.event_log_kafka_settings import KafkaOptions
 from cti.adapters.event_log_kafka_topics import (
@@ -159,12 +159,17 @@ def _traits() -> Document:
         for name, field in Envelope.model_fields.items()
         if field.is_required() and name != "data"
     ]
-    copies = {ID_HEADER: TEXT | {"description": "A copy may come twice, with the same id"}, TENANT_HEADER: TEXT}
+    needed_of_copies = {
+        ID_HEADER: TEXT | {"description": "A copy may come twice, with the same id"},
+        TENANT_HEADER: TEXT,
+    }
+    left_out = TEXT | {"description": "Bytes of a body too large for a record: the value is empty"}
+    copies = needed_of_copies | {LEFT_OUT_HEADER: left_out}
     return {
         "structured": _headed(structured | tenant, [], KEY),
         "binary": _headed({"content-type": TEXT} | attributes | tenant, needed, KEY),
-        "copy": _headed(copies, [*copies], KEY),
-        "letter": _headed(copies, [*copies], LETTER_KEY),
+        "copy": _headed(copies, [*needed_of_copies], KEY),
+        "letter": _headed(copies, [*needed_of_copies], LETTER_KEY),
     }
 
 

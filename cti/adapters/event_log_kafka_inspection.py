@@ -4,7 +4,8 @@ wait.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from cti.errors import LogAway
 
 LOOK_MAX_S = 20.0
 STOP_MAX_S = 2.0
+SAID_MAX = 3  # lines of the client's
 MARK_MAX_S = 3.0  # for the last mark of the clock's topic
 
 
@@ -46,17 +48,52 @@ class KafkaFacts:
 
 async def inspect_topics(options: KafkaOptions, moments: Sequence[float]) -> KafkaFacts:
     """Look. `moments`: times in ms for which offsets are wanted. Raises `LogAway`, `SettingsMistake`."""
+    with _heard() as said:
+        try:
+            async with asyncio.timeout(LOOK_MAX_S):
+                return await _look(options, moments)
+        except TimeoutError:
+            raise LogAway(_told(f"Kafka did not answer within {LOOK_MAX_S:g} s", said)) from None
+        except (KafkaError, IncompatibleBrokerVersion, OSError) as error:
+            raise LogAway(_told(f"Kafka cannot be asked: {error!r}", said)) from error
+
+
+async def _look(options: KafkaOptions, moments: Sequence[float]) -> KafkaFacts:
+    async with _admin(options) as admin:
+        brokers = len((await admin.describe_cluster())["brokers"])
+        topics = await _topics(admin, list(wanted_topics(options)))
+    async with _consumer(options) as consumer:
+        return await _offsets(consumer, options, brokers, topics, moments)
+
+
+class _Hearing(logging.Handler):
+    def __init__(self, said: list[str]) -> None:
+        super().__init__()
+        self._said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._said.append(record.getMessage())
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[list[str]]:
+    """What the client writes to its log instead of standard error: there alone it says why it cannot connect."""
+    said: list[str] = []
+    logger, handler = logging.getLogger("aiokafka"), _Hearing(said)
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.ERROR)
+    logger.propagate = False
     try:
-        async with asyncio.timeout(LOOK_MAX_S):
-            async with _admin(options) as admin:
-                brokers = len((await admin.describe_cluster())["brokers"])
-                topics = await _topics(admin, list(wanted_topics(options)))
-            async with _consumer(options) as consumer:
-                return await _offsets(consumer, options, brokers, topics, moments)
-    except TimeoutError:
-        raise LogAway(f"Kafka did not answer within {LOOK_MAX_S:g} s") from None
-    except (KafkaError, IncompatibleBrokerVersion, OSError) as error:
-        raise LogAway(f"Kafka cannot be asked: {error!r}") from error
+        yield said
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+
+
+def _told(what: str, said: Sequence[str]) -> str:
+    return "; ".join([what, *list(dict.fromkeys(said))[-SAID_MAX:]])
 
 
 @contextlib.asynccontextmanager

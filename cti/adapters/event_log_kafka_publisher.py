@@ -5,14 +5,19 @@ What counts is in the ledger. A copy bears the ledger's id, as the CloudEvents o
 
 from collections.abc import Sequence
 
+import structlog
 from aiokafka import TopicPartition
 
 from cti.adapters.event_log_kafka_records import TENANT_HEADER
+from cti.adapters.event_log_kafka_settings import BODY_BYTES_MAX
 from cti.adapters.event_log_kafka_topics import Topics
 from cti.adapters.event_log_kafka_writer import KafkaWriter, Record
 from cti.rows import CopyRow
 
 ID_HEADER = "ringback-id"  # ours: a reader knows by it what it has seen
+LEFT_OUT_HEADER = "ringback-left-out"  # how many bytes the body has, which the ledger keeps
+
+logger = structlog.get_logger()
 
 
 class KafkaPublisher:
@@ -26,8 +31,17 @@ class KafkaPublisher:
         """Return when all are acknowledged. Raises `LogAway`; then some may be there, and all may be sent again."""
         records: dict[TopicPartition, list[Record]] = {}
         for copy in copies:
-            headers = [(ID_HEADER, copy.id.encode()), (TENANT_HEADER, copy.tenant.encode())]
             place = self._topics.copy_of(copy.kind, copy.key)
-            records.setdefault(place, []).append(Record(copy.key.encode(), copy.body, headers))
+            records.setdefault(place, []).append(_record_of(copy))
         if records:
             await self._writer.write(records)
+
+
+def _record_of(copy: CopyRow) -> Record:
+    """What no topic would take goes without its body: it would be refused again and again, and hold up all others."""
+    headers, body = [(ID_HEADER, copy.id.encode()), (TENANT_HEADER, copy.tenant.encode())], copy.body
+    if len(body) > BODY_BYTES_MAX:
+        logger.warning("a copy goes without its body", action="copy_cut", kind=copy.kind, id=copy.id, bytes=len(body))
+        headers.append((LEFT_OUT_HEADER, str(len(body)).encode()))
+        body = b""
+    return Record(copy.key.encode(), body, headers)

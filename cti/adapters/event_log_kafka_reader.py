@@ -3,6 +3,9 @@
 The client fetches ahead and keeps what it fetched packed; `read` unpacks as much as was asked for. It waits for
 nothing, except where it is asked to begin elsewhere: then the log is asked first whether it still holds what follows.
 A task waits for what arrives: it takes one entry, puts it in front of what is still packed, and wakes the readers.
+
+Kafka's own marks (a transaction's end) take places and are no records. Where nothing follows one it is handed out as an
+entry that says nothing, so that the position moves on: retention would leave one behind that the log no longer has.
 """
 
 import asyncio
@@ -46,7 +49,7 @@ class KafkaReader:
     async def start(self) -> None:
         """Raises `LogAway`."""
         self._client = await self._opened()
-        self._waiting = asyncio.create_task(self._wait_for_more())
+        self._waiting = self._begin_waiting()
 
     async def _opened(self) -> AIOKafkaConsumer:
         consumer = make_consumer(self._options)
@@ -79,6 +82,8 @@ class KafkaReader:
 
     async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
         """As `EventLog.read`. What a quiet partition leaves of its share goes to the busy ones."""
+        if self._waiting is not None and self._waiting.done():
+            self._waiting.result()  # it ends by a defect alone, and what it held then is in nobody's hands
         if after.keys() != self._strands.keys() or any(
             self._strands[partition].after != position for partition, position in after.items()
         ):
@@ -151,26 +156,33 @@ class KafkaReader:
         places = {self._topics.place(partition): position for partition, position in changed.items()}
         firsts, ends = await self._offsets(list(places), ends=False), await self._offsets(list(places))
         for place, position in places.items():
-            if not firsts[place] <= position <= ends[place]:
+            if position > ends[place]:
+                raise _truncated(
+                    place,
+                    position,
+                    f"it ends at {ends[place] - 1}: made anew, another cluster's, or of an older backup",
+                )
+            if position < firsts[place]:
                 raise _truncated(place, position, f"it holds {firsts[place]} to {ends[place] - 1}")
 
     async def ends(self) -> dict[int, int]:
-        """The position that ends each log partition, as `EventLog.end`. Raises `LogAway`.
-
-        Kafka's own marks (a transaction's end) take places, and may be the last: what was read up to them is the end.
-        """
-        count, strands = self._topics.count, self._strands
-        offsets = await self._offsets([self._topics.place(partition) for partition in range(count)])
-        ends = {partition: offsets[self._topics.place(partition)] for partition in range(count)}
-        behind = False
-        for partition, strand in strands.items():
-            if strand.after < ends[partition] and not strand.waits:
-                if await self._consumer().position(strand.place) >= ends[partition]:
-                    ends[partition] = strand.after
-                else:
-                    behind = True
+        """The position that ends each log partition, as `EventLog.end`. Raises `LogAway`."""
+        offsets = await self._offsets([self._topics.place(partition) for partition in range(self._topics.count)])
+        ends = {partition: offsets[self._topics.place(partition)] for partition in range(self._topics.count)}
+        await self._pass_marks()
+        behind = any(one.after < ends[partition] and not one.waits for partition, one in self._strands.items())
         await self._look_for_a_stall(behind)
         return ends
+
+    async def _pass_marks(self) -> bool:
+        """Hand out the places that the client went past without a record; whether there are any."""
+        passed = False
+        for strand in [one for one in self._strands.values() if one.lost is None]:
+            position: int = await self._consumer().position(strand.place)
+            if position > strand.next_offset:
+                strand.put_mark(position)
+                passed = True
+        return passed
 
     async def _offsets(self, places: Sequence[TopicPartition], *, ends: bool = True) -> dict[TopicPartition, int]:
         """The offset behind the last record of each place, or that of its first."""
@@ -192,6 +204,15 @@ class KafkaReader:
 
     # -- fetching ------------------------------------------------------------------------------------------------------
 
+    def _begin_waiting(self) -> asyncio.Task[None]:
+        waiting = asyncio.create_task(self._wait_for_more())
+        waiting.add_done_callback(lambda _: self._wake_all())
+        return waiting
+
+    def _wake_all(self) -> None:
+        for event in self._wakes:
+            event.set()
+
     async def _wait_for_more(self) -> None:
         """Wake the readers when something has arrived behind what they read."""
         while True:
@@ -199,11 +220,11 @@ class KafkaReader:
             found = await self._fetched(wait_ms=FETCH_WAIT_MS, limit=1)
             for place, records in found.items():
                 self._strands[self._topics.number(place)].put_in_front(records)
+            passed = not found and await self._pass_marks()
             lost = any(strand.lost is not None for strand in self._strands.values())
-            if found or lost:
+            if found or passed or lost:
                 self._hungry.clear()
-                for event in self._wakes:
-                    event.set()
+                self._wake_all()
             if self._fault is not None:
                 await asyncio.sleep(FAULT_PAUSE_S)
 
@@ -226,10 +247,16 @@ class KafkaReader:
         except KafkaError as error:
             logger.warning("Kafka cannot be read", action="log_unread", why=repr(error))
             self._fault = error
+            self._stand_again()
             return {}
         if found:
             self._fault = None
         return found
+
+    def _stand_again(self) -> None:
+        """Where we stand: of a reading that broke off the client keeps nothing, and has gone past what it had."""
+        for strand in self._strands.values():
+            self._consumer().seek(strand.place, strand.next_offset)
 
     async def _look_for_a_stall(self, behind: bool) -> None:
         """Make the client anew where more is there and reading has given nothing for long: it is stuck."""
@@ -239,7 +266,7 @@ class KafkaReader:
             fresh = await self._opened()
             await self.stop()
             self._client, self._strands = fresh, {}  # the next reading begins where its reader stands
-            self._waiting = asyncio.create_task(self._wait_for_more())
+            self._waiting = self._begin_waiting()
 
 
 class _Strand:
@@ -266,6 +293,10 @@ class _Strand:
     def put_in_front(self, records: Sequence[ConsumerRecord]) -> None:
         self._front += self._reading.entries(records)
         self.next_offset = self._front[-1].position
+
+    def put_mark(self, position: int) -> None:
+        self._front.append(self._reading.mark(position))
+        self.next_offset = position
 
     def take_front(self) -> list[Entry]:
         taken, self._front = self._front, []

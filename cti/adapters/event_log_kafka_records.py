@@ -11,12 +11,13 @@ from functools import lru_cache
 from aiokafka import ConsumerRecord
 from pydantic_core import from_json, to_json
 
+from cti.adapters.event_log_kafka_settings import BODY_BYTES_MAX
 from cti.adapters.event_log_kafka_writer import Record
 from cti.adapters.partitioning import partition_of_bytes
 from cti.ports import Appending, Entry
 from schemas.reasons import DeadLetter
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 Unfit = tuple[DeadLetter, str]
 
 TENANT_HEADER = "ringback-tenant"  # ours: it says more than anything in the event
@@ -24,6 +25,7 @@ COPY_HEADER = "ringback-everywhere"  # ours: a copy for each partition, whatever
 EVENT_HEADER = "ce_"
 STRUCTURED, JSON = "application/cloudevents+json", "application/json"
 HEADERS_KEPT = 1_024
+CUT_BYTES = 65_536  # kept of what is larger than any event may be
 KEYS_KEPT = 16_384  # of a partition: the live calls' and some more
 _TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 _ATTRIBUTE = re.compile(r"[a-z0-9]{1,20}\Z")
@@ -58,6 +60,10 @@ class Reading:
         """What comes next does not follow what was read last."""
         self._dated_ms = 0
 
+    def mark(self, position: int) -> Entry:
+        """A place that Kafka took for itself."""
+        return Entry(self._partition, position, self._dated_ms, self._tenant, b"")
+
     def entries(self, records: Sequence[ConsumerRecord]) -> list[Entry]:
         """In order. The common case in a line: structured, of the topics' tenant, under a key that belongs here."""
         partition, tenant, fitting, dated_ms = self._partition, self._tenant, self._fitting, self._dated_ms
@@ -67,7 +73,13 @@ class Reading:
             value, at_ms = one.value, one.timestamp
             if at_ms > dated_ms:
                 dated_ms = at_ms  # a broker's clock may be set back, or another one lead: dates do not fall for it
-            if one.key in fitting and not one.headers and value and _NAMES_TENANT not in value:
+            if (
+                one.key in fitting
+                and not one.headers
+                and value
+                and len(value) <= BODY_BYTES_MAX
+                and _NAMES_TENANT not in value
+            ):
                 entries.append(new(Entry, (partition, one.offset + 1, dated_ms, tenant, value, None, None)))
             else:
                 entries.append(self._entry(one, dated_ms))
@@ -80,6 +92,9 @@ class Reading:
             body, tenant, unfit = self._judged(record)
         else:
             unfit = self._misplaced(record)  # a key that is new here
+        if len(body) > BODY_BYTES_MAX:  # it came packed, and could be of any size
+            unfit = (DeadLetter.TOO_LARGE, f"{len(body)} bytes, of which the first {CUT_BYTES} are kept")
+            body = body[:CUT_BYTES]
         return Entry(self._partition, record.offset + 1, dated_ms, tenant, body, None, unfit)
 
     def _judged(self, record: ConsumerRecord) -> tuple[bytes, str, Unfit | None]:
@@ -116,13 +131,17 @@ class _Unreadable(Exception):
 
 def _mode(headers: Headers) -> Callable[[Headers, bytes], bytes] | None:
     """How the value is to be read; None: it is the event as it stands."""
-    media = next((value for name, value in headers if name.lower() == "content-type"), b"")
-    named = _media_of(media)
+    named = _media_of(_media(headers) or b"")
     if any(name.startswith(EVENT_HEADER) for name, _ in headers):
         return None if named == STRUCTURED else _written_out
     if named in ("", STRUCTURED, JSON):
         return None
     raise _Unreadable(f"content-type {named[:80]} is not taken here: {STRUCTURED}, or {JSON} with ce_ headers")
+
+
+def _media(headers: Headers) -> bytes | None:
+    """The header, as it came; None: there is none, or it is null."""
+    return next((value for name, value in headers if name.lower() == "content-type"), None)
 
 
 @lru_cache(maxsize=HEADERS_KEPT)
@@ -140,8 +159,7 @@ def _written_out(headers: Headers, value: bytes) -> bytes:
         if attribute in attributes or attribute in ("data", "datacontenttype") or not _ATTRIBUTE.match(attribute):
             raise _Unreadable(f"the header {name[:64]} is repeated or cannot be an attribute")
         attributes[attribute] = _text(name, raw)
-    media = next((raw for name, raw in headers if name.lower() == "content-type"), JSON.encode())
-    attributes["datacontenttype"] = _text("content-type", media)
+    attributes["datacontenttype"] = _text("content-type", _media(headers) or JSON.encode())
     written = to_json(attributes)
     if not value.strip():
         return written

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from cti.adapters.event_log_kafka_unpacking import tolerate_any_header
 from cti.errors import SettingsMistake
 from cti.settings import Settings
 
@@ -21,6 +22,7 @@ REQUEST_MAX_MS = 10_000  # a broker that says nothing for so long is asked again
 BACKOFF_MS = 100
 BATCH_BYTES = 256 * 1024  # before compression; one larger record makes a batch of its own
 REQUEST_BYTES_MAX = 2 * 1024 * 1024  # a snapshot of 1 MB with its key and headers, and room
+BODY_BYTES_MAX = REQUEST_BYTES_MAX - 64 * 1024  # of one record; the rest is for its key and headers
 FETCH_MAX_WAIT_MS = 100
 FETCH_PARTITION_BYTES = 512 * 1024
 FETCH_BYTES = 16 * 1024 * 1024
@@ -114,6 +116,7 @@ def make_admin(options: KafkaOptions) -> AIOKafkaAdminClient:
 
 
 def _consumer(options: KafkaOptions, group: str | None, safe: dict[str, Any]) -> AIOKafkaConsumer:
+    tolerate_any_header()
     consumer = AIOKafkaConsumer(
         **_client(options),
         group_id=group,

@@ -24,6 +24,7 @@ COMMANDS, RECORDS, BREACHES, DEAD_LETTERS = "commands", "calls.records", "calls.
 EVENTS = (CALLS, AGENTS, SWITCHES)
 COPIES = (COMMANDS, RECORDS, BREACHES, DEAD_LETTERS)
 CLOCK = "clock"  # one partition, which nobody reads: its append times tell the log's clock
+UNLIMITED = "-1"
 CLOCK_RETENTION_MS = 3_600_000
 MAKE_MAX_S = 30.0
 LOOK_AGAIN_S = 0.1  # a topic just made is not known to every broker at once
@@ -136,8 +137,24 @@ async def _describe(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[st
     return {one["topic"]: one["partitions"] for one in found if one["error_code"] == 0 and one["partitions"]}
 
 
+def fits(name: str, found: int, wanted: int) -> bool:
+    """Whether a topic's number of partitions will do. More than wanted, which nobody can take back, does no harm where
+    no key is looked for by them: in copies and the clock's.
+    """
+    return found == wanted or (found > wanted and not name.endswith(EVENTS))
+
+
+def enough(key: str, has: str, wanted: str) -> bool:
+    """Whether a value of a topic's configuration will do. What is kept longer, or more safely, than it was asked for is
+    not wrong.
+    """
+    if not wanted.isdigit():
+        return has.lower() == wanted.lower()
+    return has.lstrip("-").isdigit() and (int(has) >= int(wanted) or (key == "retention.ms" and has == UNLIMITED))
+
+
 def _check_partitions(name: str, found: Sequence[Mapping[str, Any]], partitions: int, options: KafkaOptions) -> None:
-    if len(found) != partitions:
+    if not fits(name, len(found), partitions):
         raise WrongPartitions(f"topic {name}: {len(found)} partitions, wanted {partitions}")
     fewest = min(len(one["replicas"]) for one in found)
     if fewest < options.replication:
@@ -159,12 +176,7 @@ async def configurations(
 
 
 def _check_configuration(name: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
-    """What is kept longer, or more safely, than it was asked for is not wrong."""
     for key, value in wanted.items():
         has = found.get(key, "nothing")
-        if value.isdigit():
-            enough = has.lstrip("-").isdigit() and (int(has) >= int(value) or (key == "retention.ms" and has == "-1"))
-        else:
-            enough = has.lower() == value.lower()
-        if not enough:
+        if not enough(key, has, value):
             raise WrongTopic(f"{name}: {key} is {has}, wanted {value}")

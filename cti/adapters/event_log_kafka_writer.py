@@ -101,8 +101,8 @@ class KafkaWriter:
             self._abandon(jobs)
             raise LogAway(f"Kafka did not acknowledge within {self._write_max_s:g} s")
         for fault in [job.done.exception() for job in jobs.values()]:
-            if fault is not None:
-                raise LogAway(str(fault)) from fault
+            if isinstance(fault, LogAway):
+                raise LogAway(fault.detail) from fault
 
     def _abandon(self, jobs: "Mapping[TopicPartition, _Job]") -> None:
         """Nobody waits any more: what has not left need not leave."""

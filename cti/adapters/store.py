@@ -81,8 +81,8 @@ def open_store(
 
 
 @contextlib.asynccontextmanager
-async def open_ledger(url: str) -> AsyncIterator[WholeLedger]:
-    """The ledger alone, for what needs no log. Its schema is made or upgraded.
+async def open_ledger(url: str, *, as_it_is: bool = False) -> AsyncIterator[WholeLedger]:
+    """The ledger alone, for what needs no log. Its schema is made or upgraded, unless it is wanted as it is.
 
     Raises `SettingsMistake`, `SchemaTooNew`, `LedgerAway`.
     """
@@ -91,7 +91,7 @@ async def open_ledger(url: str) -> AsyncIterator[WholeLedger]:
         return
     database = _Database(database_url(url), ["ledger-writer"])
     try:
-        await database.start()
+        await database.start(as_it_is=as_it_is)
         yield database.ledger
     finally:
         await database.stop()
@@ -199,8 +199,9 @@ class _Database:
         if self.notices is not None:
             self.notices.subscribe(channel, heard)
 
-    async def start(self) -> None:
-        await asyncio.to_thread(upgrade, self._url.render_as_string(hide_password=False))
+    async def start(self, *, as_it_is: bool = False) -> None:
+        if not as_it_is:
+            await asyncio.to_thread(upgrade, self._url.render_as_string(hide_password=False))
         for writer in self.writers:
             writer.start()
 

@@ -3,19 +3,22 @@
 import argparse
 import asyncio
 import base64
+import contextlib
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
 from cti.adapters.clock import SystemClock
 from cti.adapters.event_log_kafka_settings import kafka_options
-from cti.adapters.store import open_ledger, open_store
-from cti.commands.dead_letters_replay import Place, Replay, Verdict, waiting_places
+from cti.adapters.ledger.inspection import facts_of_release
+from cti.adapters.store import MEMORY, open_ledger, open_store
+from cti.commands.dead_letters_replay import Place, Replay, Verdict, verdicts, waiting_places
 from cti.commands.logging_setup import set_up_logging
-from cti.errors import RingbackError
+from cti.errors import RingbackError, SettingsMistake
+from cti.ports import DeadLetters
 from cti.rows import DeadLetterRow, LetterFilter, LetterLine
 from cti.settings import Settings
 from cti.web.instants import ms_of, optional_rfc3339, rfc3339
@@ -54,10 +57,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: done; 1: a letter is not there or stays, or the store cannot be used; 2: nothing was named."""
+    """0: done; 1: a letter is not there or stays, or the store cannot be used; 2: letters were named wrongly."""
     set_up_logging("warning")
+    if args.letters_command == "replay" and (mistake := _mistake(args)):
+        print(f"ringback dead-letters replay: {mistake}", file=sys.stderr)
+        return 2
     try:
         settings = Settings.read(**({"db": args.db} if args.db else {}))
+        if settings.db == MEMORY:
+            raise SettingsMistake("what is in memory is seen by its own process alone")
+        facts_of_release(settings.db)  # whoever looks makes no ledger, and upgrades none under a service that runs
         command: Command = args.letters_run
         return asyncio.run(command(settings, args))
     except RingbackError as error:
@@ -70,11 +79,11 @@ def run(args: argparse.Namespace) -> int:
 
 async def _list(settings: Settings, args: argparse.Namespace) -> int:
     wanted = LetterFilter(args.reason, args.tenant, args.since, waiting=not args.all)
-    async with open_ledger(settings.db) as ledger:
+    async with open_ledger(settings.db, as_it_is=True) as ledger:
         lines = await ledger.letters(wanted, args.after, args.limit)
     cursor = cursor_of(lines[-1]) if len(lines) == args.limit else None
     if args.json:
-        print(json.dumps({"letters": [_told(line) for line in lines], "after": cursor}, ensure_ascii=False))
+        print(json.dumps({"letters": [_told(line) for line in lines], "after": cursor}))
         return 0
     for line in lines:
         replayed = "" if line.replayed_at_ms is None else f"  replayed {rfc3339(line.replayed_at_ms)}"
@@ -105,26 +114,31 @@ def _told(line: LetterLine) -> dict[str, Any]:
     }
 
 
-def plain(text: str) -> str:
-    """Text of strangers, for a terminal: what is not printable is written out."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+def plain(text: str, kept: str = "") -> str:
+    """Text of strangers, for a terminal: what is not printable, and not among the `kept`, is written out."""
+    return "".join(
+        char if char.isprintable() or char in kept else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 # -- show --------------------------------------------------------------------------------------------------------------
 
 
 async def _show(settings: Settings, args: argparse.Namespace) -> int:
-    async with open_ledger(settings.db) as ledger:
+    async with open_ledger(settings.db, as_it_is=True) as ledger:
         letter = await ledger.letter(*args.place)
     if letter is None:
         print(f"There is no dead letter {args.place[0]}:{args.place[1]}", file=sys.stderr)
         return 1
     line = LetterLine(*letter[:6], len(letter.body), letter.replayed_at_ms)
     if args.json:
-        print(json.dumps(_told(line) | _body(letter), ensure_ascii=False))
+        print(json.dumps(_told(line) | _body(letter)))
         return 0
     for name, value in _told(line).items():
         print(f"{name}: {plain(str(value))}", file=sys.stderr)
+    if sys.stdout.isatty():
+        print(plain(letter.body.decode("utf-8", "backslashreplace"), kept="\n\t"))
+        return 0
     sys.stdout.buffer.write(letter.body)
     sys.stdout.buffer.flush()
     return 0
@@ -143,21 +157,44 @@ def _body(letter: DeadLetterRow) -> dict[str, str | None]:
 
 
 async def _replay(settings: Settings, args: argparse.Namespace) -> int:
-    if bool(args.places) == (args.reason is not None):
-        print("ringback dead-letters replay: name either places or a --reason", file=sys.stderr)
-        return 2
-    store = open_store(
-        settings.db, SystemClock(), settings.partitions, server_clock=True, kafka=kafka_options(settings)
-    )
     stayed = 0
-    async with store:
-        wanted = LetterFilter(args.reason, args.tenant, args.since)
-        named = _each(args.places) if args.places else waiting_places(store.ledger, wanted, store.log.now_ms())
-        replay = Replay(store.log, store.ledger, again=args.again and bool(args.places))
-        async for verdict in replay.run(named, dry=args.dry_run):
+    async with contextlib.aclosing(_verdicts(settings, args)) as found:
+        async for verdict in found:
             stayed += verdict.state == "stays"
-            print(json.dumps(_verdict(verdict), ensure_ascii=False) if args.json else _said(verdict))
+            print(json.dumps(_verdict(verdict)) if args.json else _said(verdict))
     return 1 if stayed else 0
+
+
+def _mistake(args: argparse.Namespace) -> str:
+    if bool(args.places) == (args.reason is not None):
+        return "name either places or a --reason"
+    if args.places and (args.tenant is not None or args.since is not None):
+        return "--tenant and --since go with a --reason; places name letters one by one"
+    if args.again and not args.places:
+        return "--again goes with places: what was replayed is not replayed once more by the lot"
+    return ""
+
+
+async def _verdicts(settings: Settings, args: argparse.Namespace) -> AsyncGenerator[Verdict]:
+    """A dry run needs no log, and nothing is made for it."""
+    clock, wanted = SystemClock(), LetterFilter(args.reason, args.tenant, args.since)
+    if args.dry_run:
+        async with open_ledger(settings.db, as_it_is=True) as ledger:
+            async for verdict in verdicts(ledger, _named(args, ledger, wanted, clock.now_ms()), again=args.again):
+                yield verdict
+        return
+    async with open_store(
+        settings.db, clock, settings.partitions, server_clock=True, kafka=kafka_options(settings)
+    ) as store:
+        replay = Replay(store.log, store.ledger, again=args.again)
+        async for verdict in replay.run(_named(args, store.ledger, wanted, store.log.now_ms())):
+            yield verdict
+
+
+def _named(
+    args: argparse.Namespace, letters: DeadLetters, wanted: LetterFilter, before_ms: float
+) -> AsyncIterator[Place]:
+    return _each(args.places) if args.places else waiting_places(letters, wanted, before_ms)
 
 
 async def _each(places: Sequence[Place]) -> AsyncIterator[Place]:

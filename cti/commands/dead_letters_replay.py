@@ -52,6 +52,23 @@ async def waiting_places(letters: DeadLetters, wanted: LetterFilter, before_ms: 
         after = (last.at_ms, last.partition, last.position)
 
 
+async def judged(letters: DeadLetters, place: Place, *, again: bool) -> Appending | str:
+    """The letter there, to be appended; or why it stays. `again`: also one that was replayed before."""
+    letter = await letters.letter(*place)
+    if letter is None:
+        return "there is no such dead letter"
+    if letter.replayed_at_ms is not None and not again:
+        return "it was replayed before; --again replays it once more"
+    return appending_of(letter)
+
+
+async def verdicts(letters: DeadLetters, places: AsyncIterator[Place], *, again: bool) -> AsyncIterator[Verdict]:
+    """What a replay would do; nothing is written. Raises `LedgerAway`."""
+    async for place in places:
+        item = await judged(letters, place, again=again)
+        yield Verdict(place, "stays", None, item) if isinstance(item, str) else Verdict(place, "replayable", None, "")
+
+
 @dataclass(slots=True)
 class _Batch:
     """Letters that are appended together."""
@@ -78,15 +95,13 @@ class Replay:
         self._log, self._letters, self._again = log, letters, again
         self._everywhere: set[tuple[str, int]] = set()  # switch events of this run: each partition may have a letter
 
-    async def run(self, places: AsyncIterator[Place], *, dry: bool = False) -> AsyncIterator[Verdict]:
+    async def run(self, places: AsyncIterator[Place]) -> AsyncIterator[Verdict]:
         """A verdict on each, in order but for those that stay, which come at once. Raises `LogAway`, `LedgerAway`."""
         batch = _Batch()
         async for place in places:
-            item = await self._judged(place)
+            item = await judged(self._letters, place, again=self._again)
             if isinstance(item, str):
                 yield Verdict(place, "stays", None, item)
-            elif dry:
-                yield Verdict(place, "replayable", None, "")
             else:
                 batch.put(place, item)
             if batch.full:
@@ -95,14 +110,6 @@ class Replay:
                 batch = _Batch()
         for verdict in await self._append(batch):
             yield verdict
-
-    async def _judged(self, place: Place) -> Appending | str:
-        letter = await self._letters.letter(*place)
-        if letter is None:
-            return "there is no such dead letter"
-        if letter.replayed_at_ms is not None and not self._again:
-            return "it was replayed before; --again replays it once more"
-        return appending_of(letter)
 
     async def _append(self, batch: _Batch) -> Sequence[Verdict]:
         """Append, then mark."""

@@ -2,17 +2,19 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from cti.adapters.clock import MonotonicClock, SystemClock
 from cti.adapters.event_log_kafka_inspection import KafkaFacts, inspect_topics
 from cti.adapters.event_log_kafka_settings import KafkaOptions, kafka_options
 from cti.adapters.event_log_kafka_topics import EVENTS
 from cti.adapters.ledger.connections import database_url
-from cti.adapters.ledger.inspection import Inspection, LedgerFacts, is_there
+from cti.adapters.ledger.inspection import Inspection, LedgerFacts, is_absent, is_there
 from cti.adapters.store import MEMORY
 from cti.commands import doctor_kafka, doctor_ledger
 from cti.commands.doctor_findings import Finding, as_json, as_text, fault, is_healthy, ok, warning
@@ -26,8 +28,10 @@ from cti.ports import Clock
 from cti.settings import PREFIX, Settings, names
 from cti.wiring import read_book
 
+LOOK_MAX_S = 20.0  # for all that is asked of a ledger at once
 BETWEEN_LOOKS_MS = SILENT_MS + BEAT_MS
 DAY_MS = 86_400_000
+Seen = TypeVar("Seen")
 OF_OTHERS = ("RINGBACK_TEST_", "RINGBACK_DATA")  # read by the tests, never by the product
 
 
@@ -39,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0: no fault; 1: there is one."""
-    set_up_logging("error")
+    set_up_logging("critical")  # what is wrong is among the findings
     findings = asyncio.run(examine(args.db, SystemClock(), MonotonicClock()))
     print(as_json(findings) if args.json else as_text(findings))
     sys.stdout.flush()
@@ -116,19 +120,38 @@ async def _ledger(
     if not is_there(settings.db):
         found.append(_no_file(settings.db))
         return None
+    inspection = Inspection(settings.db)
     try:
-        inspection = Inspection(settings.db)
-        try:
-            facts = await asyncio.to_thread(inspection.facts, clock.now_ms)
-            found.append(ok("ledger", f"{facts.kind} {facts.version} answers"))
-            found += await _judged(inspection, facts, settings, options, book, own)
-        finally:
-            inspection.close()
+        facts = await _bounded(inspection, lambda: inspection.facts(clock.now_ms))
+        found.append(ok("ledger", f"{facts.kind} {facts.version} answers"))
+        found += await _judged(inspection, facts, settings, options, book, own)
     except LedgerAway as away:
-        mend = "start it; check RINGBACK_DB, the network, the login and that the database exists"
-        found.append(fault("ledger", away.detail.strip(), "a database that answers", mend))
+        found.append(await _away(inspection, settings.db, away))
         return None
+    finally:
+        inspection.close()
     return facts
+
+
+async def _away(inspection: Inspection, url: str, away: LedgerAway) -> Finding:
+    """What can be said of a database that does not answer: perhaps that it is still to be made."""
+    with contextlib.suppress(LedgerAway):
+        if not inspection.was_let_in and await asyncio.to_thread(is_absent, url):
+            mend = "the first start makes it, where its user may; else createdb, with that user as the owner"
+            return warning("ledger", "the server answers and has no such database", "a ledger", mend)
+    mend = "start it; check RINGBACK_DB, the network and the login"
+    return fault("ledger", away.detail.strip(), "a database that answers", mend)
+
+
+async def _bounded(inspection: Inspection, look: Callable[[], Seen]) -> Seen:
+    """What is seen, beside the loop. Raises `LedgerAway`, also where the server takes a question and says nothing."""
+    looking = asyncio.ensure_future(asyncio.to_thread(look))
+    await asyncio.wait([looking], timeout=LOOK_MAX_S)
+    if looking.done():
+        return looking.result()
+    inspection.give_up()
+    await asyncio.wait([looking])
+    raise LedgerAway(f"it took a question and did not answer within {LOOK_MAX_S:g} s") from looking.exception()
 
 
 def _no_file(url: str) -> Finding:
@@ -151,7 +174,7 @@ async def _judged(
 ) -> list[Finding]:
     found = [*doctor_ledger.judge_server(facts), doctor_ledger.judge_schema(facts)]
     if facts.kind == "sqlite":
-        found += await asyncio.to_thread(_sqlite, inspection)
+        found += await _bounded(inspection, lambda: _sqlite(inspection))
     if not facts.current:
         return found
     if options is None:
@@ -165,7 +188,7 @@ async def _judged(
         )
     if facts.kind == "postgresql" and facts.holdings.beats:
         await own.wait(asyncio.Event(), own.now_ms() + BETWEEN_LOOKS_MS)
-        found += doctor_ledger.judge_owners(facts.holdings, await asyncio.to_thread(inspection.holdings))
+        found += doctor_ledger.judge_owners(facts.holdings, await _bounded(inspection, inspection.holdings))
     elif facts.kind == "postgresql":
         found += doctor_ledger.judge_owners(facts.holdings, facts.holdings)
     found.append(doctor_ledger.judge_letters(facts.letters))

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from cti.adapters.event_log_kafka_inspection import KafkaFacts, TopicFacts
 from cti.adapters.event_log_kafka_settings import KafkaOptions
-from cti.adapters.event_log_kafka_topics import wanted_topics
+from cti.adapters.event_log_kafka_topics import UNLIMITED, enough, fits, wanted_topics
 from cti.adapters.log_clock import RESET_MS
 from cti.commands.doctor_findings import Finding, fault, ok, warning
 from cti.commands.doctor_ledger import SKEW_MAX_MS, Reach
 
-UNLIMITED = "-1"
 SETTING_OF = {
     "min.insync.replicas": "RINGBACK_KAFKA_MIN_INSYNC",
     "retention.ms": "RINGBACK_KAFKA_RETENTION_DAYS",
@@ -46,8 +45,11 @@ def _missing(name: str, facts: KafkaFacts, options: KafkaOptions) -> Finding:
 
 def _partitions(name: str, topic: TopicFacts, wanted: int) -> Iterator[Finding]:
     check = f"topic {name}"
-    if topic.partitions != wanted:
-        mend = "set RINGBACK_KAFKA_PARTITIONS to the topic's count: a key's partition depends on it, for life"
+    if not fits(name, topic.partitions, wanted):
+        mend = (
+            "before the first start: set RINGBACK_KAFKA_PARTITIONS to the topic's count; if partitions were added to a "
+            "topic in use, which nobody can take back: begin anew, with another RINGBACK_KAFKA_PREFIX and database"
+        )
         yield fault(check, f"{topic.partitions} partitions", str(wanted), mend)
     if topic.leaderless:
         found = f"{topic.leaderless} partitions without a leader"
@@ -68,11 +70,10 @@ def _replicas(name: str, topic: TopicFacts, options: KafkaOptions) -> Iterator[F
 
 
 def _configuration(name: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
-    """What is kept longer, or more safely, than it was asked for is not wrong."""
     check = f"topic {name}"
     for key, value in wanted.items():
         has = found.get(key, "nothing")
-        if not _enough(key, has, value):
+        if not enough(key, has, value):
             setting = f", or tell {SETTING_OF[key]} otherwise" if key in SETTING_OF else ""
             mend = (
                 f"kafka-configs --alter --entity-type topics --entity-name {name} --add-config {key}={value}{setting}"
@@ -82,12 +83,6 @@ def _configuration(name: str, found: Mapping[str, str], wanted: Mapping[str, str
     if size != UNLIMITED:
         mend = f"kafka-configs --alter --entity-type topics --entity-name {name} --delete-config retention.bytes"
         yield warning(check, f"retention.bytes={size}: what is unread may go by size", UNLIMITED, mend)
-
-
-def _enough(key: str, has: str, value: str) -> bool:
-    if not value.isdigit():
-        return has.lower() == value.lower()
-    return has.lstrip("-").isdigit() and (int(has) >= int(value) or (key == "retention.ms" and has == UNLIMITED))
 
 
 def judge_log_clock(facts: KafkaFacts, now_ms: float, *, running: bool) -> Finding:

@@ -7,6 +7,8 @@ from typing import Any
 
 import structlog
 
+LIBRARIES_LEAST = logging.WARNING  # below it they tell of every request
+
 
 def _named(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Every line has its stable `action`; where the words are one already, they are it."""
@@ -14,21 +16,43 @@ def _named(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> Mutabl
     return line
 
 
+def _of_a_library(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What others say has words of their own, which change: one `action` for all, and who it was."""
+    line["action"] = "library"
+    line["logger"] = line["_record"].name
+    return line
+
+
 def set_up_logging(level: str, readable: bool | None = None) -> None:
-    """Configure structlog once, at the start of a process. `readable`: by default whether standard error is a
-    terminal.
+    """Configure structlog, and what libraries log by, once, at the start of a process. `readable`: by default whether
+    standard error is a terminal.
     """
     plain = sys.stderr.isatty() if readable is None else readable
     renderer = structlog.dev.ConsoleRenderer() if plain else structlog.processors.JSONRenderer()
+    least = logging.getLevelNamesMapping()[level.upper()]
+    dated: list[structlog.typing.Processor] = [
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             _named,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            *dated,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_log_level, _of_a_library, *dated],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.captureWarnings(True)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(max(least, LIBRARIES_LEAST))

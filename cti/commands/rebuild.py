@@ -18,7 +18,7 @@ from cti.adapters.event_log_kafka import KafkaEventLog
 from cti.adapters.event_log_kafka_inspection import inspect_topics
 from cti.adapters.event_log_kafka_settings import KafkaOptions, kafka_options
 from cti.adapters.event_log_kafka_topics import EVENTS
-from cti.adapters.ledger.inspection import Inspection, LedgerFacts, is_there
+from cti.adapters.ledger.inspection import facts_of_release
 from cti.adapters.ledger.rebuilding import begin_log_behind, tables_at
 from cti.adapters.store import MEMORY, WholeLedger, open_ledger, open_store
 from cti.commands.logging_setup import set_up_logging
@@ -116,7 +116,7 @@ async def _source(settings: Settings, clock: Clock) -> AsyncIterator[Source]:
         async with _kafka_source(settings, options, clock) as source:
             yield source
         return
-    facts = await _facts(settings.db)
+    facts = await asyncio.to_thread(facts_of_release, settings.db)
     async with open_store(settings.db, clock, settings.partitions, server_clock=True) as store:
         yield Source(store.log, {partition: one.purged for partition, one in facts.heads.items()}, store.ledger, True)
 
@@ -134,27 +134,11 @@ async def _kafka_source(settings: Settings, options: KafkaOptions, clock: Clock)
         await log.start()
         original: WholeLedger | None = None
         try:
-            await _facts(settings.db)
-            original = await stack.enter_async_context(open_ledger(settings.db))
+            await asyncio.to_thread(facts_of_release, settings.db)
+            original = await stack.enter_async_context(open_ledger(settings.db, as_it_is=True))
         except (LedgerAway, SettingsMistake) as away:
             print(f"ringback rebuild: no ledger to compare with: {away}", file=sys.stderr)
         yield Source(log, facts.firsts, original, False)
-
-
-async def _facts(url: str) -> LedgerFacts:
-    """Of a ledger of this release. Raises `SettingsMistake` for any other, `LedgerAway`."""
-    if not is_there(url):
-        raise SettingsMistake("there is no such database")
-    inspection = Inspection(url)
-    try:
-        facts = await asyncio.to_thread(inspection.facts, SystemClock().now_ms)
-    finally:
-        inspection.close()
-    if not facts.current:
-        raise SettingsMistake(
-            f"its schema is {facts.revision}, this release has {facts.newest}: `ringback migrate` first"
-        )
-    return facts
 
 
 # -- what is written ---------------------------------------------------------------------------------------------------

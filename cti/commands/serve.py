@@ -2,9 +2,10 @@
 
 import argparse
 import asyncio
+import contextlib
 import signal
 import sys
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 
 import structlog
 
@@ -16,18 +17,28 @@ from cti.ports import Clock
 from cti.settings import Settings
 from cti.wiring import BOTH, Service, serving
 
+SPEED_MIN, SPEED_MAX = 0.01, 1000.0
+
 log = structlog.get_logger()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_places(parser)
-    parser.add_argument("--speed", type=float, default=1.0, help="a faster clock, for simulations only")
+    parser.add_argument("--speed", type=speed, default=1.0, help="a faster clock, for simulations only")
     parser.add_argument("--origin-ms", type=float, help="where the faster clock starts; the same for all processes")
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--db", metavar="URL", help="SQLAlchemy URL (default: RINGBACK_DB)")
     parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (default: RINGBACK_LISTEN)")
+
+
+def speed(word: str) -> float:
+    """How many times faster than life."""
+    found = float(word)
+    if not SPEED_MIN <= found <= SPEED_MAX:
+        raise argparse.ArgumentTypeError(f"a number from {SPEED_MIN:g} to {SPEED_MAX:g}")
+    return found
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,10 +72,31 @@ def clock_of(args: argparse.Namespace) -> Clock | None:
 
 async def _serve(settings: Settings, clock: Clock | None, parts: Collection[str]) -> int:
     stop = stop_on_signals()
-    async with serving(settings, clock=clock, parts=parts) as service:
+    async with _started(stop, serving(settings, clock=clock, parts=parts)) as service:
+        if service is None:
+            log.info("stopping", action="stopping")
+            return 0
         settle_memory()
         log.info("serving", action="serving", url=service.url, parts=sorted(parts), settings=settings.shown())
         return await until(stop, service)
+
+
+@contextlib.asynccontextmanager
+async def _started(
+    stop: asyncio.Event, service: contextlib.AbstractAsyncContextManager[Service]
+) -> AsyncIterator[Service | None]:
+    """The service once it serves; None where the stop came first: a start may wait long for servers that are away."""
+    async with contextlib.AsyncExitStack() as stack:
+        starting = asyncio.create_task(stack.enter_async_context(service))
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            if not starting.done():
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+        yield None if starting.cancelled() else starting.result()
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -250,8 +250,10 @@ class Engine:
         started, self.work.now_ms = time.perf_counter(), self._log.now_ms()
         for count, (entry, event) in enumerate(events, start=1):
             self._partitions.read[entry.partition] = entry.position
-            self.work.partition_ms[entry.partition] = float(entry.appended_at_ms)
             self._taken += 1
+            if entry.is_mark:
+                continue
+            self.work.partition_ms[entry.partition] = float(entry.appended_at_ms)
             if (entry.partition, entry.position) in self._poison:
                 self.work.dead_letter(
                     entry, DeadLetter.POISON, "the engine failed on it, or the ledger could not take what came of it"

@@ -4,11 +4,13 @@ import argparse
 import asyncio
 import base64
 import json
-from collections.abc import Iterator, Sequence
+import sqlite3
+import sys
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-import structlog
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.store import Store, open_store
@@ -27,12 +29,7 @@ OFFERED = json.dumps(
     event("s1", "call-1", "offered", 0, {"calling": "+8679112345", "called": "95598"}), indent=2
 ).encode()
 
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """The command sets logging up for its process; here it shares one."""
-    yield
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
 
 @pytest.fixture
@@ -149,6 +146,45 @@ def test_a_mistake_is_refused(url: str, words: tuple[str, ...]) -> None:
         letters(url, *words)
 
 
-@pytest.mark.parametrize("words", [("replay",), ("replay", "0:1", "--reason", "poison")])
-def test_a_replay_wants_places_or_a_reason(url: str, words: tuple[str, ...]) -> None:
-    assert letters(url, *words) == 2
+@pytest.mark.parametrize(
+    "words",
+    [
+        (), ("0:1", "--reason", "poison"), ("--tenant", "t"), ("0:1", "--tenant", "t"),
+        ("0:1", "--since", "2026-03-02T00:00:00Z"), ("--reason", "poison", "--again"),
+    ],
+)  # fmt: skip
+def test_a_replay_wants_places_or_a_reason_and_what_goes_with_it(
+    url: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert letters(url, "replay", *words) == 2
+    assert capsys.readouterr().err.startswith("ringback dead-letters replay: ")
+
+
+@pytest.mark.parametrize("words", [("list",), ("show", "0:1"), ("replay", "0:1"), ("replay", "0:1", "--dry-run")])
+def test_whoever_looks_makes_no_ledger_and_upgrades_none(
+    tmp_path: Path, url: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert letters(url, *words) == 1
+    assert "no such database" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    with closing(sqlite3.connect(tmp_path / "ringback.db")) as older:
+        older.execute("CREATE TABLE alembic_version (version_num)")
+        older.execute("INSERT INTO alembic_version VALUES ('0001')")
+        older.commit()
+        assert letters(url, *words) == 1
+        assert "has schema 0001" in capsys.readouterr().err
+        assert older.execute("SELECT name FROM sqlite_master").fetchall() == [("alembic_version",)]
+    assert letters("memory:", *words) == 1
+
+
+def test_a_terminal_gets_no_bytes_of_strangers(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked(url, [b"one\n\xff\x1b]0;title\x07 \xc2\x9b2J\xe2\x80\xae \xe4\xb8\xad"])
+    [told] = listed(url, capsys)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert letters(url, "show", str(told["place"])) == 0
+    shown = capsys.readouterr().out
+    assert shown == "one\n\\xff\\x1b]0;title\\x07 \\x9b2J\\u202e \u4e2d\n"
+    assert letters(url, "show", str(told["place"]), "--json") == 0
+    assert capsys.readouterr().out.isascii()

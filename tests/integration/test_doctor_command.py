@@ -3,15 +3,15 @@
 import argparse
 import asyncio
 import json
+import logging
 import socket
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-import structlog
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, make_url
 
 from cti.adapters.clock import SystemClock, VirtualClock
 from cti.adapters.event_log_kafka_inspection import inspect_topics
@@ -30,12 +30,7 @@ from tests.scheduler import START_MS
 
 PARTITIONS = 4
 
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """The command sets logging up for its process; here it shares one."""
-    yield
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
 
 @pytest.fixture
@@ -149,6 +144,39 @@ def test_a_server_that_is_away_is_a_fault_soon(capsys: pytest.CaptureFixture[str
     assert (code, found["ledger"]["level"]) == (1, "fault")
 
 
+async def test_a_database_that_is_still_to_be_made_is_a_warning(postgres_url: str) -> None:
+    absent = make_url(postgres_url).set(database="no such").render_as_string(hide_password=False)
+    found = by_check(await examine(absent, SystemClock(), VirtualClock(0)))
+    assert found["ledger"].level == "warning"
+    assert "the first start makes it" in found["ledger"].mend
+
+
+class Silent:
+    """Lets everybody in as a PostgreSQL would, and answers no question."""
+
+    WELCOME = b"R\0\0\0\x08\0\0\0\0" + b"S\0\0\0\x18server_version\00016.0\0" + b"Z\0\0\0\x05I"
+
+    async def __call__(self, questions: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        await questions.readexactly(8)
+        answers.write(b"N")  # no encryption
+        await questions.read(1_000)
+        answers.write(self.WELCOME)
+        await questions.read()
+        answers.close()
+
+
+async def test_a_server_that_falls_silent_is_a_fault_and_no_long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cti.commands.doctor.LOOK_MAX_S", 0.5)
+    async with await asyncio.start_server(Silent(), "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with asyncio.timeout(20):
+            found = by_check(await examine(f"postgresql://me@127.0.0.1:{port}/x", SystemClock(), VirtualClock(0)))
+    assert (found["ledger"].level, found["ledger"].found) == (
+        "fault",
+        "it took a question and did not answer within 0.5 s",
+    )
+
+
 async def test_an_empty_database_stays_empty(postgres_url: str) -> None:
     found = by_check(await examine(postgres_url, SystemClock(), VirtualClock(0)))
     assert found["schema"].level == "warning"
@@ -205,8 +233,9 @@ async def test_topics_are_looked_at_and_none_is_made(kafka: KafkaBroker, kafka_p
 
 
 async def test_a_cluster_that_is_away_is_said_to_be_soon() -> None:
-    with pytest.raises(LogAway):
+    with pytest.raises(LogAway, match="Unable to bootstrap.*Connect call failed|refused"):
         await inspect_topics(KafkaOptions(f"127.0.0.1:{free_port()}"), [])
+    assert not logging.getLogger("aiokafka").handlers
 
 
 async def test_log_and_ledger_of_a_cluster_are_held_against_each_other(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from sqlalchemy import make_url
 
 from cti.adapters.clock import SystemClock
@@ -33,12 +32,7 @@ from tests.scheduler import START_MS, TENANT, Scene, event, scene
 
 CALLS = 6
 
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """The command sets logging up for its process; here it shares one."""
-    yield
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -135,6 +135,15 @@ def test_topics_as_they_are_wanted_are_one_good_finding() -> None:
     assert levels(judge_topics(cluster(), OPTIONS)) == ["ok"]
 
 
+def test_partitions_that_were_added_where_no_key_is_looked_for_are_no_fault() -> None:
+    facts = cluster()
+    records = facts.topics["ringback.calls.records"]
+    more = {**facts.topics, "ringback.calls.records": replace(records, partitions=9)}
+    assert levels(judge_topics(replace(facts, topics=more), OPTIONS)) == ["ok"]
+    fewer = {**facts.topics, "ringback.calls.records": replace(records, partitions=1)}
+    assert levels(judge_topics(replace(facts, topics=fewer), OPTIONS)) == ["fault"]
+
+
 @pytest.mark.parametrize(
     ("changed", "level", "named"),
     [

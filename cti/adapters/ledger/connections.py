@@ -25,8 +25,9 @@ def database_url(text: str) -> URL:
     """The URL with the drivers we use. Raises `SettingsMistake` for any other database."""
     try:
         url = make_url(text)
-    except ArgumentError as fault:
-        raise SettingsMistake(f"not a database URL: {fault}") from fault
+    except (ArgumentError, ValueError):  # their words would show a password that has such a character
+        told = "not a database URL; in names and passwords write : as %3A and @ as %40, a port as a number"
+        raise SettingsMistake(told) from None
     kind = url.get_backend_name()
     if kind == "sqlite" and url.database and url.database != ":memory:":
         return url.set(drivername="sqlite")

@@ -1,5 +1,8 @@
 """A ledger looked at from outside: nothing is made, upgraded or written, and a server that is away is no long wait."""
 
+import contextlib
+import os
+import socket
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,18 +14,19 @@ import psycopg
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, extract, func, select
+from sqlalchemy import Connection, Engine, create_engine, event, extract, func, select
 from sqlalchemy import inspect as look_into
 from sqlalchemy.exc import DBAPIError
 
+from cti.adapters.clock import SystemClock
 from cti.adapters.ledger.agents import list_sources
-from cti.adapters.ledger.connections import BUSY_MS, database_url, reader_engine, writer_engine
+from cti.adapters.ledger.connections import BUSY_MS, CONNECT_S, database_url, reader_engine, writer_engine
 from cti.adapters.ledger.engines import holdings
 from cti.adapters.ledger.partitions import positions
 from cti.adapters.ledger.schema import MIGRATIONS
 from cti.adapters.ledger.switches import list_switches
 from cti.adapters.ledger.tables import dead_letters, event_log, event_log_heads
-from cti.errors import LedgerAway
+from cti.errors import LedgerAway, SettingsMistake
 from cti.rows import Holdings, SourceRow, SwitchRow
 
 Found = TypeVar("Found")
@@ -78,6 +82,35 @@ def is_there(url: str) -> bool:
     return target.get_backend_name() != "sqlite" or Path(target.database or "").is_file()
 
 
+def is_absent(url: str) -> bool:
+    """Whether the server answers and has no such database. Raises `LedgerAway`, `SettingsMistake`."""
+    target = database_url(url)
+    if target.get_backend_name() == "sqlite":
+        return False
+    conninfo = target.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
+    try:
+        with psycopg.connect(conninfo, autocommit=True, connect_timeout=CONNECT_S) as connection:
+            query = "SELECT 1 FROM pg_database WHERE datname = %s"
+            return connection.execute(query, [target.database]).fetchone() is None
+    except psycopg.Error as fault:
+        raise LedgerAway(str(fault)) from fault
+
+
+def facts_of_release(url: str) -> LedgerFacts:
+    """Of a ledger that is there and has this release's schema. Raises `SettingsMistake` for any other, `LedgerAway`."""
+    if not is_there(url):
+        raise SettingsMistake("there is no such database")
+    inspection = Inspection(url)
+    try:
+        facts = inspection.facts(SystemClock().now_ms)
+    finally:
+        inspection.close()
+    if not facts.current:
+        found = "is empty" if facts.revision is None else f"has schema {facts.revision}"
+        raise SettingsMistake(f"the database {found}, this release has {facts.newest}: `ringback migrate` first")
+    return facts
+
+
 class Inspection:
     """One look, or several. Everything raises `LedgerAway`; nothing writes. For a thread of its own."""
 
@@ -86,6 +119,22 @@ class Inspection:
         self._url = database_url(url)
         sqlite = self._url.get_backend_name() == "sqlite"
         self._engine = _read_only(self._url.database or "") if sqlite else reader_engine(self._url, 1)
+        self._servers: list[psycopg.Connection[Any]] = []
+        if not sqlite:
+            event.listen(self._engine, "connect", lambda one, _: self._servers.append(one), insert=True)
+
+    @property
+    def was_let_in(self) -> bool:
+        """Whether a server has taken our login, and so has the database."""
+        return bool(self._servers)
+
+    def give_up(self) -> None:
+        """From another thread: whoever waits for a server that has fallen silent waits no longer. No limit of the
+        server's own helps where the server stands still.
+        """
+        for one in self._servers:
+            with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(one.fileno())) as line:
+                line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from cti.adapters.ledger.bulk import insertion
-from cti.adapters.ledger.connections import CONNECT_S, database_url, writer_engine
-from cti.adapters.ledger.inspection import Inspection, is_there
+from cti.adapters.ledger.connections import database_url, writer_engine
+from cti.adapters.ledger.inspection import Inspection, is_absent, is_there
 from cti.adapters.ledger.tables import event_log_heads
 from cti.errors import LedgerAway
 
@@ -24,25 +24,11 @@ def tables_at(url: str) -> frozenset[str]:
     try:
         return inspection.tables()
     except LedgerAway:
-        if _is_absent(url):
+        if is_absent(url):
             return frozenset()
         raise
     finally:
         inspection.close()
-
-
-def _is_absent(url: str) -> bool:
-    """Whether the server answers and has no such database."""
-    target = database_url(url)
-    if target.get_backend_name() == "sqlite":
-        return False
-    conninfo = target.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
-    try:
-        with psycopg.connect(conninfo, autocommit=True, connect_timeout=CONNECT_S) as connection:
-            query = "SELECT 1 FROM pg_database WHERE datname = %s"
-            return connection.execute(query, [target.database]).fetchone() is None
-    except psycopg.Error as fault:
-        raise LedgerAway(str(fault)) from fault
 
 
 def begin_log_behind(url: str, positions: Mapping[int, int], at_ms: int) -> None:

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+import pytest
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+
 from cti.adapters.event_log_kafka import KafkaEventLog
 from cti.ports import Entry
 from schemas.envelope import event_of
@@ -21,6 +24,7 @@ BINARY = [
     ("ce_sequence", b"17"),
     ("content-type", b"application/json"),
 ]
+CODECS = [None, "gzip", "snappy", "lz4", "zstd"]  # by their numbers in Kafka
 DATA = b'{"calling": "1", "called": "2", "direction": "inbound"}'
 
 
@@ -122,6 +126,53 @@ async def test_what_cannot_be_read_is_marked_and_stops_nothing(kafka: KafkaBroke
     assert "no value" in told[0]
     assert "text/xml" in told[2]
     assert "ce_id is repeated" in told[5]
+
+
+async def test_headers_without_a_value_are_none(kafka: KafkaBroker, kafka_prefix: str) -> None:
+    key, good = key_of("a").encode(), json.dumps(offered("a")).encode()
+    nothing = [(name, None) for name in ("content-type", "traceparent", "")]
+    binary = [*BINARY[:-1], ("content-type", None)]
+    entries = await written(
+        kafka,
+        kafka_prefix,
+        [
+            {"key": key, "value": good, "headers": nothing},
+            {"key": key_of("Störung 95598").encode(), "value": DATA, "headers": binary},
+        ],
+    )
+    assert min(entry.body for entry in entries) == good
+    assert [entry.unfit for entry in entries] == [None, None]
+
+
+@pytest.mark.parametrize("compression", CODECS)
+async def test_names_of_headers_that_are_no_text_stop_nothing(
+    kafka: KafkaBroker, kafka_prefix: str, compression: str | None
+) -> None:
+    bodies = [json.dumps(offered("a", sequence=str(n))).encode() for n in range(6)]
+    async with running(small(kafka.bootstrap, kafka_prefix)) as log:
+        place = log.partition_of(key_of("a")) // 3
+        async with plain_producer(kafka.bootstrap, compression_type=compression) as producer:
+            for some in (bodies[:4], bodies[4:]):
+                batch = producer.create_batch()
+                vars(batch)["_builder"] = _DefaultRecordBatchBuilderPy(
+                    2, CODECS.index(compression), 0, -1, -1, 0, 99_999
+                )
+                for n, body in enumerate(some):
+                    headers = [(Gbk("分机"), b"1001")] if n == 2 else []
+                    batch.append(timestamp=None, key=key_of("a").encode(), value=body, headers=headers)
+                batch.close()
+                await (await producer.send_batch(batch, kafka_prefix + "calls.events", partition=place))
+        entries = await all_of(log)
+    assert [(entry.body, entry.unfit) for entry in entries] == [(body, None) for body in bodies]
+
+
+class Gbk(str):
+    """Text that is written in an encoding of its own, whatever the client asks for."""
+
+    __slots__ = ()
+
+    def encode(self, *_: str) -> bytes:
+        return super().encode("gbk")
 
 
 async def test_bytes_that_are_no_json_are_for_the_engine_to_judge(kafka: KafkaBroker, kafka_prefix: str) -> None:

@@ -2,16 +2,19 @@
 
 import asyncio
 import json
+import random
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from cti.adapters.event_log_kafka_records import CUT_BYTES
 from cti.core.times import rfc3339
+from cti.rows import LetterFilter
 from cti.settings import Settings
 from cti.wiring import Service, serving
 from tests.integration.kafka.site import PARTITIONS, SOURCE, TENANT, key_of, plain_producer
@@ -79,14 +82,18 @@ async def tell(producer: AIOKafkaProducer, prefix: str) -> None:
     await producer.send_and_wait(f"{prefix}calls.events", b"\xff no event", key=key_of("call").encode())
 
 
-async def seen(
-    consumer: AIOKafkaConsumer, prefix: str, wanted: Mapping[str, int] | None = None
-) -> dict[str, list[tuple[str, bytes]]]:
-    """(id, value) by kind, until there are so many of each; one, where nothing is said."""
-    wanted = wanted or dict.fromkeys(COPIES, 1)
-    found: dict[str, list[tuple[str, bytes]]] = {kind: [] for kind in COPIES}
+Found = dict[str, list[tuple[str, bytes]]]
+
+
+def one_of_each(found: Found) -> bool:
+    return all(found.values())
+
+
+async def seen(consumer: AIOKafkaConsumer, prefix: str, enough: Callable[[Found], bool] = one_of_each) -> Found:
+    """(id, value) by kind, until there is enough."""
+    found: Found = {kind: [] for kind in COPIES}
     async with asyncio.timeout(WAIT_S):
-        while any(len(found[kind]) < count for kind, count in wanted.items()):
+        while not enough(found):
             record = await consumer.getone()
             name = dict(record.headers)["ringback-id"].decode()
             found[record.topic.removeprefix(prefix)].append((name, record.value))
@@ -147,10 +154,43 @@ async def test_what_had_not_arrived_is_sent_by_who_comes_next(
         async with asyncio.timeout(WAIT_S):
             await service.drained()
         waiting = [row for partition in (0, 3) for row in await service.store.ledger.copies(partition)]
-        wanted = Counter(row.kind for row in waiting)
-        assert wanted.keys() == set(COPIES)
+        assert {row.kind for row in waiting} == set(COPIES)
     async with product(kafka, kafka_prefix, postgres_url), reader(kafka, kafka_prefix) as consumer:
-        found = await seen(consumer, kafka_prefix, wanted)
+        found = await seen(consumer, kafka_prefix, lambda found: sum(map(len, found.values())) >= len(waiting))
     assert {kind: {name for name, _ in several} for kind, several in found.items()} == {
         kind: {row.id for row in waiting if row.kind == kind} for kind in COPIES
     }
+
+
+async def test_a_transaction_s_end_moves_the_ledger_s_position(
+    kafka: KafkaBroker, kafka_prefix: str, postgres_url: str
+) -> None:
+    body, key = event(LIFE[0][0], "call", LIFE[0][1]), key_of("call").encode()
+    async with product(kafka, kafka_prefix, postgres_url) as service:
+        async with plain_producer(kafka.bootstrap, transactional_id=kafka_prefix) as producer, producer.transaction():
+            await producer.send_and_wait(f"{kafka_prefix}calls.events", body, key=key)
+        async with asyncio.timeout(WAIT_S):
+            await service.drained()
+        partition = service.store.log.partition_of(key_of("call"))
+        assert (await service.store.ledger.positions())[partition] == 2
+        assert await service.store.ledger.letters(LetterFilter(), None, 10) == []
+
+
+@pytest.mark.parametrize("compression", [None, "zstd"])
+async def test_a_giant_is_set_aside_and_holds_up_no_copy(
+    kafka: KafkaBroker, kafka_prefix: str, postgres_url: str, compression: str | None
+) -> None:
+    """What fills a record leaves no room for what a copy says beside it; what came packed may be far larger."""
+    giant = random.Random(1).randbytes(2_096_900) if compression is None else b"0" * 40_000_000
+    options: dict[str, Any] = {"max_request_size": 99_000_000, "compression_type": compression}
+    async with product(kafka, kafka_prefix, postgres_url) as service:
+        await declare(service)
+        async with plain_producer(kafka.bootstrap, **options) as producer:
+            await producer.send_and_wait(f"{kafka_prefix}calls.events", giant, key=key_of("call").encode())
+            await tell(producer, kafka_prefix)
+        async with reader(kafka, kafka_prefix) as consumer:
+            found = await seen(consumer, kafka_prefix, lambda found: len(found["dead-letters"]) == 2)
+        first, *_ = await service.store.ledger.letters(LetterFilter(), None, 10)
+    assert [value for _, value in found["dead-letters"]] == [giant[:CUT_BYTES], b"\xff no event"]
+    assert (first.reason, first.size) == ("too_large", CUT_BYTES)
+    assert str(len(giant)) in first.detail

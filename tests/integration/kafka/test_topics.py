@@ -4,12 +4,13 @@ import socket
 from dataclasses import replace
 
 import pytest
-from aiokafka.admin import NewTopic
+from aiokafka.admin import NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from cti.adapters.event_log_kafka_topics import make_topics
 from cti.errors import LogAway, WrongPartitions, WrongTopic
-from tests.integration.kafka.site import PARTITIONS, plain_admin, running, small
+from cti.rows import CopyRow
+from tests.integration.kafka.site import PARTITIONS, appending, key_of, offered, plain_admin, running, small
 from tests.kafka import KafkaBroker
 
 
@@ -39,6 +40,23 @@ async def test_another_number_of_partitions_is_refused(kafka: KafkaBroker, kafka
     await make_topics(options)
     with pytest.raises(WrongPartitions, match=rf"{kafka_prefix}calls.events: 2 partitions, wanted 3"):
         await make_topics(replace(options, partitions=3))
+
+
+async def test_partitions_that_were_added_are_refused_where_keys_are_looked_for_by_them(
+    kafka: KafkaBroker, kafka_prefix: str
+) -> None:
+    options = small(kafka.bootstrap, kafka_prefix)
+    added = {kafka_prefix + name: NewPartitions(PARTITIONS + 1) for name in ("calls.records", "clock")}
+    async with plain_admin(kafka.bootstrap) as admin:
+        async with running(options):
+            await admin.create_partitions(added)
+        async with running(options) as log:
+            (place,) = await log.append([appending(offered("a"))])
+            await log.publisher.publish([CopyRow(0, 1, "calls.records", "grid", key_of("a"), "id", b"{}")])
+            await admin.create_partitions({kafka_prefix + "calls.events": NewPartitions(PARTITIONS + 1)})
+            assert (await log.append([appending(offered("a"))]))[0] == (place[0], place[1] + 1)
+    with pytest.raises(WrongPartitions, match=r"calls.events: 3 partitions, wanted 2"):
+        await make_topics(options)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""`ringback serve`, where it has to decide."""
+
+import argparse
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from cti.commands import serve
+from cti.settings import Settings
+from cti.wiring import BOTH
+
+
+@pytest.mark.parametrize("word", ["0", "-1", "nan", "inf", "fast"])
+def test_a_clock_that_cannot_be_is_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    serve.add_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args([f"--speed={word}"])
+    assert "--speed" in capsys.readouterr().err
+
+
+async def test_a_stop_is_heard_while_the_start_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, told = asyncio.Event(), list[str]()
+
+    @contextlib.asynccontextmanager
+    async def never(*_: Any, **__: Any) -> AsyncIterator[None]:
+        try:
+            stop.set()
+            await asyncio.Event().wait()
+            yield None
+        finally:
+            told.append("cleaned up")
+
+    monkeypatch.setattr(serve, "stop_on_signals", lambda: stop)
+    monkeypatch.setattr(serve, "serving", never)
+    async with asyncio.timeout(10):
+        assert await serve._serve(Settings(), None, BOTH) == 0
+    assert told == ["cleaned up"]
+
+
+class Refused(contextlib.AbstractAsyncContextManager[None]):
+    """A service that cannot start."""
+
+    async def __aenter__(self) -> None:
+        raise OSError("address in use")
+
+    async def __aexit__(self, *_: object) -> None:
+        """It never started."""
+
+
+async def test_a_start_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "stop_on_signals", asyncio.Event)
+    monkeypatch.setattr(serve, "serving", lambda *_, **__: Refused())
+    with pytest.raises(OSError, match="in use"):
+        await serve._serve(Settings(), None, BOTH)
