@@ -238,4 +238,4 @@ async def _log(options: KafkaOptions, facts: LedgerFacts | None, clock: Clock, f
     running = facts is not None and bool(facts.holdings.beats)
     found.append(doctor_kafka.judge_log_clock(kafka, clock.now_ms(), running=running))
     if facts is not None and facts.positions:
-        found += doctor_ledger.judge_reach(doctor_kafka.reaches_of(kafka, facts.positions, shares))
+        found += doctor_ledger.judge_reach(doctor_kafka.reaches_of(kafka, options, facts.positions, shares))
