@@ -3,7 +3,8 @@
 A log partition is one topic partition, numbered calls first, then agents, then switches; its positions are Kafka's
 offsets plus one. Kafka dates the entries, with its brokers' clocks, and drops what is older than their retention.
 Parts: `_topics` names, numbers and checks; `_writer` appends; `_reader` reads; `_records` understands what others
-wrote; `_publisher` and `_offsets` are courtesies to integrators and to Kafka's tools.
+wrote, `_unpacking` what the client itself does not; `_publisher` and `_offsets` are courtesies to
+integrators and to Kafka's tools.
 """
 
 import asyncio
