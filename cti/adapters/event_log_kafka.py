@@ -3,7 +3,8 @@
 A log partition is one topic partition, numbered calls first, then agents, then switches; its positions are Kafka's
 offsets plus one. Kafka dates the entries, with its brokers' clocks, and drops what is older than their retention.
 Parts: `_topics` names, numbers and checks; `_writer` appends; `_reader` reads; `_records` understands what others
-wrote; `_publisher` and `_offsets` are courtesies to integrators and to Kafka's tools.
+wrote, `_unpacking` what the client itself does not; `_publisher` and `_offsets` are courtesies to
+integrators and to Kafka's tools.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from cti.adapters.log_clock import ServerClock
 from cti.ports import Appending, Clock, Entry, LogEnd
 from schemas.envelope import Event, Family
 
+NOWHERE: Mapping[int, int] = {}
 HELD_MAX = 16_384  # parsed events that wait for the engine of this process: some 20 MB
 
 
@@ -39,12 +41,13 @@ class KafkaEventLog:
         self._asked_ms: dict[int, float] = {}  # appends under way: since when
         self.publisher = KafkaPublisher(self._writer, self._topics)
 
-    async def start(self) -> None:
-        """Make and check the topics, and begin.
+    async def start(self, read_to: Mapping[int, int] = NOWHERE) -> None:
+        """Make and check the topics, and begin. `read_to`: where the ledger stands, whose topics are not made anew.
 
-        Raises `WrongPartitions`, `WrongTopic`, `SettingsMistake`, `LogAway`.
+        Raises `LogTruncated`, `WrongPartitions`, `WrongTopic`, `SettingsMistake`, `LogAway`.
         """
-        await make_topics(self._options)
+        known = [partition for partition, position in read_to.items() if position and partition < self._topics.count]
+        await make_topics(self._options, {self._topics.place(partition).topic for partition in known})
         await self._writer.start()
         await self._reader.start()
         await self._clock.start()

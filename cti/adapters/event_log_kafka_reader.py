@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizationFailedError
 
 from cti.adapters.event_log_kafka_records import Reading
 from cti.adapters.event_log_kafka_settings import KafkaOptions, make_consumer
@@ -82,8 +82,9 @@ class KafkaReader:
 
     async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
         """As `EventLog.read`. What a quiet partition leaves of its share goes to the busy ones."""
-        if self._waiting is not None and self._waiting.done():
-            self._waiting.result()  # it ends by a defect alone, and what it held then is in nobody's hands
+        waiting = self._waiting
+        if waiting is not None and waiting.done() and not waiting.cancelled():
+            waiting.result()  # it ends by a defect alone, and what it held then is in nobody's hands
         if after.keys() != self._strands.keys() or any(
             self._strands[partition].after != position for partition, position in after.items()
         ):
@@ -247,7 +248,10 @@ class KafkaReader:
         except KafkaError as error:
             logger.warning("Kafka cannot be read", action="log_unread", why=repr(error))
             self._fault = error
-            self._stand_again()
+            if not isinstance(
+                error, TopicAuthorizationFailedError
+            ):  # that one comes in place of records, not among them
+                self._stand_again()
             return {}
         if found:
             self._fault = None

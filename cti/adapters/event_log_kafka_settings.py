@@ -168,7 +168,8 @@ def _tls(options: KafkaOptions) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=options.ca_file or None)
         if options.cert_file:
-            context.load_cert_chain(options.cert_file, options.key_file or None)
+            # With no password given a locked key would be asked for at the terminal, and the start would wait for it.
+            context.load_cert_chain(options.cert_file, options.key_file or None, password="")
     except OSError as error:  # ssl.SSLError is one
         named = ", ".join(filter(None, (options.ca_file, options.cert_file, options.key_file)))
         raise SettingsMistake(f"Kafka's certificates cannot be read ({named}): {error}") from None

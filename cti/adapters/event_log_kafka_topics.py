@@ -6,7 +6,7 @@ is fixed for life: a key's partition depends on it.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -16,7 +16,7 @@ from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, for_code
 
 from cti.adapters.event_log_kafka_settings import REQUEST_BYTES_MAX, KafkaOptions, make_admin
 from cti.adapters.partitioning import partition_of
-from cti.errors import LogAway, RingbackError, WrongPartitions, WrongTopic
+from cti.errors import LogAway, LogTruncated, RingbackError, WrongPartitions, WrongTopic
 from schemas.envelope import Family
 
 CALLS, AGENTS, SWITCHES = "calls.events", "agents.events", "switches.events"
@@ -79,17 +79,19 @@ def wanted_topics(options: KafkaOptions) -> dict[str, tuple[int, dict[str, str]]
     return wanted
 
 
-async def make_topics(options: KafkaOptions) -> None:
-    """Make the topics that are missing and check them all. Bounded.
+async def make_topics(options: KafkaOptions, read: Collection[str] = ()) -> None:
+    """Make the topics that are missing and check them all. Bounded. `read`: those that a ledger has read from; made
+    anew they would begin at the first place again, and what is written up to the ledger's would never be read.
 
-    Raises `WrongPartitions`, `WrongTopic` (topic, configuration, found and wanted are named), `LogAway`.
+    Raises `LogTruncated` where one of these has gone, `WrongPartitions`, `WrongTopic` (topic, configuration, found and
+    wanted are named), `LogAway`.
     """
     try:
         async with asyncio.timeout(MAKE_MAX_S):
             admin = make_admin(options)
             try:
                 await admin.start()
-                await _make(admin, options)
+                await _make(admin, options, read)
             finally:
                 await admin.close()
     except TimeoutError:
@@ -98,10 +100,13 @@ async def make_topics(options: KafkaOptions) -> None:
         raise LogAway(f"Kafka's topics cannot be asked for: {error!r}") from error
 
 
-async def _make(admin: AIOKafkaAdminClient, options: KafkaOptions) -> None:
+async def _make(admin: AIOKafkaAdminClient, options: KafkaOptions, read: Collection[str]) -> None:
     wanted = wanted_topics(options)
     known = await _describe(admin, wanted)
     missing = [name for name in wanted if name not in known]
+    for name in missing:
+        if name in read and name not in await admin.list_topics():
+            raise LogTruncated(f"the topic {name}, which this ledger has read from, is not there")
     if missing:
         await _create(admin, options, {name: wanted[name] for name in missing})
     while missing:

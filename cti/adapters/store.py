@@ -159,7 +159,7 @@ class KafkaStore(Store):
     async def start(self) -> None:
         try:
             await self._database.start()
-            await self.log.start()
+            await self.log.start(await self.ledger.positions())
             self._database.listen()
         except BaseException:
             await self.stop()  # nothing outlives a start that failed

@@ -158,6 +158,10 @@ def _no_file(url: str) -> Finding:
     """An SQLite file that the first start will make, if it can."""
     path = Path(database_url(url).database or "").resolve()
     folder = path.parent
+    if path.exists():
+        return fault(
+            "ledger", f"{path} is no file", "an SQLite file, or a name that is free", "name another in RINGBACK_DB"
+        )
     if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
         return warning("ledger", f"{path} is not there", "a ledger", "the first start makes it")
     mend = "make the folder, and give it to the user who runs Ringback"
@@ -238,4 +242,4 @@ async def _log(options: KafkaOptions, facts: LedgerFacts | None, clock: Clock, f
     running = facts is not None and bool(facts.holdings.beats)
     found.append(doctor_kafka.judge_log_clock(kafka, clock.now_ms(), running=running))
     if facts is not None and facts.positions:
-        found += doctor_ledger.judge_reach(doctor_kafka.reaches_of(kafka, facts.positions, shares))
+        found += doctor_ledger.judge_reach(doctor_kafka.reaches_of(kafka, options, facts.positions, shares))

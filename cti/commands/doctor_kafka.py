@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from cti.adapters.event_log_kafka_inspection import KafkaFacts, TopicFacts
 from cti.adapters.event_log_kafka_settings import KafkaOptions
-from cti.adapters.event_log_kafka_topics import UNLIMITED, enough, fits, wanted_topics
+from cti.adapters.event_log_kafka_topics import UNLIMITED, Topics, enough, fits, wanted_topics
 from cti.adapters.log_clock import RESET_MS
 from cti.commands.doctor_findings import Finding, fault, ok, warning
 from cti.commands.doctor_ledger import SKEW_MAX_MS, Reach
@@ -103,7 +103,9 @@ def judge_log_clock(facts: KafkaFacts, now_ms: float, *, running: bool) -> Findi
     return ok(check, f"agrees with this machine's, as far as a mark of {max(age_ms, 0) / 1000:.0f} s ago tells")
 
 
-def reaches_of(facts: KafkaFacts, positions: Mapping[int, int], shares: Mapping[float, float]) -> list[Reach]:
+def reaches_of(
+    facts: KafkaFacts, options: KafkaOptions, positions: Mapping[int, int], shares: Mapping[float, float]
+) -> list[Reach]:
     """`shares`: by moment, the share of the retention that lies between it and now."""
     found = []
     for partition, end in facts.ends.items():
@@ -113,4 +115,6 @@ def reaches_of(facts: KafkaFacts, positions: Mapping[int, int], shares: Mapping[
         found.append(
             Reach(partition, position, facts.firsts[partition], end, max(aged, default=0.0) if unread else 0.0)
         )
-    return found
+    topics = Topics(options.prefix, options.partitions)
+    gone = [n for n in range(topics.count) if positions.get(n, 0) and topics.place(n).topic not in facts.topics]
+    return found + [Reach(partition, positions[partition], 0, 0, 0.0) for partition in gone]

@@ -122,7 +122,10 @@ def judge_reach(reaches: list[Reach]) -> Iterator[Finding]:
             )
             yield fault(check, f"{where}, the log begins at {one.gone + 1}", "all that is unread is there", mend)
         elif one.position > one.last:
-            mend = "log and ledger are of different backups, or the setting names another cluster"
+            mend = (
+                "log and ledger do not belong together (another cluster, another backup, or topics made anew): give "
+                "the ledger its log back, or begin a new ledger with `ringback rebuild`"
+            )
             yield fault(check, f"{where}, the log ends at {one.last}", "a log that reaches as far", mend)
     behind = sum(max(one.last - max(one.position, one.gone), 0) for one in reaches)
     if worst >= SOON:

@@ -15,7 +15,7 @@ class LogToRebuild:
     def __init__(self, log: EventLog, clock: Clock, begins: Mapping[int, int], ends: Mapping[int, int]) -> None:
         """`begins`: the last position of each partition that the log has dropped; `ends`: where the rebuild ends."""
         self._log, self._clock = log, clock
-        self._begins, self._ends = dict(begins), dict(ends)
+        self._begins, self._ends = dict(begins), ends
         self._seen_ms = 0.0  # the latest append time of what was read ...
         self._seen_at_ms = clock.now_ms()  # ... and when it was
 
@@ -45,7 +45,14 @@ class LogToRebuild:
         unread = {partition: at for partition, at in after.items() if at < self._ends[partition]}
         if not unread:
             return []
-        entries = [one for one in await self._log.read(unread, limit) if one.position <= self._ends[one.partition]]
+        entries: list[Entry] = []
+        for one in await self._log.read(unread, limit):
+            end = self._ends[one.partition]
+            if one.position <= end:
+                entries.append(one)
+            elif unread[one.partition] < end:  # up to the end there was nothing more but Kafka's own marks
+                entries.append(Entry(one.partition, end, 0, one.tenant, b""))
+            unread[one.partition] = one.position
         if entries:
             now_ms = self.now_ms()
             self._seen_ms = max(now_ms, *(one.appended_at_ms for one in entries))
@@ -53,10 +60,9 @@ class LogToRebuild:
         return entries
 
     async def end(self) -> LogEnd:
-        """The fixed end. Kafka's own marks may be the last that it holds: then it ends before them."""
-        for partition, position in (await self._log.end()).positions.items():
-            self._ends[partition] = max(min(self._ends[partition], position), self._begins[partition])
-        return LogEnd(dict(self._ends), self.now_ms())
+        """The fixed end. The log is asked all the same: it is then that it looks whether its reader is stuck."""
+        await self._log.end()
+        return LogEnd(self._ends, self.now_ms())
 
     def wake(self, event: asyncio.Event) -> None:
         self._log.wake(event)

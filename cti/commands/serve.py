@@ -50,10 +50,14 @@ def run_parts(args: argparse.Namespace, parts: Collection[str]) -> int:
     """As `run`, for a process that is only a part of the product."""
     try:
         settings = settings_of(args)
-        set_up_logging(settings.log_level)
+    except RingbackError as error:
+        print(f"ringback: {error}", file=sys.stderr)
+        return 1
+    set_up_logging(settings.log_level)
+    try:
         return run_serving(_serve(settings, clock_of(args), parts))
     except (RingbackError, OSError) as error:
-        print(f"ringback: {error}", file=sys.stderr)
+        log.error("cannot start", action="failed", why=str(error))
         return 1
 
 

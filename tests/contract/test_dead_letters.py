@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from cti.adapters.ledger.memory import MemoryLedger
 from cti.adapters.store import Store
-from cti.commands.dead_letters_replay import Place, Replay, Verdict, waiting_places
+from cti.commands.dead_letters_replay import Place, Replay, Verdict, verdicts, waiting_places
 from cti.ports import EventLog, Ledger
 from cti.rows import DeadLetterRow, LetterFilter, Round
 from tests.contract.reading import all_of
@@ -46,8 +46,7 @@ async def each(*places: Place) -> AsyncIterator[Place]:
 
 
 async def replayed(log: EventLog, ledger: MemoryLedger, *places: Place, **options: bool) -> list[Verdict]:
-    dry = options.pop("dry", False)
-    return [verdict async for verdict in Replay(log, ledger, **options).run(each(*places), dry=dry)]
+    return [verdict async for verdict in Replay(log, ledger, **options).run(each(*places))]
 
 
 # -- the ledger --------------------------------------------------------------------------------------------------------
@@ -101,9 +100,9 @@ async def test_a_letter_goes_into_the_log_with_its_own_bytes_where_its_key_belon
     ledger = MemoryLedger()
     kept = [letter(n, partition=3, tenant="other" if n == 2 else TENANT) for n in range(1, 6)]
     await keep(ledger, kept)
-    verdicts = await replayed(event_log, ledger, *[(3, n) for n in range(1, 6)])
+    found = await replayed(event_log, ledger, *[(3, n) for n in range(1, 6)])
     entries = {(entry.partition, entry.position): entry for entry in await all_of(event_log)}
-    for row, verdict in zip(kept, verdicts, strict=True):
+    for row, verdict in zip(kept, found, strict=True):
         assert (verdict.place, verdict.state) == ((3, row.position), "replayed")
         assert verdict.at is not None
         entry = entries[verdict.at]
@@ -116,8 +115,8 @@ async def test_a_letter_goes_into_the_log_with_its_own_bytes_where_its_key_belon
 async def test_an_event_of_a_switch_goes_everywhere_once_however_many_letters_it_left(event_log: EventLog) -> None:
     ledger, beat = MemoryLedger(), body("one", "switch.switchHeartbeat")
     await keep(ledger, [letter(9, partition=n, body=beat) for n in range(PARTITIONS)])
-    verdicts = await replayed(event_log, ledger, *[(n, 9) for n in range(PARTITIONS)])
-    assert [verdict.state for verdict in verdicts] == ["replayed"] * PARTITIONS
+    found = await replayed(event_log, ledger, *[(n, 9) for n in range(PARTITIONS)])
+    assert [verdict.state for verdict in found] == ["replayed"] * PARTITIONS
     wanted = [partition for partition in range(event_log.partitions) if not event_log.passes_on(partition)]
     assert sorted(entry.partition for entry in await all_of(event_log) if entry.body == beat) == wanted
     assert await ledger.letters(LetterFilter(), None, 100) == []
@@ -126,8 +125,8 @@ async def test_an_event_of_a_switch_goes_everywhere_once_however_many_letters_it
 async def test_what_is_still_unusable_stays_with_its_reason(store: Store) -> None:
     wrong = body("call 2", no_such_field=1)
     await keep(store.ledger, [letter(1, body=b"no JSON"), letter(2, body=wrong), letter(3)])
-    verdicts = [one async for one in Replay(store.log, store.ledger).run(each((0, 1), (0, 2), (0, 3), (0, 4)))]
-    told = {verdict.place[1]: (verdict.state, verdict.why) for verdict in verdicts}
+    found = [one async for one in Replay(store.log, store.ledger).run(each((0, 1), (0, 2), (0, 3), (0, 4)))]
+    told = {verdict.place[1]: (verdict.state, verdict.why) for verdict in found}
     assert "JSON" in told[1][1]
     assert "/data/no_such_field" in told[2][1]
     assert told[4] == ("stays", "there is no such dead letter")
@@ -149,8 +148,8 @@ async def test_nothing_is_replayed_twice_by_accident(store: Store) -> None:
 
 async def test_a_dry_run_writes_nothing(store: Store) -> None:
     await keep(store.ledger, [letter(1), letter(2, body=b"")])
-    verdicts = [one async for one in Replay(store.log, store.ledger).run(each((0, 1), (0, 2)), dry=True)]
-    assert [verdict.state for verdict in verdicts] == ["replayable", "stays"]
+    states = [one.state async for one in verdicts(store.ledger, each((0, 1), (0, 2)), again=False)]
+    assert states == ["replayable", "stays"]
     assert await all_of(store.log) == []
     assert len(await store.ledger.letters(LetterFilter(), None, 100)) == 2
 

@@ -77,8 +77,9 @@ def test_what_is_not_there_yet_is_a_warning_and_stays_away(
     code, found = doctor(capsys, "--db", url)
     assert (code, found["ledger"]["level"]) == (0, "warning")
     assert list(tmp_path.iterdir()) == []
-    code, found = doctor(capsys, "--db", f"sqlite:///{tmp_path}/no/such/folder.db")
-    assert (code, found["ledger"]["level"]) == (1, "fault")
+    for wrong in (f"{tmp_path}/no/such/folder.db", tmp_path):
+        code, found = doctor(capsys, "--db", f"sqlite:///{wrong}")
+        assert (code, found["ledger"]["level"]) == (1, "fault")
 
 
 def test_an_sqlite_ledger_is_looked_at_and_left_as_it_was(

@@ -196,9 +196,9 @@ def test_unread_records_are_dated_by_where_a_moment_falls() -> None:
     facts = replace(
         cluster(), firsts={0: 5, 1: 0, 2: 0}, ends={0: 50, 1: 9, 2: 9}, newer={1.0: {0: 30, 1: 9, 2: 0}, 2.0: {0: 10}}
     )
-    reaches = reaches_of(facts, {0: 20, 1: 9, 2: 4}, {1.0: 0.5, 2.0: 0.9})
+    reaches = reaches_of(facts, OPTIONS, {0: 20, 1: 9, 2: 4}, {1.0: 0.5, 2.0: 0.9})
     assert [one.aged for one in reaches] == [0.5, 0.0, 0.0]
-    assert next(iter(reaches_of(facts, {0: 6}, {1.0: 0.5, 2.0: 0.9}))).aged == 0.9
+    assert next(iter(reaches_of(facts, OPTIONS, {0: 6}, {1.0: 0.5, 2.0: 0.9}))).aged == 0.9
     assert reaches[0][:4] == (0, 20, 5, 50)
 
 
@@ -207,6 +207,15 @@ def test_unread_records_are_dated_by_where_a_moment_falls() -> None:
 
 def switch(**declared: object) -> SwitchRow:
     return SwitchRow("city", "pbx-1", "/switches/pbx-1", to_json(declared).decode())
+
+
+def test_a_topic_that_is_gone_under_a_ledger_is_a_fault() -> None:
+    facts = cluster()
+    kept = {name: topic for name, topic in facts.topics.items() if name != "ringback.calls.events"}
+    gone = replace(facts, topics=kept)
+    assert levels(judge_reach(reaches_of(gone, OPTIONS, {0: 0, 3: 0}, {}))) == []
+    [one] = judge_reach(reaches_of(gone, OPTIONS, {0: 0, 3: 17, 4: 5}, {}))
+    assert (one.level, one.found) == ("fault", "partition 3: read to 17, the log ends at 0")
 
 
 def test_rules_are_held_against_what_a_switch_says_it_reports() -> None:

@@ -3,12 +3,14 @@
 import argparse
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import pytest
 
 from cti.commands import serve
+from cti.errors import LedgerAway
 from cti.settings import Settings
 from cti.wiring import BOTH
 
@@ -56,3 +58,20 @@ async def test_a_start_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(serve, "serving", lambda *_, **__: Refused())
     with pytest.raises(OSError, match="in use"):
         await serve._serve(Settings(), None, BOTH)
+
+
+@pytest.mark.usefixtures("logging_as_it_was")
+def test_the_last_line_is_as_all_the_others(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(main: Coroutine[Any, Any, int]) -> int:
+        main.close()
+        raise LedgerAway("nobody answers")
+
+    monkeypatch.setattr(serve, "run_serving", refused)
+    parser = argparse.ArgumentParser()
+    serve.add_places(parser)
+    assert serve.run_parts(parser.parse_args(["--db", "memory:"]), BOTH) == 1
+    told = json.loads(capsys.readouterr().err)
+    assert (told["action"], told["level"]) == ("failed", "error")
+    assert "nobody answers" in told["why"]

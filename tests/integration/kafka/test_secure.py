@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
+from cti.adapters.event_log_kafka_inspection import inspect_topics
 from cti.adapters.event_log_kafka_settings import KafkaOptions
 from cti.errors import LogAway, SettingsMistake
 from tests.contract.reading import all_of
@@ -55,3 +57,29 @@ async def test_certificates_that_cannot_be_read_are_a_mistake_of_the_settings(
         with pytest.raises(SettingsMistake, match=name):
             async with running(replace(options, ca_file=str(tmp_path / name))):
                 pass
+
+
+async def test_a_key_that_is_locked_is_a_mistake_and_no_question_at_the_terminal(
+    secure: KafkaBroker, kafka_prefix: str, tmp_path: Path
+) -> None:
+    assert secure.folder is not None
+    key = serialization.load_pem_private_key((secure.folder / "broker.pem").read_bytes(), None)
+    locked = serialization.BestAvailableEncryption(b"hush")
+    (tmp_path / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
+    )
+    options = replace(
+        options_of(secure, kafka_prefix),
+        cert_file=str(secure.folder / "broker.pem"), key_file=str(tmp_path / "key.pem"),
+    )  # fmt: skip
+    with pytest.raises(SettingsMistake, match=r"key\.pem"):
+        await inspect_topics(options, [])
+
+
+async def test_whoever_looks_is_told_why_and_no_password(secure: KafkaBroker, kafka_prefix: str) -> None:
+    options = options_of(secure, kafka_prefix)
+    with pytest.raises(LogAway, match=r"(?i)authentication") as refused:
+        await inspect_topics(replace(options, password="hush-hush"), [])
+    assert "hush-hush" not in str(refused.value)
+    with pytest.raises(LogAway, match="CERTIFICATE_VERIFY_FAILED"):
+        await inspect_topics(replace(options, ca_file=""), [])

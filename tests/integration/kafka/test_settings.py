@@ -7,10 +7,12 @@ from cti.adapters import event_log_kafka_settings as kafka_settings
 from cti.adapters.clock import SystemClock, VirtualClock
 from cti.adapters.event_log_kafka_settings import KafkaOptions, kafka_options, make_consumer, make_producer
 from cti.adapters.store import KafkaStore, open_store
-from cti.errors import LedgerAway, LogAway, SettingsMistake
+from cti.errors import LedgerAway, LogAway, LogTruncated, SettingsMistake
+from cti.rows import Round
 from cti.settings import Settings
 from tests.contract.reading import all_of
-from tests.integration.kafka.site import appending, offered, small
+from tests.contract.rows import fence
+from tests.integration.kafka.site import appending, offered, plain_admin, small
 from tests.kafka import KafkaBroker
 
 
@@ -78,3 +80,18 @@ async def test_a_store_of_kafka_and_postgresql(kafka: KafkaBroker, kafka_prefix:
         await store.log.append([item])
     with pytest.raises(LedgerAway):
         await store.ledger.agents()
+
+
+async def test_a_topic_that_is_gone_is_not_made_anew_under_a_ledger_that_has_read_it(
+    kafka: KafkaBroker, kafka_prefix: str, postgres_url: str
+) -> None:
+    options, topic = small(kafka.bootstrap, kafka_prefix), kafka_prefix + "agents.events"
+    async with open_store(postgres_url, SystemClock(), 1, server_clock=True, kafka=options) as store:
+        claims = await store.ledger.claim("one", store.log.partitions)
+        await store.ledger.commit(Round(fences=[fence(claims[1], 5)]))
+    async with plain_admin(kafka.bootstrap) as admin:
+        await admin.delete_topics([topic, kafka_prefix + "switches.events"])
+        with pytest.raises(LogTruncated, match=f"topic {topic}, which this ledger has read from, is not there"):
+            async with open_store(postgres_url, SystemClock(), 1, server_clock=True, kafka=options):
+                pass
+        assert topic not in await admin.list_topics()
