@@ -103,34 +103,81 @@ NO_EXTRAS = Extras()
 NO_OPENING = Opening()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Call:
     """The state of one call: the fold of its facts.
 
-    Whoever holds a call never changes it; `call.advance` changes a copy of its own before it hands it out.
+    Whoever holds a call never changes it; `call.advance` changes a copy of its own before it hands it out. How it is
+    made is spelt out: compiled, that is a row of assignments.
     """
 
     subject: str
-    phase: Phase = PHASE_NULL
-    opened_at_ms: int = 0
-    opening: Opening = NO_OPENING
-    queue: str | None = None  # the queue last waited in, else the first that an offer named
-    legs: tuple[Leg, ...] = ()
-    offers: tuple[Offer, ...] = ()
-    holds: tuple[Hold, ...] = ()
-    waits: tuple[Wait, ...] = ()
-    transfers: tuple[Transfer, ...] = ()
-    first_delivered_ms: int | None = None
-    answered_ms: int | None = None
-    answer_cause: str | None = None
-    first_agent: str | None = None
-    release: Release | None = None
-    failed: bool = False
-    cause: str | None = None
-    q850: int | None = None
-    extras: Extras = NO_EXTRAS
-    ended_ms: int | None = None
-    ended_by: str | None = None  # callCleared, stale, lost
+    phase: Phase
+    opened_at_ms: int
+    opening: Opening
+    queue: str | None  # the queue last waited in, else the first that an offer named
+    legs: tuple[Leg, ...]
+    offers: tuple[Offer, ...]
+    holds: tuple[Hold, ...]
+    waits: tuple[Wait, ...]
+    transfers: tuple[Transfer, ...]
+    first_delivered_ms: int | None
+    answered_ms: int | None
+    answer_cause: str | None
+    first_agent: str | None
+    release: Release | None
+    failed: bool
+    cause: str | None
+    q850: int | None
+    extras: Extras
+    ended_ms: int | None
+    ended_by: str | None  # callCleared, stale, lost
+
+    def __init__(
+        self,
+        subject: str,
+        phase: Phase = PHASE_NULL,
+        opened_at_ms: int = 0,
+        opening: Opening = NO_OPENING,
+        queue: str | None = None,
+        legs: tuple[Leg, ...] = (),
+        offers: tuple[Offer, ...] = (),
+        holds: tuple[Hold, ...] = (),
+        waits: tuple[Wait, ...] = (),
+        transfers: tuple[Transfer, ...] = (),
+        first_delivered_ms: int | None = None,
+        answered_ms: int | None = None,
+        answer_cause: str | None = None,
+        first_agent: str | None = None,
+        release: Release | None = None,
+        failed: bool = False,
+        cause: str | None = None,
+        q850: int | None = None,
+        extras: Extras = NO_EXTRAS,
+        ended_ms: int | None = None,
+        ended_by: str | None = None,
+    ) -> None:
+        self.subject = subject
+        self.phase = phase
+        self.opened_at_ms = opened_at_ms
+        self.opening = opening
+        self.queue = queue
+        self.legs = legs
+        self.offers = offers
+        self.holds = holds
+        self.waits = waits
+        self.transfers = transfers
+        self.first_delivered_ms = first_delivered_ms
+        self.answered_ms = answered_ms
+        self.answer_cause = answer_cause
+        self.first_agent = first_agent
+        self.release = release
+        self.failed = failed
+        self.cause = cause
+        self.q850 = q850
+        self.extras = extras
+        self.ended_ms = ended_ms
+        self.ended_by = ended_by
 
     def copy(self) -> "Call":
         """Another call with the same parts (the parts are immutable). Spelt out: it is made once for every event."""
