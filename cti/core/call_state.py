@@ -22,7 +22,8 @@ class Phase(StrEnum):
     ENDED = "ended"
 
 
-class Offer(NamedTuple):
+@dataclass(slots=True, init=False)
+class Offer:
     """One agent's device ringing. `together`: several rang at once, so nobody alone was responsible (ring-all)."""
 
     cause: str
@@ -31,12 +32,35 @@ class Offer(NamedTuple):
     device: str | None
     queue: str | None
     at_ms: int
-    end_ms: int | None = None
-    result: OfferResult | None = None
-    together: bool = False
+    end_ms: int | None
+    result: OfferResult | None
+    together: bool
+
+    def __init__(
+        self,
+        cause: str,
+        leg: str,
+        agent: str | None,
+        device: str | None,
+        queue: str | None,
+        at_ms: int,
+        end_ms: int | None = None,
+        result: OfferResult | None = None,
+        together: bool = False,
+    ) -> None:
+        self.cause = cause
+        self.leg = leg
+        self.agent = agent
+        self.device = device
+        self.queue = queue
+        self.at_ms = at_ms
+        self.end_ms = end_ms
+        self.result = result
+        self.together = together
 
 
-class Hold(NamedTuple):
+@dataclass(slots=True, init=False)
+class Hold:
     """The customer hears nobody: held or muted by us, or he holds us. `leg` is where a notice would be played."""
 
     cause: str
@@ -45,18 +69,53 @@ class Hold(NamedTuple):
     agent: str | None
     leg: str
     at_ms: int
-    end_ms: int | None = None
-    retrieved: bool = False  # ended by being taken back, not by the end of the call
+    end_ms: int | None
+    retrieved: bool  # ended by being taken back, not by the end of the call
+
+    def __init__(
+        self,
+        cause: str,
+        by_agent: bool,
+        muted: bool,
+        agent: str | None,
+        leg: str,
+        at_ms: int,
+        end_ms: int | None = None,
+        retrieved: bool = False,
+    ) -> None:
+        self.cause = cause
+        self.by_agent = by_agent
+        self.muted = muted
+        self.agent = agent
+        self.leg = leg
+        self.at_ms = at_ms
+        self.end_ms = end_ms
+        self.retrieved = retrieved
 
 
-class Wait(NamedTuple):
+@dataclass(slots=True, init=False)
+class Wait:
     """Time in a queue."""
 
     cause: str
     queue: str | None
     leg: str
     at_ms: int
-    end_ms: int | None = None
+    end_ms: int | None
+
+    def __init__(
+        self,
+        cause: str,
+        queue: str | None,
+        leg: str,
+        at_ms: int,
+        end_ms: int | None = None,
+    ) -> None:
+        self.cause = cause
+        self.queue = queue
+        self.leg = leg
+        self.at_ms = at_ms
+        self.end_ms = end_ms
 
 
 class Transfer(NamedTuple):

@@ -211,7 +211,7 @@ def loaded(stored: StoredCall, source: Source) -> LiveCall:
     live.state, live.history, live.facts = state, history, len(facts)
     live.done = tuple(intervention_of(one) for one in stored.commands)
     live.revision = 0 if stored.record is None else stored.record.revision
-    live.last = max((fact[:4] for fact, _ in facts), default=None)
+    live.last = max((fact.order for fact, _ in facts), default=None)
     live.heard_ms = max((one.appended_at_ms for one in stored.timeline), default=row.opened_at_ms)
     live.in_snapshot = any(one.kind == PRESENT for one in stored.timeline)
     return live
