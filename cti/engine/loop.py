@@ -38,7 +38,7 @@ from schemas.envelope import Event
 from schemas.reasons import DeadLetter
 
 EVENTS_MAX = 2_000  # in a round: some 100 ms of work and of writing
-READ_MAX = 500  # and of them read at a turn
+READ_MAX = 1_000  # and of them read at a turn: each reading asks the ledger once for calls that ended
 CPU_MAX_MS = 20.0
 END_CONFIRM_MS = END_FRESH_MS / 2  # how often a quiet engine makes sure that it stands at the end
 END_ASK_MS = 20.0  # and how often one that is behind asks at most
