@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 from sqlalchemy import Connection, select
 
@@ -11,24 +10,20 @@ from cti.adapters.ledger.tables import copies
 from cti.rows import CopyRow
 
 _insert = Insertion(copies)
+_ARRIVED = "DELETE FROM copies WHERE partition = ? AND no <= ?"
+_ARRIVED_POSTGRESQL = _ARRIVED.replace("?", "%s").encode()
 
 
 def put_copies(connection: Connection, rows: Sequence[CopyRow], arrived: Mapping[int, int]) -> None:
     """Keep these; those of each partition up to the number given have arrived and go."""
-    if arrived:
-        driver, places = driver_of(connection), [value for place in arrived.items() for value in place]
+    driver = driver_of(connection)
+    # One by one: only such a statement walks the index without the rows that went before and are not yet swept up.
+    for place in arrived.items():
         if isinstance(driver, sqlite3.Connection):
-            driver.execute(_deletion(len(arrived), "?"), places)
+            driver.execute(_ARRIVED, place)
         else:
-            driver.execute(_deletion(len(arrived), "%s::int8").encode(), places)
+            driver.execute(_ARRIVED_POSTGRESQL, place)
     _insert(connection, rows)
-
-
-@cache
-def _deletion(partitions: int, mark: str) -> str:
-    """One statement for so many partitions, given straight to the driver: it is part of every round."""
-    gone = [f"(partition = {mark} AND no <= {mark})"] * partitions
-    return " ".join(("DELETE FROM copies WHERE", " OR ".join(gone)))
 
 
 def waiting_copies(connection: Connection, partition: int) -> list[CopyRow]:
