@@ -195,10 +195,11 @@ class Telemetry:
             self._answer.observe(measured.answer_ms / 1000)
         if call.waits:
             self._wait.observe(measured.wait_ms / 1000)
-        owed, played = sum(measured.owed), sum(measured.played)
-        self._owed.inc(owed)
-        self._played.inc(played)
-        self._notices_late.inc(max(owed - played, 0))
+        if measured.owed:  # most calls are never held
+            owed, played = sum(measured.owed), sum(measured.played)
+            self._owed.inc(owed)
+            self._played.inc(played)
+            self._notices_late.inc(max(owed - played, 0))
         for breach in measured.breaches:
             self._count(self._breaches, breach.rule)
 

@@ -14,7 +14,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("schemas", "cti", "campaigns")
-COMPILED = ("cti/core/*.py", "cti/engine/*.py", "cti/rows.py")
+COMPILED = (
+    "cti/core/*.py",
+    "cti/engine/*.py",
+    "cti/rows.py",
+    "cti/telemetry.py",
+    "cti/adapters/event_log_kafka_records.py",
+    "cti/adapters/partitioning.py",
+)
 """Plain typed Python that runs for every event. Not what is mostly calls into libraries, nor pydantic's models."""
 STAMP = "made-from"
 

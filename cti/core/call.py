@@ -49,6 +49,8 @@ from cti.core.legs import (
     SPEAKING,
     Leg,
     moved,
+    renamed,
+    silenced,
 )
 from schemas.reasons import Ignored, ReleasedBy
 
@@ -159,7 +161,7 @@ def _adopt(call: Call, name: str | None) -> None:
     customer = customer_of(call.legs)
     if name is None or customer is None or customer.id != "" or leg_named(call.legs, name) is not None:
         return
-    call.legs = tuple(leg._replace(id=name) if leg is customer else leg for leg in call.legs)
+    call.legs = tuple(renamed(leg, name) if leg is customer else leg for leg in call.legs)
 
 
 def _party(call: Call, fact: Fact) -> Leg:
@@ -176,7 +178,8 @@ def _party(call: Call, fact: Fact) -> Leg:
             device = device or call.opening.called
         return Leg(name, side, NULL, device, agent)
     side = AGENT if agent is not None and found.side is OTHER else found.side
-    return found._replace(side=side, device=device or found.device, agent=agent or found.agent)
+    device, agent = device or found.device, agent or found.agent
+    return Leg(name, side, found.state, device, agent, found.held_by, found.muted, found.silent_since_ms)
 
 
 def _delivered(call: Call, fact: Fact) -> Ignored | None:
@@ -303,7 +306,7 @@ def _muted(call: Call, fact: Fact) -> Ignored | None:
     muted = fact.kind == "muted"
     if leg.muted is muted:
         return Ignored.ALREADY_OPEN if muted else Ignored.NOT_OPEN
-    intervals.settle(call, with_leg(call.legs, leg._replace(muted=muted)), fact)
+    intervals.settle(call, with_leg(call.legs, silenced(leg, muted, leg.silent_since_ms)), fact)
     return None
 
 
@@ -316,7 +319,7 @@ def _silent(call: Call, fact: Fact) -> Ignored | None:
     silent = fact.kind == "silenceDetected"
     if (leg.silent_since_ms is not None) is silent:
         return Ignored.NO_CHANGE
-    call.legs = with_leg(call.legs, leg._replace(silent_since_ms=fact.at_ms if silent else None))
+    call.legs = with_leg(call.legs, silenced(leg, leg.muted, fact.at_ms if silent else None))
     return None
 
 

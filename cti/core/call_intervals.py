@@ -5,6 +5,8 @@ customer's
 leg is queued, held while `silence_of` says so, an offer while an agent's leg alerts.
 """
 
+from dataclasses import replace
+
 from cti.core.call_state import Call, Hold, Offer, Wait, agents_speaking, customer_of, silence_of
 from cti.core.facts import Fact
 from cti.core.legs import ALERTING, CUSTOMER, QUEUED, SPEAKING, Leg
@@ -22,21 +24,21 @@ def settle(call: Call, legs: tuple[Leg, ...], fact: Fact) -> None:
     if waits and waits[-1].end_ms is None:
         customer = customer_of(legs)
         if customer is None or customer.state is not QUEUED:
-            cause, queue, leg, at_ms, _ = waits[-1]
-            call.waits = (*waits[:-1], Wait(cause, queue, leg, at_ms, fact.at_ms))
+            last = waits[-1]
+            call.waits = (*waits[:-1], Wait(last.cause, last.queue, last.leg, last.at_ms, fact.at_ms))
     silence = silence_of(legs)
     if silence is None and not holds:
         return
     running = holds[-1] if holds and holds[-1].end_ms is None else None
     if running is not None and silence is not None and running.by_agent == silence.by_agent:
         if running.muted and not silence.muted:
-            holds = (*holds[:-1], running._replace(muted=False))
+            holds = (*holds[:-1], replace(running, muted=False))
     elif running is not None or silence is not None:
         if running is not None:
             retrieved = conversing(call, legs)
-            holds = (*holds[:-1], running._replace(end_ms=fact.at_ms, retrieved=retrieved))
+            holds = (*holds[:-1], replace(running, end_ms=fact.at_ms, retrieved=retrieved))
         if silence is not None:
-            holds = (*holds, Hold(fact.id, *silence, fact.at_ms))
+            holds = (*holds, Hold(fact.id, silence.by_agent, silence.muted, silence.agent, silence.leg, fact.at_ms))
     call.holds = holds
 
 
@@ -57,7 +59,7 @@ def queued(call: Call, legs: tuple[Leg, ...], fact: Fact, leg: str) -> None:
     if running is None:
         call.waits = (*call.waits, Wait(fact.id, queue, leg, fact.at_ms))
     elif queue is not None and queue != running.queue:
-        call.waits = (*call.waits[:-1], running._replace(queue=queue))
+        call.waits = (*call.waits[:-1], replace(running, queue=queue))
 
 
 def offered(call: Call, leg: Leg, fact: Fact) -> None:
@@ -72,7 +74,7 @@ def _together(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
     if len(offers) == 1:
         return offers
     return tuple(
-        offer._replace(together=any(_overlap(offer, other) for other in offers if other is not offer))
+        replace(offer, together=any(_overlap(offer, other) for other in offers if other is not offer))
         for offer in offers
     )
 
@@ -129,6 +131,7 @@ def _result(call: Call, leg: Leg, fact: Fact) -> OfferResult:
 def _close_offer(call: Call, leg: str, at_ms: int, result: OfferResult) -> None:
     for place, offer in enumerate(call.offers):
         if offer.leg == leg and offer.end_ms is None:
-            cause, _, agent, device, queue, began_ms, _, _, together = offer
-            closed = Offer(cause, leg, agent, device, queue, began_ms, at_ms, result, together)
+            closed = Offer(
+                offer.cause, leg, offer.agent, offer.device, offer.queue, offer.at_ms, at_ms, result, offer.together
+            )
             call.offers = _together((*call.offers[:place], closed, *call.offers[place + 1 :]))

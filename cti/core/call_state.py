@@ -22,7 +22,8 @@ class Phase(StrEnum):
     ENDED = "ended"
 
 
-class Offer(NamedTuple):
+@dataclass(slots=True, init=False)
+class Offer:
     """One agent's device ringing. `together`: several rang at once, so nobody alone was responsible (ring-all)."""
 
     cause: str
@@ -31,12 +32,35 @@ class Offer(NamedTuple):
     device: str | None
     queue: str | None
     at_ms: int
-    end_ms: int | None = None
-    result: OfferResult | None = None
-    together: bool = False
+    end_ms: int | None
+    result: OfferResult | None
+    together: bool
+
+    def __init__(
+        self,
+        cause: str,
+        leg: str,
+        agent: str | None,
+        device: str | None,
+        queue: str | None,
+        at_ms: int,
+        end_ms: int | None = None,
+        result: OfferResult | None = None,
+        together: bool = False,
+    ) -> None:
+        self.cause = cause
+        self.leg = leg
+        self.agent = agent
+        self.device = device
+        self.queue = queue
+        self.at_ms = at_ms
+        self.end_ms = end_ms
+        self.result = result
+        self.together = together
 
 
-class Hold(NamedTuple):
+@dataclass(slots=True, init=False)
+class Hold:
     """The customer hears nobody: held or muted by us, or he holds us. `leg` is where a notice would be played."""
 
     cause: str
@@ -45,18 +69,53 @@ class Hold(NamedTuple):
     agent: str | None
     leg: str
     at_ms: int
-    end_ms: int | None = None
-    retrieved: bool = False  # ended by being taken back, not by the end of the call
+    end_ms: int | None
+    retrieved: bool  # ended by being taken back, not by the end of the call
+
+    def __init__(
+        self,
+        cause: str,
+        by_agent: bool,
+        muted: bool,
+        agent: str | None,
+        leg: str,
+        at_ms: int,
+        end_ms: int | None = None,
+        retrieved: bool = False,
+    ) -> None:
+        self.cause = cause
+        self.by_agent = by_agent
+        self.muted = muted
+        self.agent = agent
+        self.leg = leg
+        self.at_ms = at_ms
+        self.end_ms = end_ms
+        self.retrieved = retrieved
 
 
-class Wait(NamedTuple):
+@dataclass(slots=True, init=False)
+class Wait:
     """Time in a queue."""
 
     cause: str
     queue: str | None
     leg: str
     at_ms: int
-    end_ms: int | None = None
+    end_ms: int | None
+
+    def __init__(
+        self,
+        cause: str,
+        queue: str | None,
+        leg: str,
+        at_ms: int,
+        end_ms: int | None = None,
+    ) -> None:
+        self.cause = cause
+        self.queue = queue
+        self.leg = leg
+        self.at_ms = at_ms
+        self.end_ms = end_ms
 
 
 class Transfer(NamedTuple):
@@ -103,34 +162,81 @@ NO_EXTRAS = Extras()
 NO_OPENING = Opening()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Call:
     """The state of one call: the fold of its facts.
 
-    Whoever holds a call never changes it; `call.advance` changes a copy of its own before it hands it out.
+    Whoever holds a call never changes it; `call.advance` changes a copy of its own before it hands it out. How it is
+    made is spelt out: compiled, that is a row of assignments.
     """
 
     subject: str
-    phase: Phase = PHASE_NULL
-    opened_at_ms: int = 0
-    opening: Opening = NO_OPENING
-    queue: str | None = None  # the queue last waited in, else the first that an offer named
-    legs: tuple[Leg, ...] = ()
-    offers: tuple[Offer, ...] = ()
-    holds: tuple[Hold, ...] = ()
-    waits: tuple[Wait, ...] = ()
-    transfers: tuple[Transfer, ...] = ()
-    first_delivered_ms: int | None = None
-    answered_ms: int | None = None
-    answer_cause: str | None = None
-    first_agent: str | None = None
-    release: Release | None = None
-    failed: bool = False
-    cause: str | None = None
-    q850: int | None = None
-    extras: Extras = NO_EXTRAS
-    ended_ms: int | None = None
-    ended_by: str | None = None  # callCleared, stale, lost
+    phase: Phase
+    opened_at_ms: int
+    opening: Opening
+    queue: str | None  # the queue last waited in, else the first that an offer named
+    legs: tuple[Leg, ...]
+    offers: tuple[Offer, ...]
+    holds: tuple[Hold, ...]
+    waits: tuple[Wait, ...]
+    transfers: tuple[Transfer, ...]
+    first_delivered_ms: int | None
+    answered_ms: int | None
+    answer_cause: str | None
+    first_agent: str | None
+    release: Release | None
+    failed: bool
+    cause: str | None
+    q850: int | None
+    extras: Extras
+    ended_ms: int | None
+    ended_by: str | None  # callCleared, stale, lost
+
+    def __init__(
+        self,
+        subject: str,
+        phase: Phase = PHASE_NULL,
+        opened_at_ms: int = 0,
+        opening: Opening = NO_OPENING,
+        queue: str | None = None,
+        legs: tuple[Leg, ...] = (),
+        offers: tuple[Offer, ...] = (),
+        holds: tuple[Hold, ...] = (),
+        waits: tuple[Wait, ...] = (),
+        transfers: tuple[Transfer, ...] = (),
+        first_delivered_ms: int | None = None,
+        answered_ms: int | None = None,
+        answer_cause: str | None = None,
+        first_agent: str | None = None,
+        release: Release | None = None,
+        failed: bool = False,
+        cause: str | None = None,
+        q850: int | None = None,
+        extras: Extras = NO_EXTRAS,
+        ended_ms: int | None = None,
+        ended_by: str | None = None,
+    ) -> None:
+        self.subject = subject
+        self.phase = phase
+        self.opened_at_ms = opened_at_ms
+        self.opening = opening
+        self.queue = queue
+        self.legs = legs
+        self.offers = offers
+        self.holds = holds
+        self.waits = waits
+        self.transfers = transfers
+        self.first_delivered_ms = first_delivered_ms
+        self.answered_ms = answered_ms
+        self.answer_cause = answer_cause
+        self.first_agent = first_agent
+        self.release = release
+        self.failed = failed
+        self.cause = cause
+        self.q850 = q850
+        self.extras = extras
+        self.ended_ms = ended_ms
+        self.ended_by = ended_by
 
     def copy(self) -> "Call":
         """Another call with the same parts (the parts are immutable). Spelt out: it is made once for every event."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from cti.core import call_intervals as intervals
 from cti.core.call_state import Call, Transfer, customer_of
 from cti.core.facts import Fact
-from cti.core.legs import AGENT, CONNECTED, CUSTOMER, HOLD, Leg, LegState
+from cti.core.legs import AGENT, CONNECTED, CUSTOMER, HOLD, Leg, LegState, moved, renamed
 
 
 def transferred(call: Call, fact: Fact) -> None:
@@ -24,7 +24,7 @@ def transferred(call: Call, fact: Fact) -> None:
         if leg.id in mapped or fact.kind == "transferred":
             intervals.ended(call, leg, fact)
     kept = [
-        leg._replace(id=mapped.get(leg.id, leg.id), state=_let_go(leg.state), held_by=None)
+        renamed(moved(leg, _let_go(leg.state)), mapped.get(leg.id, leg.id))
         for leg in before
         if (stays if leg.id in mapped else fact.kind == "conferenced")
     ]

@@ -1,13 +1,14 @@
 """One event as the core sees it, and the order of a call's events.
 
 A call's events are a **set ordered by (time, sequence, kind rank, id)**. The order in which they arrived plays no part,
-so a shuffled, late or repeated history folds to the same call. A fact is a tuple whose natural order is that order.
+so a shuffled, late or repeated history folds to the same call.
 
 `history` packs a call's facts into one bytes object (a live call costs its facts once, without Python objects).
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from pydantic_core import from_json, to_json
 
@@ -29,7 +30,8 @@ _LAST_RANK = 1_000
 _MIDDLE_RANK = 500
 
 
-class Fact(NamedTuple):
+@dataclass(slots=True, init=False)
+class Fact:
     """What happened to a call: ordered by its first four fields."""
 
     at_ms: int
@@ -39,6 +41,29 @@ class Fact(NamedTuple):
     kind: str
     body_hash: int
     data: Mapping[str, Any]
+
+    def __init__(
+        self,
+        at_ms: int,
+        sequence: int,
+        rank: int,
+        event_id: str,
+        kind: str,
+        body_hash: int,
+        data: Mapping[str, Any],
+    ) -> None:
+        self.at_ms = at_ms
+        self.sequence = sequence
+        self.rank = rank
+        self.id = event_id
+        self.kind = kind
+        self.body_hash = body_hash
+        self.data = data
+
+    @property
+    def order(self) -> tuple[int, int, int, str]:
+        """Its place among the call's facts."""
+        return self.at_ms, self.sequence, self.rank, self.id
 
 
 def fact(at_ms: int, sequence: int | None, event_id: str, kind: str, body_hash: int, data: Mapping[str, Any]) -> Fact:
@@ -81,4 +106,8 @@ def find(history: bytes, event_id: str) -> int | None:
 
 def in_order(facts: Iterable[Fact]) -> list[Fact]:
     """The facts as the fold takes them."""
-    return sorted(facts, key=lambda one: one[:4])
+    return sorted(facts, key=_order)
+
+
+def _order(one: Fact) -> tuple[int, int, int, str]:
+    return one.order

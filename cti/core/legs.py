@@ -6,8 +6,8 @@ the call counts it as `Ignored`.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 
 class LegState(StrEnum):
@@ -33,17 +33,38 @@ NULL, INITIATED, ALERTING, CONNECTED, HOLD, QUEUED, FAIL = LegState
 CUSTOMER, AGENT, OTHER = Side
 
 
-class Leg(NamedTuple):
+@dataclass(slots=True, init=False)
+class Leg:
     """A connection. `held_by` is the holding device while the state is hold; `muted` is the agent's own doing."""
 
     id: str
     side: Side
     state: LegState
-    device: str | None = None
-    agent: str | None = None
-    held_by: str | None = None
-    muted: bool = False
-    silent_since_ms: int | None = None
+    device: str | None
+    agent: str | None
+    held_by: str | None
+    muted: bool
+    silent_since_ms: int | None
+
+    def __init__(
+        self,
+        name: str,
+        side: Side,
+        state: LegState,
+        device: str | None = None,
+        agent: str | None = None,
+        held_by: str | None = None,
+        muted: bool = False,
+        silent_since_ms: int | None = None,
+    ) -> None:
+        self.id = name
+        self.side = side
+        self.state = state
+        self.device = device
+        self.agent = agent
+        self.held_by = held_by
+        self.muted = muted
+        self.silent_since_ms = silent_since_ms
 
 
 def _table() -> Mapping[tuple[LegState, str], LegState]:
@@ -82,5 +103,14 @@ SPEAKING = (CONNECTED, HOLD)
 
 def moved(leg: Leg, state: LegState, held_by: str | None = None) -> Leg:
     """The leg in another state; who holds it is known only while he does."""
-    name, side, _, device, agent, _, muted, silent_since_ms = leg
-    return Leg(name, side, state, device, agent, held_by, muted, silent_since_ms)
+    return Leg(leg.id, leg.side, state, leg.device, leg.agent, held_by, leg.muted, leg.silent_since_ms)
+
+
+def renamed(leg: Leg, name: str) -> Leg:
+    """The leg under another id."""
+    return Leg(name, leg.side, leg.state, leg.device, leg.agent, leg.held_by, leg.muted, leg.silent_since_ms)
+
+
+def silenced(leg: Leg, muted: bool, silent_since_ms: int | None) -> Leg:
+    """The leg with its own microphone off or on, and speaking or not."""
+    return Leg(leg.id, leg.side, leg.state, leg.device, leg.agent, leg.held_by, muted, silent_since_ms)

@@ -19,7 +19,7 @@ from cti.rows import CallRow, CommandRow, StoredCall, TimelineRow
 from schemas.reasons import FINAL_STATES
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class LiveCall:
     """One call, its packed facts and what was done about it. Ended calls stay a little for what comes late.
 
@@ -34,16 +34,54 @@ class LiveCall:
     born: int
     subject: str
     state: Call | None
-    history: bytes = b""
-    facts: int = 0
-    done: tuple[Intervention, ...] = ()
-    revision: int = 0
-    previous_ended_ms: int | None = None  # of the incarnation before this one
-    heard_ms: int = 0  # when the log got the last sign of life
-    in_snapshot: bool = False
-    timeline_gone: bool = False  # only when it ended is known still
-    last: tuple[int, int, int, str] | None = None  # the order of the last fact folded in
-    scheduled_ms: int | None = None  # when the source's schedule will look at it
+    history: bytes
+    facts: int
+    done: tuple[Intervention, ...]
+    revision: int
+    previous_ended_ms: int | None  # of the incarnation before this one
+    heard_ms: int  # when the log got the last sign of life
+    in_snapshot: bool
+    timeline_gone: bool  # only when it ended is known still
+    last: tuple[int, int, int, str] | None  # the order of the last fact folded in
+    scheduled_ms: int | None  # when the source's schedule will look at it
+
+    def __init__(
+        self,
+        source: Source,
+        call_id: str,
+        incarnation: int,
+        partition: int,
+        born: int,
+        subject: str,
+        state: Call | None,
+        history: bytes = b"",
+        facts: int = 0,
+        done: tuple[Intervention, ...] = (),
+        revision: int = 0,
+        previous_ended_ms: int | None = None,
+        heard_ms: int = 0,
+        in_snapshot: bool = False,
+        timeline_gone: bool = False,
+        last: tuple[int, int, int, str] | None = None,
+        scheduled_ms: int | None = None,
+    ) -> None:
+        self.source = source
+        self.call_id = call_id
+        self.incarnation = incarnation
+        self.partition = partition
+        self.born = born
+        self.subject = subject
+        self.state = state
+        self.history = history
+        self.facts = facts
+        self.done = done
+        self.revision = revision
+        self.previous_ended_ms = previous_ended_ms
+        self.heard_ms = heard_ms
+        self.in_snapshot = in_snapshot
+        self.timeline_gone = timeline_gone
+        self.last = last
+        self.scheduled_ms = scheduled_ms
 
     def copy(self) -> "LiveCall":
         """One's own to change. Spelt out: it is made once for every event."""
@@ -173,7 +211,7 @@ def loaded(stored: StoredCall, source: Source) -> LiveCall:
     live.state, live.history, live.facts = state, history, len(facts)
     live.done = tuple(intervention_of(one) for one in stored.commands)
     live.revision = 0 if stored.record is None else stored.record.revision
-    live.last = max((fact[:4] for fact, _ in facts), default=None)
+    live.last = max((fact.order for fact, _ in facts), default=None)
     live.heard_ms = max((one.appended_at_ms for one in stored.timeline), default=row.opened_at_ms)
     live.in_snapshot = any(one.kind == PRESENT for one in stored.timeline)
     return live

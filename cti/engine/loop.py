@@ -1,8 +1,8 @@
 """The engine: one round, one transaction (design, section 5).
 
-A round takes what has arrived over all partitions, at most EVENTS_MAX events or CPU_MAX_MS of work. While one round
-commits, the
-next gathers; an idle system commits at once. A round goes through: read; advance into a layer; **one** ledger
+A round takes what has arrived over all partitions, at most EVENTS_MAX events, READ_MAX or CPU_MAX_MS of work at a turn.
+While one round commits, the next gathers; an idle system commits at once, and one that is behind is not held up by the
+commit: its rounds grow instead. A round goes through: read; advance into a layer; **one** ledger
 transaction, fenced; merge
 the layer and wake who waits. If the transaction fails the layer is dropped and the entries are read again; if its
 outcome is unknown,
@@ -37,7 +37,8 @@ from cti.telemetry import Telemetry
 from schemas.envelope import Event
 from schemas.reasons import DeadLetter
 
-EVENTS_MAX = 500
+EVENTS_MAX = 2_000  # in a round: some 100 ms of work and of writing
+READ_MAX = 1_000  # and of them read at a turn: each reading asks the ledger once for calls that ended
 CPU_MAX_MS = 20.0
 END_CONFIRM_MS = END_FRESH_MS / 2  # how often a quiet engine makes sure that it stands at the end
 END_ASK_MS = 20.0  # and how often one that is behind asks at most
@@ -95,7 +96,9 @@ class Engine:
     async def run(self) -> None:
         """Turn until cancelled. Raises errors.Fenced when an engine that was alone has been taken over."""
         while True:
-            if not await self.step():
+            if await self.step():
+                await asyncio.sleep(0)  # a turn may have waited for nothing: the others' turn
+            else:
                 wait_ms = max(self.next_ms() - self._log.now_ms(), 0.0)
                 await self._clock.wait(self._wake, self._clock.now_ms() + wait_ms)
 
@@ -231,7 +234,7 @@ class Engine:
         try:
             end = await self._log.end() if confirm else None
             if not self._ahead:
-                entries = await self._log.read(self._partitions.read, EVENTS_MAX - self._taken)
+                entries = await self._log.read(self._partitions.read, min(READ_MAX, EVENTS_MAX - self._taken))
                 ahead = [(entry, event_in(entry)) for entry in entries]
                 await remember(self.work, self._ledger, ahead)
                 self._ahead = ahead

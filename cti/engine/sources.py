@@ -19,7 +19,19 @@ log = structlog.get_logger()
 class Source:
     """One switch instance of one tenant. Mutable: observations, and caches of what can be derived."""
 
-    __slots__ = ("_book", "_rules", "abilities", "alarmed", "clock", "kinds", "name", "schedules", "switch", "tenant")
+    __slots__ = (
+        "_book",
+        "_rules",
+        "_shown",
+        "abilities",
+        "alarmed",
+        "clock",
+        "kinds",
+        "name",
+        "schedules",
+        "switch",
+        "tenant",
+    )
 
     def __init__(self, tenant: str, name: str, book: RuleBook) -> None:
         self.tenant, self.name = tenant, name
@@ -30,6 +42,7 @@ class Source:
         # By partition a heap of (due by the switch's clock, key of the call): one that is behind holds up no other.
         self.schedules: dict[int, list[tuple[int, int]]] = {}
         self.alarmed = False
+        self._shown: tuple[int, bool] | None = None
         self._book = book
         self._rules: dict[tuple[str | None, str | None], RuleSet] = {}
 
@@ -67,7 +80,9 @@ class Source:
         if lag_ms is None:
             return
         trusted = self.clock.trusted(now_ms)
-        telemetry.source(self.tenant, self.name, lag_ms, trusted)
+        if self._shown != (lag_ms, trusted):  # asked at every turn
+            self._shown = (lag_ms, trusted)
+            telemetry.source(self.tenant, self.name, lag_ms, trusted)
         if trusted is self.alarmed:
             self.alarmed = not trusted
             log.warning(

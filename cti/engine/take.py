@@ -199,7 +199,7 @@ def _repeated(work: Gathering, entry: Entry, same: bool) -> None:
 
 def _fold_in(live: LiveCall, one: Fact) -> tuple[Ignored | None, Sequence[Fact]]:
     """Advance the call by the fact, or fold it again where the fact came late; why it changed nothing, if so."""
-    order = one[:4]
+    order = one.order
     if live.last is None or order > live.last:
         live.state, ignored = advance(live.call, one)
         live.last = order
@@ -210,21 +210,10 @@ def _fold_in(live: LiveCall, one: Fact) -> tuple[Ignored | None, Sequence[Fact]]
 
 
 def _write(work: Gathering, live: LiveCall, one: Fact, entry: Entry, n: int, data: bytes) -> None:
-    work.round_.timeline.append(
-        TimelineRow(
-            live.partition,
-            live.born,
-            entry.position,
-            n,
-            one.at_ms,
-            entry.appended_at_ms,
-            None if one.sequence < 0 else one.sequence,
-            one.kind,
-            one.id,
-            one.body_hash,
-            data.decode(),
-        )
-    )
+    sequence = None if one.sequence < 0 else one.sequence
+    place = (live.partition, live.born, entry.position, n, one.at_ms, entry.appended_at_ms, sequence)
+    row = (*place, one.kind, one.id, one.body_hash, data.decode())
+    work.round_.timeline.append(tuple.__new__(TimelineRow, row))  # one an event; a call of the class is half as fast
 
 
 def take_agent(work: Gathering, entry: Entry, event: Event) -> None:
