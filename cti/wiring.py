@@ -10,7 +10,7 @@ from pydantic_core import from_json
 
 from cti import errors
 from cti.adapters.clock import MonotonicClock, SystemClock
-from cti.adapters.event_log_kafka_settings import kafka_options
+from cti.adapters.event_log_kafka.settings import kafka_options
 from cti.adapters.store import Store, open_store
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.record import Identity

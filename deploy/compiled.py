@@ -19,7 +19,7 @@ COMPILED = (
     "cti/engine/*.py",
     "cti/rows.py",
     "cti/telemetry.py",
-    "cti/adapters/event_log_kafka_records.py",
+    "cti/adapters/event_log_kafka/records.py",
     "cti/adapters/partitioning.py",
 )
 """Plain typed Python that runs for every event. Not what is mostly calls into libraries, nor pydantic's models."""

@@ -9,8 +9,8 @@ from typing import Protocol, Self
 
 from sqlalchemy import URL, Connection, Engine
 
-from cti.adapters.event_log_kafka import KafkaEventLog
-from cti.adapters.event_log_kafka_settings import KafkaOptions
+from cti.adapters.event_log_kafka.log import KafkaEventLog
+from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.event_log_sql import LOOK_ALONE_MS, LOOK_SHARED_MS, SqlEventLog
 from cti.adapters.ledger.connections import database_url, reader_engine, writer_engine

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from cti.adapters.clock import SystemClock
-from cti.adapters.event_log_kafka_settings import kafka_options
+from cti.adapters.event_log_kafka.settings import kafka_options
 from cti.adapters.ledger.inspection import facts_of_release
 from cti.adapters.store import MEMORY, open_ledger, open_store
 from cti.commands.dead_letters_replay import Place, Replay, Verdict, verdicts, waiting_places

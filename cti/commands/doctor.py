@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from cti.adapters.clock import MonotonicClock, SystemClock
-from cti.adapters.event_log_kafka_inspection import KafkaFacts, inspect_topics
-from cti.adapters.event_log_kafka_settings import KafkaOptions, kafka_options
-from cti.adapters.event_log_kafka_topics import EVENTS
+from cti.adapters.event_log_kafka.inspection import KafkaFacts, inspect_topics
+from cti.adapters.event_log_kafka.settings import KafkaOptions, kafka_options
+from cti.adapters.event_log_kafka.topics import EVENTS
 from cti.adapters.ledger.connections import database_url
 from cti.adapters.ledger.inspection import Inspection, LedgerFacts, is_absent, is_there
 from cti.adapters.store import MEMORY

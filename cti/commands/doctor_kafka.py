@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from cti.adapters.event_log_kafka_inspection import KafkaFacts, TopicFacts
-from cti.adapters.event_log_kafka_settings import KafkaOptions
-from cti.adapters.event_log_kafka_topics import UNLIMITED, Topics, enough, fits, wanted_topics
+from cti.adapters.event_log_kafka.inspection import KafkaFacts, TopicFacts
+from cti.adapters.event_log_kafka.settings import KafkaOptions
+from cti.adapters.event_log_kafka.topics import UNLIMITED, Topics, enough, fits, wanted_topics
 from cti.adapters.log_clock import RESET_MS
 from cti.commands.doctor_findings import Finding, fault, ok, warning
 from cti.commands.doctor_ledger import SKEW_MAX_MS, Reach

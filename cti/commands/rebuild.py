@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cti.adapters.clock import SystemClock
-from cti.adapters.event_log_kafka import KafkaEventLog
-from cti.adapters.event_log_kafka_inspection import inspect_topics
-from cti.adapters.event_log_kafka_settings import KafkaOptions, kafka_options
-from cti.adapters.event_log_kafka_topics import EVENTS
+from cti.adapters.event_log_kafka.inspection import inspect_topics
+from cti.adapters.event_log_kafka.log import KafkaEventLog
+from cti.adapters.event_log_kafka.settings import KafkaOptions, kafka_options
+from cti.adapters.event_log_kafka.topics import EVENTS
 from cti.adapters.ledger.inspection import facts_of_release
 from cti.adapters.ledger.rebuilding import begin_log_behind, tables_at
 from cti.adapters.store import MEMORY, WholeLedger, open_ledger, open_store

@@ -19,8 +19,8 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import make_url
 
 from cti.adapters.clock import SystemClock
-from cti.adapters.event_log_kafka import KafkaEventLog
-from cti.adapters.event_log_kafka_settings import kafka_options
+from cti.adapters.event_log_kafka.log import KafkaEventLog
+from cti.adapters.event_log_kafka.settings import kafka_options
 from cti.commands.logging_setup import set_up_logging
 from cti.commands.runtime import run_serving, settle_memory
 from cti.core.identity import hash64

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cti.adapters.clock import SystemClock, VirtualClock
-from cti.adapters.event_log_kafka import KafkaEventLog
-from cti.adapters.event_log_kafka_settings import KafkaOptions
+from cti.adapters.event_log_kafka.log import KafkaEventLog
+from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.store import Store, open_store
 from cti.ports import EventLog
 from tests.contract.rows import PARTITIONS, START_MS, TENANT

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import create_engine, inspect, make_url
 
 from cti.adapters.clock import SystemClock, VirtualClock
-from cti.adapters.event_log_kafka_inspection import inspect_topics
-from cti.adapters.event_log_kafka_settings import KafkaOptions
-from cti.adapters.event_log_kafka_topics import make_topics
+from cti.adapters.event_log_kafka.inspection import inspect_topics
+from cti.adapters.event_log_kafka.settings import KafkaOptions
+from cti.adapters.event_log_kafka.topics import make_topics
 from cti.adapters.store import open_store
 from cti.commands.doctor import BETWEEN_LOOKS_MS, add_arguments, examine, run
 from cti.commands.doctor_findings import Finding

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import make_url
 
 from cti.adapters.clock import SystemClock
-from cti.adapters.event_log_kafka_settings import KafkaOptions
+from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.ledger.rebuilding import begin_log_behind
 from cti.adapters.store import Store, open_ledger, open_store
 from cti.commands.rebuild import add_arguments, rebuild, run, told

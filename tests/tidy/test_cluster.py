@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from cti.__main__ import COMMANDS
-from cti.adapters.event_log_kafka_settings import kafka_options
+from cti.adapters.event_log_kafka.settings import kafka_options
 from cti.settings import PREFIX, Settings
 from tests.tidy.sources import ROOT
 from tests.tidy.test_deploy import COMPOSE, SERVICES

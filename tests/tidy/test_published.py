@@ -1,12 +1,12 @@
 """What is published is frozen: the generated documents are those on disk, to the byte."""
 
-from cti.adapters import event_log_kafka_asyncapi
+from cti.adapters.event_log_kafka import asyncapi as topics_asyncapi
 from cti.gateway.openapi import written
 from cti.web.limits import Limits
 from schemas.publish import documents
 from tests.tidy.sources import ROOT
 
-MAKERS = ("schemas.publish", "cti.gateway.openapi", "cti.adapters.event_log_kafka_asyncapi")
+MAKERS = ("schemas.publish", "cti.gateway.openapi", "cti.adapters.event_log_kafka.asyncapi")
 REFRESH = f"run `python -m` each of {', '.join(MAKERS)}, and judge whether old readers survive it"
 PUBLISHED = ROOT / "schemas" / "published"
 
@@ -18,7 +18,7 @@ def test_the_published_documents_are_what_the_models_say() -> None:
         if path.is_file()
     }
     generated = documents() | {"v1/openapi.json": written(Limits()).decode()}
-    generated["v1/asyncapi-kafka.json"] = event_log_kafka_asyncapi.written()
+    generated["v1/asyncapi-kafka.json"] = topics_asyncapi.written()
     assert sorted(on_disk) == sorted(generated), REFRESH
     changed = [path for path, text in generated.items() if on_disk[path] != text]
     assert changed == [], REFRESH

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from pydantic_core import to_json
 
-from cti.adapters.event_log_kafka_inspection import KafkaFacts, TopicFacts
-from cti.adapters.event_log_kafka_settings import KafkaOptions
-from cti.adapters.event_log_kafka_topics import wanted_topics
+from cti.adapters.event_log_kafka.inspection import KafkaFacts, TopicFacts
+from cti.adapters.event_log_kafka.settings import KafkaOptions
+from cti.adapters.event_log_kafka.topics import wanted_topics
 from cti.adapters.ledger.inspection import LedgerFacts, SqliteWriting
 from cti.commands.doctor_findings import Finding, Level, as_text, is_healthy
 from cti.commands.doctor_kafka import judge_log_clock, judge_topics, reaches_of

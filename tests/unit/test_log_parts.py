@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cti.adapters.clock import VirtualClock
-from cti.adapters.event_log_kafka_records import Reading
+from cti.adapters.event_log_kafka.records import Reading
 from cti.adapters.log_clock import RESET_MS, ServerClock
 from cti.adapters.log_tail import EVENT_BYTES, READ_KEPT, UNKNOWN, LogTail
 from cti.adapters.partitioning import partition_of, partition_of_bytes

@@ -7,10 +7,10 @@ from aiokafka import ConsumerRecord
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from cti.adapters.event_log_kafka_asyncapi import BINARY, document
-from cti.adapters.event_log_kafka_records import Reading
-from cti.adapters.event_log_kafka_settings import KafkaOptions
-from cti.adapters.event_log_kafka_topics import CLOCK, COPIES, wanted_topics
+from cti.adapters.event_log_kafka.asyncapi import BINARY, document
+from cti.adapters.event_log_kafka.records import Reading
+from cti.adapters.event_log_kafka.settings import KafkaOptions
+from cti.adapters.event_log_kafka.topics import CLOCK, COPIES, wanted_topics
 from schemas.envelope import DATA_MODELS
 from schemas.publish import DIALECT, SITE, documents
 from tests.unit.test_schemas_published import DOCUMENTS, references

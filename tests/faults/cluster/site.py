@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 from sqlalchemy import make_url
 
-from cti.adapters.event_log_kafka_topics import EVENTS
+from cti.adapters.event_log_kafka.topics import EVENTS
 from tests.faults.cluster.counters import Refusals
 from tests.faults.cluster.holdings import Looks
 from tests.faults.cluster.parts import Part

@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from cti.adapters.clock import SystemClock
-from cti.adapters.event_log_kafka import KafkaEventLog
-from cti.adapters.event_log_kafka_settings import KafkaOptions
+from cti.adapters.event_log_kafka.log import KafkaEventLog
+from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.ports import Appending
 from schemas.envelope import body_of, read_event
 

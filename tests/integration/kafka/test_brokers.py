@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from cti.adapters.event_log_kafka import KafkaEventLog
-from cti.adapters.event_log_kafka_settings import KafkaOptions
+from cti.adapters.event_log_kafka.log import KafkaEventLog
+from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.errors import LogAway
 from cti.ports import Appending
 from tests.contract.reading import all_of

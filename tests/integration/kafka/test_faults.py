@@ -11,8 +11,8 @@ from aiokafka import TopicPartition
 from aiokafka.errors import OutOfOrderSequenceNumber
 
 from cti.adapters.clock import SystemClock
-from cti.adapters.event_log_kafka import KafkaEventLog
-from cti.adapters.event_log_kafka_settings import KafkaOptions
+from cti.adapters.event_log_kafka.log import KafkaEventLog
+from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.errors import LogAway
 from cti.ports import Appending
 from tests.contract.reading import all_of, read_on
@@ -83,7 +83,7 @@ async def test_a_log_stops_in_time_while_its_broker_is_away(broker: KafkaBroker,
 
 async def test_what_waits_is_bounded(broker: KafkaBroker, log: KafkaEventLog, monkeypatch: pytest.MonkeyPatch) -> None:
     await log.append([appending(offered("a"))])
-    monkeypatch.setattr("cti.adapters.event_log_kafka_writer.WAITING_BYTES_MAX", 1_000)
+    monkeypatch.setattr("cti.adapters.event_log_kafka.writer.WAITING_BYTES_MAX", 1_000)
     os.kill(broker.pid, signal.SIGSTOP)
     try:
         first = asyncio.create_task(log.append([appending(offered("a"))] * 50))
@@ -124,7 +124,7 @@ async def test_a_reader_that_is_stuck_is_replaced(
         assert await log.read({partition: 1}, 10) == []
         assert (await log.end()).positions[partition] == 2
         assert log._reader._client is stuck  # not so soon
-        monkeypatch.setattr("cti.adapters.event_log_kafka_reader.STALL_S", -1.0)
+        monkeypatch.setattr("cti.adapters.event_log_kafka.reader.STALL_S", -1.0)
         assert (await log.end()).positions[partition] == 2
         assert log._reader._client is not stuck
         assert [entry.position for entry in await read_on(log, {partition: 1})] == [2]

@@ -11,9 +11,9 @@ from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 
 from cti.adapters.clock import SystemClock
-from cti.adapters.event_log_kafka_publisher import LEFT_OUT_HEADER
-from cti.adapters.event_log_kafka_records import Reading
-from cti.adapters.event_log_kafka_settings import BODY_BYTES_MAX
+from cti.adapters.event_log_kafka.publisher import LEFT_OUT_HEADER
+from cti.adapters.event_log_kafka.records import Reading
+from cti.adapters.event_log_kafka.settings import BODY_BYTES_MAX
 from cti.errors import LogAway, LogTruncated
 from cti.ports import Entry
 from cti.rows import CopyRow

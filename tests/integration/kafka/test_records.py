@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
-from cti.adapters.event_log_kafka import KafkaEventLog
+from cti.adapters.event_log_kafka.log import KafkaEventLog
 from cti.ports import Entry
 from schemas.envelope import event_of
 from schemas.reasons import DeadLetter

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from cti.adapters.event_log_kafka_inspection import inspect_topics
-from cti.adapters.event_log_kafka_settings import KafkaOptions
+from cti.adapters.event_log_kafka.inspection import inspect_topics
+from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.errors import LogAway, SettingsMistake
 from tests.contract.reading import all_of
 from tests.integration.kafka.site import appending, offered, running, small

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from cti.adapters.event_log_kafka_records import CUT_BYTES
+from cti.adapters.event_log_kafka.records import CUT_BYTES
 from cti.core.times import rfc3339
 from cti.rows import LetterFilter
 from cti.settings import Settings

@@ -3,9 +3,9 @@
 import pytest
 from pydantic import SecretStr
 
-from cti.adapters import event_log_kafka_settings as kafka_settings
 from cti.adapters.clock import SystemClock, VirtualClock
-from cti.adapters.event_log_kafka_settings import KafkaOptions, kafka_options, make_consumer, make_producer
+from cti.adapters.event_log_kafka import settings as kafka_settings
+from cti.adapters.event_log_kafka.settings import KafkaOptions, kafka_options, make_consumer, make_producer
 from cti.adapters.store import KafkaStore, open_store
 from cti.errors import LedgerAway, LogAway, LogTruncated, SettingsMistake
 from cti.rows import Round

@@ -7,7 +7,7 @@ import pytest
 from aiokafka.admin import NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from cti.adapters.event_log_kafka_topics import make_topics
+from cti.adapters.event_log_kafka.topics import make_topics
 from cti.errors import LogAway, WrongPartitions, WrongTopic
 from cti.rows import CopyRow
 from tests.integration.kafka.site import PARTITIONS, appending, key_of, offered, plain_admin, running, small

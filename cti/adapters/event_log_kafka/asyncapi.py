@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document of the Kafka topics: `python -m cti.adapters.event_log_kafka_asyncapi [FILE]` writes it.
+"""The AsyncAPI 3.0 document of the Kafka topics: `python -m cti.adapters.event_log_kafka.asyncapi [FILE]` writes it.
 
 The first document (`schemas`) names messages and no topics; it is frozen. This one stands beside it: servers, topics,
 keys, headers. What a message holds it does not say again: it refers to the same schemas.
@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cti.adapters.event_log_kafka_publisher import ID_HEADER, LEFT_OUT_HEADER
-from cti.adapters.event_log_kafka_records import EVENT_HEADER, JSON, STRUCTURED, TENANT_HEADER
-from cti.adapters.event_log_kafka_settings import KafkaOptions
-from cti.adapters.event_log_kafka_topics import (
+from cti.adapters.event_log_kafka.publisher import ID_HEADER, LEFT_OUT_HEADER
+from cti.adapters.event_log_kafka.records import EVENT_HEADER, JSON, STRUCTURED, TENANT_HEADER
+from cti.adapters.event_log_kafka.settings import KafkaOptions
+from cti.adapters.event_log_kafka.topics import (
     AGENTS,
     BREACHES,
     CALLS,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from cti.adapters.event_log_kafka_unpacking import tolerate_any_header
+from cti.adapters.event_log_kafka.unpacking import tolerate_any_header
 from cti.errors import SettingsMistake
 from cti.settings import Settings
 

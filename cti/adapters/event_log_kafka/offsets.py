@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
-from cti.adapters.event_log_kafka_settings import KafkaOptions, make_committer
-from cti.adapters.event_log_kafka_topics import Topics
+from cti.adapters.event_log_kafka.settings import KafkaOptions, make_committer
+from cti.adapters.event_log_kafka.topics import Topics
 
 COMMIT_MAX_S = 5.0
 STOP_MAX_S = 2.0

@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, for_code
 
-from cti.adapters.event_log_kafka_settings import REQUEST_BYTES_MAX, KafkaOptions, make_admin
+from cti.adapters.event_log_kafka.settings import REQUEST_BYTES_MAX, KafkaOptions, make_admin
 from cti.adapters.partitioning import partition_of
 from cti.errors import LogAway, LogTruncated, RingbackError, WrongPartitions, WrongTopic
 from schemas.envelope import Family

@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
 
-from cti.adapters.event_log_kafka_settings import KafkaOptions, make_admin, make_consumer
-from cti.adapters.event_log_kafka_topics import Topics, configurations, wanted_topics
+from cti.adapters.event_log_kafka.settings import KafkaOptions, make_admin, make_consumer
+from cti.adapters.event_log_kafka.topics import Topics, configurations, wanted_topics
 from cti.errors import LogAway
 
 LOOK_MAX_S = 20.0

@@ -16,9 +16,9 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizationFailedError
 
-from cti.adapters.event_log_kafka_records import Reading
-from cti.adapters.event_log_kafka_settings import KafkaOptions, make_consumer
-from cti.adapters.event_log_kafka_topics import Topics
+from cti.adapters.event_log_kafka.records import Reading
+from cti.adapters.event_log_kafka.settings import KafkaOptions, make_consumer
+from cti.adapters.event_log_kafka.topics import Topics
 from cti.errors import LogAway, LogTruncated
 from cti.ports import Entry
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 from aiokafka import ConsumerRecord
 from pydantic_core import from_json, to_json
 
-from cti.adapters.event_log_kafka_settings import BODY_BYTES_MAX
-from cti.adapters.event_log_kafka_writer import Record
+from cti.adapters.event_log_kafka.settings import BODY_BYTES_MAX
+from cti.adapters.event_log_kafka.writer import Record
 from cti.adapters.partitioning import partition_of_bytes
 from cti.ports import Appending, Entry
 from schemas.reasons import DeadLetter

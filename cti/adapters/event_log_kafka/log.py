@@ -11,13 +11,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import count
 
-from cti.adapters.event_log_kafka_offsets import GroupOffsets
-from cti.adapters.event_log_kafka_publisher import KafkaPublisher
-from cti.adapters.event_log_kafka_reader import KafkaReader
-from cti.adapters.event_log_kafka_records import record_of
-from cti.adapters.event_log_kafka_settings import KafkaOptions
-from cti.adapters.event_log_kafka_topics import EVENTS, Topics, make_topics
-from cti.adapters.event_log_kafka_writer import WRITE_MAX_S, KafkaWriter, Record
+from cti.adapters.event_log_kafka.offsets import GroupOffsets
+from cti.adapters.event_log_kafka.publisher import KafkaPublisher
+from cti.adapters.event_log_kafka.reader import KafkaReader
+from cti.adapters.event_log_kafka.records import record_of
+from cti.adapters.event_log_kafka.settings import KafkaOptions
+from cti.adapters.event_log_kafka.topics import EVENTS, Topics, make_topics
+from cti.adapters.event_log_kafka.writer import WRITE_MAX_S, KafkaWriter, Record
 from cti.adapters.log_clock import ServerClock
 from cti.ports import Appending, Clock, Entry, LogEnd
 from schemas.envelope import Event, Family

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import structlog
 from aiokafka import TopicPartition
 
-from cti.adapters.event_log_kafka_records import TENANT_HEADER
-from cti.adapters.event_log_kafka_settings import BODY_BYTES_MAX
-from cti.adapters.event_log_kafka_topics import Topics
-from cti.adapters.event_log_kafka_writer import KafkaWriter, Record
+from cti.adapters.event_log_kafka.records import TENANT_HEADER
+from cti.adapters.event_log_kafka.settings import BODY_BYTES_MAX
+from cti.adapters.event_log_kafka.topics import Topics
+from cti.adapters.event_log_kafka.writer import KafkaWriter, Record
 from cti.rows import CopyRow
 
 ID_HEADER = "ringback-id"  # ours: a reader knows by it what it has seen

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
-from cti.adapters.event_log_kafka_settings import KafkaOptions, make_producer
+from cti.adapters.event_log_kafka.settings import KafkaOptions, make_producer
 from cti.errors import LogAway
 
 WRITE_MAX_S = 5.0
