@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from cti.engine.live_calls import Key, Layer
 
 REST_AFTER_MS = 2_000
+CLOCKS_MS = 500  # by so much the clock that dates the entries may be ahead of ours
 RESTING_FACTS_MAX = 64  # what is folded again in a quarter of a millisecond
 
 
@@ -33,13 +34,14 @@ class Resting:
         """Lay to rest what was last heard of REST_AFTER_MS ago, and has not ended."""
         again: list[Key] = []
         while self._touched and self._touched[0][0] <= now_ms - REST_AFTER_MS:
-            for key in self._touched.popleft()[1]:
+            touched_ms, keys = self._touched.popleft()
+            for key in keys:
                 live = base.calls.get(key)
                 if live is None or live.ended or live.facts > RESTING_FACTS_MAX:
                     continue
                 if live.heard_ms <= partition_ms[live.partition] - REST_AFTER_MS:
                     live.state = None
-                elif partition_ms[live.partition] <= now_ms - REST_AFTER_MS:
-                    again.append(key)  # the engine is behind: look later
+                elif live.heard_ms <= touched_ms + CLOCKS_MS:
+                    again.append(key)  # its partition is behind: look later. Who was heard of since stands there anew
         if again:
             self.add(again, now_ms)

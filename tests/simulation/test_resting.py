@@ -1,7 +1,7 @@
 """A call that nothing happens to gives up its state; what comes of it is the same."""
 
 from cti.engine.live_calls import LiveCall
-from cti.engine.resting import REST_AFTER_MS
+from cti.engine.resting import REST_AFTER_MS, Resting
 from tests.scheduler import Scene
 from tests.simulation.lines import HOLD, Line
 
@@ -58,3 +58,18 @@ async def test_orders_that_nobody_answers_revise_the_record_once(it: Scene) -> N
     last = await it.record("s1", "call")
     assert last is not None
     assert (last["revision"], [one["outcome"] for one in last["interventions"]]) == (2, ["unanswered", "unanswered"])
+
+
+async def test_a_call_whose_partition_lags_a_little_rests_all_the_same(it: Scene) -> None:
+    """When its time came the partition was 100 ms behind: nobody knew whether more was said. Later it is known."""
+    line = await Line.of(it, "s1")
+    await line.answered("call")
+    live, base = held_in_memory(it, "call"), it.engine.work.layers.base
+    [key] = [key for key, one in base.calls.items() if one is live]
+    resting, touched = Resting(), live.heard_ms + 10
+    resting.add([key], touched)
+    behind = {live.partition: touched + REST_AFTER_MS - 100.0}
+    resting.lay(base, touched + REST_AFTER_MS, behind)
+    assert live.state is not None
+    resting.lay(base, touched + 2 * REST_AFTER_MS, {live.partition: touched + 2.0 * REST_AFTER_MS})
+    assert live.state is None
