@@ -10,12 +10,16 @@ SEED, FACTOR, WORD = 0x9747B28C, 0x5BD1E995, 0xFFFF_FFFF
 @lru_cache(maxsize=KEYS_KEPT)
 def partition_of(key: str, partitions: int) -> int:
     """The partition of "tenant:source:subject" among so many."""
-    return partition_of_bytes(key.encode(), partitions)
+    return _partition(key.encode(), partitions)
 
 
 @lru_cache(maxsize=KEYS_KEPT)
 def partition_of_bytes(key: bytes, partitions: int) -> int:
     """The partition of a record key as it stands in the log."""
+    return _partition(key, partitions)
+
+
+def _partition(key: bytes, partitions: int) -> int:
     return (_murmur2(key) & 0x7FFF_FFFF) % partitions
 
 

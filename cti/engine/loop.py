@@ -229,7 +229,7 @@ class Engine:
         """Read on, and advance what was read. Standing at the end is confirmed by the log, not assumed."""
         asked_ms = self._log.now_ms()
         stale = asked_ms - self._end_ms > END_CONFIRM_MS and asked_ms - self._asked_ms > END_ASK_MS
-        confirm = stale and not self._ahead and self._timers.near(asked_ms)
+        confirm = stale and not self._ahead and (self._timers.near(asked_ms) or self._resting.behind)
         self._asked_ms = asked_ms if confirm else self._asked_ms
         try:
             end = await self._log.end() if confirm else None

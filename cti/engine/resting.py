@@ -5,43 +5,71 @@ timer that is due, folds it again.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from cti.engine.live_calls import Key, Layer
+from cti.engine.live_calls import Key, Layer, LiveCall
 
 REST_AFTER_MS = 2_000
+LOOK_AGAIN_MS = 200
 CLOCKS_MS = 500  # by so much the clock that dates the entries may be ahead of ours
 RESTING_FACTS_MAX = 64  # what is folded again in a quarter of a millisecond
 
 
+class Touched(NamedTuple):
+    """Calls that one round has touched, and when they are to be looked at. Times by the log's clock."""
+
+    look_ms: float
+    at_ms: float
+    keys: list[Key]
+
+
 class Resting:
-    """Which calls were touched when, by the log's clock.
+    """Which calls were touched when.
 
     Whether a call is quiet is told by its partition's time: while the engine is behind, the next word may be waiting.
     """
 
     def __init__(self) -> None:
-        self._touched: deque[tuple[float, list[Key]]] = deque()
+        self._touched: deque[Touched] = deque()
+        self._behind: deque[Touched] = deque()  # those that are quiet, as far as their partition's time tells
 
-    def add(self, keys: Iterable[Key], now_ms: float) -> None:
-        """Calls that a committed round has touched."""
-        self._touched.append((now_ms, list(keys)))
+    def add(self, calls: Mapping[Key, LiveCall], now_ms: float) -> None:
+        """Calls that a committed round has touched. Whom only a timer has woken may rest again at once."""
+        quiet = [key for key, live in calls.items() if live.heard_ms <= now_ms - REST_AFTER_MS]
+        if quiet:
+            self._behind.append(Touched(now_ms, now_ms, quiet))
+        if len(quiet) < len(calls):
+            heard = [key for key, live in calls.items() if live.heard_ms > now_ms - REST_AFTER_MS]
+            self._touched.append(Touched(now_ms + REST_AFTER_MS, now_ms, heard))
 
     def clear(self) -> None:
         self._touched.clear()
+        self._behind.clear()
+
+    @property
+    def behind(self) -> bool:
+        """Whether calls wait for no more than to know that their partitions have nothing of them."""
+        return bool(self._behind)
 
     def lay(self, base: Layer, now_ms: float, partition_ms: Mapping[int, float]) -> None:
         """Lay to rest what was last heard of REST_AFTER_MS ago, and has not ended."""
-        again: list[Key] = []
-        while self._touched and self._touched[0][0] <= now_ms - REST_AFTER_MS:
-            touched_ms, keys = self._touched.popleft()
-            for key in keys:
-                live = base.calls.get(key)
-                if live is None or live.ended or live.facts > RESTING_FACTS_MAX:
-                    continue
-                if live.heard_ms <= partition_ms[live.partition] - REST_AFTER_MS:
-                    live.state = None
-                elif live.heard_ms <= touched_ms + CLOCKS_MS:
-                    again.append(key)  # its partition is behind: look later. Who was heard of since stands there anew
-        if again:
-            self.add(again, now_ms)
+        behind: list[Touched] = []
+        for waiting in (self._touched, self._behind):
+            while waiting and waiting[0].look_ms <= now_ms:
+                _, at_ms, keys = waiting.popleft()
+                left = [key for key in keys if not _laid(base, key, at_ms, partition_ms)]
+                if left:
+                    behind.append(Touched(now_ms + LOOK_AGAIN_MS, at_ms, left))
+        self._behind.extend(behind)
+
+
+def _laid(base: Layer, key: Key, touched_ms: float, partition_ms: Mapping[int, float]) -> bool:
+    """False: its partition is behind, and it must be looked at again."""
+    live = base.calls.get(key)
+    if live is None or live.ended or live.facts > RESTING_FACTS_MAX:
+        return True
+    if live.heard_ms <= partition_ms[live.partition] - REST_AFTER_MS:
+        live.state = None
+        return True
+    return live.heard_ms > touched_ms + CLOCKS_MS  # heard of since: there it stands anew

@@ -82,9 +82,12 @@ async def _fill(db: str, calls: int, traced: bool) -> Mapping[str, object]:
 
 
 async def _rest(engine: Engine, clock: Clock) -> None:
-    """Let the calls come to rest, as one does in which two people talk: nothing happens to it for a while."""
-    await clock.wait(asyncio.Event(), clock.now_ms() + 2 * REST_AFTER_MS)
-    await engine.drain()
+    """Let the calls come to rest, as one does in which two people talk: nothing happens to it for a while, in which the
+    engine has its turns.
+    """
+    for _ in range(4):
+        await clock.wait(asyncio.Event(), clock.now_ms() + REST_AFTER_MS / 2)
+        await engine.drain()
 
 
 def _bytes(traced: bool) -> int:

@@ -67,9 +67,21 @@ async def test_a_call_whose_partition_lags_a_little_rests_all_the_same(it: Scene
     live, base = held_in_memory(it, "call"), it.engine.work.layers.base
     [key] = [key for key, one in base.calls.items() if one is live]
     resting, touched = Resting(), live.heard_ms + 10
-    resting.add([key], touched)
+    resting.add({key: live}, touched)
     behind = {live.partition: touched + REST_AFTER_MS - 100.0}
     resting.lay(base, touched + REST_AFTER_MS, behind)
     assert live.state is not None
     resting.lay(base, touched + 2 * REST_AFTER_MS, {live.partition: touched + 2.0 * REST_AFTER_MS})
+    assert live.state is None
+
+
+async def test_a_call_that_only_a_timer_has_woken_rests_at_once(it: Scene) -> None:
+    line = await Line.of(it, "s1")
+    await line.answered("call")
+    live, base = held_in_memory(it, "call"), it.engine.work.layers.base
+    [key] = [key for key, one in base.calls.items() if one is live]
+    resting, now_ms = Resting(), live.heard_ms + 15_000.0
+    resting.add({key: live}, now_ms)
+    assert resting.behind
+    resting.lay(base, now_ms, {live.partition: now_ms})
     assert live.state is None
