@@ -17,6 +17,7 @@ def logging_as_it_was() -> Iterator[None]:
     """A command sets logging up for its process; a test shares one with all others."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
+    logging.captureWarnings(False)  # a test without this fixture may have left it on, and on it stays as it was
     yield
     structlog.reset_defaults()
     logging.captureWarnings(False)

@@ -187,7 +187,7 @@ def _ends(db: str) -> dict[int, int]:
     with engine.connect() as connection:
         heads = connection.execute(select(event_log_heads.c.partition, event_log_heads.c.position)).all()
     engine.dispose()
-    return dict(row._tuple() for row in heads)
+    return {row.partition: row.position for row in heads}
 
 
 async def _settled(site: Upgrade) -> None:
