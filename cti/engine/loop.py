@@ -67,6 +67,7 @@ class Engine:
         self._partitions = Partitions(self.work, event_log, ledger, self._ownership)
         self._wake = asyncio.Event()
         self._ahead: list[tuple[Entry, Event | str]] = []  # read, and not yet taken
+        self._more = False  # the last reading was full: the end is further on, and need not be asked for
         self._taken = 0  # entries in the round being gathered
         self._end_ms = float("-inf")  # when, by the log's clock, all was last known to be read to the end
         self._asked_ms = float("-inf")  # when the log was last asked for its end
@@ -229,12 +230,15 @@ class Engine:
         """Read on, and advance what was read. Standing at the end is confirmed by the log, not assumed."""
         asked_ms = self._log.now_ms()
         stale = asked_ms - self._end_ms > END_CONFIRM_MS and asked_ms - self._asked_ms > END_ASK_MS
-        confirm = stale and not self._ahead and (self._timers.near(asked_ms) or self._resting.behind)
+        needed = self._timers.near(asked_ms) or self._resting.behind
+        confirm = stale and needed and not self._ahead and not self._more
         self._asked_ms = asked_ms if confirm else self._asked_ms
         try:
             end = await self._log.end() if confirm else None
             if not self._ahead:
-                entries = await self._log.read(self._partitions.read, min(READ_MAX, EVENTS_MAX - self._taken))
+                most = min(READ_MAX, EVENTS_MAX - self._taken)
+                entries = await self._log.read(self._partitions.read, most)
+                self._more = len(entries) == most
                 ahead = [(entry, event_in(entry)) for entry in entries]
                 await remember(self.work, self._ledger, ahead)
                 self._ahead = ahead
