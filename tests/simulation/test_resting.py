@@ -1,6 +1,6 @@
 """A call that nothing happens to gives up its state; what comes of it is the same."""
 
-from cti.engine.live_calls import LiveCall
+from cti.engine.live_calls import Key, LiveCall
 from cti.engine.resting import REST_AFTER_MS, Resting
 from tests.scheduler import Scene
 from tests.simulation.lines import HOLD, Line
@@ -11,6 +11,13 @@ RESTED_S = 2 * REST_AFTER_MS / 1000
 def held_in_memory(it: Scene, subject: str) -> LiveCall:
     calls = it.engine.work.layers.base.calls.values()
     return next(live for live in calls if live.subject == subject)
+
+
+async def talking(it: Scene) -> tuple[Key, LiveCall]:
+    """A call that was answered just now."""
+    line = await Line.of(it, "s1")
+    await line.answered("call")
+    return next(one for one in it.engine.work.layers.base.calls.items() if one[1].subject == "call")
 
 
 async def test_a_quiet_call_rests_and_its_next_word_wakes_it(it: Scene) -> None:
@@ -62,10 +69,8 @@ async def test_orders_that_nobody_answers_revise_the_record_once(it: Scene) -> N
 
 async def test_a_call_whose_partition_lags_a_little_rests_all_the_same(it: Scene) -> None:
     """When its time came the partition was 100 ms behind: nobody knew whether more was said. Later it is known."""
-    line = await Line.of(it, "s1")
-    await line.answered("call")
-    live, base = held_in_memory(it, "call"), it.engine.work.layers.base
-    [key] = [key for key, one in base.calls.items() if one is live]
+    key, live = await talking(it)
+    base = it.engine.work.layers.base
     resting, touched = Resting(), live.heard_ms + 10
     resting.add({key: live}, touched)
     behind = {live.partition: touched + REST_AFTER_MS - 100.0}
@@ -76,10 +81,8 @@ async def test_a_call_whose_partition_lags_a_little_rests_all_the_same(it: Scene
 
 
 async def test_a_call_that_only_a_timer_has_woken_rests_at_once(it: Scene) -> None:
-    line = await Line.of(it, "s1")
-    await line.answered("call")
-    live, base = held_in_memory(it, "call"), it.engine.work.layers.base
-    [key] = [key for key, one in base.calls.items() if one is live]
+    key, live = await talking(it)
+    base = it.engine.work.layers.base
     resting, now_ms = Resting(), live.heard_ms + 15_000.0
     resting.add({key: live}, now_ms)
     assert resting.behind
