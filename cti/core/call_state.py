@@ -239,7 +239,7 @@ class Call:
         self.ended_by = ended_by
 
     def copy(self) -> "Call":
-        """Another call with the same parts (the parts are immutable). Spelt out: it is made once for every event."""
+        """Another call with the same parts (nobody changes a part). Spelt out: it is made once for every event."""
         return Call(
             self.subject,
             self.phase,

@@ -248,9 +248,7 @@ class KafkaReader:
         except KafkaError as error:
             logger.warning("Kafka cannot be read", action="log_unread", why=repr(error))
             self._fault = error
-            if not isinstance(
-                error, TopicAuthorizationFailedError
-            ):  # that one comes in place of records, not among them
+            if not isinstance(error, TopicAuthorizationFailedError):  # which comes in place of records, not among them
                 self._stand_again()
             return {}
         if found:

@@ -1,5 +1,6 @@
 """What the tests of the Kafka log share: small topics, a log between start and stop, a plain client beside it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,10 +12,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from cti.adapters.clock import SystemClock
 from cti.adapters.event_log_kafka.log import KafkaEventLog
 from cti.adapters.event_log_kafka.settings import KafkaOptions
+from cti.errors import LogAway
 from cti.ports import Appending
 from schemas.envelope import body_of, read_event
 
 PARTITIONS = 2
+TAKEN_MAX_S = 90.0  # for a broker to be back, or another one to lead
 TENANT, SOURCE = "grid", "/switches/one"
 SMALL = KafkaOptions("", tenant=TENANT, partitions=PARTITIONS, replication=1, min_insync=1)
 
@@ -78,3 +81,14 @@ def appending(item: dict[str, Any], **changed: Any) -> Appending:
     """The item as the door appends it."""
     event = read_event(item)
     return Appending(TENANT, key_of(item["subject"]), body_of(item), event)._replace(**changed)
+
+
+async def taken(log: KafkaEventLog, item: Appending) -> None:
+    """Append until it is acknowledged, each trial within its own bound."""
+    async with asyncio.timeout(TAKEN_MAX_S):
+        while True:
+            try:
+                await log.append([item])
+                return
+            except LogAway:
+                continue

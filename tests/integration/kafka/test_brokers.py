@@ -6,16 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from cti.adapters.event_log_kafka.log import KafkaEventLog
 from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.errors import LogAway
-from cti.ports import Appending
 from tests.contract.reading import all_of
-from tests.integration.kafka.site import TENANT, appending, offered, running
+from tests.integration.kafka.site import TENANT, appending, offered, running, taken
 from tests.kafka import KafkaBroker, own_brokers
 
 WRITE_MAX_S = 3.0
-TAKEN_MAX_S = 90.0
 
 
 @pytest.fixture
@@ -33,7 +30,7 @@ async def test_one_may_die_and_with_two_nothing_is_acknowledged(
     async with running(options, WRITE_MAX_S) as log:
         await log.append([items[0]])
         await asyncio.to_thread(three[0].kill)
-        await _taken(log, items[1])
+        await taken(log, items[1])
         await asyncio.to_thread(three[1].kill)
         began = time.monotonic()
         with pytest.raises(LogAway):
@@ -42,17 +39,6 @@ async def test_one_may_die_and_with_two_nothing_is_acknowledged(
             await log.end()
         assert time.monotonic() - began < WRITE_MAX_S + 4
         await asyncio.gather(*(asyncio.to_thread(one.start) for one in three[:2]))
-        await _taken(log, items[3])
+        await taken(log, items[3])
         kept = {entry.body for entry in await all_of(log)}
     assert {items[0].body, items[1].body, items[3].body} <= kept <= {item.body for item in items}
-
-
-async def _taken(log: KafkaEventLog, item: Appending) -> None:
-    """Append until it is acknowledged, each trial within its own bound."""
-    async with asyncio.timeout(TAKEN_MAX_S):
-        while True:
-            try:
-                await log.append([item])
-                return
-            except LogAway:
-                continue

@@ -14,9 +14,8 @@ from cti.adapters.clock import SystemClock
 from cti.adapters.event_log_kafka.log import KafkaEventLog
 from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.errors import LogAway
-from cti.ports import Appending
 from tests.contract.reading import all_of, read_on
-from tests.integration.kafka.site import appending, offered, running, small
+from tests.integration.kafka.site import appending, offered, running, small, taken
 from tests.kafka import KafkaBroker, own_broker
 
 WRITE_MAX_S = 1.0
@@ -46,7 +45,7 @@ async def test_a_killed_broker_is_away_within_the_bound_and_comes_back_by_itself
     await _refused(log.end, 3.5)
     await asyncio.to_thread(broker.start)
     later = appending(offered("later"))
-    await _taken(log, later)
+    await taken(log, later)
     bodies = [entry.body for entry in await all_of(log)]
     assert {item.body for item in (*kept, later)} <= set(bodies)
     assert bodies.count(kept[0].body) == 1
@@ -60,7 +59,7 @@ async def test_a_broker_that_stands_still_is_away_and_goes_on(broker: KafkaBroke
         await _refused(log.end, 3.5)
     finally:
         os.kill(broker.pid, signal.SIGCONT)
-    await _taken(log, appending(offered("after")))
+    await taken(log, appending(offered("after")))
     subjects = [entry.body for entry in await all_of(log)]
     assert any(b'"before"' in body for body in subjects)
     assert any(b'"after"' in body for body in subjects)
@@ -96,7 +95,7 @@ async def test_what_waits_is_bounded(broker: KafkaBroker, log: KafkaEventLog, mo
     finally:
         os.kill(broker.pid, signal.SIGCONT)
     monkeypatch.undo()
-    await _taken(log, appending(offered("b")))
+    await taken(log, appending(offered("b")))
 
 
 async def test_a_client_that_failed_for_good_is_replaced(kafka: KafkaBroker, kafka_prefix: str) -> None:
@@ -160,14 +159,3 @@ async def _refused(act: Callable[[], Awaitable[object]], within_s: float) -> Non
     with pytest.raises(LogAway):
         await act()
     assert time.monotonic() - began < within_s
-
-
-async def _taken(log: KafkaEventLog, item: Appending) -> None:
-    """Append until it is acknowledged, each trial within its own bound."""
-    async with asyncio.timeout(BACK_MAX_S):
-        while True:
-            try:
-                await log.append([item])
-                return
-            except LogAway:
-                continue
