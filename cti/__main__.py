@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import entry_points
 from typing import Any
 
-from cti.commands import dead_letters, doctor, engine, gateway, keys, migrate, profile, rebuild, run, serve
+from cti.cli import dead_letters, doctor, engine, gateway, keys, migrate, profile, rebuild, run, serve
 from cti.replay import command as replay
 from cti.switches.simulated import command as simulate
 from cti.switches.simulated import demo

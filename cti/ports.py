@@ -18,13 +18,13 @@ from cti.rows import (
     Changes,
     Claim,
     CommandRow,
-    CopyRow,
+    DeadLetterFilter,
+    DeadLetterLine,
     DeadLetterRow,
     Fence,
     Holdings,
     KeyRow,
-    LetterFilter,
-    LetterLine,
+    OutboxRow,
     OutcomeRow,
     PastCall,
     Round,
@@ -144,7 +144,7 @@ class Pulse(Protocol):
 class Publisher(Protocol):
     """Topics that integrators read beside the log."""
 
-    async def publish(self, rows: Sequence[CopyRow]) -> None:
+    async def publish(self, rows: Sequence[OutboxRow]) -> None:
         """Return when all have arrived. Raises `errors.LogAway`; then some may have, and all may be sent again."""
 
 
@@ -175,7 +175,7 @@ class Ledger(Protocol):
     async def past_calls(self, key_hashes: Sequence[int]) -> list[PastCall]:
         """Ended calls under these keys, as far back as the timeline is kept."""
 
-    async def copies(self, partition: int) -> list[CopyRow]:
+    async def pending_outbox(self, partition: int) -> list[OutboxRow]:
         """What of a partition may not have arrived in its topic, in order."""
 
     async def stored_calls(self, call_ids: Sequence[str]) -> list[StoredCall]: ...
@@ -224,15 +224,15 @@ class Ownerships(Protocol):
     """
 
     async def join(self, owner: str, partitions: int) -> None:
-        """Write the first beat, 1; make the partitions if there are none. Raises `errors.WrongPartitions`."""
+        """Write the first heartbeat, 1; make the partitions if there are none. Raises `errors.WrongPartitions`."""
 
-    async def beat(self, owner: str, count: int) -> None:
-        """Write a beat, also of an engine that has been struck off."""
+    async def heartbeat(self, owner: str, count: int) -> None:
+        """Write a heartbeat, also of an engine that has been struck off."""
 
     async def holdings(self) -> Holdings: ...
 
     async def take(self, owner: str, wanted: Sequence[Wanted]) -> list[Claim]:
-        """Own those of which epoch and owner's beat are as given, under a raised epoch. Waits for no lock: what
+        """Own those of which epoch and owner's heartbeat are as given, under a raised epoch. Waits for no lock: what
         another transaction is changing is not taken.
         """
 
@@ -242,8 +242,8 @@ class Ownerships(Protocol):
     async def leave(self, owner: str) -> None:
         """Give up all that is ours, and be struck off."""
 
-    async def forget(self, beats: Mapping[str, int]) -> None:
-        """Strike off engines whose beat is still the given one and that own nothing."""
+    async def forget(self, heartbeats: Mapping[str, int]) -> None:
+        """Strike off engines whose heartbeat is still the given one and that own nothing."""
 
 
 # -- the ledger: what the doors read -----------------------------------------------------------------------------------
@@ -321,10 +321,12 @@ class CommandOutbox(Protocol):
 class DeadLetters(Protocol):
     """Entries that were set aside, for whoever looks after the service; of all tenants."""
 
-    async def letters(self, wanted: LetterFilter, after: tuple[int, int, int] | None, limit: int) -> list[LetterLine]:
+    async def dead_letters(
+        self, wanted: DeadLetterFilter, after: tuple[int, int, int] | None, limit: int
+    ) -> list[DeadLetterLine]:
         """A page, the oldest first, behind (at_ms, partition, position)."""
 
-    async def letter(self, partition: int, position: int) -> DeadLetterRow | None: ...
+    async def dead_letter(self, partition: int, position: int) -> DeadLetterRow | None: ...
 
     async def mark_replayed(self, places: Sequence[tuple[int, int]], at_ms: int) -> int:
         """Note that these (partition, position) were appended again; how many of them exist."""

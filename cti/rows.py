@@ -26,18 +26,18 @@ class Holding(NamedTuple):
 
 
 class Holdings(NamedTuple):
-    """One look at the ledger: each engine's last beat, and every partition in order."""
+    """One look at the ledger: each engine's last heartbeat, and every partition in order."""
 
-    beats: Mapping[str, int]
+    heartbeats: Mapping[str, int]
     partitions: list[Holding]
 
 
 class Wanted(NamedTuple):
-    """A partition to be taken if nothing has changed: its epoch, its owner's beat (None: no such engine is known)."""
+    """A compare-and-set: take the partition if its epoch and its owner's heartbeat (None: unknown owner) are these."""
 
     partition: int
     epoch: int
-    beat: int | None
+    heartbeat: int | None
 
 
 class Changes(NamedTuple):
@@ -191,7 +191,7 @@ class DeadLetterRow(NamedTuple):
     replayed_at_ms: int | None = None  # when it was last appended to the log again
 
 
-class CopyRow(NamedTuple):
+class OutboxRow(NamedTuple):
     """What integrators shall read from a topic beside the ledger; it waits here until the topic has it."""
 
     partition: int
@@ -216,8 +216,8 @@ class Round:
     agents: list[AgentRow] = field(default_factory=list)
     sources: list[SourceRow] = field(default_factory=list)
     dead_letters: list[DeadLetterRow] = field(default_factory=list)
-    copies: list[CopyRow] = field(default_factory=list)
-    copied: dict[int, int] = field(default_factory=dict)  # by partition: copies up to this number have arrived
+    outbox: list[OutboxRow] = field(default_factory=list)
+    published: dict[int, int] = field(default_factory=dict)  # by partition: outbox rows up to this number have arrived
     fences: list[Fence] = field(default_factory=list)
 
 
@@ -316,7 +316,7 @@ class Totals(NamedTuple):
     notices_played: int
 
 
-class LetterLine(NamedTuple):
+class DeadLetterLine(NamedTuple):
     """One line of a listing of dead letters, the oldest first: keyset (at_ms, partition, position)."""
 
     partition: int
@@ -330,7 +330,7 @@ class LetterLine(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class LetterFilter:
+class DeadLetterFilter:
     """Which dead letters; None = any."""
 
     reason: str | None = None

@@ -21,11 +21,11 @@ from cti.engine.live_calls import loaded
 from cti.engine.loop import Engine
 from cti.engine.sources import Source
 from cti.gateway.app import make_app
+from cti.gateway.context import Standard
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
-from cti.gateway.room import Standard
-from cti.ownership import Shared
-from cti.ownership_alone import Alone, new_owner
+from cti.leases.alone import Alone, new_owner
+from cti.leases.ownership import Shared
 from cti.ports import Clock, Ownership
 from cti.rows import StoredCall, TimelineRow
 from cti.settings import Settings, profile_path
@@ -182,8 +182,8 @@ class Service:
         if self._engine is not None:
             await self._engine.start()
             beside = [self._engine.run(), self._ownership.run(), self._keep_retention(), self._tell_positions()]
-            if self._engine.copies is not None:
-                beside.append(self._engine.copies.run())
+            if self._engine.outbox is not None:
+                beside.append(self._engine.outbox.run())
             self._tasks = [asyncio.create_task(self._watched(one)) for one in beside]
         app = make_app(
             self.store.log, self.store.ledger, self.store.ledger, limits, self.telemetry, self.pulse,

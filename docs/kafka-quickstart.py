@@ -82,7 +82,7 @@ def attributes(kind: str) -> dict[str, str]:
 # -- copies out --------------------------------------------------------------------------------------------------------
 
 
-class Copies:
+class Outbox:
     """Reads what Ringback tells. A copy may come twice: its id says so."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
@@ -114,7 +114,7 @@ def show(topic: str, record) -> dict:
 CALLER, AGENT = {"connection": "c"}, {"connection": "a", "device": "SIP/1001", "agent": "1001"}
 
 
-async def call(switch: Switch, copies: Copies) -> None:
+async def call(switch: Switch, copies: Outbox) -> None:
     """A caller comes, 1001 answers, puts the caller on hold, and in the end hangs up first."""
     await switch.structured(
         "offered", {**CALLER, "calling": "+8679186261234", "called": "95598", "direction": "inbound"}
@@ -154,7 +154,7 @@ async def main() -> int:
     producer = AIOKafkaProducer(bootstrap_servers=BOOTSTRAP, acks="all", enable_idempotence=True)
     async with consumer, producer:
         await consumer.seek_to_end()
-        await call(Switch(producer), Copies(consumer))
+        await call(Switch(producer), Outbox(consumer))
     return 0
 
 

@@ -24,16 +24,16 @@ from sqlalchemy import (
     update,
 )
 
-from cti.adapters.ledger.bulk import Insertion, insertion
-from cti.adapters.ledger.point import rows_of
 from cti.adapters.ledger.tables import event_log, event_log_heads
 from cti.adapters.log_clock import ServerClock
 from cti.adapters.log_tail import BYTES_MAX, UNKNOWN, LogTail
 from cti.adapters.partitioning import partition_of
-from cti.adapters.sql_reader import SqlReader
-from cti.adapters.sql_writer import SqlWriter
 from cti.errors import LedgerAway, LogAway, LogTruncated, OutcomeUnknown, WrongPartitions
 from cti.ports import Appending, Clock, Entry, LogEnd
+from cti.sql.bulk import Insertion, insertion
+from cti.sql.point import rows_of
+from cti.sql.reader import SqlReader
+from cti.sql.writer import SqlWriter
 from schemas.envelope import Family
 
 PURGE_ENTRIES = 5_000  # a partition and call

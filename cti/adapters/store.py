@@ -13,15 +13,15 @@ from cti.adapters.event_log_kafka.log import KafkaEventLog
 from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.event_log_sql import LOOK_ALONE_MS, LOOK_SHARED_MS, SqlEventLog
-from cti.adapters.ledger.connections import database_url, reader_engine, writer_engine
 from cti.adapters.ledger.memory import MemoryLedger
-from cti.adapters.ledger.schema import upgrade
 from cti.adapters.ledger.sql import SqlLedger
-from cti.adapters.notices import APPENDED, COMMANDED, Notices
-from cti.adapters.sql_reader import READERS, SqlReader
-from cti.adapters.sql_writer import SqlWriter
 from cti.errors import SettingsMistake
 from cti.ports import Clock, DeadLetters, EventLog, Ledger, Ownerships, Publisher, Reads, Registry
+from cti.sql.connections import database_url, reader_engine, writer_engine
+from cti.sql.notify import APPENDED, COMMANDED, Notifications
+from cti.sql.reader import READERS, SqlReader
+from cti.sql.schema import upgrade
+from cti.sql.writer import SqlWriter
 
 MEMORY = "memory:"
 
@@ -106,12 +106,14 @@ class MemoryStore(Store):
 
 
 class SqlStore(Store):
-    """One writer on SQLite (one file, one writer); on PostgreSQL rounds, the log and the beats have one each."""
+    """One writer on SQLite (one file, one writer); on PostgreSQL rounds, the log and the heartbeats have one each."""
 
     def __init__(self, url: URL, clock: Clock, partitions: int, *, server_clock: bool) -> None:
         alone = url.get_backend_name() == "sqlite"
         self.shared = not alone
-        self._database = _Database(url, ["ledger-writer"] if alone else ["ledger-writer", "beat-writer", "log-writer"])
+        self._database = _Database(
+            url, ["ledger-writer"] if alone else ["ledger-writer", "heartbeat-writer", "log-writer"]
+        )
         self.ledger = self._database.ledger
         self.log = self._log = SqlEventLog(
             self._database.writers[-1],
@@ -148,7 +150,7 @@ class KafkaStore(Store):
     shared = True
 
     def __init__(self, url: URL, clock: Clock, options: KafkaOptions) -> None:
-        self._database = _Database(url, ["ledger-writer", "beat-writer"])
+        self._database = _Database(url, ["ledger-writer", "heartbeat-writer"])
         self.ledger = self._database.ledger
         self.log = KafkaEventLog(options, clock)
         self.publisher = self.log.publisher
@@ -174,30 +176,30 @@ class KafkaStore(Store):
 
 
 class _Database:
-    """Connections and threads: a reader's pool, and a writer for each name. The first writes rounds, the second beats
-    (the first, where it is alone). On PostgreSQL notices go to other processes and come from them.
+    """Connections and threads: a reader's pool, and a writer for each name. The first writes rounds, the second
+    heartbeats     (the first, where it is alone). On PostgreSQL notices go to other processes and come from them.
     """
 
     def __init__(self, url: URL, writers: Sequence[str]) -> None:
         self._url = url
-        self.notices = None if url.get_backend_name() == "sqlite" else Notices(url)
+        self.notifications = None if url.get_backend_name() == "sqlite" else Notifications(url)
         self._engines: list[Engine] = [reader_engine(url, READERS)]
         self.reader = SqlReader(self._engines[0])
         self.writers: list[SqlWriter] = []
         for name in writers:
             self._engines.append(writer_engine(url))
             self.writers.append(SqlWriter(self._engines[-1], name))
-        beats = self.writers[min(1, len(self.writers) - 1)]
-        self.ledger = SqlLedger(self.writers[0], self.reader, beats, self.telling(COMMANDED))
+        heartbeats = self.writers[min(1, len(self.writers) - 1)]
+        self.ledger = SqlLedger(self.writers[0], self.reader, heartbeats, self.telling(COMMANDED))
 
     def telling(self, channel: str) -> Callable[[Connection], None] | None:
         """What tells the other processes, in a transaction; None: there are none."""
-        return None if self.notices is None else partial(self.notices.tell, channel=channel)
+        return None if self.notifications is None else partial(self.notifications.tell, channel=channel)
 
     def hear(self, channel: str, heard: Callable[[], None]) -> None:
         """Call `heard` at each notice of another process."""
-        if self.notices is not None:
-            self.notices.subscribe(channel, heard)
+        if self.notifications is not None:
+            self.notifications.subscribe(channel, heard)
 
     async def start(self, *, as_it_is: bool = False) -> None:
         if not as_it_is:
@@ -207,12 +209,12 @@ class _Database:
 
     def listen(self) -> None:
         """Hear the other processes, once whoever is told of it has started."""
-        if self.notices is not None:
-            self.notices.start()
+        if self.notifications is not None:
+            self.notifications.start()
 
     async def stop(self) -> None:
-        if self.notices is not None:
-            await self.notices.stop()
+        if self.notifications is not None:
+            await self.notifications.stop()
         for writer in reversed(self.writers):
             await writer.stop()
         await self.reader.stop()

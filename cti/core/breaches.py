@@ -52,7 +52,7 @@ def notices_owed(hold: Hold, every_ms: int | None) -> int:
 
 
 def notices_played(hold: Hold, rule: str, done: Sequence[Intervention]) -> int:
-    """Notices of this hold that the switch said were played."""
+    """Notifications of this hold that the switch said were played."""
     return sum(one.rule == rule and one.cause == hold.cause and one.state == "done" for one in done)
 
 

@@ -2,14 +2,14 @@
 
 from cti.core.identity import key_of
 from cti.engine.gathering import KEYS_KEPT, Gathering, hash_of
-from cti.engine.snapshot import take_switch
-from cti.engine.take import take_agent, take_call
+from cti.engine.ingest import ingest_agent, ingest_call
+from cti.engine.snapshot import ingest_switch
 from cti.ports import Appending, Entry, EventLog
 from schemas.envelope import Event, Refused, event_of
 from schemas.reasons import DeadLetter, Ignored
 
 
-def take(work: Gathering, event_log: EventLog, entry: Entry, event: Event | str) -> None:
+def ingest(work: Gathering, event_log: EventLog, entry: Entry, event: Event | str) -> None:
     """Advance by one entry. `event`: what `event_in` says of it."""
     if entry.unfit is not None:
         work.dead_letter(entry, *entry.unfit)
@@ -21,13 +21,13 @@ def take(work: Gathering, event_log: EventLog, entry: Entry, event: Event | str)
         key = key_of(entry.tenant, event.source, event.subject)
         work.passing.append(Appending(entry.tenant, key, entry.body, event, everywhere=True))
     elif event.family == "switch":
-        take_switch(work, entry, event, event_log.partition_of)
+        ingest_switch(work, entry, event, event_log.partition_of)
     elif event.family == "agent" and event.known:
-        take_agent(work, entry, event)
+        ingest_agent(work, entry, event)
     elif event.family == "agent":
         work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
     else:
-        take_call(work, entry, event)
+        ingest_call(work, entry, event)
 
 
 def _belongs(work: Gathering, event_log: EventLog, entry: Entry, event: Event) -> bool:

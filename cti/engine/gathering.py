@@ -1,7 +1,7 @@
-"""The round that is being gathered: what it writes, and on what it stands.
+"""The round that is being gathered: its rows, and the layers it is built on.
 
-`take` (entries), `attend` (timers) and `snapshot` work on one `Gathering`; the engine commits it. A round that fails
-is dropped with its layer, and its entries are read again.
+`ingest` (entries), `fire_rules` (timers) and `snapshot` work on one `Gathering`; the engine commits it. A round that
+fails is dropped with its layer, and its entries are read again.
 """
 
 import heapq
@@ -13,7 +13,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from cti.core.breaches import Breach
-from cti.core.effects import Order
+from cti.core.commands import Command
 from cti.core.identity import hash64, key_of
 from cti.core.record import Identity, Measured, measure, record_of
 from cti.core.rules import Intervention, RuleBook
@@ -21,7 +21,7 @@ from cti.core.times import rfc3339, seconds
 from cti.engine.live_calls import Key, Layers, LiveCall, occurrence_of
 from cti.engine.sources import Source
 from cti.ports import Appending, Entry
-from cti.rows import BreachRow, CommandRow, CopyRow, DeadLetterRow, OutcomeRow, RecordRow, Round
+from cti.rows import BreachRow, CommandRow, DeadLetterRow, OutboxRow, OutcomeRow, RecordRow, Round
 from cti.telemetry import Telemetry
 from schemas.reasons import FINAL_STATES, DeadLetter, InterventionOutcome
 
@@ -45,8 +45,8 @@ class Gathering:
     now_ms: float = 0.0
     deadlines: list[tuple[float, str, int]] = field(default_factory=list)  # (when unanswered, call, its name), a heap
     ended: list[Key] = field(default_factory=list)  # calls that ended in this round
-    copying: bool = False  # whether integrators read topics of what is decided
-    copy_nos: dict[int, int] = field(default_factory=dict)
+    publishing: bool = False  # whether integrators read topics of what is decided
+    outbox_nos: dict[int, int] = field(default_factory=dict)
     places: dict[tuple[int, str], int] = field(default_factory=dict)  # partitions of keys met lately
     passing: list[Appending] = field(default_factory=list)  # to be appended everywhere before the round may commit
 
@@ -68,20 +68,20 @@ class Gathering:
             )
         )
         name = f"{entry.partition}:{entry.position}"
-        self._copy("dead-letters", entry.partition, entry.tenant, f"{entry.tenant}:{reason.value}", name, entry.body)
+        self._enqueue("dead-letters", entry.partition, entry.tenant, f"{entry.tenant}:{reason.value}", name, entry.body)
 
-    def _copy(self, kind: str, partition: int, tenant: str, key: str, name: str, body: bytes) -> None:
-        if self.copying:
-            number = self.copy_nos[partition] = self.copy_nos.get(partition, 0) + 1
-            self.round_.copies.append(CopyRow(partition, number, kind, tenant, key, name, body))
+    def _enqueue(self, kind: str, partition: int, tenant: str, key: str, name: str, body: bytes) -> None:
+        if self.publishing:
+            number = self.outbox_nos[partition] = self.outbox_nos.get(partition, 0) + 1
+            self.round_.outbox.append(OutboxRow(partition, number, kind, tenant, key, name, body))
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
-    def issue(self, live: LiveCall, order: Order) -> Intervention:
+    def issue(self, live: LiveCall, new: Command) -> Intervention:
         """Write a command that goes to the switch: valid until its use is over, by the log's clock."""
         lag = live.source.clock.lag_ms or 0
-        issued, expires = int(self.now_ms), order.intervention.expires_ms + lag
-        name, rule, entry, n, step, cause, command, due_ms, _, state, reason = order.intervention
+        issued, expires = int(self.now_ms), new.intervention.expires_ms + lag
+        name, rule, entry, n, step, cause, command, due_ms, _, state, reason = new.intervention
         one = Intervention(name, rule, entry, n, step, cause, command, due_ms, expires, state, reason)
         body = {
             "id": one.id,
@@ -91,14 +91,14 @@ class Gathering:
             "call": live.call_id,
             "subject": live.subject,
             "rule": one.rule,
-            **{name: value for name, value in order.fields.items() if value is not None},
+            **{name: value for name, value in new.fields.items() if value is not None},
             "issued_at": rfc3339(issued),
             "expires_at": rfc3339(expires),
             "due_at": rfc3339(one.due_ms),
         }
         text = to_json(body)
         self._command(live, one, issued, text.decode())
-        self._copy("commands", live.partition, live.source.tenant, _key(live), one.id, text)
+        self._enqueue("commands", live.partition, live.source.tenant, _key(live), one.id, text)
         return one
 
     def note(self, live: LiveCall, one: Intervention) -> Intervention:
@@ -163,17 +163,17 @@ class Gathering:
             round_.breaches[:] = (row for row in round_.breaches if row.call_id != live.call_id)
         if measured.breaches:
             round_.breaches.extend(_breach_rows(live, measured.breaches))
-        if self.copying:
-            self._copy_record(live, told, body)
+        if self.publishing:
+            self._enqueue_record(live, told, body)
         self.telemetry.recorded(live.call, measured, again=revision > 1)
 
-    def _copy_record(self, live: LiveCall, told: Mapping[str, Any], body: bytes) -> None:
+    def _enqueue_record(self, live: LiveCall, told: Mapping[str, Any], body: bytes) -> None:
         tenant, name = live.source.tenant, f"{live.call_id}:{live.revision}"
-        self._copy("calls.records", live.partition, tenant, _key(live), name, body)
+        self._enqueue("calls.records", live.partition, tenant, _key(live), name, body)
         known = {name: told[name] for name in ("call", "tenant", "source", "subject", "queue", "revision", "profile")}
         for n, breach in enumerate(told["breaches"]):
             body = to_json(known | breach)
-            self._copy("calls.breaches", live.partition, tenant, _key(live), f"{name}:{n}", body)
+            self._enqueue("calls.breaches", live.partition, tenant, _key(live), f"{name}:{n}", body)
 
     def _differs(self, live: LiveCall, before: LiveCall) -> bool:
         """Whether the record says anything new. Where the call is the same one, only the outcomes can."""

@@ -11,7 +11,7 @@ from cti.core.facts import REINCARNATION_MS
 from cti.engine.gathering import Gathering, hash_of
 from cti.engine.live_calls import AgentKey, Key, LiveCall, expired, loaded
 from cti.ports import Entry, Ledger
-from cti.rows import CopyRow, PastCall, StoredCall
+from cti.rows import OutboxRow, PastCall, StoredCall
 from schemas.envelope import Event
 
 FOLDED_AT_ONCE = 100  # calls: some 5 ms
@@ -24,7 +24,7 @@ class Loaded(NamedTuple):
     calls: dict[Key, LiveCall]
     agents: dict[AgentKey, Agent]
     ended: list[Key]  # of the calls: those that only wait for what a switch answers
-    copies: list[CopyRow]  # that may not have reached their topics
+    outbox: list[OutboxRow]  # that may not have reached their topics
 
 
 async def load_switches(work: Gathering, ledger: Ledger) -> None:
@@ -38,7 +38,7 @@ async def load_switches(work: Gathering, ledger: Ledger) -> None:
 async def load(work: Gathering, ledger: Ledger, partition: int) -> Loaded:
     """A partition's agents, and every call of it that lives: the fold of its timeline. Raises errors.LedgerAway."""
     await load_switches(work, ledger)
-    found = Loaded({}, {}, [], await ledger.copies(partition) if work.copying else [])
+    found = Loaded({}, {}, [], await ledger.pending_outbox(partition) if work.publishing else [])
     for agent in await ledger.agents():
         if agent.partition == partition:
             last = (agent.since_ms, -1, 0, "")  # what is older has been told already

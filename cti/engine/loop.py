@@ -22,15 +22,15 @@ from cti import errors
 from cti.core.clocks import END_FRESH_MS
 from cti.core.rules import RuleBook
 from cti.engine.committing import Commit, Committing, moved, says_anything
-from cti.engine.copies import Copies
-from cti.engine.entries import event_in, take
+from cti.engine.entries import event_in, ingest
+from cti.engine.eviction import Eviction
 from cti.engine.gathering import Gathering
-from cti.engine.lingering import Lingering
 from cti.engine.loading import Loaded, load_switches, remember
+from cti.engine.outbox import Outbox
 from cti.engine.partitions import Partitions
-from cti.engine.resting import Resting
+from cti.engine.passivation import Passivation
 from cti.engine.timers import Timers
-from cti.ownership_alone import Alone, new_owner
+from cti.leases.alone import Alone, new_owner
 from cti.ports import Appending, Clock, Entry, EventLog, Ledger, Ownership, Publisher, Pulse
 from cti.rows import Claim, Round
 from cti.telemetry import Telemetry
@@ -62,8 +62,8 @@ class Engine:
         self._telemetry = telemetry
         self.work = Gathering(book, telemetry, interventions, call_idle_max_ms)
         self._timers = Timers(self.work)
-        self.copies = None if publisher is None else Copies(publisher, clock)
-        self.work.copying = publisher is not None
+        self.outbox = None if publisher is None else Outbox(publisher, clock)
+        self.work.publishing = publisher is not None
         self._partitions = Partitions(self.work, event_log, ledger, self._ownership)
         self._wake = asyncio.Event()
         self._ahead: list[tuple[Entry, Event | str]] = []  # read, and not yet taken
@@ -73,7 +73,7 @@ class Engine:
         self._asked_ms = float("-inf")  # when the log was last asked for its end
         self._commit: Commit | None = None
         self._live_committed = telemetry.live_now()
-        self._lingering, self._resting = Lingering(), Resting()
+        self._eviction, self._passivation = Eviction(), Passivation()
         self._spoiled = False  # an event broke off in the middle: the round being gathered is no good
         self._careful = 0  # entries still to be taken one a round, because a round with them was refused
         self._poison: set[tuple[int, int]] = set()  # (partition, position) of entries to be set aside
@@ -126,7 +126,7 @@ class Engine:
         now = self._log.now_ms()
         if self._not_before_ms > now:
             return self._not_before_ms
-        soonest = min(self._timers.next_ms(), self._lingering.next_ms() or float("inf"))
+        soonest = min(self._timers.next_ms(), self._eviction.next_ms() or float("inf"))
         return min(max(soonest, now) + 0.001, now + IDLE_LOOK_MS)
 
     async def step(self) -> bool:
@@ -138,7 +138,7 @@ class Engine:
             return False
         if await self._reassigned():
             return True
-        if self.copies is not None and self.copies.too_many:
+        if self.outbox is not None and self.outbox.too_many:
             return False  # IDLE_LOOK_MS later some may be out
         most = 1 if self._careful else EVENTS_MAX
         waits = self._careful > 0 and self._commit is not None  # one entry a round, and no other on top of it
@@ -147,8 +147,8 @@ class Engine:
             return await self._start_over()
         self._timers.turn(self._partitions.read)
         if not self._ahead:  # what was read counts on the calls that were in memory then
-            self._lingering.let_go(self.work.layers, self._log.now_ms())
-        self._resting.lay(self.work.layers.base, self._log.now_ms(), self.work.partition_ms)
+            self._eviction.evict(self.work.layers, self._log.now_ms())
+        self._passivation.passivate(self.work.layers.base, self._log.now_ms(), self.work.partition_ms)
         full = self._taken >= most
         if self._commit is None and not (self._ahead and not full) and (self._taken or says_anything(self.work.round_)):
             self._start_commit()
@@ -188,10 +188,10 @@ class Engine:
         more = (now - then for now, then in zip(self._telemetry.live_now(), before, strict=True))
         self._live_committed = tuple(map(sum, zip(self._live_committed, more, strict=True)))
         now_ms = self._log.now_ms()
-        self._resting.add(loaded.calls, now_ms)
-        self._lingering.add(loaded.ended, now_ms)
-        if self.copies is not None:
-            self.copies.send(loaded.copies)
+        self._passivation.add(loaded.calls, now_ms)
+        self._eviction.add(loaded.ended, now_ms)
+        if self.outbox is not None:
+            self.outbox.send(loaded.outbox)
         self._timers.look_at_all(loaded.calls)
         self._end_ms = self._asked_ms = float("-inf")  # nobody knows yet how much of it is unread
         log.info("partition taken", action="partition_taken", partition=claim.partition, calls=len(loaded.calls))
@@ -230,7 +230,7 @@ class Engine:
         """Read on, and advance what was read. Standing at the end is confirmed by the log, not assumed."""
         asked_ms = self._log.now_ms()
         stale = asked_ms - self._end_ms > END_CONFIRM_MS and asked_ms - self._asked_ms > END_ASK_MS
-        needed = self._timers.near(asked_ms) or self._resting.behind
+        needed = self._timers.near(asked_ms) or self._passivation.behind
         confirm = stale and needed and not self._ahead and not self._more
         self._asked_ms = asked_ms if confirm else self._asked_ms
         try:
@@ -245,14 +245,14 @@ class Engine:
         except (errors.LogAway, errors.LedgerAway) as error:
             self._back_off(error)
             return False
-        taken = self._take_all(self._ahead[: 1 if self._careful else None])
+        taken = self._ingest_all(self._ahead[: 1 if self._careful else None])
         self._ahead = self._ahead[taken:]
         if end is not None and not self._ahead and self._partitions.at_end(end.positions):
             self._end_ms = end.at_ms
         self._set_times()
         return taken > 0
 
-    def _take_all(self, events: Sequence[tuple[Entry, Event | str]]) -> int:
+    def _ingest_all(self, events: Sequence[tuple[Entry, Event | str]]) -> int:
         """Advance by these events, as many as the time allows; how many that were."""
         started, self.work.now_ms = time.perf_counter(), self._log.now_ms()
         for count, (entry, event) in enumerate(events, start=1):
@@ -267,7 +267,7 @@ class Engine:
                 )
                 continue
             try:
-                take(self.work, self._log, entry, event)
+                ingest(self.work, self._log, entry, event)
             except Exception:  # the last line of defence: a defect of ours must not stop the partition
                 log.exception("entry set aside", action="poison", partition=entry.partition, position=entry.position)
                 self._poison.add((entry.partition, entry.position))
@@ -294,9 +294,9 @@ class Engine:
             # A round of outcomes alone would move no mark, and could not be told from one that never stood.
             first = min(self._partitions.epochs)
             work.command_nos[first] = work.command_nos.get(first, 0) + 1
-        if self.copies is not None:
-            arrived = self.copies.arrived()
-            work.round_.copied = {partition: no for partition, no in arrived.items() if partition in work.copy_nos}
+        if self.outbox is not None:
+            arrived = self.outbox.arrived()
+            work.round_.published = {partition: no for partition, no in arrived.items() if partition in work.outbox_nos}
         work.round_.fences = self._partitions.fences()
         what = Committing(
             work.round_, dict(self._partitions.read), self._taken, work.ended, self._telemetry.live_now(),
@@ -343,7 +343,7 @@ class Engine:
 
     def _merge(self, done: Committing) -> None:
         layers, now = self.work.layers, self._log.now_ms()
-        self._resting.add(layers.committing.calls, now)
+        self._passivation.add(layers.committing.calls, now)
         layers.committed()
         self._partitions.stand(done.positions)
         self._live_committed, self._backoff_ms = done.live, 0.0
@@ -351,9 +351,9 @@ class Engine:
         self.pulse.committed(done.positions)
         if done.round_.commands or done.round_.outcomes:
             self.pulse.commanded(done.round_.commands, done.round_.outcomes)
-        if self.copies is not None:
-            self.copies.send(done.round_.copies)
-        self._lingering.add(done.ended, now)
+        if self.outbox is not None:
+            self.outbox.send(done.round_.outbox)
+        self._eviction.add(done.ended, now)
 
     def _drop(self, error: Exception | None) -> None:
         """Forget all that was not committed, and read it again after a while."""

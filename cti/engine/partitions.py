@@ -68,7 +68,7 @@ class Partitions:
         self.read[partition] = self.committed[partition] = claim.position
         work.command_nos[partition] = claim.command_no
         # Behind all numbers of former owners: what one of them learns late of its copies says nothing of ours.
-        work.copy_nos[partition] = claim.epoch << EPOCH_BITS
+        work.outbox_nos[partition] = claim.epoch << EPOCH_BITS
         work.partition_ms[partition] = 0.0  # nothing of it was read yet: no timer fires on what it may hold
         work.layers.base.calls.update(loaded.calls)
         work.layers.base.agents.update(loaded.agents)
@@ -83,7 +83,7 @@ class Partitions:
         work, base = self._work, self._work.layers.base
         for partition in gone:
             del self.epochs[partition], self.read[partition], self.committed[partition]
-            del work.command_nos[partition], work.copy_nos[partition], work.partition_ms[partition]
+            del work.command_nos[partition], work.outbox_nos[partition], work.partition_ms[partition]
         for source in work.sources.values():
             source.forget(gone)
         calls = {key: live for key, live in base.calls.items() if live.partition in gone}

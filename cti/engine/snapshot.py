@@ -12,8 +12,8 @@ from cti.core.agent import Agent, AgentFact
 from cti.core.facts import PRESENT, REINCARNATION_MS, STALE, Fact, fact, rank_of
 from cti.core.identity import hash64, key_of
 from cti.engine.gathering import Gathering, hash_of
+from cti.engine.ingest import apply, born, set_agent
 from cti.engine.live_calls import LiveCall, newborn
-from cti.engine.take import apply, born, set_agent
 from cti.ports import Entry
 from schemas.envelope import Event, Family
 from schemas.fields import ms_of, read_time
@@ -32,7 +32,7 @@ _AGENT_KINDS = {
 }
 
 
-def take_switch(work: Gathering, entry: Entry, event: Event, partition_of: PartitionOf) -> None:
+def ingest_switch(work: Gathering, entry: Entry, event: Event, partition_of: PartitionOf) -> None:
     """One switch event, for the calls of the entry's partition."""
     source = work.source(entry.tenant, event.source)
     if event.type == DECLARED:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from cti.engine.attend import attend, is_idle, lost_fact, unanswered
+from cti.engine.fire_rules import fire_rules, is_idle, lost_fact, unanswered
 from cti.engine.gathering import Gathering
+from cti.engine.ingest import apply
 from cti.engine.live_calls import Key, LiveCall
-from cti.engine.take import apply
 from cti.ports import Entry
 
 SWEEP_EVERY_MS = 60_000.0  # how often calls that fell silent are looked for
@@ -23,7 +23,7 @@ class Timers:
 
     def turn(self, read: Mapping[int, int]) -> None:
         """Attend to all that is due now; `read`: the last position read of each partition."""
-        self._attend()
+        self._fire_due()
         unanswered(self._work)
         if self._work.now_ms - self._swept_ms >= self._sweep_every_ms:
             self._swept_ms = self._work.now_ms
@@ -69,7 +69,7 @@ class Timers:
                 live.source.look_at(live.partition, 0, key)
                 live.scheduled_ms = 0
 
-    def _attend(self) -> None:
+    def _fire_due(self) -> None:
         """Look at every call whose time has come, where the switch's clock is believed."""
         work, looked = self._work, 0
         for source in work.sources.values():
@@ -88,7 +88,7 @@ class Timers:
             return
         live = live.copy()
         live.scheduled_ms = None
-        attend(self._work, key, live)
+        fire_rules(self._work, key, live)
         self._work.put(key, live)
 
     def _sweep(self, read: Mapping[int, int]) -> None:

@@ -4,7 +4,7 @@
 
 `log` the event log, `reads` and `registry` the ledger's two other faces, `telemetry` a `cti.web.meter.Meter`,
 `pulse` the signal the engine of this process gives (`cti.gateway.pulse`), `standard` what the profile lends
-(`cti.gateway.room.Standard`), `ready` what /readyz asks. Serve it with `cti.web.server.listen(app, host, port,
+(`cti.gateway.context.Standard`), `ready` what /readyz asks. Serve it with `cti.web.server.listen(app, host, port,
 limits)`.
 """
 
@@ -16,11 +16,11 @@ from aiohttp import web
 
 from cti.gateway.bindings import Bindings
 from cti.gateway.catching_up import CatchingUp
+from cti.gateway.context import Checks, Context, Places, Standard
 from cti.gateway.hub import Hub
 from cti.gateway.openapi import written
 from cti.gateway.pulse import Pulse
 from cti.gateway.results_given import ResultsGiven
-from cti.gateway.room import Checks, Places, Room, Standard
 from cti.gateway.routes import routes_of
 from cti.ports import EventLog, Reads, Registry
 from cti.web.auth import KeyRing
@@ -47,7 +47,7 @@ def make_app(
 
     `probes_alone`: of a process that has an engine and no door, /healthz, /readyz and /metrics are all.
     """
-    room = Room(
+    context = Context(
         log=log,
         reads=reads,
         registry=registry,
@@ -65,19 +65,19 @@ def make_app(
     app = web.Application(client_max_size=limits.body_bytes, middlewares=[answering(limits, telemetry)])
 
     routes = [route for route in routes_of(limits) if not probes_alone or route.path in PROBES]
-    add_routes(app, routes, KeyRing(registry, limits), room)
+    add_routes(app, routes, KeyRing(registry, limits), context)
     if probes_alone:
         return app
 
     async def hub_task(_: web.Application) -> AsyncIterator[None]:
-        running = asyncio.create_task(room.hub.run(), name="command-hub")
+        running = asyncio.create_task(context.hub.run(), name="command-hub")
         yield
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
 
     async def end_streams(_: web.Application) -> None:
-        room.hub.stop()
+        context.hub.stop()
 
     app.cleanup_ctx.append(hub_task)
     app.on_shutdown.append(end_streams)

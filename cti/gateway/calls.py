@@ -6,8 +6,8 @@ from typing import Any
 from aiohttp import web
 from pydantic_core import from_json, to_json
 
+from cti.gateway.context import Context
 from cti.gateway.pages import page_response
-from cti.gateway.room import Room
 from cti.rows import CallFilter, CallListing
 from cti.web.cursors import cursor_of
 from cti.web.instants import rfc3339
@@ -22,24 +22,24 @@ COLUMNS = (
 """The members of a listed call, and the columns of its CSV."""
 
 
-async def get_call(room: Room, asked: Asked) -> web.Response:
+async def get_call(context: Context, asked: Asked) -> web.Response:
     """One call with its timeline, its rules and its commands. Raises Refusal `not_found`."""
-    as_of = await room.catching_up.as_of(asked.query.get("min_position"))
-    stored = await room.reads.call(asked.caller.tenant, asked.request.match_info["call"])
+    as_of = await context.catching_up.as_of(asked.query.get("min_position"))
+    stored = await context.reads.call(asked.caller.tenant, asked.request.match_info["call"])
     if stored is None:
         raise Refusal("not_found", "No such call")
-    told = dict(room.standard.describe(stored, room.log.now_ms())) | {"as_of": as_of}
+    told = dict(context.standard.describe(stored, context.log.now_ms())) | {"as_of": as_of}
     shown = told if asked.caller.sees_numbers else masked_in(told)
     return web.Response(body=to_json(shown), content_type="application/json")
 
 
-async def get_calls(room: Room, asked: Asked) -> web.Response:
+async def get_calls(context: Context, asked: Asked) -> web.Response:
     """A page of calls, newest first, as JSON or CSV. Raises Refusal."""
     query = asked.query
     limit = query.get("limit", 100)
     after = query.get("cursor")
-    as_of = await room.catching_up.as_of(query.get("min_position"))
-    found = await room.reads.calls(asked.caller.tenant, _filter(asked), after, limit + 1)
+    as_of = await context.catching_up.as_of(query.get("min_position"))
+    found = await context.reads.calls(asked.caller.tenant, _filter(asked), after, limit + 1)
     page = found[:limit]
     more = len(found) > limit
     cursor = cursor_of(page[-1].row.opened_at_ms, page[-1].row.call_id) if more else None

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 import structlog
 from aiohttp import web
 
+from cti.gateway.context import Context
 from cti.gateway.hub import Subscription
 from cti.gateway.positions import highest, token_of
-from cti.gateway.room import Room
 from cti.rows import CommandRow
 from cti.web.accept import wanted
 from cti.web.route import Asked
@@ -22,18 +22,18 @@ STREAM_HEADERS = {"Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-
 NO_MARKS = "0:0"
 
 
-async def get_commands(room: Room, asked: Asked) -> web.StreamResponse:
+async def get_commands(context: Context, asked: Asked) -> web.StreamResponse:
     """Streams or polls, as `Accept` says. Raises Refusal."""
     request = asked.request
-    source = await room.bindings.source_of(asked.caller, request.match_info["switch"])
+    source = await context.bindings.source_of(asked.caller, request.match_info["switch"])
     media = wanted(request.headers.get("Accept"), ("application/json", EVENT_STREAM))
-    subscription = await room.hub.subscribe(asked.caller.tenant, source, lambda: _connected(request))
+    subscription = await context.hub.subscribe(asked.caller.tenant, source, lambda: _connected(request))
     try:
         if media == EVENT_STREAM:
-            return await _stream(room, request, subscription, asked.query.get("after"))
-        return await _poll(room, subscription, asked.query.get("after"), asked.query.get("wait_s", 0.0))
+            return await _stream(context, request, subscription, asked.query.get("after"))
+        return await _poll(context, subscription, asked.query.get("after"), asked.query.get("wait_s", 0.0))
     finally:
-        room.hub.unsubscribe(subscription)
+        context.hub.unsubscribe(subscription)
 
 
 def _connected(request: web.Request) -> bool:
@@ -41,10 +41,10 @@ def _connected(request: web.Request) -> bool:
     return transport is not None and not transport.is_closing()
 
 
-async def _open(room: Room, subscription: Subscription, after: Mapping[int, int] | None) -> list[CommandRow]:
+async def _open(context: Context, subscription: Subscription, after: Mapping[int, int] | None) -> list[CommandRow]:
     """The open commands of a switch, those behind `after` only."""
     tenant, source = subscription.address
-    rows = await room.reads.open_commands(tenant, source, room.log.now_ms(), room.limits.stream_open)
+    rows = await context.reads.open_commands(tenant, source, context.log.now_ms(), context.limits.stream_open)
     return rows if after is None else [row for row in rows if row.no > after.get(row.partition, 0)]
 
 
@@ -58,12 +58,14 @@ def _json_of(row: CommandRow, now_ms: float) -> str:
     return f'{row.body[:-1]},"valid_for_ms":{int(row.expires_at_ms - now_ms)}}}'
 
 
-async def _poll(room: Room, subscription: Subscription, after: Mapping[int, int] | None, wait_s: float) -> web.Response:
+async def _poll(
+    context: Context, subscription: Subscription, after: Mapping[int, int] | None, wait_s: float
+) -> web.Response:
     """What is open at once, else what comes within `wait_s`."""
-    sent = sendable(await _open(room, subscription, after), room.log.now_ms())
+    sent = sendable(await _open(context, subscription, after), context.log.now_ms())
     if not sent and wait_s > 0:
-        sent = sendable(await subscription.next(wait_s), room.log.now_ms())
-    sent = sent[: room.limits.long_poll_items]
+        sent = sendable(await subscription.next(wait_s), context.log.now_ms())
+    sent = sent[: context.limits.long_poll_items]
     marks = highest([*(after or {}).items(), *((row.partition, row.no) for row, _ in sent)])
     commands = ",".join(json for _, json in sent)
     told = f'{{"commands":[{commands}],"cursor":"{token_of(marks) or NO_MARKS}"}}'
@@ -71,17 +73,17 @@ async def _poll(room: Room, subscription: Subscription, after: Mapping[int, int]
 
 
 async def _stream(
-    room: Room, request: web.Request, subscription: Subscription, after: Mapping[int, int] | None
+    context: Context, request: web.Request, subscription: Subscription, after: Mapping[int, int] | None
 ) -> web.StreamResponse:
     """Until the client leaves, falls behind, or the gateway stops."""
-    opening = await _open(room, subscription, after)
+    opening = await _open(context, subscription, after)
     response = web.StreamResponse(headers=STREAM_HEADERS)
     await response.prepare(request)
-    stream = _Stream(room, response, {row.id for row in opening})
+    stream = _Stream(context, response, {row.id for row in opening})
     try:
         await stream.send(opening)
         while not subscription.ended:
-            await stream.send_new(await subscription.next(room.limits.stream_keep_alive_s))
+            await stream.send_new(await subscription.next(context.limits.stream_keep_alive_s))
     except TimeoutError:
         log.warning("stream_dropped", tenant=subscription.address[0], source=subscription.address[1], waiting="write")
         if request.transport is not None:
@@ -94,8 +96,8 @@ async def _stream(
 class _Stream:
     """The writing end of one stream."""
 
-    def __init__(self, room: Room, response: web.StreamResponse, sent: set[str]) -> None:
-        self._room, self._response = room, response
+    def __init__(self, context: Context, response: web.StreamResponse, sent: set[str]) -> None:
+        self._room, self._response = context, response
         self._sent = sent  # ids of the opening that may come once more from the hub
 
     async def send(self, rows: Iterable[CommandRow]) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 from aiohttp import web
 from pydantic_core import to_json
 
+from cti.gateway.context import Context
 from cti.gateway.positions import highest, token_of
 from cti.gateway.reading import Arrived, Unread, event_headers, read_items
-from cti.gateway.room import Room
 from cti.gateway.whole_numbers import made_whole
 from cti.ports import Appending
 from cti.web.body import media_of, read_body
@@ -59,20 +59,20 @@ class Judged:
     refused: list[Verdict] = field(default_factory=list)
 
 
-async def post_events(room: Room, asked: Asked) -> web.Response:
+async def post_events(context: Context, asked: Asked) -> web.Response:
     """Takes one event or many. Raises Refusal."""
     request = asked.request
     headers = event_headers(request.headers)
     media = media_of(request)
-    body = await read_body(request, room.limits)
-    arrived = read_items(media, headers, body, room.limits.batch_items)
-    judged = judge(arrived.items, asked.caller.tenant, await room.bindings.sources(asked.caller))
+    body = await read_body(request, context.limits)
+    arrived = read_items(media, headers, body, context.limits.batch_items)
+    judged = judge(arrived.items, asked.caller.tenant, await context.bindings.sources(asked.caller))
     if judged.refused:
-        room.meter.events("refused", len(judged.refused))
+        context.meter.events("refused", len(judged.refused))
         if not judged.accepted:
             raise _all_refused(arrived, judged)
-    token = await append(room, judged.accepted) if judged.accepted else ""
-    room.meter.events("accepted", len(judged.accepted))
+    token = await append(context, judged.accepted) if judged.accepted else ""
+    context.meter.events("accepted", len(judged.accepted))
     if judged.refused:
         return _mixed(judged, token)
     told = f'{{"accepted":{len(judged.accepted)},"position":"{token}"}}'
@@ -160,12 +160,12 @@ def _mixed(judged: Judged, token: str) -> web.Response:
     return web.Response(status=200, body=to_json(told), headers=JSON_HEADERS)
 
 
-async def append(room: Room, items: Sequence[Appending]) -> str:
+async def append(context: Context, items: Sequence[Appending]) -> str:
     """Makes the items durable; the token of their positions. Raises Refusal `log_busy`, or `LogAway`."""
-    async with room.log_places:
+    async with context.log_places:
         try:
-            async with asyncio.timeout(room.limits.log_wait_s):
-                places = await room.log.append(items)
+            async with asyncio.timeout(context.limits.log_wait_s):
+                places = await context.log.append(items)
         except TimeoutError:
-            raise room.log_places.busy(f"No answer within {room.limits.log_wait_s:g} s") from None
+            raise context.log_places.busy(f"No answer within {context.limits.log_wait_s:g} s") from None
     return token_of(highest(places))

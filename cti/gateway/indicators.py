@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from pydantic_core import from_json, to_json
 
-from cti.gateway.room import Room
+from cti.gateway.context import Context
 from cti.rows import SourceRow, SwitchRow, Totals
 from cti.web.instants import optional_rfc3339, rfc3339
 from cti.web.route import Asked
@@ -17,22 +17,22 @@ NOTHING = Totals("", *(0,) * (len(Totals._fields) - 1))
 Interventions = Sequence[tuple[str, str, str, str | None, int]]
 
 
-async def get_indicators(room: Room, asked: Asked) -> web.Response:
+async def get_indicators(context: Context, asked: Asked) -> web.Response:
     """Totals of the tenant, and of each group asked for. Raises Refusal."""
-    query, tenant, standard = asked.query, asked.caller.tenant, room.standard
+    query, tenant, standard = asked.query, asked.caller.tenant, context.standard
     from_ms, to_ms, by = query.get("from"), query.get("to"), query.get("by", "none")
-    as_of = await room.catching_up.as_of(query.get("min_position"))
-    whole = await room.reads.totals(tenant, from_ms, to_ms, "none", standard.service_ms, standard.ring_ms)
+    as_of = await context.catching_up.as_of(query.get("min_position"))
+    whole = await context.reads.totals(tenant, from_ms, to_ms, "none", standard.service_ms, standard.ring_ms)
     told = dict(standard.figures(whole[0] if whole else NOTHING))
     told |= {"as_of": as_of, "from": optional_rfc3339(from_ms), "to": optional_rfc3339(to_ms), "by": by}
     told["rules"] = rules_told(
         standard.needs,
-        await room.reads.breach_counts(tenant, from_ms, to_ms),
-        facts_known(await room.reads.tenant_sources(tenant), await room.registry.tenant_switches(tenant)),
+        await context.reads.breach_counts(tenant, from_ms, to_ms),
+        facts_known(await context.reads.tenant_sources(tenant), await context.registry.tenant_switches(tenant)),
     )
-    told |= interventions_told(await room.reads.intervention_counts(tenant, from_ms, to_ms))
+    told |= interventions_told(await context.reads.intervention_counts(tenant, from_ms, to_ms))
     if by != "none":
-        groups = await room.reads.totals(tenant, from_ms, to_ms, by, standard.service_ms, standard.ring_ms)
+        groups = await context.reads.totals(tenant, from_ms, to_ms, by, standard.service_ms, standard.ring_ms)
         told["groups"] = [{"group": _group(by, each), **standard.figures(each)} for each in groups]
     return web.Response(body=to_json(told), content_type="application/json")
 

@@ -6,22 +6,22 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic_core import to_json
 
-from cti.gateway.room import Room
+from cti.gateway.context import Context
 from cti.web.route import Asked
 
 READY_S = 2.0
 
 
-async def get_health(_room: Room, _asked: Asked) -> web.Response:
+async def get_health(_room: Context, _asked: Asked) -> web.Response:
     """The process answers; nothing else is asked."""
     return web.Response(body=b'{"status":"ok"}', content_type="application/json")
 
 
-async def get_ready(room: Room, _asked: Asked) -> web.Response:
+async def get_ready(context: Context, _asked: Asked) -> web.Response:
     """Whether each dependency is well; 503 with what is wrong otherwise."""
     try:
         async with asyncio.timeout(READY_S):
-            checks = dict(await room.ready())
+            checks = dict(await context.ready())
     except TimeoutError:
         checks = {"dependencies": f"no answer within {READY_S:g} s"}
     ready = not any(checks.values())
@@ -32,11 +32,11 @@ async def get_ready(room: Room, _asked: Asked) -> web.Response:
     return web.Response(status=200 if ready else 503, body=to_json(told), content_type="application/json")
 
 
-async def get_openapi(room: Room, _asked: Asked) -> web.Response:
+async def get_openapi(context: Context, _asked: Asked) -> web.Response:
     """The OpenAPI document of this door."""
-    return web.Response(body=room.openapi, content_type="application/json")
+    return web.Response(body=context.openapi, content_type="application/json")
 
 
-async def get_metrics(room: Room, _asked: Asked) -> web.Response:
+async def get_metrics(context: Context, _asked: Asked) -> web.Response:
     """Prometheus text."""
-    return web.Response(body=room.meter.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return web.Response(body=context.meter.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -3,19 +3,19 @@
 from aiohttp import web
 from pydantic_core import from_json, to_json
 
+from cti.gateway.context import Context
 from cti.gateway.reading import NDJSON
-from cti.gateway.room import Room
 from cti.web.accept import wanted
 from cti.web.masking import masked_in
 from cti.web.route import Asked
 
 
-async def get_records(room: Room, asked: Asked) -> web.Response:
+async def get_records(context: Context, asked: Asked) -> web.Response:
     """A page behind the call id `after`; fewer lines than `limit`: it was the last. Raises Refusal."""
     wanted(asked.request.headers.get("Accept"), (NDJSON,))
-    as_of = await room.catching_up.as_of(asked.query.get("min_position"))
-    limit = asked.query.get("limit", room.limits.page_items)
-    records = await room.reads.records(asked.caller.tenant, asked.query.get("after", ""), limit)
+    as_of = await context.catching_up.as_of(asked.query.get("min_position"))
+    limit = asked.query.get("limit", context.limits.page_items)
+    records = await context.reads.records(asked.caller.tenant, asked.query.get("after", ""), limit)
     if asked.caller.sees_numbers:
         lines = [record.encode() for record in records]
     else:

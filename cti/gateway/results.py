@@ -6,10 +6,10 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import from_json, to_json
 
+from cti.gateway.context import Context
 from cti.gateway.events import JSON_HEADERS, append
 from cti.gateway.positions import token_of
 from cti.gateway.results_given import already_answered
-from cti.gateway.room import Room
 from cti.ports import Appending
 from cti.rows import CommandRow
 from cti.web.body import read_model
@@ -58,21 +58,21 @@ class Result(BaseModel):
         return self
 
 
-async def post_result(room: Room, asked: Asked) -> web.Response:
+async def post_result(context: Context, asked: Asked) -> web.Response:
     """Keeps a result; the same one again is fine. Raises Refusal: `not_found`, `not_sent`, `already_answered`, ..."""
-    result = await read_model(asked.request, room.limits, Result)
+    result = await read_model(asked.request, context.limits, Result)
     tenant, command_id = asked.caller.tenant, asked.request.match_info["command"]
-    row = room.hub.lately(tenant, command_id) or await room.reads.command(tenant, command_id)
-    if row is None or not await room.bindings.may_speak_for(asked.caller, row.source):
+    row = context.hub.lately(tenant, command_id) or await context.reads.command(tenant, command_id)
+    if row is None or not await context.bindings.may_speak_for(asked.caller, row.source):
         raise Refusal("not_found", "No such command of a switch of this key")
     if row.state in NEVER_SENT:
         raise Refusal("not_sent")
     if _stands(row, result):
-        token = token_of(await room.reads.positions())
+        token = token_of(await context.reads.positions())
     else:
         content = (result.state, result.reason, result.answer, result.cause)
-        token = await room.results.once(
-            tenant, row.id, result.state in FINAL, content, lambda: _keep(room, row, result)
+        token = await context.results.once(
+            tenant, row.id, result.state in FINAL, content, lambda: _keep(context, row, result)
         )
     return web.Response(status=202, body=to_json({"position": token}), headers=JSON_HEADERS)
 
@@ -84,11 +84,11 @@ def _stands(row: CommandRow, result: Result) -> bool:
     return row.state in FINAL or row.state == result.state
 
 
-async def _keep(room: Room, row: CommandRow, result: Result) -> str:
-    item = event_item(row, result, room.log.now_ms())
+async def _keep(context: Context, row: CommandRow, result: Result) -> str:
+    item = event_item(row, result, context.log.now_ms())
     event = read_event(item)
     key = f"{row.tenant}:{event.source}:{event.subject}"
-    return await append(room, [Appending(row.tenant, key, body_of(item), event)])
+    return await append(context, [Appending(row.tenant, key, body_of(item), event)])
 
 
 def event_item(row: CommandRow, result: Result, now_ms: float) -> dict[str, Any]:

@@ -32,7 +32,7 @@ BREACH_KEY = (NUMBER, ID, NUMBER)  # at, call, n
 
 
 def routes_of(limits: Limits) -> list[Route]:
-    """Every route of the gateway; the handlers take the room and what was asked."""
+    """Every route of the gateway; the handlers take the context and what was asked."""
     return [*_doors(limits), *_reads(limits), *_open()]
 
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import from_json, to_json
 
 from cti.gateway.bindings import DEFAULT_SOURCE
+from cti.gateway.context import Context
 from cti.gateway.events import JSON_HEADERS, append
-from cti.gateway.room import Room
 from cti.ports import Appending
 from cti.rows import SwitchRow
 from cti.web.auth import Caller
@@ -37,25 +37,25 @@ class Declaration(BaseModel):
     if_other_ready: bool = Field(False, description="It judges `if_other_ready` itself.")
 
 
-async def put_switch(room: Room, asked: Asked) -> web.Response:
+async def put_switch(context: Context, asked: Asked) -> web.Response:
     """Keeps a declaration, and tells the engine through the log, in order with the switch's events. Raises Refusal."""
     switch = asked.request.match_info["switch"]
     if not asked.caller.may_switch(switch):
         raise Refusal("switch_not_allowed", f"The key is not bound to the switch {switch}")
-    declaration = await read_model(asked.request, room.limits, Declaration)
+    declaration = await read_model(asked.request, context.limits, Declaration)
     source = declaration.source or DEFAULT_SOURCE + switch
-    await _check_source(room, asked.caller, switch, source)
+    await _check_source(context, asked.caller, switch, source)
     told = declaration.model_dump(exclude={"source"})
     row = SwitchRow(asked.caller.tenant, switch, source, to_json(told).decode())
-    await room.registry.put_switch(row)
-    room.bindings.forget(asked.caller)
-    await append(room, [_declared(row, told, room.log.now_ms())])
+    await context.registry.put_switch(row)
+    context.bindings.forget(asked.caller)
+    await append(context, [_declared(row, told, context.log.now_ms())])
     return web.Response(body=to_json(shown(row)), headers=JSON_HEADERS)
 
 
-async def _check_source(room: Room, caller: Caller, switch: str, source: str) -> None:
+async def _check_source(context: Context, caller: Caller, switch: str, source: str) -> None:
     """A switch may not take over the calls of another one, whether that has declared itself or not."""
-    declared = {row.switch: row.source for row in await room.registry.tenant_switches(caller.tenant)}
+    declared = {row.switch: row.source for row in await context.registry.tenant_switches(caller.tenant)}
     if any(other != switch and taken == source for other, taken in declared.items()):
         raise Refusal("source_taken")
     other = source.removeprefix(DEFAULT_SOURCE)
@@ -78,10 +78,10 @@ def _declared(row: SwitchRow, told: dict[str, Any], now_ms: float) -> Appending:
     return Appending(row.tenant, f"{row.tenant}:{row.source}:{row.switch}", body_of(item), event, everywhere=True)
 
 
-async def get_switch(room: Room, asked: Asked) -> web.Response:
+async def get_switch(context: Context, asked: Asked) -> web.Response:
     """A declaration. Raises Refusal `not_found`."""
     switch = asked.request.match_info["switch"]
-    row = await room.registry.switch(asked.caller.tenant, switch) if asked.caller.may_switch(switch) else None
+    row = await context.registry.switch(asked.caller.tenant, switch) if asked.caller.may_switch(switch) else None
     if row is None:
         raise Refusal("not_found", "No such switch has declared itself")
     return web.Response(body=to_json(shown(row)), headers=JSON_HEADERS)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cti.commands.logging_setup import set_up_logging
+from cti.cli.logging_setup import set_up_logging
 from cti.errors import RingbackError, SettingsMistake
 from cti.replay.arrivals import Disturbance, in_order_of_arrival
 from cti.replay.door import Door, door

@@ -22,10 +22,10 @@ from pydantic_core import from_json
 
 from cti.adapters.clock import SystemClock
 from cti.adapters.store import Store, open_store
-from cti.commands.logging_setup import set_up_logging
-from cti.commands.runtime import run_serving, settle_memory
+from cti.cli.logging_setup import set_up_logging
+from cti.cli.runtime import run_serving, settle_memory
 from cti.engine.loop import Engine
-from cti.engine.resting import REST_AFTER_MS
+from cti.engine.passivation import PASSIVATE_AFTER_MS
 from cti.gateway.pulse import Pulse
 from cti.ports import Appending, Clock
 from cti.settings import Settings
@@ -86,7 +86,7 @@ async def _rest(engine: Engine, clock: Clock) -> None:
     engine has its turns.
     """
     for _ in range(4):
-        await clock.wait(asyncio.Event(), clock.now_ms() + REST_AFTER_MS / 2)
+        await clock.wait(asyncio.Event(), clock.now_ms() + PASSIVATE_AFTER_MS / 2)
         await engine.drain()
 
 

@@ -21,8 +21,8 @@ from sqlalchemy import make_url
 from cti.adapters.clock import SystemClock
 from cti.adapters.event_log_kafka.log import KafkaEventLog
 from cti.adapters.event_log_kafka.settings import kafka_options
-from cti.commands.logging_setup import set_up_logging
-from cti.commands.runtime import run_serving, settle_memory
+from cti.cli.logging_setup import set_up_logging
+from cti.cli.runtime import run_serving, settle_memory
 from cti.core.identity import hash64
 from cti.ports import Appending
 from cti.settings import Settings

@@ -16,8 +16,8 @@ from typing import Any
 
 from cti.adapters.clock import SystemClock
 from cti.adapters.store import open_store
-from cti.commands.logging_setup import set_up_logging
-from cti.commands.runtime import run_serving, settle_memory
+from cti.cli.logging_setup import set_up_logging
+from cti.cli.runtime import run_serving, settle_memory
 from cti.gateway.app import make_app
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse

@@ -62,7 +62,7 @@ class Switch:
         self._due_ms: dict[str, int] = {}  # notices that have not come, by call
         self._held_ms: dict[str, int] = {}
         self._sequence = 0
-        self._beats = 0
+        self._heartbeats = 0
         self._beat_at = 0.0
 
     def run(self) -> Seen:
@@ -119,8 +119,8 @@ class Switch:
             self._lanes.turn(min(left, BEAT_S))
 
     def _beat(self) -> None:
-        self._beats, self._beat_at = self._beats + 1, time.monotonic() + BEAT_S
-        request = timed(self.door.request("POST", "/v1/events", heartbeat(self._beats), ONE))
+        self._heartbeats, self._beat_at = self._heartbeats + 1, time.monotonic() + BEAT_S
+        request = timed(self.door.request("POST", "/v1/events", heartbeat(self._heartbeats), ONE))
         self._lanes.lanes[0].send(stamp(time.time() * 1000).join(request), self._answered)
 
     # -- what is commanded ---------------------------------------------------------------------------------------------

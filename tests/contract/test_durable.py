@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from cti.adapters.clock import VirtualClock
-from cti.adapters.ledger import connections
-from cti.adapters.ledger.connections import database_url, reader_engine, writer_engine
-from cti.adapters.ledger.schema import upgrade
 from cti.adapters.store import open_store
 from cti.errors import LedgerAway, LogAway, SchemaTooNew, SettingsMistake, WrongPartitions
 from cti.rows import Round
+from cti.sql import connections
+from cti.sql.connections import database_url, reader_engine, writer_engine
+from cti.sql.schema import upgrade
 from tests.contract.rows import PARTITIONS, START_MS, appending, call, event, fence
 from tests.postgres import PostgresServer
 
@@ -46,7 +46,7 @@ async def test_another_number_of_partitions_is_refused(durable_url: str, clock: 
         pass
     with pytest.raises(WrongPartitions):
         await open_store(durable_url, clock, PARTITIONS + 1).start()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("ledger-", "log-", "beat-"))]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("ledger-", "log-", "heartbeat-"))]
 
 
 async def test_a_store_of_a_newer_release_is_refused(durable_url: str, clock: VirtualClock) -> None:

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from cti.adapters.clock import VirtualClock
-from cti.adapters.ledger.engines import take
 from cti.adapters.store import Store, open_store
 from cti.errors import Fenced, WrongPartitions
+from cti.leases.sql import take
 from cti.rows import Claim, Holding, Round, Wanted
 from tests.contract.rows import PARTITIONS, call, fence
 
@@ -25,19 +25,19 @@ async def test_who_joins_makes_the_partitions_once(store: Store) -> None:
     await store.ledger.join("one", PARTITIONS)
     await store.ledger.join("two", PARTITIONS)
     seen = await store.ledger.holdings()
-    assert seen.beats == {"one": 1, "two": 1}
+    assert seen.heartbeats == {"one": 1, "two": 1}
     assert seen.partitions == [Holding(n, 0, "") for n in ALL]
     with pytest.raises(WrongPartitions):
         await store.ledger.join("three", PARTITIONS + 1)
-    assert "three" not in (await store.ledger.holdings()).beats
+    assert "three" not in (await store.ledger.holdings()).heartbeats
 
 
 async def test_a_beat_is_the_last_one_written(store: Store) -> None:
     await store.ledger.join("one", PARTITIONS)
-    await store.ledger.beat("one", 2)
-    await store.ledger.beat("one", 2)
-    await store.ledger.beat("struck off meanwhile", 77)
-    assert (await store.ledger.holdings()).beats == {"one": 2, "struck off meanwhile": 77}
+    await store.ledger.heartbeat("one", 2)
+    await store.ledger.heartbeat("one", 2)
+    await store.ledger.heartbeat("struck off meanwhile", 77)
+    assert (await store.ledger.holdings()).heartbeats == {"one": 2, "struck off meanwhile": 77}
 
 
 async def test_who_takes_gets_a_new_epoch_and_where_to_go_on(store: Store) -> None:
@@ -61,7 +61,7 @@ async def test_nothing_is_taken_that_has_changed_since_it_was_seen(store: Store)
     before = await owners(store)
     assert await store.ledger.take("two", [Wanted(0, 0, None)]) == [], "seen before it was taken"
     assert await store.ledger.take("two", [Wanted(0, 0, 1)]) == []
-    await store.ledger.beat("one", 2)
+    await store.ledger.heartbeat("one", 2)
     assert await store.ledger.take("two", [Wanted(0, 1, 1)]) == [], "its owner has beaten since"
     assert await store.ledger.take("two", [Wanted(0, 1, None)]) == [], "its owner has joined since"
     assert await store.ledger.take("two", []) == []
@@ -91,17 +91,17 @@ async def test_who_leaves_lets_go_of_everything(store: Store) -> None:
     await store.ledger.leave("one")
     await store.ledger.leave("one")
     assert await owners(store) == [(0, 2, ""), (1, 2, ""), (2, 1, "two"), (3, 0, "")]
-    assert (await store.ledger.holdings()).beats == {"two": 1}
+    assert (await store.ledger.holdings()).heartbeats == {"two": 1}
 
 
 async def test_only_who_is_silent_and_owns_nothing_is_struck_off(store: Store) -> None:
-    for name in ("silent", "owner", "beats"):
+    for name in ("silent", "owner", "heartbeats"):
         await store.ledger.join(name, PARTITIONS)
     await store.ledger.take("owner", [Wanted(0, 0, None)])
-    await store.ledger.beat("beats", 2)
-    await store.ledger.forget({"silent": 1, "owner": 1, "beats": 1, "never known": 1})
+    await store.ledger.heartbeat("heartbeats", 2)
+    await store.ledger.forget({"silent": 1, "owner": 1, "heartbeats": 1, "never known": 1})
     await store.ledger.forget({})
-    assert (await store.ledger.holdings()).beats == {"owner": 1, "beats": 2}
+    assert (await store.ledger.holdings()).heartbeats == {"owner": 1, "heartbeats": 2}
 
 
 async def test_of_two_processes_that_take_the_same_one_wins(durable_url: str, clock: VirtualClock) -> None:

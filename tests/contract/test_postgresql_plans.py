@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 
 from cti.adapters.ledger import breaches, calls, commands, records, retention, stored, timeline_days, totals
-from cti.adapters.ledger.connections import database_url
-from cti.adapters.ledger.schema import upgrade
 from cti.rows import BreachFilter, CallFilter
+from cti.sql.connections import database_url
+from cti.sql.schema import upgrade
 from tests.contract.rows import SOURCE, START_MS, TENANT
 from tests.postgres import PostgresServer
 

@@ -4,7 +4,7 @@ import pytest
 
 from cti.adapters.store import Store
 from cti.errors import Fenced, WrongPartitions
-from cti.rows import CallFilter, CopyRow, DeadLetterRow, Fence, OutcomeRow, Round, SourceRow
+from cti.rows import CallFilter, DeadLetterRow, Fence, OutboxRow, OutcomeRow, Round, SourceRow
 from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT, agent, breach, call, command, event, fence, record
 
 
@@ -231,15 +231,15 @@ async def test_what_a_source_sent_to_any_partition_is_its_own(store: Store) -> N
 
 async def test_a_copy_waits_until_it_has_arrived(store: Store) -> None:
     claims = await store.ledger.claim("one", PARTITIONS)
-    rows = [CopyRow(p, n, "calls.records", TENANT, "k", f"{p}-{n}", b"\x00{}") for p in (0, 1) for n in (1, 2, 3)]
-    await store.ledger.commit(Round(copies=rows, fences=[fence(claim) for claim in claims[:2]]))
-    more = CopyRow(0, 4, "commands", TENANT, "k", "c", b"")
-    await store.ledger.commit(Round(copies=[more], copied={0: 2}, fences=[fence(claims[0], 2)]))
-    assert await store.ledger.copies(0) == [rows[2], more]
-    assert await store.ledger.copies(1) == rows[3:]
+    rows = [OutboxRow(p, n, "calls.records", TENANT, "k", f"{p}-{n}", b"\x00{}") for p in (0, 1) for n in (1, 2, 3)]
+    await store.ledger.commit(Round(outbox=rows, fences=[fence(claim) for claim in claims[:2]]))
+    more = OutboxRow(0, 4, "commands", TENANT, "k", "c", b"")
+    await store.ledger.commit(Round(outbox=[more], published={0: 2}, fences=[fence(claims[0], 2)]))
+    assert await store.ledger.pending_outbox(0) == [rows[2], more]
+    assert await store.ledger.pending_outbox(1) == rows[3:]
     with pytest.raises(Fenced):
-        await store.ledger.commit(Round(copied={1: 3}, fences=[Fence(1, claims[1].epoch - 1, 9, 9)]))
-    assert await store.ledger.copies(1) == rows[3:]
+        await store.ledger.commit(Round(published={1: 3}, fences=[Fence(1, claims[1].epoch - 1, 9, 9)]))
+    assert await store.ledger.pending_outbox(1) == rows[3:]
 
 
 async def test_an_empty_round_only_moves_the_position(store: Store) -> None:

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from cti.adapters.clock import VirtualClock
-from cti.adapters.ledger.bulk import driver_of
-from cti.adapters.ledger.connections import database_url, writer_engine
-from cti.adapters.sql_writer import SqlWriter
 from cti.adapters.store import Store, open_store
 from cti.errors import Fenced, LedgerAway, LogAway, OutcomeUnknown
 from cti.rows import Round
+from cti.sql.bulk import driver_of
+from cti.sql.connections import database_url, writer_engine
+from cti.sql.writer import SqlWriter
 from tests.contract.rows import PARTITIONS, appending, call, fence
 
 START = dict.fromkeys(range(PARTITIONS), 0)

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from cti.adapters.clock import VirtualClock
-from cti.adapters.ledger.schema import upgrade
 from cti.adapters.ledger.timeline_days import DAY_MS, DAYS_AHEAD, days, make_days
 from cti.adapters.store import open_store
 from cti.rows import Round
+from cti.sql.schema import upgrade
 from tests.contract.rows import PARTITIONS, START_MS, call, event, fence, record
 
 DAY_0 = START_MS // DAY_MS * DAY_MS

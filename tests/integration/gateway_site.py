@@ -13,9 +13,9 @@ import aiohttp
 from cti.adapters.clock import VirtualClock
 from cti.adapters.store import WholeLedger, open_store
 from cti.gateway.app import make_app
+from cti.gateway.context import Standard
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
-from cti.gateway.room import Standard
 from cti.ports import Entry, EventLog
 from cti.rows import Claim, CommandRow, Fence, Round, StoredCall, Totals
 from cti.telemetry import Telemetry

@@ -14,7 +14,7 @@ import pytest
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.store import Store, open_store
-from cti.commands.dead_letters import add_arguments, run
+from cti.cli.dead_letters import add_arguments, run
 from cti.core.identity import key_of
 from cti.engine.loop import Engine
 from cti.gateway.pulse import Pulse

@@ -18,10 +18,10 @@ from cti.adapters.event_log_kafka.inspection import inspect_topics
 from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.event_log_kafka.topics import make_topics
 from cti.adapters.store import open_store
-from cti.commands.doctor import BETWEEN_LOOKS_MS, add_arguments, examine, run
-from cti.commands.doctor_findings import Finding
+from cti.cli.doctor import BETWEEN_LOOKS_MS, add_arguments, examine, run
+from cti.cli.doctor_findings import Finding
 from cti.errors import LogAway
-from cti.ownership import SILENT_MS
+from cti.leases.ownership import SILENT_MS
 from cti.ports import Appending
 from cti.rows import Round, SwitchRow
 from tests.contract.rows import fence
@@ -167,7 +167,7 @@ class Silent:
 
 
 async def test_a_server_that_falls_silent_is_a_fault_and_no_long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cti.commands.doctor.LOOK_MAX_S", 0.5)
+    monkeypatch.setattr("cti.cli.doctor.LOOK_MAX_S", 0.5)
     async with await asyncio.start_server(Silent(), "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         async with asyncio.timeout(20):
@@ -210,7 +210,7 @@ async def test_engines_are_looked_at_twice_and_one_that_has_not_beaten_is_silent
         await store.ledger.join("one", PARTITIONS)
         await store.ledger.join("two", PARTITIONS)
         await store.ledger.claim("one", PARTITIONS)
-        own = Between(lambda: store.ledger.beat("one", 2))
+        own = Between(lambda: store.ledger.heartbeat("one", 2))
         found = await examine(postgres_url, SystemClock(), own)
     engines = [(one.level, one.found) for one in found if one.check == "engines"]
     assert engines == [("warning", "silent: two"), ("ok", "1 alive")]

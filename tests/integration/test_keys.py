@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cti.commands.keys import add_arguments, run
+from cti.cli.keys import add_arguments, run
 from tests.integration.gateway_site import event, site_at
 
 

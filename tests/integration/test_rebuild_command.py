@@ -14,8 +14,8 @@ from cti.adapters.clock import SystemClock
 from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.ledger.rebuilding import begin_log_behind
 from cti.adapters.store import Store, open_ledger, open_store
-from cti.commands.rebuild import add_arguments, rebuild, run, told
-from cti.commands.rebuild_digest import Comparison, Digest, digest
+from cti.cli.rebuild import add_arguments, rebuild, run, told
+from cti.cli.rebuild_digest import Comparison, Digest, digest
 from cti.core.identity import key_of
 from cti.engine.loop import Engine
 from cti.errors import LogTruncated, SettingsMistake

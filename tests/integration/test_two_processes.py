@@ -6,7 +6,7 @@ from cti.adapters.clock import VirtualClock
 from cti.adapters.store import open_store
 from cti.gateway.hub import Hub
 from cti.gateway.pulse import Pulse
-from cti.ownership import Shared
+from cti.leases.ownership import Shared
 from cti.rows import Round
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits

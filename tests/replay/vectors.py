@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cti.commands.logging_setup import set_up_logging
+from cti.cli.logging_setup import set_up_logging
 from tests.postgres import running_server
 from tests.scheduler import START_MS, Scene, Switch, event, scene
 

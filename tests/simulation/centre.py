@@ -14,7 +14,7 @@ from cti.adapters.store import MemoryStore
 from cti.core.call import fold
 from cti.core.call_state import Call, Hold, Offer, Wait
 from cti.core.clocks import LAG_MAX_MS, STRAGGLER_WINDOW_MS
-from cti.core.effects import GOES_ON
+from cti.core.commands import GOES_ON
 from cti.core.facts import Fact, fact
 from cti.core.identity import call_id, key_of
 from cti.core.record import Identity, measure, record_of

@@ -8,8 +8,8 @@ import copy
 from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
-from cti.adapters.ledger.memory_ownerships import MemoryOwnerships
-from cti.ownership import SILENT_MS, Watch
+from cti.leases.memory import MemoryLeases
+from cti.leases.ownership import SILENT_MS, Watch
 from cti.rows import Wanted
 
 Found = TypeVar("Found")
@@ -42,7 +42,7 @@ class Process:
         self.watch = Watch(name)
         self.wanted: list[Wanted] = []
         self.reads: dict[int, int] = {}  # partition: epoch, as the engine proper knows it
-        self.beat = 1
+        self.heartbeat = 1
 
     def epochs(self) -> list[dict[int, int]]:
         """All that it remembers of epochs."""
@@ -59,10 +59,10 @@ class World:
         self.away, self.faults = False, faults
         self.partitions = partitions
         self.started = 0
-        self.ledger = MemoryOwnerships()
+        self.ledger = MemoryLeases()
         self.processes: dict[str, Process] = {}
         self.committed: dict[tuple[int, int], str] = {}  # (partition, epoch): who committed there
-        self.unbeaten_ms: dict[str, float] = {}  # since an engine's last beat, time with the ledger away left out
+        self.unbeaten_ms: dict[str, float] = {}  # since an engine's last heartbeat, time with the ledger away left out
         self.moves = 0
         for _ in range(engines):
             self.do_start()
@@ -123,8 +123,8 @@ class World:
         if self.away:
             watch.away()
             return
-        process.beat, self.unbeaten_ms[name] = process.beat + 1, 0.0
-        at_once(self.ledger.beat(name, process.beat))
+        process.heartbeat, self.unbeaten_ms[name] = process.heartbeat + 1, 0.0
+        at_once(self.ledger.heartbeat(name, process.heartbeat))
         at_once(self.ledger.release(name, dict(watch.giving)))
         process.wanted = watch.judge(self.now_ms, self.now_ms, at_once(self.ledger.holdings())).take
 
@@ -142,7 +142,7 @@ class World:
         process.watch.gained(claims if answered else ())
         self.moves += len(claims)
         for former in {before[claim.partition] for claim in claims} - {"", process.watch.owner}:
-            assert self.unbeaten_ms[former] >= SILENT_MS, f"{former} was taken from while it beat"
+            assert self.unbeaten_ms[former] >= SILENT_MS, f"{former} was taken from while it heartbeat"
 
     def do_engine(self, process: Process) -> None:
         """The engine commits what it believes to own, then hears what has changed: lets go, and loads what is new."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-import cti.engine.take
+import cti.engine.ingest
 from cti.core.facts import Fact
 from cti.engine.gathering import Gathering
 from cti.engine.live_calls import LiveCall
@@ -119,14 +119,14 @@ async def test_an_event_that_breaks_off_in_the_middle_leaves_nothing_behind(
 ) -> None:
     """The call's row was written into the round already: it must not be there when the next event opens the call."""
     line = await Line.of(it, "s1")
-    write = cti.engine.take._write
+    write = cti.engine.ingest._write
 
     def breaks(work: Gathering, live: LiveCall, one: Fact, entry: Entry, n: int, data: bytes) -> None:
         if one.kind in ("offered", "digitsGenerated"):
             raise ZeroDivisionError
         write(work, live, one, entry, n, data)
 
-    monkeypatch.setattr(cti.engine.take, "_write", breaks)
+    monkeypatch.setattr(cti.engine.ingest, "_write", breaks)
     await it.post(
         line.told("call-1", "offered", CALLER, 0.0),
         line.told("call-1", "digitsGenerated", {"digits": "1"}, 0.2),

@@ -80,9 +80,9 @@ def _settled(engines: int, partitions: int) -> World:
 def test_engines_that_look_at_the_same_instant_want_different_partitions() -> None:
     world = World(3, 8, faults=0)
     for name in world.processes:
-        at_once(world.ledger.beat(name, 2))
+        at_once(world.ledger.heartbeat(name, 2))
     for process in world.processes.values():
-        process.beat = 2
+        process.heartbeat = 2
         world.do_turn(process)
     wanted = [one.partition for process in world.processes.values() for one in process.wanted]
     assert sorted(wanted) == list(range(8))
@@ -100,7 +100,7 @@ def test_an_engine_that_ends_at_its_start_again_and_again_moves_nothing() -> Non
 
 
 def test_a_ledger_that_flickers_moves_nothing() -> None:
-    """It is there for each look of one engine, and for no beat of the other."""
+    """It is there for each look of one engine, and for no heartbeat of the other."""
     world = _settled(2, 4)
     one, _ = world.processes.values()
     for _ in range(10):
@@ -162,7 +162,7 @@ def test_a_ledger_that_was_away_for_all_moves_nothing() -> None:
 
 
 def test_a_machine_that_stood_still_moves_nothing() -> None:
-    """All were stopped together: the first to go on sees an old beat, and has slept itself."""
+    """All were stopped together: the first to go on sees an old heartbeat, and has slept itself."""
     world = _settled(2, 4)
     before = world.moves
     for _ in range(60):

@@ -9,9 +9,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Column, Connection, Integer, Table, create_engine, inspect, text
 
-from cti.adapters.ledger.schema import upgrade
 from cti.adapters.ledger.tables import metadata
 from cti.adapters.ledger.timeline_days import DAYS_AHEAD
+from cti.sql.schema import upgrade
 
 KEY = ["partition", "born", "position", "n"]
 # A day of the timeline: made by the date, not by a migration.

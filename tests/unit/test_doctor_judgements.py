@@ -10,12 +10,12 @@ from cti.adapters.event_log_kafka.inspection import KafkaFacts, TopicFacts
 from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.event_log_kafka.topics import wanted_topics
 from cti.adapters.ledger.inspection import LedgerFacts, SqliteWriting
-from cti.commands.doctor_findings import Finding, Level, as_text, is_healthy
-from cti.commands.doctor_kafka import judge_log_clock, judge_topics, reaches_of
-from cti.commands.doctor_ledger import (
+from cti.cli.doctor_findings import Finding, Level, as_text, is_healthy
+from cti.cli.doctor_kafka import judge_log_clock, judge_topics, reaches_of
+from cti.cli.doctor_ledger import (
     Reach,
     judge_clock,
-    judge_letters,
+    judge_dead_letters,
     judge_owners,
     judge_partitions,
     judge_reach,
@@ -23,7 +23,7 @@ from cti.commands.doctor_ledger import (
     judge_server,
     judge_sqlite,
 )
-from cti.commands.doctor_profile import judge_rules, needs_of
+from cti.cli.doctor_profile import judge_rules, needs_of
 from cti.rows import Holding, Holdings, SourceRow, SwitchRow
 from cti.wiring import read_book
 
@@ -109,8 +109,8 @@ def test_what_the_log_no_longer_holds_or_soon_will_not_is_found() -> None:
 
 
 def test_dead_letters_that_wait_are_counted_by_reason() -> None:
-    assert levels([judge_letters({})]) == ["ok"]
-    told = judge_letters({"invalid": 2, "poison": 1})
+    assert levels([judge_dead_letters({})]) == ["ok"]
+    told = judge_dead_letters({"invalid": 2, "poison": 1})
     assert levels([told]) == ["warning"]
     assert "3 wait: invalid 2, poison 1" in told.found
 
@@ -237,7 +237,7 @@ def test_a_switch_that_can_do_nothing_or_says_nothing_is_told_of() -> None:
 
 
 def test_findings_are_read_by_people_and_programs() -> None:
-    findings = [judge_letters({}), judge_letters({"poison": 1})]
+    findings = [judge_dead_letters({}), judge_dead_letters({"poison": 1})]
     told = as_text(findings).splitlines()
     assert told[0].startswith("ok")
     assert len(told) == 4

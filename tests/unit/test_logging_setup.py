@@ -7,7 +7,7 @@ import warnings
 import pytest
 import structlog
 
-from cti.commands.logging_setup import set_up_logging
+from cti.cli.logging_setup import set_up_logging
 
 pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 

@@ -14,7 +14,7 @@ def test_an_interruption_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> Non
     def interrupted(_: argparse.Namespace) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cti.commands.migrate.run", interrupted)
+    monkeypatch.setattr("cti.cli.migrate.run", interrupted)
     assert command.main(["migrate"]) == 130
 
 

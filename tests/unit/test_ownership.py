@@ -1,4 +1,4 @@
-"""The loop around the decisions: beats in time, refusals of the ledger, what the engine is told, an orderly stop."""
+"""The loop around the decisions: heartbeats in time, refusals of the ledger, what the engine hears, an orderly stop."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from cti.adapters.clock import VirtualClock
-from cti.adapters.ledger.memory_ownerships import MemoryOwnerships
 from cti.errors import Fenced, LedgerAway, OutcomeUnknown, RingbackError
-from cti.ownership import LOOK_MS, Shared, Watch, new_owner
-from cti.ownership_alone import Alone
+from cti.leases.alone import Alone
+from cti.leases.memory import MemoryLeases
+from cti.leases.ownership import LOOK_MS, Shared, Watch, new_owner
 from cti.rows import Changes, Claim, Holding, Holdings, Wanted
 
 PARTITIONS = 4
@@ -21,7 +21,7 @@ class Site:
 
     def __init__(self) -> None:
         self.clock = VirtualClock(0)
-        self.ledger = MemoryOwnerships()
+        self.ledger = MemoryLeases()
         self.woken: list[str] = []
 
     def engine(self, name: str, ledger: Any = None) -> Shared:
@@ -50,7 +50,7 @@ async def test_one_alone_has_everything_when_it_has_started(site: Site) -> None:
     assert one.changes() == NOTHING
     await site.turns(one, looks=10)
     assert one.changes() == NOTHING
-    assert (await site.ledger.holdings()).beats == {"one": 6}, "every second turn a beat"
+    assert (await site.ledger.holdings()).heartbeats == {"one": 6}, "every second turn a heartbeat"
     assert site.woken == ["one"]
 
 
@@ -97,7 +97,7 @@ async def test_a_fenced_round_is_as_good_as_a_look(site: Site) -> None:
     one.lost(range(PARTITIONS))
     assert one.changes() == NOTHING, "the engine knows"
     await one.turn()
-    assert [claim.epoch for claim in one.changes().take] == [3] * 4, "of `two` there is no beat"
+    assert [claim.epoch for claim in one.changes().take] == [3] * 4, "of `two` there is no heartbeat"
 
 
 async def test_an_orderly_stop_hands_over_with_the_next_look(site: Site) -> None:
@@ -113,7 +113,7 @@ async def test_an_orderly_stop_hands_over_with_the_next_look(site: Site) -> None
 class Failing:
     """A ledger of which some methods raise."""
 
-    def __init__(self, ledger: MemoryOwnerships) -> None:
+    def __init__(self, ledger: MemoryLeases) -> None:
         self._ledger = ledger
         self.raises: Mapping[str, RingbackError] = {}
 
@@ -148,11 +148,11 @@ async def test_a_beat_that_fails_is_tried_with_the_next_turn_and_nothing_is_take
     ledger = Failing(site.ledger)
     one = site.engine("one", ledger)
     await one.start()
-    ledger.raises = {"beat": LedgerAway("gone")}
+    ledger.raises = {"heartbeat": LedgerAway("gone")}
     await site.turns(one, looks=5)
     ledger.raises = {}
     await site.turns(one)
-    assert (await site.ledger.holdings()).beats == {"one": 2}
+    assert (await site.ledger.holdings()).heartbeats == {"one": 2}
     assert len(one.changes().take) == 4, "it lapsed, was not taken, and goes on"
 
 
@@ -223,7 +223,7 @@ def test_what_is_taken_is_named_as_it_was_seen() -> None:
 
 
 async def test_one_that_has_the_ledger_for_itself_takes_over_and_ends_when_it_is_taken_over() -> None:
-    ledger: Any = MemoryOwnerships()
+    ledger: Any = MemoryLeases()
     await ledger.claim("crashed", PARTITIONS)
     one = Alone(ledger, PARTITIONS, "one")
     await one.start()

@@ -2,7 +2,7 @@
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.event_log_memory import MemoryEventLog
-from cti.commands.rebuild_log import LogToRebuild
+from cti.cli.rebuild_log import LogToRebuild
 from cti.ports import Appending, Entry
 
 START_MS = 1_000_000

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cti.commands import serve
+from cti.cli import serve
 from cti.errors import LedgerAway
 from cti.settings import Settings
 from cti.wiring import BOTH

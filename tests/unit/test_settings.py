@@ -2,9 +2,9 @@
 
 import pytest
 
-from cti.adapters.ledger.connections import database_url
 from cti.errors import SettingsMistake
 from cti.settings import Settings
+from cti.sql.connections import database_url
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from cti.adapters.clock import VirtualClock
-from cti.adapters.ledger.schema import upgrade
 from cti.adapters.ledger.timeline_days import DAY_MS, days, make_days
 from cti.adapters.store import open_store
 from cti.rows import BreachFilter, CallFilter, Fence, Round, StoredCall, Wanted
+from cti.sql.schema import upgrade
 from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT, appending, call, event
 from tests.upgrade import written
 

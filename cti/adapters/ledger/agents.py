@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, select
 
-from cti.adapters.ledger.bulk import insertion
 from cti.adapters.ledger.tables import agents, source_kinds
 from cti.rows import AgentRow, SourceRow
+from cti.sql.bulk import insertion
 
 _AGENT = ("partition", "state", "since_ms", "device", "reason")
 _upsert_agents = insertion(

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, func, select, tuple_
 
-from cti.adapters.ledger.bulk import deletion, insertion
 from cti.adapters.ledger.tables import breaches
 from cti.rows import BreachFilter, BreachRow
+from cti.sql.bulk import deletion, insertion
 
 insert_breaches = insertion(breaches, tail="ON CONFLICT (call_id, n) DO NOTHING")  # a late revision 1 adds none
 _delete_breaches = deletion(breaches, breaches.c.call_id)

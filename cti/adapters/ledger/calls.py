@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pydantic_core import to_json
 from sqlalchemy import Connection, and_, bindparam, select, tuple_
 
-from cti.adapters.ledger import bulk
-from cti.adapters.ledger.point import rows_of
 from cti.adapters.ledger.tables import LIVE, breaches, calls, records
 from cti.rows import CallFilter, CallListing, CallRow, PastCall, RecordRow
+from cti.sql import bulk
+from cti.sql.point import rows_of
 
 BIRTH = [column for column in calls.columns if column.name not in {"ended_at_ms", "timeline_kept"}]
 insert_births = bulk.Insertion(calls, BIRTH)

@@ -5,10 +5,10 @@ from functools import cache
 
 from sqlalchemy import Connection, and_, bindparam, func, select
 
-from cti.adapters.ledger import bulk
-from cti.adapters.ledger.point import rows_of
 from cti.adapters.ledger.tables import LIVE, UNANSWERED, calls, commands
 from cti.rows import CommandRow, OutcomeRow
+from cti.sql import bulk
+from cti.sql.point import rows_of
 
 FINAL = frozenset({"done", "refused", "unanswered", "overtaken", "observed"})
 insert_commands = bulk.insertion(commands, tail="ON CONFLICT (id) DO NOTHING")

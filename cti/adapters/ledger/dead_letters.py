@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, select, tuple_, update
 
-from cti.adapters.ledger.bulk import NAMED_MAX, Insertion, slices
 from cti.adapters.ledger.tables import dead_letters
-from cti.rows import DeadLetterRow, LetterFilter, LetterLine
+from cti.rows import DeadLetterFilter, DeadLetterLine, DeadLetterRow
+from cti.sql.bulk import NAMED_MAX, Insertion, slices
 
 insert_dead_letters = Insertion(dead_letters)
 
@@ -15,9 +15,9 @@ _PLACE = tuple_(_L.partition, _L.position)
 _LINE = (_L.partition, _L.position, _L.tenant, _L.reason, _L.detail, _L.at_ms, func.length(_L.body), _L.replayed_at_ms)
 
 
-def list_letters(
-    connection: Connection, wanted: LetterFilter, after: tuple[int, int, int] | None, limit: int
-) -> list[LetterLine]:
+def list_dead_letters(
+    connection: Connection, wanted: DeadLetterFilter, after: tuple[int, int, int] | None, limit: int
+) -> list[DeadLetterLine]:
     """A page, the oldest first, behind (at_ms, partition, position)."""
     query = select(*_LINE)
     if wanted.reason is not None:
@@ -31,10 +31,10 @@ def list_letters(
     if after is not None:
         query = query.where(tuple_(_L.at_ms, _L.partition, _L.position) > tuple_(*after))
     query = query.order_by(_L.at_ms, _L.partition, _L.position).limit(limit)
-    return [LetterLine._make(row) for row in connection.execute(query)]
+    return [DeadLetterLine._make(row) for row in connection.execute(query)]
 
 
-def letter(connection: Connection, partition: int, position: int) -> DeadLetterRow | None:
+def dead_letter(connection: Connection, partition: int, position: int) -> DeadLetterRow | None:
     row = connection.execute(select(dead_letters).where(_L.partition == partition, _L.position == position)).first()
     return None if row is None else DeadLetterRow._make(row)
 

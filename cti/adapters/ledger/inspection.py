@@ -20,14 +20,14 @@ from sqlalchemy.exc import DBAPIError
 
 from cti.adapters.clock import SystemClock
 from cti.adapters.ledger.agents import list_sources
-from cti.adapters.ledger.connections import BUSY_MS, CONNECT_S, database_url, reader_engine, writer_engine
-from cti.adapters.ledger.engines import holdings
 from cti.adapters.ledger.partitions import positions
-from cti.adapters.ledger.schema import MIGRATIONS
 from cti.adapters.ledger.switches import list_switches
 from cti.adapters.ledger.tables import dead_letters, event_log, event_log_heads
 from cti.errors import LedgerAway, SettingsMistake
+from cti.leases.sql import holdings
 from cti.rows import Holdings, SourceRow, SwitchRow
+from cti.sql.connections import BUSY_MS, CONNECT_S, database_url, reader_engine, writer_engine
+from cti.sql.schema import MIGRATIONS
 
 Found = TypeVar("Found")
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select, update
 
-from cti.adapters.ledger.bulk import Insertion
-from cti.adapters.ledger.point import rows_of
 from cti.adapters.ledger.tables import api_keys
 from cti.rows import KeyRow
+from cti.sql.bulk import Insertion
+from cti.sql.point import rows_of
 
 _insert = Insertion(api_keys)
 _BY_ID = " ".join(("SELECT", ", ".join(api_keys.columns.keys()), "FROM api_keys WHERE id = ?"))

@@ -13,12 +13,12 @@ from cti.rows import (
     AgentRow,
     CallRow,
     Claim,
-    CopyRow,
+    DeadLetterFilter,
+    DeadLetterLine,
     DeadLetterRow,
     Fence,
     KeyRow,
-    LetterFilter,
-    LetterLine,
+    OutboxRow,
     OutcomeRow,
     PastCall,
     Round,
@@ -50,11 +50,11 @@ class MemoryLedger(MemoryReads):
             self._set_outcome(outcome)
         self._agents |= {(row.tenant, row.source, row.agent): row for row in round_.agents}
         self._sources |= {row[:3]: row for row in round_.sources}
-        for partition, number in round_.copied.items():
-            self._copies = {
-                place: row for place, row in self._copies.items() if place[0] != partition or place[1] > number
+        for partition, number in round_.published.items():
+            self._outbox = {
+                place: row for place, row in self._outbox.items() if place[0] != partition or place[1] > number
             }
-        self._copies |= {row[:2]: row for row in round_.copies}
+        self._outbox |= {row[:2]: row for row in round_.outbox}
         self._dead_letters |= {(row.partition, row.position): row for row in round_.dead_letters}
         self._claims |= {fence.partition: Claim(*fence) for fence in round_.fences}
 
@@ -109,8 +109,8 @@ class MemoryLedger(MemoryReads):
     async def sources(self) -> list[SourceRow]:
         return joined(self._sources[name] for name in sorted(self._sources))
 
-    async def copies(self, partition: int) -> list[CopyRow]:
-        return [self._copies[place] for place in sorted(self._copies) if place[0] == partition]
+    async def pending_outbox(self, partition: int) -> list[OutboxRow]:
+        return [self._outbox[place] for place in sorted(self._outbox) if place[0] == partition]
 
     async def switches(self) -> list[SwitchRow]:
         return [self._switches[name] for name in sorted(self._switches)]
@@ -172,9 +172,11 @@ class MemoryLedger(MemoryReads):
 
     # -- DeadLetters ---------------------------------------------------------------------------------------------------
 
-    async def letters(self, wanted: LetterFilter, after: tuple[int, int, int] | None, limit: int) -> list[LetterLine]:
+    async def dead_letters(
+        self, wanted: DeadLetterFilter, after: tuple[int, int, int] | None, limit: int
+    ) -> list[DeadLetterLine]:
         found = [
-            LetterLine(*row[:6], len(row.body), row.replayed_at_ms)
+            DeadLetterLine(*row[:6], len(row.body), row.replayed_at_ms)
             for row in self._dead_letters.values()
             if wanted.reason in {None, row.reason}
             and wanted.tenant in {None, row.tenant}
@@ -184,7 +186,7 @@ class MemoryLedger(MemoryReads):
         ]
         return sorted(found, key=lambda line: (line.at_ms, line.partition, line.position))[:limit]
 
-    async def letter(self, partition: int, position: int) -> DeadLetterRow | None:
+    async def dead_letter(self, partition: int, position: int) -> DeadLetterRow | None:
         return self._dead_letters.get((partition, position))
 
     async def mark_replayed(self, places: Sequence[tuple[int, int]], at_ms: int) -> int:

@@ -7,9 +7,9 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from cti.adapters.ledger.agents import joined
-from cti.adapters.ledger.memory_ownerships import MemoryOwnerships
 from cti.adapters.ledger.totals import HALF_HOUR_MS
 from cti.core.indicators import SHORT_ABANDON_MS
+from cti.leases.memory import MemoryLeases
 from cti.rows import (
     AgentRow,
     BreachFilter,
@@ -18,9 +18,9 @@ from cti.rows import (
     CallListing,
     CallRow,
     CommandRow,
-    CopyRow,
     DeadLetterRow,
     KeyRow,
+    OutboxRow,
     RecordRow,
     SourceRow,
     StoredCall,
@@ -32,7 +32,7 @@ from cti.rows import (
 Row = TypeVar("Row")
 
 
-class MemoryReads(MemoryOwnerships):
+class MemoryReads(MemoryLeases):
     """`Reads` of `cti.ports` over dictionaries."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class MemoryReads(MemoryOwnerships):
         self._commands_in: dict[int, list[tuple[int, str]]] = {}  # by partition
         self._agents: dict[tuple[str, str, str], AgentRow] = {}
         self._sources: dict[tuple[str, str, int], SourceRow] = {}
-        self._copies: dict[tuple[int, int], CopyRow] = {}
+        self._outbox: dict[tuple[int, int], OutboxRow] = {}
         self._switches: dict[tuple[str, str], SwitchRow] = {}
         self._dead_letters: dict[tuple[int, int], DeadLetterRow] = {}
         self._keys: dict[str, KeyRow] = {}

@@ -6,11 +6,11 @@ from functools import cache
 
 from sqlalchemy import Connection, insert, update
 
-from cti.adapters.ledger.bulk import driver_of
-from cti.adapters.ledger.point import rows_of
 from cti.adapters.ledger.tables import partitions
 from cti.errors import Fenced, WrongPartitions
 from cti.rows import Claim, Fence
+from cti.sql.bulk import driver_of
+from cti.sql.point import rows_of
 
 _COMMITTED = "SELECT partition, epoch, position, command_no FROM partitions ORDER BY partition"
 _MARKS = "SELECT partition, command_no FROM partitions"

@@ -7,11 +7,11 @@ import psycopg
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from cti.adapters.ledger.bulk import insertion
-from cti.adapters.ledger.connections import database_url, writer_engine
 from cti.adapters.ledger.inspection import Inspection, is_absent, is_there
 from cti.adapters.ledger.tables import event_log_heads
 from cti.errors import LedgerAway
+from cti.sql.bulk import insertion
+from cti.sql.connections import database_url, writer_engine
 
 _insert_heads = insertion(event_log_heads, tail="ON CONFLICT (partition) DO NOTHING")
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
-from cti.adapters.ledger.bulk import insertion
 from cti.adapters.ledger.tables import records
 from cti.rows import RecordRow
+from cti.sql.bulk import insertion
 
 _CHANGED = [column.name for column in records.columns if column.name not in {"tenant", "call_id"}]
 insert_records = insertion(records, tail="ON CONFLICT (tenant, call_id) DO NOTHING")  # revision 1: it replaces none

@@ -8,8 +8,8 @@ from cti.adapters.ledger.agents import put_agents, put_sources
 from cti.adapters.ledger.breaches import delete_breaches, insert_breaches
 from cti.adapters.ledger.calls import insert_births, set_ends
 from cti.adapters.ledger.commands import insert_commands, set_outcomes
-from cti.adapters.ledger.copies import put_copies
 from cti.adapters.ledger.dead_letters import insert_dead_letters
+from cti.adapters.ledger.outbox import put_outbox
 from cti.adapters.ledger.partitions import move_on
 from cti.adapters.ledger.records import insert_records, upsert_records
 from cti.adapters.ledger.timeline import insert_timeline
@@ -33,8 +33,8 @@ def write_round(connection: Connection, round_: Round) -> None:
     put_agents(connection, round_.agents)
     put_sources(connection, round_.sources)
     insert_dead_letters(connection, round_.dead_letters)
-    if round_.copies or round_.copied:
-        put_copies(connection, round_.copies, round_.copied)
+    if round_.outbox or round_.published:
+        put_outbox(connection, round_.outbox, round_.published)
     move_on(connection, round_.fences)
 
 

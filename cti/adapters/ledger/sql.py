@@ -13,22 +13,19 @@ from cti.adapters.ledger import (
     calls,
     commands,
     dead_letters,
-    engines,
     keys,
     partitions,
     records,
     retention,
     switches,
 )
-from cti.adapters.ledger.bulk import slices
-from cti.adapters.ledger.copies import waiting_copies
+from cti.adapters.ledger.outbox import pending_outbox
 from cti.adapters.ledger.rounds import write_rounds
 from cti.adapters.ledger.stored import LIVE_SLICE, live_slice, stored_calls
 from cti.adapters.ledger.timeline_days import drop_days, unneeded_day
 from cti.adapters.ledger.totals import totals
-from cti.adapters.sql_reader import SqlReader
-from cti.adapters.sql_writer import SqlWriter
 from cti.errors import Fenced
+from cti.leases import sql as leases
 from cti.rows import (
     AgentRow,
     BreachFilter,
@@ -37,13 +34,13 @@ from cti.rows import (
     CallListing,
     Claim,
     CommandRow,
-    CopyRow,
+    DeadLetterFilter,
+    DeadLetterLine,
     DeadLetterRow,
     Fence,
     Holdings,
     KeyRow,
-    LetterFilter,
-    LetterLine,
+    OutboxRow,
     PastCall,
     Round,
     SourceRow,
@@ -52,6 +49,9 @@ from cti.rows import (
     Totals,
     Wanted,
 )
+from cti.sql.bulk import slices
+from cti.sql.reader import SqlReader
+from cti.sql.writer import SqlWriter
 
 Told = ParamSpec("Told")
 Made = TypeVar("Made")
@@ -64,15 +64,15 @@ class SqlLedger:
         self,
         writer: SqlWriter,
         reader: SqlReader,
-        beats: SqlWriter,
+        heartbeats: SqlWriter,
         commanded: Callable[[Connection], None] | None = None,
     ) -> None:
-        """`beats`: for what engines tell one another, so that it waits neither for a long round nor for readers.
+        """`heartbeats`: for what engines tell one another, so that it waits neither for a long round nor for readers.
         `commanded` is called in a transaction that holds commands.
         """
         self._writer = writer
         self._reader = reader
-        self._beats = beats
+        self._heartbeats = heartbeats
         self._commanded = commanded
 
     # -- Ledger --------------------------------------------------------------------------------------------------------
@@ -115,8 +115,8 @@ class SqlLedger:
             found += await self._reader.run(calls.past_calls, some)
         return found
 
-    async def copies(self, partition: int) -> list[CopyRow]:
-        return await self._reader.run(waiting_copies, partition)
+    async def pending_outbox(self, partition: int) -> list[OutboxRow]:
+        return await self._reader.run(pending_outbox, partition)
 
     async def stored_calls(self, call_ids: Sequence[str]) -> list[StoredCall]:
         return await self._reader.run(stored_calls, call_ids)
@@ -140,31 +140,31 @@ class SqlLedger:
     # -- Ownerships ----------------------------------------------------------------------------------------------------
 
     async def join(self, owner: str, partitions: int) -> None:
-        await self._tell(engines.join, owner, partitions)
+        await self._tell(leases.join, owner, partitions)
 
-    async def beat(self, owner: str, count: int) -> None:
-        await self._tell(engines.put_beat, owner, count)
+    async def heartbeat(self, owner: str, count: int) -> None:
+        await self._tell(leases.put_heartbeat, owner, count)
 
     async def holdings(self) -> Holdings:
-        return await self._tell(engines.holdings)
+        return await self._tell(leases.holdings)
 
     async def take(self, owner: str, wanted: Sequence[Wanted]) -> list[Claim]:
-        return await self._tell(engines.take, owner, wanted)
+        return await self._tell(leases.take, owner, wanted)
 
     async def release(self, owner: str, held: Mapping[int, int]) -> None:
-        await self._tell(engines.release, owner, held)
+        await self._tell(leases.release, owner, held)
 
     async def leave(self, owner: str) -> None:
-        await self._tell(engines.leave, owner)
+        await self._tell(leases.leave, owner)
 
-    async def forget(self, beats: Mapping[str, int]) -> None:
-        await self._tell(engines.forget, beats)
+    async def forget(self, heartbeats: Mapping[str, int]) -> None:
+        await self._tell(leases.forget, heartbeats)
 
     async def _tell(
         self, work: Callable[Concatenate[Connection, Told], Made], *args: Told.args, **kwargs: Told.kwargs
     ) -> Made:
-        """One transaction on the connection for beats."""
-        return await self._beats.run(_do, lambda connection: work(connection, *args, **kwargs))
+        """One transaction on the connection for heartbeats."""
+        return await self._heartbeats.run(_do, lambda connection: work(connection, *args, **kwargs))
 
     # -- Reads ---------------------------------------------------------------------------------------------------------
 
@@ -244,11 +244,13 @@ class SqlLedger:
 
     # -- DeadLetters ---------------------------------------------------------------------------------------------------
 
-    async def letters(self, wanted: LetterFilter, after: tuple[int, int, int] | None, limit: int) -> list[LetterLine]:
-        return await self._reader.run(dead_letters.list_letters, wanted, after, limit)
+    async def dead_letters(
+        self, wanted: DeadLetterFilter, after: tuple[int, int, int] | None, limit: int
+    ) -> list[DeadLetterLine]:
+        return await self._reader.run(dead_letters.list_dead_letters, wanted, after, limit)
 
-    async def letter(self, partition: int, position: int) -> DeadLetterRow | None:
-        return await self._reader.run(dead_letters.letter, partition, position)
+    async def dead_letter(self, partition: int, position: int) -> DeadLetterRow | None:
+        return await self._reader.run(dead_letters.dead_letter, partition, position)
 
     async def mark_replayed(self, places: Sequence[tuple[int, int]], at_ms: int) -> int:
         return await self._writer.run(dead_letters.mark_replayed, (places, at_ms))

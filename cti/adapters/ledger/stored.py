@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from cti.adapters.ledger.bulk import slices
 from cti.adapters.ledger.calls import calls_by_id, live_calls
 from cti.adapters.ledger.commands import commands_of_calls, live_commands
 from cti.adapters.ledger.records import records_by_id
 from cti.adapters.ledger.timeline import timelines, timelines_of
 from cti.rows import CallRow, CommandRow, RecordRow, StoredCall, TimelineRow
+from cti.sql.bulk import slices
 
 LIVE_SLICE = 2_000  # calls; some 100 ms of a reader's time
 

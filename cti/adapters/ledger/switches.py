@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
-from cti.adapters.ledger.bulk import insertion
 from cti.adapters.ledger.tables import switches
 from cti.rows import SwitchRow
+from cti.sql.bulk import insertion
 
 _upsert = insertion(
     switches,

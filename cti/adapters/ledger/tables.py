@@ -252,7 +252,7 @@ switches = _table(
 )
 
 # What integrators shall read from a topic, until it is there; empty where there is no Kafka.
-copies = _table(
+outbox = _table(
     "copies",
     _small("partition", key=True),
     _whole("no", key=True),

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pydantic_core import to_json
 from sqlalchemy import Connection, and_, bindparam, literal_column, select
 
-from cti.adapters.ledger.bulk import Insertion
-from cti.adapters.ledger.point import rows_of
 from cti.adapters.ledger.tables import calls, timeline
 from cti.rows import TimelineRow
+from cti.sql.bulk import Insertion
+from cti.sql.point import rows_of
 
 _ORDER = (timeline.c.partition, timeline.c.born, timeline.c.position, timeline.c.n)
 _OF_ITS_CALL = and_(timeline.c.partition == calls.c.partition, timeline.c.born == calls.c.born)

@@ -13,8 +13,8 @@ import structlog
 from sqlalchemy import BigInteger, Connection, column, exists, extract, false, func, or_, select, table, text
 from sqlalchemy.exc import OperationalError
 
-from cti.adapters.ledger.point import rows_of
 from cti.adapters.ledger.tables import KEPT, LIVE, calls
+from cti.sql.point import rows_of
 
 DAY_MS = 86_400_000
 DAYS_AHEAD = 3  # a weekend without a successful turn of retention

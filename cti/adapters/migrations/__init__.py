@@ -1,1 +1,1 @@
-"""Alembic's folder: `env.py` and the revisions in `versions`, run by `cti.adapters.ledger.schema`."""
+"""Alembic's folder: `env.py` and the revisions in `versions`, run by `cti.sql.schema`."""

@@ -16,7 +16,7 @@ from cti.adapters.event_log_kafka.records import Reading
 from cti.adapters.event_log_kafka.settings import BODY_BYTES_MAX
 from cti.errors import LogAway, LogTruncated
 from cti.ports import Entry
-from cti.rows import CopyRow
+from cti.rows import OutboxRow
 from tests.contract.reading import WAIT_MAX_S, all_of, read_on
 from tests.integration.kafka.site import appending, key_of, offered, plain_admin, plain_producer, running, small
 from tests.kafka import KafkaBroker
@@ -201,9 +201,9 @@ async def test_positions_are_shown_to_kafkas_tools(kafka: KafkaBroker, kafka_pre
 async def test_copies_reach_integrators_in_order_with_their_ids(kafka: KafkaBroker, kafka_prefix: str) -> None:
     async with running(small(kafka.bootstrap, kafka_prefix)) as log:
         key = key_of("a")
-        copies = [CopyRow(0, n, "calls.records", "grid", key, f"id-{n}", b'{"revision":%d}' % n) for n in range(5)]
-        giant = CopyRow(0, 6, "calls.records", "grid", key, "id-5", b"0" * (BODY_BYTES_MAX + 1))
-        await log.publisher.publish([*copies, CopyRow(0, 5, "dead-letters", "grid", key, "1:7", b"\xff\x00"), giant])
+        copies = [OutboxRow(0, n, "calls.records", "grid", key, f"id-{n}", b'{"revision":%d}' % n) for n in range(5)]
+        giant = OutboxRow(0, 6, "calls.records", "grid", key, "id-5", b"0" * (BODY_BYTES_MAX + 1))
+        await log.publisher.publish([*copies, OutboxRow(0, 5, "dead-letters", "grid", key, "1:7", b"\xff\x00"), giant])
         reader = AIOKafkaConsumer(
             kafka_prefix + "calls.records", kafka_prefix + "dead-letters",
             bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest",

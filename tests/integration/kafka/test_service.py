@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from cti.adapters.event_log_kafka.records import CUT_BYTES
 from cti.core.times import rfc3339
-from cti.rows import LetterFilter
+from cti.rows import DeadLetterFilter
 from cti.settings import Settings
 from cti.wiring import Service, serving
 from tests.integration.kafka.site import PARTITIONS, SOURCE, TENANT, key_of, plain_producer
@@ -146,14 +146,14 @@ async def test_what_had_not_arrived_is_sent_by_who_comes_next(
 ) -> None:
     """An engine that ends between its commit and the topic leaves its copies in the ledger."""
     async with product(kafka, kafka_prefix, postgres_url) as service, plain_producer(kafka.bootstrap) as producer:
-        copies = service.engine.copies
-        assert copies is not None
-        copies.send = lambda _rows: None
+        outbox = service.engine.outbox
+        assert outbox is not None
+        outbox.send = lambda _rows: None
         await declare(service)
         await tell(producer, kafka_prefix)
         async with asyncio.timeout(WAIT_S):
             await service.drained()
-        waiting = [row for partition in (0, 3) for row in await service.store.ledger.copies(partition)]
+        waiting = [row for partition in (0, 3) for row in await service.store.ledger.pending_outbox(partition)]
         assert {row.kind for row in waiting} == set(COPIES)
     async with product(kafka, kafka_prefix, postgres_url), reader(kafka, kafka_prefix) as consumer:
         found = await seen(consumer, kafka_prefix, lambda found: sum(map(len, found.values())) >= len(waiting))
@@ -175,7 +175,7 @@ async def test_a_transaction_s_end_moves_the_ledger_s_position(
                 continue  # the broker writes its mark after it has answered
             await service.drained()
         assert (await service.store.ledger.positions())[partition] == 2
-        assert await service.store.ledger.letters(LetterFilter(), None, 10) == []
+        assert await service.store.ledger.dead_letters(DeadLetterFilter(), None, 10) == []
 
 
 @pytest.mark.parametrize("compression", [None, "zstd"])
@@ -192,7 +192,7 @@ async def test_a_giant_is_set_aside_and_holds_up_no_copy(
             await tell(producer, kafka_prefix)
         async with reader(kafka, kafka_prefix) as consumer:
             found = await seen(consumer, kafka_prefix, lambda found: len(found["dead-letters"]) == 2)
-        first, *_ = await service.store.ledger.letters(LetterFilter(), None, 10)
+        first, *_ = await service.store.ledger.dead_letters(DeadLetterFilter(), None, 10)
     assert [value for _, value in found["dead-letters"]] == [giant[:CUT_BYTES], b"\xff no event"]
     assert (first.reason, first.size) == ("too_large", CUT_BYTES)
     assert str(len(giant)) in first.detail

@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from cti.adapters.event_log_kafka.topics import make_topics
 from cti.errors import LogAway, WrongPartitions, WrongTopic
-from cti.rows import CopyRow
+from cti.rows import OutboxRow
 from tests.integration.kafka.site import PARTITIONS, appending, key_of, offered, plain_admin, running, small
 from tests.kafka import KafkaBroker
 
@@ -52,7 +52,7 @@ async def test_partitions_that_were_added_are_refused_where_keys_are_looked_for_
             await admin.create_partitions(added)
         async with running(options) as log:
             (place,) = await log.append([appending(offered("a"))])
-            await log.publisher.publish([CopyRow(0, 1, "calls.records", "grid", key_of("a"), "id", b"{}")])
+            await log.publisher.publish([OutboxRow(0, 1, "calls.records", "grid", key_of("a"), "id", b"{}")])
             await admin.create_partitions({kafka_prefix + "calls.events": NewPartitions(PARTITIONS + 1)})
             assert (await log.append([appending(offered("a"))]))[0] == (place[0], place[1] + 1)
     with pytest.raises(WrongPartitions, match=r"calls.events: 3 partitions, wanted 2"):

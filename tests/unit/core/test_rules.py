@@ -3,7 +3,7 @@
 import pytest
 
 from cti.core import dues as due_times
-from cti.core.effects import order, overtaken
+from cti.core.commands import command_for, overtaken
 from cti.core.facts import Fact
 from cti.core.rules import Abilities, Due, Intervention, RuleSet
 from schemas.reasons import RuleMode
@@ -44,7 +44,7 @@ def told(found: list[Due], rule: str) -> list[tuple[int, float, bool]]:
 
 
 def settle(due: Due, state: str = "done") -> Intervention:
-    made = order(due, "jx", "call", stories.book().profile) if state != "overtaken" else None
+    made = command_for(due, "jx", "call", stories.book().profile) if state != "overtaken" else None
     one = overtaken(due, "jx", "call") if made is None else made.intervention
     return one._replace(state=state)
 
@@ -70,7 +70,7 @@ def test_each_offer_has_a_clock_of_its_own() -> None:
 def test_a_ring_all_has_one_clock_and_only_prompts() -> None:
     found = dues([offered(), rings(2.0), rings(2.0, SECOND), rings(2.5, THIRD)], 3.0)
     assert told(found, "RING-1") == [(1, 14.0, False)]
-    made = order(next(due for due in found if due.rule.id == "RING-1"), "jx", "call", stories.book().profile)
+    made = command_for(next(due for due in found if due.rule.id == "RING-1"), "jx", "call", stories.book().profile)
     assert made is not None
     assert (made.intervention.command, made.fields["agent"]) == ("promptAgent", "leader")
 
@@ -110,7 +110,7 @@ def test_queue_announcements_at_30_75_and_the_callback_in_the_place_of_120() -> 
     for second in (0.0, 30.1, 75.1, 120.1, 165.1):
         for due in dues(waiting, second, tuple(done)):
             if due.due_ms <= ms(second):
-                made = order(due, "jx", "call", stories.book().profile)
+                made = command_for(due, "jx", "call", stories.book().profile)
                 assert made is not None
                 seen.append((second - 0.1, made.fields["message"]))
                 done.append(made.intervention)

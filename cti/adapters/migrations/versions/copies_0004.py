@@ -1,4 +1,4 @@
-"""Copies that wait for their topics; what a source tells is noted by partition, because engines share partitions.
+"""Outbox rows that wait for their topics; a source's kinds are kept by partition, because engines share partitions.
 
 The table `sources` of the earlier release stays, for a process of that release that is still at work when the schema is
 upgraded: it goes on writing there, and on PostgreSQL a trigger carries over what it writes. A later release drops both.

@@ -1,0 +1,134 @@
+"""Dead letters back into the log: each is judged again, appended as the door would, and marked.
+
+The mark comes after the append, and both are durable. A crash between the two leaves a letter that is replayed again
+by the next attempt: the engine knows the event by its id and its bytes and counts a `duplicate`.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from cti.core.identity import hash64, key_of
+from cti.ports import Appending, DeadLetters, EventLog
+from cti.rows import DeadLetterFilter, DeadLetterRow
+from schemas.envelope import Refused, event_of
+
+PAGE = 500  # lines of a listing read at a time
+BATCH_MAX = 200  # letters in one append
+BATCH_BYTES_MAX = 4_000_000
+
+Place = tuple[int, int]
+"""(partition, position)"""
+
+
+class Verdict(NamedTuple):
+    """What became of one letter. `state`: replayed, replayable (a dry run), stays."""
+
+    place: Place
+    state: str
+    at: Place | None  # where it is in the log now
+    why: str
+
+
+def appending_of(letter: DeadLetterRow) -> Appending | str:
+    """The letter on its way into the log, its bytes as they came; or why it is still no event of the contract's."""
+    try:
+        event = event_of(letter.body)
+    except Refused as refused:
+        return f"still unusable: {refused}"
+    key = key_of(letter.tenant, event.source, event.subject)
+    return Appending(letter.tenant, key, letter.body, event, everywhere=event.family == "switch")
+
+
+async def waiting_places(letters: DeadLetters, wanted: DeadLetterFilter, before_ms: float) -> AsyncIterator[Place]:
+    """The letters that fit, the oldest first; none that came later: what is replayed may be set aside once more."""
+    after: tuple[int, int, int] | None = None
+    while page := await letters.dead_letters(wanted, after, PAGE):
+        for line in page:
+            if line.at_ms >= before_ms:
+                return
+            yield line.partition, line.position
+        last = page[-1]
+        after = (last.at_ms, last.partition, last.position)
+
+
+async def judged(letters: DeadLetters, place: Place, *, again: bool) -> Appending | str:
+    """The letter there, to be appended; or why it stays. `again`: also one that was replayed before."""
+    letter = await letters.dead_letter(*place)
+    if letter is None:
+        return "there is no such dead letter"
+    if letter.replayed_at_ms is not None and not again:
+        return "it was replayed before; --again replays it once more"
+    return appending_of(letter)
+
+
+async def verdicts(letters: DeadLetters, places: AsyncIterator[Place], *, again: bool) -> AsyncIterator[Verdict]:
+    """What a replay would do; nothing is written. Raises `LedgerAway`."""
+    async for place in places:
+        item = await judged(letters, place, again=again)
+        yield Verdict(place, "stays", None, item) if isinstance(item, str) else Verdict(place, "replayable", None, "")
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Letters that are appended together."""
+
+    items: list[Appending] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)  # of each item: the letter that it was
+    size: int = 0
+
+    def put(self, place: Place, item: Appending) -> None:
+        self.items.append(item)
+        self.places.append(place)
+        self.size += len(item.body)
+
+    @property
+    def full(self) -> bool:
+        return len(self.items) >= BATCH_MAX or self.size >= BATCH_BYTES_MAX
+
+
+class Replay:
+    """One run of `ringback dead-letters replay`."""
+
+    def __init__(self, log: EventLog, letters: DeadLetters, *, again: bool = False) -> None:
+        """`again`: also what was replayed before."""
+        self._log, self._letters, self._again = log, letters, again
+        self._everywhere: set[tuple[str, int]] = set()  # switch events of this run: each partition may have a letter
+
+    async def run(self, places: AsyncIterator[Place]) -> AsyncIterator[Verdict]:
+        """A verdict on each, in order but for those that stay, which come at once. Raises `LogAway`, `LedgerAway`."""
+        batch = _Batch()
+        async for place in places:
+            item = await judged(self._letters, place, again=self._again)
+            if isinstance(item, str):
+                yield Verdict(place, "stays", None, item)
+            else:
+                batch.put(place, item)
+            if batch.full:
+                for verdict in await self._append(batch):
+                    yield verdict
+                batch = _Batch()
+        for verdict in await self._append(batch):
+            yield verdict
+
+    async def _append(self, batch: _Batch) -> Sequence[Verdict]:
+        """Append, then mark."""
+        if not batch.items:
+            return []
+        new = [item for item in batch.items if self._is_new(item)]
+        at = dict(zip(map(id, new), await self._log.append(new), strict=True)) if new else {}
+        await self._letters.mark_replayed(batch.places, int(self._log.now_ms()))
+        return [
+            Verdict(place, "replayed", at.get(id(item)), "" if id(item) in at else "it is in every partition already")
+            for place, item in zip(batch.places, batch.items, strict=True)
+        ]
+
+    def _is_new(self, item: Appending) -> bool:
+        """An event of a switch is in every partition, and may have been set aside in each: once is enough."""
+        name = (item.tenant, hash64(item.body))
+        if not item.everywhere:
+            return True
+        if name in self._everywhere:
+            return False
+        self._everywhere.add(name)
+        return True

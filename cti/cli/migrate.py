@@ -1,0 +1,23 @@
+"""`ringback migrate`: bring a ledger's schema up to this release (every start does it too)."""
+
+import argparse
+import sys
+
+from cti.errors import RingbackError
+from cti.settings import Settings
+from cti.sql.schema import upgrade
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--db", metavar="URL", help="SQLAlchemy URL (default: RINGBACK_DB)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: up to date; 1: the ledger cannot be used."""
+    try:
+        upgrade(args.db or Settings.read().db)
+    except RingbackError as error:
+        print(f"ringback migrate: {error}", file=sys.stderr)
+        return 1
+    print("up to date")
+    return 0

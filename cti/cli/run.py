@@ -1,0 +1,166 @@
+"""`ringback run`: the product with a simulated switch in one process, for a first look. One clock serves log, engine
+and switch.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import make_url
+
+from cti.adapters.clock import ScaledClock, SystemClock
+from cti.cli.logging_setup import set_up_logging
+from cti.cli.runtime import run_serving, settle_memory
+from cti.cli.serve import add_arguments as add_serve_arguments
+from cti.cli.serve import settings_of, stop_on_signals, until
+from cti.errors import RingbackError
+from cti.ports import Clock
+from cti.settings import Settings
+from cti.switches.simulated.board import Board
+from cti.switches.simulated.exchange import Site
+from cti.switches.simulated.options import Options
+from cti.switches.simulated.simulation import simulate
+from cti.web.auth import SCOPES
+from cti.wiring import Service, serving
+
+TENANT = "demo"
+FIRST_KEY = "made at the first start"
+SWITCH = "sim-1"
+STOP_S = 4.0  # the switch's time to hang up in order; the whole stop stays within 5 s
+REMEMBER_EVERY_MS = 5_000.0
+
+log = structlog.get_logger()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_serve_arguments(parser)
+    parser.add_argument("--agents", type=int, default=20)
+    parser.add_argument("--callers-per-min", type=float, default=12.0)
+    parser.add_argument("--seed", type=int, default=1)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 after an orderly stop; 1 when the service cannot start or had to stop."""
+    try:
+        settings = settings_of(args)
+        set_up_logging("warning" if sys.stderr.isatty() else settings.log_level)
+        return run_serving(_run(settings, args))
+    except (RingbackError, OSError, ValueError) as error:
+        print(f"ringback: {error}", file=sys.stderr)
+        return 1
+
+
+async def _run(settings: Settings, args: argparse.Namespace) -> int:
+    kept = _kept_beside(settings.db)
+    memory = _read(kept)
+    clock = _clock(args.speed, memory)
+    stop = stop_on_signals()
+    async with serving(settings, clock=clock) as service:
+        settle_memory()
+        admin = await _first_key(service)
+        _remember(kept, clock)
+        if admin is None:
+            told = "its key was shown at the first start; `ringback keys create` makes another"
+            print(f"Ringback listens on {service.url} ({told})")
+        else:
+            print(f"Ringback listens on {service.url}\nAPI key (shown this once): {admin}")
+        sys.stdout.flush()
+        return await _with_switch(service, clock, args, kept, stop)
+
+
+async def _first_key(service: Service) -> str | None:
+    """A key, where this ledger has none yet to enter with."""
+    if any(key.label == FIRST_KEY and key.revoked_at_ms is None for key in await service.store.ledger.keys()):
+        return None
+    return await service.new_key(TENANT, sorted(SCOPES), ["*"], FIRST_KEY)
+
+
+async def _with_switch(
+    service: Service, clock: Clock, args: argparse.Namespace, kept: Path | None, stop: asyncio.Event
+) -> int:
+    """Run the switch beside the service until the stop; the switch stops first."""
+    key = await service.new_key(TENANT, ["events:write", "commands:read", "calls:read"], ["*"], "simulated switch")
+    state = None if kept is None else kept.with_suffix(".switch.json")
+    site = Site(SWITCH, args.agents, args.callers_per_min, args.seed)
+    hang_up = asyncio.Event()
+    switch = asyncio.create_task(simulate(Options(service.url, key, site, state=state), clock, hang_up))
+    others = [
+        asyncio.create_task(Board(service.url, key, sys.stdout).run(hang_up)),
+        asyncio.create_task(_keep(kept, clock)),
+        asyncio.create_task(_say_if_ended(switch, stop)),
+    ]
+    code = await until(stop, service)
+    hang_up.set()
+    await asyncio.wait([switch], timeout=STOP_S)
+    for task in (switch, *others):
+        task.cancel()
+    await asyncio.gather(switch, *others, return_exceptions=True)
+    _remember(kept, clock)
+    await service.store.ledger.revoke_key(key.split("_")[1], int(clock.now_ms()))
+    return code
+
+
+async def _say_if_ended(switch: asyncio.Task[dict[str, Any]], stop: asyncio.Event) -> None:
+    """A switch that ends by itself has failed: say why and stop."""
+    await asyncio.wait([switch])
+    if not stop.is_set() and (error := switch.exception()) is not None:
+        log.error("simulated switch ended", action="switch_ended", why=str(error))
+        stop.set()
+
+
+def _clock(speed: float, memory: dict[str, Any]) -> Clock:
+    """A scaled clock goes on where the last run's stood, or the log would stand still until real time has caught up."""
+    real = SystemClock()
+    last_ms = float(memory.get("clock_ms", 0))
+    if speed == 1.0 and last_ms <= real.now_ms():
+        return real
+    return _Ahead(ScaledClock(real.now_ms(), speed, real), max(last_ms - real.now_ms(), 0.0))
+
+
+class _Ahead:
+    """A clock that runs a fixed time ahead of another."""
+
+    def __init__(self, clock: Clock, ahead_ms: float) -> None:
+        self._clock, self._ahead_ms = clock, ahead_ms
+
+    def now_ms(self) -> float:
+        return self._clock.now_ms() + self._ahead_ms
+
+    async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
+        await self._clock.wait(event, None if until_ms is None else until_ms - self._ahead_ms)
+
+
+def _kept_beside(db: str) -> Path | None:
+    """The small file beside an SQLite database that a run goes on from; None for other databases."""
+    if not db.startswith("sqlite"):
+        return None
+    file = make_url(db).database
+    return Path(file + ".run.json") if file and file != ":memory:" else None
+
+
+def _read(kept: Path | None) -> dict[str, Any]:
+    if kept is None or not kept.is_file():
+        return {}
+    with contextlib.suppress(ValueError):
+        found = json.loads(kept.read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def _remember(kept: Path | None, clock: Clock) -> None:
+    if kept is not None:
+        new = kept.with_suffix(".new")
+        new.write_text(json.dumps({"clock_ms": clock.now_ms()}), encoding="utf-8")
+        new.replace(kept)
+
+
+async def _keep(kept: Path | None, clock: Clock) -> None:
+    while True:
+        await clock.wait(asyncio.Event(), clock.now_ms() + REMEMBER_EVERY_MS)
+        _remember(kept, clock)

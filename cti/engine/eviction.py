@@ -1,0 +1,41 @@
+"""Ended calls stay in memory a while, for what comes a little late; then they leave it."""
+
+import heapq
+from collections.abc import Sequence
+
+from cti.engine.live_calls import Key, Layers
+
+EVICT_AFTER_MS = 10_000
+ENDED_KEPT_MAX = 20_000
+
+
+class Eviction:
+    """When each ended call may leave, by the log's clock."""
+
+    def __init__(self) -> None:
+        self._leaving: list[tuple[float, int, Key]] = []  # a heap
+        self._number = 0
+
+    def add(self, ended: Sequence[Key], now_ms: float) -> None:
+        for key in ended:
+            self._number += 1
+            heapq.heappush(self._leaving, (now_ms + EVICT_AFTER_MS, self._number, key))
+
+    def next_ms(self) -> float | None:
+        """When the next one may leave."""
+        return self._leaving[0][0] if self._leaving else None
+
+    def evict(self, layers: Layers, now_ms: float) -> None:
+        """Take out of memory what may leave, unless a command of it is still open or a round still writes it."""
+        kept = []
+        while self._leaving and (self._leaving[0][0] <= now_ms or len(self._leaving) > ENDED_KEPT_MAX):
+            _, number, key = heapq.heappop(self._leaving)
+            live = layers.base.calls.get(key)
+            if live is None or not live.ended:
+                continue
+            if live.has_open_commands or layers.call(key) is not live:
+                kept.append((now_ms + EVICT_AFTER_MS, number, key))
+            else:
+                del layers.base.calls[key]
+        for one in kept:
+            heapq.heappush(self._leaving, one)

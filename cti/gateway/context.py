@@ -1,0 +1,80 @@
+"""What the handlers of the gateway share: the stores, the limits, the signals. Made once, by `app.make_app`."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from cti.gateway.bindings import Bindings
+from cti.gateway.catching_up import CatchingUp
+from cti.gateway.hub import Hub
+from cti.gateway.results_given import ResultsGiven
+from cti.ports import EventLog, Reads, Registry
+from cti.rows import StoredCall, Totals
+from cti.web.limits import Limits
+from cti.web.meter import Meter
+from cti.web.refusal import Refusal, busy
+
+Describe = Callable[[StoredCall, float], Mapping[str, Any]]
+"""(call, now in ms by the log's clock) -> its JSON: state, legs, offers, holds, timeline, rules, commands."""
+
+Figures = Callable[[Totals], Mapping[str, Any]]
+"""The indicators of one row of totals."""
+
+Checks = Callable[[], Awaitable[Mapping[str, str | None]]]
+"""What /readyz asks: each dependency with None (well) or what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """What the profile in force lends to the reads. `needs`: per rule, the facts without which it cannot be
+    measured.
+    """
+
+    describe: Describe
+    figures: Figures
+    needs: Mapping[str, Sequence[str]]
+    service_ms: int
+    ring_ms: int
+
+
+class Places:
+    """How many requests wait for the log at a time; one more is turned away at once, it would only wait longer."""
+
+    __slots__ = ("_limits", "_taken")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits, self._taken = limits, 0
+
+    async def __aenter__(self) -> None:
+        if self._taken >= self._limits.log_waiting:
+            raise self.busy(f"{self._taken} requests wait already")
+        self._taken += 1
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._taken -= 1
+
+    def busy(self, detail: str) -> Refusal:
+        """The refusal that says so."""
+        return busy("log_busy", self._limits.retry_after_s, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts behind one gateway."""
+
+    log: EventLog
+    reads: Reads
+    registry: Registry
+    limits: Limits
+    meter: Meter
+    standard: Standard
+    ready: Checks
+    bindings: Bindings
+    catching_up: CatchingUp
+    hub: Hub
+    results: ResultsGiven
+    log_places: Places
+    openapi: bytes

@@ -1,0 +1,1 @@
+"""Leases: which process owns what. Heartbeats, epochs and fair shares, by lease group."""

@@ -1,0 +1,1 @@
+"""SQL for every part: writer thread, reader pool, connections, bulk statements, NOTIFY, schema."""

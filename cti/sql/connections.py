@@ -1,0 +1,100 @@
+"""Engines for both databases: durability, locking and time limits are settled here and nowhere else."""
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from cti.errors import SettingsMistake
+from cti.sql.bulk import driver_of
+
+BUSY_MS = 5_000  # how long a writer waits for another process that holds the SQLite file
+WRITER_CACHE_KIB = 65_536
+READER_CACHE_KIB = 16_384
+CHECKPOINT_PAGES = 8_192  # 32 MiB of WAL: the usual 4 MiB costs a checkpoint several times a second under load
+CONNECT_S = 5
+WRITE_MS = 2_000  # a stopped owner must not hold its locks
+READ_MS = 30_000
+LOCK_MS = 1_000  # rows are held for a transaction's time, some milliseconds; a part of the timeline that comes or goes
+STATEMENTS_KEPT = 512
+
+
+def database_url(text: str) -> URL:
+    """The URL with the drivers we use. Raises `SettingsMistake` for any other database."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):  # their words would show a password that has such a character
+        told = "not a database URL; in names and passwords write : as %3A and @ as %40, a port as a number"
+        raise SettingsMistake(told) from None
+    kind = url.get_backend_name()
+    if kind == "sqlite" and url.database and url.database != ":memory:":
+        return url.set(drivername="sqlite")
+    if kind == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    raise SettingsMistake("a database is memory:, sqlite:///FILE or postgresql://...")
+
+
+def writer_engine(url: URL) -> Engine:
+    """For one connection that writes."""
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, "BEGIN IMMEDIATE", read_only=False, connections=1)
+    return _postgresql(url, WRITE_MS, 1)
+
+
+def reader_engine(url: URL, connections: int) -> Engine:
+    """For connections that only read, a snapshot each."""
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, "BEGIN", read_only=True, connections=connections)
+    return _postgresql(url, READ_MS, connections, isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def _sqlite(url: URL, begin: str, *, read_only: bool, connections: int) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=CONNECT_S,
+        connect_args={"cached_statements": STATEMENTS_KEPT, "check_same_thread": False, "timeout": BUSY_MS / 1000},
+    )
+
+    @event.listens_for(engine, "connect")
+    def settle(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # the driver shall not begin transactions of its own
+        for pragma in (
+            f"busy_timeout = {BUSY_MS}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = OFF",
+            "temp_store = MEMORY",
+            f"cache_size = -{READER_CACHE_KIB if read_only else WRITER_CACHE_KIB}",
+            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+            f"query_only = {int(read_only)}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        driver_of(connection).execute(begin)
+
+    return engine
+
+
+def _postgresql(url: URL, statement_ms: int, connections: int, **execution: Any) -> Engine:
+    times = {"statement_timeout": statement_ms, "idle_in_transaction_session_timeout": statement_ms}
+    limits = " ".join(f"-c {name}={limit_ms}" for name, limit_ms in (times | {"lock_timeout": LOCK_MS}).items())
+    return create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=CONNECT_S,
+        connect_args={
+            "connect_timeout": CONNECT_S,
+            "options": limits,
+            "keepalives_idle": 10,
+            "tcp_user_timeout": 10_000,
+            "application_name": "ringback",
+        },
+        execution_options=execution,
+    )
