@@ -116,5 +116,5 @@ def reaches_of(
             Reach(partition, position, facts.firsts[partition], end, max(aged, default=0.0) if unread else 0.0)
         )
     topics = Topics(options.prefix, options.partitions)
-    gone = [n for n in range(topics.count) if positions.get(n, 0) and topics.place(n).topic not in facts.topics]
+    gone = [n for n in range(topics.count) if positions.get(n, 0) and topics.tp(n).topic not in facts.topics]
     return found + [Reach(partition, positions[partition], 0, 0, 0.0) for partition in gone]
