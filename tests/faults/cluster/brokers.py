@@ -23,7 +23,7 @@ import aiohttp
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from cti.adapters.event_log_kafka.topics import OUTBOX, EVENTS
+from cti.adapters.event_log_kafka.topics import EVENTS, OUTBOX
 from cti.web.limits import Limits
 from tests.faults.cluster.journal import joined
 from tests.faults.cluster.keeping import PREFIX, Copy
