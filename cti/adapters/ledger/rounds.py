@@ -1,4 +1,4 @@
-"""A round in SQL: all its lists, then the fence, inside the writer's transaction. What is empty costs nothing."""
+"""A round in SQL: all its rows, then the fence, in the writer's transaction. An empty list costs nothing."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ def write_rounds(connection: Connection, rounds: Sequence[Round]) -> Sequence[No
 
 
 def write_round(connection: Connection, round_: Round) -> None:
-    """Raises `Fenced`, which undoes it all."""
+    """Raises `Fenced`; the transaction rolls back."""
     insert_timeline(connection, round_.timeline)
     insert_births(connection, round_.births)
     if round_.records:
