@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from cti.adapters.ledger.agents import put_agents, put_sources
 from cti.adapters.ledger.breaches import delete_breaches, insert_breaches
 from cti.adapters.ledger.calls import insert_births, set_ends
-from cti.adapters.ledger.commands import insert_commands, set_outcomes
+from cti.adapters.ledger.commands import insert_commands, set_outcomes, set_results
 from cti.adapters.ledger.dead_letters import insert_dead_letters
 from cti.adapters.ledger.outbox import put_outbox
 from cti.adapters.ledger.partitions import move_on
@@ -30,6 +30,8 @@ def write_round(connection: Connection, round_: Round) -> None:
         _write_records(connection, round_)
     insert_commands(connection, round_.commands)
     set_outcomes(connection, round_.outcomes)
+    set_results(connection, round_.results)
+    set_results(connection, round_.results)
     put_agents(connection, round_.agents)
     put_sources(connection, round_.sources)
     insert_dead_letters(connection, round_.dead_letters)
