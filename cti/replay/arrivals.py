@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from cti.replay.events import TimedEvent
+from cti.replay.facts import TimedEvent
 
 # a switch that posts again does so at once or after a broken connection: some copies find the call live, others ended
 REPEAT_DELAY_MAX_MS = 600_000

@@ -33,7 +33,7 @@ def refusal(text: str) -> str:
 
 def test_a_good_mapping_says_its_columns_and_facts() -> None:
     mapping = parse(GOOD.encode(), "calls.toml").mapping
-    assert {column for _, column in mapping.columns()} == {"id", "came", "went", "seconds", "number"}
+    assert {column for _, column in mapping.columns_used()} == {"id", "came", "went", "seconds", "number"}
     assert mapping.facts() == ["callCleared", "offered"]
     assert mapping.source == "/switches/old-pbx"
 

@@ -4,15 +4,17 @@ import codecs
 
 import pytest
 
-from cti.replay.rows import LINES_PER_RECORD_MAX, FileRefused, read_table
+from cti.replay.rows import FileRefused, Layout
+from cti.replay.rows_delimited import LINES_PER_RECORD_MAX
+from cti.replay.table import read_table
 
 
 def cells(content: bytes, delimiter: str = ",") -> list[dict[str, str]]:
-    return [row.cells for row in read_table(content, delimiter).rows]
+    return [row.cells for row in read_table(content, Layout(delimiter=delimiter)).rows]
 
 
 def test_a_plain_file() -> None:
-    table = read_table(b"a,b\r\n1, 2 \r\n\r\n3,4\r\n", ",")
+    table = read_table(b"a,b\r\n1, 2 \r\n\r\n3,4\r\n", Layout())
     assert table.columns == ["a", "b"]
     assert [(row.line, row.cells, row.damage) for row in table.rows] == [
         (2, {"a": "1", "b": "2"}, ""),
@@ -35,25 +37,25 @@ def test_encodings(content: bytes) -> None:
 
 
 def test_a_line_that_is_no_text_suffers_alone() -> None:
-    rows = read_table("a,b\n座,1\n".encode() + b"\xff\xff,2\n" + b"x,3\n", ",").rows
-    assert [(row.line, row.damage) for row in rows] == [(2, ""), (3, "bytes that are no text"), (4, "")]
+    rows = read_table("a,b\n座,1\n".encode() + b"\xff\xff,2\n" + b"x,3\n", Layout()).rows
+    assert [(row.line, row.damage) for row in rows] == [(2, ""), (3, "bytes that are no utf-8: say encoding in the mapping"), (4, "")]
 
 
 @pytest.mark.parametrize("line", [b"1", b"1,2,3", b""])
 def test_a_line_with_other_columns_is_damaged(line: bytes) -> None:
-    rows = read_table(b"a,b\n" + line + b"\n5,6\n", ",").rows
+    rows = read_table(b"a,b\n" + line + b"\n5,6\n", Layout()).rows
     assert rows[-1].cells == {"a": "5", "b": "6"}
     assert [bool(row.damage) for row in rows] == ([True, False] if line else [False])
 
 
 def test_a_quoted_cell_may_run_over_lines() -> None:
-    rows = read_table(b'a,b\n"one\ntwo",2\n3,4\n', ",").rows
+    rows = read_table(b'a,b\n"one\ntwo",2\n3,4\n', Layout()).rows
     assert [(row.line, row.cells["a"]) for row in rows] == [(2, "one\ntwo"), (4, "3")]
 
 
 def test_a_stray_quote_does_not_swallow_the_file() -> None:
     lines = [b"a,b", b'"1,2', *[b"%d,0" % number for number in range(LINES_PER_RECORD_MAX + 5)]]
-    rows = read_table(b"\n".join(lines), ",").rows
+    rows = read_table(b"\n".join(lines), Layout()).rows
     assert rows[0].damage == "a quote is never closed"
     assert [row.damage for row in rows[1:]] == [""] * (LINES_PER_RECORD_MAX + 5)
 
@@ -65,4 +67,4 @@ def test_another_delimiter() -> None:
 @pytest.mark.parametrize(("content", "said"), [(b"", "empty"), (b"\n\n", "empty"), (b"a,b,a\n", "twice: 'a'")])
 def test_what_is_no_table_is_refused(content: bytes, said: str) -> None:
     with pytest.raises(FileRefused, match=said):
-        read_table(content, ",")
+        read_table(content, Layout())
