@@ -43,6 +43,7 @@ class Plan:
 
     mapping: Mapping
     encoding: str | None
+    columns_never_filled: list[str]
     reading: Reading
     bodies: list[bytes]
     db: str
@@ -122,6 +123,7 @@ async def _figures(way: Door, plan: Plan, posted: int, seconds: float) -> tuple[
         plan.records.write_bytes(b"".join(line + b"\n" for line in lines if _is_of(plan.mapping.source, line)))
     figures = {
         "encoding": plan.encoding,
+        "columns_never_filled": plan.columns_never_filled,
         "lines_in": reading.lines_in,
         "accepted": reading.accepted,
         "excluded": dict(reading.excluded),
@@ -184,7 +186,8 @@ def _plan(args: argparse.Namespace) -> Plan:
     reading = read_events(table.rows, mapping)
     disturbance = Disturbance(round(args.shuffle_s * 1000), args.duplicate_every, args.seed)
     bodies = in_order_of_arrival(reading.events, disturbance)
-    return Plan(mapping, table.encoding, reading, bodies, args.db, args.records)
+    never_filled = table.never_filled(column for _, column in mapping.columns_used())
+    return Plan(mapping, table.encoding, never_filled, reading, bodies, args.db, args.records)
 
 
 def _read(file: Path, mapping_file: MappingFile) -> tuple[Mapping, Table]:

@@ -47,7 +47,7 @@ def decoded(content: bytes, said: str | None = None) -> tuple[str, str]:
 def text_encoding(name: str) -> str:
     """The name, if text can be decoded by it; raises ValueError."""
     try:
-        b"".decode(name)
+        b"text".decode(name, errors="replace")
     except LookupError as error:
         raise ValueError(f"no such text encoding: {name}") from error
     return name

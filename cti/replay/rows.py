@@ -3,7 +3,7 @@
 The readers: `rows_delimited.py`, `rows_json.py`, `rows_workbook.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
@@ -36,6 +36,15 @@ class Table:
     columns: list[str] | None
     rows: list[Row]
     encoding: str | None = None
+
+    def never_filled(self, columns: Iterable[str]) -> list[str]:
+        """Those of the columns that are empty in every record: nothing else tells a name that is misspelt."""
+        empty = set(columns)
+        for row in self.rows:
+            if not empty:
+                break
+            empty -= {column for column in empty if row.cells.get(column)}
+        return sorted(empty)
 
 
 @dataclass(frozen=True, slots=True)
