@@ -7,6 +7,7 @@ own line is set aside, with its number.
 
 import codecs
 import re
+from itertools import islice
 
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 # The longer marks first: that of UTF-16 begins that of UTF-32.
@@ -21,6 +22,7 @@ GUESSED = "gb18030"
 # Nearly every character of a Chinese text is one of GB2312, whose second byte is never ASCII. In a western text a
 # letter beyond ASCII mostly stands before an ASCII letter, which no character of GB2312 looks like.
 CHINESE_SHARE_MIN = 0.9
+LINES_EXAMINED_MAX = 10_000
 _PAIRS = re.compile(rb"[\x81-\xfe][\x30-\xfe]")
 _GB2312 = re.compile(rb"[\xa1-\xf7][\xa1-\xfe]")
 
@@ -55,7 +57,8 @@ def text_encoding(name: str) -> str:
 
 def _looks_chinese(content: bytes) -> bool:
     """Whether bytes that are no UTF-8 look like GB18030 rather than like UTF-8 with spoilt lines, or a western text."""
-    beyond_ascii = [line for line in content.splitlines() if not line.isascii()]
+    lines = (line for line in content.splitlines() if not line.isascii())
+    beyond_ascii = list(islice(lines, LINES_EXAMINED_MAX))
     if sum(map(_is_utf8, beyond_ascii)) * 2 >= len(beyond_ascii):
         return False
     pairs = [pair for line in beyond_ascii for pair in _PAIRS.findall(line)]

@@ -130,5 +130,5 @@ class _Reader:
         self._reading.rejected += [Rejected(line, damaged.reason, damaged.detail) for line in lines]
 
 
-def _line(one: Rejected) -> int:
-    return one.line
+def _line(rejected: Rejected) -> int:
+    return rejected.line

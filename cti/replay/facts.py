@@ -62,7 +62,7 @@ def key_of(cells: Cells[str, str], mapping: Mapping) -> str:
 
 def excluded_as(cells: Cells[str, str], mapping: Mapping) -> str | None:
     """The name of the first exclusion that takes this record, if any does."""
-    return next((one.name for one in mapping.exclude if _holds(one, cells)), None)
+    return next((exclusion.name for exclusion in mapping.exclude if _holds(exclusion, cells)), None)
 
 
 def facts_of(cells: Cells[str, str], mapping: Mapping) -> list[Fact]:
@@ -113,7 +113,7 @@ def _of_all_legs(facts: Sequence[Fact]) -> list[Fact]:
     opening = min((fact for fact in facts if fact.source.kind in OPENING), key=_when, default=None)
     closing = max((fact for fact in facts if fact.source.kind == CLOSING), key=_when, default=None)
     kept = (opening, closing)
-    return [fact for fact in facts if fact.source.kind not in {*OPENING, CLOSING} or any(fact is one for one in kept)]
+    return [fact for fact in facts if fact.source.kind not in {*OPENING, CLOSING} or any(fact is end for end in kept)]
 
 
 def _when(fact: Fact) -> int:

@@ -1,4 +1,4 @@
-"""The figures of a replay, all from the product's own records; none from the file that was read. Pure."""
+"""The figures of a replay. All come from the product's records, none from the file. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

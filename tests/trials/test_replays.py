@@ -69,7 +69,7 @@ went = { column = "挂断" }
 [[event]]
 kind = "offered"
 at = "came"
-data.called = "{被叫号码}"
+data.called = "{被叫}"
 [[event]]
 kind = "established"
 at = "answered"
@@ -119,7 +119,7 @@ KINDS: dict[str, Kind] = {
         {"figures": {"answered": 1}, "records": [{"wait_s": 40, "talk_s": 51}, {"wait_s": 12, "outcome": "abandoned"}]},
     ),
     "r6-header-twice-gb18030": (
-        "编号,被叫号码,来电,接听,挂断,备注,备注\nb7,95598,2023-10-05 14:00:00,2023-10-05 14:00:09,2023-10-05 14:00:30,,\n",
+        "编号,被叫,来电,接听,挂断,备注,备注\n7,95598,2023-10-05 14:00:00,2023-10-05 14:00:09,2023-10-05 14:00:30,,\n",
         "gb18030",
         head(key="编号") + CHINESE,
         {"figures": {"encoding": "gb18030"}, "records": [{"called": "95598", "talk_s": 21}]},
