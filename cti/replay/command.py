@@ -183,7 +183,7 @@ def _plan(args: argparse.Namespace) -> Plan:
     if args.file.stat().st_size > FILE_BYTES_MAX:
         raise FileRefused(f"{args.file}: larger than {FILE_BYTES_MAX} bytes")
     mapping, table = _read(args.file, mapping_file)
-    reading = read_events(table.rows, mapping)
+    reading = read_events(table.rows, mapping, round(time.time() * 1000))
     disturbance = Disturbance(round(args.shuffle_s * 1000), args.duplicate_every, args.seed)
     bodies = in_order_of_arrival(reading.events, disturbance)
     never_filled = table.never_filled(column for _, column in mapping.columns_used())

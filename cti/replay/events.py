@@ -12,7 +12,17 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cti.replay.facts import Fact, TimedEvent, events_of, excluded_as, facts_of, key_of, opens_and_closes
+from cti.replay.facts import (
+    FUTURE_MAX_MS,
+    YEAR_2200_MS,
+    Fact,
+    TimedEvent,
+    events_of,
+    excluded_as,
+    facts_of,
+    key_of,
+    opens_and_closes,
+)
 from cti.replay.mapping import Mapping
 from cti.replay.reasons import Damaged, Rejection
 from cti.replay.rows import Row
@@ -51,17 +61,18 @@ class _Parts:
     damaged_line: int | None = None
 
 
-def read_events(rows: Iterable[Row], mapping: Mapping) -> Reading:
-    """Every event of the records, and the account of every line."""
-    reader = _Reader(mapping)
+def read_events(rows: Iterable[Row], mapping: Mapping, now_ms: int | None = None) -> Reading:
+    """Every event of the records, and the account of every line. `now_ms`: the present, if later times are wrong."""
+    reader = _Reader(mapping, YEAR_2200_MS if now_ms is None else now_ms + FUTURE_MAX_MS)
     for row in rows:
         reader.read(row)
     return reader.finished()
 
 
 class _Reader:
-    def __init__(self, mapping: Mapping) -> None:
+    def __init__(self, mapping: Mapping, latest_ms: int) -> None:
         self._mapping = mapping
+        self._latest_ms = latest_ms
         self._reading = Reading(excluded=Counter({exclusion.name: 0 for exclusion in mapping.exclude}))
         self._keys: set[str] = set()
         self._parts: dict[str, _Parts] = {}
@@ -99,7 +110,7 @@ class _Reader:
         if alone and key in self._keys:
             raise Damaged(Rejection.KEY_TWICE, key)
         try:
-            facts = facts_of(row.cells, self._mapping)
+            facts = facts_of(row.cells, self._mapping, self._latest_ms)
         except Damaged:
             if self._mapping.rows != "call":
                 parts = self._parts.setdefault(key, _Parts())

@@ -30,6 +30,10 @@ from cti.replay.times import Times
 from schemas.envelope import Refused, read_event
 
 KEY_CHARS_MAX = 200
+# The product refuses events before 1980 and more than a day ahead; the replay itself takes a while.
+EARLIEST_MS = 315_532_800_000
+FUTURE_MAX_MS = 23 * 3600 * 1000
+YEAR_2200_MS = 7_258_118_400_000
 
 
 class Fact(NamedTuple):
@@ -65,14 +69,20 @@ def excluded_as(cells: Cells[str, str], mapping: Mapping) -> str | None:
     return next((exclusion.name for exclusion in mapping.exclude if _holds(exclusion, cells)), None)
 
 
-def facts_of(cells: Cells[str, str], mapping: Mapping) -> list[Fact]:
+def facts_of(cells: Cells[str, str], mapping: Mapping, latest_ms: int = YEAR_2200_MS) -> list[Fact]:
     """The facts one record says; raises Damaged. Times of events that do not happen are not looked at."""
     times = Times(cells, mapping)
-    return [
+    facts = [
         Fact(at_ms, source, cells)
         for source in mapping.event
         if _holds(source, cells) and (at_ms := times.at_ms(source.at)) is not None
     ]
+    for fact in facts:
+        if fact.at_ms < EARLIEST_MS:
+            raise Damaged(Rejection.BAD_TIME, f"{fact.source.at}: before 1980")
+        if fact.at_ms > latest_ms:
+            raise Damaged(Rejection.BAD_TIME, f"{fact.source.at}: in the future")
+    return facts
 
 
 def opens_and_closes(facts: Sequence[Fact]) -> bool:

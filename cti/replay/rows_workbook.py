@@ -77,7 +77,10 @@ def _refuse_too_large(content: bytes) -> None:
     """A packed file of a few bytes may unpack to more than the memory holds."""
     if not zipfile.is_zipfile(io.BytesIO(content)):
         return
-    with zipfile.ZipFile(io.BytesIO(content)) as packed:
-        size = sum(part.file_size for part in packed.infolist())
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            size = sum(part.file_size for part in packed.infolist())
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise FileRefused(f"no workbook that can be read: {error}") from error
     if size > UNPACKED_BYTES_MAX:
         raise FileRefused(f"unpacked it is larger than {UNPACKED_BYTES_MAX} bytes")

@@ -38,7 +38,10 @@ class Times:
     def at_ms(self, name: str) -> int | None:
         """The time in ms since 1970, or None where the record has none; raises Damaged."""
         if name not in self._known:
-            self._known[name] = self._time(self._mapping.times[name])
+            try:
+                self._known[name] = self._time(self._mapping.times[name])
+            except OverflowError as error:
+                raise Damaged(Rejection.BAD_TIME, f"{name}: outside the calendar") from error
         return self._known[name]
 
     def _time(self, source: TimeSource) -> int | None:
@@ -106,7 +109,7 @@ class Times:
         for form in forms:
             try:
                 return moment(word, form, self._zone), form
-            except ValueError:
+            except (ValueError, OverflowError):
                 continue
         raise Damaged(Rejection.BAD_TIME, f"{column}: {word!r}")
 

@@ -68,16 +68,16 @@ def _mapping(file: Path) -> Path:
     return own if own.exists() else file.with_suffix(".toml")
 
 
-def _judged(one: Replayed, right: Mapping[str, Any] | None) -> str:
+def _judged(result: Replayed, right: Mapping[str, Any] | None) -> str:
     if right is None:
         return "no right values are known for this file"
-    if one.code:
-        return f"exit {one.code}: {one.said.strip()}"
-    differences = list(_differences("figures", right.get("figures", {}), one.figures))
+    if result.code:
+        return f"exit {result.code}: {result.said.strip()}"
+    differences = list(_differences("figures", right.get("figures", {}), result.figures))
     records = right.get("records")
-    if records is not None and len(records) != len(one.records):
-        differences.append(f"{len(records)} records expected, {len(one.records)} found")
-    for index, (expected, found) in enumerate(zip(records or (), one.records, strict=False)):
+    if records is not None and len(records) != len(result.records):
+        differences.append(f"{len(records)} records expected, {len(result.records)} found")
+    for index, (expected, found) in enumerate(zip(records or (), result.records, strict=False)):
         differences += _differences(f"records[{index}]", expected, found)
     return "; ".join(differences) or PASSED
 
@@ -89,11 +89,11 @@ def _differences(where: str, expected: Mapping[str, Any], found: Mapping[str, An
             yield f"{where}.{key}: {value!r} expected, {found.get(key)!r} found"
 
 
-def _never_something_else(one: Replayed) -> str:
+def _never_something_else(result: Replayed) -> str:
     """Bytes of an encoding that nobody said: set aside with their line, or read and said; never silently."""
-    lines = one.figures.get("rejected_lines", [])
-    refused = one.code == NOTHING_DONE and bool(lines) and all("line" in line and line["detail"] for line in lines)
-    return PASSED if refused or "not UTF-8" in one.said else f"read silently as {one.figures.get('encoding')}"
+    lines = result.figures.get("rejected_lines", [])
+    refused = result.code == NOTHING_DONE and bool(lines) and all("line" in line and line["detail"] for line in lines)
+    return PASSED if refused or "not UTF-8" in result.said else f"read silently as {result.figures.get('encoding')}"
 
 
 def _refused_format(file: Path) -> str:
@@ -101,6 +101,6 @@ def _refused_format(file: Path) -> str:
     with tempfile.TemporaryDirectory() as name:
         mapping = Path(name) / "never.toml"
         mapping.write_text(_mapping(file).read_text("utf-8").replace('"%s"', '"%Q"'), "utf-8")
-        one = replayed(file, mapping)
-    refused = one.code == NOT_USABLE and "time_format" in one.said
-    return PASSED if refused else f"exit {one.code}: {one.said.strip() or 'accepted'}"
+        result = replayed(file, mapping)
+    refused = result.code == NOT_USABLE and "time_format" in result.said
+    return PASSED if refused else f"exit {result.code}: {result.said.strip() or 'accepted'}"

@@ -48,7 +48,8 @@ kind = "callCleared"
 at = "at"
 unless = { event = ["ENTER", "CONNECT", "NOTE"] }
 """
-CALL = ["100|c1|NONE|ENTER", "130|c1|SIP/2|CONNECT|5", "200|c1|SIP/2|COMPLETE"]
+START_S = 1_000_000_000
+CALL = ["1000000100|c1|NONE|ENTER", "1000000130|c1|SIP/2|CONNECT|5", "1000000200|c1|SIP/2|COMPLETE"]
 
 
 def mapping(*changes: tuple[str, str], text: str = LOG) -> Mapping:
@@ -58,13 +59,14 @@ def mapping(*changes: tuple[str, str], text: str = LOG) -> Mapping:
     return parse(text.encode(), "log.toml").mapping
 
 
-def reading(*lines: str, by: Mapping | None = None) -> Reading:
+def reading(*lines: str, by: Mapping | None = None, now_ms: int | None = None) -> Reading:
+    """What is read of lines; their times count from START."""
     by = by or mapping()
-    return read_events(read_table("\n".join(lines).encode(), by.layout()).rows, by)
+    return read_events(read_table("\n".join(lines).encode(), by.layout()).rows, by, now_ms)
 
 
 def facts(found: Reading) -> list[tuple[str, int]]:
-    return [(json.loads(event.body)["id"], event.at_ms // 1000) for event in found.events]
+    return [(json.loads(event.body)["id"], event.at_ms // 1000 - START_S) for event in found.events]
 
 
 def rejected(found: Reading) -> list[tuple[int, Rejection]]:
@@ -73,7 +75,13 @@ def rejected(found: Reading) -> list[tuple[int, Rejection]]:
 
 def test_lines_of_one_key_become_one_call_whatever_stands_between() -> None:
     found = reading(
-        CALL[0], "110|c2|NONE|ENTER", "# a remark", CALL[1], "120|c1|NONE|NOTE", "140|c2|NONE|GONE", CALL[2]
+        CALL[0],
+        "1000000110|c2|NONE|ENTER",
+        "# a remark",
+        CALL[1],
+        "1000000120|c1|NONE|NOTE",
+        "1000000140|c2|NONE|GONE",
+        CALL[2],
     )
     assert (found.lines_in, found.accepted, found.rejected) == (6, 6, [])
     assert facts(found) == [
@@ -89,10 +97,10 @@ def test_lines_of_one_key_become_one_call_whatever_stands_between() -> None:
 
 
 def test_events_of_one_name_are_numbered_and_a_longer_file_keeps_the_numbers() -> None:
-    again = [CALL[0], CALL[1], "150|c1|SIP/3|CONNECT|", CALL[2]]
+    again = [CALL[0], CALL[1], "1000000150|c1|SIP/3|CONNECT|", CALL[2]]
     first = facts(reading(*again))
     assert [name for name, _ in first if "established" in name] == ["c1/established", "c1/established/2"]
-    assert facts(reading(*again, "300|c9|NONE|ENTER", "310|c9|NONE|GONE"))[: len(first)] == first
+    assert facts(reading(*again, "1000000300|c9|NONE|ENTER", "1000000310|c9|NONE|GONE"))[: len(first)] == first
 
 
 @pytest.mark.parametrize(
@@ -101,24 +109,24 @@ def test_events_of_one_name_are_numbered_and_a_longer_file_keeps_the_numbers() -
         (CALL[:2], [(1, Rejection.NO_CLOSING), (2, Rejection.NO_CLOSING)]),
         (CALL[1:], [(1, Rejection.NO_OPENING), (2, Rejection.NO_OPENING)]),
         ([*CALL, CALL[2]], [(line, Rejection.NO_CLOSING) for line in range(1, 5)]),
-        (["120|c1|NONE|NOTE"], [(1, Rejection.NO_OPENING)]),
+        (["1000000120|c1|NONE|NOTE"], [(1, Rejection.NO_OPENING)]),
         (
             [CALL[0], "soon|c1|SIP/2|CONNECT|5", CALL[2]],
             [(1, Rejection.CALL_DAMAGED), (2, Rejection.BAD_TIME), (3, Rejection.CALL_DAMAGED)],
         ),
-        ([CALL[0], "130|c1", CALL[2]], [(2, Rejection.UNREADABLE)]),
-        ([CALL[0], "130||SIP/2|CONNECT|5", CALL[2]], [(2, Rejection.NO_KEY)]),
-        ([CALL[0], "130|c1|SIP/2|CONNECT|32", CALL[2]], [(line, Rejection.OUT_OF_ORDER) for line in (1, 2, 3)]),
+        ([CALL[0], "1000000130|c1", CALL[2]], [(2, Rejection.UNREADABLE)]),
+        ([CALL[0], "1000000130||SIP/2|CONNECT|5", CALL[2]], [(2, Rejection.NO_KEY)]),
+        ([CALL[0], "1000000130|c1|SIP/2|CONNECT|32", CALL[2]], [(line, Rejection.OUT_OF_ORDER) for line in (1, 2, 3)]),
     ],
 )
 def test_a_call_is_accepted_whole_or_not_at_all(lines: list[str], expected: list[tuple[int, Rejection]]) -> None:
-    found = reading(*lines, "500|other|NONE|ENTER", "510|other|NONE|GONE")
+    found = reading(*lines, "1000000500|other|NONE|ENTER", "1000000510|other|NONE|GONE")
     assert rejected(found) == expected
     assert found.accepted + len(found.rejected) == found.lines_in
 
 
 def test_a_time_out_by_no_more_than_rounding_is_at_the_call_s_edge() -> None:
-    found = reading(CALL[0], "130|c1|SIP/2|CONNECT|31", CALL[2])
+    found = reading(CALL[0], "1000000130|c1|SIP/2|CONNECT|31", CALL[2])
     assert dict(facts(found))["c1/delivered"] == 100
 
 
@@ -153,19 +161,19 @@ def test_legs_open_with_the_first_and_close_with_the_last() -> None:
     by = mapping(text=LEGS)
     lines = [
         "call,line,from,answered,until,first,second",
-        "x,SIP/7-a,115,0,130,-,200",
-        "x,SIP/8-b,130,135,190,,",
-        "x,other,100,,115,100,",
-        ",SIP/7-c,400,401,402,,",
+        "x,SIP/7-a,1000000115,0,1000000130,-,200",
+        "x,SIP/8-b,1000000130,1000000135,1000000190,,",
+        "x,other,1000000100,,1000000115,100,",
+        ",SIP/7-c,1000000400,1000000401,1000000402,,",
     ]
     found = reading(*lines, by=by)
     assert facts(found) == [
         ("x/established", 135),
         ("x/callCleared", 190),
         ("x/offered", 100),
-        ("400-SIP/7-c/offered", 400),
-        ("400-SIP/7-c/established", 401),
-        ("400-SIP/7-c/callCleared", 402),
+        ("1000000400-SIP/7-c/offered", 400),
+        ("1000000400-SIP/7-c/established", 401),
+        ("1000000400-SIP/7-c/callCleared", 402),
     ]
     data: list[dict[str, Any]] = [json.loads(event.body)["data"] for event in found.events]
     assert data[0] == {"connection": "SIP/8-b", "agent": "8"}
@@ -217,7 +225,7 @@ def plain(*lines: str) -> Reading:
 
 
 def test_lengths_are_added_and_taken_off() -> None:
-    assert facts(plain("a,1000,80,60,00:00:05,2000,Y")) == [
+    assert facts(plain("a,1000001000,80,60,00:00:05,2000,Y")) == [
         ("a/offered", 1000),
         ("a/established", 1017),
         ("a/callCleared", 1077),
@@ -225,16 +233,16 @@ def test_lengths_are_added_and_taken_off() -> None:
 
 
 def test_cells_of_events_that_do_not_happen_may_be_empty_or_anything() -> None:
-    found = plain("a,1000,,,,,N", "b,1000,?,-,,,N")
+    found = plain("a,1000001000,,,,,N", "b,1000001000,?,-,,,N")
     assert [name for name, _ in facts(found)] == ["a/offered", "a/gone", "b/offered", "b/gone"]
 
 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("a,1000,80,,5,0,Y", Rejection.BAD_NUMBER),
-        ("a,1000,80,-1,5,0,Y", Rejection.NEGATIVE),
-        ("a,1000,10,60,0,0,Y", Rejection.NEGATIVE),
+        ("a,1000001000,80,,5,0,Y", Rejection.BAD_NUMBER),
+        ("a,1000001000,80,-1,5,0,Y", Rejection.NEGATIVE),
+        ("a,1000001000,10,60,0,0,Y", Rejection.NEGATIVE),
     ],
 )
 def test_a_length_that_is_needed_must_be_there(line: str, reason: Rejection) -> None:
@@ -252,11 +260,14 @@ def test_a_time_may_have_a_format_of_its_own_and_its_own_day() -> None:
         "a,04.03.2024,1709542800,0,0,0,0,N",
         "b,04.03.2024,09:30,0,0,0,0,N",
     ]
-    assert [at for name, at in facts(reading(*lines, by=by)) if "offered" in name] == [1709542800, 1709544600]
+    assert [at for name, at in facts(reading(*lines, by=by)) if "offered" in name] == [
+        1709542800 - START_S,
+        1709544600 - START_S,
+    ]
 
 
 def test_only_a_column_that_is_used_must_be_unique() -> None:
-    found = reading(f"{HEADER},note,note", "a,1000,80,60,0,0,Y,x,y", by=mapping(text=PLAIN))
+    found = reading(f"{HEADER},note,note", "a,1000001000,80,60,0,0,Y,x,y", by=mapping(text=PLAIN))
     assert found.accepted == 1
 
 
@@ -292,3 +303,25 @@ def test_a_mistake_in_the_new_keys_is_named(old: str, new: str, said: str) -> No
     with pytest.raises(MappingRefused) as refused:
         mapping((old, new))
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("came", ["0001-01-01T00:00:00+0800", "9999-12-31T23:59:59-0800", "9999-12-31T23:59:59Z"])
+def test_the_ends_of_the_calendar_are_bad_times(came: str) -> None:
+    text = PLAIN.replace('time_format = "%s"', 'time_format = "%Y-%m-%dT%H:%M:%S%z"')
+    assert rejected(reading(HEADER, f"a,{came},900000000,0,0,0,Y", by=mapping(text=text))) == [(2, Rejection.BAD_TIME)]
+
+
+def test_a_day_that_would_be_before_the_calendar_is_a_bad_time() -> None:
+    text = PLAIN.replace('"%s"', '"%H:%M"\ndate_column = "day"\ndate_format = "%Y-%m-%d"')
+    text = text.replace("came = {", 'start = { column = "start" }\ncame = { after = "start", duration_s = "whole",')
+    lines = ["id,day,start,came,whole,talk,more,ms,state", "a,0001-01-01,00:00,01:00,-7,0,0,0,N"]
+    assert rejected(reading(*lines, by=mapping(text=text))) == [(2, Rejection.BAD_TIME)]
+
+
+@pytest.mark.parametrize(
+    ("came_s", "accepted"), [(315_532_799, 0), (315_532_800, 1), (2_000_082_800, 1), (2_000_082_801, 0)]
+)
+def test_a_time_before_1980_or_in_the_future_is_none(came_s: int, accepted: int) -> None:
+    found = reading(HEADER, f"a,{came_s},,,,,N", by=mapping(text=PLAIN), now_ms=2_000_000_000_000)
+    assert found.accepted == accepted
+    assert rejected(found) == [(2, Rejection.BAD_TIME)] * (1 - accepted)
