@@ -194,10 +194,6 @@ class Mapping(_Part):
         """The CloudEvents source of every event of this mapping."""
         return f"/switches/{self.switch}"
 
-    def facts(self) -> list[str]:
-        """The kinds of event these records can give."""
-        return sorted({event.kind for event in self.event})
-
     def layout(self, file: str = "") -> Layout:
         """How the bytes of a file of this name become cells."""
         return Layout(

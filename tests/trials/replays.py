@@ -1,6 +1,7 @@
 """The trials of the replay: every r*.csv of a folder through `ringback replay`, judged against right values.
 
-A file's mapping stands beside it under the same name, or in `mappings/` here where it needs one of its own.
+A file's mapping stands beside it under the same name, or in `mappings/` here where it needs one of its own. Right
+values are those of `replays_right.py`, or of a file of the same name that ends in .right.json.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def run(folder: Path, right: Mapping[str, Any] = RIGHT) -> dict[str, str]:
     """{file: "passed" or the difference} of every r*.csv (and .jsonl, .xlsx, .log) in a folder."""
     found: dict[str, str] = {}
     for file in sorted(path for path in folder.glob("r*") if path.suffix in SUFFIXES):
-        found[file.stem] = _judged(replayed(file, _mapping(file)), right.get(file.stem))
+        found[file.stem] = _judged(replayed(file, _mapping(file)), _right(file, right))
         if file.stem == LATIN1:
             found[f"{LATIN1}, encoding not said"] = _never_something_else(replayed(file, file.with_suffix(".toml")))
         if file.stem == EPOCH:
@@ -68,11 +69,20 @@ def _mapping(file: Path) -> Path:
     return own if own.exists() else file.with_suffix(".toml")
 
 
+def _right(file: Path, right: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    beside = file.with_suffix(".right.json")
+    if not beside.exists():
+        return right.get(file.stem)
+    found: Mapping[str, Any] = json.loads(beside.read_text("utf-8"))
+    return found
+
+
 def _judged(result: Replayed, right: Mapping[str, Any] | None) -> str:
-    if right is None:
-        return "no right values are known for this file"
     if result.code:
         return f"exit {result.code}: {result.said.strip()}"
+    if right is None:
+        counts = {name: result.figures[name] for name in ("lines_in", "accepted", "calls", "answered")}
+        return f"no right values are known for this file, which gives {counts}"
     differences = list(_differences("figures", right.get("figures", {}), result.figures))
     records = right.get("records")
     if records is not None and len(records) != len(result.records):

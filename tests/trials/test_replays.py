@@ -177,9 +177,15 @@ def test_what_is_not_right_is_said(tmp_path: Path, folder: Path) -> None:
     (folder / "r1-offset-ignored.toml").unlink()
     (folder / "r10-unknown.csv").write_text("id\n1\n")
     (folder / "r10-unknown.toml").write_text(head() + PLAIN_TIMES + BEGIN_AND_END)
+    for name in ("r11-unknown", "r12-told"):
+        (folder / f"{name}.csv").write_text("id,came,went\n1,2023-10-05 14:00:00,2023-10-05 14:01:00\n")
+        (folder / f"{name}.toml").write_text(head() + PLAIN_TIMES + BEGIN_AND_END)
+    (folder / "r12-told.right.json").write_text('{"figures": {"calls": 2}}')
     wrong = {**RIGHT, "r2-epoch": {"figures": {"calls": 3}}, "r9-queue-log": {"records": [{"wait_s": 20}]}}
     found = run(folder, wrong)
     assert found["r1-offset-ignored"].startswith("exit 2: ")
     assert found["r2-epoch"] == "figures.calls: 3 expected, 1 found"
     assert found["r9-queue-log"] == "1 records expected, 2 found; records[0].wait_s: 20 expected, 21 found"
-    assert found["r10-unknown"] == "no right values are known for this file"
+    assert found["r10-unknown"].startswith("exit 2: ")
+    assert found["r11-unknown"].startswith("no right values are known for this file, which gives {'lines_in': 1,")
+    assert found["r12-told"] == "figures.calls: 2 expected, 1 found"
