@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 import structlog
@@ -111,8 +111,3 @@ def says_anything(round_: Round) -> bool:
     return bool(
         round_.timeline or round_.records or round_.commands or round_.outcomes or round_.agents or round_.dead_letters
     )
-
-
-def moved(positions: Mapping[int, int], committed: Mapping[int, int]) -> Sequence[tuple[int, int]]:
-    """(partition, position) of each partition that a round moves on."""
-    return [(partition, at) for partition, at in positions.items() if committed.get(partition, at) < at]

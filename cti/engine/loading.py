@@ -38,7 +38,7 @@ async def load_switches(work: Gathering, ledger: Ledger) -> None:
 async def load(work: Gathering, ledger: Ledger, partition: int) -> Loaded:
     """A partition's agents, and every call of it that lives: the fold of its timeline. Raises errors.LedgerAway."""
     await load_switches(work, ledger)
-    found = Loaded({}, {}, [], await ledger.pending_outbox(partition) if work.publishing else [])
+    found = Loaded({}, {}, [], await ledger.pending_outbox(partition) if work.writer.publishing else [])
     for agent in await ledger.agents():
         if agent.partition == partition:
             last = (agent.since_ms, -1, 0, "")  # what is older has been told already
