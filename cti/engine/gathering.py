@@ -32,6 +32,9 @@ class CallLimits(NamedTuple):
     bytes: int = 8 * 1024 * 1024
 
 
+LIMITS = CallLimits()
+
+
 class Gathering:
     """One engine's work in progress."""
 

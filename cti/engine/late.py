@@ -20,8 +20,8 @@ from cti.ports import Entry
 LONG_FACTS = 512  # of one call
 LATE_FACTS_MAX = 10_000  # of all calls to be concluded; once they are more, the round is full: some 50 ms
 PAUSE_FACTS = 2_000  # fewer are folded in some 10 ms: nobody waits for that
-PAUSE_FACTS_A_MS = 60.0  # a partition rests some three times as long as the folding took
-PAUSE_MAX_MS = 150.0
+PAUSE_FACTS_A_MS = 100.0  # a partition rests about as long as the folding took
+PAUSE_MAX_MS = 100.0
 
 
 class LateFacts(NamedTuple):

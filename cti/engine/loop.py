@@ -20,7 +20,7 @@ from cti import errors
 from cti.core.rules import RuleBook
 from cti.engine.committing import Commit, Committing, says_anything
 from cti.engine.eviction import Eviction
-from cti.engine.gathering import CallLimits, Gathering
+from cti.engine.gathering import LIMITS, CallLimits, Gathering
 from cti.engine.ingest import conclude_late
 from cti.engine.intake import Intake
 from cti.engine.loading import Loaded, load_switches
@@ -50,7 +50,7 @@ class Engine:
 
     def __init__(
         self, event_log: EventLog, ledger: Ledger, clock: Clock, book: RuleBook, telemetry: Telemetry, pulse: Pulse,
-        *, interventions: bool = True, limits: CallLimits = CallLimits(), ownership: Ownership | None = None,
+        *, interventions: bool = True, limits: CallLimits = LIMITS, ownership: Ownership | None = None,
         publisher: Publisher | None = None,
     ) -> None:  # fmt: skip
         """Without `ownership` the engine is alone on the ledger; `publisher` gets the outbox of what is decided."""

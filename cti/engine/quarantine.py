@@ -2,8 +2,8 @@
 
 | state | a round | becomes |
 | --- | --- | --- |
-| `CLEAR` | holds as much as it may | `SPOILED` when an entry makes the engine fail; `SEARCHING` when the ledger refuses the round |
-| `SPOILED` | is dropped, and read again without the entry that failed | `CLEAR` or `SEARCHING`, as before the failure |
+| `CLEAR` | holds as much as it may | `SPOILED` when an entry fails; `SEARCHING` when the ledger refuses a round |
+| `SPOILED` | is dropped, and read again without the entry that failed | `CLEAR` or `SEARCHING`, as before |
 | `SEARCHING` | holds one entry | `CLEAR` when as many entries as were refused have been committed |
 
 An entry that fails, or that alone in a round is refused, is *poison*: read again, it goes to the dead letters.
