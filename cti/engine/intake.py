@@ -83,9 +83,12 @@ class Intake:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is to be taken now."""
+        """Whether nothing is to be taken now, as far as is known."""
         now_ms = self._work.times.now_ms
-        return not any(queue and not self._rests(partition, now_ms) for partition, queue in self._queues.items())
+        return not any(
+            (queue or partition in self._more) and not self._rests(partition, now_ms)
+            for partition, queue in self._queues.items()
+        )
 
     def resumes_ms(self) -> float:
         """When the first partition at rest is read on; infinite if none is."""

@@ -25,6 +25,7 @@ class Timers:
     def __init__(self, work: Gathering) -> None:
         self._work = work
         self._swept_ms = float("-inf")
+        self._begin = 0  # of the sources, the one whose turn is next
         self._sweep_every_ms = min(SWEEP_EVERY_MS, work.limits.idle_ms / 4)
 
     def turn(self, positions: Mapping[int, int]) -> None:
@@ -78,14 +79,17 @@ class Timers:
         """Look at every call whose time has come, TURN_TIMERS of each source in turn, as long as the time allows."""
         until = time.perf_counter() + CPU_MAX_MS / 1000
         sources, looked = deque(source for source in self._work.sources.values() if source.schedules), 0
+        sources.rotate(-self._begin)  # where the last turn's time was over
         while sources and looked < TIMERS_MAX:
             source = sources.popleft()
+            self._begin += 1
             found = self._fire_some(source)
             looked += found
             if found and time.perf_counter() > until:
                 return
             if found >= TURN_TIMERS:
                 sources.append(source)
+        self._begin = 0
 
     def _fire_some(self, source: Source) -> int:
         """Look at up to TURN_TIMERS calls of one switch whose time has come; how many those were."""
