@@ -10,7 +10,8 @@ from typing import NamedTuple
 from cti.core.call_state import Call, Offer, Wait
 from cti.core.dues import ANSWER, HOLDS, OFFERS, WAITS
 
-SLICE = 64  # intervals
+WHOLE_MAX = 16  # intervals, and interventions, of a call that is looked at whole
+SLICE = 8  # intervals
 
 
 class DueView(NamedTuple):
@@ -23,7 +24,7 @@ class DueView(NamedTuple):
 
 def views(call: Call, done: int, moved: int) -> list[DueView]:
     """The call whole if it is short (`done`: how many interventions it has), else its slices."""
-    if max(done, len(call.offers) + len(call.holds) + len(call.waits)) <= SLICE:
+    if max(done, len(call.offers) + len(call.holds) + len(call.waits)) <= WHOLE_MAX:
         return [DueView(call, moved, None)]
     return list(_slices(call, moved))
 

@@ -40,7 +40,7 @@ def lived(seed: int, intervals: int) -> Call:
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("intervals", [1, 3 * SLICE])
+@pytest.mark.parametrize("intervals", [1, 24 * SLICE])
 def test_slices_find_what_the_whole_call_has(seed: int, intervals: int) -> None:
     call = lived(seed, intervals)
     whole, _ = due_now(call, RULES, (), 1e12, ALL)
@@ -57,7 +57,7 @@ def test_a_short_call_is_looked_at_whole() -> None:
 
 
 def test_the_slice_of_one_interval_is_found_by_its_cause() -> None:
-    call = lived(2, 3 * SLICE)
+    call = lived(2, 24 * SLICE)
     for cause in ("o150", "h7", "w191", "answer"):
         view = view_of(call, cause, 0)
         assert view.causes is not None

@@ -35,7 +35,7 @@ def test_what_is_appended_and_replaced_later_is_found_too() -> None:
     live = live.copy()
     live.done = (*live.done[:5], done(5, "done"), *live.done[6:], done(MANY))
     assert live.position_of(f"id-{MANY}") == MANY
-    assert [one.state for one in live.done_about(("hold-5",))][0] == "done"
+    assert next(iter(live.done_about(("hold-5",)))).state == "done"
 
 
 def test_a_round_that_is_dropped_leaves_no_trace_in_the_index() -> None:
