@@ -18,14 +18,14 @@ from cti.engine.gathering import Gathering
 from cti.engine.live_calls import Key, LiveCall
 from schemas.reasons import FINAL_STATES
 
-PASSES_MAX = 50  # over one call at one look: each settles a tick of every interval
+PASSES_MAX = 50  # over one call at one time: each settles a tick of every interval
 AS_SOON_AS_BELIEVED = 0  # a time by the switch's clock that is past whenever the clock is believed
 
 
 def fire_rules(work: Gathering, key: Key, live: LiveCall, moved: int = ALL) -> None:
-    """Settle what is due for the call and schedule the next look; `live` is the caller's own copy.
+    """Settle what is due for the call, and schedule it for when the next is; `live` is the caller's own copy.
 
-    `moved`: what of it may be due otherwise than at the last look (bits of `core.dues`).
+    `moved`: what of it may be due at another time than before (bits of `core.dues`).
     """
     if not work.interventions_on:
         return
@@ -73,7 +73,7 @@ def _settle_view(work: Gathering, key: Key, live: LiveCall, view: DueView, now_m
             return next_ms
         found, later_ms = due_now(view.call, rules, live.done_about(view.causes), now_ms, view.moved)
         next_ms = min(next_ms, later_ms)
-    return min(next_ms, int(now_ms))  # more has passed than one look may settle
+    return min(next_ms, int(now_ms))  # more has passed than is settled at one time
 
 
 def _order(due: Due) -> tuple[int, str, int, int, str]:
@@ -148,7 +148,7 @@ def unanswered(work: Gathering) -> None:
     An ended call's record says so once nothing of it is open any more, not once for each command.
     """
     for call_id, key_hash in work.commands.past_deadline():
-        key, before = work.layers.named(key_hash, call_id)
+        key, before = work.layers.by_id(key_hash, call_id)
         if before is None or not any(map(work.commands.is_past_deadline, before.done)):
             continue
         live = before.copy()

@@ -175,13 +175,13 @@ class Intake:
     def _take_one(self, queue: deque[tuple[Entry, Event | str]]) -> bool:
         """Advance by the queue's first entry; False: the engine failed on it."""
         entry, event = queue.popleft()
-        partition, place = entry.partition, (entry.partition, entry.position)
+        partition, entry_id = entry.partition, (entry.partition, entry.position)
         self.positions[partition] = entry.position
         self.taken += 1
         if entry.is_mark:
             return True
         self._work.times.partition_ms[partition] = float(entry.appended_at_ms)
-        if place in self._quarantine.poison:
+        if entry_id in self._quarantine.poison:
             why = "the engine failed on it, or the ledger could not take what came of it"
             self._work.dead_letter(entry, DeadLetter.POISON, why)
             return True
@@ -189,7 +189,7 @@ class Intake:
             ingest(self._work, self._log, entry, event)
         except Exception:  # the last line of defence: a defect of ours must not stop the partition
             log.exception("entry set aside", action="poison", partition=partition, position=entry.position)
-            self._quarantine.entry_failed(place)
+            self._quarantine.entry_failed(entry_id)
             return False
         return True
 

@@ -25,7 +25,7 @@ from schemas.reasons import FINAL_STATES
 class LiveCall:
     """One call, its packed facts and what was done about it. Ended calls stay a little for what comes late.
 
-    Nobody changes one that a layer holds: who works on a call works on a copy, and puts that into the round's layer.
+    A call in a layer is never changed: work on a copy, and put that into the round's layer.
     A passive call has no state: it is the fold of its facts.
     """
 
@@ -92,7 +92,7 @@ class LiveCall:
         self.index = index
 
     def copy(self) -> "LiveCall":
-        """One's own to change. Spelt out: it is made once for every event."""
+        """A version of the caller's own. Spelt out: it is made once for every event."""
         return LiveCall(
             self.source,
             self.call_id,
@@ -167,7 +167,7 @@ class LiveCall:
 
     @property
     def has_open_commands(self) -> bool:
-        return any(one.state not in FINAL_STATES for one in self.done)
+        return any(done.state not in FINAL_STATES for done in self.done)
 
 
 Key = int | tuple[int, int]
@@ -198,12 +198,12 @@ class Layers:
                 return found
         return None
 
-    def named(self, name: int, call_id: str) -> tuple[Key, LiveCall | None]:
+    def by_id(self, key_hash: int, call_id: str) -> tuple[Key, LiveCall | None]:
         """The call with this id, and its key: it may have become an earlier incarnation meanwhile."""
-        key: Key = name
+        key: Key = key_hash
         live = self.call(key)
         while live is not None and live.call_id != call_id:
-            key = (name, live.incarnation - 1)
+            key = (key_hash, live.incarnation - 1)
             live = self.call(key)
         return key, live
 
@@ -233,7 +233,7 @@ class Layers:
         self.committing = Layer()
 
     def dropped(self) -> None:
-        """The round that committed did not: it and what was gathered on top of it are gone."""
+        """The commit failed: that round and what was gathered on top of it are gone."""
         for layer in (self.committing, self.gathering):
             for live in layer.calls.values():
                 if live.index is not None:
@@ -253,7 +253,7 @@ def newborn(source: Source, subject: str, incarnation: int, partition: int, born
 
 
 def expired(row: CallRow, ended_at_ms: int, source: Source) -> LiveCall:
-    """An ended call whose timeline is no longer kept: it takes no more facts, but its name was used."""
+    """An ended call whose timeline is no longer kept: it takes no more facts, but its id was used."""
     live = newborn(source, row.subject, row.incarnation, row.partition, row.born)
     live.state, live.timeline_gone = Call(row.subject, ENDED, ended_ms=ended_at_ms), True
     return live
@@ -262,16 +262,16 @@ def expired(row: CallRow, ended_at_ms: int, source: Source) -> LiveCall:
 def loaded(stored: StoredCall, source: Source) -> LiveCall:
     """A call out of the ledger: the fold of its timeline."""
     row = stored.row
-    facts = [fact_of(one) for one in stored.timeline]
+    facts = [fact_of(event) for event in stored.timeline]
     live = newborn(source, row.subject, row.incarnation, row.partition, row.born)
     live.state = fold(row.subject, facts).call
     for fact, written in zip(facts, stored.timeline, strict=True):
         live.add(fact, written.data.encode())
-    live.done = tuple([intervention_of(one) for one in stored.commands])
+    live.done = tuple([intervention_of(command) for command in stored.commands])
     live.revision = 0 if stored.record is None else stored.record.revision
     live.last = max([fact.order for fact in facts], default=None)
-    live.heard_ms = max((one.appended_at_ms for one in stored.timeline), default=row.opened_at_ms)
-    live.in_snapshot = any(one.kind == PRESENT for one in stored.timeline)
+    live.heard_ms = max((event.appended_at_ms for event in stored.timeline), default=row.opened_at_ms)
+    live.in_snapshot = any(event.kind == PRESENT for event in stored.timeline)
     return live
 
 
@@ -280,9 +280,9 @@ def fact_of(row: TimelineRow) -> Fact:
     return Fact(row.at_ms, sequence, rank_of(row.kind), row.event_id, row.kind, row.body_hash, from_json(row.data))
 
 
-def occurrence_of(one: Intervention) -> str:
+def occurrence_of(intervention: Intervention) -> str:
     """How the ledger names an occurrence: entry:n:step:cause."""
-    return f"{one.entry}:{one.n}:{one.step}:{one.cause}"
+    return f"{intervention.entry}:{intervention.n}:{intervention.step}:{intervention.cause}"
 
 
 def intervention_of(row: CommandRow) -> Intervention:

@@ -217,7 +217,7 @@ class Engine:
         self._passivation.add(loaded.calls, now_ms)
         self._eviction.add(loaded.ended, now_ms)
         if self.outbox is not None:
-            self.outbox.send(loaded.outbox)
+            self.outbox.enqueue(loaded.outbox)
         self._timers.schedule_all(loaded.calls)
         log.info("partition taken", action="partition_taken", partition=claim.partition, calls=len(loaded.calls))
 
@@ -272,11 +272,11 @@ class Engine:
         work, intake = self.work, self._intake
         intake.rest(conclude_late(work))
         if not intake.taken and not work.round_.commands and self._partitions.epochs:
-            # A round of outcomes alone would move no mark, and could not be told from one that never committed.
+            # A round of outcomes alone would move neither position nor number: nobody could say whether it committed.
             work.writer.next_command_no(min(self._partitions.epochs))
         if self.outbox is not None:
-            arrived, ours = self.outbox.arrived(), work.writer.outbox_nos
-            work.round_.published = {partition: no for partition, no in arrived.items() if partition in ours}
+            acknowledged, ours = self.outbox.acknowledged(), work.writer.outbox_nos
+            work.round_.published = {partition: no for partition, no in acknowledged.items() if partition in ours}
         work.round_.fences = self._partitions.fences(intake.positions)
         what = Committing(
             work.round_, dict(intake.positions), intake.taken, work.ended, self._telemetry.live_now(),
@@ -297,7 +297,7 @@ class Engine:
         assert commit is not None
         verdict = await commit.verdict(self._telemetry)
         self._commit = None
-        if verdict.stands:
+        if verdict.committed:
             self._merge(commit.what)
         elif verdict.refused:
             last = self._partitions.moved(commit.what.positions)
@@ -321,7 +321,7 @@ class Engine:
         if done.round_.commands or done.round_.outcomes:
             self.pulse.commanded(done.round_.commands, done.round_.outcomes)
         if self.outbox is not None:
-            self.outbox.send(done.round_.outbox)
+            self.outbox.enqueue(done.round_.outbox)
         self._eviction.add(done.ended, now_ms)
 
     def _drop(self, error: Exception | None) -> None:

@@ -12,7 +12,7 @@ An entry that fails, or that alone in a round is refused, is *poison*: read agai
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
-Place = tuple[int, int]
+EntryId = tuple[int, int]
 """(partition, position) of an entry."""
 
 
@@ -26,7 +26,7 @@ class Quarantine:
     """What is known of entries that fail. It outlives the rounds that it drops."""
 
     def __init__(self) -> None:
-        self.poison: set[Place] = set()
+        self.poison: set[EntryId] = set()
         self._spoiled = False
         self._suspects = 0  # entries still to be tried one a round
 
@@ -46,9 +46,9 @@ class Quarantine:
         """Whether the round that is being gathered must not be written: an entry broke off in the middle."""
         return self._spoiled
 
-    def entry_failed(self, place: Place) -> None:
+    def entry_failed(self, entry: EntryId) -> None:
         """The engine failed on this entry, and has left it half done."""
-        self.poison.add(place)
+        self.poison.add(entry)
         self._spoiled = True
 
     def round_dropped(self) -> None:
@@ -56,11 +56,11 @@ class Quarantine:
         self._spoiled = False
 
     def round_committed(self, entries: int, positions: Mapping[int, int]) -> None:
-        """A round of so many entries, up to these positions, stands."""
+        """A round of so many entries, up to these positions, is committed."""
         self._suspects = max(self._suspects - entries, 0)
-        self.poison = {place for place in self.poison if place[1] > positions.get(place[0], 0)}
+        self.poison = {entry for entry in self.poison if entry[1] > positions.get(entry[0], 0)}
 
-    def round_refused(self, entries: int, last: Collection[Place]) -> bool:
+    def round_refused(self, entries: int, last: Collection[EntryId]) -> bool:
         """The ledger refused a round of so many entries; `last`: the last one of each partition.
 
         False: there is nothing to set aside, for no entry was in it, or it was set aside already.
@@ -75,4 +75,4 @@ class Quarantine:
     def forget(self, partitions: Iterable[int]) -> None:
         """Another process works on these."""
         gone = set(partitions)
-        self.poison = {place for place in self.poison if place[0] not in gone}
+        self.poison = {entry for entry in self.poison if entry[0] not in gone}

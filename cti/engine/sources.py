@@ -91,7 +91,7 @@ class Source:
             )  # fmt: skip
 
     def schedule(self, partition: int, due_ms: int, key: int) -> None:
-        """Have the call looked at once the switch's clock is past `due_ms`."""
+        """Have the call's rules fired once the switch's clock is past `due_ms`."""
         heapq.heappush(self.schedules.setdefault(partition, []), (due_ms, key))
 
     def due_before(self, partition: int, now_ms: float) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ from cti.ports import Entry
 SWEEP_EVERY_MS = 60_000.0  # how often calls that fell silent are looked for
 LOST_N = 100_000  # a derived fact's number at its position; a snapshot's own stay below
 TURN_TIMERS = 32  # of one source before it is the next one's turn
-TIMERS_MAX = 2_000  # calls looked at by the clock in one turn
+TIMERS_MAX = 2_000  # due calls in one turn
 CPU_MAX_MS = 20.0  # of a turn
 
 
@@ -44,7 +44,7 @@ class Timers:
         for source in work.sources.values():
             due_ms = source.next_log_ms()
             if due_ms is not None:
-                if not source.clock.trusted(now_ms):  # nothing fires: look whether it is believed again
+                if not source.clock.trusted(now_ms):  # nothing fires before it is believed again
                     due_ms = max(due_ms, source.clock.trusted_again_ms(now_ms))
                 soonest = min(soonest, due_ms)
         if work.layers.base.calls:
@@ -76,15 +76,15 @@ class Timers:
                 live.scheduled_ms = 0
 
     def _fire_due(self) -> None:
-        """Look at every call whose time has come, TURN_TIMERS of each source in turn, as long as the time allows."""
+        """Fire the rules of every call that is due, TURN_TIMERS of each source in turn, as long as the time allows."""
         until = time.perf_counter() + CPU_MAX_MS / 1000
-        sources, looked = deque(source for source in self._work.sources.values() if source.schedules), 0
+        sources, fired = deque(source for source in self._work.sources.values() if source.schedules), 0
         sources.rotate(-self._begin)  # where the last turn's time was over
-        while sources and looked < TIMERS_MAX:
+        while sources and fired < TIMERS_MAX:
             source = sources.popleft()
             self._begin += 1
             found = self._fire_some(source)
-            looked += found
+            fired += found
             if found and time.perf_counter() > until:
                 return
             if found >= TURN_TIMERS:
@@ -92,19 +92,19 @@ class Timers:
         self._begin = 0
 
     def _fire_some(self, source: Source) -> int:
-        """Look at up to TURN_TIMERS calls of one switch whose time has come; how many those were."""
-        looked = 0
+        """Fire the rules of up to TURN_TIMERS due calls of one switch; how many those were."""
+        fired = 0
         for partition in source.schedules:
             partition_ms = self._work.times.partition_ms[partition]
             now_ms = source.clock.now_ms(partition_ms)
             if now_ms is None or not source.clock.trusted(partition_ms):
                 continue
-            while looked < TURN_TIMERS and (found := source.due_before(partition, now_ms)) is not None:
-                looked += 1
-                self._look(found[1], found[0])
-        return looked
+            while fired < TURN_TIMERS and (found := source.due_before(partition, now_ms)) is not None:
+                fired += 1
+                self._fire(found[1], found[0])
+        return fired
 
-    def _look(self, key: int, due_ms: int) -> None:
+    def _fire(self, key: int, due_ms: int) -> None:
         before = self._work.layers.call(key)
         if before is None or before.scheduled_ms != due_ms:
             return

@@ -1,4 +1,4 @@
-"""On a clock that is not believed nothing is commanded and nothing counts as too late; what is due together has an order.
+"""On a clock that is not believed nothing is commanded and nothing is too late; what is due together has an order.
 
 A straggler, an event of a call that comes more than 2 s late, is enough: for 5 s nobody knows what has not arrived yet.
 """
