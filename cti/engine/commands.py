@@ -30,24 +30,25 @@ class CommandWriter:
         """Write a command that goes to the switch: valid until its use is over, by the log's clock."""
         lag = live.source.clock.lag_ms or 0
         issued_ms = int(self._times.now_ms)
-        intervention = new.intervention._replace(expires_ms=new.intervention.expires_ms + lag)
+        name, rule, entry, n, step, cause, command, due_ms, expires_ms, state, reason = new.intervention
+        intervention = Intervention(name, rule, entry, n, step, cause, command, due_ms, expires_ms + lag, state, reason)
         body = {
-            "id": intervention.id,
-            "command": intervention.command,
+            "id": name,
+            "command": command,
             "tenant": live.source.tenant,
             "switch": live.source.switch,
             "call": live.call_id,
             "subject": live.subject,
-            "rule": intervention.rule,
-            **{name: value for name, value in new.fields.items() if value is not None},
+            "rule": rule,
+            **{field: value for field, value in new.fields.items() if value is not None},
             "issued_at": rfc3339(issued_ms),
-            "expires_at": rfc3339(intervention.expires_ms),
-            "due_at": rfc3339(intervention.due_ms),
+            "expires_at": rfc3339(expires_ms + lag),
+            "due_at": rfc3339(due_ms),
         }
         text = to_json(body)
         self._write(live, intervention, issued_ms, text.decode())
         tenant, key = live.source.tenant, log_key(live)
-        self._writer.enqueue("commands", live.partition, tenant, key, intervention.id, text)
+        self._writer.enqueue("commands", live.partition, tenant, key, name, text)
         return intervention
 
     def note(self, live: LiveCall, intervention: Intervention) -> Intervention:

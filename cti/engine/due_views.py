@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from cti.core.call_state import Call, Offer, Wait
-from cti.core.dues import ANSWER, HOLDS, OFFERS, WAITS
+from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
+from cti.core.rules import Intervention
 
 WHOLE_MAX = 16  # intervals, and interventions, of a call that is looked at whole
 SLICE = 8  # intervals
@@ -22,23 +23,20 @@ class DueView(NamedTuple):
     causes: tuple[str, ...] | None
 
 
-def views(call: Call, done: int, moved: int) -> list[DueView]:
-    """The call whole if it is short (`done`: how many interventions it has), else its slices."""
-    if max(done, len(call.offers) + len(call.holds) + len(call.waits)) <= WHOLE_MAX:
-        return [DueView(call, moved, None)]
-    return list(_slices(call, moved))
+def is_short(call: Call, done: Sequence[Intervention]) -> bool:
+    """Whether the call is looked at whole."""
+    return len(done) <= WHOLE_MAX and len(call.offers) + len(call.holds) + len(call.waits) <= WHOLE_MAX
 
 
-def view_of(call: Call, cause: str, done: int) -> DueView:
-    """The slice with the interval that this event opened; short calls are looked at whole."""
-    whole = OFFERS | HOLDS | WAITS | ANSWER
-    return next(
-        (view for view in views(call, done, whole) if view.causes is None or cause in view.causes),
-        DueView(call, 0, ()),
-    )
+def view_of(call: Call, done: Sequence[Intervention], cause: str) -> DueView:
+    """The slice with the interval that this event opened; a short call whole."""
+    if is_short(call, done):
+        return DueView(call, ALL, None)
+    return next((view for view in views(call, ALL) if view.causes and cause in view.causes), DueView(call, 0, ()))
 
 
-def _slices(call: Call, moved: int) -> Iterator[DueView]:
+def views(call: Call, moved: int) -> Iterator[DueView]:
+    """The slices of a call, as far as `moved` says (bits of `core.dues`)."""
     if moved & OFFERS:
         for offers in _apart(call.offers):
             view = call.copy()

@@ -8,12 +8,14 @@
 * What is due together is issued in one order: by when it was due, then by rule.
 """
 
+from collections.abc import Sequence
+
 from cti.core import commands
 from cti.core.call_state import ENDED
 from cti.core.dues import ALL, NEVER, due_now
 from cti.core.facts import Fact
 from cti.core.rules import Due, Intervention
-from cti.engine.due_views import DueView, view_of, views
+from cti.engine.due_views import DueView, is_short, view_of, views
 from cti.engine.gathering import Gathering
 from cti.engine.live_calls import Key, LiveCall
 from schemas.reasons import FINAL_STATES
@@ -47,19 +49,28 @@ def _settle(work: Gathering, key: Key, live: LiveCall, moved: int) -> int:
     trusted = clock.trusted(partition_ms)
     if not trusted and call.phase is not ENDED:
         return AS_SOON_AS_BELIEVED
+    rules = live.source.rules(call.queue, call.opening.direction)
+    if is_short(call, live.done):
+        found, next_ms = due_now(call, rules, live.done, now_ms, moved)
+        if not found:
+            return next_ms
+        return min(next_ms, _settle_found(work, key, live, DueView(call, moved, None), found, trusted))
     next_ms = NEVER
-    for view in views(call, len(live.done), moved):
-        next_ms = min(next_ms, _settle_view(work, key, live, view, now_ms, trusted))
+    for view in views(call, moved):
+        found, later_ms = due_now(view.call, rules, live.done_about(view.causes), now_ms, view.moved)
+        if found:
+            later_ms = min(later_ms, _settle_found(work, key, live, view, found, trusted))
+        next_ms = min(next_ms, later_ms)
     return next_ms
 
 
-def _settle_view(work: Gathering, key: Key, live: LiveCall, view: DueView, now_ms: float, trusted: bool) -> int:
-    """The same for a part of the call."""
+def _settle_found(work: Gathering, key: Key, live: LiveCall, view: DueView, found: Sequence[Due], trusted: bool) -> int:
+    """Settle what was found due in this view of the call, and what is due then; when the first of the rest is."""
+    now_ms = live.source.clock.now_ms(work.times.partition_ms[live.partition])
+    assert now_ms is not None, "something was found due by it"
     rules = live.source.rules(live.call.queue, live.call.opening.direction)
-    found, next_ms = due_now(view.call, rules, live.done_about(view.causes), now_ms, view.moved)
+    next_ms = NEVER
     for _ in range(PASSES_MAX):
-        if not found:
-            return next_ms
         settled: list[Intervention] = []
         again = False
         for due in sorted(found, key=_order) if len(found) > 1 else found:
@@ -73,6 +84,8 @@ def _settle_view(work: Gathering, key: Key, live: LiveCall, view: DueView, now_m
             return next_ms
         found, later_ms = due_now(view.call, rules, live.done_about(view.causes), now_ms, view.moved)
         next_ms = min(next_ms, later_ms)
+        if not found:
+            return next_ms
     return min(next_ms, int(now_ms))  # more has passed than is settled at one time
 
 
@@ -122,7 +135,7 @@ def _next_step(work: Gathering, key: Key, live: LiveCall, refused: Intervention)
     now_ms = source.clock.now_ms(partition_ms)
     if now_ms is None or not source.clock.trusted(partition_ms):
         return
-    view = view_of(live.call, refused.cause, len(live.done))
+    view = view_of(live.call, live.done, refused.cause)
     others = [done for done in live.done_about((refused.cause,)) if not _same_occurrence(done, refused)]
     rules = source.rules(live.call.queue, live.call.opening.direction)
     for due in due_now(view.call, rules, others, now_ms, view.moved)[0]:

@@ -1,7 +1,7 @@
 """A long call's older facts, sealed: an event's cost does not grow with the call it belongs to.
 
-A call keeps its newest facts packed in one `bytes` object, which is cheap in memory and short to search. Once they are
-SEALED_AT facts or SEALED_BYTES, they become a segment; from then on their event ids are found in a dictionary. Most
+A call keeps its newest facts packed in one `bytes` object, which is cheap in memory and short to search. At each
+SEALED_AT facts, or at SEALED_BYTES, they become a segment; from then on their event ids are found in a dictionary. Most
 calls end with fewer facts and never have a segment.
 
 Versions of a call share one list of segments. It is only appended to, and each version sees its own first `count`.
@@ -9,7 +9,7 @@ A version that was dropped with its round may have left segments behind its pred
 what it sees.
 """
 
-from cti.core.facts import Fact, find, unpack
+from cti.core.facts import Fact, unpack
 
 SEALED_AT = 64  # facts; searching so many packed ones takes some microseconds
 SEALED_BYTES = 65_536
@@ -18,15 +18,12 @@ SEALED_BYTES = 65_536
 class Sealed:
     """Segments of packed facts, in the order of arrival. Immutable for whoever holds it."""
 
-    __slots__ = ("_hashes", "_segments", "count", "facts", "size")
+    __slots__ = ("_hashes", "_segments", "count", "size")
 
-    def __init__(
-        self, segments: list[bytes], hashes: dict[str, tuple[int, int]], count: int, facts: int, size: int
-    ) -> None:
+    def __init__(self, segments: list[bytes], hashes: dict[str, tuple[int, int]], count: int, size: int) -> None:
         self._segments = segments
         self._hashes = hashes  # event id -> (its segment, its body hash)
         self.count = count  # segments of the list that are this version's
-        self.facts = facts
         self.size = size  # bytes
 
     def with_segment(self, packed: bytes) -> "Sealed":
@@ -35,11 +32,10 @@ class Sealed:
         if len(segments) != self.count:
             segments = segments[: self.count]
             hashes = {name: known for name, known in hashes.items() if known[0] < self.count}
-        added = unpack(packed)
         segments.append(packed)
-        for fact in added:
+        for fact in unpack(packed):
             hashes[fact.id] = (self.count, fact.body_hash)
-        return Sealed(segments, hashes, self.count + 1, self.facts + len(added), self.size + len(packed))
+        return Sealed(segments, hashes, self.count + 1, self.size + len(packed))
 
     def find(self, event_id: str) -> int | None:
         """The body hash under which this event id is sealed, or None."""
@@ -53,16 +49,4 @@ class Sealed:
 
 def sealed_with(sealed: Sealed | None, packed: bytes) -> Sealed:
     """`packed` as one more segment."""
-    return (Sealed([], {}, 0, 0, 0) if sealed is None else sealed).with_segment(packed)
-
-
-def is_full(packed: bytes, facts: int) -> bool:
-    """Whether the newest facts are to become a segment."""
-    return facts >= SEALED_AT or len(packed) >= SEALED_BYTES
-
-
-def find_in(sealed: Sealed | None, newest: bytes, event_id: str) -> int | None:
-    """The body hash under which a call knows this event id, or None."""
-    if sealed is not None and (known := sealed.find(event_id)) is not None:
-        return known
-    return find(newest, event_id)
+    return (Sealed([], {}, 0, 0) if sealed is None else sealed).with_segment(packed)

@@ -128,9 +128,10 @@ def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n:
     if known is not None:
         _repeated(work, entry, known == one.body_hash)
         return
-    if n == 0 and _is_full(work, live, one):
+    if n == 0 and _is_full(work, live) and not _ends_it(live, one):
         work.telemetry.ignored(Ignored.TOO_MANY_EVENTS)
-        work.dead_letter(entry, DeadLetter.CALL_TOO_LARGE, f"call {live.call_id} has {live.facts} events already")
+        held = f"call {live.call_id} has {live.facts} events, {live.size} bytes of them, already"
+        work.dead_letter(entry, DeadLetter.CALL_TOO_LARGE, held)
         return
     before, live = live, live.copy()
     data, order = to_json(one.data), one.order
@@ -140,9 +141,11 @@ def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n:
             live.source.clock.observe(entry.appended_at_ms, one.at_ms, True)
         live.heard_ms = max(live.heard_ms, entry.appended_at_ms)
     _write(work, live, one, entry, n, data)
-    was, late = live.call, work.late.folds(key) or (live.last is not None and order <= live.last)
-    if live.last is None or order > live.last:
+    was, last = live.call, live.last
+    late = last is not None and order <= last
+    if not late:
         live.last = order
+        late = work.late.facts > 0 and work.late.folds(key)
     if not late:
         live.state, ignored = advance(was, one)
         if ignored is not None:
@@ -156,11 +159,14 @@ def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n:
     _follow(work, key, live, before, was, _moved(was, live.call))
 
 
-def _is_full(work: Gathering, live: LiveCall, one: Fact) -> bool:
-    """Whether the call takes no more. Its end it always takes, so that it comes to one."""
-    if live.facts < work.limits.events and live.size < work.limits.bytes:
-        return False
-    return one.kind != "callCleared" or live.call.ended_by == "callCleared"
+def _is_full(work: Gathering, live: LiveCall) -> bool:
+    """Whether the call has as much as one may hold."""
+    return live.facts >= work.limits.events or (live.sealed is not None and live.size >= work.limits.bytes)
+
+
+def _ends_it(live: LiveCall, one: Fact) -> bool:
+    """A full call takes its end all the same."""
+    return one.kind == "callCleared" and live.call.ended_by != "callCleared"
 
 
 def conclude_late(work: Gathering) -> dict[int, int]:

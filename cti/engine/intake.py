@@ -156,7 +156,7 @@ class Intake:
         until = time.perf_counter() + CPU_MAX_MS / 1000
         now_ms = self._work.times.now_ms = self._log.now_ms()
         taken, turns, idle = 0, self._turns, 0
-        while idle < len(turns):
+        while idle < len(turns) and taken < most and not self._work.late.full:
             partition = turns[0]
             turns.rotate(-1)
             queue = self._queues[partition]
@@ -164,34 +164,34 @@ class Intake:
                 idle += 1
                 continue
             idle = 0
-            for _ in range(min(TURN_ENTRIES, len(queue))):
-                if taken >= most or self._work.late.full or not self._take_one(queue):
-                    return taken
-                taken += 1
-                if time.perf_counter() > until:
-                    return taken
+            taken += self._take_some(partition, queue, min(TURN_ENTRIES, len(queue), most - taken), until)
+            if self._quarantine.spoiled or time.perf_counter() > until:
+                break
         return taken
 
-    def _take_one(self, queue: deque[tuple[Entry, Event | str]]) -> bool:
-        """Advance by the queue's first entry; False: the engine failed on it."""
-        entry, event = queue.popleft()
-        partition, entry_id = entry.partition, (entry.partition, entry.position)
-        self.positions[partition] = entry.position
-        self.taken += 1
-        if entry.is_mark:
-            return True
-        self._work.times.partition_ms[partition] = float(entry.appended_at_ms)
-        if entry_id in self._quarantine.poison:
-            why = "the engine failed on it, or the ledger could not take what came of it"
-            self._work.dead_letter(entry, DeadLetter.POISON, why)
-            return True
-        try:
-            ingest(self._work, self._log, entry, event)
-        except Exception:  # the last line of defence: a defect of ours must not stop the partition
-            log.exception("entry set aside", action="poison", partition=partition, position=entry.position)
-            self._quarantine.entry_failed(entry_id)
-            return False
-        return True
+    def _take_some(self, partition: int, queue: deque[tuple[Entry, Event | str]], most: int, until: float) -> int:
+        """Advance by entries of one partition; how many those were."""
+        work, poison, times = self._work, self._quarantine.poison, self._work.times.partition_ms
+        for count in range(1, most + 1):
+            entry, event = queue.popleft()
+            self.positions[partition] = entry.position
+            self.taken += 1
+            if entry.is_mark:
+                continue
+            times[partition] = float(entry.appended_at_ms)
+            if poison and (partition, entry.position) in poison:
+                why = "the engine failed on it, or the ledger could not take what came of it"
+                work.dead_letter(entry, DeadLetter.POISON, why)
+                continue
+            try:
+                ingest(work, self._log, entry, event)
+            except Exception:  # the last line of defence: a defect of ours must not stop the partition
+                log.exception("entry set aside", action="poison", partition=partition, position=entry.position)
+                self._quarantine.entry_failed((partition, entry.position))
+                return count
+            if time.perf_counter() > until:
+                return count
+        return most
 
     def _set_times(self) -> None:
         """Partitions at a confirmed end have the log's time."""

@@ -11,10 +11,10 @@ from pydantic_core import from_json
 from cti.core.agent import Agent
 from cti.core.call import fold
 from cti.core.call_state import ENDED, Call
-from cti.core.facts import PRESENT, Fact, join, pack, rank_of, unpack
+from cti.core.facts import PRESENT, Fact, find, join, pack, rank_of, unpack
 from cti.core.identity import call_id, key_of
 from cti.core.rules import Intervention
-from cti.engine.history import Sealed, find_in, is_full, sealed_with
+from cti.engine.history import SEALED_AT, SEALED_BYTES, Sealed, sealed_with
 from cti.engine.interventions import INDEXED_FROM, InterventionIndex
 from cti.engine.sources import Source
 from cti.rows import CallRow, CommandRow, StoredCall, TimelineRow
@@ -127,14 +127,16 @@ class LiveCall:
 
     def known_hash(self, event_id: str) -> int | None:
         """The body hash under which this event id is known here, or None."""
-        return find_in(self.sealed, self.newest, event_id)
+        if self.sealed is not None and (known := self.sealed.find(event_id)) is not None:
+            return known
+        return find(self.newest, event_id)
 
     def add(self, fact: Fact, data: bytes) -> None:
         """Keep one more fact; `data` is its data as JSON. The state stays what it was."""
-        self.newest = join(self.newest, pack(fact, data))
+        newest = self.newest = join(self.newest, pack(fact, data))
         self.facts += 1
-        if is_full(self.newest, self.facts if self.sealed is None else self.facts - self.sealed.facts):
-            self.sealed, self.newest = sealed_with(self.sealed, self.newest), b""
+        if self.facts % SEALED_AT == 0 or len(newest) >= SEALED_BYTES:
+            self.sealed, self.newest = sealed_with(self.sealed, newest), b""
 
     @property
     def size(self) -> int:

@@ -184,14 +184,17 @@ async def test_what_is_beyond_a_call_s_bounds_is_set_aside_and_it_still_ends() -
 
 async def test_bytes_count_too(it: Scene) -> None:
     line = await Line.of(it, "s1")
-    it.engine.work.limits = CallLimits(bytes=10_000)
+    it.engine.work.limits = CallLimits(bytes=90_000)
     await it.to(60)
     large = [
-        line.told("call", "digitsGenerated", {"digits": "1", "private": {"text": "x" * 3_000}}, 1 + n) for n in range(6)
+        line.told("call", "digitsGenerated", {"digits": "1", "private": {"text": "x" * 3_000}}, 1 + n)
+        for n in range(50)
     ]
-    await it.post(line.told("call", "offered", CALLER, 0.0), *large, line.told("call", "callCleared", {}, 9.0))
+    await it.post(line.told("call", "offered", CALLER, 0.0), *large, line.told("call", "callCleared", {}, 59.0))
     assert (await it.record("s1", "call")) is not None
-    assert [row.reason for row in it.store.ledger._dead_letters.values()] == ["call_too_large"] * 2
+    letters = [row.reason for row in it.store.ledger._dead_letters.values()]
+    assert set(letters) == {"call_too_large"}
+    assert 10 <= len(letters) <= 30
 
 
 def test_who_makes_us_fold_little_is_not_read_later() -> None:

@@ -7,7 +7,7 @@ import pytest
 from cti.core.call_state import Call, Hold, Offer, Wait
 from cti.core.dues import ALL, due_now
 from cti.core.rules import Abilities, Due
-from cti.engine.due_views import SLICE, view_of, views
+from cti.engine.due_views import SLICE, is_short, view_of, views
 from cti.wiring import read_book
 from schemas.reasons import OfferResult
 
@@ -45,7 +45,7 @@ def test_slices_find_what_the_whole_call_has(seed: int, intervals: int) -> None:
     call = lived(seed, intervals)
     whole, _ = due_now(call, RULES, (), 1e12, ALL)
     found: list[Due] = []
-    for view in views(call, 0, ALL):
+    for view in views(call, ALL):
         found += due_now(view.call, RULES, (), 1e12, view.moved)[0]
     assert sorted(found, key=repr) == sorted(whole, key=repr)
     assert len({due.cause for due in whole}) > intervals
@@ -53,13 +53,15 @@ def test_slices_find_what_the_whole_call_has(seed: int, intervals: int) -> None:
 
 def test_a_short_call_is_looked_at_whole() -> None:
     call = lived(1, 4)
-    assert [(view.call is call, view.causes) for view in views(call, 0, ALL)] == [(True, None)]
+    assert is_short(call, ())
+    assert view_of(call, (), "h1") == (call, ALL, None)
+    assert not is_short(lived(1, 20), ())
 
 
 def test_the_slice_of_one_interval_is_found_by_its_cause() -> None:
     call = lived(2, 24 * SLICE)
     for cause in ("o150", "h7", "w191", "answer"):
-        view = view_of(call, cause, 0)
+        view = view_of(call, (), cause)
         assert view.causes is not None
         assert cause in view.causes
-    assert view_of(call, "nothing", 0).moved == 0
+    assert view_of(call, (), "nothing").moved == 0
