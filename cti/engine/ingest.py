@@ -24,6 +24,7 @@ from cti.engine.fire_rules import answered, fire_rules
 from cti.engine.gathering import Gathering, hash_of
 from cti.engine.late import LONG_FACTS, refolded
 from cti.engine.live_calls import Key, LiveCall, newborn
+from cti.engine.settle_results import settle, settle_by_id, settles_alone
 from cti.ports import Entry
 from cti.rows import AgentRow, CallRow, TimelineRow
 from schemas.envelope import Event
@@ -45,6 +46,9 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
         if live is None:
             work.telemetry.ignored(Ignored.TIMELINE_EXPIRED)
             return
+    if settles_alone(event, live):
+        settle(work, entry, event)
+        return
     if live is None:
         if not event.known:
             work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
@@ -194,7 +198,8 @@ def conclude(work: Gathering, only: Key | None = None) -> LiveCall:
 
 def _answered(work: Gathering, key: Key, live: LiveCall, result: Fact) -> None:
     if not answered(work, key, live, result):
-        work.telemetry.ignored(Ignored.NO_SUCH_COMMAND)
+        work.telemetry.ignored(Ignored.NO_SUCH_COMMAND)  # none of the call's own; it may be another one of the switch
+        settle_by_id(work, live.source.tenant, live.source.name, dict(result.data), result.at_ms)
 
 
 def _follow(work: Gathering, key: Key, live: LiveCall, before: LiveCall, was: Call, moved: int) -> None:

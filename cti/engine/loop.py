@@ -31,7 +31,7 @@ from cti.engine.quarantine import Quarantine
 from cti.engine.timers import Timers
 from cti.leases.alone import Alone, new_owner
 from cti.ports import Appending, Clock, EventLog, Ledger, Ownership, Publisher, Pulse
-from cti.rows import Claim
+from cti.rows import Claim, OutcomeRow
 from cti.telemetry import Telemetry
 
 EVENTS_MAX = 2_000  # in a round: some 100 ms of work and of writing
@@ -318,8 +318,9 @@ class Engine:
         self._live_committed, self._backoff_ms = done.live, 0.0
         self.quarantine.round_committed(done.taken, done.positions)
         self.pulse.committed(done.positions)
-        if done.round_.commands or done.round_.outcomes:
-            self.pulse.commanded(done.round_.commands, done.round_.outcomes)
+        settled = [*done.round_.outcomes, *(OutcomeRow(*row[2:]) for row in done.round_.results)]
+        if done.round_.commands or settled:
+            self.pulse.commanded(done.round_.commands, settled)
         if self.outbox is not None:
             self.outbox.enqueue(done.round_.outbox)
         self._eviction.add(done.ended, now_ms)
