@@ -5,6 +5,7 @@ Straight code, no generators: this runs whenever an interval of a call has moved
 
 from collections.abc import Sequence
 
+from cti.core.call_legs import leg_named
 from cti.core.call_state import Call, Hold, Offer
 from cti.core.rules import Due, Intervention, Rule, RuleSet, Target
 from schemas.reasons import OfferResult
@@ -92,7 +93,7 @@ def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interven
     for hold in call.holds:
         if not hold.by_agent:
             continue
-        target = _of_hold(hold)
+        target = _of_hold(call, hold)
         for rule in rules.on_held:
             _once(found, rule, hold.cause, HELD, hold.at_ms, target, done)
         for rule in rules.held:
@@ -105,8 +106,10 @@ def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interven
     return next_ms
 
 
-def _of_hold(hold: Hold) -> Whom:
-    return hold.leg, hold.agent, None, None if hold.muted else "hold", False
+def _of_hold(call: Call, hold: Hold) -> Whom:
+    """Where a notice is played: the customer's leg, in the state that it is in now (held, or only not spoken to)."""
+    leg = leg_named(call.legs, hold.leg)
+    return hold.leg, hold.agent, None, None if leg is None else leg.state._value_, False
 
 
 def _waits(

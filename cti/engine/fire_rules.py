@@ -8,8 +8,9 @@ log's clock now, so an engine that reads on after a stop orders nothing stale.
 import heapq
 
 from cti.core import commands
+from cti.core.call_state import ENDED
 from cti.core.dues import ALL, NEVER, due_now, dues
-from cti.core.facts import LOST, Fact
+from cti.core.facts import LOST, Fact, rank_of
 from cti.core.rules import Due, Intervention
 from cti.engine.gathering import UNANSWERED_AFTER_MS, Gathering
 from cti.engine.live_calls import Key, LiveCall, replaced
@@ -41,14 +42,19 @@ def _settle(work: Gathering, key: Key, live: LiveCall, moved: int) -> int:
     now = source.clock.now_ms(partition_ms)
     if now is None:
         return NEVER
+    trusted = source.clock.trusted(partition_ms)
+    if not trusted and call.phase is not ENDED:
+        return int(now) + DISTRUST_RECHECK_MS
     rules = source.rules(call.queue, call.opening.direction)
     found, next_ms = due_now(call, rules, live.done, now, moved)
     for _ in range(ROUNDS_OF_TICKS_MAX):
         if not found:
             break
-        trusted, again = source.clock.trusted(partition_ms), False
+        again = False
         for due in found:
             one = _decided(work, live, due, trusted)
+            if one is None and call.phase is ENDED:
+                continue  # it is over, and nobody knows whether it was in time
             if one is None:
                 next_ms = min(next_ms, int(now) + DISTRUST_RECHECK_MS)
                 continue
@@ -68,13 +74,12 @@ def _settle(work: Gathering, key: Key, live: LiveCall, moved: int) -> int:
 def _decided(work: Gathering, live: LiveCall, due: Due, trusted: bool) -> Intervention | None:
     """What is done about one occurrence now; None: nothing yet, the switch's clock is not believed."""
     tenant = live.source.tenant
-    transition = due.rule.shape == "on" or due.n == 0
     clock_now = work.now_ms - (live.source.clock.lag_ms or 0)
     late = clock_now - due.due_ms > due.rule.useful_ms
-    if due.passed or late or (transition and not trusted):
+    if not trusted and not due.passed:
+        return None  # nobody knows whether it is late
+    if due.passed or late:
         return work.note(live, commands.overtaken(due, tenant, live.call_id))
-    if not trusted:
-        return None
     command = commands.command_for(due, tenant, live.call_id, work.book.profile)
     if command is None:
         return work.note(live, commands.overtaken(due, tenant, live.call_id)._replace(reason="notSupported"))
@@ -157,9 +162,8 @@ def is_idle(work: Gathering, live: LiveCall, now: float) -> bool:
     return not live.ended and not live.in_snapshot and now - live.heard_ms >= work.call_idle_max_ms
 
 
-def lost_fact(live: LiveCall) -> Fact:
-    """The closing of a call that fell silent: at the time of the last thing heard, so that no interval grows by the
-    silence.
-    """
-    at_ms = live.last[0] if live.last else live.heard_ms
-    return Fact(at_ms, live.last[1] if live.last else -1, 1_000, f"{live.call_id}:{LOST}", LOST, 0, {})
+def lost_fact(live: LiveCall, partition_ms: float) -> Fact:
+    """That a call fell silent, dated now by its switch's clock. The core ends it at its latest fact."""
+    now_ms = int(live.source.clock.now_ms(partition_ms) or partition_ms)
+    at_ms = now_ms if live.last is None else max(now_ms, live.last[0] + 1)
+    return Fact(at_ms, -1, rank_of(LOST), f"{live.call_id}:{LOST}:{at_ms}", LOST, 0, {})

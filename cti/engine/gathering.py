@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from cti.core.breaches import Breach
 from cti.core.commands import Command
 from cti.core.identity import hash64, key_of
-from cti.core.record import Identity, Measured, measure, record_of
+from cti.core.record import Identity, Measured, measure, queue_of, record_of
 from cti.core.rules import Intervention, RuleBook
 from cti.core.times import rfc3339, seconds
 from cti.engine.live_calls import Key, Layers, LiveCall, occurrence_of
@@ -216,7 +216,7 @@ def _record_row(live: LiveCall, measured: Measured, revision: int, body: str) ->
         call.ended_ms if call.ended_ms is not None else call.opened_at_ms,
         measured.outcome._value_,
         call.opening.direction,
-        call.queue,
+        queue_of(call),
         call.first_agent,
         measured.wait_ms,
         int(bool(call.waits)),
@@ -243,5 +243,5 @@ def _breach_rows(live: LiveCall, found: Sequence[Breach]) -> Iterator[BreachRow]
             limit if one.counts or limit is None else seconds(limit),
             actual if one.counts or actual is None else seconds(actual),
             one.agent,
-            live.call.queue,
+            queue_of(live.call) if one.offer is None else live.call.offers[one.offer].queue,
         )

@@ -1,12 +1,11 @@
 """Entries of the log become facts of calls and agents: identity, duplicates, incarnations, late facts.
 
 * A repeated event id with the same bytes is a `duplicate`; with other bytes it is dead-lettered as `id_conflict`. Ids
-  are judged
-  within their subject, which is as far as one partition sees. Of a result the data count: its time is the gateway's.
+  are judged within their subject, which is as far as one partition sees. Of a result the data count: its time is the
+  gateway's.
 * An event that is not in order is put where it belongs and the call is folded again.
-* An event for a call that has ended belongs to it up to its clearing; what comes later is ignored, or more than 300 s
-  later
-  opens the next incarnation (contract, Identity).
+* Which facts are the next incarnation's is `core.call_reuse`. An event goes to the earliest incarnation that it may
+  belong to; that call's fold passes on what is the next one's.
 """
 
 from collections.abc import Sequence
@@ -15,10 +14,11 @@ from sys import intern
 from pydantic_core import to_json
 
 from cti.core import agent as agents
-from cti.core.call import advance, begins_again, fold, is_beyond
+from cti.core.call import advance, fold
+from cti.core.call_reuse import begins_again, is_beyond
 from cti.core.call_state import ENDED, Call
 from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
-from cti.core.facts import REINCARNATION_MS, Fact, fact, find, join, pack, unpack
+from cti.core.facts import GIVEN_UP_KINDS, REINCARNATION_MS, Fact, fact, find, join, pack, unpack
 from cti.core.identity import hash64
 from cti.engine.fire_rules import answered, fire_rules
 from cti.engine.gathering import Gathering, hash_of
@@ -51,7 +51,7 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
             work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
             return
         live = born(work, key, newborn(source, event.subject, 0, entry.partition, entry.position), one)
-    elif isinstance(key, int) and begins_again(live.call, one):
+    elif _begins_after(key, live, one):
         _begin_with(work, key, live, [one, *_waiting(live)], entry, 0)
         return
     elif live.timeline_gone:
@@ -60,24 +60,38 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
     apply(work, key, live, one, entry)
 
 
+def _begins_after(key: Key, live: LiveCall, one: Fact) -> bool:
+    """Whether the fact opens the next incarnation, after all that this one has said: it need not keep it."""
+    if not isinstance(key, int) or not begins_again(live.call, one):
+        return False
+    return live.timeline_gone or (live.call.phase is ENDED and (live.last is None or live.last < one.order))
+
+
 def _waiting(live: LiveCall) -> list[Fact]:
     """Words of the next incarnation that came before its opening; until then the call that ended kept them."""
     return [one for one in unpack(live.history) if is_beyond(live.call, one)] if live.history else []
 
 
-def _after(work: Gathering, key: int, live: LiveCall, entry: Entry) -> LiveCall:
+def _after(work: Gathering, key: int, live: LiveCall, opening: Fact, entry: Entry) -> LiveCall:
     """The next incarnation; the one before it stays at hand, under a key of its own, for what comes late."""
     if not live.timeline_gone:
         work.put((key, live.incarnation), live)
         work.ended.append((key, live.incarnation))
     after = newborn(live.source, live.subject, live.incarnation + 1, entry.partition, entry.position)
-    after.previous_ended_ms = live.call.ended_ms
+    after.earlier_until_ms = earlier_until_ms(live.call, opening.at_ms)
     return after
 
 
+def earlier_until_ms(call: Call, next_opened_ms: int) -> int:
+    """Until when facts are this call's, not the next incarnation's: where nobody cleared it, up to the next opening."""
+    if call.ended_ms is None or call.ended_by in GIVEN_UP_KINDS:
+        return next_opened_ms - 1
+    return call.ended_ms + REINCARNATION_MS
+
+
 def _belongs_earlier(live: LiveCall, one: Fact) -> bool:
-    """Whether the fact is of the time of the incarnation before: up to 300 s after its end nothing else began."""
-    return live.previous_ended_ms is not None and one.at_ms <= live.previous_ended_ms + REINCARNATION_MS
+    """Whether the fact is of the time of the incarnation before."""
+    return live.earlier_until_ms is not None and one.at_ms <= live.earlier_until_ms
 
 
 def born(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:
@@ -163,7 +177,7 @@ def _begin_with(work: Gathering, key: Key, live: LiveCall, facts: Sequence[Fact]
     name = key if isinstance(key, int) else key[0]
     target: Key = name
     if isinstance(key, int):
-        work.put(name, born(work, name, _after(work, name, live, entry), facts[0]))
+        work.put(name, born(work, name, _after(work, name, live, facts[0], entry), facts[0]))
     else:
         newest = work.layers.call(name)
         is_next = newest is not None and newest.incarnation == live.incarnation + 1
@@ -199,11 +213,12 @@ def _repeated(work: Gathering, entry: Entry, same: bool) -> None:
 
 def _fold_in(live: LiveCall, one: Fact) -> tuple[Ignored | None, Sequence[Fact]]:
     """Advance the call by the fact, or fold it again where the fact came late; why it changed nothing, if so."""
-    order = one.order
+    order, call = one.order, live.call
     if live.last is None or order > live.last:
-        live.state, ignored = advance(live.call, one)
         live.last = order
-        return ignored, ()
+        if not begins_again(call, one):
+            live.state, ignored = advance(call, one)
+            return ignored, ()
     folded = fold(live.subject, unpack(live.history))
     live.state = folded.call
     return None, folded.beyond

@@ -6,6 +6,7 @@ from cti.engine.fire_rules import fire_rules, is_idle, lost_fact, unanswered
 from cti.engine.gathering import Gathering
 from cti.engine.ingest import apply
 from cti.engine.live_calls import Key, LiveCall
+from cti.engine.snapshot import absent_fact
 from cti.ports import Entry
 
 SWEEP_EVERY_MS = 60_000.0  # how often calls that fell silent are looked for
@@ -92,10 +93,12 @@ class Timers:
         self._work.put(key, live)
 
     def _sweep(self, read: Mapping[int, int]) -> None:
-        """End calls that nothing was heard of for call_idle_max_s."""
+        """Give up calls that nothing was heard of for call_idle_max_s, and those that a snapshot lacked."""
         work = self._work
         for key, live in list(work.layers.base.calls.items()):
-            if not is_idle(work, live, work.partition_ms[live.partition]) or work.layers.call(key) is not live:
+            now_ms = work.partition_ms[live.partition]
+            end = lost_fact(live, now_ms) if is_idle(work, live, now_ms) else absent_fact(live, now_ms)
+            if end is None or work.layers.call(key) is not live:
                 continue
             entry = Entry(live.partition, read[live.partition], int(work.now_ms), live.source.tenant, b"")
-            apply(work, key, live, lost_fact(live), entry, LOST_N)
+            apply(work, key, live, end, entry, LOST_N)
