@@ -62,5 +62,5 @@ def _another_caller(call: Call, kind: str, data: OpeningData) -> bool:
     known, new = call.opening.calling, data.calling
     if not known or not new or kind != call.opening.kind or known == new:
         return False
-    short, long = sorted(("".join(filter(str.isdigit, number)) for number in (known, new)), key=len)
+    short, long = sorted(("".join(filter(str.isdigit, number)).lstrip("0") for number in (known, new)), key=len)
     return len(short) < DIGITS_COMPARED_MIN or not long.endswith(short)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from cti.core.call_legs import leg_named
 from cti.core.call_state import Call, Hold, Offer
+from cti.core.legs import HOLD
 from cti.core.rules import Due, Intervention, Rule, RuleSet, Target
 from schemas.reasons import OfferResult
 
@@ -107,9 +108,10 @@ def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interven
 
 
 def _of_hold(call: Call, hold: Hold) -> Whom:
-    """Where a notice is played: the customer's leg, in the state that it is in now (held, or only not spoken to)."""
+    """Where a notice is played: the customer's leg; `if_state` hold only where it is on hold now, and not just muted."""
     leg = leg_named(call.legs, hold.leg)
-    return hold.leg, hold.agent, None, None if leg is None else leg.state._value_, False
+    held = leg is not None and leg.state is HOLD
+    return hold.leg, hold.agent, None, "hold" if held else None, False
 
 
 def _waits(
