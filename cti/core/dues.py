@@ -108,7 +108,7 @@ def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interven
 
 
 def _of_hold(call: Call, hold: Hold) -> Whom:
-    """Where a notice is played: the customer's leg; `if_state` hold only where it is on hold now, and not just muted."""
+    """Where a notice is played: the customer's leg; `if_state` only where it is on hold now, and not just muted."""
     leg = leg_named(call.legs, hold.leg)
     held = leg is not None and leg.state is HOLD
     return hold.leg, hold.agent, None, "hold" if held else None, False

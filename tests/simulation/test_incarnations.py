@@ -104,9 +104,8 @@ async def test_a_call_given_up_as_lost_is_revised_by_its_end() -> None:
         assert await outcomes(it) == ["lost"]
         await it.post(event("s1", "x", "callCleared", 600, {}))
         await it.to(1300)
-        assert [(one["outcome"], one["talk_s"], one["revision"]) for one in await it.records()] == [
-            ("answered", 595, 2)
-        ]
+        (record,) = await it.records()
+        assert (record["outcome"], record["talk_s"], record["revision"]) == ("answered", 595, 2)
 
 
 async def test_what_a_snapshot_named_is_not_given_up_after_a_restart_either() -> None:
