@@ -109,7 +109,13 @@ def _epoch(found: Mapping[int, Fence], fence: Fence) -> int | None:
 def says_anything(round_: Round) -> bool:
     """Whether there is anything to write, were it not for the positions."""
     return bool(
-        round_.timeline or round_.records or round_.commands or round_.outcomes or round_.agents or round_.dead_letters
+        round_.timeline
+        or round_.records
+        or round_.commands
+        or round_.outcomes
+        or round_.results
+        or round_.agents
+        or round_.dead_letters
     )
 
 

@@ -23,6 +23,7 @@ from cti.core.identity import hash64
 from cti.engine.fire_rules import answered, fire_rules
 from cti.engine.gathering import Gathering, hash_of
 from cti.engine.live_calls import Key, LiveCall, newborn
+from cti.engine.settle_results import settle, settle_by_id, settles_alone
 from cti.ports import Entry
 from cti.rows import AgentRow, CallRow, TimelineRow
 from schemas.envelope import Event
@@ -46,6 +47,9 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
         if live is None:
             work.telemetry.ignored(Ignored.TIMELINE_EXPIRED)
             return
+    if settles_alone(event, live):
+        settle(work, entry, event)
+        return
     if live is None:
         if not event.known:
             work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
@@ -159,7 +163,8 @@ def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n:
     if ignored is not None:
         work.telemetry.ignored(ignored)
     if kind == "commandResult" and not answered(work, key, live, one):
-        work.telemetry.ignored(Ignored.NO_SUCH_COMMAND)
+        work.telemetry.ignored(Ignored.NO_SUCH_COMMAND)  # none of the call's own; it may be another one of the switch
+        settle_by_id(work, live.source.tenant, live.source.name, dict(one.data), one.at_ms)
     if moved := _moved(was, call):
         fire_rules(work, key, live, moved)
     if moved or was.phase is not call.phase:

@@ -32,7 +32,7 @@ from cti.engine.passivation import Passivation
 from cti.engine.timers import Timers
 from cti.leases.alone import Alone, new_owner
 from cti.ports import Appending, Clock, Entry, EventLog, Ledger, Ownership, Publisher, Pulse
-from cti.rows import Claim, Round
+from cti.rows import Claim, OutcomeRow, Round
 from cti.telemetry import Telemetry
 from schemas.envelope import Event
 from schemas.reasons import DeadLetter
@@ -349,8 +349,9 @@ class Engine:
         self._live_committed, self._backoff_ms = done.live, 0.0
         self._poison = {place for place in self._poison if place[1] > done.positions.get(place[0], 0)}
         self.pulse.committed(done.positions)
-        if done.round_.commands or done.round_.outcomes:
-            self.pulse.commanded(done.round_.commands, done.round_.outcomes)
+        settled = [*done.round_.outcomes, *(OutcomeRow(*row[2:]) for row in done.round_.results)]
+        if done.round_.commands or settled:
+            self.pulse.commanded(done.round_.commands, settled)
         if self.outbox is not None:
             self.outbox.send(done.round_.outbox)
         self._eviction.add(done.ended, now)
