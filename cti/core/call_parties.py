@@ -7,7 +7,7 @@
 
 from cti.core.call_legs import agents_speaking, customer_of, leg_at, leg_named, with_leg
 from cti.core.call_state import Call
-from cti.core.fact_data import party_data
+from cti.core.fact_data import number, party_data
 from cti.core.facts import Fact
 from cti.core.legs import AGENT, CONNECTED, CUSTOMER, HOLD, NULL, OTHER, Leg, moved, of_side, renamed
 from schemas.reasons import ReleasedBy
@@ -93,7 +93,7 @@ def who(call: Call, cleared: Leg, device: str | None) -> tuple[ReleasedBy, str |
     if leg is not None and leg.side is AGENT:
         return ReleasedBy.AGENT, leg.agent
     theirs = call.opening.called if call.opening.direction == "outbound" else call.opening.calling
-    if device == theirs or (leg is not None and leg.side is CUSTOMER):
+    if number(device) == theirs or (leg is not None and leg.side is CUSTOMER):
         return ReleasedBy.CUSTOMER, None
     if leg is None and cleared.side is CUSTOMER and cleared.device is None and _agents_known(call.legs):
         return ReleasedBy.CUSTOMER, None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from cti.core.facts import Fact
+from schemas.fields import NUMBER_CHARS_MAX
 
 
 class OpeningData(NamedTuple):
@@ -71,13 +72,18 @@ def opening_data(fact: Fact) -> OpeningData:
     return OpeningData(
         read("connection"),
         read("direction"),
-        read("calling"),
-        read("called"),
+        number(read("calling")),
+        number(read("called")),
         read("trunk"),
         read("queue"),
         read("$correlation"),
         read("$commandid"),
     )
+
+
+def number(written: str | None) -> str | None:
+    """A number as the call keeps it: `schemas.fields.Number` lets longer ones in."""
+    return written if written is None or len(written) <= NUMBER_CHARS_MAX else written[:NUMBER_CHARS_MAX]
 
 
 def party_data(fact: Fact) -> PartyData:

@@ -9,6 +9,7 @@ from cti.core.dues import due_now
 from cti.core.facts import Fact
 from cti.core.record import measure, record_of
 from cti.core.rules import Intervention
+from schemas.records import CallRecord
 from tests.unit.core.stories import (
     CALLER,
     FIRST,
@@ -337,6 +338,14 @@ def test_what_was_due_together_is_listed_in_one_order_and_nothing_after_the_end(
     call = call_of(*WAITING, hangs_up(20.0), cleared(20.0))
     found = record_of(WHO, call, measure(call, book(), made), made, "p@1", 1)["interventions"]
     assert [one["rule"] for one in found] == ["HOLD-1", "RING-2", "QUEUE-1"]
+
+
+def test_a_number_that_is_too_long_is_cut() -> None:
+    address = "sip:" + "7" * 90 + "@pbx"
+    opened = said(0.0, "offered", {"connection": "c", "calling": address, "called": address})
+    found = record([opened, queued(), hangs_up(20.0, address), cleared(20.0)])
+    assert (found["calling"], found["called"], found["released_by"]) == (address[:64], address[:64], "customer")
+    CallRecord.model_validate(found)
 
 
 def test_what_a_call_keeps_is_bounded() -> None:
