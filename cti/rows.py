@@ -240,6 +240,7 @@ class PastCall(NamedTuple):
     ended_at_ms: int
     revision: int
     kept: bool = True  # its timeline is
+    given_up: bool = False  # stale or lost: nobody cleared it
 
 
 class StoredCall(NamedTuple):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, StringConstraints, V
 from pydantic_core import ErrorDetails, PydanticCustomError, PydanticSerializationError, from_json, to_json
 
 from schemas import agent_events, call_events, switch_events
-from schemas.fields import JSON_DEPTH_MAX, NUMBER_CHARS_MAX, Sequence, Time, all_finite, json_depth, ms_of
+from schemas.fields import JSON_DEPTH_MAX, Sequence, Time, all_finite, json_depth, ms_of
 
 EVENT_BYTES_MAX = 65_536
 SNAPSHOT_BYTES_MAX = 1_000_000
@@ -23,8 +23,6 @@ EXTENSIONS_MAX = 32
 EXTENSION_CHARS_MAX = 1024
 POINTER_CHARS_MAX = 200
 
-NUMBER_FIELDS = frozenset({"calling", "called", "to"})
-"""Fields that hold a telephone number or SIP address; a longer one is cut, and the event is not refused for it."""
 EARLIEST_MS = 315_532_800_000  # 1980-01-01: before any switch of today (contract, Time)
 AHEAD_MAX_MS = 86_400_000  # an event may be stamped a day ahead of the log's clock, no more
 
@@ -179,7 +177,7 @@ def _judged(item: object) -> Event:
         try:
             what.check(data)
         except ValidationError as error:
-            _check_again(what.check, data, error)
+            raise Refused(_problems(error, "/data")) from None
     return Event(
         envelope.id,
         envelope.source,
@@ -195,34 +193,6 @@ def _judged(item: object) -> Event:
         envelope.commandid,
         data,
     )
-
-
-def _check_again(check: Callable[[Any], Any], data: dict[str, Any], error: ValidationError) -> None:
-    """Cut telephone numbers that are longer than any (a SIP URI with parameters) and check once more."""
-    cut = False
-    for detail in error.errors(include_url=False, include_context=False, include_input=False):
-        name = detail["loc"][-1] if detail["loc"] else ""
-        if detail["type"] == "string_too_long" and name in NUMBER_FIELDS:
-            cut = _cut(data, detail["loc"]) or cut
-    if not cut:
-        raise Refused(_problems(error, "/data")) from None
-    try:
-        check(data)
-    except ValidationError as again:
-        raise Refused(_problems(again, "/data")) from None
-
-
-def _cut(data: Any, path: tuple[int | str, ...]) -> bool:
-    """Shorten the text at this path to what a number may have; whether there was one."""
-    for step in path[:-1]:
-        try:
-            data = data[step]
-        except (KeyError, IndexError, TypeError):
-            return False
-    if not isinstance(data, dict) or not isinstance(data.get(path[-1]), str):
-        return False
-    data[str(path[-1])] = data[str(path[-1])][:NUMBER_CHARS_MAX]
-    return True
 
 
 def time_problem(at_ms: int, now_ms: float) -> Problem | None:

@@ -129,8 +129,11 @@ class Scene:
 
     async def call(self, method: str, path: str, body: Any = None, media: str = "application/json") -> tuple[int, Any]:
         """One request to the real door: (status, JSON)."""
-        headers = {"Content-Type": media} if body is not None else {}
-        data = aiohttp.JsonPayload(body, content_type=media) if body is not None else None
+        return await self.send(method, path, None if body is None else json.dumps(body).encode(), media)
+
+    async def send(self, method: str, path: str, data: bytes | None, media: str) -> tuple[int, Any]:
+        """The same with a body as it is sent."""
+        headers = {"Content-Type": media} if data is not None else {}
         async with self._session.request(method, self.url + path, data=data, headers=headers) as answer:
             return answer.status, await answer.json(content_type=None)
 

@@ -5,7 +5,9 @@ Straight code, no generators: this runs whenever an interval of a call has moved
 
 from collections.abc import Sequence
 
+from cti.core.call_legs import leg_named
 from cti.core.call_state import Call, Hold, Offer
+from cti.core.legs import HOLD
 from cti.core.rules import Due, Intervention, Rule, RuleSet, Target
 from schemas.reasons import OfferResult
 
@@ -92,7 +94,7 @@ def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interven
     for hold in call.holds:
         if not hold.by_agent:
             continue
-        target = _of_hold(hold)
+        target = _of_hold(call, hold)
         for rule in rules.on_held:
             _once(found, rule, hold.cause, HELD, hold.at_ms, target, done)
         for rule in rules.held:
@@ -105,8 +107,11 @@ def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interven
     return next_ms
 
 
-def _of_hold(hold: Hold) -> Whom:
-    return hold.leg, hold.agent, None, None if hold.muted else "hold", False
+def _of_hold(call: Call, hold: Hold) -> Whom:
+    """Where a notice is played: the customer's leg; `if_state` only where it is on hold now, and not just muted."""
+    leg = leg_named(call.legs, hold.leg)
+    held = leg is not None and leg.state is HOLD
+    return hold.leg, hold.agent, None, "hold" if held else None, False
 
 
 def _waits(

@@ -1,12 +1,11 @@
 """Entries of the log become facts of calls and agents: identity, duplicates, incarnations, late facts.
 
 * A repeated event id with the same bytes is a `duplicate`; with other bytes it is dead-lettered as `id_conflict`. Ids
-  are judged
-  within their subject, which is as far as one partition sees. Of a result the data count: its time is the gateway's.
+  are judged within their subject, which is as far as one partition sees. Of a result the data count: its time is the
+  gateway's.
 * An event that is not in order is kept with its call, which is folded again before the round commits (`late`).
-* An event for a call that has ended belongs to it up to its clearing; what comes later is ignored, or more than 300 s
-  later
-  opens the next incarnation (contract, Identity).
+* Which facts are the next incarnation's is `core.call_reuse`. An event goes to the earliest incarnation that it may
+  belong to; that call's fold passes on what is the next one's.
 """
 
 from collections.abc import Sequence
@@ -15,10 +14,11 @@ from sys import intern
 from pydantic_core import to_json
 
 from cti.core import agent as agents
-from cti.core.call import advance, begins_again, is_beyond
+from cti.core.call import advance
+from cti.core.call_reuse import begins_again, is_beyond
 from cti.core.call_state import ENDED, Call
 from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
-from cti.core.facts import REINCARNATION_MS, Fact, fact
+from cti.core.facts import GIVEN_UP_KINDS, REINCARNATION_MS, Fact, fact
 from cti.core.identity import hash64
 from cti.engine.fire_rules import answered, fire_rules
 from cti.engine.gathering import Gathering, hash_of
@@ -54,8 +54,8 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
             work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
             return
         live = born(work, key, newborn(source, event.subject, 0, entry.partition, entry.position), one)
-    elif isinstance(key, int) and begins_again(live.call, one):
-        if key in work.late:  # then its state is not known yet, and the next incarnation may have begun
+    elif _begins_after(key, live, one):
+        if key in work.late:  # its state is not known yet, and the next incarnation may have begun
             conclude(work, key)
             ingest_call(work, entry, event)
             return
@@ -67,24 +67,38 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
     apply(work, key, live, one, entry)
 
 
+def _begins_after(key: Key, live: LiveCall, one: Fact) -> bool:
+    """Whether the fact opens the next incarnation, after all that this one has said: it need not keep it."""
+    if not isinstance(key, int) or not begins_again(live.call, one):
+        return False
+    return live.timeline_gone or (live.call.phase is ENDED and (live.last is None or live.last < one.order))
+
+
 def _waiting(live: LiveCall) -> list[Fact]:
     """Words of the next incarnation that came before its opening; until then the call that ended kept them."""
     return [one for one in live.history() if is_beyond(live.call, one)]
 
 
-def _after(work: Gathering, key: int, live: LiveCall, entry: Entry) -> LiveCall:
+def _after(work: Gathering, key: int, live: LiveCall, opening: Fact, entry: Entry) -> LiveCall:
     """The next incarnation; the one before it stays at hand, under a key of its own, for what comes late."""
     if not live.timeline_gone:
         work.put((key, live.incarnation), live)
         work.ended.append((key, live.incarnation))
     after = newborn(live.source, live.subject, live.incarnation + 1, entry.partition, entry.position)
-    after.previous_ended_ms = live.call.ended_ms
+    after.earlier_until_ms = earlier_until_ms(live.call, opening.at_ms)
     return after
 
 
+def earlier_until_ms(call: Call, next_opened_ms: int) -> int:
+    """Until when facts are this call's, not the next incarnation's: where nobody cleared it, up to the next opening."""
+    if call.ended_ms is None or call.ended_by in GIVEN_UP_KINDS:
+        return next_opened_ms - 1
+    return call.ended_ms + REINCARNATION_MS
+
+
 def _belongs_earlier(live: LiveCall, one: Fact) -> bool:
-    """Whether the fact is of the time of the incarnation before: up to 300 s after its end nothing else began."""
-    return live.previous_ended_ms is not None and one.at_ms <= live.previous_ended_ms + REINCARNATION_MS
+    """Whether the fact is of the time of the incarnation before."""
+    return live.earlier_until_ms is not None and one.at_ms <= live.earlier_until_ms
 
 
 def born(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:
@@ -149,7 +163,7 @@ def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n:
     late = last is not None and order <= last
     if not late:
         live.last = order
-        late = work.late.facts > 0 and work.late.folds(key)
+        late = (work.late.facts > 0 and work.late.folds(key)) or begins_again(was, one)
     if not late:
         live.state, ignored = advance(was, one)
         if ignored is not None:
@@ -220,7 +234,7 @@ def _begin_with(work: Gathering, key: Key, live: LiveCall, facts: Sequence[Fact]
     name = key if isinstance(key, int) else key[0]
     target: Key = name
     if isinstance(key, int):
-        work.put(name, born(work, name, _after(work, name, live, entry), facts[0]))
+        work.put(name, born(work, name, _after(work, name, live, facts[0], entry), facts[0]))
     else:
         newest = work.layers.call(name)
         is_next = newest is not None and newest.incarnation == live.incarnation + 1

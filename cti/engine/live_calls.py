@@ -41,7 +41,7 @@ class LiveCall:
     facts: int
     done: tuple[Intervention, ...]
     revision: int
-    previous_ended_ms: int | None  # of the incarnation before this one
+    earlier_until_ms: int | None  # facts up to then are the incarnation's before this one
     heard_ms: int  # when the log got the last sign of life
     in_snapshot: bool
     timeline_gone: bool  # only when it ended is known still
@@ -63,7 +63,7 @@ class LiveCall:
         facts: int = 0,
         done: tuple[Intervention, ...] = (),
         revision: int = 0,
-        previous_ended_ms: int | None = None,
+        earlier_until_ms: int | None = None,
         heard_ms: int = 0,
         in_snapshot: bool = False,
         timeline_gone: bool = False,
@@ -83,7 +83,7 @@ class LiveCall:
         self.facts = facts
         self.done = done
         self.revision = revision
-        self.previous_ended_ms = previous_ended_ms
+        self.earlier_until_ms = earlier_until_ms
         self.heard_ms = heard_ms
         self.in_snapshot = in_snapshot
         self.timeline_gone = timeline_gone
@@ -106,7 +106,7 @@ class LiveCall:
             self.facts,
             self.done,
             self.revision,
-            self.previous_ended_ms,
+            self.earlier_until_ms,
             self.heard_ms,
             self.in_snapshot,
             self.timeline_gone,

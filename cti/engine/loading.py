@@ -59,12 +59,17 @@ async def load(work: Gathering, ledger: Ledger, partition: int) -> Loaded:
 
 
 async def _know_earlier(calls: Mapping[Key, LiveCall], ledger: Ledger) -> None:
-    """When the incarnation before each live call ended: what is older than that is not the live call's."""
+    """Until when facts are the incarnation's before each live call."""
     again = [key for key, live in calls.items() if live.incarnation and isinstance(key, int)]
     for past in await ledger.past_calls(again) if again else []:
         live = calls[past.row.key_hash]
-        ended_ms = max(past.ended_at_ms, live.previous_ended_ms or past.ended_at_ms)
-        live.previous_ended_ms = ended_ms
+        until_ms = _until_ms(past, live.call.opened_at_ms)
+        live.earlier_until_ms = max(until_ms, live.earlier_until_ms or until_ms)
+
+
+def _until_ms(past: PastCall, next_opened_ms: int) -> int:
+    """Until when facts are this past call's: where nobody cleared it, up to the next one's opening."""
+    return next_opened_ms - 1 if past.given_up else past.ended_at_ms + REINCARNATION_MS
 
 
 async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry, Event | str]]) -> None:
@@ -80,8 +85,8 @@ async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry
             continue
         key = hash_of(entry.tenant, event.source, event.subject)
         live = work.layers.call(key)
-        before = None if live is None else live.previous_ended_ms
-        if live is None or (before is not None and event.at_ms <= before + REINCARNATION_MS):
+        earlier_ms = None if live is None else live.earlier_until_ms
+        if live is None or (earlier_ms is not None and event.at_ms <= earlier_ms):
             wanted.add(key)
     past = await ledger.past_calls(sorted(wanted)) if wanted else []
     by_key: dict[int, list[PastCall]] = {}
@@ -120,9 +125,9 @@ def _named(work: Gathering, entry: Entry, event: Event) -> Iterator[int]:
 def _bring_back(work: Gathering, stored: StoredCall, incarnations: Sequence[PastCall]) -> None:
     """Put an ended call into the round's layer: the latest incarnation under its key, an earlier one beside it."""
     row = stored.row
-    before = [past.ended_at_ms for past in incarnations if past.row.incarnation < row.incarnation]
     live = loaded(stored, work.source(row.tenant, row.source))
-    live.previous_ended_ms = max(before, default=None)
+    earlier = (past for past in incarnations if past.row.incarnation < row.incarnation)
+    live.earlier_until_ms = max((_until_ms(past, row.opened_at_ms) for past in earlier), default=None)
     latest = all(past.row.incarnation <= row.incarnation for past in incarnations)
     own = latest and work.layers.call(row.key_hash) is None
     key = row.key_hash if own else (row.key_hash, row.incarnation)

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from cti.core.breaches import Breach
-from cti.core.record import Identity, Measured, measure, record_of
+from cti.core.record import Identity, Measured, measure, queue_of, record_of
 from cti.core.rules import RuleBook
 from cti.core.times import seconds
 from cti.engine.live_calls import LiveCall, log_key
@@ -83,7 +83,7 @@ def _record_row(live: LiveCall, measured: Measured, revision: int, body: str) ->
         ended_at_ms=call.ended_ms if call.ended_ms is not None else call.opened_at_ms,
         outcome=measured.outcome._value_,
         direction=call.opening.direction,
-        queue=call.queue,
+        queue=queue_of(call),
         agent=call.first_agent,
         wait_ms=measured.wait_ms,
         queued=int(bool(call.waits)),
@@ -110,5 +110,5 @@ def _breach_rows(live: LiveCall, found: Sequence[Breach]) -> Iterator[BreachRow]
             limit_s=limit if breach.counts or limit is None else seconds(limit),
             actual_s=actual if breach.counts or actual is None else seconds(actual),
             agent=breach.agent,
-            queue=live.call.queue,
+            queue=queue_of(live.call) if breach.offer is None else live.call.offers[breach.offer].queue,
         )

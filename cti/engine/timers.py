@@ -4,11 +4,12 @@ import time
 from collections import deque
 from collections.abc import Mapping
 
-from cti.core.facts import LOST, Fact
+from cti.core.facts import LOST, Fact, rank_of
 from cti.engine.fire_rules import fire_rules, unanswered
 from cti.engine.gathering import Gathering
 from cti.engine.ingest import apply
 from cti.engine.live_calls import Key, LiveCall
+from cti.engine.snapshot import absent_fact
 from cti.engine.sources import Source
 from cti.ports import Entry
 
@@ -117,14 +118,16 @@ class Timers:
         self._work.put(key, live)
 
     def _sweep(self, positions: Mapping[int, int]) -> None:
-        """End calls that nothing was heard of for the time that the limits say."""
+        """Give up calls that nothing was heard of for `limits.idle_ms`, and those that a snapshot lacked."""
         work = self._work
         for key, live in list(work.layers.base.calls.items()):
             partition_ms = work.times.partition_ms[live.partition]
-            if not is_idle(live, partition_ms, work.limits.idle_ms) or work.layers.call(key) is not live:
+            idle = is_idle(live, partition_ms, work.limits.idle_ms)
+            end = lost_fact(live, partition_ms) if idle else absent_fact(live, partition_ms)
+            if end is None or work.layers.call(key) is not live:
                 continue
             entry = Entry(live.partition, positions[live.partition], int(work.times.now_ms), live.source.tenant, b"")
-            apply(work, key, live, lost_fact(live), entry, LOST_N)
+            apply(work, key, live, end, entry, LOST_N)
 
 
 def is_idle(live: LiveCall, partition_ms: float, idle_ms: int) -> bool:
@@ -132,9 +135,8 @@ def is_idle(live: LiveCall, partition_ms: float, idle_ms: int) -> bool:
     return not live.ended and not live.in_snapshot and partition_ms - live.heard_ms >= idle_ms
 
 
-def lost_fact(live: LiveCall) -> Fact:
-    """The closing of a call that fell silent: at the time of the last thing heard, so that no interval grows by the
-    silence.
-    """
-    at_ms = live.last[0] if live.last else live.heard_ms
-    return Fact(at_ms, live.last[1] if live.last else -1, 1_000, f"{live.call_id}:{LOST}", LOST, 0, {})
+def lost_fact(live: LiveCall, partition_ms: float) -> Fact:
+    """That a call fell silent, dated now by its switch's clock. The core ends it at its latest fact."""
+    now_ms = int(live.source.clock.now_ms(partition_ms) or partition_ms)
+    at_ms = now_ms if live.last is None else max(now_ms, live.last[0] + 1)
+    return Fact(at_ms, -1, rank_of(LOST), f"{live.call_id}:{LOST}:{at_ms}", LOST, 0, {})

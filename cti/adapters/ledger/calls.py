@@ -25,7 +25,7 @@ _LIVE = (
 _ENDED = (
     "SELECT",
     ", ".join([f"calls.{column.name}" for column in BIRTH]),
-    ", calls.ended_at_ms, records.revision, calls.timeline_kept FROM calls",
+    ", calls.ended_at_ms, records.revision, calls.timeline_kept, records.outcome IN ('stale', 'lost') FROM calls",
     "JOIN records ON records.tenant = calls.tenant AND records.call_id = calls.call_id",
     "WHERE calls.ended_at_ms IS NOT NULL AND calls.key_hash",
 )
@@ -47,7 +47,10 @@ def past_calls(connection: Connection, key_hashes: Sequence[int]) -> list[PastCa
     else:
         found = rows_of(connection, _PAST_SQLITE, to_json(key_hashes).decode())
     width = len(BIRTH)
-    return [PastCall(CallRow._make(row[:width]), row[width], row[width + 1], bool(row[width + 2])) for row in found]
+    return [
+        PastCall(CallRow._make(row[:width]), row[width], row[width + 1], bool(row[width + 2]), bool(row[width + 3]))
+        for row in found
+    ]
 
 
 def calls_by_id(connection: Connection, call_ids: Sequence[str], tenant: str | None = None) -> list[CallRow]:

@@ -101,7 +101,13 @@ class MemoryLedger(MemoryReads):
     async def past_calls(self, key_hashes: Sequence[int]) -> list[PastCall]:
         wanted = set(key_hashes)
         found = [
-            PastCall(row, self._ended[call_id], self._records[call_id].revision, call_id not in self._timeline_dropped)
+            PastCall(
+                row,
+                self._ended[call_id],
+                self._records[call_id].revision,
+                call_id not in self._timeline_dropped,
+                self._records[call_id].outcome in ("stale", "lost"),
+            )
             for call_id, row in self._calls.items()
             if row.key_hash in wanted and call_id in self._ended
         ]
