@@ -19,6 +19,7 @@ from cti.core.record import Identity, Measured, measure, queue_of, record_of
 from cti.core.rules import Intervention, RuleBook
 from cti.core.times import rfc3339, seconds
 from cti.engine.live_calls import Key, Layers, LiveCall, occurrence_of
+from cti.engine.recent_ids import RecentIds
 from cti.engine.sources import Source
 from cti.ports import Appending, Entry
 from cti.rows import BreachRow, CommandRow, DeadLetterRow, OutboxRow, OutcomeRow, RecordRow, Round
@@ -39,6 +40,7 @@ class Gathering:
     call_idle_max_ms: int
     layers: Layers = field(default_factory=Layers)
     sources: dict[tuple[str, str], Source] = field(default_factory=dict)
+    recent_ids: RecentIds = field(default_factory=RecentIds)
     round_: Round = field(default_factory=Round)
     command_nos: dict[int, int] = field(default_factory=dict)
     partition_ms: dict[int, float] = field(default_factory=dict)  # partition time (contract, Time)
