@@ -24,7 +24,7 @@ ALL = OFFERS | HOLDS | WAITS | ANSWER
 
 
 def dues(call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float) -> list[Due]:
-    """All occurrences not yet settled: those passed, those due, and the next of each that goes on.
+    """All occurrences not yet settled: those passed, those due, and the next of each interval that is open.
 
     `rules` are those that speak of calls of this direction.
     """
@@ -59,9 +59,9 @@ def _found(
 
 def _offers(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention], until_ms: float) -> int:
     next_ms = NEVER
-    for place, offer in enumerate(call.offers):
+    for index, offer in enumerate(call.offers):
         for rule in rules.alerting:
-            if not (offer.together and _not_first(call.offers, place)):
+            if not (offer.together and _not_first(call.offers, index)):
                 next_ms = min(next_ms, _alerting(found, rule, offer, done, until_ms))
         if offer.end_ms is None or offer.together or not offer.agent:
             continue
@@ -75,18 +75,18 @@ def _offers(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interve
 def _alerting(found: list[Due], rule: Rule, offer: Offer, done: Sequence[Intervention], until_ms: float) -> int:
     target = (offer.leg, offer.agent, offer.device, "alerting", offer.together)
     if rule.steps[0].command == "setRingTimeout":
-        told = [one for one in done if one.cause == offer.cause and one.command == "setRingTimeout"]
-        if not told and offer.end_ms is None and not offer.together:
+        ring_timeouts = [known for known in done if known.cause == offer.cause and known.command == "setRingTimeout"]
+        if not ring_timeouts and offer.end_ms is None and not offer.together:
             found.append(Due(rule, offer.cause, AT_THE_OFFER, offer.at_ms, Target(*target), False))
-        if told and told[0].state in ("accepted", "done"):
+        if ring_timeouts and ring_timeouts[0].state in ("accepted", "done"):
             return NEVER  # the switch keeps the limit itself
     return _ticks(found, rule, offer.cause, offer.at_ms, offer.end_ms, target, done, until_ms)
 
 
-def _not_first(offers: Sequence[Offer], place: int) -> bool:
+def _not_first(offers: Sequence[Offer], index: int) -> bool:
     """Whether an earlier offer of the same ring-all was still ringing when this one began."""
-    at = offers[place].at_ms
-    return any(one.together and (one.end_ms is None or one.end_ms > at) for one in offers[:place])
+    at = offers[index].at_ms
+    return any(other.together and (other.end_ms is None or other.end_ms > at) for other in offers[:index])
 
 
 def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention], until_ms: float) -> int:

@@ -75,8 +75,7 @@ def _settle_found(work: Gathering, key: Key, live: LiveCall, view: DueView, foun
         again = False
         for due in sorted(found, key=_order) if len(found) > 1 else found:
             if not trusted and not due.passed:
-                if live.call.phase is not ENDED:  # of a call that is over nobody will know whether it was in time
-                    next_ms = AS_SOON_AS_BELIEVED
+                next_ms = AS_SOON_AS_BELIEVED
                 continue
             settled.append(_decided(work, key, live, due))
             again = again or due.rule.shape == "while"  # a tick has a next one; what happens once has none

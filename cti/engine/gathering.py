@@ -12,6 +12,7 @@ from cti.core.rules import RuleBook
 from cti.engine.commands import CommandWriter
 from cti.engine.late import LateCalls
 from cti.engine.live_calls import Key, Layers, LiveCall
+from cti.engine.recent_ids import RecentIds
 from cti.engine.records import RecordWriter
 from cti.engine.round_writer import RoundWriter
 from cti.engine.sources import Source
@@ -39,14 +40,15 @@ class Gathering:
     """One engine's work in progress."""
 
     __slots__ = (
-        "book", "commands", "ended", "interventions_on", "late", "layers", "limits", "partitions", "passing", "records",
-        "sources", "telemetry", "times", "writer",
+        "book", "commands", "ended", "interventions_on", "late", "layers", "limits", "partitions", "passing",
+        "recent_ids", "records", "sources", "telemetry", "times", "writer",
     )  # fmt: skip
 
     def __init__(self, book: RuleBook, telemetry: Telemetry, interventions_on: bool, limits: CallLimits) -> None:
         self.book, self.telemetry, self.interventions_on, self.limits = book, telemetry, interventions_on, limits
         self.layers, self.late, self.times = Layers(), LateCalls(), Times()
         self.sources: dict[tuple[str, str], Source] = {}
+        self.recent_ids = RecentIds()
         self.writer = RoundWriter(telemetry)
         self.commands = CommandWriter(self.writer, self.times, telemetry)
         self.records = RecordWriter(self.writer, book, telemetry)

@@ -1,8 +1,7 @@
 """Entries of the log become facts of calls and agents: identity, duplicates, incarnations, late facts.
 
-* A repeated event id with the same bytes is a `duplicate`; with other bytes it is dead-lettered as `id_conflict`. Ids
-  are judged within their subject, which is as far as one partition sees. Of a result the data count: its time is the
-  gateway's.
+* A repeated event id with the same bytes is a `duplicate`; with other bytes, or on another call of the source
+  (`recent_ids`), it is dead-lettered as `id_conflict`. Of a result the data count: its time is the gateway's.
 * An event that is not in order is kept with its call, which is folded again before the round commits (`late`).
 * Which facts are the next incarnation's is `core.call_reuse`. An event goes to the earliest incarnation that it may
   belong to; that call's fold passes on what is the next one's.
@@ -36,8 +35,11 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
     source = work.source(entry.tenant, event.source)
     if event.known and source.saw(event.kind):
         work.round_.sources.append(source.row(entry.partition))
-    one = _fact_of(event, entry.body)
     name = hash_of(entry.tenant, event.source, event.subject)
+    if event.kind != "commandResult" and work.recent_ids.is_of_another(entry.tenant, event.source, event.id, name):
+        work.dead_letter(entry, DeadLetter.ID_CONFLICT, "this event id is known from another call of the source")
+        return
+    one = _fact_of(event, entry.body)
     key: Key = name
     live = work.layers.call(key)
     while live is not None and _belongs_earlier(live, one):

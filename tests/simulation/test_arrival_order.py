@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cti.rows import DeadLetterFilter
 from schemas.records import judged
 from tests.scheduler import Scene, event, scene
 
@@ -199,3 +200,17 @@ async def test_the_notice_after_the_retrieve_is_played_to_who_is_still_muted() -
         await it.to(42)
         notices = [one.get("if_state") for one in it.received("s1") if one["rule"] == "HOLD-2"]
         assert notices == ["hold", None]
+
+
+# -- ids ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_same_event_id_on_two_calls_of_a_source_is_a_conflict(scene_: Scene) -> None:
+    one, other = (event("s1", name, "offered", 20, {"connection": "c"}, id="e1") for name in ("x", "y"))
+    elsewhere = event("s2", "x", "offered", 20, {"connection": "c"}, id="e1")
+    for posted in (one, other, one, elsewhere):
+        await scene_.post(posted)
+    letters = await scene_.store.ledger.dead_letters(DeadLetterFilter(), None, 10)
+    assert [letter.reason for letter in letters] == ["id_conflict"]
+    calls = (await scene_.call("GET", "/v1/calls"))[1]["calls"]
+    assert sorted((call["source"], call["subject"]) for call in calls) == [("/switches/s1", "x"), ("/switches/s2", "x")]
