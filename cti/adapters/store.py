@@ -7,7 +7,7 @@ from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, update
 
 from cti.adapters.event_log_kafka.log import KafkaEventLog
 from cti.adapters.event_log_kafka.settings import KafkaOptions
@@ -15,6 +15,7 @@ from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.event_log_sql import LOOK_ALONE_MS, LOOK_SHARED_MS, SqlEventLog
 from cti.adapters.ledger.memory import MemoryLedger
 from cti.adapters.ledger.sql import SqlLedger
+from cti.adapters.ledger.tables import partitions
 from cti.errors import SettingsMistake
 from cti.ports import Clock, DeadLetters, EventLog, Ledger, Ownerships, Publisher, Reads, Registry
 from cti.sql.connections import database_url, reader_engine, writer_engine
@@ -40,6 +41,9 @@ class Store:
 
     def hear_commands(self, heard: Callable[[], None]) -> None:
         """Call `heard` when another process has committed commands, if it can be known."""
+
+    async def check(self) -> None:
+        """Make sure that the ledger can be written to. Raises `LedgerAway`, `OutcomeUnknown`."""
 
     async def start(self) -> None:
         """Make or upgrade what the store needs, and begin."""
@@ -129,6 +133,9 @@ class SqlStore(Store):
     def hear_commands(self, heard: Callable[[], None]) -> None:
         self._database.hear(COMMANDED, heard)
 
+    async def check(self) -> None:
+        await self._database.check()
+
     async def start(self) -> None:
         try:
             await self._database.start()
@@ -158,6 +165,9 @@ class KafkaStore(Store):
     def hear_commands(self, heard: Callable[[], None]) -> None:
         self._database.hear(COMMANDED, heard)
 
+    async def check(self) -> None:
+        await self._database.check()
+
     async def start(self) -> None:
         try:
             await self._database.start()
@@ -177,7 +187,7 @@ class KafkaStore(Store):
 
 class _Database:
     """Connections and threads: a reader's pool, and a writer for each name. The first writes rounds, the second
-    heartbeats     (the first, where it is alone). On PostgreSQL notices go to other processes and come from them.
+    heartbeats (the first, where it is alone). On PostgreSQL notices go to other processes and come from them.
     """
 
     def __init__(self, url: URL, writers: Sequence[str]) -> None:
@@ -207,6 +217,11 @@ class _Database:
         for writer in self.writers:
             writer.start()
 
+    async def check(self) -> None:
+        """An empty transaction takes the lock and goes; after trouble something must be written, too."""
+        for writer in self.writers:
+            await writer.run(_touch if writer.trouble else _nothing, None)
+
     def listen(self) -> None:
         """Hear the other processes, once whoever is told of it has started."""
         if self.notifications is not None:
@@ -220,3 +235,12 @@ class _Database:
         await self.reader.stop()
         for engine in self._engines:
             engine.dispose()
+
+
+def _nothing(_: Connection, asked: Sequence[None]) -> Sequence[None]:
+    return asked
+
+
+def _touch(connection: Connection, asked: Sequence[None]) -> Sequence[None]:
+    connection.execute(update(partitions).where(partitions.c.partition == 0).values(position=partitions.c.position))
+    return asked
