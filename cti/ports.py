@@ -42,7 +42,9 @@ class Clock(Protocol):
     """Where "now" comes from: the machine, a scaled machine, or a test."""
 
     def now_ms(self) -> float:
-        """The time in ms since the epoch; never goes back."""
+        """The time in ms since the epoch, or since some start for a monotonic clock. It goes back only where the
+        machine's clock was set back.
+        """
 
     async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
         """Return when `event` is set or the clock has reached `until_ms` (None: only the event)."""
@@ -66,7 +68,7 @@ class Entry(NamedTuple):
 
     partition: int
     position: int  # from 1, rising in a partition; not necessarily by one
-    appended_at_ms: int  # by the log's clock, never falling within a partition
+    appended_at_ms: int  # by the log's clock; within a partition it falls only where that clock was set back
     tenant: str
     body: bytes
     event: Event | None = None

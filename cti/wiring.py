@@ -120,6 +120,7 @@ class Service:
         interventions: bool,
     ) -> None:
         self.settings, self.clock, self.store, self.parts = settings, clock, store, parts
+        self._steady: Clock = MonotonicClock() if isinstance(clock, SystemClock) else clock  # for waiting
         self.telemetry, self.pulse = Telemetry(), Pulse()
         self._supervision = Supervision()
         self.failed = self._supervision.failed
@@ -132,7 +133,7 @@ class Service:
         store = self.store
         self._ownership = _ownership_of(store, self._changed)
         return Engine(
-            store.log, store.ledger, self.clock, self._book, self.telemetry, self.pulse, interventions=interventions,
+            store.log, store.ledger, self._steady, self._book, self.telemetry, self.pulse, interventions=interventions,
             call_idle_max_ms=round(self.settings.call_idle_max_s * 1000), ownership=self._ownership,
             publisher=store.publisher,
         )  # fmt: skip
@@ -170,7 +171,7 @@ class Service:
                 return
             if self.failed.done():
                 self.failed.result()
-            await self.clock.wait(moved, self.clock.now_ms() + DRAIN_LOOK_MS)
+            await self._steady.wait(moved, self._steady.now_ms() + DRAIN_LOOK_MS)
 
     async def ready(self) -> Mapping[str, str | None]:
         """What /readyz shows: each dependency with None (it is well) or one word of `cti.sql.trouble`."""
@@ -209,7 +210,7 @@ class Service:
         while True:
             if FIRST in self.engine.positions:
                 await self._purge()
-            await self.clock.wait(asyncio.Event(), self.clock.now_ms() + RETENTION_EVERY_MS)
+            await self._steady.wait(asyncio.Event(), self._steady.now_ms() + RETENTION_EVERY_MS)
 
     async def _purge(self) -> None:
         now = self.store.log.now_ms()
@@ -228,7 +229,7 @@ class Service:
         while True:
             if positions := self.engine.positions:
                 await self.store.tell_positions(positions)
-            await self.clock.wait(asyncio.Event(), self.clock.now_ms() + TELL_EVERY_MS)
+            await self._steady.wait(asyncio.Event(), self._steady.now_ms() + TELL_EVERY_MS)
 
     async def stop(self) -> None:
         """Close the door, let the last round commit for STOP_ENGINE_S at most, close the store."""

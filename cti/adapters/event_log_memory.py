@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from cti.adapters.clock import STEP_MS
 from cti.adapters.event_log_sql import PURGE_ENTRIES
 from cti.adapters.partitioning import partition_of
 from cti.errors import LogTruncated
@@ -75,7 +76,8 @@ class _Partition:
 
     def keep(self, item: Appending, now_ms: int) -> int:
         self.last += 1
-        self._dated_ms = max(self._dated_ms, now_ms)
+        if not 0 <= self._dated_ms - now_ms <= STEP_MS:  # a little is waited for; what is more was set
+            self._dated_ms = now_ms
         entry = Entry(self.number, self.last, self._dated_ms, item.tenant, item.body, item.event)
         self._entries[self.last] = entry
         return self.last

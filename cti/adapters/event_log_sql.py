@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from cti.adapters.clock import STEP_MS
 from cti.adapters.ledger.tables import event_log, event_log_heads
 from cti.adapters.log_clock import ServerClock
 from cti.adapters.log_tail import BYTES_MAX, UNKNOWN, LogTail
@@ -144,7 +145,7 @@ class SqlEventLog:
             tail = self._tails[partition]
             held = tail.read(position, share)
             found += held
-            if not held and (position != tail.last or now_ms - self._looked_ms[partition] >= self._look_every_ms):
+            if not held and (position != tail.last or abs(now_ms - self._looked_ms[partition]) >= self._look_every_ms):
                 behind[partition] = position
                 self._looked_ms[partition] = now_ms
         if behind:
@@ -258,8 +259,8 @@ def _grow(connection: Connection, counts: Mapping[int, int], local: bool, now_ms
         # In one order, or two processes that append to the same partitions would lock each other out.
         rows_of(connection, _locking(len(touched)), *touched)
     more = [value for partition in touched for value in (partition, counts[partition])]
-    date = [now_ms] if local else []
-    found = rows_of(connection, _growing(len(touched), dialect, local), *more, *date, *touched)
+    date = [now_ms, now_ms] if local else []
+    found = rows_of(connection, _growing(len(touched), local), *more, *date, *touched)
     return {partition: (position, appended_at_ms) for partition, position, appended_at_ms in found}
 
 
@@ -271,12 +272,13 @@ def _locking(touched: int) -> str:
 
 
 @cache
-def _growing(touched: int, dialect: str, local: bool) -> str:
-    later = "max" if dialect == "sqlite" else "greatest"
+def _growing(touched: int, local: bool) -> str:
     date = "?" if local else "floor(extract(epoch FROM clock_timestamp()) * 1000)::int8"
     more = ("CASE partition", *["WHEN ? THEN ?"] * touched, "END")
     marks = ("(", ", ".join("?" * touched), ")")
-    settings = ("position = position +", *more, ", appended_at_ms =", later, "(appended_at_ms,", date, ")")
+    # A little is waited for; what is more was set, and the date falls with the clock.
+    dated = ("CASE WHEN appended_at_ms -", date, f"BETWEEN 0 AND {STEP_MS:.0f} THEN appended_at_ms ELSE", date, "END")
+    settings = ("position = position +", *more, ", appended_at_ms =", *dated)
     returned = "RETURNING partition, position, appended_at_ms"
     return " ".join(("UPDATE event_log_heads SET", *settings, "WHERE partition IN", *marks, returned))
 

@@ -9,6 +9,7 @@ from typing import Protocol, Self
 
 from sqlalchemy import URL, Connection, Engine, delete, insert
 
+from cti.adapters.clock import MonotonicClock
 from cti.adapters.event_log_kafka.log import KafkaEventLog
 from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.event_log_memory import MemoryEventLog
@@ -70,8 +71,8 @@ def open_store(
 ) -> Store:
     """The store at `url`: memory:, sqlite:///FILE, postgresql://... Its schema is made or upgraded by `start`.
 
-    `server_clock`: the log's server dates the entries (one clock for all processes); not with a scaled or virtual
-    clock. `kafka`: the events are there, and `url` is PostgreSQL for the ledger alone; `partitions` does not count.
+    `server_clock`: the log's server dates the entries (one clock for all processes), and `clock` is not asked; not with
+    a scaled or virtual clock. `kafka`: the events are there, and `url` is PostgreSQL for the ledger alone; `partitions` does not count.
     Raises `SettingsMistake`; `start` raises `SchemaTooNew`, `WrongPartitions`, `WrongTopic`, `LedgerAway`, `LogAway`.
     """
     if kafka is not None:
@@ -79,7 +80,7 @@ def open_store(
             raise SettingsMistake("with Kafka the ledger is in PostgreSQL, which several processes share")
         if not server_clock:
             raise SettingsMistake("Kafka dates the entries: no scaled clock can be used with it")
-        return KafkaStore(database_url(url), clock, kafka)
+        return KafkaStore(database_url(url), kafka)
     if url == MEMORY:
         return MemoryStore(clock, partitions)
     return SqlStore(database_url(url), clock, partitions, server_clock=server_clock)
@@ -123,7 +124,7 @@ class SqlStore(Store):
         self.log = self._log = SqlEventLog(
             self._database.writers[-1],
             self._database.reader,
-            clock,
+            MonotonicClock() if server_clock and not alone else clock,
             partitions,
             server_clock=server_clock and not alone,
             look_every_ms=LOOK_ALONE_MS if alone else LOOK_SHARED_MS,
@@ -157,10 +158,10 @@ class KafkaStore(Store):
     log: KafkaEventLog
     shared = True
 
-    def __init__(self, url: URL, clock: Clock, options: KafkaOptions) -> None:
+    def __init__(self, url: URL, options: KafkaOptions) -> None:
         self._database = _Database(url, ["ledger-writer", "heartbeat-writer"])
         self.ledger = self._database.ledger
-        self.log = KafkaEventLog(options, clock)
+        self.log = KafkaEventLog(options, MonotonicClock())
         self.publisher = self.log.publisher
 
     def hear_commands(self, heard: Callable[[], None]) -> None:

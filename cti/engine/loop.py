@@ -29,6 +29,7 @@ from cti.engine.loading import Loaded, load_switches, remember
 from cti.engine.outbox import Outbox
 from cti.engine.partitions import Partitions
 from cti.engine.passivation import Passivation
+from cti.engine.time_steps import STEP_MS, TimeSteps, heard_by
 from cti.engine.timers import Timers
 from cti.leases.alone import Alone, new_owner
 from cti.ports import Appending, Clock, Entry, EventLog, Ledger, Ownership, Publisher, Pulse
@@ -56,12 +57,14 @@ class Engine:
         *, interventions: bool = True, call_idle_max_ms: int = 4 * 3600 * 1000, ownership: Ownership | None = None,
         publisher: Publisher | None = None,
     ) -> None:  # fmt: skip
-        """Without `ownership` the engine is alone on the ledger; `publisher` gets copies of what is decided."""
+        """`clock` is monotonic; what is dated is dated by the log's clock. Without `ownership` the engine is alone on the
+        ledger; `publisher` gets copies of what is decided.
+        """
         self._log, self._ledger, self._clock, self.pulse = event_log, ledger, clock, pulse
         self._ownership = ownership or Alone(ledger, event_log.partitions, new_owner())
         self._telemetry = telemetry
         self.work = Gathering(book, telemetry, interventions, call_idle_max_ms)
-        self._timers = Timers(self.work)
+        self._timers, self._steps = Timers(self.work), TimeSteps(self.work)
         self.outbox = None if publisher is None else Outbox(publisher, clock)
         self.work.publishing = publisher is not None
         self._partitions = Partitions(self.work, event_log, ledger, self._ownership)
@@ -134,7 +137,7 @@ class Engine:
         self._wake.clear()
         if self._commit is not None and self._commit.done:
             await self._settle()
-        if self._log.now_ms() < self._not_before_ms:
+        if self._now_ms() < self._not_before_ms:
             return False
         if await self._reassigned():
             return True
@@ -187,7 +190,8 @@ class Engine:
         self._telemetry.calls_came(live.call for live in loaded.calls.values())
         more = (now - then for now, then in zip(self._telemetry.live_now(), before, strict=True))
         self._live_committed = tuple(map(sum, zip(self._live_committed, more, strict=True)))
-        now_ms = self._log.now_ms()
+        now_ms = self._now_ms()
+        heard_by(loaded.calls.values(), now_ms, self.work.call_idle_max_ms)
         self._passivation.add(loaded.calls, now_ms)
         self._eviction.add(loaded.ended, now_ms)
         if self.outbox is not None:
@@ -228,7 +232,7 @@ class Engine:
 
     async def _gather(self) -> bool:
         """Read on, and advance what was read. Standing at the end is confirmed by the log, not assumed."""
-        asked_ms = self._log.now_ms()
+        asked_ms = self._now_ms()
         stale = asked_ms - self._end_ms > END_CONFIRM_MS and asked_ms - self._asked_ms > END_ASK_MS
         needed = self._timers.near(asked_ms) or self._passivation.behind
         confirm = stale and needed and not self._ahead and not self._more
@@ -254,13 +258,14 @@ class Engine:
 
     def _ingest_all(self, events: Sequence[tuple[Entry, Event | str]]) -> int:
         """Advance by these events, as many as the time allows; how many that were."""
-        started, self.work.now_ms = time.perf_counter(), self._log.now_ms()
+        started, now_ms = time.perf_counter(), self._now_ms()
+        self.work.now_ms, latest_ms = now_ms, now_ms + STEP_MS
         for count, (entry, event) in enumerate(events, start=1):
             self._partitions.read[entry.partition] = entry.position
             self._taken += 1
             if entry.is_mark:
                 continue
-            self.work.partition_ms[entry.partition] = float(entry.appended_at_ms)
+            self.work.partition_ms[entry.partition] = self._steps.partition_ms(entry.appended_at_ms, latest_ms)
             if (entry.partition, entry.position) in self._poison:
                 self.work.dead_letter(
                     entry, DeadLetter.POISON, "the engine failed on it, or the ledger could not take what came of it"
@@ -279,12 +284,24 @@ class Engine:
 
     def _set_times(self) -> None:
         """Partition time: the log's clock where we stand at a confirmed end, else the last entry's append time."""
-        now = self.work.now_ms = self._log.now_ms()
+        now = self.work.now_ms = self._now_ms()
         if now - self._end_ms <= END_FRESH_MS:
             for partition in self._partitions.epochs:
                 self.work.partition_ms[partition] = now
         for source in self.work.sources.values():
             source.show(self._telemetry, now)
+
+    def _now_ms(self) -> float:
+        """The log's clock. Where it was set, everything that is kept by it is moved first."""
+        now_ms = self._log.now_ms()
+        by_ms = self._steps.step_ms(now_ms, self._clock.now_ms())
+        if by_ms:
+            self._end_ms = self._asked_ms = float("-inf")
+            self._not_before_ms += by_ms
+            self._timers.move(by_ms)
+            self._eviction.move(by_ms)
+            self._passivation.move(by_ms)
+        return now_ms
 
     # -- commit --------------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,13 @@ class Passivation:
         self._touched.clear()
         self._behind.clear()
 
+    def move(self, by_ms: float) -> None:
+        """The log's clock was set by so much."""
+        for waiting in (self._touched, self._behind):
+            moved = [Touched(look_ms + by_ms, at_ms + by_ms, keys) for look_ms, at_ms, keys in waiting]
+            waiting.clear()
+            waiting.extend(moved)
+
     @property
     def behind(self) -> bool:
         """Whether calls wait for no more than to know that their partitions have nothing of them."""

@@ -29,6 +29,10 @@ class Timers:
             self._swept_ms = self._work.now_ms
             self._sweep(read)
 
+    def move(self, by_ms: float) -> None:
+        """The log's clock was set by so much."""
+        self._swept_ms += by_ms
+
     def next_ms(self) -> float:
         """When something is due next; infinite if nothing is."""
         work, now_ms = self._work, self._work.now_ms
@@ -95,7 +99,9 @@ class Timers:
         """End calls that nothing was heard of for call_idle_max_s."""
         work = self._work
         for key, live in list(work.layers.base.calls.items()):
-            if not is_idle(work, live, work.partition_ms[live.partition]) or work.layers.call(key) is not live:
+            live.heard_ms = min(live.heard_ms, int(work.now_ms))  # an entry may be dated by a clock that had leapt
+            now_ms = min(work.partition_ms[live.partition], work.now_ms)
+            if not is_idle(work, live, now_ms) or work.layers.call(key) is not live:
                 continue
             entry = Entry(live.partition, read[live.partition], int(work.now_ms), live.source.tenant, b"")
             apply(work, key, live, lost_fact(live), entry, LOST_N)

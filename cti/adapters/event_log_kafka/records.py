@@ -11,6 +11,7 @@ from functools import lru_cache
 from aiokafka import ConsumerRecord
 from pydantic_core import from_json, to_json
 
+from cti.adapters.clock import STEP_MS
 from cti.adapters.event_log_kafka.settings import BODY_BYTES_MAX
 from cti.adapters.event_log_kafka.writer import Record
 from cti.adapters.partitioning import partition_of_bytes
@@ -71,8 +72,8 @@ class Reading:
         entries: list[Entry] = []
         for one in records:
             value, at_ms = one.value, one.timestamp
-            if at_ms > dated_ms:
-                dated_ms = at_ms  # a broker's clock may be set back, or another one lead: dates do not fall for it
+            if at_ms > dated_ms or dated_ms - at_ms > STEP_MS:
+                dated_ms = at_ms  # brokers' clocks differ: dates do not fall for that, but where a clock was set back
             if (
                 one.key in fitting
                 and not one.headers
