@@ -28,6 +28,7 @@ from cti.gateway.pulse import Pulse
 from cti.leases.alone import Alone, new_owner
 from cti.leases.ownership import Shared
 from cti.ports import Clock, Ownership
+from cti.retention import Retention
 from cti.rows import StoredCall, TimelineRow
 from cti.settings import Settings, profile_path
 from cti.sql.connections import sqlite_file
@@ -40,9 +41,6 @@ from cti.web.limits import Limits
 from cti.web.server import Listening, listen
 from schemas.profile import ProfileMistakes, read_profile
 
-RETENTION_EVERY_MS = 60_000.0
-PURGES_MAX = 200  # bounded pieces of work in one go; what then remains goes a minute later
-DAY_MS = 86_400_000
 DRAIN_LOOK_MS = 200.0
 TELL_EVERY_MS = 5_000.0  # Kafka's tools see how far behind we are
 READY_S = 0.6  # for each of three questions: /readyz answers within 2 s
@@ -138,6 +136,11 @@ class Service:
             publisher=store.publisher,
         )  # fmt: skip
 
+    def _retention(self) -> Retention:
+        """Of several engines the one that has the first partition does it."""
+        store, engine = self.store, self.engine
+        return Retention(store, self.settings, self.telemetry, self._steady, lambda: FIRST in engine.positions)
+
     def _changed(self) -> None:
         """Other partitions are ours now than the engine knows."""
         if self._engine is not None:
@@ -193,7 +196,7 @@ class Service:
             start = self._supervision.start
             start("engine", self._engine.run())
             start("ownership", self._ownership.run())
-            start("retention", self._keep_retention())
+            start("retention", self._retention().run())
             start("positions", self._tell_positions())
             if self._engine.outbox is not None:
                 start("outbox", self._engine.outbox.run())
@@ -204,26 +207,6 @@ class Service:
         )  # fmt: skip
         host, port = self.settings.host, self.settings.port
         self._listening = await listen(app, host, port, limits, STOP_DOOR_S, bound)
-
-    async def _keep_retention(self) -> None:
-        """Of several engines the one that has the first partition does it."""
-        while True:
-            if FIRST in self.engine.positions:
-                await self._purge()
-            await self._steady.wait(asyncio.Event(), self._steady.now_ms() + RETENTION_EVERY_MS)
-
-    async def _purge(self) -> None:
-        now = self.store.log.now_ms()
-        timeline_before = int(now - self.settings.timeline_days * DAY_MS)
-        records_before = int(now - self.settings.records_days * DAY_MS)
-        try:
-            for _ in range(PURGES_MAX):
-                gone = await self.store.log.purge(timeline_before)
-                gone += await self.store.ledger.purge(timeline_before, records_before)
-                if not gone:
-                    break
-        except errors.RingbackError as error:
-            log.warning("retention waits", action="retention_failed", why=str(error))
 
     async def _tell_positions(self) -> None:
         while True:

@@ -72,7 +72,8 @@ def open_store(
     """The store at `url`: memory:, sqlite:///FILE, postgresql://... Its schema is made or upgraded by `start`.
 
     `server_clock`: the log's server dates the entries (one clock for all processes), and `clock` is not asked; not with
-    a scaled or virtual clock. `kafka`: the events are there, and `url` is PostgreSQL for the ledger alone; `partitions` does not count.
+    a scaled or virtual clock. `kafka`: the events are there, and `url` is PostgreSQL for the ledger alone; `partitions`
+    does not count.
     Raises `SettingsMistake`; `start` raises `SchemaTooNew`, `WrongPartitions`, `WrongTopic`, `LedgerAway`, `LogAway`.
     """
     if kafka is not None:

@@ -57,8 +57,8 @@ class Engine:
         *, interventions: bool = True, call_idle_max_ms: int = 4 * 3600 * 1000, ownership: Ownership | None = None,
         publisher: Publisher | None = None,
     ) -> None:  # fmt: skip
-        """`clock` is monotonic; what is dated is dated by the log's clock. Without `ownership` the engine is alone on the
-        ledger; `publisher` gets copies of what is decided.
+        """`clock` is monotonic; what is dated is dated by the log's clock. Without `ownership` the engine is alone on
+        the ledger; `publisher` gets copies of what is decided.
         """
         self._log, self._ledger, self._clock, self.pulse = event_log, ledger, clock, pulse
         self._ownership = ownership or Alone(ledger, event_log.partitions, new_owner())

@@ -59,8 +59,8 @@ class TimeSteps:
 def heard_by(calls: Iterable[LiveCall], now_ms: float, idle_max_ms: int) -> None:
     """Calls that were loaded: when they were last heard of, by the log's clock as it stands now.
 
-    Nobody can tell a long stop from a clock that was set. Where every call would have fallen silent meanwhile, each gets
-    its whole time again; a switch that sends snapshots says sooner what has ended.
+    Nobody can tell a long stop from a clock that was set. Where every call would have fallen silent meanwhile, each
+    gets its whole time again; a switch that sends snapshots says sooner what has ended.
     """
     found = list(calls)
     newest = max((live.heard_ms for live in found), default=0)
