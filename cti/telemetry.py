@@ -95,6 +95,14 @@ class Telemetry:
         self._commit = Histogram(
             "ringback_commit_seconds", "Time of a round's transaction", registry=registry, buckets=_COMMIT_S
         )
+        self._lines_dropped = Counter(
+            "ringback_log_lines_dropped_total", "Log lines that could not be written", registry=registry
+        )
+        self._retention = Gauge(
+            "ringback_retention_behind_seconds",
+            "The log's clock minus the time that retention goes by; large after a step of the clock or a long stop",
+            registry=registry,
+        )
         self._failed = Counter(
             "ringback_commits_failed_total", "Rounds that did not commit", ("reason",), registry=registry
         )
@@ -102,6 +110,13 @@ class Telemetry:
     def exposition(self) -> bytes:
         """The text format that Prometheus reads."""
         return generate_latest(self.registry)
+
+    def log_lines_dropped(self, count: int) -> None:
+        """Called from any thread."""
+        self._lines_dropped.inc(count)
+
+    def retention_behind(self, behind_ms: int) -> None:
+        self._retention.set(behind_ms / 1000)
 
     # -- the door ------------------------------------------------------------------------------------------------------
 

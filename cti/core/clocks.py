@@ -56,6 +56,11 @@ class SourceClock:
                 buckets.popleft()
         self.lag_ms = min(least for _, least in buckets)
 
+    def forget(self) -> None:
+        """The log's own time was set: what was observed before says nothing any more."""
+        self.lag_ms, self._straggler_ms = None, None
+        self._buckets.clear()
+
     def now_ms(self, partition_ms: float) -> float | None:
         """The switch's clock at this partition time; None before anything was heard of it."""
         return None if self.lag_ms is None else partition_ms - self.lag_ms

@@ -21,6 +21,10 @@ class Eviction:
             self._number += 1
             heapq.heappush(self._leaving, (now_ms + EVICT_AFTER_MS, self._number, key))
 
+    def move(self, by_ms: float) -> None:
+        """The log's clock was set by so much."""
+        self._leaving = [(at_ms + by_ms, number, key) for at_ms, number, key in self._leaving]
+
     def next_ms(self) -> float:
         """When the next one may leave; infinite if none waits."""
         return self._leaving[0][0] if self._leaving else float("inf")

@@ -43,6 +43,13 @@ class Passivation:
             heard = [key for key, live in calls.items() if live.heard_ms > now_ms - PASSIVATE_AFTER_MS]
             self._touched.append(Touched(now_ms + PASSIVATE_AFTER_MS, now_ms, heard))
 
+    def move(self, by_ms: float) -> None:
+        """The log's clock was set by so much."""
+        for waiting in (self._touched, self._lagging):
+            moved = [Touched(try_ms + by_ms, at_ms + by_ms, keys) for try_ms, at_ms, keys in waiting]
+            waiting.clear()
+            waiting.extend(moved)
+
     @property
     def lags(self) -> bool:
         """Whether calls wait only to know that their partitions hold nothing more of them."""

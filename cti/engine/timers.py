@@ -38,6 +38,10 @@ class Timers:
             self._swept_ms = now_ms
             self._sweep(positions)
 
+    def move(self, by_ms: float) -> None:
+        """The log's clock was set by so much."""
+        self._swept_ms += by_ms
+
     def next_ms(self) -> float:
         """When something is due next; infinite if nothing is."""
         work, now_ms = self._work, self._work.times.now_ms
@@ -121,7 +125,10 @@ class Timers:
         """Give up calls that nothing was heard of for `limits.idle_ms`, and those that a snapshot lacked."""
         work = self._work
         for key, live in list(work.layers.base.calls.items()):
-            partition_ms = work.times.partition_ms[live.partition]
+            live.heard_ms = min(
+                live.heard_ms, int(work.times.now_ms)
+            )  # dated by a clock that had leapt
+            partition_ms = min(work.times.partition_ms[live.partition], work.times.now_ms)
             idle = is_idle(live, partition_ms, work.limits.idle_ms)
             end = lost_fact(live, partition_ms) if idle else absent_fact(live, partition_ms)
             if end is None or work.layers.call(key) is not live:

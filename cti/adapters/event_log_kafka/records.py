@@ -11,6 +11,7 @@ from functools import lru_cache
 from aiokafka import ConsumerRecord
 from pydantic_core import from_json, to_json
 
+from cti.adapters.clock import STEP_MS
 from cti.adapters.event_log_kafka.settings import BODY_BYTES_MAX
 from cti.adapters.event_log_kafka.writer import Record
 from cti.adapters.partitioning import partition_of_bytes
@@ -71,10 +72,8 @@ class Reading:
         entries: list[Entry] = []
         for one in records:
             value, at_ms = one.value, one.timestamp
-            if at_ms > appended_ms:
-                appended_ms = (
-                    at_ms  # append times never fall, though a broker's clock may be set back or another broker lead
-                )
+            if at_ms > appended_ms or appended_ms - at_ms > STEP_MS:
+                appended_ms = at_ms  # never falls for the difference of two brokers' clocks, but where one was set back
             if (
                 one.key in known_keys
                 and not one.headers

@@ -10,9 +10,10 @@ from cti.rows import CallFilter, CallListing, CallRow, PastCall, RecordRow
 from cti.sql import bulk
 from cti.sql.point import rows_of
 
-BIRTH = [column for column in calls.columns if column.name not in {"ended_at_ms", "timeline_kept"}]
+BIRTH = [column for column in calls.columns if column.name not in {"ended_at_ms", "timeline_kept", "recorded_at_ms"}]
 insert_births = bulk.Insertion(calls, BIRTH)
 set_ends = bulk.update(calls, [calls.c.call_id], [calls.c.ended_at_ms])
+set_first_ends = bulk.update(calls, [calls.c.call_id], [calls.c.ended_at_ms, calls.c.recorded_at_ms])
 _RECORD_OF_CALL = and_(records.c.tenant == calls.c.tenant, records.c.call_id == calls.c.call_id)
 
 _LIVE = (
