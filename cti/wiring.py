@@ -17,6 +17,7 @@ from cti.core.record import Identity
 from cti.core.rules import RuleBook, compile_profile
 from cti.core.times import rfc3339
 from cti.core.view import describe
+from cti.engine.gathering import CallLimits
 from cti.engine.live_calls import loaded
 from cti.engine.loop import Engine
 from cti.engine.sources import Source
@@ -94,6 +95,11 @@ def _event(row: TimelineRow) -> dict[str, Any]:
     }
 
 
+def call_limits(settings: Settings) -> CallLimits:
+    """What one call may hold."""
+    return CallLimits(round(settings.call_idle_max_s * 1000), settings.call_events_max, settings.call_bytes_max)
+
+
 GATEWAY, ENGINE = "gateway", "engine"
 BOTH = frozenset({GATEWAY, ENGINE})
 
@@ -124,8 +130,7 @@ class Service:
         self._ownership = _ownership_of(store, self._changed)
         return Engine(
             store.log, store.ledger, self.clock, self._book, self.telemetry, self.pulse, interventions=interventions,
-            call_idle_max_ms=round(self.settings.call_idle_max_s * 1000), ownership=self._ownership,
-            publisher=store.publisher,
+            limits=call_limits(self.settings), ownership=self._ownership, publisher=store.publisher,
         )  # fmt: skip
 
     def _changed(self) -> None:

@@ -20,6 +20,7 @@ import aiohttp
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.store import Store, open_store
+from cti.engine.gathering import CallLimits
 from cti.engine.loop import Engine
 from cti.gateway.app import make_app
 from cti.gateway.keys import make_key
@@ -215,7 +216,7 @@ class Scene:
         old = self.engine
         self.engine = Engine(
             self.store.log, self.store.ledger, self.clock, old.work.book, old.work.telemetry, old.pulse,
-            call_idle_max_ms=old.work.call_idle_max_ms,
+            limits=old.work.limits,
         )  # fmt: skip
         await self.engine.start()
 
@@ -229,7 +230,7 @@ async def scene(
     book, limits = read_book(profile), Limits(requests_per_s=1e9, requests_burst=1e9)
     async with open_store(url, clock, partitions) as store, contextlib.AsyncExitStack() as stack:
         engine = Engine(
-            store.log, store.ledger, clock, book, telemetry, pulse, call_idle_max_ms=round(call_idle_max_s * 1000)
+            store.log, store.ledger, clock, book, telemetry, pulse, limits=CallLimits(round(call_idle_max_s * 1000))
         )
         await engine.start()
 

@@ -48,7 +48,7 @@ class Source:
         self.clock = SourceClock()
         self.kinds: set[str] = set()
         self.abilities = Abilities()
-        # By partition a heap of (due by the switch's clock, key of the call): one that is behind holds up no other.
+        # By partition a heap of (due by the switch's clock, key of the call): one that lags holds up no other.
         self.schedules: dict[int, list[tuple[int, int]]] = {}
         self.snapshot: Snapshot | None = None
         self.alarmed = False
@@ -105,7 +105,8 @@ class Source:
                 source=self.name, tenant=self.tenant, lag_ms=lag_ms, trusted=trusted,
             )  # fmt: skip
 
-    def look_at(self, partition: int, due_ms: int, key: int) -> None:
+    def schedule(self, partition: int, due_ms: int, key: int) -> None:
+        """Have the call's rules fired once the switch's clock is past `due_ms`."""
         heapq.heappush(self.schedules.setdefault(partition, []), (due_ms, key))
 
     def due_before(self, partition: int, now_ms: float) -> tuple[int, int] | None:
@@ -123,6 +124,6 @@ class Source:
         return min([schedule[0][0] + lag_ms for schedule in self.schedules.values() if schedule], default=None)
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """Nothing of these is looked at any more."""
+        """Nothing of these is due any more."""
         for partition in partitions:
             self.schedules.pop(partition, None)

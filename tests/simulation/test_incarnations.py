@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-import cti.engine.ingest
 from cti import errors
+from cti.engine.gathering import CallLimits
 from tests.scheduler import START_MS, Scene, event, scene
 
 CALLER = {"connection": "c", "calling": "+8679186261234", "direction": "inbound"}
@@ -166,7 +166,7 @@ async def test_two_calls_of_one_id_come_out_the_same_in_any_order(order: tuple[i
 
 
 async def test_a_call_that_says_too_much_still_ends(it: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cti.engine.ingest, "FACTS_MAX", 5)
+    monkeypatch.setattr(it.engine.work, "limits", CallLimits(events=5))
     await it.to(10)
     digits = [event("s1", "x", "digitsGenerated", 1 + n / 10, {"digits": "1"}) for n in range(6)]
     await it.post(event("s1", "x", "offered", 1, CALLER), *digits)

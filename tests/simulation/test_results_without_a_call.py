@@ -33,7 +33,7 @@ async def issue(it: Scene, *rows: CommandRow) -> None:
     numbered = [row._replace(no=fence.command_no + n) for n, row in enumerate(rows, start=1)]
     moved = Fence(0, fence.epoch, fence.position, fence.command_no + len(rows))
     await it.store.ledger.commit(Round(commands=numbered, fences=[moved]))
-    it.engine.work.command_nos[0] = moved.command_no
+    it.engine.work.writer.command_nos[0] = moved.command_no
 
 
 async def state(it: Scene, command_id: str, tenant: str = TENANT) -> tuple[str, str | None]:

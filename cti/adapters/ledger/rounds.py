@@ -31,7 +31,6 @@ def write_round(connection: Connection, round_: Round) -> None:
     insert_commands(connection, round_.commands)
     set_outcomes(connection, round_.outcomes)
     set_results(connection, round_.results)
-    set_results(connection, round_.results)
     put_agents(connection, round_.agents)
     put_sources(connection, round_.sources)
     insert_dead_letters(connection, round_.dead_letters)
