@@ -2,11 +2,9 @@
 
 A round takes what has arrived over all partitions, at most EVENTS_MAX events, READ_MAX or CPU_MAX_MS of work at a turn.
 While one round commits, the next gathers; an idle system commits at once, and one that is behind is not held up by the
-commit: its rounds grow instead. A round goes through: read; advance into a layer; **one** ledger
-transaction, fenced; merge
-the layer and wake who waits. If the transaction fails the layer is dropped and the entries are read again; if its
-outcome is unknown,
-epoch and position are read before anything else.
+commit: its rounds grow instead. A round goes through: read; advance into a layer; **one** ledger transaction, fenced;
+merge the layer and wake the waiting tasks. If it fails the layer is dropped and the entries are read again; if its
+outcome is unknown, epoch and position are read before anything else.
 
 `step` is one turn and never sleeps: tests drive it with a clock of their own; `run` adds only the waiting.
 """
@@ -57,14 +55,13 @@ class Engine:
         *, interventions: bool = True, call_idle_max_ms: int = 4 * 3600 * 1000, ownership: Ownership | None = None,
         publisher: Publisher | None = None,
     ) -> None:  # fmt: skip
-        """`clock` is monotonic; what is dated is dated by the log's clock. Without `ownership` the engine is alone on
-        the ledger; `publisher` gets copies of what is decided.
-        """
+        """`clock` is monotonic. Without `ownership` the engine is alone on the ledger; `publisher` gets copies."""
         self._log, self._ledger, self._clock, self.pulse = event_log, ledger, clock, pulse
         self._ownership = ownership or Alone(ledger, event_log.partitions, new_owner())
         self._telemetry = telemetry
         self.work = Gathering(book, telemetry, interventions, call_idle_max_ms)
-        self._timers, self._steps = Timers(self.work), TimeSteps(self.work)
+        self._timers, self._eviction, self._passivation = Timers(self.work), Eviction(), Passivation()
+        self._steps = TimeSteps(self.work, (self._timers, self._eviction, self._passivation))
         self.outbox = None if publisher is None else Outbox(publisher, clock)
         self.work.publishing = publisher is not None
         self._partitions = Partitions(self.work, event_log, ledger, self._ownership)
@@ -76,7 +73,6 @@ class Engine:
         self._asked_ms = float("-inf")  # when the log was last asked for its end
         self._commit: Commit | None = None
         self._live_committed = telemetry.live_now()
-        self._eviction, self._passivation = Eviction(), Passivation()
         self._spoiled = False  # an event broke off in the middle: the round being gathered is no good
         self._careful = 0  # entries still to be taken one a round, because a round with them was refused
         self._poison: set[tuple[int, int]] = set()  # (partition, position) of entries to be set aside
@@ -294,13 +290,9 @@ class Engine:
     def _now_ms(self) -> float:
         """The log's clock. Where it was set, everything that is kept by it is moved first."""
         now_ms = self._log.now_ms()
-        by_ms = self._steps.step_ms(now_ms, self._clock.now_ms())
-        if by_ms:
+        if by_ms := self._steps.step_ms(now_ms, self._clock.now_ms()):
             self._end_ms = self._asked_ms = float("-inf")
             self._not_before_ms += by_ms
-            self._timers.move(by_ms)
-            self._eviction.move(by_ms)
-            self._passivation.move(by_ms)
         return now_ms
 
     # -- commit --------------------------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ nobody has confirmed. Times that are kept (when a call was last heard of, when a
 step, so that a step ends no call and keeps none for ever.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import structlog
 
@@ -17,11 +18,19 @@ STEP_MS = 1_000.0  # between two turns, at most a second apart, a clock that is 
 log = structlog.get_logger()
 
 
+class Mover(Protocol):
+    """Keeps times by the log's clock."""
+
+    def move(self, by_ms: float) -> None:
+        """That clock was set by so much."""
+
+
 class TimeSteps:
     """Compares the log's clock with a monotonic one, and the dates of entries with the log's clock."""
 
-    def __init__(self, work: Gathering) -> None:
-        self._work = work
+    def __init__(self, work: Gathering, movers: Sequence[Mover]) -> None:
+        """`movers` keep times by the log's clock."""
+        self._work, self._movers = work, movers
         self._apart_ms: float | None = None  # the log's clock minus the monotonic one
         self._ahead = False  # the last entry was dated ahead of the log's clock
 
@@ -39,6 +48,8 @@ class TimeSteps:
                 live.heard_ms += round(by_ms)
         for partition in work.partition_ms:
             work.partition_ms[partition] += by_ms
+        for mover in self._movers:
+            mover.move(by_ms)
         return by_ms
 
     def partition_ms(self, appended_at_ms: int, latest_ms: float) -> float:
