@@ -18,6 +18,7 @@ from cti.core.record import Identity
 from cti.core.rules import RuleBook, compile_profile
 from cti.core.times import rfc3339
 from cti.core.view import describe
+from cti.engine.gathering import CallLimits
 from cti.engine.live_calls import loaded
 from cti.engine.loop import Engine
 from cti.engine.sources import Source
@@ -101,6 +102,11 @@ def _event(row: TimelineRow) -> dict[str, Any]:
     }
 
 
+def call_limits(settings: Settings) -> CallLimits:
+    """What one call may hold."""
+    return CallLimits(round(settings.call_idle_max_s * 1000), settings.call_events_max, settings.call_bytes_max)
+
+
 GATEWAY, ENGINE = "gateway", "engine"
 BOTH = frozenset({GATEWAY, ENGINE})
 
@@ -132,8 +138,7 @@ class Service:
         self._ownership = _ownership_of(store, self._changed)
         return Engine(
             store.log, store.ledger, self._steady, self._book, self.telemetry, self.pulse, interventions=interventions,
-            call_idle_max_ms=round(self.settings.call_idle_max_s * 1000), ownership=self._ownership,
-            publisher=store.publisher,
+            limits=call_limits(self.settings), ownership=self._ownership, publisher=store.publisher,
         )  # fmt: skip
 
     def _retention(self) -> Retention:

@@ -20,6 +20,7 @@ import aiohttp
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.store import Store, open_store
+from cti.engine.gathering import CallLimits
 from cti.engine.loop import Engine
 from cti.gateway.app import make_app
 from cti.gateway.keys import make_key
@@ -129,8 +130,11 @@ class Scene:
 
     async def call(self, method: str, path: str, body: Any = None, media: str = "application/json") -> tuple[int, Any]:
         """One request to the real door: (status, JSON)."""
-        headers = {"Content-Type": media} if body is not None else {}
-        data = aiohttp.JsonPayload(body, content_type=media) if body is not None else None
+        return await self.send(method, path, None if body is None else json.dumps(body).encode(), media)
+
+    async def send(self, method: str, path: str, data: bytes | None, media: str) -> tuple[int, Any]:
+        """The same with a body as it is sent."""
+        headers = {"Content-Type": media} if data is not None else {}
         async with self._session.request(method, self.url + path, data=data, headers=headers) as answer:
             return answer.status, await answer.json(content_type=None)
 
@@ -213,7 +217,7 @@ class Scene:
         old = self.engine
         self.engine = Engine(
             self.store.log, self.store.ledger, self.clock, old.work.book, old.work.telemetry, old.pulse,
-            call_idle_max_ms=old.work.call_idle_max_ms,
+            limits=old.work.limits,
         )  # fmt: skip
         await self.engine.start()
 
@@ -237,7 +241,7 @@ async def scene(
         contextlib.AsyncExitStack() as stack,
     ):
         engine = Engine(
-            store.log, store.ledger, clock, book, telemetry, pulse, call_idle_max_ms=round(call_idle_max_s * 1000)
+            store.log, store.ledger, clock, book, telemetry, pulse, limits=CallLimits(round(call_idle_max_s * 1000))
         )
         await engine.start()
 

@@ -1,20 +1,20 @@
-"""The last entries of a log, in memory with their parsed events, so that the engine beside it need not read SQL.
+"""The newest entries of a log, cached with their parsed events, so that the engine of this process need not read SQL.
 
-What the engine has read goes again, but for a few that it reads twice when a round fails; the bounds are for what
-waits.
+Entries that the engine has read leave the cache, except the last few, which it reads again when a round fails. The
+bounds are for entries it has not read yet.
 """
 
 from cti.ports import Entry
 
 ENTRIES_MAX = 65_536  # a partition
 BYTES_MAX = 96 * 1024 * 1024  # of all partitions: some 60,000 events
-EVENT_BYTES = 1_200  # what a parsed event takes beside its body, roughly
-READ_KEPT = 1_024  # entries of a partition that were read: two rounds
+EVENT_BYTES = 1_200  # memory of a parsed event beside its body, roughly
+READ_KEPT = 1_024  # entries of a partition kept after they were read: two rounds
 UNKNOWN = -1
 
 
 class LogTail:
-    """Entries of one partition without a gap, ending with the last one known."""
+    """Consecutive entries of one partition, up to the last known."""
 
     __slots__ = ("_bytes_max", "_entries", "_entries_max", "_first", "_size", "last")
 
@@ -24,10 +24,10 @@ class LogTail:
         self._entries: dict[int, Entry] = {}
         self._size = 0
         self._first = last + 1
-        self.last = last  # position; UNKNOWN while the log may hold more than was seen
+        self.last = last  # position; UNKNOWN while the log may hold more
 
     def add(self, entry: Entry) -> None:
-        """The next entry; after a gap (another process appended) the stretch begins anew."""
+        """Add the next entry; after a gap (another process appended) start over with it."""
         if entry.position != self._first + len(self._entries):
             self.forget()
             self._first = entry.position
@@ -42,13 +42,13 @@ class LogTail:
         self._first += 1
 
     def forget(self) -> None:
-        """Hold nothing any more; where the log ends stays known."""
+        """Drop all entries; the last position stays known."""
         self._first += len(self._entries)
         self._entries.clear()
         self._size = 0
 
     def read(self, after: int, limit: int) -> list[Entry]:
-        """Up to `limit` entries behind a position; none where the next one is not held. What is long read goes."""
+        """Up to `limit` entries after a position; none where the next is not cached. Drops entries read long ago."""
         end = self._first + len(self._entries)
         for _ in range(self._first, min(after + 1 - READ_KEPT, end)):
             self._drop_first()

@@ -1,4 +1,4 @@
-"""`ringback dead-letters`: look at what was set aside, and put it back once it can be used. The service may run."""
+"""`ringback dead-letters`: list, show and replay entries that were set aside. The service may be running."""
 
 import argparse
 import asyncio
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     replay = commands.add_parser("replay", help="judge again, append to the log what can be used, and mark it")
     replay.add_argument("places", type=_place, nargs="*", metavar="PARTITION:POSITION")
     replay.add_argument("--dry-run", action="store_true", help="only say what would be replayed")
-    replay.add_argument("--again", action="store_true", help="also what was replayed before, where named by its place")
+    replay.add_argument("--again", action="store_true", help="also what was replayed before, where given by position")
     replay.set_defaults(letters_run=_replay)
     for command in (listing, replay):
         command.add_argument("--reason", choices=list(DeadLetter), help="only those of this reason")
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         settings = Settings.read(**({"db": args.db} if args.db else {}))
         if settings.db == MEMORY:
             raise SettingsMistake("what is in memory is seen by its own process alone")
-        facts_of_release(settings.db)  # whoever looks makes no ledger, and upgrades none under a service that runs
+        facts_of_release(settings.db)  # reading creates no ledger, and upgrades none under a running service
         command: Command = args.letters_run
         return asyncio.run(command(settings, args))
     except RingbackError as error:
@@ -98,7 +98,7 @@ async def _list(settings: Settings, args: argparse.Namespace) -> int:
 
 
 def cursor_of(line: DeadLetterLine) -> str:
-    """Where a page ended, as `--after` takes it."""
+    """The end of a page, in the form of `--after`."""
     return f"{line.at_ms}:{line.partition}:{line.position}"
 
 
@@ -115,7 +115,7 @@ def _told(line: DeadLetterLine) -> dict[str, Any]:
 
 
 def plain(text: str, kept: str = "") -> str:
-    """Text of strangers, for a terminal: what is not printable, and not among the `kept`, is written out."""
+    """Untrusted text for a terminal: escapes what is neither printable nor in `kept`."""
     return "".join(
         char if char.isprintable() or char in kept else char.encode("unicode_escape").decode() for char in text
     )
@@ -145,7 +145,7 @@ async def _show(settings: Settings, args: argparse.Namespace) -> int:
 
 
 def _body(letter: DeadLetterRow) -> dict[str, str | None]:
-    """The bytes as text where they are text, and in base64 always."""
+    """The bytes as text where they are UTF-8, and always in base64."""
     try:
         text: str | None = letter.body.decode()
     except UnicodeDecodeError:
@@ -167,16 +167,16 @@ async def _replay(settings: Settings, args: argparse.Namespace) -> int:
 
 def _mistake(args: argparse.Namespace) -> str:
     if bool(args.places) == (args.reason is not None):
-        return "name either places or a --reason"
+        return "give either positions or a --reason"
     if args.places and (args.tenant is not None or args.since is not None):
-        return "--tenant and --since go with a --reason; places name letters one by one"
+        return "--tenant and --since go with a --reason; positions name dead letters one by one"
     if args.again and not args.places:
-        return "--again goes with places: what was replayed is not replayed once more by the lot"
+        return "--again needs positions: a replay by --reason never repeats what was replayed"
     return ""
 
 
 async def _verdicts(settings: Settings, args: argparse.Namespace) -> AsyncGenerator[Verdict]:
-    """A dry run needs no log, and nothing is made for it."""
+    """A dry run needs no log and creates nothing."""
     clock, wanted = SystemClock(), DeadLetterFilter(args.reason, args.tenant, args.since)
     if args.dry_run:
         async with open_ledger(settings.db, as_it_is=True) as ledger:
@@ -209,9 +209,9 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
 
 
 def _said(verdict: Verdict) -> str:
-    told = _verdict(verdict)
-    at = f" as {told['position']}" if told["position"] else ""
-    return f"{told['place']} {verdict.state}{at}" + (f": {plain(verdict.why)}" if verdict.why else "")
+    shown = _verdict(verdict)
+    at = f" as {shown['position']}" if shown["position"] else ""
+    return f"{shown['place']} {verdict.state}{at}" + (f": {plain(verdict.why)}" if verdict.why else "")
 
 
 # -- arguments ---------------------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def _said(verdict: Verdict) -> str:
 def _place(word: str) -> Place:
     found = PLACE.match(word)
     if found is None:
-        raise argparse.ArgumentTypeError("a place is PARTITION:POSITION, as the list shows it")
+        raise argparse.ArgumentTypeError("a position is PARTITION:POSITION, as the list shows it")
     return int(found[1]), int(found[2])
 
 

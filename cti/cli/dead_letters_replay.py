@@ -22,7 +22,7 @@ Place = tuple[int, int]
 
 
 class Verdict(NamedTuple):
-    """What became of one letter. `state`: replayed, replayable (a dry run), stays."""
+    """The outcome of one dead letter. `state`: replayed, replayable (a dry run), stays."""
 
     place: Place
     state: str
@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
 
 
 def appending_of(letter: DeadLetterRow) -> Appending | str:
-    """The letter on its way into the log, its bytes as they came; or why it is still no event of the contract's."""
+    """The dead letter as an append, bytes unchanged; or why it is still not a valid event."""
     try:
         event = event_of(letter.body)
     except Refused as refused:
@@ -53,7 +53,7 @@ async def waiting_places(letters: DeadLetters, wanted: DeadLetterFilter, before_
 
 
 async def judged(letters: DeadLetters, place: Place, *, again: bool) -> Appending | str:
-    """The letter there, to be appended; or why it stays. `again`: also one that was replayed before."""
+    """The dead letter there, as an append; or why it stays. `again`: also one replayed before."""
     letter = await letters.dead_letter(*place)
     if letter is None:
         return "there is no such dead letter"
@@ -96,7 +96,7 @@ class Replay:
         self._everywhere: set[tuple[str, int]] = set()  # switch events of this run: each partition may have a letter
 
     async def run(self, places: AsyncIterator[Place]) -> AsyncIterator[Verdict]:
-        """A verdict on each, in order but for those that stay, which come at once. Raises `LogAway`, `LedgerAway`."""
+        """A verdict on each, in order; those that stay come first. Raises `LogAway`, `LedgerAway`."""
         batch = _Batch()
         async for place in places:
             item = await judged(self._letters, place, again=self._again)
@@ -124,7 +124,7 @@ class Replay:
         ]
 
     def _is_new(self, item: Appending) -> bool:
-        """An event of a switch is in every partition, and may have been set aside in each: once is enough."""
+        """A switch event is in every partition, and may be set aside in each: append it once."""
         name = (item.tenant, hash64(item.body))
         if not item.everywhere:
             return True

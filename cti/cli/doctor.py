@@ -1,4 +1,4 @@
-"""`ringback doctor`: looks at everything the service needs, says what is wrong and how to mend it; changes nothing."""
+"""`ringback doctor`: checks everything the service needs, says what is wrong and how to fix it; changes nothing."""
 
 import argparse
 import asyncio
@@ -28,7 +28,7 @@ from cti.settings import PREFIX, Settings, names
 from cti.sql.connections import database_url
 from cti.wiring import read_book
 
-LOOK_MAX_S = 20.0  # for all that is asked of a ledger at once
+LOOK_MAX_S = 20.0  # for all queries of a ledger together
 BETWEEN_LOOKS_MS = SILENT_MS + HEARTBEAT_MS
 DAY_MS = 86_400_000
 Seen = TypeVar("Seen")
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0: no fault; 1: there is one."""
-    set_up_logging("critical")  # what is wrong is among the findings
+    set_up_logging("critical")  # faults are reported as findings
     findings = asyncio.run(examine(args.db, SystemClock(), MonotonicClock()))
     print(as_json(findings) if args.json else as_text(findings))
     sys.stdout.flush()
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def examine(db: str | None, clock: Clock, own: Clock) -> list[Finding]:
-    """All findings. `clock`: this machine's; `own`: what the time between two looks at the engines is taken by."""
+    """All findings. `clock`: wall clock of this machine; `own`: monotonic, for the time between two heartbeat reads."""
     try:
         settings = Settings.read(**({"db": db} if db else {}))
         if settings.db != MEMORY:
@@ -134,7 +134,7 @@ async def _ledger(
 
 
 async def _away(inspection: Inspection, url: str, away: LedgerAway) -> Finding:
-    """What can be said of a database that does not answer: perhaps that it is still to be made."""
+    """What is known of a database that does not answer: perhaps it does not exist yet."""
     with contextlib.suppress(LedgerAway):
         if not inspection.was_let_in and await asyncio.to_thread(is_absent, url):
             mend = "the first start makes it, where its user may; else createdb, with that user as the owner"
@@ -155,7 +155,7 @@ async def _bounded(inspection: Inspection, look: Callable[[], Seen]) -> Seen:
 
 
 def _no_file(url: str) -> Finding:
-    """An SQLite file that the first start will make, if it can."""
+    """An SQLite file that the first start will create, if it can."""
     path = Path(database_url(url).database or "").resolve()
     folder = path.parent
     if path.exists():

@@ -1,4 +1,4 @@
-"""What `ringback doctor` says: one finding a check, with what to do about it."""
+"""Findings of `ringback doctor`: one a check, with what to do about it."""
 
 import json
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ CHECK_CHARS = 22
 
 
 class Level(StrEnum):
-    """How bad it is. A fault keeps something from working, or will before anybody looks again."""
+    """Severity. A fault stops something from working, or soon will."""
 
     OK = "ok"
     WARNING = "warning"

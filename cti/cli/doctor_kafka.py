@@ -1,4 +1,4 @@
-"""What the doctor makes of the topics. Pure: facts in, findings out."""
+"""Checks of the Kafka topics. Pure: facts in, findings out."""
 
 from collections.abc import Iterator, Mapping
 
@@ -16,7 +16,7 @@ SETTING_OF = {
 
 
 def judge_topics(facts: KafkaFacts, options: KafkaOptions) -> Iterator[Finding]:
-    """One finding for all that is right, one for each thing that is not."""
+    """One finding if all is well, otherwise one for each fault."""
     wrong = False
     for name, (partitions, configuration) in wanted_topics(options).items():
         topic = facts.topics.get(name)
@@ -28,8 +28,8 @@ def judge_topics(facts: KafkaFacts, options: KafkaOptions) -> Iterator[Finding]:
         wrong = wrong or bool(found)
         yield from found
     if not wrong:
-        told = f"{len(facts.topics)} topics, replication {options.replication}, min.insync {options.min_insync}"
-        yield ok("topics", told)
+        summary = f"{len(facts.topics)} topics, replication {options.replication}, min.insync {options.min_insync}"
+        yield ok("topics", summary)
 
 
 def _missing(name: str, facts: KafkaFacts, options: KafkaOptions) -> Finding:
@@ -116,5 +116,5 @@ def reaches_of(
             Reach(partition, position, facts.firsts[partition], end, max(aged, default=0.0) if unread else 0.0)
         )
     topics = Topics(options.prefix, options.partitions)
-    gone = [n for n in range(topics.count) if positions.get(n, 0) and topics.place(n).topic not in facts.topics]
+    gone = [n for n in range(topics.count) if positions.get(n, 0) and topics.tp(n).topic not in facts.topics]
     return found + [Reach(partition, positions[partition], 0, 0, 0.0) for partition in gone]

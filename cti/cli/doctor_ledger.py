@@ -1,4 +1,4 @@
-"""What the doctor makes of a ledger's facts. Pure: facts in, findings out."""
+"""Checks of the ledger. Pure: facts in, findings out."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from cti.rows import Holdings
 
 POSTGRESQL_MIN = 150_000  # as the server numbers its versions
 SKEW_MAX_MS = 500.0
-SOON, VERY_SOON = 0.5, 0.9  # shares of its retention that an entry has lived unread
+SOON, VERY_SOON = 0.5, 0.9  # an unread entry's age as a share of its retention
 SYNCHRONOUS_FULL = 2
 MIGRATE = "run `ringback migrate`, or start this release: it does the same"
 
@@ -21,7 +21,7 @@ class Reach(NamedTuple):
     position: int
     gone: int  # the last position that the log has dropped
     last: int
-    aged: float  # the share of its retention that the first unread entry has lived; 0 where nothing is unread
+    aged: float  # the first unread entry's age as a share of its retention; 0 where nothing is unread
 
 
 def judge_schema(facts: LedgerFacts) -> Finding:
@@ -32,8 +32,8 @@ def judge_schema(facts: LedgerFacts) -> Finding:
     if facts.revision is None and not facts.tables:
         return warning(check, "the database is empty", wanted, MIGRATE)
     if facts.revision is None:
-        told = ", ".join(sorted(facts.tables)[:5])
-        return fault(check, f"tables of somebody else: {told}", wanted, "give Ringback a database of its own")
+        found = ", ".join(sorted(facts.tables)[:5])
+        return fault(check, f"tables of somebody else: {found}", wanted, "give Ringback a database of its own")
     if facts.revision in facts.known:
         return warning(check, f"revision {facts.revision}, of an older release", wanted, MIGRATE)
     mend = "run the release that wrote it; there is no way back to an older one but a backup"
@@ -53,14 +53,16 @@ def judge_server(facts: LedgerFacts) -> Iterator[Finding]:
 
 def judge_clock(check: str, ahead_ms: float) -> Finding:
     """`ahead_ms`: the server's clock minus this machine's."""
-    told = f"{abs(ahead_ms):.0f} ms {'ahead of' if ahead_ms >= 0 else 'behind'} this machine's"
+    found = f"{abs(ahead_ms):.0f} ms {'ahead of' if ahead_ms >= 0 else 'behind'} this machine's"
     if abs(ahead_ms) <= SKEW_MAX_MS:
-        return ok(check, told)
-    return warning(check, told, f"within {SKEW_MAX_MS:.0f} ms", "let NTP (chrony, timesyncd) set both machines' clocks")
+        return ok(check, found)
+    return warning(
+        check, found, f"within {SKEW_MAX_MS:.0f} ms", "let NTP (chrony, timesyncd) set both machines' clocks"
+    )
 
 
 def judge_sqlite(journal_mode: str, writing: SqliteWriting | None, why: str) -> Iterator[Finding]:
-    """`why`: what was said when the file could not be opened for writing."""
+    """`why`: the error when the file could not be opened for writing."""
     check, wanted = "sqlite file", "writable, in WAL mode, synchronous=FULL"
     if journal_mode != "wal":
         mend = "give Ringback a file of its own; its first start sets the mode"
@@ -87,12 +89,12 @@ def judge_partitions(positions: Mapping[int, int], wanted: int, mend: str) -> Fi
 
 
 def judge_owners(before: Holdings, after: Holdings) -> Iterator[Finding]:
-    """From two looks, further apart than an engine may be silent."""
+    """From two reads of heartbeats, further apart than an engine may be silent."""
     if not after.partitions:
         return
     check = "engines"
     if not after.heartbeats:
-        yield warning(check, "none has ever beaten", "one at least", "start `ringback serve`, or engines")
+        yield warning(check, "no engine has written a heartbeat", "one at least", "start `ringback serve`, or engines")
         return
     silent = {owner for owner, heartbeat in after.heartbeats.items() if before.heartbeats.get(owner) == heartbeat}
     living = after.heartbeats.keys() - silent
@@ -104,9 +106,9 @@ def judge_owners(before: Holdings, after: Holdings) -> Iterator[Finding]:
     unread = [one.partition for one in after.partitions if one.owner not in living]
     check, wanted = "owners", "a living engine for each partition"
     if unread:
-        told = f"nobody reads {', '.join(map(str, unread))}"
+        found = f"nobody reads {', '.join(map(str, unread))}"
         mend = "start an engine" if not living else "look at the engines' logs: `ownership_waits`, `engine_waits`"
-        yield fault(check, told, wanted, mend)
+        yield fault(check, found, wanted, mend)
     else:
         yield ok(check, f"{len(after.partitions)} partitions are read")
 
@@ -127,19 +129,19 @@ def judge_reach(reaches: list[Reach]) -> Iterator[Finding]:
                 "the ledger its log back, or begin a new ledger with `ringback rebuild`"
             )
             yield fault(check, f"{where}, the log ends at {one.last}", "a log that reaches as far", mend)
-    behind = sum(max(one.last - max(one.position, one.gone), 0) for one in reaches)
+    lag = sum(max(one.last - max(one.position, one.gone), 0) for one in reaches)
     if worst >= SOON:
-        told = f"the oldest of {behind} has lived {worst:.0%} of its retention"
+        found = f"the oldest of {lag} has lived {worst:.0%} of its retention"
         mend = "start engines, or raise the retention (RINGBACK_TIMELINE_DAYS, RINGBACK_KAFKA_RETENTION_DAYS) now"
-        yield (fault if worst >= VERY_SOON else warning)(check, told, f"less than {SOON:.0%}", mend)
+        yield (fault if worst >= VERY_SOON else warning)(check, found, f"less than {SOON:.0%}", mend)
     elif reaches and all(one.gone <= one.position <= one.last for one in reaches):
-        yield ok(check, f"{behind}, all in the log")
+        yield ok(check, f"{lag}, all in the log")
 
 
 def judge_dead_letters(waiting: Mapping[str, int]) -> Finding:
     check = "dead letters"
     if not waiting:
         return ok(check, "none waits")
-    told = ", ".join(f"{reason} {count}" for reason, count in waiting.items())
+    found = ", ".join(f"{reason} {count}" for reason, count in waiting.items())
     mend = "`ringback dead-letters list` shows them; `ringback dead-letters replay` puts back what can be used"
-    return warning(check, f"{sum(waiting.values())} wait: {told}", "none", mend)
+    return warning(check, f"{sum(waiting.values())} wait: {found}", "none", mend)

@@ -1,4 +1,4 @@
-"""What the doctor makes of the profile and of what switches declared. Pure: rows in, findings out."""
+"""Checks of the profile against the switches' declarations. Pure: rows in, findings out."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -13,13 +13,13 @@ DIRECTIONS = ("inbound", "outbound", "internal")
 
 
 def judge_rules(book: RuleBook, switches: Iterable[SwitchRow], sources: Iterable[SourceRow]) -> Iterator[Finding]:
-    """Per declared switch: which rules it cannot report enough for, and which orders it cannot obey."""
+    """Per declared switch: which rules it cannot report enough for, and which commands it cannot execute."""
     seen = {(row.tenant, row.source): frozenset(row.kinds.split()) for row in sources}
     needs = needs_of(book)
     switches = list(switches)
     if not switches:
         mend = "each switch says once what it can do and report: PUT /v1/switches/{id}"
-        yield warning("rules", "no switch has declared itself: no order can be sent", "one at least", mend)
+        yield warning("rules", "no switch has declared itself: no command can be sent", "one at least", mend)
     for row in switches:
         declared: Mapping[str, Any] = from_json(row.declaration)
         yield from _measured(row, declared, needs, seen.get((row.tenant, row.source), frozenset()))
@@ -47,9 +47,9 @@ def _measured(
     if not missing:
         yield ok(check, f"all {len(needs)} can be measured")
         return
-    told = "; ".join(f"{rule} lacks {', '.join(kinds)}" for rule, kinds in missing.items())
+    missing_kinds = "; ".join(f"{rule} lacks {', '.join(kinds)}" for rule, kinds in missing.items())
     mend = "let the switch send these events and declare them as `facts`; until then the rules are reported unmeasured"
-    yield warning(check, told, "the events that each rule needs", mend)
+    yield warning(check, missing_kinds, "the events that each rule needs", mend)
 
 
 def _ordered(row: SwitchRow, declared: Mapping[str, Any], book: RuleBook) -> Iterator[Finding]:
@@ -61,7 +61,7 @@ def _ordered(row: SwitchRow, declared: Mapping[str, Any], book: RuleBook) -> Ite
     if idle:
         found = f"of {', '.join(idle)} it can obey no step: they are only counted"
         mend = "declare the commands that the switch can do, or set these rules to `observe` in the profile"
-        yield warning(f"orders, {row.tenant}/{row.switch}", found, "one step of each rule at least", mend)
+        yield warning(f"commands, {row.tenant}/{row.switch}", found, "one step of each rule at least", mend)
 
 
 def _ids(rules: RuleSet) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""`ringback rebuild --into URL`: the event log, worked once more into a fresh ledger; no order goes out.
+"""`ringback rebuild --into URL`: replays the event log into a fresh ledger; sends no command.
 
 The log and the ledger that there are stay as they are. What comes of it is held against the old ledger, record by
 record. Keys and declared switches, which are in no log, are taken over from it.
@@ -19,12 +19,13 @@ from cti.adapters.event_log_kafka.log import KafkaEventLog
 from cti.adapters.event_log_kafka.settings import KafkaOptions, kafka_options
 from cti.adapters.event_log_kafka.topics import EVENTS
 from cti.adapters.ledger.inspection import facts_of_release
-from cti.adapters.ledger.rebuilding import begin_log_behind, tables_at
+from cti.adapters.ledger.rebuilding import begin_log_after, tables_at
 from cti.adapters.store import MEMORY, WholeLedger, open_ledger, open_store
 from cti.cli.logging_setup import set_up_logging
 from cti.cli.rebuild_digest import Comparison, Digest, compare, digest
 from cti.cli.rebuild_log import LogToRebuild
 from cti.core.rules import RuleBook
+from cti.engine.gathering import CallLimits
 from cti.engine.loop import Engine
 from cti.errors import LedgerAway, RingbackError, SettingsMistake
 from cti.gateway.pulse import Pulse
@@ -32,7 +33,7 @@ from cti.ports import Clock, EventLog
 from cti.rows import Fence, Round
 from cti.settings import Settings
 from cti.telemetry import Telemetry
-from cti.wiring import read_book
+from cti.wiring import call_limits, read_book
 
 LOOK_MS = 200.0
 TELL_EVERY_MS = 2_000.0
@@ -43,17 +44,17 @@ Tell = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is rebuilt from."""
+    """The log and the ledger to rebuild from."""
 
     log: EventLog
-    begins: Mapping[int, int]  # the last position of each partition that is gone
+    begins: Mapping[int, int]  # the last position deleted from each partition
     original: WholeLedger | None  # the ledger that there is
     in_ledger: bool  # the log is in the ledger's own database
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What came of it. `tenants`: against the original, or the digest alone where there is none."""
+    """The result. `tenants`: compared with the original, or the digest alone where there is none."""
 
     entries: int
     ended: int
@@ -63,14 +64,12 @@ class Rebuilt:
 
     @property
     def differs(self) -> bool:
-        """Whether a log that holds everything gave other records. One that begins later has to."""
+        """Whether a complete log gave other records. One whose start was deleted necessarily does."""
         return self.complete and any(isinstance(one, Comparison) and not one.equal for one in self.tenants.values())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = (
-        "Work the event log once more, into a fresh ledger, and hold the records against the old one's."
-    )
+    parser.description = "Replay the event log into a fresh ledger, and compare its records with the old one's."
     parser.add_argument("--into", required=True, metavar="URL", help="SQLAlchemy URL of a database that holds nothing")
     parser.add_argument("--db", metavar="URL", help="SQLAlchemy URL of the ledger that there is (default: RINGBACK_DB)")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -85,12 +84,12 @@ def run(args: argparse.Namespace) -> int:
     except RingbackError as error:
         print(f"ringback rebuild: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(told(rebuilt), ensure_ascii=False, indent=2) if args.json else as_text(rebuilt))
+    print(json.dumps(as_json(rebuilt), ensure_ascii=False, indent=2) if args.json else as_text(rebuilt))
     return DIFFERS if rebuilt.differs else 0
 
 
 async def rebuild(settings: Settings, into: str, clock: Clock, tell: Tell) -> Rebuilt:
-    """Do it. `tell`: (entries read, entries in all), every few seconds. Raises `RingbackError`."""
+    """Rebuild. `tell`: (entries read, entries in all), every few seconds. Raises `RingbackError`."""
     if into == MEMORY or settings.db == MEMORY:
         raise SettingsMistake("nothing that is in memory outlives this command")
     held = await asyncio.to_thread(tables_at, into)
@@ -100,9 +99,9 @@ async def rebuild(settings: Settings, into: str, clock: Clock, tell: Tell) -> Re
     async with _source(settings, clock) as source, open_ledger(into) as target:
         log = LogToRebuild(source.log, clock, source.begins, (await source.log.end()).positions)
         if source.in_ledger:  # first of all: a service on a rebuild that broke off then refuses, and misses nothing
-            await asyncio.to_thread(begin_log_behind, into, log.ends, int(clock.now_ms()))
+            await asyncio.to_thread(begin_log_after, into, log.ends, int(clock.now_ms()))
         await _prepare(target, source)
-        await _work(book, round(settings.call_idle_max_s * 1000), log, target, clock, tell)
+        await _work(book, call_limits(settings), log, target, clock, tell)
         return await _compared(log, target, source.original)
 
 
@@ -123,7 +122,7 @@ async def _source(settings: Settings, clock: Clock) -> AsyncIterator[Source]:
 
 @contextlib.asynccontextmanager
 async def _kafka_source(settings: Settings, options: KafkaOptions, clock: Clock) -> AsyncIterator[Source]:
-    """The ledger that there was may be lost: that is what a rebuild is for."""
+    """The old ledger may be lost: that is what a rebuild is for."""
     facts = await inspect_topics(options, [])
     missing = [kind for kind in EVENTS if options.prefix + kind not in facts.topics]
     if missing:
@@ -145,7 +144,7 @@ async def _kafka_source(settings: Settings, options: KafkaOptions, clock: Clock)
 
 
 async def _prepare(target: WholeLedger, source: Source) -> None:
-    """Stand where the log begins; take over what no log holds."""
+    """Start where the log begins; copy what no log holds."""
     claims = await target.claim(OWNER, source.log.partitions)
     await target.commit(
         Round(fences=[Fence(one.partition, one.epoch, source.begins[one.partition], 0) for one in claims])
@@ -158,16 +157,14 @@ async def _prepare(target: WholeLedger, source: Source) -> None:
 
 
 async def _work(
-    book: RuleBook, call_idle_max_ms: int, log: LogToRebuild, target: WholeLedger, clock: Clock, tell: Tell
+    book: RuleBook, limits: CallLimits, log: LogToRebuild, target: WholeLedger, clock: Clock, tell: Tell
 ) -> None:
     """Run an engine until it has read everything. Raises what stops it; `LogTruncated` if retention was faster."""
     pulse = Pulse()
-    engine = Engine(
-        log, target, clock, book, Telemetry(), pulse, interventions=False, call_idle_max_ms=call_idle_max_ms
-    )
+    engine = Engine(log, target, clock, book, Telemetry(), pulse, interventions=False, limits=limits)
     await engine.start()
     turning = asyncio.create_task(engine.run())
-    told_ms = clock.now_ms()
+    reported_ms = clock.now_ms()
     try:
         while True:
             moved = pulse.moved
@@ -177,8 +174,8 @@ async def _work(
                 turning.result()
             await log.end()
             await clock.wait(moved, clock.now_ms() + LOOK_MS)
-            if clock.now_ms() - told_ms >= TELL_EVERY_MS:
-                told_ms = clock.now_ms()
+            if clock.now_ms() - reported_ms >= TELL_EVERY_MS:
+                reported_ms = clock.now_ms()
                 tell(*log.progress(engine.positions))
     finally:
         turning.cancel()
@@ -207,7 +204,7 @@ async def _compared(log: LogToRebuild, target: WholeLedger, original: WholeLedge
     return Rebuilt(log.progress(log.ends)[0], ended, live, log.complete, tenants)
 
 
-def told(rebuilt: Rebuilt) -> dict[str, Any]:
+def as_json(rebuilt: Rebuilt) -> dict[str, Any]:
     """As JSON."""
     return {
         "entries": rebuilt.entries,
@@ -215,22 +212,22 @@ def told(rebuilt: Rebuilt) -> dict[str, Any]:
         "live": rebuilt.live,
         "records": rebuilt.ended,
         "log_complete": rebuilt.complete,
-        "tenants": {tenant: _told(one) for tenant, one in rebuilt.tenants.items()},
+        "tenants": {tenant: _digests(one) for tenant, one in rebuilt.tenants.items()},
     }
 
 
-def _told(one: Comparison | Digest) -> dict[str, Any]:
+def _digests(one: Comparison | Digest) -> dict[str, Any]:
     if isinstance(one, Digest):
-        return one.told() | {"original": None}
+        return one.as_json() | {"original": None}
     counts = {name: getattr(one, name) for name in ("same", "different", "missing", "new")}
-    return one.rebuilt.told() | {"original": one.original.told() | counts | {"calls": one.calls}}
+    return one.rebuilt.as_json() | {"original": one.original.as_json() | counts | {"calls": one.calls}}
 
 
 def as_text(rebuilt: Rebuilt) -> str:
     """For people."""
     lines = [f"{rebuilt.entries} entries: {rebuilt.ended + rebuilt.live} calls, {rebuilt.live} of them live"]
     for tenant, one in rebuilt.tenants.items():
-        here = one.told() if isinstance(one, Digest) else one.rebuilt.told()
+        here = one.as_json() if isinstance(one, Digest) else one.rebuilt.as_json()
         lines.append(f"{tenant}: {here['records']} records, sha256 {here['records_sha256']}")
         if isinstance(one, Comparison) and one.equal:
             lines.append("  the same as in the ledger that there is")

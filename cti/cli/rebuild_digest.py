@@ -1,4 +1,4 @@
-"""Records of two ledgers against each other, in one pass over both: pages of each in memory, never all."""
+"""Compares the records of two ledgers in one pass: a page of each in memory, never all."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ class Digest:
         self.records += 1
         self._hash.update(content + b"\n")
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         return {"records": self.records, "records_sha256": self._hash.hexdigest()}
 
 
@@ -39,14 +39,14 @@ class Comparison:
     different: int = 0
     missing: int = 0
     new: int = 0
-    calls: list[str] = field(default_factory=list)  # some that are not the same
+    calls: list[str] = field(default_factory=list)  # some that differ
 
     @property
     def equal(self) -> bool:
         return not (self.different or self.missing or self.new)
 
     def unlike(self, call: str) -> int:
-        """1, to be counted; the call is named if there is room."""
+        """1, for a counter; notes the call's id while the list is short."""
         if len(self.calls) < DIFFERENT_SHOWN_MAX:
             self.calls.append(call)
         return 1
@@ -63,7 +63,7 @@ async def contents(reads: Reads, tenant: str) -> AsyncIterator[tuple[str, bytes]
 
 
 async def digest(reads: Reads, tenant: str) -> Digest:
-    """Of a ledger that there is nothing to compare with."""
+    """The digest alone, where there is no ledger to compare with."""
     found = Digest()
     async for _, content in contents(reads, tenant):
         found.add(content)
@@ -71,26 +71,26 @@ async def digest(reads: Reads, tenant: str) -> Digest:
 
 
 async def compare(rebuilt: Reads, original: Reads, tenant: str) -> Comparison:
-    """Walk both in step."""
+    """Merge both in call-id order."""
     found = Comparison()
     ours, theirs = contents(rebuilt, tenant), contents(original, tenant)
-    one, other = await anext(ours, None), await anext(theirs, None)
-    while one is not None or other is not None:
-        if other is None or (one is not None and one[0] < other[0]):
-            assert one is not None
-            found.new += found.unlike(one[0])
-            found.rebuilt.add(one[1])
-            one = await anext(ours, None)
-        elif one is None or other[0] < one[0]:
-            found.missing += found.unlike(other[0])
-            found.original.add(other[1])
-            other = await anext(theirs, None)
+    ours_next, theirs_next = await anext(ours, None), await anext(theirs, None)
+    while ours_next is not None or theirs_next is not None:
+        if theirs_next is None or (ours_next is not None and ours_next[0] < theirs_next[0]):
+            assert ours_next is not None
+            found.new += found.unlike(ours_next[0])
+            found.rebuilt.add(ours_next[1])
+            ours_next = await anext(ours, None)
+        elif ours_next is None or theirs_next[0] < ours_next[0]:
+            found.missing += found.unlike(theirs_next[0])
+            found.original.add(theirs_next[1])
+            theirs_next = await anext(theirs, None)
         else:
-            found.rebuilt.add(one[1])
-            found.original.add(other[1])
-            if one[1] == other[1]:
+            found.rebuilt.add(ours_next[1])
+            found.original.add(theirs_next[1])
+            if ours_next[1] == theirs_next[1]:
                 found.same += 1
             else:
-                found.different += found.unlike(one[0])
-            one, other = await anext(ours, None), await anext(theirs, None)
+                found.different += found.unlike(ours_next[0])
+            ours_next, theirs_next = await anext(ours, None), await anext(theirs, None)
     return found

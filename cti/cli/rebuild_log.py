@@ -1,4 +1,4 @@
-"""A log as a rebuild reads it: from where it begins to a fixed end, at the time of its entries. Nothing is appended."""
+"""A log as a rebuild reads it: from its start to a fixed end, on the clock of its entries. Appends nothing."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ NOWHERE = (0, 0)
 
 
 class LogToRebuild:
-    """`EventLog` of `cti.ports` over another one, which is left as it is."""
+    """`EventLog` of `cti.ports` over another log, which it does not change."""
 
     def __init__(self, log: EventLog, clock: Clock, begins: Mapping[int, int], ends: Mapping[int, int]) -> None:
-        """`begins`: the last position of each partition that the log has dropped; `ends`: where the rebuild ends."""
+        """`begins`: the last deleted position of each partition; `ends`: where the rebuild ends."""
         self._log, self._clock = log, clock
         self._begins, self._ends = dict(begins), ends
         self._seen_ms = 0.0  # the latest append time of what was read ...
@@ -34,11 +34,11 @@ class LogToRebuild:
         return self._log.passes_on(partition)
 
     def now_ms(self) -> float:
-        """The time of the entries, so that calls fall silent and leave the memory as they did then."""
+        """The time of the entries, so that idle calls close and ended calls are evicted as they were then."""
         return self._seen_ms + self._clock.now_ms() - self._seen_at_ms
 
     async def append(self, items: Sequence[Appending]) -> list[tuple[int, int]]:
-        """Keeps nothing: what an engine would pass on was passed on, and stands in this very log."""
+        """Discards: what an engine would append was appended then, and is in this log."""
         return [NOWHERE] * len(items)
 
     async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
@@ -50,7 +50,7 @@ class LogToRebuild:
             end = self._ends[one.partition]
             if one.position <= end:
                 entries.append(one)
-            elif unread[one.partition] < end:  # up to the end there was nothing more but Kafka's own marks
+            elif unread[one.partition] < end:  # only Kafka's control records are left before the end
                 entries.append(Entry(one.partition, end, 0, one.tenant, b""))
             unread[one.partition] = one.position
         if entries:
@@ -60,7 +60,7 @@ class LogToRebuild:
         return entries
 
     async def end(self) -> LogEnd:
-        """The fixed end. The log is asked all the same: it is then that it looks whether its reader is stuck."""
+        """The fixed end. It still asks the log, which then checks its reader for a stall."""
         await self._log.end()
         return LogEnd(self._ends, self.now_ms())
 
@@ -68,14 +68,14 @@ class LogToRebuild:
         self._log.wake(event)
 
     async def purge(self, before_ms: int, latest_ms: int | None = None) -> int:
-        """Keeps all."""
+        """Deletes nothing."""
         del before_ms, latest_ms
         return 0
 
     # -- how far it is -------------------------------------------------------------------------------------------------
 
     def is_read(self, positions: Mapping[int, int]) -> bool:
-        """Whether an engine that stands there has all of it."""
+        """Whether an engine at these positions has read all of it."""
         return all(positions.get(partition, 0) >= end for partition, end in self._ends.items())
 
     def progress(self, positions: Mapping[int, int]) -> tuple[int, int]:

@@ -38,10 +38,10 @@ async def load_switches(work: Gathering, ledger: Ledger) -> None:
 async def load(work: Gathering, ledger: Ledger, partition: int) -> Loaded:
     """A partition's agents, and every call of it that lives: the fold of its timeline. Raises errors.LedgerAway."""
     await load_switches(work, ledger)
-    found = Loaded({}, {}, [], await ledger.pending_outbox(partition) if work.publishing else [])
+    found = Loaded({}, {}, [], await ledger.pending_outbox(partition) if work.writer.publishing else [])
     for agent in await ledger.agents():
         if agent.partition == partition:
-            last = (agent.since_ms, -1, 0, "")  # what is older has been told already
+            last = (agent.since_ms, -1, 0, "")  # older events have had their effect
             known = Agent(AgentState(agent.state), agent.since_ms, agent.device, agent.reason, last)
             found.agents[agent.tenant, agent.source, agent.agent] = known
     async for stored in ledger.live_calls([partition]):
@@ -51,7 +51,7 @@ async def load(work: Gathering, ledger: Ledger, partition: int) -> Loaded:
                 await asyncio.sleep(0)  # folding takes a while, and the other partitions go on
     await _know_earlier(found.calls, ledger)
     for ended in await ledger.stored_calls(await ledger.unanswered_calls(partition)):
-        # Ended, but a command of it still waits for its result: it stays until that has come, or never will.
+        # Ended, but a command of it is still open: it stays until the result has come, or never will.
         key, live = ended.row.key_hash, loaded(ended, work.source(ended.row.tenant, ended.row.source))
         if found.calls.setdefault(key, live) is live:
             found.ended.append(key)
@@ -59,16 +59,21 @@ async def load(work: Gathering, ledger: Ledger, partition: int) -> Loaded:
 
 
 async def _know_earlier(calls: Mapping[Key, LiveCall], ledger: Ledger) -> None:
-    """When the incarnation before each live call ended: what is older than that is not the live call's."""
+    """Until when facts are the incarnation's before each live call."""
     again = [key for key, live in calls.items() if live.incarnation and isinstance(key, int)]
     for past in await ledger.past_calls(again) if again else []:
         live = calls[past.row.key_hash]
-        ended_ms = max(past.ended_at_ms, live.previous_ended_ms or past.ended_at_ms)
-        live.previous_ended_ms = ended_ms
+        until_ms = _until_ms(past, live.call.opened_at_ms)
+        live.earlier_until_ms = max(until_ms, live.earlier_until_ms or until_ms)
+
+
+def _until_ms(past: PastCall, next_opened_ms: int) -> int:
+    """Until when facts are this past call's: where nobody cleared it, up to the next one's opening."""
+    return next_opened_ms - 1 if past.given_up else past.ended_at_ms + REINCARNATION_MS
 
 
 async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry, Event | str]]) -> None:
-    """Bring back ended calls that these events may belong to: one query a batch. Raises errors.LedgerAway."""
+    """Load ended calls that these events may belong to: one query a batch. Raises errors.LedgerAway."""
     wanted: set[int] = set()
     for entry, event in events:
         if isinstance(event, str):
@@ -80,18 +85,18 @@ async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry
             continue
         key = hash_of(entry.tenant, event.source, event.subject)
         live = work.layers.call(key)
-        before = None if live is None else live.previous_ended_ms
-        if live is None or (before is not None and event.at_ms <= before + REINCARNATION_MS):
+        earlier_ms = None if live is None else live.earlier_until_ms
+        if live is None or (earlier_ms is not None and event.at_ms <= earlier_ms):
             wanted.add(key)
     past = await ledger.past_calls(sorted(wanted)) if wanted else []
     by_key: dict[int, list[PastCall]] = {}
-    for one in past:
-        by_key.setdefault(one.row.key_hash, []).append(one)
+    for call in past:
+        by_key.setdefault(call.row.key_hash, []).append(call)
     for incarnations in by_key.values():
         latest = max(incarnations, key=_incarnation)
         if not latest.kept:
-            _know_name(work, latest)
-    kept = sorted(one.row.call_id for one in past if one.kept)
+            _mark_used(work, latest)
+    kept = sorted(call.row.call_id for call in past if call.kept)
     for stored in await ledger.stored_calls(kept) if kept else []:
         _bring_back(work, stored, by_key[stored.row.key_hash])
 
@@ -100,7 +105,7 @@ def _incarnation(past: PastCall) -> int:
     return past.row.incarnation
 
 
-def _know_name(work: Gathering, past: PastCall) -> None:
+def _mark_used(work: Gathering, past: PastCall) -> None:
     """A call whose timeline has gone: no fact goes into it any more, but its id was used."""
     row = past.row
     if work.layers.call(row.key_hash) is None:
@@ -118,12 +123,12 @@ def _named(work: Gathering, entry: Entry, event: Event) -> Iterator[int]:
 
 
 def _bring_back(work: Gathering, stored: StoredCall, incarnations: Sequence[PastCall]) -> None:
-    """An ended call into the round's layer: the latest incarnation under its key, an earlier one beside it."""
+    """Put an ended call into the round's layer: the latest incarnation under its key, an earlier one beside it."""
     row = stored.row
-    before = [one.ended_at_ms for one in incarnations if one.row.incarnation < row.incarnation]
     live = loaded(stored, work.source(row.tenant, row.source))
-    live.previous_ended_ms = max(before, default=None)
-    latest = all(one.row.incarnation <= row.incarnation for one in incarnations)
+    earlier = (past for past in incarnations if past.row.incarnation < row.incarnation)
+    live.earlier_until_ms = max((_until_ms(past, row.opened_at_ms) for past in earlier), default=None)
+    latest = all(past.row.incarnation <= row.incarnation for past in incarnations)
     own = latest and work.layers.call(row.key_hash) is None
     key = row.key_hash if own else (row.key_hash, row.incarnation)
     if work.layers.call(key) is None:  # else what is in memory is newer than the ledger

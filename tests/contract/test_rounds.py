@@ -145,10 +145,13 @@ async def test_a_higher_revision_replaces_record_and_breaches_a_lower_one_does_n
 async def test_past_calls_are_the_ended_ones_under_a_key(store: Store) -> None:
     (claim, *_) = await store.ledger.claim("one", PARTITIONS)
     births = [call("a", 1, key_hash=-5), call("b", 2, key_hash=-5, incarnation=1), call("c", 3, key_hash=6)]
+    births += [call("d", 4, key_hash=8), call("e", 5, key_hash=9)]
     ended = [record("a", revision=3, ended_at_ms=START_MS + 9), record("c")]
+    ended += [record("d", outcome="stale"), record("e", outcome="lost")]
     await store.ledger.commit(Round(births=births, records=ended, fences=[fence(claim)]))
     found = await store.ledger.past_calls([-5, 7])
-    assert [tuple(past) for past in found] == [(births[0], START_MS + 9, 3, True)]
+    assert [tuple(past) for past in found] == [(births[0], START_MS + 9, 3, True, False)]
+    assert [past.given_up for past in await store.ledger.past_calls([8, 9])] == [True, True]
     assert await store.ledger.past_calls([]) == []
 
 

@@ -12,9 +12,9 @@ from sqlalchemy import make_url
 
 from cti.adapters.clock import SystemClock
 from cti.adapters.event_log_kafka.settings import KafkaOptions
-from cti.adapters.ledger.rebuilding import begin_log_behind
+from cti.adapters.ledger.rebuilding import begin_log_after
 from cti.adapters.store import Store, open_ledger, open_store
-from cti.cli.rebuild import add_arguments, rebuild, run, told
+from cti.cli.rebuild import add_arguments, as_json, rebuild, run
 from cti.cli.rebuild_digest import Comparison, Digest, digest
 from cti.core.identity import key_of
 from cti.engine.loop import Engine
@@ -107,10 +107,10 @@ async def test_the_log_gives_the_same_ledger_once_more(urls: tuple[str, str]) ->
     one = only(rebuilt.tenants)
     assert (rebuilt.ended, rebuilt.live, rebuilt.complete, rebuilt.differs) == (CALLS - 1, 1, True, False)
     assert (one.same, one.equal) == (CALLS - 1, True)
-    assert one.rebuilt.told() == one.original.told() == {"records": CALLS - 1, "records_sha256": wanted}
+    assert one.rebuilt.as_json() == one.original.as_json() == {"records": CALLS - 1, "records_sha256": wanted}
     assert seen[-1] == (rebuilt.entries, rebuilt.entries)
     async with open_ledger(new) as ledger:
-        assert (await digest(ledger, TENANT)).told() == one.rebuilt.told()
+        assert (await digest(ledger, TENANT)).as_json() == one.rebuilt.as_json()
         assert await ledger.intervention_counts(TENANT, None, None) == []
 
 
@@ -135,7 +135,7 @@ async def test_a_service_on_a_rebuild_that_broke_off_refuses_instead_of_missing_
     url = f"sqlite:///{tmp_path}/half.db"
     async with open_ledger(url) as ledger:
         await ledger.claim("rebuild", 4)
-    begin_log_behind(url, dict.fromkeys(range(4), 5), START_MS)
+    begin_log_after(url, dict.fromkeys(range(4), 5), START_MS)
     async with scene(url) as it:
         await it.store.log.append([Appending(TENANT, key_of(TENANT, "/switches/s1", "call"), b"{}")])
         with pytest.raises(LogTruncated):
@@ -168,7 +168,7 @@ async def test_what_differs_is_counted_and_named(tmp_path: Path) -> None:
     one = only(rebuilt.tenants)
     assert (one.different, one.same, len(one.calls)) == (CALLS - 1, 0, CALLS - 1)
     assert rebuilt.differs
-    assert told(rebuilt)["tenants"][TENANT]["original"]["different"] == CALLS - 1
+    assert as_json(rebuilt)["tenants"][TENANT]["original"]["different"] == CALLS - 1
 
 
 # -- the command -------------------------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ async def test_a_ledger_is_rebuilt_from_kafka_beside_the_old_one_and_without_it(
         alone = await rebuild(settings.model_copy(update={"db": lost}), second, clock, silent)
         [only_here] = alone.tenants.values()
         assert isinstance(only_here, Digest)
-        assert only_here.told() == one.rebuilt.told()
+        assert only_here.as_json() == one.rebuilt.as_json()
         async with open_store(first, clock, 1, server_clock=True, kafka=options) as store:
             assert sum((await store.ledger.positions()).values()) == 7 * CALLS
     finally:

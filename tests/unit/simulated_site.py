@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from cti.switches.simulated.commands import Verdict
 from cti.switches.simulated.exchange import Exchange, Site
 from cti.switches.simulated.habits import BRISK, HABITS, Habits, Span
-from cti.switches.simulated.orders import Verdict
-from cti.switches.simulated.plant import Fact, rfc3339
+from cti.switches.simulated.pbx import Fact, rfc3339
 
 START_MS = 1_772_413_200_000
 PACE = "as the test wants"
@@ -47,7 +47,7 @@ class Stage:
         self.exchange = Exchange.opened(Site("sim-1", agents, 0.0, 7, PACE), START_MS)
         self.facts: list[Fact] = []
         self.run_to(1)
-        for agent in self.exchange.plant.agents.values():
+        for agent in self.exchange.pbx.agents.values():
             agent.queues = ["outages", "billing", "service"]
 
     def run_to(self, at_s: float) -> None:
@@ -56,19 +56,19 @@ class Stage:
     def call(self, at_s: float) -> str:
         """One caller comes in; the call's id."""
         self.run_to(at_s)
-        plant = self.exchange.plant
-        plant.callers_per_min = 0.001
-        plant.later(START_MS + round(at_s * 1000), "arrive", "")
+        pbx = self.exchange.pbx
+        pbx.callers_per_min = 0.001
+        pbx.later(START_MS + round(at_s * 1000), "arrive", "")
         self.run_to(at_s)
-        plant.agenda = [due for due in plant.agenda if due.action != "arrive"]
-        return next(reversed(plant.calls))
+        pbx.agenda = [due for due in pbx.agenda if due.action != "arrive"]
+        return next(reversed(pbx.calls))
 
-    def order(self, at_s: float, command: str, id_: str = "order-1", **fields: Any) -> Verdict:
+    def command(self, at_s: float, command: str, id_: str = "order-1", **fields: Any) -> Verdict:
         """Give an order that is good for 6 s, at that moment."""
         at_ms = START_MS + round(at_s * 1000)
-        order = {"id": id_, "command": command, "expires_at": rfc3339(at_ms + 6000), "valid_for_ms": 6000, **fields}
-        order = {("except" if name == "except_" else name): value for name, value in order.items()}
-        verdict, facts = self.exchange.obey(order, at_ms)
+        command = {"id": id_, "command": command, "expires_at": rfc3339(at_ms + 6000), "valid_for_ms": 6000, **fields}
+        command = {("except" if name == "except_" else name): value for name, value in command.items()}
+        verdict, facts = self.exchange.obey(command, at_ms)
         self.facts += facts
         return verdict
 
@@ -89,6 +89,6 @@ class Stage:
 
 
 def _ms(fact: Fact) -> int:
-    from cti.switches.simulated.plant import read_time_ms
+    from cti.switches.simulated.pbx import read_time_ms
 
     return read_time_ms(fact["time"])

@@ -10,7 +10,7 @@ from referencing import Registry, Resource
 from cti.adapters.event_log_kafka.asyncapi import BINARY, document
 from cti.adapters.event_log_kafka.records import Reading
 from cti.adapters.event_log_kafka.settings import KafkaOptions
-from cti.adapters.event_log_kafka.topics import CLOCK, COPIES, wanted_topics
+from cti.adapters.event_log_kafka.topics import CLOCK, OUTBOX, wanted_topics
 from schemas.envelope import DATA_MODELS
 from schemas.publish import DIALECT, SITE, documents
 from tests.unit.test_schemas_published import DOCUMENTS, references
@@ -67,7 +67,7 @@ def test_each_event_is_read_from_one_topic_in_both_modes() -> None:
 def test_what_is_read_is_received_and_what_is_copied_is_sent() -> None:
     actions = {one["channel"]["$ref"]: one["action"] for one in DOCUMENT["operations"].values()}
     for name, channel in DOCUMENT["channels"].items():
-        copied = channel["address"].removeprefix("{prefix}") in COPIES
+        copied = channel["address"].removeprefix("{prefix}") in OUTBOX
         assert actions[f"#/channels/{name}"] == ("send" if copied else "receive")
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from cti.switches.simulated import memory
+from cti.switches.simulated import saved_state
 from cti.switches.simulated.exchange import Exchange, Site
 from cti.switches.simulated.habits import Span
-from cti.switches.simulated.plant import Doing
+from cti.switches.simulated.pbx import Doing
 from schemas.envelope import read_event
 from tests.unit.simulated_site import START_MS, STRAIGHT, Stage
 
@@ -56,7 +56,7 @@ def test_a_caller_gives_up_while_it_rings(monkeypatch: pytest.MonkeyPatch) -> No
     call = stage.call(10)
     stage.run_to(40)
     assert stage.said(call)[-2:] == [(17, "connectionCleared"), (17, "callCleared")]
-    assert stage.exchange.plant.agents["1001"].doing is Doing.READY
+    assert stage.exchange.pbx.agents["1001"].doing is Doing.READY
 
 
 def test_a_hold_and_a_mute(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_a_blind_transfer_rings_at_the_second_agent(monkeypatch: pytest.MonkeyPa
     stage.run_to(46)
     assert stage.said(call)[4:] == [(44, "transferred"), (44, "delivered")]
     assert stage.data("transferred")[0]["blind"] is True
-    assert stage.exchange.plant.agents["1001"].doing is Doing.AFTER_CALL
+    assert stage.exchange.pbx.agents["1001"].doing is Doing.AFTER_CALL
     stage.run_to(100)
     assert stage.said(call)[6:] == [(47, "established"), (77, "connectionCleared"), (77, "callCleared")]
 
@@ -109,19 +109,19 @@ def test_nobody_answers_the_consultation_and_the_caller_is_taken_back(monkeypatc
     stage.run_to(200)
     kinds = [kind for _, kind in stage.said(call)]
     assert kinds[4:] == ["held", "retrieved", "connectionCleared", "callCleared"]
-    assert not stage.exchange.plant.calls
-    assert {agent.doing for agent in stage.exchange.plant.agents.values()} == {Doing.READY}
+    assert not stage.exchange.pbx.calls
+    assert {agent.doing for agent in stage.exchange.pbx.agents.values()} == {Doing.READY}
 
 
 def test_a_caller_who_leaves_during_the_consultation_ends_both_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(monkeypatch, STRAIGHT._replace(transfers_attended=1), agents=2)
     call = stage.call(10)
     stage.run_to(50)
-    stage.exchange.plant.later(START_MS + 51_000, "leave", call)
+    stage.exchange.pbx.later(START_MS + 51_000, "leave", call)
     stage.run_to(60)
-    assert not stage.exchange.plant.calls
+    assert not stage.exchange.pbx.calls
     assert [kind for _, kind in stage.said()].count("callCleared") == 2
-    assert {agent.doing for agent in stage.exchange.plant.agents.values()} == {Doing.READY}
+    assert {agent.doing for agent in stage.exchange.pbx.agents.values()} == {Doing.READY}
 
 
 def test_agents_first_release_carries_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,8 +140,8 @@ def test_hurry_ends_every_call_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     stage.run_to(20)
     stage.exchange.hurry(START_MS + 20_000)
     stage.run_to(26)
-    assert not stage.exchange.plant.calls
-    assert stage.exchange.next_ms is None or not stage.exchange.plant.taking_calls
+    assert not stage.exchange.pbx.calls
+    assert stage.exchange.next_ms is None or not stage.exchange.pbx.taking_calls
 
 
 def test_snapshot_and_heartbeat_tell_what_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,13 +164,13 @@ def test_stopped_and_started_again_it_goes_on_with_the_same_calls(tmp_path, monk
     for exchange in (whole, halved):
         exchange.advance(START_MS + 60_000)
         exchange.take_calls(False, START_MS + 60_000)
-    assert halved.plant.calls
-    memory.write(path, halved, [b"{}"], [])
-    kept = memory.take(path, site, START_MS + 60_000)
+    assert halved.pbx.calls
+    saved_state.write(path, halved, [b"{}"], [])
+    kept = saved_state.take(path, site, START_MS + 60_000)
     assert kept is not None
     assert kept.events == [b"{}"]
     for exchange in (whole, kept.exchange):
-        exchange.plant.agenda = sorted(due for due in exchange.plant.agenda if due.action != "arrive")
+        exchange.pbx.agenda = sorted(due for due in exchange.pbx.agenda if due.action != "arrive")
         exchange.take_calls(False, START_MS + 60_000)
     expected, got = whole.advance(START_MS + 600_000), kept.exchange.advance(START_MS + 600_000)
     assert got == expected
@@ -183,15 +183,15 @@ def test_a_damaged_state_is_named(tmp_path, text: str) -> None:
     path = tmp_path / "switch.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match="no state of a simulated switch"):
-        memory.take(path, Site(), START_MS)
+        saved_state.take(path, Site(), START_MS)
 
 
 def test_another_site_or_an_old_state_starts_afresh(tmp_path) -> None:
     path, site = tmp_path / "switch.json", Site("sim-1", 5, 60.0, 3, "brisk")
-    memory.write(path, Exchange.opened(site, START_MS), [], [])
-    assert memory.take(path, Site("sim-1", 6, 60.0, 3, "brisk"), START_MS) is None
-    memory.write(path, Exchange.opened(site, START_MS), [], [])
-    assert memory.take(path, site, START_MS + memory.GAP_MAX_MS + 1) is None
+    saved_state.write(path, Exchange.opened(site, START_MS), [], [])
+    assert saved_state.take(path, Site("sim-1", 6, 60.0, 3, "brisk"), START_MS) is None
+    saved_state.write(path, Exchange.opened(site, START_MS), [], [])
+    assert saved_state.take(path, site, START_MS + saved_state.GAP_MAX_MS + 1) is None
 
 
 def test_event_ids_of_two_starts_differ() -> None:

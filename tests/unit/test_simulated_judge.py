@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cti.switches.simulated.judge import Judge
-from cti.switches.simulated.plant import rfc3339
+from cti.switches.simulated.pbx import rfc3339
 
 START_MS = 1_772_413_200_000
 CALLER, DEVICE = "+8679186261234", "SIP/1001"

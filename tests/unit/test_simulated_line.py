@@ -50,13 +50,13 @@ async def emptied(box: Outbox | Results, run: Callable[[], Awaitable[None]]) -> 
 
 async def heard(door: Door) -> list[dict[str, Any]]:
     """All orders until the line breaks, which it must."""
-    orders: list[dict[str, Any]] = []
-    stream = door.orders()
+    commands: list[dict[str, Any]] = []
+    stream = door.commands()
     try:
         while True:
-            orders += [await anext(stream)]
+            commands += [await anext(stream)]
     except AwayError:
-        return orders
+        return commands
 
 
 def never_refused(_body: bytes, item: RefusedItem) -> None:
@@ -149,7 +149,7 @@ async def test_results_are_in_order_for_one_command(fake: FakeDoor, door: Door) 
 async def test_a_result_that_is_not_wanted_is_noted_and_left(fake: FakeDoor, door: Door) -> None:
     fake.answers = [(409, {}, {"code": "already_answered"})]
     seen: list[tuple[str, int]] = []
-    box = Results(door, lambda result, status: seen.append((result.command, status)))
+    box = Results(door, lambda result, status: seen.append((result.command_id, status)))
     box.put(Result("c1", result_body("refused", "2026-03-02T01:00:00.000Z", "duplicate")))
     await emptied(box, box.run)
     assert seen == [("c1", 409)]

@@ -75,8 +75,8 @@ async def test_orders_are_answered_and_noted(fake: FakeDoor, url: str, tmp_path:
     prompt = {"id": "c1", "command": "promptAgent", "agent": "leader", "rule": "RING-1", "message": "ring_limit"}
     lost = {"id": "c2", "command": "deflectCall", "subject": "nobody", "connection": "a", "rule": "RING-1"}
     assert fake.live is not None
-    for order in (prompt, prompt, lost):
-        fake.live.put_nowait(f"event: command\nid: {order['id']}\ndata: {json.dumps(order)}\n\n".encode())
+    for command in (prompt, prompt, lost):
+        fake.live.put_nowait(f"event: command\nid: {command['id']}\ndata: {json.dumps(command)}\n\n".encode())
     log = tmp_path / "switch.jsonl"
     summary = await ran(Options(url, KEY, SITE, for_s=60, close_at_s=40, log=log))
     assert [result for result in fake.results if result[0] == "c1"] == [

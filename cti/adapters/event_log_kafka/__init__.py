@@ -1,1 +1,1 @@
-"""The event log in Apache Kafka, the copies for integrators beside it, and what a doctor may look at."""
+"""The event log in Apache Kafka, the outbox topics for integrators, and read-only inspection for the doctor."""

@@ -1,6 +1,4 @@
-"""The topics looked at from outside: nothing is made, appended or committed, and a cluster that is away is no long
-wait.
-"""
+"""Read-only inspection of the topics: creates, appends and commits nothing; a cluster that is away costs LOOK_MAX_S."""
 
 import asyncio
 import contextlib
@@ -19,43 +17,43 @@ from cti.errors import LogAway
 
 LOOK_MAX_S = 20.0
 STOP_MAX_S = 2.0
-SAID_MAX = 3  # lines of the client's
-MARK_MAX_S = 3.0  # for the last mark of the clock's topic
+LINES_MAX = 3  # of the client's log
+PROBE_MAX_S = 3.0  # for the last probe in the clock topic
 
 
 @dataclass(frozen=True, slots=True)
 class TopicFacts:
-    """A topic. Replicas: of the partition that has fewest."""
+    """A topic. `replicas`: of the partition with the fewest."""
 
     partitions: int
     replicas: int
     in_sync: int
-    leaderless: int  # partitions that nobody leads: they can neither be read nor written
+    leaderless: int  # partitions without a leader: neither readable nor writable
     configuration: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaFacts:
-    """What was found; offsets by log partition. What a topic that is missing would hold is left out."""
+    """What was found; offsets by log partition. A missing topic's partitions are left out."""
 
     brokers: int
     topics: Mapping[str, TopicFacts]
-    firsts: Mapping[int, int]  # the offset of the first record that is still there
-    ends: Mapping[int, int]  # the offset behind the last one
+    firsts: Mapping[int, int]  # log start offsets
+    ends: Mapping[int, int]  # log end offsets
     newer: Mapping[float, Mapping[int, int]]  # by moment (ms): the first offset that was appended no earlier
-    mark_ms: int | None  # append time, by a broker's clock, of the last mark that some process left
+    mark_ms: int | None  # append time, by a broker's clock, of the last probe
 
 
 async def inspect_topics(options: KafkaOptions, moments: Sequence[float]) -> KafkaFacts:
     """Look. `moments`: times in ms for which offsets are wanted. Raises `LogAway`, `SettingsMistake`."""
-    with _heard() as said:
+    with _captured_log() as lines:
         try:
             async with asyncio.timeout(LOOK_MAX_S):
                 return await _look(options, moments)
         except TimeoutError:
-            raise LogAway(_told(f"Kafka did not answer within {LOOK_MAX_S:g} s", said)) from None
+            raise LogAway(_with_log(f"Kafka did not answer within {LOOK_MAX_S:g} s", lines)) from None
         except (KafkaError, IncompatibleBrokerVersion, OSError) as error:
-            raise LogAway(_told(f"Kafka cannot be asked: {error!r}", said)) from error
+            raise LogAway(_with_log(f"Kafka cannot be asked: {error!r}", lines)) from error
 
 
 async def _look(options: KafkaOptions, moments: Sequence[float]) -> KafkaFacts:
@@ -66,34 +64,34 @@ async def _look(options: KafkaOptions, moments: Sequence[float]) -> KafkaFacts:
         return await _offsets(consumer, options, brokers, topics, moments)
 
 
-class _Hearing(logging.Handler):
-    def __init__(self, said: list[str]) -> None:
+class _LogCapture(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
         super().__init__()
-        self._said = said
+        self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._said.append(record.getMessage())
+        self._lines.append(record.getMessage())
 
 
 @contextlib.contextmanager
-def _heard() -> Iterator[list[str]]:
-    """What the client writes to its log instead of standard error: there alone it says why it cannot connect."""
-    said: list[str] = []
-    logger, handler = logging.getLogger("aiokafka"), _Hearing(said)
+def _captured_log() -> Iterator[list[str]]:
+    """Capture the client's log, the only tp where it says why it cannot connect."""
+    lines: list[str] = []
+    logger, handler = logging.getLogger("aiokafka"), _LogCapture(lines)
     before = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.ERROR)
     logger.propagate = False
     try:
-        yield said
+        yield lines
     finally:
         logger.removeHandler(handler)
         logger.setLevel(before[0])
         logger.propagate = before[1]
 
 
-def _told(what: str, said: Sequence[str]) -> str:
-    return "; ".join([what, *list(dict.fromkeys(said))[-SAID_MAX:]])
+def _with_log(what: str, lines: Sequence[str]) -> str:
+    return "; ".join([what, *list(dict.fromkeys(lines))[-LINES_MAX:]])
 
 
 @contextlib.asynccontextmanager
@@ -144,36 +142,36 @@ async def _offsets(
     moments: Sequence[float],
 ) -> KafkaFacts:
     names = Topics(options.prefix, options.partitions)
-    numbers = {names.place(number): number for number in range(names.count)}
-    places = [place for place in numbers if _readable(topics, place)]
-    firsts = await consumer.beginning_offsets(places) if places else {}
-    ends = await consumer.end_offsets(places) if places else {}
+    numbers = {names.tp(number): number for number in range(names.count)}
+    tps = [tp for tp in numbers if _readable(topics, tp)]
+    firsts = await consumer.beginning_offsets(tps) if tps else {}
+    ends = await consumer.end_offsets(tps) if tps else {}
     newer: dict[float, dict[int, int]] = {}
-    for moment in moments if places else ():
-        found = await consumer.offsets_for_times(dict.fromkeys(places, max(int(moment), 0)))
-        newer[moment] = {numbers[place]: ends[place] if one is None else one.offset for place, one in found.items()}
+    for moment in moments if tps else ():
+        found = await consumer.offsets_for_times(dict.fromkeys(tps, max(int(moment), 0)))
+        newer[moment] = {numbers[tp]: ends[tp] if one is None else one.offset for tp, one in found.items()}
     return KafkaFacts(
         brokers,
         topics,
-        {numbers[place]: offset for place, offset in firsts.items()},
-        {numbers[place]: offset for place, offset in ends.items()},
+        {numbers[tp]: offset for tp, offset in firsts.items()},
+        {numbers[tp]: offset for tp, offset in ends.items()},
         newer,
         await _mark(consumer, names.clock) if _readable(topics, names.clock) else None,
     )
 
 
-def _readable(topics: Mapping[str, TopicFacts], place: TopicPartition) -> bool:
-    topic = topics.get(place.topic)
-    return topic is not None and place.partition < topic.partitions and not topic.leaderless
+def _readable(topics: Mapping[str, TopicFacts], tp: TopicPartition) -> bool:
+    topic = topics.get(tp.topic)
+    return topic is not None and tp.partition < topic.partitions and not topic.leaderless
 
 
-async def _mark(consumer: AIOKafkaConsumer, place: TopicPartition) -> int | None:
-    """When the last mark was appended; None where there is none."""
-    end = (await consumer.end_offsets([place]))[place]
-    if end <= (await consumer.beginning_offsets([place]))[place]:
+async def _mark(consumer: AIOKafkaConsumer, tp: TopicPartition) -> int | None:
+    """When the last probe was appended; None where there is none."""
+    end = (await consumer.end_offsets([tp]))[tp]
+    if end <= (await consumer.beginning_offsets([tp]))[tp]:
         return None
-    consumer.assign([place])
-    consumer.seek(place, end - 1)
-    found = await consumer.getmany(place, timeout_ms=round(MARK_MAX_S * 1000), max_records=1)
-    records = found.get(place, ())
+    consumer.assign([tp])
+    consumer.seek(tp, end - 1)
+    found = await consumer.getmany(tp, timeout_ms=round(PROBE_MAX_S * 1000), max_records=1)
+    records = found.get(tp, ())
     return records[0].timestamp if records else None

@@ -1,10 +1,9 @@
 """The event log as Kafka topics: of calls, of agents, of switches, with P partitions each.
 
-A log partition is one topic partition, numbered calls first, then agents, then switches; its positions are Kafka's
-offsets plus one. Kafka dates the entries, with its brokers' clocks, and drops what is older than their retention.
-Parts: `_topics` names, numbers and checks; `_writer` appends; `_reader` reads; `_records` understands what others
-wrote, `_unpacking` what the client itself does not; `_publisher` and `_offsets` are courtesies to
-integrators and to Kafka's tools.
+A log partition is one topic partition (`topics` has the numbering); a position is the Kafka offset plus one. The
+brokers set append times (LogAppendTime) and delete by their own retention. Modules: `topics` names, numbers and checks;
+`writer` appends; `reader` reads; `records` decodes CloudEvents, `unpacking` what the client itself cannot; `publisher`
+writes the outbox topics, and `offsets` shows our positions to Kafka's tools.
 """
 
 import asyncio
@@ -23,11 +22,11 @@ from cti.ports import Appending, Clock, Entry, LogEnd
 from schemas.envelope import Event, Family
 
 NOWHERE: Mapping[int, int] = {}
-HELD_MAX = 16_384  # parsed events that wait for the engine of this process: some 20 MB
+PARSED_MAX = 16_384  # parsed events kept for the engine of this process: some 20 MB
 
 
 class KafkaEventLog:
-    """`EventLog` of `cti.ports`. `clock`: this machine's, set against the brokers'."""
+    """`EventLog` of `cti.ports`. `clock`: this machine's, synchronised with the brokers'."""
 
     def __init__(self, options: KafkaOptions, clock: Clock, *, write_max_s: float = WRITE_MAX_S) -> None:
         self._options = options
@@ -36,18 +35,18 @@ class KafkaEventLog:
         self._reader = KafkaReader(options, self._topics)
         self._offsets = GroupOffsets(options, self._topics)
         self._clock = ServerClock(clock, self._ask_time)
-        self._held: dict[tuple[int, int], Event] = {}
+        self._parsed: dict[tuple[int, int], Event] = {}
         self._tickets = count()
-        self._asked_ms: dict[int, float] = {}  # appends under way: since when
+        self._started_ms: dict[int, float] = {}  # appends in flight, by ticket: when each began
         self.publisher = KafkaPublisher(self._writer, self._topics)
 
     async def start(self, read_to: Mapping[int, int] = NOWHERE) -> None:
-        """Make and check the topics, and begin. `read_to`: where the ledger stands, whose topics are not made anew.
+        """Create and check the topics, and start. `read_to`: the ledger's positions; topics with one are not recreated.
 
         Raises `LogTruncated`, `WrongPartitions`, `WrongTopic`, `SettingsMistake`, `LogAway`.
         """
         known = [partition for partition, position in read_to.items() if position and partition < self._topics.count]
-        await make_topics(self._options, {self._topics.place(partition).topic for partition in known})
+        await make_topics(self._options, {self._topics.tp(partition).topic for partition in known})
         await self._writer.start()
         await self._reader.start()
         await self._clock.start()
@@ -79,20 +78,20 @@ class KafkaEventLog:
     async def append(self, items: Sequence[Appending]) -> list[tuple[int, int]]:
         if not items:
             return []
-        records, firsts = self._place(items)
+        records, firsts = self._records_of(items)
         ticket = next(self._tickets)
-        self._asked_ms[ticket] = self.now_ms()
+        self._started_ms[ticket] = self.now_ms()
         try:
-            offsets = await self._writer.write({self._topics.place(there): some for there, some in records.items()})
+            offsets = await self._writer.write({self._topics.tp(there): some for there, some in records.items()})
         finally:
-            del self._asked_ms[ticket]
-        kept = {there: offsets[self._topics.place(there)] for there in records}
-        places = [(partition, kept[partition][index] + 1) for partition, index in firsts]
-        self._hold(items, places)
-        return places
+            del self._started_ms[ticket]
+        kept = {there: offsets[self._topics.tp(there)] for there in records}
+        positions_of = [(partition, kept[partition][index] + 1) for partition, index in firsts]
+        self._keep_parsed(items, positions_of)
+        return positions_of
 
-    def _place(self, items: Sequence[Appending]) -> tuple[dict[int, list[Record]], list[tuple[int, int]]]:
-        """The records by log partition; and where each item's first copy is: (partition, its number among those)."""
+    def _records_of(self, items: Sequence[Appending]) -> tuple[dict[int, list[Record]], list[tuple[int, int]]]:
+        """The records by log partition; and for each item (partition, index) of its first record."""
         records: dict[int, list[Record]] = {}
         firsts: list[tuple[int, int]] = []
         for item in items:
@@ -109,39 +108,39 @@ class KafkaEventLog:
                     records.setdefault(another, []).append(record)
         return records, firsts
 
-    def _hold(self, items: Sequence[Appending], places: Sequence[tuple[int, int]]) -> None:
-        """Keep what the door has parsed for the engine beside it; the oldest goes where it is not fetched."""
-        held = self._held
-        for item, place in zip(items, places, strict=True):
-            if item.event is not None and self._reader.reads(place[0]):
-                held[place] = item.event
-        while len(held) > HELD_MAX:
-            del held[next(iter(held))]
+    def _keep_parsed(self, items: Sequence[Appending], positions_of: Sequence[tuple[int, int]]) -> None:
+        """Keep parsed events for the engine of this process; the oldest go first where it does not fetch them."""
+        parsed = self._parsed
+        for item, position in zip(items, positions_of, strict=True):
+            if item.event is not None and self._reader.reads(position[0]):
+                parsed[position] = item.event
+        while len(parsed) > PARSED_MAX:
+            del parsed[next(iter(parsed))]
 
     async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
         entries = await self._reader.read(after, limit)
-        held = self._held
-        if not held:
+        parsed = self._parsed
+        if not parsed:
             return entries
         return [
             entry
-            if (event := held.pop((entry.partition, entry.position), None)) is None
+            if (event := parsed.pop((entry.partition, entry.position), None)) is None
             else entry._replace(event=event)
             for entry in entries
         ]
 
     async def end(self) -> LogEnd:
-        """What any process has had acknowledged by then is in it; what is on its way to the replicas may not be."""
-        at_ms = min(self.now_ms(), next(iter(self._asked_ms.values()), self.now_ms()))
+        """Covers every append acknowledged by then, of any process; not those still being replicated."""
+        at_ms = min(self.now_ms(), next(iter(self._started_ms.values()), self.now_ms()))
         return LogEnd(await self._reader.ends(), at_ms)
 
     async def purge(self, before_ms: int, latest_ms: int | None = None) -> int:
-        """Kafka's own retention does it."""
+        """Kafka's own retention deletes."""
         del before_ms, latest_ms
         return 0
 
     async def tell_positions(self, positions: Mapping[int, int]) -> bool:
-        """Commit positions under the group's name, for Kafka's tools: a courtesy. Whether they were taken."""
+        """Commit positions under the group id, for Kafka's tools; whether Kafka accepted them."""
         return await self._offsets.commit(positions)
 
     async def _ask_time(self) -> float:

@@ -1,6 +1,6 @@
-"""Our positions, told to Kafka under a group's name, so that its tools show how far behind we are.
+"""Our positions, committed to Kafka under a group id, so that its tools show our lag.
 
-A courtesy: nothing is ever read back, and what cannot be told is left.
+A courtesy: we never read them back, and a commit that fails is skipped.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ logger = structlog.get_logger()
 
 
 class GroupOffsets:
-    """The group's committed offsets. The client is opened at the first use."""
+    """The group's committed offsets. The client opens at first use."""
 
     def __init__(self, options: KafkaOptions, topics: Topics) -> None:
         self._options = options
@@ -31,21 +31,21 @@ class GroupOffsets:
         self._busy = asyncio.Lock()
 
     async def commit(self, positions: Mapping[int, int]) -> bool:
-        """Tell the positions of log partitions; whether Kafka has taken them. Raises nothing of Kafka's."""
+        """Commit the positions of log partitions; whether Kafka accepted them. Raises no Kafka error."""
         if self._busy.locked():
-            return False  # the one before is under way; the next will say more
+            return False  # a commit is in flight; the next one covers this
         async with self._busy:
             try:
                 async with asyncio.timeout(COMMIT_MAX_S):
                     client = await self._opened()
                     await client.commit(
                         {
-                            self._topics.place(partition): OffsetAndMetadata(position, "")
+                            self._topics.tp(partition): OffsetAndMetadata(position, "")
                             for partition, position in positions.items()
                         }
                     )
             except (KafkaError, OSError, TimeoutError) as error:
-                logger.info("Kafka was not told our positions", action="log_offsets_untold", why=repr(error))
+                logger.info("positions not committed to Kafka", action="log_offsets_untold", why=repr(error))
                 return False
             return True
 
@@ -56,7 +56,7 @@ class GroupOffsets:
                 await asyncio.wait_for(client.stop(), STOP_MAX_S)
 
     async def _opened(self) -> AIOKafkaConsumer:
-        """Assigned to all partitions, which committing asks for, and paused, so that nothing is fetched."""
+        """Assigned to all partitions (a commit requires it) and paused, so that nothing is fetched."""
         if self._client is None:
             client = make_committer(self._options)
             try:
@@ -64,10 +64,10 @@ class GroupOffsets:
             except BaseException:
                 await client.stop()
                 raise
-            places = [self._topics.place(partition) for partition in range(self._topics.count)]
-            client.assign(places)
-            for place in places:
-                client.seek(place, 0)
-            client.pause(*places)
+            tps = [self._topics.tp(partition) for partition in range(self._topics.count)]
+            client.assign(tps)
+            for tp in tps:
+                client.seek(tp, 0)
+            client.pause(*tps)
             self._client = client
         return self._client

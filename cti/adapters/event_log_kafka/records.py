@@ -1,7 +1,7 @@
-"""From a Kafka record to an entry: CloudEvents of structured and of binary mode, and what fits neither.
+"""From a Kafka record to an entry: CloudEvents in structured and binary mode, and records that are neither.
 
-Nothing is parsed that need not be: the engine reads an event once. Binary mode is written out as structured JSON, as
-the rest of Ringback knows it. A record that cannot be one of ours becomes an entry with its reason, byte for byte.
+Nothing is parsed twice: the engine parses an event once. A binary-mode record is rewritten as structured JSON, the form
+that the rest of Ringback reads. A record that cannot be a CloudEvent becomes an entry with its reason, byte for byte.
 """
 
 import re
@@ -21,12 +21,12 @@ from schemas.reasons import DeadLetter
 Headers = Sequence[tuple[str, bytes | None]]
 Unfit = tuple[DeadLetter, str]
 
-TENANT_HEADER = "ringback-tenant"  # ours: it says more than anything in the event
-COPY_HEADER = "ringback-everywhere"  # ours: a copy for each partition, whatever its key
+TENANT_HEADER = "ringback-tenant"  # ours: it overrides what the event says
+COPY_HEADER = "ringback-everywhere"  # ours: one of the copies for every partition, whatever its key
 EVENT_HEADER = "ce_"
 STRUCTURED, JSON = "application/cloudevents+json", "application/json"
 HEADERS_KEPT = 1_024
-CUT_BYTES = 65_536  # kept of what is larger than any event may be
+CUT_BYTES = 65_536  # kept of a record larger than any event may be
 KEYS_KEPT = 16_384  # of a partition: the live calls' and some more
 _TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 _ATTRIBUTE = re.compile(r"[a-z0-9]{1,20}\Z")
@@ -34,10 +34,10 @@ _NAMES_TENANT = b'"tenant"'
 
 
 def record_of(item: Appending, tenant: str) -> Record:
-    """How an item is kept where `tenant` is the topics' own.
+    """The Kafka record of an item; `tenant` is the topics' own.
 
-    Headers cost the reader a third of its speed, so there is one only where it says something: another tenant, or an
-    event that names one itself, which a client over HTTP may do and is not believed.
+    Headers cost the reader a third of its speed, so a record has one only where needed: for another tenant, or for an
+    event with a `tenant` extension of its own (an HTTP client may send one; it is not trusted).
     """
     headers: list[tuple[str, bytes]] = []
     if item.tenant != tenant or _NAMES_TENANT in item.body:
@@ -48,65 +48,65 @@ def record_of(item: Appending, tenant: str) -> Record:
 
 
 class Reading:
-    """Makes entries of one topic partition's records."""
+    """Decodes one topic partition's records into entries."""
 
-    def __init__(self, partition: int, place: int, places: int, tenant: str) -> None:
+    def __init__(self, partition: int, number: int, count: int, tenant: str) -> None:
         self._partition = partition  # of the event log
-        self._place, self._places = place, places  # of the topic, and how many it has
+        self._number, self._count = number, count  # of this topic partition; of the topic's partitions
         self._tenant = tenant
-        self._fitting: set[bytes] = set()  # keys that were found to belong here
-        self._dated_ms = 0  # of the last entry
+        self._known_keys: set[bytes] = set()  # keys found to belong to this partition
+        self._appended_ms = 0  # of the last entry
 
     def begin(self) -> None:
-        """What comes next does not follow what was read last."""
-        self._dated_ms = 0
+        """Start after a seek: the next record does not follow the last one."""
+        self._appended_ms = 0
 
     def mark(self, position: int) -> Entry:
-        """A place that Kafka took for itself."""
-        return Entry(self._partition, position, self._dated_ms, self._tenant, b"")
+        """The entry of a control record."""
+        return Entry(self._partition, position, self._appended_ms, self._tenant, b"")
 
     def entries(self, records: Sequence[ConsumerRecord]) -> list[Entry]:
-        """In order. The common case in a line: structured, of the topics' tenant, under a key that belongs here."""
-        partition, tenant, fitting, dated_ms = self._partition, self._tenant, self._fitting, self._dated_ms
-        new = tuple.__new__  # a call of Entry itself would cost as much as all the rest
+        """In order. The common case inline: structured mode, the topics' own tenant, a known key."""
+        partition, tenant, known_keys, appended_ms = self._partition, self._tenant, self._known_keys, self._appended_ms
+        new = tuple.__new__  # calling Entry would cost as much as all the rest
         entries: list[Entry] = []
         for one in records:
             value, at_ms = one.value, one.timestamp
-            if at_ms > dated_ms or dated_ms - at_ms > STEP_MS:
-                dated_ms = at_ms  # brokers' clocks differ: dates do not fall for that, but where a clock was set back
+            if at_ms > appended_ms or appended_ms - at_ms > STEP_MS:
+                appended_ms = at_ms  # brokers' clocks differ: times fall only where a clock was set back
             if (
-                one.key in fitting
+                one.key in known_keys
                 and not one.headers
                 and value
                 and len(value) <= BODY_BYTES_MAX
                 and _NAMES_TENANT not in value
             ):
-                entries.append(new(Entry, (partition, one.offset + 1, dated_ms, tenant, value, None, None)))
+                entries.append(new(Entry, (partition, one.offset + 1, appended_ms, tenant, value, None, None)))
             else:
-                entries.append(self._entry(one, dated_ms))
-        self._dated_ms = dated_ms
+                entries.append(self._entry(one, appended_ms))
+        self._appended_ms = appended_ms
         return entries
 
-    def _entry(self, record: ConsumerRecord, dated_ms: int) -> Entry:
+    def _entry(self, record: ConsumerRecord, appended_ms: int) -> Entry:
         body, tenant, unfit = record.value or b"", self._tenant, None
         if record.headers or not body or _NAMES_TENANT in body:
             body, tenant, unfit = self._judged(record)
         else:
             unfit = self._misplaced(record)  # a key that is new here
-        if len(body) > BODY_BYTES_MAX:  # it came packed, and could be of any size
+        if len(body) > BODY_BYTES_MAX:  # a compressed record can have any size
             unfit = (DeadLetter.TOO_LARGE, f"{len(body)} bytes, of which the first {CUT_BYTES} are kept")
             body = body[:CUT_BYTES]
-        return Entry(self._partition, record.offset + 1, dated_ms, tenant, body, None, unfit)
+        return Entry(self._partition, record.offset + 1, appended_ms, tenant, body, None, unfit)
 
     def _judged(self, record: ConsumerRecord) -> tuple[bytes, str, Unfit | None]:
-        """Body, tenant, and what is wrong with it."""
+        """Body, tenant, and why it is unfit, if it is."""
         headers, value = record.headers, record.value or b""
         try:
             mode = _mode(headers)
             body = value if mode is None else mode(headers, value)
             tenant = _tenant_of(headers, body) or self._tenant
         except _Unreadable as error:
-            return value, self._tenant, (DeadLetter.UNREADABLE, f"{error}; headers: {_told(headers)}")
+            return value, self._tenant, (DeadLetter.UNREADABLE, f"{error}; headers: {_shown(headers)}")
         if not body:
             return body, tenant, (DeadLetter.UNREADABLE, "the record has no value")
         return body, tenant, self._misplaced(record)
@@ -116,42 +116,42 @@ class Reading:
             return None
         if not record.key:
             return (DeadLetter.WRONG_PARTITION, "the record has no key; it is tenant:source:subject")
-        wanted = partition_of_bytes(record.key, self._places)
-        if wanted == self._place:
-            if len(self._fitting) >= KEYS_KEPT:
-                self._fitting.clear()
-            self._fitting.add(record.key)
+        wanted = partition_of_bytes(record.key, self._count)
+        if wanted == self._number:
+            if len(self._known_keys) >= KEYS_KEPT:
+                self._known_keys.clear()
+            self._known_keys.add(record.key)
             return None
-        told = f"key {record.key[:200]!r} belongs to partition {wanted} (murmur2), not to {self._place}"
-        return (DeadLetter.WRONG_PARTITION, told)
+        detail = f"key {record.key[:200]!r} belongs to partition {wanted} (murmur2), not to {self._number}"
+        return (DeadLetter.WRONG_PARTITION, detail)
 
 
 class _Unreadable(Exception):
-    """Why a record is no CloudEvent."""
+    """Why a record is not a CloudEvent."""
 
 
 def _mode(headers: Headers) -> Callable[[Headers, bytes], bytes] | None:
-    """How the value is to be read; None: it is the event as it stands."""
-    named = _media_of(_media(headers) or b"")
+    """How to read the value; None: it is the event itself."""
+    named = _media_type(_content_type(headers) or b"")
     if any(name.startswith(EVENT_HEADER) for name, _ in headers):
-        return None if named == STRUCTURED else _written_out
+        return None if named == STRUCTURED else _as_structured
     if named in ("", STRUCTURED, JSON):
         return None
     raise _Unreadable(f"content-type {named[:80]} is not taken here: {STRUCTURED}, or {JSON} with ce_ headers")
 
 
-def _media(headers: Headers) -> bytes | None:
-    """The header, as it came; None: there is none, or it is null."""
+def _content_type(headers: Headers) -> bytes | None:
+    """The content-type header as sent; None: absent or null."""
     return next((value for name, value in headers if name.lower() == "content-type"), None)
 
 
 @lru_cache(maxsize=HEADERS_KEPT)
-def _media_of(value: bytes) -> str:
+def _media_type(value: bytes) -> str:
     return value.decode("utf-8", "replace").partition(";")[0].strip().lower()
 
 
-def _written_out(headers: Headers, value: bytes) -> bytes:
-    """The structured JSON of a binary record: attributes from the headers, the value as `data`, untouched."""
+def _as_structured(headers: Headers, value: bytes) -> bytes:
+    """A binary-mode record as structured JSON: attributes from the headers, the value as `data`, unchanged."""
     attributes: dict[str, str] = {}
     for name, raw in headers:
         if not name.startswith(EVENT_HEADER):
@@ -160,7 +160,7 @@ def _written_out(headers: Headers, value: bytes) -> bytes:
         if attribute in attributes or attribute in ("data", "datacontenttype") or not _ATTRIBUTE.match(attribute):
             raise _Unreadable(f"the header {name[:64]} is repeated or cannot be an attribute")
         attributes[attribute] = _text(name, raw)
-    attributes["datacontenttype"] = _text("content-type", _media(headers) or JSON.encode())
+    attributes["datacontenttype"] = _text("content-type", _content_type(headers) or JSON.encode())
     written = to_json(attributes)
     if not value.strip():
         return written
@@ -179,7 +179,7 @@ def _text(name: str, raw: bytes | None) -> str:
 
 
 def _tenant_of(headers: Headers, body: bytes) -> str | None:
-    """Our own header, else the event's extension `tenant`; None: it names none."""
+    """From our own header, else from the extension `tenant`; None: neither is there."""
     found: object = next((_text(name, raw) for name, raw in headers if name == TENANT_HEADER), None)
     if found is None and _NAMES_TENANT in body:
         found = _extension(body)
@@ -194,9 +194,9 @@ def _extension(body: bytes) -> object:
     try:
         item = from_json(body)
     except ValueError:
-        return None  # the engine says what is wrong with it
+        return None  # the engine reports what is wrong with it
     return item.get("tenant") if isinstance(item, Mapping) else None
 
 
-def _told(headers: Headers) -> str:
+def _shown(headers: Headers) -> str:
     return ", ".join(f"{name[:40]}={(raw or b'')[:40]!r}" for name, raw in headers[:20])

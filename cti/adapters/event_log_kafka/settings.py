@@ -1,7 +1,7 @@
-"""What the Kafka log is told, and what its clients are made with.
+"""Options of the Kafka log, and the clients made from them.
 
-Every default of aiokafka that would lose or repeat something is set here by name, and looked up again in the client
-that was made of it: a client that took no notice would be found at the start, not after a failure.
+Every aiokafka default that could lose or repeat records is set here by name, and verified in the client made with it:
+a client that ignored a setting is found at start, not after a failure.
 """
 
 import ssl
@@ -18,15 +18,15 @@ from cti.settings import Settings
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Compression = Literal["none", "gzip", "lz4", "zstd"]
 
-REQUEST_MAX_MS = 10_000  # a broker that says nothing for so long is asked again, over a new connection
+REQUEST_MAX_MS = 10_000  # a broker silent for this long is retried over a new connection
 BACKOFF_MS = 100
 BATCH_BYTES = 256 * 1024  # before compression; one larger record makes a batch of its own
 REQUEST_BYTES_MAX = 2 * 1024 * 1024  # a snapshot of 1 MB with its key and headers, and room
-BODY_BYTES_MAX = REQUEST_BYTES_MAX - 64 * 1024  # of one record; the rest is for its key and headers
+BODY_BYTES_MAX = REQUEST_BYTES_MAX - 64 * 1024  # of one record; the rest is for key and headers
 FETCH_MAX_WAIT_MS = 100
 FETCH_PARTITION_BYTES = 512 * 1024
 FETCH_BYTES = 16 * 1024 * 1024
-# What the client must say of itself, by its own names.
+# What each client must hold, under aiokafka's own attribute names.
 SAFE_PRODUCER = {"_request_timeout_ms": REQUEST_MAX_MS}
 SAFE_SENDER = {"_acks": -1}
 SAFE_CONSUMER = {"_group_id": None, "_enable_auto_commit": False, "_auto_offset_reset": "none"}
@@ -35,11 +35,11 @@ SAFE_COMMITTER = {"_enable_auto_commit": False, "_auto_offset_reset": "none"}
 
 @dataclass(frozen=True, slots=True)
 class KafkaOptions:
-    """Where the cluster is, and how the topics are to be. `partitions`: of each topic of events."""
+    """The cluster and the topics' configuration. `partitions`: of each event topic."""
 
     bootstrap: str
     prefix: str = "ringback."
-    tenant: str = "default"  # whose an entry is that names no tenant itself
+    tenant: str = "default"  # of an event that names no tenant
     partitions: int = 8
     replication: int = 3
     min_insync: int = 2
@@ -56,7 +56,7 @@ class KafkaOptions:
 
 
 def kafka_options(settings: Settings) -> KafkaOptions | None:
-    """What the settings say; None without a cluster."""
+    """The options from the settings; None without a cluster."""
     if not settings.kafka_bootstrap:
         return None
     return KafkaOptions(
@@ -80,7 +80,7 @@ def kafka_options(settings: Settings) -> KafkaOptions | None:
 
 
 def make_producer(options: KafkaOptions) -> AIOKafkaProducer:
-    """A producer that neither loses nor repeats: idempotent, acknowledged by all replicas in sync."""
+    """A producer that neither loses nor repeats: idempotent, acks=all."""
     producer = AIOKafkaProducer(
         **_client(options),
         acks="all",
@@ -88,13 +88,13 @@ def make_producer(options: KafkaOptions) -> AIOKafkaProducer:
         compression_type=None if options.compression == "none" else options.compression,
         max_batch_size=BATCH_BYTES,
         max_request_size=REQUEST_BYTES_MAX,
-        linger_ms=0,  # what waits is gathered by the writer, while the batch before it is under way
+        linger_ms=0,  # the writer batches while another batch is in flight
     )
     try:
         _check(producer, SAFE_PRODUCER)
         _check(vars(producer)["_sender"], SAFE_SENDER)
         if vars(producer).get("_txn_manager") is None:
-            raise SettingsMistake("the Kafka client is not idempotent, though it was told to be")
+            raise SettingsMistake("the Kafka producer is not idempotent although configured so")
     except SettingsMistake:
         vars(producer)["_closed"] = True  # it was never opened
         raise
@@ -102,12 +102,12 @@ def make_producer(options: KafkaOptions) -> AIOKafkaProducer:
 
 
 def make_consumer(options: KafkaOptions) -> AIOKafkaConsumer:
-    """A consumer without a group: it reads what it is told, from where it is told, and commits nothing."""
+    """A consumer without a group: partitions and offsets are given to it; it commits nothing."""
     return _consumer(options, None, SAFE_CONSUMER)
 
 
 def make_committer(options: KafkaOptions) -> AIOKafkaConsumer:
-    """A consumer that reads nothing, and commits under the group's name what it is given."""
+    """A consumer that fetches nothing and commits given offsets under the group id."""
     return _consumer(options, options.group, SAFE_COMMITTER)
 
 
@@ -122,7 +122,7 @@ def _consumer(options: KafkaOptions, group: str | None, safe: dict[str, Any]) ->
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="none",
-        isolation_level="read_uncommitted",  # somebody's open transaction must not hold up a partition
+        isolation_level="read_uncommitted",  # an open transaction of another producer must not block a partition
         fetch_min_bytes=1,
         fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         fetch_max_bytes=FETCH_BYTES,
@@ -137,7 +137,7 @@ def _consumer(options: KafkaOptions, group: str | None, safe: dict[str, Any]) ->
 
 
 def _check(client: object, safe: dict[str, Any]) -> None:
-    """Raises SettingsMistake where the client holds another value than the safe one."""
+    """Raises SettingsMistake where the client holds a value other than the safe one."""
     for name, wanted in safe.items():
         found = vars(client).get(name, "nothing")
         if found != wanted:
@@ -145,7 +145,7 @@ def _check(client: object, safe: dict[str, Any]) -> None:
 
 
 def _client(options: KafkaOptions) -> dict[str, Any]:
-    """What all clients share. Raises SettingsMistake when a certificate cannot be read."""
+    """Arguments of every client. Raises SettingsMistake when a certificate cannot be read."""
     shared: dict[str, Any] = {
         "bootstrap_servers": [server.strip() for server in options.bootstrap.split(",")],
         "client_id": "ringback",
@@ -164,11 +164,11 @@ def _client(options: KafkaOptions) -> dict[str, Any]:
 
 
 def _tls(options: KafkaOptions) -> ssl.SSLContext:
-    """Host names are checked; the machine's authorities are trusted where no file names others."""
+    """Host names are verified; the system's certificate authorities apply unless a file names others."""
     try:
         context = ssl.create_default_context(cafile=options.ca_file or None)
         if options.cert_file:
-            # With no password given a locked key would be asked for at the terminal, and the start would wait for it.
+            # Without a password argument an encrypted key would prompt at the terminal and block the start.
             context.load_cert_chain(options.cert_file, options.key_file or None, password="")
     except OSError as error:  # ssl.SSLError is one
         named = ", ".join(filter(None, (options.ca_file, options.cert_file, options.key_file)))

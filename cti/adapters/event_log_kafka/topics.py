@@ -1,7 +1,7 @@
 """The topics: their names, how log partitions are numbered over them, and how they are made and checked.
 
 Log partition 3p is `calls.events` p, 3p + 1 is `agents.events` p, and 3p + 2 is `switches.events` p: engines own
-neighbours, and so each has its share of the calls, which are nearly all of the work. The number of partitions a topic
+adjacent numbers, so each gets its share of the calls, which are nearly all of the work. A topic's number of partitions
 is fixed for life: a key's partition depends on it.
 """
 
@@ -22,19 +22,19 @@ from schemas.envelope import Family
 CALLS, AGENTS, SWITCHES = "calls.events", "agents.events", "switches.events"
 COMMANDS, RECORDS, BREACHES, DEAD_LETTERS = "commands", "calls.records", "calls.breaches", "dead-letters"
 EVENTS = (CALLS, AGENTS, SWITCHES)
-COPIES = (COMMANDS, RECORDS, BREACHES, DEAD_LETTERS)
-CLOCK = "clock"  # one partition, which nobody reads: its append times tell the log's clock
+OUTBOX = (COMMANDS, RECORDS, BREACHES, DEAD_LETTERS)
+CLOCK = "clock"  # one partition that nobody consumes: its append times give the log's clock
 UNLIMITED = "-1"
 CLOCK_RETENTION_MS = 3_600_000
 MAKE_MAX_S = 30.0
-LOOK_AGAIN_S = 0.1  # a topic just made is not known to every broker at once
+LOOK_AGAIN_S = 0.1  # a new topic is not known to every broker at once
 TOPIC_EXISTS, UNKNOWN_TOPIC, NO_LEADER = 36, 3, 5
-_PLACES: Mapping[Family, int] = {"call": 0, "agent": 1, "switch": 2, "": 0}
+_OFFSET_IN_GROUP: Mapping[Family, int] = {"call": 0, "agent": 1, "switch": 2, "": 0}
 
 
 class Topics:
     """Names and numbers. `partitions`: of a topic; `count`: of the event log, three times as many; `everywhere`: the
-    log partitions that name calls and agents.
+    log partitions of calls and agents.
     """
 
     def __init__(self, prefix: str, partitions: int) -> None:
@@ -42,26 +42,26 @@ class Topics:
         self.clock = TopicPartition(prefix + CLOCK, 0)
         self._numbered = [TopicPartition(prefix + kind, n) for n in range(partitions) for kind in EVENTS]
         self.everywhere = [n for n in range(self.count) if not self.passes_on(n)]
-        self._numbers = {place: number for number, place in enumerate(self._numbered)}
+        self._numbers = {tp: number for number, tp in enumerate(self._numbered)}
 
-    def place(self, partition: int) -> TopicPartition:
-        """Where a log partition is."""
+    def tp(self, partition: int) -> TopicPartition:
+        """The topic partition of a log partition."""
         return self._numbered[partition]
 
-    def number(self, place: TopicPartition) -> int:
-        """The log partition that is there."""
-        return self._numbers[place]
+    def number(self, tp: TopicPartition) -> int:
+        """The log partition of a topic partition."""
+        return self._numbers[tp]
 
     def partition_of(self, key: str, family: Family) -> int:
-        return partition_of(key, self.partitions) * len(EVENTS) + _PLACES[family]
+        return partition_of(key, self.partitions) * len(EVENTS) + _OFFSET_IN_GROUP[family]
 
-    def copy_of(self, kind: str, key: str) -> TopicPartition:
-        """Where a copy for integrators goes; `kind`: one of COPIES."""
-        assert kind in COPIES, kind
+    def outbox_partition(self, kind: str, key: str) -> TopicPartition:
+        """The topic partition of an outbox row; `kind`: one of OUTBOX."""
+        assert kind in OUTBOX, kind
         return TopicPartition(self.prefix + kind, partition_of(key, self.partitions))
 
     def passes_on(self, partition: int) -> bool:
-        return partition % len(EVENTS) == _PLACES["switch"]
+        return partition % len(EVENTS) == _OFFSET_IN_GROUP["switch"]
 
 
 def wanted_topics(options: KafkaOptions) -> dict[str, tuple[int, dict[str, str]]]:
@@ -74,14 +74,14 @@ def wanted_topics(options: KafkaOptions) -> dict[str, tuple[int, dict[str, str]]
         "max.message.bytes": str(REQUEST_BYTES_MAX),
     }
     kept = {"retention.ms": str(options.retention_ms)}
-    wanted = {options.prefix + kind: (options.partitions, shared | kept) for kind in (*EVENTS, *COPIES)}
+    wanted = {options.prefix + kind: (options.partitions, shared | kept) for kind in (*EVENTS, *OUTBOX)}
     wanted[options.prefix + CLOCK] = (1, shared | {"retention.ms": str(CLOCK_RETENTION_MS)})
     return wanted
 
 
 async def make_topics(options: KafkaOptions, read: Collection[str] = ()) -> None:
-    """Make the topics that are missing and check them all. Bounded. `read`: those that a ledger has read from; made
-    anew they would begin at the first place again, and what is written up to the ledger's would never be read.
+    """Create missing topics and check them all. Bounded. `read`: topics that a ledger has read from; recreated, they
+    would start at the first offset again, and records up to the ledger's position would never be read.
 
     Raises `LogTruncated` where one of these has gone, `WrongPartitions`, `WrongTopic` (topic, configuration, found and
     wanted are named), `LogAway`.
@@ -130,7 +130,7 @@ async def _create(
     answer = await admin.create_topics(new)
     for name, code, message, *_ in answer.topic_errors:
         if code not in (0, TOPIC_EXISTS):  # another process may be starting too
-            raise WrongTopic(f"{name} could not be made: {message or for_code(code).__name__}")
+            raise WrongTopic(f"{name} could not be created: {message or for_code(code).__name__}")
 
 
 async def _describe(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, Sequence[Mapping[str, Any]]]:
@@ -143,16 +143,14 @@ async def _describe(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[st
 
 
 def fits(name: str, found: int, wanted: int) -> bool:
-    """Whether a topic's number of partitions will do. More than wanted, which nobody can take back, does no harm where
-    no key is looked for by them: in copies and the clock's.
+    """Whether a topic's number of partitions is acceptable. More than wanted (Kafka cannot remove partitions) is
+    harmless where we look up no key by partition: in outbox topics and the clock.
     """
     return found == wanted or (found > wanted and not name.endswith(EVENTS))
 
 
 def enough(key: str, has: str, wanted: str) -> bool:
-    """Whether a value of a topic's configuration will do. What is kept longer, or more safely, than it was asked for is
-    not wrong.
-    """
+    """Whether a configuration value is acceptable. Longer retention, or more safety, than asked for is not wrong."""
     if not wanted.isdigit():
         return has.lower() == wanted.lower()
     return has.lstrip("-").isdigit() and (int(has) >= int(wanted) or (key == "retention.ms" and has == UNLIMITED))
@@ -169,7 +167,7 @@ def _check_partitions(name: str, found: Sequence[Mapping[str, Any]], partitions:
 async def configurations(
     admin: AIOKafkaAdminClient, names: Iterable[str], unreadable: type[RingbackError] = WrongTopic
 ) -> dict[str, dict[str, str]]:
-    """Each topic's configuration. Raises `unreadable` where Kafka does not tell it."""
+    """Each topic's configuration. Raises `unreadable` where Kafka does not return it."""
     asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     found: dict[str, dict[str, str]] = {}
     for answer in await admin.describe_configs(asked):

@@ -1,6 +1,5 @@
-"""Records whose headers have names that are no UTF-8, as clients in C may write them: Kafka's client breaks off at one,
-gives nothing of what follows, and would do so for ever. Here such a batch is read once more, with these bytes written
-out.
+"""Records with header names that are not UTF-8, as C clients may write them: aiokafka fails on such a record, returns
+nothing after it, and would do so for ever. Here such a batch is decoded a second time, with these bytes escaped.
 """
 
 import struct
@@ -11,19 +10,19 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
-_UNPACK = "_unpack_records"  # what the client calls for what it has fetched of a partition
-_as_ever = vars(fetcher.PartitionRecords)[_UNPACK]
-_LENGTH_AT, _AFTER_LENGTH = 8, 12  # of a batch: its length, counted from behind it
+_UNPACK = "_unpack_records"  # the client's method that decodes a fetched partition
+_original = vars(fetcher.PartitionRecords)[_UNPACK]
+_LENGTH_AT, _AFTER_LENGTH = 8, 12  # of a batch: its length field; the length counts from after it
 
 
 def tolerate_any_header() -> None:
-    """From now on the clients of this process read them."""
-    fetcher.MemoryRecords = _Kept
+    """Patch the clients of this process to read them."""
+    fetcher.MemoryRecords = _KeptRecords
     setattr(fetcher.PartitionRecords, _UNPACK, _tolerant)
 
 
-class _Kept:
-    """`MemoryRecords`, whose bytes are still to be had."""
+class _KeptRecords:
+    """`MemoryRecords` that keeps its bytes."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -34,23 +33,23 @@ class _Kept:
 
 
 def _tolerant(fetched: Any) -> Iterator[Any]:
-    """What was fetched of a partition: as the client reads it, as far as it can."""
+    """A fetched partition, decoded by the client until it fails on a header name."""
     try:
-        yield from _as_ever(fetched)
+        yield from _original(fetched)
     except UnicodeDecodeError:
         kept = vars(fetched)
-        kept["_records"] = _WrittenOut(kept["_records"].data)  # what was given already is behind its next offset
-        yield from _as_ever(fetched)
+        kept["_records"] = _LenientRecords(kept["_records"].data)  # records already returned are before its next offset
+        yield from _original(fetched)
 
 
-class _WrittenOut:
+class _LenientRecords:
     """The same records, slower."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
 
     def _end(self) -> int:
-        """Where the next batch ends; behind the data where there is no whole one."""
+        """Where the next batch ends; after the data where no whole batch is left."""
         if len(self._data) < self._at + _AFTER_LENGTH:
             return len(self._data) + 1
         length: int = struct.unpack_from(">i", self._data, self._at + _LENGTH_AT)[0]
@@ -65,7 +64,7 @@ class _WrittenOut:
 
 
 class _Batch:
-    """A batch of the client's, with lenient text in it."""
+    """A batch whose text decodes leniently."""
 
     def __init__(self, batch: _DefaultRecordBatchPy) -> None:
         self._batch = batch
@@ -80,7 +79,7 @@ class _Batch:
 
 
 class _Lenient(bytearray):
-    """Bytes that are always text."""
+    """Bytes that always decode: invalid ones are escaped."""
 
     def __getitem__(self, at: Any) -> Any:
         found = super().__getitem__(at)

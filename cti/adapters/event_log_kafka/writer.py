@@ -1,8 +1,8 @@
-"""What goes into Kafka: a lane for each partition, in which one batch is under way while the next gathers.
+"""Writing to Kafka: an accumulator for each partition, with one batch in flight while the next one fills.
 
-The client never gives up on a batch, as an idempotent one must not; so it is the waiting that is bounded here. A write
-that is not acknowledged within its time is refused: what of it has not left is dropped, what has left may still
-arrive. The lane goes on by itself when the broker is back. A client that has failed for good is replaced.
+An idempotent producer must never give up on a batch, so the wait is bounded here instead. A write that is not
+acknowledged in time is refused: records not yet sent are dropped, records in flight may still arrive. The accumulator
+resumes by itself when the broker returns. A producer that has failed for good is replaced.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ logger = structlog.get_logger()
 
 
 class Record(NamedTuple):
-    """What a partition keeps."""
+    """One record to be appended."""
 
     key: bytes
     value: bytes
@@ -37,14 +37,14 @@ class Record(NamedTuple):
 
 
 class KafkaWriter:
-    """Writes records and tells where they are. One client for all topics."""
+    """Appends records and returns their offsets. One producer for all topics."""
 
     def __init__(self, options: KafkaOptions, write_max_s: float = WRITE_MAX_S) -> None:
         self._options = options
         self._write_max_s = write_max_s
         self._producer: AIOKafkaProducer | None = None
         self._renewing = asyncio.Lock()
-        self._lanes: dict[TopicPartition, _Lane] = {}
+        self._accumulators: dict[TopicPartition, _Accumulator] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._stopped = False
         self.waiting_bytes = 0
@@ -54,66 +54,66 @@ class KafkaWriter:
         await self.producer()
 
     async def stop(self) -> None:
-        """Refuse what waits, and close the client. Bounded."""
+        """Refuse waiting writes and close the producer. Bounded."""
         self._stopped = True
-        for lane in self._lanes.values():
-            lane.refuse(LogAway("the log was stopped"))
+        for accumulator in self._accumulators.values():
+            accumulator.refuse(LogAway("the log was stopped"))
         if self._producer is not None:
             self.discard(self._producer)
         if self._closing:
             await asyncio.wait(self._closing)
-        for lane in self._lanes.values():
-            await lane.ended()
+        for accumulator in self._accumulators.values():
+            await accumulator.ended()
 
     async def write(self, records: Mapping[TopicPartition, Sequence[Record]]) -> dict[TopicPartition, list[int]]:
-        """Keep the records, in order within a partition; their offsets. Raises `LogAway`; then nothing is promised."""
-        jobs = self._put(records)
-        await self._acknowledged(jobs)
-        return {place: job.offsets for place, job in jobs.items()}
+        """Append, in order within a partition; the records' offsets. Raises `LogAway`; then nothing is promised."""
+        writes = self._put(records)
+        await self._acknowledged(writes)
+        return {tp: write.offsets for tp, write in writes.items()}
 
-    async def probe(self, place: TopicPartition) -> float:
-        """Append a mark and tell when, in ms by the broker's clock. Raises `LogAway`."""
-        jobs = self._put({place: [Record(b"", b"", [])]})
-        await self._acknowledged(jobs)
-        return float(jobs[place].at_ms)
+    async def probe(self, tp: TopicPartition) -> float:
+        """Append a probe; its append time in ms by the broker's clock. Raises `LogAway`."""
+        writes = self._put({tp: [Record(b"", b"", [])]})
+        await self._acknowledged(writes)
+        return float(writes[tp].at_ms)
 
-    def _put(self, records: Mapping[TopicPartition, Sequence[Record]]) -> "dict[TopicPartition, _Job]":
+    def _put(self, records: Mapping[TopicPartition, Sequence[Record]]) -> "dict[TopicPartition, _Write]":
         if self._stopped:
             raise LogAway("the log was stopped")
         if self.waiting_bytes > WAITING_BYTES_MAX:
             raise LogAway(f"{self.waiting_bytes} bytes wait for Kafka already")
-        jobs: dict[TopicPartition, _Job] = {}
-        for place, some in records.items():
-            lane = self._lanes.get(place)
-            if lane is None:
-                lane = self._lanes[place] = _Lane(self, place)
-            jobs[place] = lane.put(some)
-        return jobs
+        writes: dict[TopicPartition, _Write] = {}
+        for tp, some in records.items():
+            accumulator = self._accumulators.get(tp)
+            if accumulator is None:
+                accumulator = self._accumulators[tp] = _Accumulator(self, tp)
+            writes[tp] = accumulator.put(some)
+        return writes
 
-    async def _acknowledged(self, jobs: "Mapping[TopicPartition, _Job]") -> None:
-        waits = [job.done for job in jobs.values()]
+    async def _acknowledged(self, writes: "Mapping[TopicPartition, _Write]") -> None:
+        waits = [write.done for write in writes.values()]
         try:
             _, late = await asyncio.wait(waits, timeout=self._write_max_s) if waits else (waits, ())
         except asyncio.CancelledError:
-            self._abandon(jobs)
+            self._abandon(writes)
             raise
         if late:
-            self._abandon(jobs)
+            self._abandon(writes)
             raise LogAway(f"Kafka did not acknowledge within {self._write_max_s:g} s")
-        for fault in [job.done.exception() for job in jobs.values()]:
+        for fault in [write.done.exception() for write in writes.values()]:
             if isinstance(fault, LogAway):
                 raise LogAway(fault.detail) from fault
 
-    def _abandon(self, jobs: "Mapping[TopicPartition, _Job]") -> None:
-        """Nobody waits any more: what has not left need not leave."""
-        for place, job in jobs.items():
-            job.done.cancel()
-            self._lanes[place].forget_abandoned()
+    def _abandon(self, writes: "Mapping[TopicPartition, _Write]") -> None:
+        """The caller has given up: records not yet sent are dropped."""
+        for tp, write in writes.items():
+            write.done.cancel()
+            self._accumulators[tp].forget_abandoned()
 
     # -- the client ----------------------------------------------------------------------------------------------------
 
     async def producer(self) -> AIOKafkaProducer:
-        """The client, made anew where there is none. Raises `LogAway`."""
+        """The producer; opened if there is none. Raises `LogAway`."""
         async with self._renewing:
             if self._stopped:
                 raise LogAway("the log was stopped")
@@ -131,7 +131,7 @@ class KafkaWriter:
             return self._producer
 
     def discard(self, producer: AIOKafkaProducer) -> None:
-        """Use this client no more; it is closed beside the work."""
+        """Stop using this producer; a background task closes it."""
         if self._producer is producer:
             self._producer = None
         task = asyncio.create_task(_close(producer))
@@ -140,7 +140,7 @@ class KafkaWriter:
 
 
 async def _close(producer: AIOKafkaProducer) -> None:
-    """Close a client, which by itself waits until all is delivered: bounded, and by force in the end."""
+    """Close a producer. By itself it waits for delivery without limit; here STOP_MAX_S, then by force."""
     stopping = asyncio.create_task(producer.stop())
     await asyncio.wait([stopping], timeout=STOP_MAX_S)
     if not stopping.done():
@@ -151,19 +151,19 @@ async def _close(producer: AIOKafkaProducer) -> None:
     await asyncio.gather(producer.client.close(), return_exceptions=True)
 
 
-class _Job:
-    """The records of one write for one partition."""
+class _Write:
+    """The records of one write to one partition."""
 
     def __init__(self, records: Sequence[Record]) -> None:
         self.records = records
         self.size = sum([len(record.value) for record in records])
-        self.loaded = 0  # how many are in a batch
+        self.loaded = 0  # how many are in a batch already
         self.offsets: list[int] = []
         self.at_ms = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def load(self, batch: BatchBuilder) -> int:
-        """Put records into the batch, as many as it holds; how many that were."""
+        """Append as many records to the batch as it takes; how many."""
         before = self.loaded
         for key, value, headers in self.records[before:] if before else self.records:
             if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
@@ -171,8 +171,8 @@ class _Job:
             self.loaded += 1
         return self.loaded - before
 
-    def landed(self, first: int, count: int, at_ms: int) -> None:
-        """So many records more are kept, from this offset on."""
+    def acknowledged(self, first: int, count: int, at_ms: int) -> None:
+        """`count` more records are acknowledged, from this offset on."""
         self.offsets += range(first, first + count)
         if len(self.offsets) == len(self.records):
             self.at_ms = at_ms
@@ -182,98 +182,98 @@ class _Job:
     def refuse(self, error: LogAway) -> None:
         if not self.done.done():
             self.done.set_exception(error)
-            self.done.exception()  # whoever wrote may have gone
+            self.done.exception()  # the caller may have been cancelled
 
 
-class _Lane:
-    """What waits for one partition, and the batch that is under way."""
+class _Accumulator:
+    """Writes waiting for one partition, and the batch in flight."""
 
-    def __init__(self, writer: KafkaWriter, place: TopicPartition) -> None:
+    def __init__(self, writer: KafkaWriter, tp: TopicPartition) -> None:
         self._writer = writer
-        self._place = place
-        self._waiting: deque[_Job] = deque()
+        self._tp = tp
+        self._waiting: deque[_Write] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    def put(self, records: Sequence[Record]) -> _Job:
-        job = _Job(records)
-        self._waiting.append(job)
-        self._writer.waiting_bytes += job.size
+    def put(self, records: Sequence[Record]) -> _Write:
+        write = _Write(records)
+        self._waiting.append(write)
+        self._writer.waiting_bytes += write.size
         if self._task is None:
             self._task = asyncio.create_task(self._drain())
-        return job
+        return write
 
     def refuse(self, error: LogAway) -> None:
-        """Nothing that waits will leave."""
+        """Fail every waiting write."""
         while self._waiting:
             self._next().refuse(error)
 
     def forget_abandoned(self) -> None:
-        """Drop what nobody waits for any more."""
-        kept = [job for job in self._waiting if not job.done.done()]
-        self._writer.waiting_bytes += sum(job.size for job in kept) - sum(job.size for job in self._waiting)
+        """Drop writes whose callers have given up."""
+        kept = [write for write in self._waiting if not write.done.done()]
+        self._writer.waiting_bytes += sum(write.size for write in kept) - sum(write.size for write in self._waiting)
         self._waiting = deque(kept)
 
     async def ended(self) -> None:
-        """Wait for the batch that is under way to fail or to arrive: the client is closed."""
+        """Wait for the batch in flight to fail or to be acknowledged: the producer is closed."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def _next(self) -> _Job:
-        job = self._waiting.popleft()
-        self._writer.waiting_bytes -= job.size
-        return job
+    def _next(self) -> _Write:
+        write = self._waiting.popleft()
+        self._writer.waiting_bytes -= write.size
+        return write
 
     async def _drain(self) -> None:
         """Send batch after batch until nothing waits."""
-        flight: list[tuple[_Job, int]] = []
+        in_flight: list[tuple[_Write, int]] = []
         try:
             while self._waiting:
                 producer = await self._writer.producer()
-                flight = []
+                in_flight = []
                 try:
-                    await self._send(producer, flight)
+                    await self._send(producer, in_flight)
                 except (KafkaError, TimeoutError, AssertionError) as error:
                     logger.warning(
-                        "Kafka refused a batch", action="log_batch_refused", topic=self._place.topic, why=repr(error)
+                        "Kafka refused a batch", action="log_batch_refused", topic=self._tp.topic, why=repr(error)
                     )
-                    self._writer.discard(producer)  # its numbering has a hole now: the next batch would be refused
-                    self._refuse(flight, LogAway(f"Kafka refused it: {error!r}"))
+                    self._writer.discard(producer)  # a gap in its sequence numbers: the next batch would fail
+                    self._refuse(in_flight, LogAway(f"Kafka refused it: {error!r}"))
         except LogAway as away:
-            self._refuse(flight, away)
+            self._refuse(in_flight, away)
             self.refuse(away)
-        except Exception as error:  # the last line of defence: a defect of ours must not leave anybody waiting
-            logger.exception("a lane broke off", action="log_lane_broken", topic=self._place.topic)
-            self._refuse(flight, LogAway(repr(error)))
+        except Exception as error:  # last line of defence: a defect of ours must not leave callers waiting
+            logger.exception("an accumulator failed", action="log_accumulator_failed", topic=self._tp.topic)
+            self._refuse(in_flight, LogAway(repr(error)))
             self.refuse(LogAway(repr(error)))
         except asyncio.CancelledError:
-            self._refuse(flight, LogAway("the log was stopped"))
+            self._refuse(in_flight, LogAway("the log was stopped"))
             raise
         finally:
             self._task = None
 
-    def _refuse(self, flight: Sequence[tuple[_Job, int]], error: LogAway) -> None:
-        for job, _ in flight:
-            job.refuse(error)
-        self.forget_abandoned()  # a job of several batches: its rest need not leave
+    def _refuse(self, in_flight: Sequence[tuple[_Write, int]], error: LogAway) -> None:
+        for write, _ in in_flight:
+            write.refuse(error)
+        self.forget_abandoned()  # a write of several batches: the rest need not be sent
 
-    async def _send(self, producer: AIOKafkaProducer, flight: list[tuple[_Job, int]]) -> None:
-        """Send what waits, as much as one batch holds, and tell each job where its records are."""
+    async def _send(self, producer: AIOKafkaProducer, in_flight: list[tuple[_Write, int]]) -> None:
+        """Send one batch of waiting writes and give each its offsets."""
         batch = producer.create_batch()
         while self._waiting:
-            job = self._waiting[0]
-            count = job.load(batch)
+            write = self._waiting[0]
+            count = write.load(batch)
             if count:
-                flight.append((job, count))
-            if job.loaded < len(job.records):
+                in_flight.append((write, count))
+            if write.loaded < len(write.records):
                 break
             self._next()
         batch.close()
-        sent = await producer.send_batch(batch, self._place.topic, partition=self._place.partition)
-        told: RecordMetadata = await sent
-        if told.offset == NO_OFFSET:  # it was there already, from a sending whose answer was lost; where, nobody knows
-            raise KafkaError("written, but its place is unknown")
-        offset = told.offset
-        for job, count in flight:
-            job.landed(offset, count, told.timestamp)
+        sent = await producer.send_batch(batch, self._tp.topic, partition=self._tp.partition)
+        metadata: RecordMetadata = await sent
+        if metadata.offset == NO_OFFSET:  # a duplicate of a batch whose acknowledgement was lost: no offset is given
+            raise KafkaError("written, but its offset is unknown")
+        offset = metadata.offset
+        for write, count in in_flight:
+            write.acknowledged(offset, count, metadata.timestamp)
             offset += count

@@ -1,4 +1,4 @@
-"""Agents and sources: the last word of each."""
+"""Agents and sources: the latest row of each."""
 
 from collections.abc import Iterable, Sequence
 
@@ -22,7 +22,7 @@ _upsert_sources = insertion(
 
 
 def put_agents(connection: Connection, rows: Sequence[AgentRow]) -> None:
-    """The last row of each agent stands (one statement may not touch a row twice)."""
+    """Keep the last row of each agent: a statement may not touch a row twice."""
     _upsert_agents(connection, list({(row.tenant, row.source, row.agent): row for row in rows}.values()))
 
 
@@ -47,7 +47,7 @@ def list_sources(connection: Connection, tenant: str | None = None) -> list[Sour
 
 
 def joined(rows: Iterable[SourceRow]) -> list[SourceRow]:
-    """One row a source, with what it has sent to any partition."""
+    """One row a source, with the kinds it has sent to any partition."""
     found: dict[tuple[str, str], SourceRow] = {}
     for row in rows:
         known = found.setdefault(row[:2], row)

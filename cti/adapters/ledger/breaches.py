@@ -13,14 +13,14 @@ _delete_breaches = deletion(breaches, breaches.c.call_id)
 
 
 def delete_breaches(connection: Connection, call_ids: Sequence[str]) -> None:
-    """Those of these calls."""
+    """The breaches of these calls."""
     _delete_breaches(connection, [(call_id,) for call_id in call_ids])
 
 
 def list_breaches(
     connection: Connection, tenant: str, wanted: BreachFilter, after: tuple[int, str, int] | None, limit: int
 ) -> list[BreachRow]:
-    """A page of breaches, the newest first, behind (at_ms, call_id, n)."""
+    """A page of breaches, newest first, after (at_ms, call_id, n)."""
     query = select(breaches).where(breaches.c.tenant == tenant)
     equal = {
         breaches.c.rule: wanted.rule,

@@ -22,11 +22,11 @@ _LIVE = (
     .order_by(calls.c.born)
     .limit(bindparam("size"))
 )
-# Asked for every portion that a reading engine takes; SQLAlchemy would write the list of keys out each time.
+# Runs for every batch an engine reads; SQLAlchemy would render the list of keys each time.
 _ENDED = (
     "SELECT",
     ", ".join([f"calls.{column.name}" for column in BIRTH]),
-    ", calls.ended_at_ms, records.revision, calls.timeline_kept FROM calls",
+    ", calls.ended_at_ms, records.revision, calls.timeline_kept, records.outcome IN ('stale', 'lost') FROM calls",
     "JOIN records ON records.tenant = calls.tenant AND records.call_id = calls.call_id",
     "WHERE calls.ended_at_ms IS NOT NULL AND calls.key_hash",
 )
@@ -36,7 +36,7 @@ _PAST_SQLITE = " ".join((*_ENDED, "IN (SELECT value FROM json_each(?))", _IN_ORD
 
 
 def live_calls(connection: Connection, partition: int, after: int, size: int) -> list[CallRow]:
-    """Calls of a partition without a record, born behind `after`, oldest first."""
+    """Calls of a partition without a record, born after `after`, oldest first."""
     found = connection.execute(_LIVE, {"partition": partition, "after": after, "size": size})
     return [CallRow._make(row) for row in found]
 
@@ -48,7 +48,10 @@ def past_calls(connection: Connection, key_hashes: Sequence[int]) -> list[PastCa
     else:
         found = rows_of(connection, _PAST_SQLITE, to_json(key_hashes).decode())
     width = len(BIRTH)
-    return [PastCall(CallRow._make(row[:width]), row[width], row[width + 1], bool(row[width + 2])) for row in found]
+    return [
+        PastCall(CallRow._make(row[:width]), row[width], row[width + 1], bool(row[width + 2]), bool(row[width + 3]))
+        for row in found
+    ]
 
 
 def calls_by_id(connection: Connection, call_ids: Sequence[str], tenant: str | None = None) -> list[CallRow]:
@@ -62,7 +65,7 @@ def calls_by_id(connection: Connection, call_ids: Sequence[str], tenant: str | N
 def list_calls(
     connection: Connection, tenant: str, wanted: CallFilter, after: tuple[int, str] | None, limit: int
 ) -> list[CallListing]:
-    """A page of calls, the newest first, behind (opened_at_ms, call_id)."""
+    """A page of calls, newest first, after (opened_at_ms, call_id)."""
     query = select(*BIRTH, *records.columns).select_from(calls.outerjoin(records, _RECORD_OF_CALL))
     query = query.where(calls.c.tenant == tenant)
     equal = {

@@ -1,4 +1,4 @@
-"""Dead letters: entries that could not be used, byte for byte."""
+"""Dead letters: entries set aside, byte for byte."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ _LINE = (_L.partition, _L.position, _L.tenant, _L.reason, _L.detail, _L.at_ms, f
 def list_dead_letters(
     connection: Connection, wanted: DeadLetterFilter, after: tuple[int, int, int] | None, limit: int
 ) -> list[DeadLetterLine]:
-    """A page, the oldest first, behind (at_ms, partition, position)."""
+    """A page, oldest first, after (at_ms, partition, position)."""
     query = select(*_LINE)
     if wanted.reason is not None:
         query = query.where(_L.reason == wanted.reason)
@@ -40,11 +40,11 @@ def dead_letter(connection: Connection, partition: int, position: int) -> DeadLe
 
 
 def mark_replayed(connection: Connection, marks: Sequence[tuple[Sequence[tuple[int, int]], int]]) -> Sequence[int]:
-    """(places, at_ms) of each; how many of the places hold a letter."""
+    """(positions, at_ms) of each job; how many of these positions hold a dead letter."""
     return [
         sum(
             connection.execute(update(dead_letters).where(_PLACE.in_(some)).values(replayed_at_ms=at_ms)).rowcount
-            for some in slices(places, NAMED_MAX // 2)
+            for some in slices(positions, NAMED_MAX // 2)
         )
-        for places, at_ms in marks
+        for positions, at_ms in marks
     ]

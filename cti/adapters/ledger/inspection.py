@@ -1,4 +1,4 @@
-"""A ledger looked at from outside: nothing is made, upgraded or written, and a server that is away is no long wait."""
+"""Read-only inspection of a ledger: creates, upgrades and writes nothing, and never waits long for a server."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ from cti.sql.schema import MIGRATIONS
 
 Found = TypeVar("Found")
 
-CLOCK_SAMPLES = 3  # of which the one with the shortest way there and back counts
+CLOCK_SAMPLES = 3  # the one with the shortest round trip counts
 _SERVER_MS = extract("epoch", func.clock_timestamp()) * 1000
 
 
@@ -41,12 +41,12 @@ class Head:
 
     position: int
     purged: int
-    unread_since_ms: int | None  # append time of the first entry behind the ledger's position
+    unread_since_ms: int | None  # append time of the first entry after the ledger's position
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerFacts:
-    """What was found. What lies behind `tables` is looked at only where the schema is this release's own."""
+    """What was found. Everything after `tables` is read only where the schema is this release's."""
 
     kind: str  # sqlite | postgresql
     version: str
@@ -70,7 +70,7 @@ class LedgerFacts:
 
 @dataclass(frozen=True, slots=True)
 class SqliteWriting:
-    """What a connection made as the service makes it says of itself."""
+    """What a connection reports that is opened as the service opens it."""
 
     journal_mode: str
     synchronous: int  # 2 is FULL
@@ -112,7 +112,7 @@ def facts_of_release(url: str) -> LedgerFacts:
 
 
 class Inspection:
-    """One look, or several. Everything raises `LedgerAway`; nothing writes. For a thread of its own."""
+    """One or more inspections, in a thread of their own. Every method raises `LedgerAway`; none writes."""
 
     def __init__(self, url: str) -> None:
         """Raises `SettingsMistake`."""
@@ -125,7 +125,7 @@ class Inspection:
 
     @property
     def was_let_in(self) -> bool:
-        """Whether a server has taken our login, and so has the database."""
+        """Whether the server accepted our login, so that the database exists."""
         return bool(self._servers)
 
     def give_up(self) -> None:
@@ -225,8 +225,8 @@ def _facts(connection: Connection, now_ms: Callable[[], float]) -> LedgerFacts:
 def _version(connection: Connection) -> tuple[str, int]:
     if connection.dialect.name == "sqlite":
         return sqlite3.sqlite_version, 0
-    told = connection.exec_driver_sql("SHOW server_version").scalar_one()
-    return str(told), int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
+    version = connection.exec_driver_sql("SHOW server_version").scalar_one()
+    return str(version), int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
 
 
 def _server_ahead_ms(connection: Connection, now_ms: Callable[[], float]) -> float | None:

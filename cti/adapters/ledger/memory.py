@@ -21,6 +21,7 @@ from cti.rows import (
     OutboxRow,
     OutcomeRow,
     PastCall,
+    ResultRow,
     Round,
     SourceRow,
     StoredCall,
@@ -48,6 +49,8 @@ class MemoryLedger(MemoryReads):
             self._put_command(command)
         for outcome in round_.outcomes:
             self._set_outcome(outcome)
+        for result in round_.results:
+            self._set_result(result)
         self._agents |= {(row.tenant, row.source, row.agent): row for row in round_.agents}
         self._sources |= {row[:3]: row for row in round_.sources}
         for partition, number in round_.published.items():
@@ -78,6 +81,11 @@ class MemoryLedger(MemoryReads):
         if command is not None and command.state not in FINAL:
             self._commands[outcome.id] = command._replace(state=outcome.state, reason=outcome.reason)
 
+    def _set_result(self, result: ResultRow) -> None:
+        command = self._commands.get(result.id)
+        if command is not None and (command.tenant, command.source) == (result.tenant, result.source):
+            self._set_outcome(OutcomeRow(*result[2:]))
+
     async def committed(self) -> Mapping[int, Fence]:
         return {claim.partition: Fence._make(claim) for claim in self._claims.values()}
 
@@ -98,7 +106,13 @@ class MemoryLedger(MemoryReads):
     async def past_calls(self, key_hashes: Sequence[int]) -> list[PastCall]:
         wanted = set(key_hashes)
         found = [
-            PastCall(row, self._ended[call_id], self._records[call_id].revision, call_id not in self._timeline_dropped)
+            PastCall(
+                row,
+                self._ended[call_id],
+                self._records[call_id].revision,
+                call_id not in self._timeline_dropped,
+                self._records[call_id].outcome in ("stale", "lost"),
+            )
             for call_id, row in self._calls.items()
             if row.key_hash in wanted and call_id in self._ended
         ]

@@ -1,4 +1,4 @@
-"""Outbox for integrators that may not have reached their topics."""
+"""The outbox: rows whose topic has not acknowledged them yet."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -10,19 +10,19 @@ from cti.rows import OutboxRow
 from cti.sql.bulk import Insertion, driver_of
 
 _insert = Insertion(outbox)
-_ARRIVED = "DELETE FROM copies WHERE partition = ? AND no <= ?"
-_ARRIVED_POSTGRESQL = _ARRIVED.replace("?", "%s").encode()
+_ACKNOWLEDGED = "DELETE FROM copies WHERE partition = ? AND no <= ?"
+_ACKNOWLEDGED_POSTGRESQL = _ACKNOWLEDGED.replace("?", "%s").encode()
 
 
-def put_outbox(connection: Connection, rows: Sequence[OutboxRow], arrived: Mapping[int, int]) -> None:
-    """Keep these; those of each partition up to the number given have arrived and go."""
+def put_outbox(connection: Connection, rows: Sequence[OutboxRow], acknowledged: Mapping[int, int]) -> None:
+    """Insert these; delete those of each partition up to the acknowledged number."""
     driver = driver_of(connection)
-    # One by one: only such a statement walks the index without the rows that went before and are not yet swept up.
-    for place in arrived.items():
+    # One partition a statement: only this walks the index without visiting dead rows not yet vacuumed.
+    for up_to in acknowledged.items():
         if isinstance(driver, sqlite3.Connection):
-            driver.execute(_ARRIVED, place)
+            driver.execute(_ACKNOWLEDGED, up_to)
         else:
-            driver.execute(_ARRIVED_POSTGRESQL, place)
+            driver.execute(_ACKNOWLEDGED_POSTGRESQL, up_to)
     _insert(connection, rows)
 
 

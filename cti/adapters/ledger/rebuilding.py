@@ -1,4 +1,4 @@
-"""What a rebuild needs of a database that is to hold the new ledger."""
+"""What a rebuild needs in the database of the new ledger."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _insert_heads = insertion(event_log_heads, tail="ON CONFLICT (partition) DO NOTH
 
 
 def tables_at(url: str) -> frozenset[str]:
-    """What a database holds; nothing where there is none yet. Raises `LedgerAway`, `SettingsMistake`."""
+    """The tables of a database; none where it does not exist yet. Raises `LedgerAway`, `SettingsMistake`."""
     if not is_there(url):
         return frozenset()
     inspection = Inspection(url)
@@ -31,8 +31,8 @@ def tables_at(url: str) -> frozenset[str]:
         inspection.close()
 
 
-def begin_log_behind(url: str, positions: Mapping[int, int], at_ms: int) -> None:
-    """An event log without entries that goes on behind these positions, as if retention had dropped all before: what
+def begin_log_after(url: str, positions: Mapping[int, int], at_ms: int) -> None:
+    """An empty event log that continues after these positions, as if retention had dropped all before: what
     a service appends there is then read by the rebuilt ledger. Raises `LedgerAway`.
     """
     engine = writer_engine(database_url(url))

@@ -1,4 +1,4 @@
-"""Records: what a call came to; a higher revision replaces a lower one."""
+"""Call records; a higher revision replaces a lower one."""
 
 from collections.abc import Sequence
 
@@ -29,6 +29,6 @@ def records_by_id(connection: Connection, call_ids: Sequence[str], tenants: Sequ
 
 
 def record_texts(connection: Connection, tenant: str, after: str, limit: int) -> list[str]:
-    """Canonical JSON of a tenant's records behind a call id, in the order of ids."""
+    """Canonical JSON of a tenant's records after a call id, in id order."""
     query = select(records.c.record).where(records.c.tenant == tenant, records.c.call_id > after)
     return list(connection.scalars(query.order_by(records.c.call_id).limit(limit)))

@@ -1,4 +1,4 @@
-"""A round in SQL: all its lists, then the fence, inside the writer's transaction. What is empty costs nothing."""
+"""A round in SQL: all its rows, then the fence, in the writer's transaction. An empty list costs nothing."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from cti.adapters.ledger.agents import put_agents, put_sources
 from cti.adapters.ledger.breaches import delete_breaches, insert_breaches
 from cti.adapters.ledger.calls import insert_births, set_ends, set_first_ends
-from cti.adapters.ledger.commands import insert_commands, set_outcomes
+from cti.adapters.ledger.commands import insert_commands, set_outcomes, set_results
 from cti.adapters.ledger.dead_letters import insert_dead_letters
 from cti.adapters.ledger.outbox import put_outbox
 from cti.adapters.ledger.partitions import move_on
@@ -23,13 +23,14 @@ def write_rounds(connection: Connection, rounds: Sequence[Round], retention_ms: 
 
 
 def write_round(connection: Connection, round_: Round, retention_ms: int) -> None:
-    """Raises `Fenced`, which undoes it all."""
+    """Raises `Fenced`; the transaction rolls back."""
     insert_timeline(connection, round_.timeline)
     insert_births(connection, round_.births)
     if round_.records:
         _write_records(connection, round_, recorded_ms(round_, retention_ms))
     insert_commands(connection, round_.commands)
     set_outcomes(connection, round_.outcomes)
+    set_results(connection, round_.results)
     put_agents(connection, round_.agents)
     put_sources(connection, round_.sources)
     insert_dead_letters(connection, [dated(row, retention_ms) for row in round_.dead_letters])

@@ -1,4 +1,4 @@
-"""Calls with all that is kept of them, put together from a few range queries instead of some for each call."""
+"""Calls with their timelines, commands and records, from a few range queries instead of several a call."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ LIVE_SLICE = 2_000  # calls; some 100 ms of a reader's time
 
 
 def live_slice(connection: Connection, partition: int, after: int, size: int) -> list[StoredCall]:
-    """Up to `size` calls of a partition without a record, born behind `after`, oldest first."""
+    """Up to `size` calls of a partition without a record, born after `after`, oldest first."""
     rows = live_calls(connection, partition, after, size)
     if not rows:
         return []
@@ -42,7 +42,7 @@ def join(
     commands: Sequence[CommandRow],
     records: Sequence[RecordRow],
 ) -> list[StoredCall]:
-    """Each call with its own; what belongs to none of them is left out."""
+    """Join rows to their calls; rows of other calls are left out."""
     timeline_of: defaultdict[tuple[int, int], list[TimelineRow]] = defaultdict(list)
     commands_of: defaultdict[str, list[CommandRow]] = defaultdict(list)
     for event in history:

@@ -1,4 +1,4 @@
-"""Switches: what each last declared of itself."""
+"""Switches: the last declaration of each."""
 
 from collections.abc import Sequence
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from cti.adapters.clock import ScaledClock, SystemClock
 from cti.ports import Clock
+from cti.switches.simulated.commands import HANDLERS
 from cti.switches.simulated.door import NotAllowedError
 from cti.switches.simulated.exchange import Site
 from cti.switches.simulated.habits import HABITS
 from cti.switches.simulated.misbehaviour import Misbehaviour
 from cti.switches.simulated.options import DECLARED, Options
-from cti.switches.simulated.orders import HANDLERS
 from cti.switches.simulated.simulation import simulate
 
 EXIT_MISTAKE = 2

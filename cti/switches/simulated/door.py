@@ -1,4 +1,4 @@
-"""The product's door as a switch sees it: /v1 over HTTP, nothing else."""
+"""The HTTP API as a switch sees it: /v1, nothing else."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ RETRY_AFTER_MAX_S = 30.0
 
 
 class AwayError(Exception):
-    """The product cannot take it now; the same bytes are to be sent again, after `retry_after_s` if it said so."""
+    """The product cannot accept it now; send the same bytes again, after `retry_after_s` if it said so."""
 
     def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
         super().__init__(detail)
@@ -77,13 +77,13 @@ class Door:
         detail = f"{status} {answer.get('detail', '')}".strip()
         return Posted(position, [RefusedItem(index, str(answer.get("code")), detail) for index in range(len(bodies))])
 
-    async def answer(self, command: str, result: bytes) -> int:
+    async def answer(self, command_id: str, result: bytes) -> int:
         """The result of a command; the HTTP status. Raises AwayError, NotAllowedError."""
-        status, _, _ = await self._send("POST", f"/commands/{command}/result", result)
+        status, _, _ = await self._send("POST", f"/commands/{command_id}/result", result)
         return status
 
-    async def orders(self) -> AsyncIterator[dict[str, Any]]:
-        """Commands as they come, until the line breaks (AwayError). Yields {} once, when the stream stands."""
+    async def commands(self) -> AsyncIterator[dict[str, Any]]:
+        """Commands as they arrive, until the connection breaks (AwayError). Yields {} once the stream is open."""
         headers = self._headers | {"Accept": "text/event-stream", "Cache-Control": "no-store"}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=POST_TIMEOUT_S, sock_read=SILENCE_MAX_S)
         url = f"{self._url}/switches/{self._switch}/commands"
@@ -95,8 +95,8 @@ class Door:
                 if response.status != 200:
                     raise AwayError(f"the command stream answered {response.status}")
                 yield {}
-                async for order in _read_orders(response.content):
-                    yield order
+                async for command in _read_commands(response.content):
+                    yield command
         except (aiohttp.ClientError, TimeoutError, ValueError) as reason:
             raise AwayError(f"the command stream broke: {reason!r}") from reason
         raise AwayError("the command stream ended")
@@ -144,17 +144,17 @@ def _refused(item: dict[str, Any]) -> RefusedItem:
     return RefusedItem(int(item.get("index", -1)), str(item.get("code")), str(detail))
 
 
-async def _read_orders(lines: asyncio.StreamReader | aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:
+async def _read_commands(lines: asyncio.StreamReader | aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:
     """The `command` events of a text/event-stream (WHATWG, server-sent events): fields up to an empty line."""
     kind, data = "", ""
     while line := await lines.readline():
         text = line.decode("utf-8").rstrip("\r\n")
         if not text:
             if data and kind in {"", "command"}:
-                order = json.loads(data)
-                if not isinstance(order, dict) or "id" not in order:
+                command = json.loads(data)
+                if not isinstance(command, dict) or "id" not in command:
                     raise ValueError("a command without an id")
-                yield order
+                yield command
             kind, data = "", ""
         field, _, value = text.partition(":")
         value = value.removeprefix(" ")

@@ -1,4 +1,4 @@
-"""The switch as a machine of steps: it is moved to a moment, obeys an order at a moment, and hands out what happened.
+"""The switch as a state machine: advance it to a time, give it a command, and take the events that follow.
 
 Nothing here waits, sends or reads a clock; whoever owns the exchange does.
 """
@@ -8,29 +8,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cti.switches.simulated import conversation, floor, orders, transfers
-from cti.switches.simulated.orders import Order, Verdict
+from cti.switches.simulated import acd, commands, conversation, transfers
+from cti.switches.simulated.commands import Command, Verdict
+from cti.switches.simulated.pbx import ANY_TURN, CALLER_LEG, Agent, Call, Doing, Fact, Pbx, rfc3339
 from cti.switches.simulated.people import QUEUES, gap_ms
-from cti.switches.simulated.plant import ANY_TURN, CALLER_LEG, Agent, Call, Doing, Fact, Plant, rfc3339
 
 LOG_ON_SPREAD_MS = 100  # from one agent to the next, at the start of the shift
 FIRST_AGENT = 1001
 HURRY_SPREAD_MS = 6_000  # when the day ends early, all calls are over within this
 SPECIALIST_EVERY = 4  # each fourth agent serves one queue only
 
-CALL_ACTIONS: dict[str, Callable[[Plant, Call, int], None]] = {
-    "join_queue": floor.join_queue,
-    "try_anybody": floor.try_anybody,
+CALL_ACTIONS: dict[str, Callable[[Pbx, Call, int], None]] = {
+    "join_queue": acd.join_queue,
+    "try_anybody": acd.try_anybody,
     "give_up": conversation.give_up,
-    "answer": floor.answer,
-    "reject": floor.reject,
-    "ring_out": floor.ring_out,
+    "answer": acd.answer,
+    "reject": acd.reject,
+    "ring_out": acd.ring_out,
     "go_on": conversation.go_on,
     "retrieve_and_go_on": conversation.retrieve_and_go_on,
     "unmute": conversation.unmute,
     "customer_retrieve": conversation.customer_retrieve,
     "leave": conversation.leave,
-    "played": orders.played,
+    "played": commands.played,
     "transfer_blind": transfers.blind,
     "transfer_attended": transfers.attended,
     "consult": transfers.consult,
@@ -38,10 +38,10 @@ CALL_ACTIONS: dict[str, Callable[[Plant, Call, int], None]] = {
     "consultation_failed": transfers.failed,
     "complete_transfer": transfers.complete,
 }
-AGENT_ACTIONS: dict[str, Callable[[Plant, Agent, int], None]] = {
-    "log_on": floor.log_on,
-    "work_done": floor.work_done,
-    "come_back": floor.get_ready,
+AGENT_ACTIONS: dict[str, Callable[[Pbx, Agent, int], None]] = {
+    "log_on": acd.log_on,
+    "work_done": acd.work_done,
+    "come_back": acd.get_ready,
 }
 
 
@@ -58,10 +58,10 @@ class Site:
 
 
 class Exchange:
-    """Owns a plant. Times are integer ms of the switch's clock and never go back: an earlier one counts as now."""
+    """Owns a PBX state. Times are integer ms of the switch's clock and never go back: an earlier one counts as now."""
 
-    def __init__(self, plant: Plant) -> None:
-        self.plant = plant
+    def __init__(self, pbx: Pbx) -> None:
+        self.pbx = pbx
 
     @classmethod
     def opened(cls, site: Site, now_ms: int) -> "Exchange":
@@ -71,95 +71,95 @@ class Exchange:
         """
         moment = datetime.fromtimestamp(now_ms // 1000, tz=UTC)
         run = f"{site.switch}-{site.seed}-{moment:%Y%m%dT%H%M%S}{now_ms % 1000:03d}"
-        plant = Plant(site.switch, site.seed, run, site.pace, site.callers_per_min, now_ms, sequence=now_ms)
-        plant.ring_timeout_ms = int(site.ring_timeout_s * 1000)
+        pbx = Pbx(site.switch, site.seed, run, site.pace, site.callers_per_min, now_ms, sequence=now_ms)
+        pbx.ring_timeout_ms = int(site.ring_timeout_s * 1000)
         for number in range(site.agents):
             agent_id = str(FIRST_AGENT + number)
             own = QUEUES[(number // SPECIALIST_EVERY) % len(QUEUES)]
             queues = [own] if number % SPECIALIST_EVERY == SPECIALIST_EVERY - 1 else list(QUEUES)
-            plant.agents[agent_id] = Agent(agent_id, f"SIP/{agent_id}", queues)
-            plant.later(now_ms + number * LOG_ON_SPREAD_MS, "log_on", agent_id, 0)
+            pbx.agents[agent_id] = Agent(agent_id, f"SIP/{agent_id}", queues)
+            pbx.later(now_ms + number * LOG_ON_SPREAD_MS, "log_on", agent_id, 0)
         if site.callers_per_min > 0:
-            plant.later(now_ms + gap_ms(site.seed, 1, site.callers_per_min), "arrive", "")
-        return cls(plant)
+            pbx.later(now_ms + gap_ms(site.seed, 1, site.callers_per_min), "arrive", "")
+        return cls(pbx)
 
     @property
     def next_ms(self) -> int | None:
         """When something is due next."""
-        return self.plant.agenda[0].at_ms if self.plant.agenda else None
+        return self.pbx.agenda[0].at_ms if self.pbx.agenda else None
 
     def advance(self, now_ms: int) -> list[Fact]:
-        """All that happens up to and at this moment, in order, each with its own time."""
-        plant = self.plant
-        while (due := plant.take_due(now_ms)) is not None:
-            plant.now_ms = max(plant.now_ms, due.at_ms)
-            self._happen(due.action, due.subject, due.turn, plant.now_ms)
-        plant.now_ms = max(plant.now_ms, now_ms)
+        """All events up to and including this time, in order, each with its own time."""
+        pbx = self.pbx
+        while (due := pbx.take_due(now_ms)) is not None:
+            pbx.now_ms = max(pbx.now_ms, due.at_ms)
+            self._happen(due.action, due.subject, due.turn, pbx.now_ms)
+        pbx.now_ms = max(pbx.now_ms, now_ms)
         return self._handed_out()
 
-    def obey(self, order: Order, now_ms: int, received_ms: int | None = None) -> tuple[Verdict, list[Fact]]:
-        """What was due happens first, then the order; the facts are in that order."""
+    def obey(self, command: Command, now_ms: int, received_ms: int | None = None) -> tuple[Verdict, list[Fact]]:
+        """What is due happens first, then the command; the events are in that order."""
         facts = self.advance(now_ms)
-        at_ms = self.plant.now_ms
-        verdict = orders.obey(self.plant, order, at_ms, at_ms if received_ms is None else received_ms)
+        at_ms = self.pbx.now_ms
+        verdict = commands.obey(self.pbx, command, at_ms, at_ms if received_ms is None else received_ms)
         return verdict, facts + self.advance(at_ms)
 
     def _happen(self, action: str, subject: str, turn: int, at_ms: int) -> None:
         if action == "arrive":
-            floor.arrive(self.plant, at_ms)
+            acd.arrive(self.pbx, at_ms)
         elif action in AGENT_ACTIONS:
-            agent = self.plant.agents[subject]
+            agent = self.pbx.agents[subject]
             if agent.turn == turn:
-                AGENT_ACTIONS[action](self.plant, agent, at_ms)
+                AGENT_ACTIONS[action](self.pbx, agent, at_ms)
         else:
-            call = self.plant.calls.get(subject)
+            call = self.pbx.calls.get(subject)
             if call is not None and turn in {ANY_TURN, call.turn}:
-                CALL_ACTIONS[action](self.plant, call, at_ms)
+                CALL_ACTIONS[action](self.pbx, call, at_ms)
 
     def _handed_out(self) -> list[Fact]:
-        facts, self.plant.out = self.plant.out, []
+        facts, self.pbx.out = self.pbx.out, []
         return facts
 
     # -- what the switch says about itself -----------------------------------------------------------------------------
 
     def heartbeat(self, now_ms: int) -> Fact:
-        data = {"clock": rfc3339(now_ms), "lastSequence": self.plant.sequence}
+        data = {"clock": rfc3339(now_ms), "lastSequence": self.pbx.sequence}
         return self._said("switch.switchHeartbeat", now_ms, data)
 
     def snapshot(self, now_ms: int) -> Fact:
         """All live calls and all agents who are here, as on connect."""
-        calls = [_seen_call(call) for call in self.plant.calls.values()]
-        agents = [_seen_agent(agent) for agent in self.plant.agents.values() if agent.doing is not Doing.LOGGED_OFF]
+        calls = [_seen_call(call) for call in self.pbx.calls.values()]
+        agents = [_seen_agent(agent) for agent in self.pbx.agents.values() if agent.doing is not Doing.LOGGED_OFF]
         return self._said("switch.switchSnapshot", now_ms, {"calls": calls, "agents": agents})
 
     def _said(self, kind: str, now_ms: int, data: dict[str, Any]) -> Fact:
-        if self.plant.out:
+        if self.pbx.out:
             raise AssertionError("facts must be handed out before the switch speaks of itself")
-        self.plant.emit(kind, self.plant.switch, now_ms, data)
+        self.pbx.emit(kind, self.pbx.switch, now_ms, data)
         return self._handed_out()[0]
 
     # -- opening and closing the door ----------------------------------------------------------------------------------
 
     def take_calls(self, taking: bool, now_ms: int) -> None:
         """Let callers in, or keep them out; those who are in stay."""
-        plant = self.plant
-        if taking and not plant.taking_calls and plant.callers_per_min > 0:
-            plant.later(now_ms + gap_ms(plant.seed, plant.next_caller, plant.callers_per_min), "arrive", "")
-        plant.taking_calls = taking
+        pbx = self.pbx
+        if taking and not pbx.taking_calls and pbx.callers_per_min > 0:
+            pbx.later(now_ms + gap_ms(pbx.seed, pbx.next_caller, pbx.callers_per_min), "arrive", "")
+        pbx.taking_calls = taking
 
     def hurry(self, now_ms: int) -> None:
         """No more callers; those who are here hang up one after another, soon."""
         self.take_calls(False, now_ms)
-        live = [call for call in self.plant.calls.values() if CALLER_LEG in call.legs]
+        live = [call for call in self.pbx.calls.values() if CALLER_LEG in call.legs]
         for number, call in enumerate(live):
-            self.plant.later(now_ms + HURRY_SPREAD_MS * (number + 1) // len(live), "leave", call.id)
+            self.pbx.later(now_ms + HURRY_SPREAD_MS * (number + 1) // len(live), "leave", call.id)
 
     def close(self, now_ms: int) -> list[Fact]:
         """The end of the shift: agents who are in no call log off."""
         facts = self.advance(now_ms)
-        for agent in self.plant.agents.values():
+        for agent in self.pbx.agents.values():
             if agent.doing in {Doing.READY, Doing.NOT_READY, Doing.AFTER_CALL}:
-                floor.log_off(self.plant, agent, self.plant.now_ms)
+                acd.log_off(self.pbx, agent, self.pbx.now_ms)
         return facts + self._handed_out()
 
 

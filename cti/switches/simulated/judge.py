@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from cti.switches.simulated.plant import read_time_ms
+from cti.switches.simulated.pbx import read_time_ms
 
 RING_LIMIT_MS = 12_000
 HOLD_NOTICE_EVERY_MS = 15_000

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cti.switches.simulated.commands import HANDLERS
 from cti.switches.simulated.exchange import Site
 from cti.switches.simulated.misbehaviour import Misbehaviour
-from cti.switches.simulated.orders import HANDLERS
 from schemas import agent_events, call_events
 
 FACTS = tuple(sorted({*call_events.DATA_MODELS, *agent_events.DATA_MODELS}))

@@ -1,4 +1,4 @@
-"""What leaves the switch, until it is taken: events in order, results in order for one command."""
+"""What the switch sends: events in order, results in order for one command; kept until the product accepts it."""
 
 import asyncio
 import json
@@ -12,13 +12,13 @@ from cti.switches.simulated.door import AwayError, Door, RefusedItem, TooLargeEr
 BATCH_MAX = 500
 BATCH_BYTES_MAX = 400_000
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.1, 5.0
-LANES = 4  # results under way at once
-RESULTS_MAX = 1_000  # waiting in one lane; beyond that no further command is read
+QUEUES = 4  # results under way at once
+RESULTS_MAX = 1_000  # waiting in one queue; beyond that no further command is read
 FINAL_STATUSES = {200, 202, 204}
 
 
 class Backoff:
-    """Doubling waits; the product's own wish goes first."""
+    """Exponential backoff; a Retry-After from the product wins."""
 
     def __init__(self) -> None:
         self._next_s = BACKOFF_FIRST_S
@@ -32,7 +32,7 @@ class Backoff:
 
 
 class Outbox:
-    """Bodies on their way to the event log. What is under way stays at the head until the door has taken it."""
+    """Events to be posted. A batch in flight stays at the head until the product has accepted it."""
 
     def __init__(self, door: Door, on_refused: Callable[[bytes, RefusedItem], None]) -> None:
         self._door = door
@@ -113,7 +113,7 @@ class Outbox:
 class Result(NamedTuple):
     """An answer to a command, as it is posted."""
 
-    command: str
+    command_id: str
     body: str
 
 
@@ -123,8 +123,8 @@ class Results:
     def __init__(self, door: Door, on_status: Callable[[Result, int], None]) -> None:
         self._door = door
         self._on_status = on_status
-        self._lanes: list[deque[Result]] = [deque() for _ in range(LANES)]
-        self._some = [asyncio.Event() for _ in range(LANES)]
+        self._queues: list[deque[Result]] = [deque() for _ in range(QUEUES)]
+        self._some = [asyncio.Event() for _ in range(QUEUES)]
         self._room = asyncio.Event()
         self._room.set()
         self._line_up = asyncio.Event()
@@ -133,15 +133,15 @@ class Results:
         self._empty.set()
 
     def put(self, result: Result) -> None:
-        lane = crc32(result.command.encode()) % LANES
-        self._lanes[lane].append(result)
-        self._some[lane].set()
+        queue = crc32(result.command_id.encode()) % QUEUES
+        self._queues[queue].append(result)
+        self._some[queue].set()
         self._empty.clear()
-        if len(self._lanes[lane]) >= RESULTS_MAX:
+        if len(self._queues[queue]) >= RESULTS_MAX:
             self._room.clear()
 
     def left(self) -> list[Result]:
-        return [result for lane in self._lanes for result in lane]
+        return [result for queue in self._queues for result in queue]
 
     def line(self, up: bool) -> None:
         if up:
@@ -158,30 +158,30 @@ class Results:
 
     async def run(self) -> None:
         """Send for ever. Raises NotAllowedError."""
-        async with asyncio.TaskGroup() as lanes:
-            for number in range(LANES):
-                lanes.create_task(self._run_lane(number))
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(QUEUES):
+                tasks.create_task(self._run_queue(number))
 
-    async def _run_lane(self, number: int) -> None:
-        lane, backoff = self._lanes[number], Backoff()
+    async def _run_queue(self, number: int) -> None:
+        queue, backoff = self._queues[number], Backoff()
         while True:
             await self._some[number].wait()
             await self._line_up.wait()
-            result = lane[0]
+            result = queue[0]
             try:
-                status = await self._door.answer(result.command, result.body.encode())
+                status = await self._door.answer(result.command_id, result.body.encode())
             except AwayError as away:
                 await backoff.wait(away)
                 continue
             backoff.reset()
-            lane.popleft()
+            queue.popleft()
             if status not in FINAL_STATUSES:
                 self._on_status(result, status)
-            if not lane:
+            if not queue:
                 self._some[number].clear()
-            if all(len(other) < RESULTS_MAX for other in self._lanes):
+            if all(len(other) < RESULTS_MAX for other in self._queues):
                 self._room.set()
-            if not any(self._lanes):
+            if not any(self._queues):
                 self._empty.set()
 
 

@@ -106,8 +106,8 @@ def break_ms(seed: int, call: str, agent: str, habits: Habits) -> int:
     return draw_ms(random, habits.break_) if random.random() < habits.breaks else 0
 
 
-def away_ms(seed: int, command: str, habits: Habits) -> int:
-    return draw_ms(Random(f"{seed}:away:{command}"), habits.away)
+def away_ms(seed: int, command_id: str, habits: Habits) -> int:
+    return draw_ms(Random(f"{seed}:away:{command_id}"), habits.away)
 
 
 def consultation_ms(seed: int, call: str, habits: Habits) -> int:

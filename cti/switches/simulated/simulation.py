@@ -1,4 +1,4 @@
-"""The simulated switch at work: the exchange on a clock, its line to the product, its diary.
+"""The simulated switch at work: the exchange on a clock, its connection to the product, its log.
 
 Steps are taken by whoever has a reason - the clock, an order, a new connection - each without waiting in between, so
 that notes and bodies are in the order of happening.
@@ -11,15 +11,15 @@ from typing import Any
 import aiohttp
 
 from cti.ports import Clock
-from cti.switches.simulated import memory
-from cti.switches.simulated.diary import Diary
+from cti.switches.simulated import saved_state
+from cti.switches.simulated.commands import Command
 from cti.switches.simulated.door import AwayError, Door, NotAllowedError, RefusedItem
 from cti.switches.simulated.exchange import Exchange
 from cti.switches.simulated.misbehaviour import HeldBack, Spoiler, WrongClock
 from cti.switches.simulated.options import FACTS, Options
-from cti.switches.simulated.orders import Order
 from cti.switches.simulated.outbox import Backoff, Outbox, Result, Results, result_body
-from cti.switches.simulated.plant import Fact, rfc3339
+from cti.switches.simulated.pbx import Fact, rfc3339
+from cti.switches.simulated.switch_log import SwitchLog
 
 HEARTBEAT_MS = 5_000
 OUTBOX_MAX = 20_000  # events that could not be sent; beyond that the lines are full and no caller comes in
@@ -41,7 +41,7 @@ async def simulate(options: Options, clock: Clock, stop: asyncio.Event) -> dict[
         try:
             return await simulation.run()
         finally:
-            simulation.diary.close()
+            simulation.switch_log.close()
 
 
 class Simulation:
@@ -53,10 +53,12 @@ class Simulation:
         self._clock: Clock = WrongClock(clock, fast_ms) if fast_ms else clock
         self._stop = stop
         self._wake = asyncio.Event()
-        self.diary = Diary(options.log)
+        self.switch_log = SwitchLog(options.log)
         self._door = Door(session, options.url, options.key, options.site.switch)
         self._outbox = Outbox(self._door, self._on_refused)
-        self._results = Results(self._door, lambda result, status: self.diary.result_status(result.command, status))
+        self._results = Results(
+            self._door, lambda result, status: self.switch_log.result_status(result.command_id, status)
+        )
         self._spoiler = Spoiler(options.misbehave, options.site.seed)
         self._held_back = HeldBack()
         self._known = False  # to the product: before that there is nothing to finish
@@ -68,12 +70,12 @@ class Simulation:
 
     def _open(self) -> Exchange:
         now_ms, path = self._now_ms(), self._options.state
-        kept = memory.take(path, self._options.site, now_ms) if path else None
+        kept = saved_state.take(path, self._options.site, now_ms) if path else None
         if kept is None:
             return Exchange.opened(self._options.site, now_ms)
         self._outbox.put(kept.events)
-        for command, body in kept.results:
-            self._results.put(Result(command, body))
+        for command_id, body in kept.results:
+            self._results.put(Result(command_id, body))
         return kept.exchange
 
     # -- the run -------------------------------------------------------------------------------------------------------
@@ -91,7 +93,7 @@ class Simulation:
             stopped.cancel()
             work.cancel()
             await asyncio.gather(stopped, work, return_exceptions=True)
-        return self.diary.summary()
+        return self.switch_log.summary()
 
     async def _work(self) -> None:
         await self._declare()
@@ -109,7 +111,7 @@ class Simulation:
 
     async def _declare(self) -> None:
         declaration = {
-            "source": self._exchange.plant.source,
+            "source": self._exchange.pbx.source,
             "commands": list(self._options.commands),
             "facts": list(FACTS),
             "if_other_ready": True,
@@ -136,7 +138,7 @@ class Simulation:
                 beat_ms += HEARTBEAT_MS * ((now_ms - beat_ms) // HEARTBEAT_MS + 1)
             self._outbox.put(self._held_back.take(now_ms))
             self._exchange.take_calls(self._may_take_calls(now_ms), now_ms)
-            self.diary.flush()
+            self.switch_log.flush()
             await self._clock.wait(self._wake, self._next_ms(beat_ms, now_ms))
             self._wake.clear()
 
@@ -156,7 +158,7 @@ class Simulation:
 
     def _may_take_calls(self, now_ms: int) -> bool:
         """Hysteresis: lines that were full stay so until half of what waits has gone."""
-        limit = OUTBOX_MAX if self._exchange.plant.taking_calls else OUTBOX_MAX // 2
+        limit = OUTBOX_MAX if self._exchange.pbx.taking_calls else OUTBOX_MAX // 2
         return not self._closed(now_ms) and len(self._outbox) < limit
 
     def _is_over(self) -> bool:
@@ -164,7 +166,7 @@ class Simulation:
         end_ms = self._at(self._options.for_s)
         if end_ms is not None and now_ms >= end_ms:
             return True
-        return self._closed(now_ms) and not self._exchange.plant.taking_calls and not self._exchange.plant.calls
+        return self._closed(now_ms) and not self._exchange.pbx.taking_calls and not self._exchange.pbx.calls
 
     async def _say_goodbye(self) -> None:
         """A kept switch only falls silent, another closes its shift. What is unsent is sent, as far as time allows."""
@@ -177,28 +179,31 @@ class Simulation:
         await asyncio.wait({flushing}, timeout=FLUSH_S)
         flushing.cancel()
         if kept:
-            memory.write(kept, self._exchange, self._outbox.left(), self._results.left())
-        self.diary.flush()
+            saved_state.write(kept, self._exchange, self._outbox.left(), self._results.left())
+        self.switch_log.flush()
 
     # -- facts out -----------------------------------------------------------------------------------------------------
 
     def _send(self, facts: list[Fact]) -> None:
         now_ms = self._clock.now_ms()
         for fact in facts:
-            self.diary.event(fact)
+            self.switch_log.event(fact)
             body = json.dumps(fact, ensure_ascii=False, separators=(",", ":")).encode()
             passings = self._spoiler.passings(fact["type"], now_ms)
             if not passings:
-                self.diary.left(fact["id"], "lost")
+                self.switch_log.left(fact["id"], "lost")
             for passing in passings:
                 if passing.how:
-                    self.diary.left(fact["id"], passing.how)
+                    self.switch_log.left(fact["id"], passing.how)
                     self._held_back.put(passing.leaves_ms, body)
                 else:
                     self._outbox.put([body])
 
+    def _on_result(self, result: Result, status: int) -> None:
+        self.switch_log.result_status(result.command_id, status)
+
     def _on_refused(self, body: bytes, item: RefusedItem) -> None:
-        self.diary.not_taken(json.loads(body)["id"], item.code, item.detail)
+        self.switch_log.not_taken(json.loads(body)["id"], item.code, item.detail)
 
     # -- orders in -----------------------------------------------------------------------------------------------------
 
@@ -222,11 +227,11 @@ class Simulation:
         backoff = Backoff()
         while True:
             try:
-                async for order in self._door.orders():
+                async for command in self._door.commands():
                     backoff.reset()
-                    if order:
+                    if command:
                         await self._results.room()
-                        self._obey(order)
+                        self._obey(command)
                     else:
                         self._on_connect()
             except AwayError as away:
@@ -239,17 +244,17 @@ class Simulation:
         self._send([self._exchange.snapshot(now_ms)])
         self._wake.set()
 
-    def _obey(self, order: Order) -> None:
+    def _obey(self, command: Command) -> None:
         now_ms = self._now_ms()
         self._send(self._exchange.advance(now_ms))  # what was due before the order is noted before it
-        self.diary.command(order, now_ms)
-        verdict, facts = self._exchange.obey(order, now_ms)
-        self.diary.verdict(order, verdict, now_ms)
+        self.switch_log.received(command, now_ms)
+        verdict, facts = self._exchange.obey(command, now_ms)
+        self.switch_log.verdict(command, verdict, now_ms)
         self._send(facts)
-        command, time = str(order["id"]), rfc3339(now_ms)
+        command_id, time = str(command["id"]), rfc3339(now_ms)
         if verdict.state == "done":
-            self._results.put(Result(command, result_body("accepted", time)))
-        self._results.put(Result(command, result_body(verdict.state, time, verdict.reason, verdict.answer)))
+            self._results.put(Result(command_id, result_body("accepted", time)))
+        self._results.put(Result(command_id, result_body(verdict.state, time, verdict.reason, verdict.answer)))
         self._wake.set()
 
 

@@ -23,7 +23,7 @@ import aiohttp
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from cti.adapters.event_log_kafka.topics import COPIES, EVENTS
+from cti.adapters.event_log_kafka.topics import EVENTS, OUTBOX
 from cti.web.limits import Limits
 from tests.faults.cluster.journal import joined
 from tests.faults.cluster.keeping import PREFIX, Copy
@@ -44,7 +44,7 @@ from tests.faults.cluster.waiting import pause, until
 
 NAME = "brokers"
 BROKERS = 3
-TOPICS = [PREFIX + topic for topic in (*EVENTS, *COPIES)]
+TOPICS = [PREFIX + topic for topic in (*EVENTS, *OUTBOX)]
 BEGIN_MAX_S = 60.0
 IN_SYNC_MAX_S = 120.0
 BEAT_EVERY_S = 0.2

@@ -54,7 +54,7 @@ async def test_what_retention_took_stops_the_reader_loudly(kafka: KafkaBroker, k
         assert len(await read_on(log, {partition: 5}, 3, 3)) == 3
         place = TopicPartition(kafka_prefix + "calls.events", partition // 3)
         await admin.delete_records({place: RecordsToDelete(6)})
-        with pytest.raises(LogTruncated, match=rf"{place.topic} {place.partition}: offset 5 has gone"):
+        with pytest.raises(LogTruncated, match=rf"{place.topic} {place.partition}: offset 5 is gone"):
             await log.read({partition: 5}, 10)
         assert [entry.position for entry in await read_on(log, {partition: 6}, 10, 4)] == [7, 8, 9, 10]
         await log.append(items)
@@ -69,15 +69,15 @@ async def test_a_reader_that_retention_overtakes_while_it_reads_is_told(kafka: K
     async with running(small(kafka.bootstrap, kafka_prefix)) as log, plain_admin(kafka.bootstrap) as admin:
         ((partition, _),) = await log.append([appending(offered("a"))])
         assert len(await read_on(log, {partition: 0}, 10)) == 1
-        client, strand = log._reader._client, log._reader._strands[partition]
+        client, state = log._reader._client, log._reader._assigned[partition]
         assert client is not None
         place = TopicPartition(kafka_prefix + "calls.events", partition // 3)
         await log.append([appending(offered("a"))] * 5)
         await admin.delete_records({place: RecordsToDelete(6)})
         client.seek(place, 3)  # as if we had been slow: the client asks for what has gone
-        strand.next_offset = 3
+        state.next_offset = 3
         with pytest.raises(LogTruncated, match="the broker says so"):
-            await read_on(log, {partition: strand.after}, 10, 10)
+            await read_on(log, {partition: state.after}, 10, 10)
 
 
 async def test_kafkas_own_mark_at_the_end_is_a_place_that_is_read_and_says_nothing(
@@ -170,7 +170,7 @@ async def test_topics_made_anew_under_a_ledger_are_told_from_what_retention_took
         assert len(await read_on(log, {partition: 0}, 10, 5)) == 5
         await admin.delete_topics([kafka_prefix + "calls.events"])
     async with running(options) as log:
-        with pytest.raises(LogTruncated, match="it ends at -1: made anew"):
+        with pytest.raises(LogTruncated, match="it ends at -1: recreated"):
             await log.read({partition: 5}, 10)
 
 

@@ -91,7 +91,7 @@ async def test_what_is_kept_longer_and_safer_is_taken(kafka: KafkaBroker, kafka_
 
 
 async def test_more_replicas_than_brokers_are_refused_by_name(kafka: KafkaBroker, kafka_prefix: str) -> None:
-    with pytest.raises(WrongTopic, match="calls.events could not be made: .*eplication"):
+    with pytest.raises(WrongTopic, match="calls.events could not be created: .*eplication"):
         await make_topics(small(kafka.bootstrap, kafka_prefix, replication=9))
     await make_topics(small(kafka.bootstrap, kafka_prefix))
     with pytest.raises(WrongTopic, match=r"replication.factor is 1, wanted 3"):

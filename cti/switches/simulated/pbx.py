@@ -1,4 +1,4 @@
-"""What the switch knows: its agents, its calls with their legs, who waits, and what is due when.
+"""The state of the PBX: agents, calls and legs, queues, and the schedule.
 
 All times are integer milliseconds since the epoch on the switch's own clock. The plant holds and reports; what happens
 next is decided in `floor` (queues and telephones), `conversation`, `transfers` and `orders`.
@@ -96,15 +96,15 @@ class Call:
 
 class Due(NamedTuple):
     at_ms: int
-    order: int
+    command: int
     action: str
     subject: str
     turn: int
 
 
 @dataclass(slots=True)
-class Plant:
-    """The whole state of the switch; `keep` and `restore` in `memory` turn it into JSON and back."""
+class Pbx:
+    """The whole state of the switch; `write` and `take` in `memory` turn it into JSON and back."""
 
     switch: str
     seed: int
@@ -134,9 +134,9 @@ class Plant:
         return f"/switches/{self.switch}"
 
     def emit(
-        self, kind: str, subject: str, at_ms: int, data: dict[str, Any], *, correlation: str = "", command: str = ""
+        self, kind: str, subject: str, at_ms: int, data: dict[str, Any], *, correlation: str = "", command_id: str = ""
     ) -> None:
-        """Put down a fact as the CloudEvent it will be sent as; `kind` with its family: "call.delivered"."""
+        """Record an event as the CloudEvent that will be sent; `kind` with its family: "call.delivered"."""
         self.sequence += 1
         fact: Fact = {
             "specversion": "1.0",
@@ -151,13 +151,13 @@ class Plant:
         }
         if correlation:
             fact["correlation"] = correlation
-        if command:
-            fact["commandid"] = command
+        if command_id:
+            fact["commandid"] = command_id
         self.out.append(fact)
 
-    def tell(self, call: Call, kind: str, at_ms: int, data: dict[str, Any], command: str = "") -> None:
+    def tell(self, call: Call, kind: str, at_ms: int, data: dict[str, Any], command_id: str = "") -> None:
         """A fact about a call; a consultation carries its call's correlation."""
-        self.emit(f"call.{kind}", call.id, at_ms, data, correlation=call.parent or call.id, command=command)
+        self.emit(f"call.{kind}", call.id, at_ms, data, correlation=call.parent or call.id, command_id=command_id)
         if call.playing and (kind in ENDS_ANNOUNCEMENTS or kind in call.interrupt_on):
             self.stop_playing(call, at_ms, completed=False)
 
@@ -165,15 +165,15 @@ class Plant:
         """The announcement ends, by itself or broken off."""
         if call.playing:
             data = {"connection": CALLER_LEG, "message": call.playing_message, "completed": completed}
-            command, call.playing, call.playing_until_ms = call.playing, "", 0
-            self.tell(call, "announcementEnded", at_ms, data, command)
+            command_id, call.playing, call.playing_until_ms = call.playing, "", 0
+            self.tell(call, "announcementEnded", at_ms, data, command_id)
 
     def later(self, at_ms: int, action: str, subject: str, turn: int = ANY_TURN) -> None:
         self.orders_made += 1
         heapq.heappush(self.agenda, Due(at_ms, self.orders_made, action, subject, turn))
 
     def next_for(self, call: Call, at_ms: int, action: str) -> None:
-        """What the call does next; anything else that was next for it no longer is."""
+        """Schedule the call's next step; replaces the one scheduled before."""
         call.turn += 1
         self.later(at_ms, action, call.id, call.turn)
 
@@ -182,11 +182,11 @@ class Plant:
             return heapq.heappop(self.agenda)
         return None
 
-    def saw(self, command: str) -> bool:
+    def saw(self, command_id: str) -> bool:
         """Whether the command was seen before; now it is."""
-        if command in self.seen:
+        if command_id in self.seen:
             return True
-        _remember(self.seen, command)
+        _remember(self.seen, command_id)
         return False
 
     def forget(self, call: Call) -> None:
@@ -197,7 +197,7 @@ class Plant:
         _remember(self.ended, call.id)
 
     def ready_agent(self, queue: str, not_device: str = "", not_agent: str = "") -> Agent | None:
-        """The one who has been ready longest, of those who serve the queue ("": any)."""
+        """The agent idle longest, of those who serve the queue ("": any)."""
         ready = (
             agent
             for agent in self.agents.values()

@@ -13,13 +13,13 @@ import json
 from pathlib import Path
 from typing import Any, TextIO
 
+from cti.switches.simulated.commands import Command, Verdict
 from cti.switches.simulated.judge import Judge
-from cti.switches.simulated.orders import Order, Verdict
-from cti.switches.simulated.plant import Fact, rfc3339
+from cti.switches.simulated.pbx import Fact, rfc3339
 
 
-class Diary:
-    """Writes as it hears, and lets the judge hear the same. Without a path nothing is written."""
+class SwitchLog:
+    """Writes each entry and passes it to the judge. Without a path nothing is written."""
 
     def __init__(self, path: Path | None) -> None:
         self._file: TextIO | None = path.open("a", encoding="utf-8") if path else None
@@ -34,17 +34,17 @@ class Diary:
     def not_taken(self, event_id: str, code: str, detail: str) -> None:
         self._note({"entry": "not_taken", "id": event_id, "code": code, "detail": detail})
 
-    def command(self, order: Order, received_ms: float) -> None:
-        self._note({"entry": "command", "received_at": rfc3339(received_ms), "command": order})
+    def received(self, command: Command, received_ms: float) -> None:
+        self._note({"entry": "command", "received_at": rfc3339(received_ms), "command": command})
 
-    def verdict(self, order: Order, verdict: Verdict, at_ms: float) -> None:
-        what = {name: order.get(name) for name in ("id", "rule", "command", "subject", "agent")}
+    def verdict(self, command: Command, verdict: Verdict, at_ms: float) -> None:
+        what = {name: command.get(name) for name in ("id", "rule", "command", "subject", "agent")}
         repeated = verdict.reason == "duplicate"
         entry = {"entry": "verdict", "at": rfc3339(at_ms), **what, **verdict._asdict(), "repeated": repeated}
         self._note(entry)
 
-    def result_status(self, command: str, status: int) -> None:
-        self._note({"entry": "result_status", "id": command, "status": status})
+    def result_status(self, command_id: str, status: int) -> None:
+        self._note({"entry": "result_status", "id": command_id, "status": status})
 
     def summary(self) -> dict[str, Any]:
         """The last line; also handed out."""

@@ -1,4 +1,4 @@
-"""The switch as a file: one that was stopped in good order goes on with the same calls and agents.
+"""The switch's state as a file: after an orderly stop it resumes with the same calls and agents.
 
 The file is taken away when it is read: a switch that then dies starts afresh, and never gives out the same ids twice.
 """
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from cti.switches.simulated.exchange import Exchange, Site
 from cti.switches.simulated.outbox import Result
-from cti.switches.simulated.plant import Agent, Call, Doing, Due, Leg, Plant, Standing
+from cti.switches.simulated.pbx import Agent, Call, Doing, Due, Leg, Pbx, Standing
 
 FORMAT = 1
 GAP_MAX_MS = 600_000  # a longer absence is a new day: nobody has stayed on the line
@@ -30,7 +30,7 @@ def write(path: Path, exchange: Exchange, events: Sequence[bytes], results: Sequ
     """Whole or not at all. Raises OSError."""
     kept = {
         "format": FORMAT,
-        "plant": asdict(exchange.plant),
+        "plant": asdict(exchange.pbx),
         "events": [body.decode() for body in events],
         "results": list(results),
     }
@@ -40,7 +40,7 @@ def write(path: Path, exchange: Exchange, events: Sequence[bytes], results: Sequ
 
 
 def take(path: Path, site: Site, now_ms: int) -> Kept | None:
-    """What was kept, if the same site can go on with it; the switch lived meanwhile, but no new caller came in.
+    """The saved state, if the same site can resume it; time went on meanwhile, but no new caller arrived.
 
     Raises ValueError for a damaged file, OSError.
     """
@@ -48,37 +48,37 @@ def take(path: Path, site: Site, now_ms: int) -> Kept | None:
         return None
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        plant = _plant(kept["plant"]) if kept["format"] == FORMAT else None
+        pbx = _pbx(kept["plant"]) if kept["format"] == FORMAT else None
         events = [body.encode() for body in kept["events"]]
         results = [Result(*result) for result in kept["results"]]
     except (ValueError, KeyError, TypeError, AttributeError) as reason:
         raise ValueError(f"{path} is no state of a simulated switch: {reason!r}") from reason
     path.unlink()
-    if plant is None or not _can_go_on(plant, site, now_ms):
+    if pbx is None or not _can_go_on(pbx, site, now_ms):
         return None
-    return Kept(_reopened(plant, now_ms), events, results)
+    return Kept(_reopened(pbx, now_ms), events, results)
 
 
-def _can_go_on(plant: Plant, site: Site, now_ms: int) -> bool:
-    was = (plant.switch, plant.seed, plant.pace, len(plant.agents))
+def _can_go_on(pbx: Pbx, site: Site, now_ms: int) -> bool:
+    was = (pbx.switch, pbx.seed, pbx.pace, len(pbx.agents))
     same = was == (site.switch, site.seed, site.pace, site.agents)
-    return same and -BACK_MAX_MS <= now_ms - plant.now_ms <= GAP_MAX_MS
+    return same and -BACK_MAX_MS <= now_ms - pbx.now_ms <= GAP_MAX_MS
 
 
-def _reopened(plant: Plant, now_ms: int) -> Exchange:
-    exchange = Exchange(plant)
-    plant.agenda = sorted(due for due in plant.agenda if due.action != "arrive")
-    plant.taking_calls = False
-    plant.out = exchange.advance(now_ms)
+def _reopened(pbx: Pbx, now_ms: int) -> Exchange:
+    exchange = Exchange(pbx)
+    pbx.agenda = sorted(due for due in pbx.agenda if due.action != "arrive")
+    pbx.taking_calls = False
+    pbx.out = exchange.advance(now_ms)
     exchange.take_calls(True, now_ms)
     return exchange
 
 
-def _plant(kept: dict[str, Any]) -> Plant:
+def _pbx(kept: dict[str, Any]) -> Pbx:
     kept["agents"] = {key: _agent(agent) for key, agent in kept["agents"].items()}
     kept["calls"] = {key: _call(call) for key, call in kept["calls"].items()}
     kept["agenda"] = [Due(*due) for due in kept["agenda"]]
-    return Plant(**kept)
+    return Pbx(**kept)
 
 
 def _agent(kept: dict[str, Any]) -> Agent:
