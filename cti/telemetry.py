@@ -95,6 +95,13 @@ class Telemetry:
         self._commit = Histogram(
             "ringback_commit_seconds", "Time of a round's transaction", registry=registry, buckets=_COMMIT_S
         )
+        self._make_of_process()
+
+    def _make_of_process(self) -> None:
+        registry = self.registry
+        self._failed = Counter(
+            "ringback_commits_failed_total", "Rounds that did not commit", ("reason",), registry=registry
+        )
         self._lines_dropped = Counter(
             "ringback_log_lines_dropped_total", "Log lines that could not be written", registry=registry
         )
@@ -102,9 +109,6 @@ class Telemetry:
             "ringback_retention_behind_seconds",
             "The log's clock minus the time that retention goes by; large after a step of the clock or a long stop",
             registry=registry,
-        )
-        self._failed = Counter(
-            "ringback_commits_failed_total", "Rounds that did not commit", ("reason",), registry=registry
         )
 
     def exposition(self) -> bytes:

@@ -1,7 +1,6 @@
 """The agent machine: one table of (state, event) -> state (ECMA-269, agent states).
 
-An agent's events are taken in order of (time, sequence, kind rank, id); one that is older than the last is ignored,
-because an
+An agent's events are taken in order of (time, sequence, kind rank, id). One that is older than the last is ignored: an
 agent's state, other than a call's, is only what it is now.
 """
 
@@ -13,6 +12,7 @@ from schemas.agent_events import KIND_RANK
 from schemas.reasons import Ignored
 
 RECENT_IDS_MAX = 16
+AHEAD_MS = 2_000
 
 
 class AgentState(StrEnum):
@@ -71,6 +71,14 @@ def agent_fact(
 ) -> AgentFact:
     rank = KIND_RANK.get(kind, len(KIND_RANK))
     return AgentFact(at_ms, -1 if sequence is None else sequence, rank, event_id, kind, body_hash, data)
+
+
+def counted_ms(at_ms: int, appended_at_ms: int) -> int:
+    """The time that an agent event counts at: its own, but not more than AHEAD_MS after the log got it.
+
+    An agent is what the latest event says. One stamped hours ahead would hide all that follow for as long.
+    """
+    return appended_at_ms if at_ms - appended_at_ms > AHEAD_MS else at_ms
 
 
 def known_hash(agent: Agent, event_id: str) -> int | None:

@@ -58,7 +58,7 @@ class SourceClock:
 
     def forget(self) -> None:
         """The log's own time was set: what was observed before says nothing any more."""
-        self.lag_ms, self._straggler_ms = None, None
+        self.lag_ms, self._straggler_ms, self._ahead = None, None, 0
         self._buckets.clear()
 
     def now_ms(self, partition_ms: float) -> float | None:

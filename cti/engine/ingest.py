@@ -290,7 +290,8 @@ def ingest_agent(work: Gathering, entry: Entry, event: Event) -> None:
     if repeated is not None:
         _repeated(work, entry, repeated == digest)
         return
-    one = agents.agent_fact(event.at_ms, event.sequence, event.id, event.kind, digest, event.data)
+    at_ms = agents.counted_ms(event.at_ms, entry.appended_at_ms)
+    one = agents.agent_fact(at_ms, event.sequence, event.id, event.kind, digest, event.data)
     set_agent(work, key, known, one, entry.partition)
 
 

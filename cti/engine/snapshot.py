@@ -11,7 +11,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cti.core.agent import Agent, AgentFact
+from cti.core.agent import Agent, AgentFact, counted_ms
 from cti.core.facts import GIVEN_UP_KINDS, PRESENT, REINCARNATION_MS, STALE, Fact, fact, rank_of
 from cti.core.identity import hash64, key_of
 from cti.engine.gathering import Gathering, hash_of
@@ -167,4 +167,5 @@ def _agent(work: Gathering, entry: Entry, event: Event, agent: Mapping[str, Any]
     known = work.layers.agent(key) or Agent()
     data = {"device": agent["device"]} if agent.get("device") is not None else {}
     name = f"{event.id}:{agent['agent']}"
-    set_agent(work, key, known, AgentFact(event.at_ms, -1, 0, name, kind, hash64(name.encode()), data), entry.partition)
+    at_ms = counted_ms(event.at_ms, entry.appended_at_ms)
+    set_agent(work, key, known, AgentFact(at_ms, -1, 0, name, kind, hash64(name.encode()), data), entry.partition)

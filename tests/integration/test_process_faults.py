@@ -1,10 +1,15 @@
 """What happens around a serving process must not stop it silently: real processes on SQLite."""
 
+import contextlib
 import os
 import sqlite3
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.integration.serving_process import broken_pipe, event, offered, serving_process, sqlite_at
+
+STOP_MAX_S = 5.5  # 5 s, and what a busy machine takes to end a process
 
 
 async def test_a_closed_log_pipe_stops_neither_engine_nor_door(tmp_path: Path) -> None:
@@ -51,4 +56,28 @@ async def test_a_full_disk_refuses_events_and_all_goes_on_when_there_is_room(tmp
             assert await process.stop() == 0
     with sqlite3.connect(tmp_path / "ringback.db") as database:
         assert database.execute("SELECT count(*) FROM dead_letters").fetchone() == (0,)
+    database.close()
+
+
+async def test_a_file_that_somebody_else_holds_is_said_and_the_stop_does_not_wait_for_it(tmp_path: Path) -> None:
+    """The stop is asked for while a writer waits for the lock."""
+    async with serving_process(sqlite_at(tmp_path)) as process:
+        await process.accepted(offered("a"))
+        with holding(tmp_path / "ringback.db"):
+            assert (await process.ready(503)).body["checks"] == {"log": "ok", "ledger": "locked", "engine": "ok"}
+            began = time.monotonic()
+            await process.stop()
+            assert time.monotonic() - began <= STOP_MAX_S
+    async with serving_process(sqlite_at(tmp_path)) as process:
+        last = await process.accepted(offered("b"))
+        assert await process.live(last.body["position"]) == {"a", "b"}
+
+
+@contextlib.contextmanager
+def holding(file: Path) -> Iterator[None]:
+    """Another program's transaction."""
+    database = sqlite3.connect(file, isolation_level=None, timeout=30)
+    database.execute("BEGIN IMMEDIATE")
+    yield
+    database.execute("ROLLBACK")
     database.close()

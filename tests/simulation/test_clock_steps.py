@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from cti.adapters.clock import SystemClock, VirtualClock
-from tests.scheduler import HEARTBEAT_S, Scene, scene
+from cti.adapters.log_clock import ServerClock
+from cti.retention import Retention
+from cti.rows import CallFilter, CallListing
+from cti.settings import Settings
+from cti.telemetry import Telemetry
+from tests.scheduler import HEARTBEAT_S, TENANT, Scene, scene
 from tests.simulation.lines import AGENT, CALLER, HOLD, Line
 
 HOUR_S, YEAR_S = 3_600.0, 365 * 86_400.0
@@ -88,7 +93,7 @@ JUMPS = {
     "an hour back": (-HOUR_S, 40.0),
     "an hour back for 12 s": (-HOUR_S, 12.0),
     "ten years on": (10 * YEAR_S, 90.0),
-    "ten years back": (-10 * YEAR_S, 90.0),
+    "twenty hours back": (-20 * HOUR_S, 90.0),  # a day back the door takes true times for times of the future
 }
 
 
@@ -144,3 +149,111 @@ async def test_a_jump_fires_no_timer_before_its_time(site: Site, jump: str) -> N
     for n in range(int(for_s // 4)):
         record = await line.ends(f"ring-{n}")
         assert (record["breaches"], record["interventions"]) == ([], [])
+
+
+# -- the clock of a server that dates the entries ----------------------------------------------------------------------
+
+
+class Server:
+    """The clock of a database's server, asked by a process whose own monotonic clock is true."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock, self.off_s = clock, 0.0
+        self._seen = ServerClock(clock, self._asked)
+
+    async def _asked(self) -> float:
+        return self.dating_ms()
+
+    def dating_ms(self) -> float:
+        return self._clock.now_ms() + self.off_s * 1000
+
+    async def look(self) -> None:
+        await self._seen.set()
+
+    def now_ms(self) -> float:
+        return self._seen.now_ms()
+
+    wait = VirtualClock.wait
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.parametrize("first_look_s", [1.0, 9.0])
+async def test_a_servers_jump_is_over_a_minute_after_it(
+    jump: str, first_look_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries bear the server's dates at once; the process looks at its clock every ten seconds."""
+    servers: list[Server] = []
+
+    def made(clock: VirtualClock) -> Server:
+        servers.append(Server(clock))
+        return servers[0]
+
+    async with scene("memory:", wall=made) as it:
+        (server,), (off_s, for_s) = servers, JUMPS[jump]
+        await server.look()
+        keep = it.store.log.__getattribute__("_keep")
+        monkeypatch.setattr(it.store.log, "_keep", lambda item, _: keep(item, int(server.dating_ms())))
+        line, other = await Line.of(it, "s1"), await Line.of(it, "s2")
+        await it.to(20)
+        await other.answered("lives-on")
+        server.off_s = off_s
+        for second in range(int(for_s)):
+            if second % 10 == first_look_s:
+                await server.look()
+            if second % 4 == 0:
+                await line.say(f"ring-{second}", "offered", CALLER)
+                await line.say(f"ring-{second}", "delivered", {**AGENT, "queue": "billing"})
+            if second % 4 == 3:
+                await line.say(f"ring-{second - 3}", "established", AGENT)
+            await it.to(it.now_s + 1)
+        assert line.seen == other.seen == [], "rings of 3 s"
+        server.off_s = 0.0
+        for second in range(int(AGAIN_WITHIN_S) - 25):
+            if second % 10 == first_look_s:
+                await server.look()
+            await it.to(it.now_s + 1)
+        assert await a_hold(it, line, "after") == ORDERS_OF_A_HOLD
+        assert line.stale() == []
+        assert (await other.ends("lives-on"))["outcome"] == "answered"
+        assert (await line.ends("ring-0"))["breaches"] == []
+
+
+# -- retention ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_retention_drops_nothing_for_a_jump(site: Site, jump: str, restarts: bool) -> None:
+    it, (off_s, for_s) = site.it, JUMPS[jump]
+
+    def retention() -> Retention:
+        return Retention(it.store, Settings(db="memory:"), Telemetry(), it.clock, lambda: True)
+
+    async def minutes(count: int) -> None:
+        for _ in range(count):
+            await it.to(it.now_s + 60)
+            await keeper.turn()
+
+    keeper = retention()
+    await keeper.turn()
+    line = await Line.of(it, "s1")
+    await line.answered("before")
+    await line.ends("before")
+    await minutes(3)
+    site.machine.off_s = off_s
+    if restarts:
+        await site.restart()
+        keeper = retention()
+        await keeper.turn()
+    await line.answered("within")
+    await line.ends("within")
+    await minutes(max(2, int(for_s // 60)))
+    site.machine.off_s = 0.0
+    await minutes(3)
+    kept = await it.store.ledger.stored_calls([one.row.call_id for one in await all_calls(it)])
+    assert sorted(one.row.subject for one in kept if one.timeline) == ["before", "within"]
+    assert await it.store.log.read(dict.fromkeys(range(4), 0), 1), "nothing has gone from the log"
+
+
+async def all_calls(it: Scene) -> list[CallListing]:
+    return await it.store.ledger.calls(TENANT, CallFilter(), None, 10)
