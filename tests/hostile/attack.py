@@ -15,7 +15,8 @@ from tests.postgres import PostgresServer
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 BOTH = (SQLITE, POSTGRESQL)
-TRIED_CHARS_MAX = 500
+LEAVES_S = 30.0  # for ending the processes of an attack that was broken off
+ERROR_CHARS_MAX = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,16 @@ def attack(name: str, limit_s: float, stores: tuple[str, ...] = BOTH) -> Callabl
 
 async def carried_out(one: Attack, bench: Bench) -> dict[str, Any]:
     """The attack's entry in the JSON document."""
-    verdict, began = Verdict(" ".join((one.run.__doc__ or "").split())[:TRIED_CHARS_MAX]), time.monotonic()
+    verdict, began = Verdict(" ".join((one.run.__doc__ or "").split())), time.monotonic()
+    task = asyncio.ensure_future(one.run(bench, verdict))
     try:
-        async with asyncio.timeout(one.limit_s):
-            await one.run(bench, verdict)
-    except TimeoutError:
-        verdict.must(False, f"the attack comes to its end within {one.limit_s:g} s")
-    except Exception as error:  # whatever broke, this attack has failed and the others go on
-        verdict.must(False, f"the attack comes to its end: {type(error).__name__}: {str(error)[-600:]}")
+        await asyncio.wait({task}, timeout=one.limit_s)
+        if not task.done():
+            verdict.must(False, f"the attack comes to its end within {one.limit_s:g} s")
+    finally:
+        task.cancel()
+        await asyncio.wait({task}, timeout=LEAVES_S)
+    if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+        verdict.must(False, f"the attack comes to its end: {type(error).__name__}: {str(error)[-ERROR_CHARS_MAX:]}")
     verdict.figure["seconds"] = round(time.monotonic() - began, 1)
     return verdict.shown()

@@ -88,9 +88,10 @@ async def _kept(site: Site, key: str) -> dict[str, bool]:
 
 @attack("H2-clock-jump", 260)
 async def clock_jump(bench: Bench, verdict: Verdict) -> None:
-    """The process's wall clock (`time.time`) is set an hour ahead for 12 s, with retention at 43 minutes, while a switch
-    holds and retrieves a call every second. Afterwards commands must come again within 60 s; after a new start with a
-    right clock, within 60 s too; and the record and the timeline of a call that had ended before must still be there.
+    """The process's wall clock (`time.time`) is set an hour ahead for 12 s, with retention at 43 minutes, while a
+    switch holds and retrieves a call every second. Afterwards commands must come again within 60 s; after a new
+    start with a right clock, within 60 s too; and the record and the timeline of a call that had ended before must
+    still be there.
     """
     kept = {"RINGBACK_TIMELINE_DAYS": KEPT_DAYS, "RINGBACK_RECORDS_DAYS": KEPT_DAYS}
     async with bench.site("clock", kept) as site:
@@ -142,13 +143,19 @@ async def bad_time(bench: Bench, verdict: Verdict) -> None:
                 named = "bad_time" in answer.text
                 refused[f"{family} {year}"] = f"{answer.status}{' bad_time' if named else ''}"
         mixed = await site.post(
-            key, [event(SOURCE, "bad", "offered", times["2199"], {"connection": "c1"}), *talking(SOURCE, "good", now_ms() - 5_000)]
+            key,
+            [
+                event(SOURCE, "bad", "offered", times["2199"], {"connection": "c1"}),
+                *talking(SOURCE, "good", now_ms() - 5_000),
+            ],
         )
         verdict.figure |= {"alone": refused, "in_a_batch": f"{mixed.status} {'bad_time' in mixed.text}"}
         verdict.must(set(refused.values()) == {"422 bad_time"}, "each is refused with 422 and `bad_time`")
         verdict.must(mixed.status == 200 and "bad_time" in mixed.text, "in a batch it alone is refused, by name")
         legal = {"1985": _year(1985), "in_23_h": now_ms() + 23 * 3_600_000}
-        statuses = {name: (await site.post(key, whole("/switches/legal", name, at))).status for name, at in legal.items()}
+        statuses = {
+            name: (await site.post(key, whole("/switches/legal", name, at))).status for name, at in legal.items()
+        }
         verdict.figure["legal"] = statuses
         verdict.must(set(statuses.values()) == {202}, "what lies within the bounds is taken")
         await site.comes(key, 10.0, source="/switches/legal", subject="1985", state="ended")
@@ -174,5 +181,3 @@ async def _agent_counts(site: Site, key: str, verdict: Verdict) -> None:
         await pause(0.1)
     verdict.figure["agent"] = {"statuses": answers, "ready": ready}
     verdict.must(ready == 1.0, "an agent's real event counts after a far-future one")
-
-

@@ -1,4 +1,4 @@
-"""H6 and the door's connections: one tenant's streams, connections that say nothing or read nothing, headers of answers."""
+"""H6 and the door: one tenant's streams, connections that say nothing or read nothing, headers of answers."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ import aiohttp
 from tests.hostile.attack import Bench, attack
 from tests.hostile.events import event, now_ms, whole
 from tests.hostile.probing import probing
-from tests.hostile.site import BROKEN, KeyAsked, Site, pause
+from tests.hostile.site import BATCH, BROKEN, KeyAsked, Site, pause
 from tests.hostile.verdict import Verdict
 from tests.hostile.witness import Witness
 
@@ -28,7 +28,9 @@ PIPELINED = 400
 ANSWER_BYTES_KEPT = 4_096  # the receive buffer of who does not read
 
 
-async def _streams(site: Site, key: str, switches: list[str], each: int, kept: contextlib.AsyncExitStack) -> Counter[int]:
+async def _streams(
+    site: Site, key: str, switches: list[str], each: int, kept: contextlib.AsyncExitStack
+) -> Counter[int]:
     """Open streams and keep them; the answers by status (0: none within STREAM_S)."""
     gate, statuses = asyncio.Semaphore(OPEN_AT_ONCE), Counter[int]()
     headers = {"Authorization": f"Bearer {key}", "Accept": "text/event-stream"}
@@ -52,9 +54,9 @@ async def _streams(site: Site, key: str, switches: list[str], each: int, kept: c
 
 @attack("H6-streams", 120)
 async def streams(bench: Bench, verdict: Verdict) -> None:
-    """One tenant opens a stream for 20 switches that nobody has declared, and eight for each of 140 that it has: more than
-    the door has in all. The first must be refused; of the others it may get a share, and 429 with the rest. Another
-    tenant's switch must get its stream within 10 s, and its RING-1 commands on it.
+    """One tenant opens a stream for 20 switches that nobody has declared, and eight for each of 140 that it has:
+    more than the door has in all. The first must be refused; of the others it may get a share, and 429 with the
+    rest. Another tenant's switch must get its stream within 10 s, and its RING-1 commands on it.
     """
     async with bench.site() as site:
         key, other = await site.keys(KeyAsked("attacker"), KeyAsked("witness"))
@@ -125,10 +127,10 @@ async def _many_mute(site: Site) -> AsyncIterator[list[tuple[asyncio.StreamReade
 
 @attack("M-slow-connections", 120)
 async def slow_connections(bench: Bench, verdict: Verdict) -> None:
-    """2,100 connections without a key say nothing, or half a header. A client with a key that is connected must be served
-    meanwhile (500 ms, p99), a new one within 14 s; each silent connection must be closed within 14 s (10 s for the
-    headers). Then a client asks for the OpenAPI document 400 times on one connection and reads nothing: it must be cut
-    off, not served to the end when it reads at last, 14 s later.
+    """2,100 connections without a key say nothing, or half a header. A client with a key that is connected must be
+    served meanwhile (500 ms, p99), a new one within 14 s; each silent connection must be closed within 14 s (10 s
+    for the headers). Then a client asks for the OpenAPI document 400 times on one connection and reads nothing: it
+    must be cut off, not served to the end when it reads at last, 14 s later.
     """
     async with bench.site() as site:
         key, other = await site.keys(KeyAsked(), KeyAsked("other"))
@@ -144,7 +146,11 @@ async def slow_connections(bench: Bench, verdict: Verdict) -> None:
                     entered = await newcomer
                 open_still = sum(each is None for each in closed)
                 last = max((each for each in closed if each is not None), default=None)
-                verdict.figure["silent"] = {"connections": len(mute), "open_after_14_s": open_still, "last_closed_s": last}
+                verdict.figure["silent"] = {
+                    "connections": len(mute),
+                    "open_after_14_s": open_still,
+                    "last_closed_s": last,
+                }
                 verdict.figure["new_client_served_after_s"] = entered
                 verdict.must(not open_still, "each silent connection is closed within 14 s")
                 verdict.must(entered is not None, f"a new client with a key is served within {NEW_CLIENT_S:g} s")
@@ -195,8 +201,8 @@ VERSION = re.compile(r"[0-9]")
 
 @attack("M-headers", 60)
 async def headers(bench: Bench, verdict: Verdict) -> None:
-    """Answers of every kind (taken, lists, one call, refused, not found, no key, probes, no HTTP at all): each must carry
-    `Cache-Control: no-store` and `X-Content-Type-Options: nosniff`, and no `Server` with a version.
+    """Answers of every kind (taken, lists, one call, refused, not found, no key, probes, no HTTP at all): each must
+    carry `Cache-Control: no-store` and `X-Content-Type-Options: nosniff`, and no `Server` with a version.
     """
     async with bench.site() as site:
         [key] = await site.keys(KeyAsked())
@@ -205,7 +211,7 @@ async def headers(bench: Bench, verdict: Verdict) -> None:
         [call] = await site.listed(key)
         answers = {
             "post": await site.post(key, [event("/switches/h", "h2", "offered", now_ms())]),
-            "refused": await site.ask("POST", "/v1/events", key, data=b"{", headers={"Content-Type": "application/json"}),
+            "refused": await site.ask("POST", "/v1/events", key, data=b"{", headers={"Content-Type": BATCH}),
             "mixed": await site.post(key, [event("/switches/h", "h3", "offered", now_ms()), {"id": "x"}]),
             "calls": await site.get(key, "/v1/calls"),
             "csv": await site.get(key, "/v1/calls", accept="text/csv"),
@@ -218,11 +224,16 @@ async def headers(bench: Bench, verdict: Verdict) -> None:
             "wrong_key": await site.get("rbk_000000000000_" + "x" * 43, "/v1/calls"),
             "not_found": await site.get(key, "/v1/nothing"),
             "method": await site.ask("DELETE", "/v1/calls", key),
-            **{path.strip("/"): await site.ask("GET", path) for path in ("/healthz", "/readyz", "/metrics", "/openapi.json")},
+            **{path: await site.ask("GET", path) for path in ("/healthz", "/readyz", "/metrics", "/openapi.json")},
         }  # fmt: skip
-        found = {name: (answer.status, {k.lower(): v for k, v in answer.headers.items()}) for name, answer in answers.items()}
+        found = {
+            name: (answer.status, {k.lower(): v for k, v in answer.headers.items()}) for name, answer in answers.items()
+        }
         found["no_http"] = await _no_http(site)
-        lacking = {name: lacks for name, (status, given) in found.items() if (lacks := _lacks(given))}
+        lacking = dict[str, list[str]]()
+        for name, (_, given) in found.items():
+            for lack in _lacks(given):
+                lacking.setdefault(lack, []).append(name)
         verdict.figure |= {"statuses": {name: status for name, (status, _) in found.items()}, "lacking": lacking}
         verdict.figure["server"] = sorted({given.get("server", "") for _, given in found.values()})
         verdict.must(not lacking, "each answer has the headers, and no server's version")
@@ -246,5 +257,3 @@ async def _no_http(site: Site) -> tuple[int, dict[str, str]]:
         status = int(head[0].split(" ")[1]) if len(head[0].split(" ")) > 1 else 0
         return status, {name.lower(): value.strip() for name, _, value in pairs}
     return 0, {}
-
-

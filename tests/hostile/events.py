@@ -19,7 +19,9 @@ def now_ms() -> int:
 
 
 def event(source: str, subject: str, kind: str, at_ms: float, data: dict[str, Any] | None = None, **more: Any) -> Event:
-    """One event. `kind`: "delivered" of the family `call`, or "agent.agentReady" with the family; `more`: attributes."""
+    """One event. `kind`: "delivered" of the family `call`, or "agent.agentReady" with the family; `more`:
+    attributes.
+    """
     family, _, short = kind.rpartition(".")
     return {
         "specversion": "1.0",

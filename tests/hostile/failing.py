@@ -24,7 +24,12 @@ async def _goes_on(site: Site, key: str, verdict: Verdict, name: str) -> None:
     answer = await site.post(key, whole(SOURCE, subject, now_ms() - 5_000))
     took = await site.comes(key, WORKS_S, source=SOURCE, subject=subject, state="ended")
     ready = await site.ready()
-    verdict.figure[name] = {"post": answer.status, "record_after_s": took, "readyz": ready, "exit_code": site.process.code}
+    verdict.figure[name] = {
+        "post": answer.status,
+        "record_after_s": took,
+        "readyz": ready,
+        "exit_code": site.process.code,
+    }
     verdict.must(answer.status == 202 and took is not None, f"{name}: a call becomes a record within {WORKS_S:g} s")
     verdict.must(ready == 200, f"{name}: /readyz says ready")
 

@@ -21,9 +21,9 @@ AGENTS = 5
 
 @attack("M-metrics-labels", 150)
 async def metrics_labels(bench: Bench, verdict: Verdict) -> None:
-    """One key sends an agent's event from each of 20,000 sources. No metric may have 5,000 series of sources or more, the
-    rest must count as `other`; a scrape must take 1 s at most (the least of three), and other tenants' posts 500 ms
-    (p99) while it is made.
+    """One key sends an agent's event from each of 20,000 sources. No metric may have 5,000 series of sources or
+    more, the rest must count as `other`; a scrape must take 1 s at most (the least of three), and other tenants'
+    posts 500 ms (p99) while it is made.
     """
     async with bench.site() as site:
         key, other = await site.keys(KeyAsked(scopes=f"{EVERYTHING},{ADMIN}"), KeyAsked("other"))
@@ -77,19 +77,25 @@ async def _settled(site: Site) -> None:
 
 @attack("M-agents-gauge", 60)
 async def agents_gauge(bench: Bench, verdict: Verdict) -> None:
-    """Agents who were never heard of log on, get ready, and log off, in order and the other way round, before and after a
-    new start: `ringback_agents` must never be below 0 in any state, and its sum never above the number of agents.
+    """Agents who were never heard of log on, get ready, and log off, in order and the other way round, before and
+    after a new start: `ringback_agents` must never be below 0 in any state, and its sum never above the number of
+    agents.
     """
     async with bench.site() as site:
         [key] = await site.keys(KeyAsked())
         seen = [await _gauge(site)]
         kinds = ("agentReady", "agentLoggedOff", "agentLoggedOn", "agentReady", "agentLoggedOff", "agentLoggedOff")
         for kind in kinds:
-            events = [event("/switches/g", f"{n}", f"agent.{kind}", now_ms(), {"device": f"8{n}"}) for n in range(AGENTS)]
+            events = [
+                event("/switches/g", f"{n}", f"agent.{kind}", now_ms(), {"device": f"8{n}"}) for n in range(AGENTS)
+            ]
             await site.post(key, events)
             await pause(0.3)
             seen.append(await _gauge(site))
-        late = [event("/switches/g", f"{n}", "agent.agentReady", now_ms() - 60_000, {"device": f"8{n}"}) for n in range(AGENTS)]
+        late = [
+            event("/switches/g", f"{n}", "agent.agentReady", now_ms() - 60_000, {"device": f"8{n}"})
+            for n in range(AGENTS)
+        ]
         await site.post(key, late)
         await pause(0.3)
         seen.append(await _gauge(site))

@@ -1,4 +1,4 @@
-"""C2 and H7: late events, a flood by one key, a call with too much in it, all beside a tenant that does nothing wrong."""
+"""C2 and H7: late events, a flood by one key, a call with too much in it; another tenant's work beside them."""
 
 import asyncio
 import contextlib
@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from tests.hostile.attack import Bench, attack
 from tests.hostile import flood as flooding_client
+from tests.hostile.attack import Bench, attack
 from tests.hostile.events import HOLD, Event, event, in_batches, now_ms, opening, talking
 from tests.hostile.readings import counted
 from tests.hostile.site import ROOT, KeyAsked, Site, pause
@@ -121,10 +121,10 @@ async def _flooded(site: Site, key: str, **job: Any) -> dict[str, Any]:
 
 @attack("C2-flood", 180)
 async def flood(bench: Bench, verdict: Verdict) -> None:
-    """One key posts whole calls in requests of 980 events on eight connections, as fast as they are answered, for 20 s
-    around the time at which another tenant's 20 RING-1 commands are due. It must get 429 with Retry-After once its
-    events outrun the engine; the other tenant must be taken at once, its commands must all come at most 500 ms late, and
-    no call that either was promised may be lost.
+    """One key posts whole calls in requests of 980 events on eight connections, as fast as they are answered, for
+    20 s around the time at which another tenant's 20 RING-1 commands are due. It must get 429 with Retry-After once
+    its events outrun the engine; the other tenant must be taken at once, its commands must all come at most 500 ms
+    late, and no call that either was promised may be lost.
     """
     async with _witnessed(bench, verdict) as (site, key):
         await site.declare(key, flooding_client.SWITCH)
@@ -160,7 +160,9 @@ async def call_too_large(bench: Bench, verdict: Verdict) -> None:
         [key] = await site.keys(KeyAsked())
         begin_ms = now_ms() - 600_000
         first = event(source, "large", "offered", begin_ms, opening())
-        rest = [event(source, "large", "speechDetected", begin_ms + n, {"connection": "c1"}) for n in range(1, TOO_MANY)]
+        rest = [
+            event(source, "large", "speechDetected", begin_ms + n, {"connection": "c1"}) for n in range(1, TOO_MANY)
+        ]
         statuses = Counter[int]()
         for batch in in_batches([first, *rest], 1_000):
             for _ in range(20):

@@ -36,8 +36,15 @@ async def colliding_keys(bench: Bench, verdict: Verdict) -> None:
         ended = await site.comes(every, 10.0, source="pbx:1", subject="9", state="ended")
         one = await _one(site, every, source="pbx", subject="1:9")
         two = await _one(site, every, source="pbx:1", subject="9")
-        verdict.figure |= {"declared": declared, "posts": posts, "ended_after_s": ended, "calls": {"1:9": one, "9": two}}
-        verdict.must(set(declared) == {200} and set(posts) == {202}, "both switches are declared, and their events taken")
+        verdict.figure |= {
+            "declared": declared,
+            "posts": posts,
+            "ended_after_s": ended,
+            "calls": {"1:9": one, "9": two},
+        }
+        verdict.must(
+            set(declared) == {200} and set(posts) == {202}, "both switches are declared, and their events taken"
+        )
         verdict.must(bool(one) and bool(two) and one.get("call") != two.get("call"), "there are two calls")
         verdict.must(one.get("state") == "live", "the first call lives on")
         verdict.must(two.get("state") == "ended", "the second call has ended")

@@ -1,5 +1,6 @@
 """H5: telephone numbers in every field that carries one, however written, as keys see them that may not."""
 
+import contextlib
 import json
 import re
 import unicodedata
@@ -63,7 +64,9 @@ def _call(source: str, numbers: Numbers, at_ms: int) -> list[Event]:
 
     opened = {"connection": "c1", "calling": f"+86{new('calling')}", "called": new("called"), "direction": "inbound"}
     return [
-        one(0, "offered", opened | {"private": {"ani": new("private"), "deep": [{"x": f"tel {new('private, deep')}"}]}}),
+        one(
+            0, "offered", opened | {"private": {"ani": new("private"), "deep": [{"x": f"tel {new('private, deep')}"}]}}
+        ),
         one(0, "queued", {"connection": "c1", "queue": "q"}),
         one(0, "delivered", {"connection": "a0", "device": new("device, first"), "agent": new("agent, first")}),
         one(15, "diverted", {"connection": "a0", "to": new("diverted to"), "cause": "redirected"}),
@@ -72,7 +75,9 @@ def _call(source: str, numbers: Numbers, at_ms: int) -> list[Event]:
         one(17, "digitsGenerated", {"connection": "c1", "digits": new("digits")}),
         one(18, "held", hold),
         one(19, "retrieved", hold | {"holdingDevice": new("holdingDevice, other")}),
-        one(20, "agentAction", {"action": "disposition", "agent": agent, "disposition": "callback", "note": _note(new)}),
+        one(
+            20, "agentAction", {"action": "disposition", "agent": agent, "disposition": "callback", "note": _note(new)}
+        ),
         one(21, "recordingAvailable", {"connection": "c1", "recording": f"rec/20261128-{new('recording')}.wav"}),
         one(22, "transferred", {"connection": "c1", "blind": True, "reason": "transfer", "to": new("transferred to")}),
         one(24, "connectionCleared", {"connection": "c1", "releasingDevice": new("releasingDevice")}),
@@ -86,10 +91,8 @@ def _note(new: Any) -> str:
 
 def leaks(text: str, numbers: Numbers) -> list[str]:
     """The fields whose number can be read in `text`, whatever stands between its digits."""
-    try:
-        text += json.dumps(json.loads(text), ensure_ascii=False)  # \\u escapes are read too
-    except ValueError:
-        pass
+    with contextlib.suppress(ValueError):
+        text += json.dumps(json.loads(text), ensure_ascii=False)  # what is written as an escape is read too
     plain = SEPARATORS.sub("", unicodedata.normalize("NFKC", text))
     return [field for field, number in numbers.by_field.items() if number in plain]
 
@@ -121,7 +124,10 @@ async def masking(bench: Bench, verdict: Verdict) -> None:
             verdict.figure[f"readable with {name}"] = found
             verdict.must(not found, f"a key with {name} alone reads no number")
         outside = [(await site.ask("GET", "/metrics")).text, site.process.log()]
-        shown = {where: leaks(text, hidden) + leaks(text, numbers) for where, text in zip(("metrics", "log"), outside, strict=True)}
+        shown = {
+            where: leaks(text, hidden) + leaks(text, numbers)
+            for where, text in zip(("metrics", "log"), outside, strict=True)
+        }
         verdict.figure["outside"] = shown
         verdict.must(not any(shown.values()), "metrics and the log show no number")
         await _revealed(site, numbers, verdict)
@@ -129,7 +135,9 @@ async def masking(bench: Bench, verdict: Verdict) -> None:
 
 async def _pages(site: Site, key: str) -> dict[str, str]:
     """Everything that a key can read of the calls."""
-    pages = {path: (await site.get(key, path, limit="100")).text for path in ("/v1/calls", "/v1/records", "/v1/breaches")}
+    pages = {
+        path: (await site.get(key, path, limit="100")).text for path in ("/v1/calls", "/v1/records", "/v1/breaches")
+    }
     pages["csv"] = (await site.get(key, "/v1/calls", accept="text/csv", limit="100")).text
     pages["breaches csv"] = (await site.get(key, "/v1/breaches", accept="text/csv", limit="100")).text
     for group in ("agent", "queue"):

@@ -1,4 +1,4 @@
-"""Another tenant's posts while something heavy goes on: how long each takes, sent at fixed times whatever the answers."""
+"""Another tenant's posts while something heavy goes on: how long each takes, sent at fixed times."""
 
 import asyncio
 import contextlib

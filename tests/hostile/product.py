@@ -1,6 +1,6 @@
 """The product's command line in a process that an attack can disturb from outside. Run by the harness only.
 
-    python -m tests.hostile.product clock ARGUMENTS...          SIGUSR1: the wall clock is 1 h ahead; SIGUSR2: it is right
+    python -m tests.hostile.product clock ARGUMENTS...          SIGUSR1: its clock is 1 h ahead; SIGUSR2: it is right
     python -m tests.hostile.product raise:PATH ARGUMENTS...     SIGUSR1: a task that runs code below PATH fails
     python -m tests.hostile.product cancel:PATH ARGUMENTS...    SIGUSR1: a task that runs code below PATH is cancelled
     python -m tests.hostile.product many < LISTS                several short commands, one after the other

@@ -85,6 +85,7 @@ class Process(Served):
     """The serving process, with what an attack needs of it: its environment, its way to start, where its log goes."""
 
     def __init__(self, db: str, log_path: Path, mode: str = "", environment: Mapping[str, str] | None = None) -> None:
+        log_path.parent.mkdir(parents=True, exist_ok=True)
         super().__init__(db, log_path)
         self.mode, self.environment = mode, dict(environment or {})
         self.log_to: int | None = None  # a file descriptor instead of the log file
@@ -174,9 +175,7 @@ class Site:
         assert all(code == 0 for code, _, _ in ran), ran
         return [json.loads(out)["key"] for _, out, _ in ran]
 
-    async def ask(
-        self, method: str, path: str, key: str = "", within_s: float = REQUEST_S, **how: Any
-    ) -> Answer:
+    async def ask(self, method: str, path: str, key: str = "", within_s: float = REQUEST_S, **how: Any) -> Answer:
         """One request; status 0 where the connection breaks or no answer comes in time."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         headers |= how.pop("headers", {})
@@ -249,7 +248,6 @@ async def site_on(
     db: str, folder: Path, mode: str = "", environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[Site]:
     """A site whose process is started by the attack, and is gone at the end of the block."""
-    folder.mkdir(parents=True, exist_ok=True)
     process = Process(db, folder / "serve.log", mode, environment)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         try:

@@ -1,4 +1,4 @@
-"""C3 and the store's files: a second process on one store, the files' modes, a malformed database, a locked or absent one."""
+"""C3 and the store: a second process on it, the files' modes, a malformed database, one that is locked or away."""
 
 import contextlib
 import re
@@ -50,7 +50,12 @@ async def _still_works(site: Site, key: str, verdict: Verdict, name: str) -> Non
     answer = await site.post(key, whole("/switches/c3", subject, now_ms() - 5_000))
     took = await site.comes(key, 10.0, source="/switches/c3", subject=subject, state="ended")
     ready = await site.ready()
-    verdict.figure[name] = {"post": answer.status, "record_after_s": took, "readyz": ready, "exit_code": site.process.code}
+    verdict.figure[name] = {
+        "post": answer.status,
+        "record_after_s": took,
+        "readyz": ready,
+        "exit_code": site.process.code,
+    }
     verdict.must(site.process.code is None and ready == 200, f"{name}: the first process serves on")
     verdict.must(took is not None, f"{name}: the first process works on")
 
@@ -91,8 +96,8 @@ async def file_mode(bench: Bench, verdict: Verdict) -> None:
 
 @attack("M-malformed-database", 120, (SQLITE,))
 async def malformed_database(bench: Bench, verdict: Verdict) -> None:
-    """A start on a file of text, and on a store whose pages were overwritten behind the first: each must end with a code
-    and a line that says so, without a traceback and without the driver's words about it.
+    """A start on a file of text, and on a store whose pages were overwritten behind the first: each must end with a
+    code and a line that says so, without a traceback and without the driver's words about it.
     """
     garbage = bench.folder / "garbage.db"
     async with bench.site() as site:
@@ -102,7 +107,7 @@ async def malformed_database(bench: Bench, verdict: Verdict) -> None:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         garbage.write_text("this is no database\n" * 1_000)
         spoiled = bench.folder / "spoiled.db"
-        spoiled.write_bytes(_spoiled(db.read_bytes()))
+        _spoil(db, spoiled)
         for path in (garbage, spoiled):
             url = f"sqlite:///{path}"
             code, said = await _second(Site(url, site.process, site.session), bench.folder, free_port())
@@ -113,15 +118,18 @@ async def malformed_database(bench: Bench, verdict: Verdict) -> None:
             verdict.must(not DRIVERS_WORDS.search(line), f"{path.name}: the line is without the driver's words")
 
 
-def _spoiled(content: bytes) -> bytes:
-    """All behind the first page overwritten."""
+def _spoil(db: Path, spoiled: Path) -> None:
+    """A copy of a database with everything after its first page overwritten."""
+    content = db.read_bytes()
     page = int.from_bytes(content[16:18], "big") or 65_536
-    return content[:page] + b"\xaa" * (len(content) - page)
+    spoiled.write_bytes(content[:page] + b"\xaa" * (len(content) - page))
 
 
 @contextlib.asynccontextmanager
 async def _away(site: Site, bench: Bench, verdict: Verdict) -> AsyncIterator[None]:
-    """SQLite: the file is locked by another process. PostgreSQL: the database lets nobody in, and has ended what was."""
+    """SQLite: the file is locked by another process. PostgreSQL: the database lets nobody in, and has ended what
+    was.
+    """
     if bench.store == SQLITE:
         with contextlib.closing(sqlite3.connect(site.db.removeprefix("sqlite:///"), timeout=5.0)) as connection:
             try:

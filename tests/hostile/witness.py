@@ -1,4 +1,4 @@
-"""Another tenant beside an attack: its calls ring, and RING-1 must come for each, in time, whatever the attacker does."""
+"""Another tenant beside an attack: its calls ring, and RING-1 must come for each, in time."""
 
 import asyncio
 import contextlib
@@ -79,7 +79,11 @@ class Witness:
     def judge(self, verdict: Verdict) -> None:
         """RING-1 came for each call, and in time; the door never turned it away."""
         missing = len(self._due_ms) - len(self.late_ms)
-        figure: dict[str, Any] = {"ring1": len(self.late_ms), "missing": missing, "late": spread([*self.late_ms.values()])}
+        figure: dict[str, Any] = {
+            "ring1": len(self.late_ms),
+            "missing": missing,
+            "late": spread([*self.late_ms.values()]),
+        }
         figure |= {"posts": spread(self.posts_ms), "statuses": dict(sorted(self.statuses.items()))}
         verdict.figure["witness"] = figure
         verdict.must(not missing, f"every one of the {len(self._due_ms)} RING-1 commands of the other tenant comes")
