@@ -9,11 +9,15 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import aiohttp
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
 
 from tests.hostile.attack import Bench, attack
 from tests.hostile.events import HOLD, event, heartbeat, now_ms, talking, whole
+from tests.hostile.product import AHEAD_S
 from tests.hostile.readings import counted
-from tests.hostile.site import BROKEN, KeyAsked, Site, pause
+from tests.hostile.site import BROKEN, KeyAsked, Process, Site, pause
 from tests.hostile.verdict import Verdict
 
 SWITCH = "clock-1"
@@ -77,6 +81,44 @@ class Holding:
             await pause(0.2)
 
 
+SHADOWED = """
+CREATE TABLE public.ahead (seconds double precision NOT NULL);
+INSERT INTO public.ahead VALUES (0);
+CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+  'SELECT pg_catalog.clock_timestamp() + make_interval(secs => (SELECT seconds FROM public.ahead))';
+CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+  'SELECT pg_catalog.now() + make_interval(secs => (SELECT seconds FROM public.ahead))';
+"""
+
+
+class Clocks:
+    """The clocks that the product may read: that of its process and, on PostgreSQL, that of its database.
+
+    The database's is moved by functions of the same names that come first in its search path.
+    """
+
+    def __init__(self, db: str) -> None:
+        url = make_url(db)
+        on_postgres = url.get_backend_name() == "postgresql"
+        self._database = url.set(drivername="postgresql").render_as_string(hide_password=False) if on_postgres else ""
+        if self._database:
+            path = sql.SQL("ALTER DATABASE {} SET search_path = public, pg_catalog").format(
+                sql.Identifier(url.database or "")
+            )
+            self._execute(path, SHADOWED)
+
+    def move(self, process: Process, ahead_s: float) -> None:
+        """Ahead by this much, or right again (0)."""
+        process.signal(signal.SIGUSR1 if ahead_s else signal.SIGUSR2)
+        if self._database:
+            self._execute(sql.SQL("UPDATE public.ahead SET seconds = {}").format(sql.Literal(ahead_s)))
+
+    def _execute(self, *statements: str | sql.Composed) -> None:
+        with psycopg.connect(self._database, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+
 async def _kept(site: Site, key: str) -> dict[str, bool]:
     """Whether the call from before the jump still has its record and its timeline."""
     found = await site.listed(key, source="/switches/old", state="ended")
@@ -88,23 +130,25 @@ async def _kept(site: Site, key: str) -> dict[str, bool]:
 
 @attack("H2-clock-jump", 260)
 async def clock_jump(bench: Bench, verdict: Verdict) -> None:
-    """The process's wall clock (`time.time`) is set an hour ahead for 12 s, with retention at 43 minutes, while a
-    switch holds and retrieves a call every second. Afterwards commands must come again within 60 s; after a new
-    start with a right clock, within 60 s too; and the record and the timeline of a call that had ended before must
-    still be there.
+    """The wall clock of the process (`time.time`), and on PostgreSQL that of the database, is set an hour ahead for
+    12 s, with retention at 43 minutes, while a switch holds and retrieves a call every second. Afterwards commands
+    must come again within 60 s; after a new start with a right clock, within 60 s too; and the record and the
+    timeline of a call that had ended before must still be there.
     """
     kept = {"RINGBACK_TIMELINE_DAYS": KEPT_DAYS, "RINGBACK_RECORDS_DAYS": KEPT_DAYS}
-    async with bench.site("clock", kept) as site:
+    async with bench.site("clock", kept, start=False) as site:
+        clocks = Clocks(site.db)
         [key] = await site.keys(KeyAsked())
+        await site.start()
         await site.post(key, whole("/switches/old", "old", now_ms() - 5_000))
         verdict.must(await site.comes(key, 10.0, source="/switches/old", state="ended") is not None, "a call is kept")
         holding = Holding(site, key)
         async with holding.at_work():
             verdict.figure["before_s"] = await holding.commanded(10.0)
             verdict.must(verdict.figure["before_s"] is not None, "commands come before the jump")
-            site.process.signal(signal.SIGUSR1)
+            clocks.move(site.process, AHEAD_S)
             await pause(JUMP_S)
-            site.process.signal(signal.SIGUSR2)
+            clocks.move(site.process, 0.0)
             await pause(STEP_S)  # what was on its way when the clock was set right
             again = await holding.commanded(AGAIN_WITHIN_S)
             verdict.figure["commands_again_s"] = again
