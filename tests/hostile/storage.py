@@ -15,12 +15,13 @@ from sqlalchemy import make_url
 from tests.faults.served import free_port
 from tests.hostile.attack import SQLITE, Bench, attack
 from tests.hostile.events import event, now_ms, whole
-from tests.hostile.site import KeyAsked, Site, pause, spawned
+from tests.hostile.site import KeyAsked, Site, commands_ran, pause, spawned
 from tests.hostile.verdict import Verdict
 
 SECOND_ENDS_S = 20.0
 LOCKED_S = 8.0
 BACK_S = 15.0
+CALLS_KEPT = 60
 DRIVERS_WORDS = re.compile(
     r"sqlite3\.|psycopg|sqlalche|OperationalError|InterfaceError|\[SQL|Background on this error|SELECT |INSERT "
     r"|connection to server|Traceback|SQLSTATE",
@@ -94,35 +95,51 @@ async def file_mode(bench: Bench, verdict: Verdict) -> None:
         verdict.must(all(int(mode, 8) & 0o077 == 0 for mode in modes.values()), "no file is open to group or others")
 
 
-@attack("M-malformed-database", 120, (SQLITE,))
+@attack("M-malformed-database", 150, (SQLITE,))
 async def malformed_database(bench: Bench, verdict: Verdict) -> None:
-    """A start on a file of text, and on a store whose pages were overwritten behind the first: each must end with a
-    code and a line that says so, without a traceback and without the driver's words about it.
+    """Starts on a file of text, on a store whose pages were overwritten after the first, and on one whose last
+    third was; `ringback keys list` and `ringback migrate` on the file of text: each must end with a code and a line
+    that says so, without a traceback and without the driver's words.
     """
-    garbage = bench.folder / "garbage.db"
     async with bench.site() as site:
-        db = Path(site.db.removeprefix("sqlite:///"))
+        [key] = await site.keys(KeyAsked())
+        for number in range(CALLS_KEPT):
+            await site.post(key, whole("/switches/m", f"m-{number}", now_ms() - 5_000))
         await site.stop()
-        with contextlib.closing(sqlite3.connect(db)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        garbage.write_text("this is no database\n" * 1_000)
-        spoiled = bench.folder / "spoiled.db"
-        _spoil(db, spoiled)
-        for path in (garbage, spoiled):
+        for name, path in _malformed(site, bench.folder).items():
             url = f"sqlite:///{path}"
             code, said = await _second(Site(url, site.process, site.session), bench.folder, free_port())
-            line = said.strip().rpartition("\n")[2]
-            verdict.figure[path.name] = {"exit_code": code, "said": line}
-            verdict.must(code not in (None, 0), f"{path.name}: the start fails with a code")
-            verdict.must(bool(line) and "Traceback" not in said, f"{path.name}: a line, and no traceback")
-            verdict.must(not DRIVERS_WORDS.search(line), f"{path.name}: the line is without the driver's words")
+            _says_so(verdict, f"serve on {name}", code, said)
+        text = f"sqlite:///{bench.folder / 'text.db'}"
+        commands = {"keys list": ["keys", "list", "--db", text], "migrate": ["migrate", "--db", text]}
+        for name, (code, out, said) in zip(commands, await commands_ran([*commands.values()]), strict=True):
+            _says_so(verdict, f"{name} on text.db", code, out + said)
 
 
-def _spoil(db: Path, spoiled: Path) -> None:
-    """A copy of a database with everything after its first page overwritten."""
+def _malformed(site: Site, folder: Path) -> dict[str, Path]:
+    """Files that are no database, or no longer."""
+    db = Path(site.db.removeprefix("sqlite:///"))
+    with contextlib.closing(sqlite3.connect(db)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     content = db.read_bytes()
     page = int.from_bytes(content[16:18], "big") or 65_536
-    spoiled.write_bytes(content[:page] + b"\xaa" * (len(content) - page))
+    third = len(content) // 3
+    contents = {
+        "text.db": b"this is no database\n" * 1_000,
+        "spoiled.db": content[:page] + b"\xaa" * (len(content) - page),
+        "third.db": content[:-third] + b"\xaa" * third,
+    }
+    for name, held in contents.items():
+        (folder / name).write_bytes(held)
+    return {name: folder / name for name in contents}
+
+
+def _says_so(verdict: Verdict, name: str, code: int | None, said: str) -> None:
+    line = said.strip().rpartition("\n")[2]
+    verdict.figure[name] = {"exit_code": code, "said": line}
+    verdict.must(code not in (None, 0), f"{name}: it fails with a code")
+    verdict.must(bool(line) and "Traceback" not in said, f"{name}: a line, and no traceback")
+    verdict.must(not DRIVERS_WORDS.search(line), f"{name}: the line is without the driver's words")
 
 
 @contextlib.asynccontextmanager
