@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import time
+from typing import Any
 
 from tests.hostile.attack import Bench, attack
 from tests.hostile.events import event, now_ms, whole
@@ -13,6 +14,7 @@ from tests.hostile.verdict import Verdict
 
 WORKS_S = 10.0
 ENDS_S = 15.0
+NOT_READY_S = 15.0
 SOURCE = "/switches/c1"
 LATE_MS = 60_000  # a switch whose clock is this slow is not believed: the engine logs it
 CALLS = 5
@@ -141,11 +143,11 @@ async def disk_full(bench: Bench, verdict: Verdict) -> None:
         await _goes_on(site, key, verdict, "before")
         fill()
         taken, statuses, hints = await _posted_until_refused(site, key)
-        not_ready = await _not_ready_under_load(site, key)
-        verdict.figure["full"] = {"statuses": statuses, "readyz_503_after_s": not_ready, "exit_code": site.process.code}
+        not_ready = await _not_ready_under_load(site, key, taken)
+        verdict.figure["full"] = {"statuses": statuses, **not_ready, "exit_code": site.process.code}
         verdict.must(set(statuses) <= {"202", "503"} and "503" in statuses, "a full disk gives 503")
         verdict.must(hints, "each 503 carries Retry-After")
-        verdict.must(not_ready is not None, "/readyz says 503 while the disk is full")
+        verdict.must(not_ready["readyz_503_after_s"] is not None, "/readyz says 503 while the disk is full")
         free()
         again = await _posted_again(site, key)
         verdict.figure["room_again"] = {"post_202_after_s": again, "readyz_200_after_s": await site.ready_is(200, 10.0)}
@@ -174,15 +176,24 @@ async def _posted_until_refused(site: Site, key: str) -> tuple[list[str], dict[s
     return taken, statuses, hints
 
 
-async def _not_ready_under_load(site: Site, key: str) -> float | None:
-    """Seconds until /readyz says 503, while posts go on; None where it does not within 10 s."""
-    began = time.monotonic()
-    while time.monotonic() - began < 10.0:
-        await site.post(key, whole("/switches/refused", f"refused-{time.monotonic_ns()}", now_ms() - 5_000), 10.0)
+async def _not_ready_under_load(site: Site, key: str, taken: list[str]) -> dict[str, Any]:
+    """Small calls go on, which may still find room in pages that are there: when the first was refused, and when
+    /readyz said 503 while they were; None where that did not happen within 15 s.
+    """
+    began, refused, not_ready = time.monotonic(), None, None
+    while time.monotonic() - began < NOT_READY_S and not_ready is None:
+        subject = f"small-{time.monotonic_ns()}"
+        answer = await site.post(key, whole("/switches/full", subject, now_ms() - 5_000), 10.0)
+        passed = round(time.monotonic() - began, 2)
+        if answer.status == 202:
+            taken.append(subject)
+        elif refused is None:
+            refused = passed
         if await site.ready() == 503:
-            return round(time.monotonic() - began, 2)
-        await pause(0.2)
-    return None
+            not_ready = passed
+        elif answer.status != 202:
+            await pause(0.2)
+    return {"small_refused_after_s": refused, "readyz_503_after_s": not_ready}
 
 
 async def _posted_again(site: Site, key: str) -> float | None:
