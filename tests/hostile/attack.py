@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -82,4 +83,5 @@ async def carried_out(one: Attack, bench: Bench) -> dict[str, Any]:
     if task.done() and not task.cancelled() and (error := task.exception()) is not None:
         verdict.must(False, f"the attack comes to its end: {type(error).__name__}: {str(error)[-ERROR_CHARS_MAX:]}")
     verdict.figure["seconds"] = round(time.monotonic() - began, 1)
+    verdict.figure["machine_load"] = round(os.getloadavg()[0], 1)
     return verdict.shown()

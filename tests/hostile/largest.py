@@ -113,7 +113,9 @@ async def _pages(site: Site, key: str, call: str, verdict: Verdict) -> None:
         cursor = _cursor_of(page)
         if cursor is None or not parameter or time.monotonic() > end:
             break
-    verdict.figure["pages"] = spread(least_ms) | {"events": events, "largest_bytes": max(sizes, default=0)}
+    verdict.figure["pages"] = spread(least_ms) | {
+        "events": events, "largest_bytes": max(sizes, default=0), "slowest_page": least_ms.index(max(least_ms)) + 1
+    }  # fmt: skip
     verdict.must(max(least_ms) <= PAGE_MS_MAX, f"each page of the call takes {PAGE_MS_MAX:g} ms at most")
     verdict.must(events == EVENTS, "the pages together show every event of the call once")
 

@@ -20,6 +20,7 @@ CALLS = 20
 RING_MS = 12_000  # RING-1
 LATE_MS_MAX = 500.0
 BEAT_S = 2.0
+LOOK_S = 0.02
 GRACE_S = 6.0  # a command later than this is of no use (`useful_for_s` of the rule): it counts as missing
 POST_TRIES_MAX = 40
 AGAIN_S = 0.1
@@ -35,6 +36,7 @@ class Witness:
         self.commands: list[dict[str, Any]] = []
         self.statuses: Counter[int] = Counter()
         self.posts_ms: list[float] = []
+        self.own_ms: list[float] = []  # how late this process itself is woken: no fault of the product's
         self._opened = asyncio.Event()
 
     async def declare(self) -> None:
@@ -45,7 +47,11 @@ class Witness:
     async def at_work(self) -> AsyncIterator[None]:
         """Declared, listening, and sending heartbeats, until the block ends."""
         await self.declare()
-        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._beat())]
+        tasks = [
+            asyncio.create_task(self._listen()),
+            asyncio.create_task(self._beat()),
+            asyncio.create_task(self._look()),
+        ]
         try:
             await asyncio.wait_for(self._opened.wait(), 10.0)
             yield
@@ -85,6 +91,7 @@ class Witness:
             "late": spread([*self.late_ms.values()]),
         }
         figure |= {"posts": spread(self.posts_ms), "statuses": dict(sorted(self.statuses.items()))}
+        figure["own_delay"] = spread(self.own_ms)
         verdict.figure["witness"] = figure
         verdict.must(not missing, f"every one of the {len(self._due_ms)} RING-1 commands of the other tenant comes")
         late = max(self.late_ms.values(), default=0.0)
@@ -107,6 +114,12 @@ class Witness:
             if answer.status in (200, 202):
                 return
             await pause(AGAIN_S)
+
+    async def _look(self) -> None:
+        while True:
+            began = time.monotonic()
+            await pause(LOOK_S)
+            self.own_ms.append((time.monotonic() - began - LOOK_S) * 1000)
 
     async def _beat(self) -> None:
         while True:
