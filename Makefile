@@ -9,6 +9,7 @@
 #   make faults [KILLS=200] [SEED=1] [JSON=out.json]   faults upon a real cluster, judged: a quarter of an hour
 #   make faults SCENARIO=broker-away [SECONDS_AWAY=120] [HOW=stopped]   one server away (or ledger-away; HOW=killed)
 #   make faults SCENARIO=brokers                   three brokers: one killed, two, each restarted (HOW=stopped)
+#   make hostile [ONLY=C2-flood] [STORE=both] [JSON=out.json]   attacks of a hostile client on a real process
 #   make alerts                   the alert rules against their own tests (needs promtool)
 #   make requirements             pin anew (looks at the package registry)
 
@@ -29,6 +30,8 @@ KILLS ?= 200
 SEED ?= 1
 SCENARIO ?=
 SECONDS_AWAY ?= 120
+ONLY ?=
+STORE ?= both
 HOW ?= $(if $(filter brokers,$(SCENARIO)),killed,stopped)
 
 # A stamp's name carries what it was made from: other requirements, another name, a new environment.
@@ -38,7 +41,7 @@ STAMP := $(ENVIRONMENT)-package-$(call checksum,pyproject.toml)
 
 PROMTOOL ?= promtool
 
-.PHONY: run demo test test-compiled compiled acceptance bench faults check alerts format requirements setup clean
+.PHONY: run demo test test-compiled compiled acceptance bench faults hostile check alerts format requirements setup clean
 
 setup: $(STAMP)
 
@@ -83,6 +86,9 @@ bench: $(STAMP)
 FAULTS := $(if $(SCENARIO),--scenario $(SCENARIO) --seconds $(SECONDS_AWAY) --how $(HOW),--kills $(KILLS))
 faults: $(STAMP)
 	@exec $(BIN)/python -m tests.faults.cluster $(FAULTS) --seed $(SEED) $(if $(JSON),--json $(JSON))
+
+hostile: $(STAMP)
+	@exec $(BIN)/python -m tests.hostile --store $(STORE) $(addprefix --only ,$(ONLY)) $(if $(JSON),--json $(JSON))
 
 check: $(STAMP)
 	$(BIN)/ruff check $(CODE)

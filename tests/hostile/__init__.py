@@ -1,0 +1,1 @@
+"""Attacks of a hostile client on a real process, each bounded and judged. `python -m tests.hostile --help`."""

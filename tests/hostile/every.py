@@ -1,0 +1,7 @@
+"""Every attack: importing this fills `ATTACKS`."""
+
+from tests.hostile import clocks, connections, failing, figures, flooding, identity, largest, masking, storage
+from tests.hostile.attack import ATTACKS
+
+MODULES = (clocks, connections, failing, figures, flooding, identity, largest, masking, storage)
+ALL = tuple(ATTACKS)
