@@ -48,6 +48,15 @@ class Clock(Protocol):
         """Return when `event` is set or the clock has reached `until_ms` (None: only the event)."""
 
 
+class WallClock(Protocol):
+    """The date and the time of day, as the machine has them now. Whoever sets the machine's clock makes it jump, either
+    way: calling hours are judged by it, nothing waits or is ordered by it.
+    """
+
+    def wall_ms(self) -> float:
+        """The time in ms since the epoch; may go back."""
+
+
 # -- the event log ---------------------------------------------------------------------------------------------------
 
 
@@ -310,12 +319,6 @@ class Registry(Protocol):
     async def switch(self, tenant: str, switch: str) -> SwitchRow | None: ...
 
     async def tenant_switches(self, tenant: str) -> list[SwitchRow]: ...
-
-
-class CommandOutbox(Protocol):
-    """Where the outbound side will put its orders, in one transaction with its own rows."""
-
-    async def order(self, commands: Sequence[CommandRow]) -> None: ...
 
 
 class DeadLetters(Protocol):
