@@ -10,6 +10,8 @@ RingbackError
  +- WrongTopic        a Kafka topic is not as Ringback needs it
  +- SchemaTooNew      the ledger was made by a newer release
  +- SettingsMistake   a setting that cannot be used
+ +- StoreInUse        another process serves the same SQLite file
+ +- PartEnded         a background task of this process has ended
 """
 
 from collections.abc import Iterable
@@ -18,10 +20,11 @@ from collections.abc import Iterable
 class RingbackError(Exception):
     """Something outside the call core went wrong."""
 
-    def __init__(self, detail: str = "") -> None:
+    def __init__(self, detail: str = "", word: str = "away") -> None:
+        """`detail` is for the log; `word`, one of `cti.sql.trouble`, is all that /readyz shows."""
         text = (self.__doc__ or "").split("\n", 1)[0]
         super().__init__(f"{text} ({detail})" if detail else text)
-        self.detail = detail
+        self.detail, self.word = detail, word
 
 
 class LogAway(RingbackError):
@@ -62,3 +65,11 @@ class SchemaTooNew(RingbackError):
 
 class SettingsMistake(RingbackError):
     """A setting cannot be used."""
+
+
+class StoreInUse(RingbackError):
+    """Another process serves this SQLite file."""
+
+
+class PartEnded(RingbackError):
+    """A part of this process has ended and the process cannot go on without it."""

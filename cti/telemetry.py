@@ -95,6 +95,9 @@ class Telemetry:
         self._commit = Histogram(
             "ringback_commit_seconds", "Time of a round's transaction", registry=registry, buckets=_COMMIT_S
         )
+        self._lines_dropped = Counter(
+            "ringback_log_lines_dropped_total", "Log lines that could not be written", registry=registry
+        )
         self._failed = Counter(
             "ringback_commits_failed_total", "Rounds that did not commit", ("reason",), registry=registry
         )
@@ -102,6 +105,10 @@ class Telemetry:
     def exposition(self) -> bytes:
         """The text format that Prometheus reads."""
         return generate_latest(self.registry)
+
+    def log_lines_dropped(self, count: int) -> None:
+        """Called from any thread."""
+        self._lines_dropped.inc(count)
 
     # -- the door ------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -29,6 +29,8 @@ from cti.leases.ownership import Shared
 from cti.ports import Clock, Ownership
 from cti.rows import StoredCall, TimelineRow
 from cti.settings import Settings, profile_path
+from cti.sql.trouble import AWAY, LOCKED
+from cti.supervision import Supervision
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
 from cti.web.server import Listening, listen
@@ -39,6 +41,9 @@ PURGES_MAX = 200  # bounded pieces of work in one go; what then remains goes a m
 DAY_MS = 86_400_000
 DRAIN_LOOK_MS = 200.0
 TELL_EVERY_MS = 5_000.0  # Kafka's tools see how far behind we are
+READY_S = 0.6  # for each of three questions: /readyz answers within 2 s
+STOP_DOOR_S = 2.0  # for open requests
+STOP_ENGINE_S = 1.5  # for the round under way; the whole stop stays within 5 s
 FIRST = 0  # there is always a partition of this number
 
 log = structlog.get_logger()
@@ -112,12 +117,12 @@ class Service:
     ) -> None:
         self.settings, self.clock, self.store, self.parts = settings, clock, store, parts
         self.telemetry, self.pulse = Telemetry(), Pulse()
-        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._supervision = Supervision()
+        self.failed = self._supervision.failed
         self._book = book
         store.hear_commands(self.pulse.commanded)
         self._engine = self._made_engine(interventions) if ENGINE in parts else None
         self._listening: Listening | None = None
-        self._tasks: list[asyncio.Task[None]] = []
 
     def _made_engine(self, interventions: bool) -> Engine:
         store = self.store
@@ -164,41 +169,32 @@ class Service:
             await self.clock.wait(moved, self.clock.now_ms() + DRAIN_LOOK_MS)
 
     async def ready(self) -> Mapping[str, str | None]:
-        """What /readyz shows."""
-        told: dict[str, str | None] = {"log": None, "ledger": None}
-        try:
-            await self.store.log.end()
-        except errors.RingbackError as error:
-            told["log"] = str(error)
-        try:
-            await self.store.ledger.positions()
-        except errors.RingbackError as error:
-            told["ledger"] = str(error)
-        if self._engine is not None:
-            told["engine"] = str(self.failed.exception() or "stopped") if self.failed.done() else None
-        return told
+        """What /readyz shows: each dependency with None (it is well) or one word of `cti.sql.trouble`."""
+        slow = AWAY if self.store.shared else LOCKED  # who has an SQLite file for itself waits for a lock and little else
+        found = {
+            "log": await _word_of(self.store.log.end(), slow),
+            "ledger": await _word_of(self.store.ledger.positions(), slow) or await _word_of(self.store.check(), slow),
+        }
+        if self._engine is not None or self.failed.done():
+            found["engine"] = "stopped" if self.failed.done() else None
+        return found
 
     async def start(self, limits: Limits) -> None:
         if self._engine is not None:
             await self._engine.start()
-            beside = [self._engine.run(), self._ownership.run(), self._keep_retention(), self._tell_positions()]
+            start = self._supervision.start
+            start("engine", self._engine.run())
+            start("ownership", self._ownership.run())
+            start("retention", self._keep_retention())
+            start("positions", self._tell_positions())
             if self._engine.outbox is not None:
-                beside.append(self._engine.outbox.run())
-            self._tasks = [asyncio.create_task(self._watched(one)) for one in beside]
+                start("outbox", self._engine.outbox.run())
         app = make_app(
             self.store.log, self.store.ledger, self.store.ledger, limits, self.telemetry, self.pulse,
             standard=standard_of(self._book), ready=self.ready, probes_alone=GATEWAY not in self.parts,
+            watched=self._supervision.watch,
         )  # fmt: skip
-        self._listening = await listen(app, self.settings.host, self.settings.port, limits)
-
-    async def _watched(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except Exception as error:
-            # Whatever stopped the engine, the process must say so and stop, not serve on without it.
-            log.exception("engine stopped", action="engine_stopped", why=str(error))
-            if not self.failed.done():
-                self.failed.set_exception(error)
+        self._listening = await listen(app, self.settings.host, self.settings.port, limits, STOP_DOOR_S)
 
     async def _keep_retention(self) -> None:
         """Of several engines the one that has the first partition does it."""
@@ -227,16 +223,29 @@ class Service:
             await self.clock.wait(asyncio.Event(), self.clock.now_ms() + TELL_EVERY_MS)
 
     async def stop(self) -> None:
-        """Close the door, let the last round commit, close the store."""
+        """Close the door, let the last round commit for STOP_ENGINE_S at most, close the store."""
+        self._supervision.stopping()
         if self._listening is not None:
             await self._listening.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._supervision.stop()
         if self._engine is not None:
-            await self._engine.stop()
-        if self.failed.done():
-            self.failed.exception()
+            try:
+                async with asyncio.timeout(STOP_ENGINE_S):
+                    await self._engine.stop()
+            except TimeoutError:  # its events are in the log: the next start reads them again
+                log.warning("stopped before the last round was committed", action="round_left")
+
+
+async def _word_of(asked: Awaitable[object], slow: str) -> str | None:
+    """None where the question is answered; else why not. `slow`: the word where no answer comes in time."""
+    try:
+        async with asyncio.timeout(READY_S):
+            await asked
+    except TimeoutError:
+        return slow
+    except errors.RingbackError as error:
+        return error.word
+    return None
 
 
 def _ownership_of(store: Store, changed: Callable[[], None]) -> Ownership:

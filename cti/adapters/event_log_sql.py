@@ -84,7 +84,7 @@ class SqlEventLog:
             if self._server_clock is not None:
                 await self._server_clock.start()
         except (LedgerAway, OutcomeUnknown) as fault:
-            raise LogAway(fault.detail) from fault
+            raise LogAway(fault.detail, fault.word) from fault
         share = BYTES_MAX // self._partitions
         self._tails = [LogTail(heads[partition], bytes_max=share) for partition in range(self._partitions)]
 
@@ -132,7 +132,7 @@ class SqlEventLog:
         try:
             entries = await self._writer.run(self._append_all, placed, weight=len(placed), done=done)
         except (LedgerAway, OutcomeUnknown) as fault:
-            raise LogAway(fault.detail) from fault
+            raise LogAway(fault.detail, fault.word) from fault
         return [(entries[first].partition, entries[first].position) for first in firsts]
 
     async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
@@ -163,7 +163,7 @@ class SqlEventLog:
         try:
             gone = await self._writer.run(_purge, before_ms)
         except (LedgerAway, OutcomeUnknown) as fault:
-            raise LogAway(fault.detail) from fault
+            raise LogAway(fault.detail, fault.word) from fault
         for tail in self._tails if gone else ():
             tail.forget()  # what has gone from the log is gone for every reader
         return gone
@@ -219,7 +219,7 @@ class SqlEventLog:
         try:
             return await self._reader.run(query, *args, **kwargs)
         except LedgerAway as fault:
-            raise LogAway(fault.detail) from fault
+            raise LogAway(fault.detail, fault.word) from fault
 
     async def _ask_time(self) -> float:
         return await self._reader.run(_server_time)

@@ -7,7 +7,7 @@ from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, delete, insert
 
 from cti.adapters.event_log_kafka.log import KafkaEventLog
 from cti.adapters.event_log_kafka.settings import KafkaOptions
@@ -15,6 +15,7 @@ from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.event_log_sql import LOOK_ALONE_MS, LOOK_SHARED_MS, SqlEventLog
 from cti.adapters.ledger.memory import MemoryLedger
 from cti.adapters.ledger.sql import SqlLedger
+from cti.adapters.ledger.tables import engines
 from cti.errors import SettingsMistake
 from cti.ports import Clock, DeadLetters, EventLog, Ledger, Ownerships, Publisher, Reads, Registry
 from cti.sql.connections import database_url, reader_engine, writer_engine
@@ -24,6 +25,7 @@ from cti.sql.schema import upgrade
 from cti.sql.writer import SqlWriter
 
 MEMORY = "memory:"
+CHECK = "check"  # the owner in a row that no other transaction sees
 
 
 class WholeLedger(Ledger, Reads, Registry, Ownerships, DeadLetters, Protocol):
@@ -40,6 +42,9 @@ class Store:
 
     def hear_commands(self, heard: Callable[[], None]) -> None:
         """Call `heard` when another process has committed commands, if it can be known."""
+
+    async def check(self) -> None:
+        """Make sure that the ledger can be written to. Raises `LedgerAway`, `OutcomeUnknown`."""
 
     async def start(self) -> None:
         """Make or upgrade what the store needs, and begin."""
@@ -129,6 +134,9 @@ class SqlStore(Store):
     def hear_commands(self, heard: Callable[[], None]) -> None:
         self._database.hear(COMMANDED, heard)
 
+    async def check(self) -> None:
+        await self._database.check()
+
     async def start(self) -> None:
         try:
             await self._database.start()
@@ -158,6 +166,9 @@ class KafkaStore(Store):
     def hear_commands(self, heard: Callable[[], None]) -> None:
         self._database.hear(COMMANDED, heard)
 
+    async def check(self) -> None:
+        await self._database.check()
+
     async def start(self) -> None:
         try:
             await self._database.start()
@@ -177,7 +188,7 @@ class KafkaStore(Store):
 
 class _Database:
     """Connections and threads: a reader's pool, and a writer for each name. The first writes rounds, the second
-    heartbeats     (the first, where it is alone). On PostgreSQL notices go to other processes and come from them.
+    heartbeats (the first, where it is alone). On PostgreSQL notices go to other processes and come from them.
     """
 
     def __init__(self, url: URL, writers: Sequence[str]) -> None:
@@ -207,6 +218,11 @@ class _Database:
         for writer in self.writers:
             writer.start()
 
+    async def check(self) -> None:
+        """An empty transaction takes the lock and goes; after trouble something must be written, too."""
+        for writer in self.writers:
+            await writer.run(_touch if writer.trouble else _nothing, None)
+
     def listen(self) -> None:
         """Hear the other processes, once whoever is told of it has started."""
         if self.notifications is not None:
@@ -220,3 +236,14 @@ class _Database:
         await self.reader.stop()
         for engine in self._engines:
             engine.dispose()
+
+
+def _nothing(_: Connection, asked: Sequence[None]) -> Sequence[None]:
+    return asked
+
+
+def _touch(connection: Connection, asked: Sequence[None]) -> Sequence[None]:
+    """Write, and leave nothing behind. SQLite writes no page for a row that is overwritten with itself."""
+    connection.execute(insert(engines).values(owner=CHECK, beat=0))
+    connection.execute(delete(engines).where(engines.c.owner == CHECK))
+    return asked

@@ -14,10 +14,11 @@ import structlog
 from sqlalchemy import make_url
 
 from cti.adapters.clock import ScaledClock, SystemClock
+from cti.cli.log_writer import LogWriter
 from cti.cli.logging_setup import set_up_logging
-from cti.cli.runtime import run_serving, settle_memory
+from cti.cli.runtime import run_serving, settle_memory, stop_on_signals
 from cti.cli.serve import add_arguments as add_serve_arguments
-from cti.cli.serve import settings_of, stop_on_signals, until
+from cti.cli.serve import settings_of, until
 from cti.errors import RingbackError
 from cti.ports import Clock
 from cti.settings import Settings
@@ -31,7 +32,7 @@ from cti.wiring import Service, serving
 TENANT = "demo"
 FIRST_KEY = "made at the first start"
 SWITCH = "sim-1"
-STOP_S = 4.0  # for the switch to hang up; the whole stop stays within 5 s
+STOP_S = 4.0  # the switch's time to hang up in order; the whole stop stays within 5 s
 REMEMBER_EVERY_MS = 5_000.0
 
 log = structlog.get_logger()
@@ -48,29 +49,30 @@ def run(args: argparse.Namespace) -> int:
     """0 after an orderly stop; 1 when the service cannot start or had to stop."""
     try:
         settings = settings_of(args)
-        set_up_logging("warning" if sys.stderr.isatty() else settings.log_level)
-        return run_serving(_run(settings, args))
+        lines = set_up_logging("warning" if sys.stderr.isatty() else settings.log_level)
+        return run_serving(_run(settings, args, lines))
     except (RingbackError, OSError, ValueError) as error:
         print(f"ringback: {error}", file=sys.stderr)
         return 1
 
 
-async def _run(settings: Settings, args: argparse.Namespace) -> int:
+async def _run(settings: Settings, args: argparse.Namespace, lines: LogWriter) -> int:
     kept = _kept_beside(settings.db)
     memory = _read(kept)
     clock = _clock(args.speed, memory)
     stop = stop_on_signals()
     async with serving(settings, clock=clock) as service:
+        lines.report_to(service.telemetry.log_lines_dropped)
         settle_memory()
+        screen = LogWriter(sys.stdout)  # nobody needs to read it
         admin = await _first_key(service)
         _remember(kept, clock)
         if admin is None:
             hint = "its key was shown at the first start; `ringback keys create` makes another"
-            print(f"Ringback listens on {service.url} ({hint})")
+            screen.write(f"Ringback listens on {service.url} ({hint})\n")
         else:
-            print(f"Ringback listens on {service.url}\nAPI key (shown this once): {admin}")
-        sys.stdout.flush()
-        return await _with_switch(service, clock, args, kept, stop)
+            screen.write(f"Ringback listens on {service.url}\nAPI key (shown this once): {admin}\n")
+        return await _with_switch(service, clock, args, kept, stop, screen)
 
 
 async def _first_key(service: Service) -> str | None:
@@ -81,7 +83,7 @@ async def _first_key(service: Service) -> str | None:
 
 
 async def _with_switch(
-    service: Service, clock: Clock, args: argparse.Namespace, kept: Path | None, stop: asyncio.Event
+    service: Service, clock: Clock, args: argparse.Namespace, kept: Path | None, stop: asyncio.Event, screen: LogWriter
 ) -> int:
     """Run the switch beside the service until the stop; the switch stops first."""
     key = await service.new_key(TENANT, ["events:write", "commands:read", "calls:read"], ["*"], "simulated switch")
@@ -90,7 +92,7 @@ async def _with_switch(
     hang_up = asyncio.Event()
     switch = asyncio.create_task(simulate(Options(service.url, key, site, state=state), clock, hang_up))
     others = [
-        asyncio.create_task(Board(service.url, key, sys.stdout).run(hang_up)),
+        asyncio.create_task(Board(service.url, key, screen).run(hang_up)),
         asyncio.create_task(_keep(kept, clock)),
         asyncio.create_task(_say_if_ended(switch, stop)),
     ]
@@ -106,7 +108,7 @@ async def _with_switch(
 
 
 async def _say_if_ended(switch: asyncio.Task[dict[str, Any]], stop: asyncio.Event) -> None:
-    """A switch that ends by itself has failed: log why and stop."""
+    """A switch that ends by itself has failed: say why and stop."""
     await asyncio.wait([switch])
     if not stop.is_set() and (error := switch.exception()) is not None:
         log.error("simulated switch ended", action="switch_ended", why=str(error))

@@ -3,15 +3,15 @@
 import argparse
 import asyncio
 import contextlib
-import signal
 import sys
 from collections.abc import AsyncIterator, Collection
 
 import structlog
 
 from cti.adapters.clock import ScaledClock, SystemClock
+from cti.cli.log_writer import LogWriter
 from cti.cli.logging_setup import set_up_logging
-from cti.cli.runtime import run_serving, settle_memory
+from cti.cli.runtime import end_by_force_later, run_serving, settle_memory, stop_on_signals
 from cti.errors import RingbackError
 from cti.ports import Clock
 from cti.settings import Settings
@@ -34,7 +34,7 @@ def add_places(parser: argparse.ArgumentParser) -> None:
 
 
 def speed(word: str) -> float:
-    """How many times faster than life."""
+    """How many times faster than real time."""
     found = float(word)
     if not SPEED_MIN <= found <= SPEED_MAX:
         raise argparse.ArgumentTypeError(f"a number from {SPEED_MIN:g} to {SPEED_MAX:g}")
@@ -53,9 +53,9 @@ def run_parts(args: argparse.Namespace, parts: Collection[str]) -> int:
     except RingbackError as error:
         print(f"ringback: {error}", file=sys.stderr)
         return 1
-    set_up_logging(settings.log_level)
+    writer = set_up_logging(settings.log_level)
     try:
-        return run_serving(_serve(settings, clock_of(args), parts))
+        return run_serving(_serve(settings, clock_of(args), parts, writer))
     except (RingbackError, OSError) as error:
         log.error("cannot start", action="failed", why=str(error))
         return 1
@@ -74,12 +74,13 @@ def clock_of(args: argparse.Namespace) -> Clock | None:
     return ScaledClock(SystemClock().now_ms() if args.origin_ms is None else args.origin_ms, args.speed)
 
 
-async def _serve(settings: Settings, clock: Clock | None, parts: Collection[str]) -> int:
+async def _serve(settings: Settings, clock: Clock | None, parts: Collection[str], writer: LogWriter) -> int:
     stop = stop_on_signals()
     async with _started(stop, serving(settings, clock=clock, parts=parts)) as service:
         if service is None:
             log.info("stopping", action="stopping")
             return 0
+        writer.report_to(service.telemetry.log_lines_dropped)
         settle_memory()
         log.info("serving", action="serving", url=service.url, parts=sorted(parts), settings=settings.shown())
         return await until(stop, service)
@@ -103,19 +104,12 @@ async def _started(
         yield None if starting.cancelled() else starting.result()
 
 
-def stop_on_signals() -> asyncio.Event:
-    """An event that SIGTERM and Ctrl-C set."""
-    stop = asyncio.Event()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(one, stop.set)
-    return stop
-
-
 async def until(stop: asyncio.Event, service: Service) -> int:
     """Wait for the stop, or for a failure of the service: then 1."""
     service.failed.add_done_callback(lambda _: stop.set())
     await stop.wait()
     if service.failed.done() and (error := service.failed.exception()) is not None:
+        end_by_force_later()
         log.error("stopped", action="failed", why=str(error))
         return 1
     log.info("stopping", action="stopping")

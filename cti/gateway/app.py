@@ -9,8 +9,8 @@ limits)`.
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 from aiohttp import web
 
@@ -42,10 +42,12 @@ def make_app(
     standard: Standard,
     ready: Checks,
     probes_alone: bool = False,
+    watched: Callable[[str, asyncio.Task[Any]], None] | None = None,
 ) -> web.Application:
     """Nothing is opened here; the hub's task starts and ends with the application.
 
-    `probes_alone`: of a process that has an engine and no door, /healthz, /readyz and /metrics are all.
+    `probes_alone`: of a process that has an engine and no door, /healthz, /readyz and /metrics are all. `watched` is
+    told the hub's task.
     """
     context = Context(
         log=log,
@@ -71,10 +73,11 @@ def make_app(
 
     async def hub_task(_: web.Application) -> AsyncIterator[None]:
         running = asyncio.create_task(context.hub.run(), name="command-hub")
+        if watched is not None:
+            watched("commands", running)
         yield
         running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+        await asyncio.gather(running, return_exceptions=True)
 
     async def end_streams(_: web.Application) -> None:
         context.hub.stop()

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from cti.errors import LedgerAway
+from cti.sql.trouble import word_of
 
 READERS = 4
 
@@ -50,8 +51,8 @@ class SqlReader:
                     return query(connection, *args, **kwargs)
                 except self._driver_error as fault:  # of a statement that did not go through SQLAlchemy
                     connection.invalidate()
-                    raise LedgerAway(str(fault)) from fault
+                    raise LedgerAway(str(fault), word_of(fault)) from fault
         except NoConnectionFree as fault:
             raise LedgerAway(str(fault)) from fault
         except DBAPIError as fault:
-            raise LedgerAway(str(fault.orig)) from fault
+            raise LedgerAway(str(fault.orig), word_of(fault)) from fault

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from cti.adapters.ledger.timeline_days import make_days
 from cti.errors import LedgerAway, SchemaTooNew, SettingsMistake
 from cti.sql.connections import CONNECT_S, database_url, writer_engine
+from cti.sql.trouble import word_of
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "adapters" / "migrations"
 LOCK = 7_246_225  # an advisory lock of ours ("RINGBACK" on a telephone keypad, cut): one process upgrades at a time
@@ -37,9 +38,9 @@ def upgrade(url: str) -> None:
         finally:
             engine.dispose()
     except DBAPIError as fault:
-        raise LedgerAway(str(fault.orig)) from fault
+        raise LedgerAway(str(fault.orig), word_of(fault)) from fault
     except (psycopg.Error, sqlite3.Error) as fault:
-        raise LedgerAway(str(fault)) from fault
+        raise LedgerAway(str(fault), word_of(fault)) from fault
 
 
 def _upgrade(connection: Connection) -> None:

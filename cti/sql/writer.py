@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from cti.errors import LedgerAway, OutcomeUnknown, RingbackError
+from cti.sql.trouble import FULL, MALFORMED, word_of
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -62,6 +63,7 @@ class SqlWriter:
         self._connection: Connection | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self.trouble: str | None = None  # what the last transaction failed of (`cti.sql.trouble`); None: it did not
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -131,6 +133,7 @@ class SqlWriter:
 
     def _write(self, group: list[_Job]) -> None:
         fault = self._attempt(group)
+        self.trouble = fault.word if isinstance(fault, _DOWN) else None
         if fault is None:
             return
         if len(group) > 1 and not isinstance(fault, _DOWN):
@@ -143,8 +146,9 @@ class SqlWriter:
         down: Exception | None = None
         for job in group:
             job.fault = down or self._attempt([job])
+            self.trouble = job.fault.word if isinstance(job.fault, _DOWN) else None
             if down is None and isinstance(job.fault, _DOWN):
-                down = LedgerAway(job.fault.detail)  # those behind it were not tried
+                down = LedgerAway(job.fault.detail, job.fault.word)  # those behind it were not tried
 
     def _attempt(self, jobs: list[_Job]) -> Exception | None:
         """One transaction; what went wrong, if anything."""
@@ -161,16 +165,18 @@ class SqlWriter:
             transaction.commit()
         except (SQLAlchemyError, self._driver_error) as fault:
             self._drop()
-            return OutcomeUnknown(str(fault))
+            return OutcomeUnknown(str(fault), word_of(fault))
         return None
 
     def _undo(self, fault: Exception) -> Exception:
         cause = fault.orig if isinstance(fault, DBAPIError) else fault
         away = isinstance(cause, self._away_error) or getattr(cause, "sqlstate", None) in _ENDED
         away = away or (isinstance(fault, DBAPIError) and fault.connection_invalidated)
+        word = word_of(fault)
+        away = away or word in (FULL, MALFORMED)  # no fault of what was to be written
         if away or not self._rolled_back():
             self._drop()
-        return LedgerAway(str(cause)) if away else fault
+        return LedgerAway(str(cause), word) if away else fault
 
     def _rolled_back(self) -> bool:
         try:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import io
 import json
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from cti.cli import serve
+from cti.cli.log_writer import LogWriter
 from cti.errors import LedgerAway
 from cti.settings import Settings
 from cti.wiring import BOTH
@@ -39,7 +41,7 @@ async def test_a_stop_is_heard_while_the_start_waits(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(serve, "stop_on_signals", lambda: stop)
     monkeypatch.setattr(serve, "serving", never)
     async with asyncio.timeout(10):
-        assert await serve._serve(Settings(), None, BOTH) == 0
+        assert await serve._serve(Settings(), None, BOTH, LogWriter(io.StringIO())) == 0
     assert told == ["cleaned up"]
 
 
@@ -57,7 +59,7 @@ async def test_a_start_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(serve, "stop_on_signals", asyncio.Event)
     monkeypatch.setattr(serve, "serving", lambda *_, **__: Refused())
     with pytest.raises(OSError, match="in use"):
-        await serve._serve(Settings(), None, BOTH)
+        await serve._serve(Settings(), None, BOTH, LogWriter(io.StringIO()))
 
 
 @pytest.mark.usefixtures("logging_as_it_was")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from typing import Any, Protocol
 
 import aiohttp
 
@@ -15,10 +15,20 @@ ERASE_BELOW = "\x1b[0J"  # ECMA-48 ED
 WIDTH_MAX = 100
 
 
+class Screen(Protocol):
+    """As much of a text stream as the board needs."""
+
+    def isatty(self) -> bool: ...
+
+    def write(self, text: str, /) -> int: ...
+
+    def flush(self) -> None: ...
+
+
 class Board:
     """Reads the figures of a service and shows them; shows nothing where `stream` is no terminal."""
 
-    def __init__(self, url: str, key: str, stream: TextIO) -> None:
+    def __init__(self, url: str, key: str, stream: Screen) -> None:
         self._url, self._key, self._stream = url, key, stream
         self._shown = 0
 
