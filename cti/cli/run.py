@@ -32,7 +32,7 @@ from cti.wiring import Service, serving
 TENANT = "demo"
 FIRST_KEY = "made at the first start"
 SWITCH = "sim-1"
-STOP_S = 4.0  # the switch's time to hang up in order; the whole stop stays within 5 s
+STOP_S = 4.0  # for the switch to hang up; the whole stop stays within 5 s
 REMEMBER_EVERY_MS = 5_000.0
 
 log = structlog.get_logger()
@@ -108,7 +108,7 @@ async def _with_switch(
 
 
 async def _say_if_ended(switch: asyncio.Task[dict[str, Any]], stop: asyncio.Event) -> None:
-    """A switch that ends by itself has failed: say why and stop."""
+    """A switch that ends by itself has failed: log why and stop."""
     await asyncio.wait([switch])
     if not stop.is_set() and (error := switch.exception()) is not None:
         log.error("simulated switch ended", action="switch_ended", why=str(error))
