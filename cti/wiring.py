@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -29,9 +30,12 @@ from cti.leases.ownership import Shared
 from cti.ports import Clock, Ownership
 from cti.rows import StoredCall, TimelineRow
 from cti.settings import Settings, profile_path
+from cti.sql.connections import sqlite_file
+from cti.sql.sqlite_file import FileLock
 from cti.sql.trouble import AWAY, LOCKED
 from cti.supervision import Supervision
 from cti.telemetry import Telemetry
+from cti.web.binding import bind
 from cti.web.limits import Limits
 from cti.web.server import Listening, listen
 from schemas.profile import ProfileMistakes, read_profile
@@ -170,7 +174,9 @@ class Service:
 
     async def ready(self) -> Mapping[str, str | None]:
         """What /readyz shows: each dependency with None (it is well) or one word of `cti.sql.trouble`."""
-        slow = AWAY if self.store.shared else LOCKED  # who has an SQLite file for itself waits for a lock and little else
+        slow = (
+            AWAY if self.store.shared else LOCKED
+        )  # who has an SQLite file for itself waits for a lock and little else
         found = {
             "log": await _word_of(self.store.log.end(), slow),
             "ledger": await _word_of(self.store.ledger.positions(), slow) or await _word_of(self.store.check(), slow),
@@ -179,7 +185,8 @@ class Service:
             found["engine"] = "stopped" if self.failed.done() else None
         return found
 
-    async def start(self, limits: Limits) -> None:
+    async def start(self, limits: Limits, bound: Sequence[socket.socket] = ()) -> None:
+        """Take the partitions, then open the door, on the sockets that are bound already."""
         if self._engine is not None:
             await self._engine.start()
             start = self._supervision.start
@@ -194,7 +201,8 @@ class Service:
             standard=standard_of(self._book), ready=self.ready, probes_alone=GATEWAY not in self.parts,
             watched=self._supervision.watch,
         )  # fmt: skip
-        self._listening = await listen(app, self.settings.host, self.settings.port, limits, STOP_DOOR_S)
+        host, port = self.settings.host, self.settings.port
+        self._listening = await listen(app, host, port, limits, STOP_DOOR_S, bound)
 
     async def _keep_retention(self) -> None:
         """Of several engines the one that has the first partition does it."""
@@ -266,6 +274,7 @@ async def serving(
 ) -> AsyncIterator[Service]:
     """The product, or one part of it, started and, at the end, stopped in order.
 
+    Its address and its file are had first: a process that cannot have them has touched nothing of another's.
     Raises errors.RingbackError, OSError (address in use).
     """
     real = clock is None
@@ -274,10 +283,14 @@ async def serving(
     store = open_store(settings.db, clock, settings.partitions, server_clock=real, kafka=kafka_options(settings))
     if not store.shared and parts != BOTH:
         raise errors.SettingsMistake("gateway and engine apart need PostgreSQL: SQLite belongs to one process")
-    async with store:
+    async with contextlib.AsyncExitStack() as stack:
+        bound = bind(settings.host, settings.port)
+        for one in bound:
+            stack.enter_context(one)
+        if (file := sqlite_file(settings.db)) is not None:
+            stack.enter_context(FileLock(file))
+        await stack.enter_async_context(store)
         service = Service(settings, clock, store, book, parts, interventions)
-        try:
-            await service.start(limits or Limits())
-            yield service
-        finally:
-            await service.stop()
+        stack.push_async_callback(service.stop)
+        await service.start(limits or Limits(), bound)
+        yield service

@@ -10,6 +10,7 @@ from typing import Any
 
 from cti.adapters.clock import SystemClock
 from cti.adapters.store import open_store
+from cti.cli.logging_setup import set_up_logging
 from cti.errors import RingbackError
 from cti.gateway.bindings import SWITCH_ID_PATTERN
 from cti.gateway.keys import make_key
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0: done; 1: the ledger cannot be used, or there is no such key."""
+    set_up_logging("warning")
     try:
         return asyncio.run(_run(args))
     except RingbackError as error:

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import structlog
@@ -39,29 +39,64 @@ def set_up_logging(level: str, readable: bool | None = None) -> LogWriter:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
+    said: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        _named,
+        *dated,
+        renderer,
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            _named,
-            *dated,
-            renderer,
-        ],
-        wrapper_class=_never_failing(least, writer),
+        processors=[_Rendering(said, writer)],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=lambda *_: _LineLogger(writer),
     )
-    handler = _Handler(writer)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_log_level, _of_a_library, *dated],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
+    foreign = [structlog.stdlib.add_log_level, _of_a_library, *dated]
+    handler = logging.StreamHandler(writer)
+    handler.setFormatter(_Formatter(foreign, renderer, writer))
     logging.captureWarnings(True)
+    logging.raiseExceptions = False  # what cannot be formatted is counted, and not written out as a traceback
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(least, LIBRARIES_LEAST))
     return writer
+
+
+class _Rendering:
+    """All processors as one: a line that one of them fails on is counted as lost."""
+
+    def __init__(self, processors: Sequence[structlog.typing.Processor], writer: LogWriter) -> None:
+        self._processors, self._writer = processors, writer
+
+    def __call__(self, logger: Any, method: str, line: MutableMapping[str, Any]) -> Any:
+        made: Any = line
+        try:
+            for process in self._processors:
+                made = process(logger, method, made)
+        except Exception as error:
+            self._writer.drop()
+            raise structlog.DropEvent from error
+        return made
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """The same for what libraries log."""
+
+    def __init__(
+        self, foreign: Sequence[structlog.typing.Processor], renderer: structlog.typing.Processor, writer: LogWriter
+    ) -> None:
+        super().__init__(
+            foreign_pre_chain=foreign,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+        self._writer = writer
+
+    def format(self, record: logging.LogRecord) -> str:
+        try:
+            return super().format(record)
+        except Exception:
+            self._writer.drop()
+            raise
 
 
 class _LineLogger:
@@ -74,25 +109,3 @@ class _LineLogger:
         self._writer.write(message + "\n")
 
     log = debug = info = warning = error = critical = exception = fatal = msg
-
-
-class _Handler(logging.StreamHandler[LogWriter]):
-    """The standard library's last step. A record that cannot be formatted is a lost line and no more."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        del record
-        self.stream.drop()
-
-
-def _never_failing(least: int, writer: LogWriter) -> type:
-    """structlog's bound logger, whose calls raise nothing: what fails in rendering is a lost line."""
-
-    class NeverFailing(structlog.make_filtering_bound_logger(least)):  # type: ignore[misc]
-        def _proxy_to_logger(self, method_name: str, event: str | None = None, *args: Any, **fields: Any) -> Any:
-            try:
-                return super()._proxy_to_logger(method_name, event, *args, **fields)
-            except Exception:
-                writer.drop()
-                return None
-
-    return NeverFailing

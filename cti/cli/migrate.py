@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from cti.cli.logging_setup import set_up_logging
 from cti.errors import RingbackError
 from cti.settings import Settings
 from cti.sql.schema import upgrade
@@ -14,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0: up to date; 1: the ledger cannot be used."""
+    set_up_logging("warning")
     try:
         upgrade(args.db or Settings.read().db)
     except RingbackError as error:

@@ -1,6 +1,7 @@
 """Engines for both databases: durability, locking and time limits are settled here and nowhere else."""
 
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -34,6 +35,13 @@ def database_url(text: str) -> URL:
     if kind == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     raise SettingsMistake("a database is memory:, sqlite:///FILE or postgresql://...")
+
+
+def sqlite_file(text: str) -> Path | None:
+    """The file of an SQLite URL; None for another database, or one that is in memory."""
+    if not text.startswith("sqlite"):
+        return None
+    return Path(database_url(text).database or "")
 
 
 def writer_engine(url: URL) -> Engine:

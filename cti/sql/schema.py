@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from cti.adapters.ledger.timeline_days import make_days
 from cti.errors import LedgerAway, SchemaTooNew, SettingsMistake
 from cti.sql.connections import CONNECT_S, database_url, writer_engine
+from cti.sql.sqlite_file import make_private
 from cti.sql.trouble import word_of
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "adapters" / "migrations"
@@ -61,11 +62,15 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _create(url: URL) -> None:
-    """The folder of an SQLite file, or the PostgreSQL database."""
+    """The SQLite file, which only its owner can read, or the PostgreSQL database."""
     if url.get_backend_name() == "sqlite":
-        folder = Path(url.database or "").resolve().parent
-        if not folder.is_dir():
-            raise SettingsMistake(f"the folder {folder} of the database is not there")
+        file = Path(url.database or "").resolve()
+        if not file.parent.is_dir():
+            raise SettingsMistake(f"the folder {file.parent} of the database is not there")
+        try:
+            make_private(file)
+        except OSError as fault:
+            raise LedgerAway(f"{file}: {fault.strerror}") from fault
         return
     engine = create_engine(url, connect_args={"connect_timeout": CONNECT_S})
     try:

@@ -1,6 +1,8 @@
 """The listening side: bounded connections and headers, no access log, an orderly stop."""
 
 import asyncio
+import socket
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -9,6 +11,7 @@ from aiohttp import web
 from aiohttp.web_runner import BaseSite
 from pydantic_core import to_json
 
+from cti.web.binding import bind
 from cti.web.limits import Limits
 from cti.web.refusal import PROBLEM_JSON, Refusal
 
@@ -53,11 +56,12 @@ class _Conversation(web.RequestHandler):
 
 
 class _BoundedSite(BaseSite):
-    """A TCP site that serves at most `Limits.connections` at a time."""
+    """A bound socket that serves at most `Limits.connections` at a time."""
 
-    def __init__(self, runner: web.AppRunner, host: str, port: int, limits: Limits) -> None:
+    def __init__(self, runner: web.AppRunner, bound: socket.socket, limits: Limits) -> None:
         super().__init__(runner, backlog=BACKLOG)
-        self._host, self._port, self._limits = host, port, limits
+        self._bound, self._limits = bound, limits
+        self._address: tuple[Any, ...] = bound.getsockname()
         self._full = _full_answer(limits)
         self._manners: dict[str, Any] = {
             "access_log": None,
@@ -70,18 +74,17 @@ class _BoundedSite(BaseSite):
 
     @property
     def name(self) -> str:
-        return f"http://{self._host}:{self._port}"
+        return f"http://{self._address[0]}:{self.port}"
 
     async def start(self) -> None:
         await super().start()
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._protocol, self._host, self._port, backlog=BACKLOG)
-        self._port = self._server.sockets[0].getsockname()[1]
+        self._server = await loop.create_server(self._protocol, sock=self._bound, backlog=BACKLOG)
 
     @property
     def port(self) -> int:
         """The port in use; that of the system's choice where 0 was asked for."""
-        return self._port
+        return int(self._address[1])
 
     def _protocol(self) -> asyncio.BaseProtocol:
         server = self._runner.server
@@ -121,19 +124,29 @@ class Listening:
         await self._runner.cleanup()
 
 
-async def listen(app: web.Application, host: str, port: int, limits: Limits, stop_s: float = 3.0) -> Listening:
-    """Serve `app` on `host`:`port` (0: any free one). Raises OSError when the address cannot be had."""
+async def listen(
+    app: web.Application, host: str, port: int, limits: Limits, stop_s: float = 3.0,
+    bound: Sequence[socket.socket] = (),
+) -> Listening:  # fmt: skip
+    """Serve `app` on `host`:`port` (0: any free one), or on the sockets that `bind` has made for it.
+
+    Raises OSError when the address cannot be had. The sockets are closed at the end or after a failure.
+    """
+    sockets = bound or bind(host, port)
     runner = web.AppRunner(
         app,
         access_log=None,
         handle_signals=False,
         shutdown_timeout=stop_s,
     )
-    await runner.setup()
-    site = _BoundedSite(runner, host, port, limits)
     try:
-        await site.start()
-    except OSError:
+        await runner.setup()
+        sites = [_BoundedSite(runner, one, limits) for one in sockets]
+        for site in sites:
+            await site.start()
+    except BaseException:
         await runner.cleanup()
+        for one in sockets:
+            one.close()
         raise
-    return Listening(runner, site, host)
+    return Listening(runner, sites[0], host)

@@ -124,7 +124,9 @@ class Serving:
 async def started(db: str, stderr: int, port: int) -> asyncio.subprocess.Process:
     """A process that serves, ready or not; `stderr`: a descriptor, or as subprocess has it."""
     command = ("-m", "cti", "serve", "--db", db, "--listen", f"127.0.0.1:{port}")
-    return await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.DEVNULL, stderr=stderr)
+    return await asyncio.create_subprocess_exec(
+        sys.executable, *command, stdout=asyncio.subprocess.DEVNULL, stderr=stderr
+    )
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,10 @@ import pytest
 
 from tests.scheduler import Scene, event, scene
 
-FULL = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100', MESSAGE = 'could not extend file'; END $$"
+FULL = (
+    "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100', MESSAGE = 'could not extend file'; END $$"
+)
 CALLER = {"connection": "c", "calling": "13800000000", "called": "95598", "direction": "inbound"}
 
 
