@@ -11,6 +11,7 @@ from sqlalchemy import Column, Connection, Integer, Table, create_engine, inspec
 
 from cti.adapters.ledger.tables import metadata
 from cti.adapters.ledger.timeline_days import DAYS_AHEAD
+from cti.adapters.migrations import CHAIN
 from cti.sql.schema import upgrade
 
 KEY = ["partition", "born", "position", "n"]
@@ -51,7 +52,7 @@ def wanted_keys(dialect: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 def test_models_equal_migrations(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     url = request.getfixturevalue("postgres_url") if dialect == "postgresql" else f"sqlite:///{tmp_path}/ledger.db"
-    upgrade(url)
+    upgrade(url, [CHAIN])
     assert differences(url) == []
     engine = create_engine(url)
     with engine.connect() as connection:
@@ -60,7 +61,7 @@ def test_models_equal_migrations(dialect: str, tmp_path: Path, request: pytest.F
 
 
 def test_on_postgresql_each_part_of_the_timeline_is_as_the_whole(postgres_url: str) -> None:
-    upgrade(postgres_url)
+    upgrade(postgres_url, [CHAIN])
     engine = create_engine(postgres_url)
     with engine.connect() as connection:
         found = inspect(connection)
@@ -77,7 +78,7 @@ def test_on_postgresql_each_part_of_the_timeline_is_as_the_whole(postgres_url: s
 
 def test_a_table_without_a_migration_is_found(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
-    upgrade(url)
+    upgrade(url, [CHAIN])
     forgotten = Table("forgotten", metadata, Column("id", Integer, primary_key=True))
     try:
         assert differences(url) != []
