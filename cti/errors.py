@@ -43,7 +43,7 @@ class LogTruncated(RingbackError):
 
 
 class Fenced(RingbackError):
-    """Another process owns something of this one's now; nothing was written."""
+    """Another process owns a partition, or another resource, of this one's now; nothing was written."""
 
     def __init__(self, detail: str = "", partitions: Iterable[int] = (), resources: Iterable[str] = ()) -> None:
         """What was lost: partitions of the engines' group, or resources of another lease group."""

@@ -86,8 +86,8 @@ def open_store(
 
     `server_clock`: the log's server dates the entries (one clock for all processes); not with a scaled or virtual
     clock. `kafka`: the events are there, and `url` is PostgreSQL for the ledger alone; `partitions` does not count.
-    `chains`: the tables of other parts in the same database; each has a writer of the chain's name. `channels`: their channels
-    of NOTIFY.
+    `chains`: the tables of other parts in the same database, each with a writer of the chain's name; `channels`: of
+    NOTIFY, those of other parts.
     Raises `SettingsMistake`; `start` raises `SchemaTooNew`, `WrongPartitions`, `WrongTopic`, `LedgerAway`, `LogAway`.
     """
     if kafka is not None:

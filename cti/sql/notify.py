@@ -50,7 +50,7 @@ class Notifications:
             rows_of(connection, "SELECT pg_notify(?, ?)", channel, self._origin)
 
     def subscribe(self, channel: str, heard: Heard) -> None:
-        """Call `heard` at each notification of another process, and at each new connection: some may have been missed."""
+        """Call `heard` at each notification of another process and at each reconnection: some may have been missed."""
         self._subscribers[channel].append(heard)
 
     def start(self) -> None:

@@ -14,6 +14,7 @@ from cti.adapters.ledger.timeline_days import DAYS_AHEAD
 from cti.adapters.migrations import CHAIN
 from cti.sql.schema import upgrade
 
+TABLES = {name: table for each in CHAIN.metadata for name, table in each.tables.items()}
 KEY = ["partition", "born", "position", "n"]
 # A day of the timeline: made by the date, not by a migration.
 PART = re.compile(r"timeline_(default|\d{8})")
@@ -28,7 +29,7 @@ def is_ours(name: str | None, kind: str, _: Any) -> bool:
 def keys(connection: Connection) -> dict[str, list[str]]:
     """The primary key of each table, which alembic does not compare."""
     found = inspect(connection)
-    return {name: found.get_pk_constraint(name)["constrained_columns"] for name in metadata.tables}
+    return {name: found.get_pk_constraint(name)["constrained_columns"] for name in TABLES}
 
 
 def differences(url: str) -> list[object]:
@@ -37,14 +38,14 @@ def differences(url: str) -> list[object]:
     try:
         with engine.connect() as connection:
             options = {"compare_type": True, "compare_server_default": True, "include_name": is_ours}
-            return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+            return list(compare_metadata(MigrationContext.configure(connection, opts=options), CHAIN.metadata))
     finally:
         engine.dispose()
 
 
 def wanted_keys(dialect: str) -> dict[str, list[str]]:
     """Those of the tables in code; on PostgreSQL the timeline's also holds what it is cut by."""
-    in_code = {name: [column.name for column in table.primary_key] for name, table in metadata.tables.items()}
+    in_code = {name: [column.name for column in table.primary_key] for name, table in TABLES.items()}
     assert in_code["timeline"] == KEY
     return in_code | ({"timeline": [*KEY, "appended_at_ms"]} if dialect == "postgresql" else {})
 
