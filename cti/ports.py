@@ -40,7 +40,9 @@ class Clock(Protocol):
     """Where "now" comes from: the machine, a scaled machine, or a test."""
 
     def now_ms(self) -> float:
-        """The time in ms since the epoch; never goes back."""
+        """The time in ms since the epoch, or since some start for a monotonic clock. It goes back only where the
+        machine's clock was set back.
+        """
 
     async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
         """Return when `event` is set or the clock has reached `until_ms` (None: only the event)."""
@@ -73,11 +75,12 @@ class Entry(NamedTuple):
 
     partition: int
     position: int  # from 1, rising in a partition; not necessarily by one
-    appended_at_ms: int  # by the log's clock, never falling within a partition
+    appended_at_ms: int  # by the log's clock; within a partition it falls only where that clock was set back
     tenant: str
     body: bytes
     event: Event | None = None
     unfit: tuple[DeadLetter, str] | None = None  # why it is to be set aside unread, for a log others write to
+    copied: bool = False  # one of the copies of a switch event for every partition, on a log with topics by family
 
     @property
     def is_mark(self) -> bool:
@@ -136,8 +139,12 @@ class EventLog(Protocol):
     def wake(self, event: asyncio.Event) -> None:
         """Set `event` whenever something has been appended (by this process at least)."""
 
-    async def purge(self, before_ms: int) -> int:
-        """Drop what was appended earlier (bounded work a call); how many entries went."""
+    async def purge(self, before_ms: int, latest_ms: int | None = None) -> int:
+        """Drop what was appended earlier (bounded work a call); how many entries went.
+
+        Nothing goes that follows an entry which is not old: a clock that was set back for a while makes no entry old.
+        One dated later than `latest_ms`, by a clock that was set ahead, is as old as the next that is not.
+        """
 
 
 class Pulse(Protocol):
@@ -193,8 +200,16 @@ class Ledger(Protocol):
 
     async def switches(self) -> list[SwitchRow]: ...
 
-    async def purge(self, timeline_before_ms: int, records_before_ms: int) -> int:
-        """Retention: drop ended calls' timelines, and old records; bounded work a call."""
+    async def retention_ms(self) -> int | None:
+        """What now is for retention, as it was last kept; records that are written from now on are not dated before."""
+
+    async def keep_retention_ms(self, at_ms: int) -> None: ...
+
+    async def purge(self, timeline_before_ms: int, records_before_ms: int, latest_ms: int | None = None) -> int:
+        """Drop the timelines of calls whose first record was written earlier, and old records; bounded work a call.
+
+        What was recorded more than a day later than `latest_ms`, by a clock that was set ahead, is dated `latest_ms`.
+        """
 
 
 # -- ownership: who reads which partition ------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ class CallRow(NamedTuple):
     """A call's birth."""
 
     call_id: str
-    key_hash: int  # signed 64 bit, of (tenant, source, subject)
+    key_hash: int  # signed 64 bit, of the record key; calls may share it (`core.identity.stored_hash`)
     tenant: str
     source: str
     subject: str
@@ -140,6 +140,17 @@ class OutcomeRow(NamedTuple):
     at_ms: int
 
 
+class ResultRow(NamedTuple):
+    """A switch's result that no live call takes: it settles the command of this id of the same tenant and source."""
+
+    tenant: str
+    source: str
+    id: str
+    state: str  # accepted | done | refused
+    reason: str | None
+    at_ms: int
+
+
 class AgentRow(NamedTuple):
     """An agent's state after an event; the last one stands."""
 
@@ -197,6 +208,7 @@ class Round:
     breaches: list[BreachRow] = field(default_factory=list)
     commands: list[CommandRow] = field(default_factory=list)  # inserted ON CONFLICT DO NOTHING
     outcomes: list[OutcomeRow] = field(default_factory=list)  # never over a final state
+    results: list[ResultRow] = field(default_factory=list)  # the same
     agents: list[AgentRow] = field(default_factory=list)
     sources: list[SourceRow] = field(default_factory=list)
     dead_letters: list[DeadLetterRow] = field(default_factory=list)
@@ -212,6 +224,7 @@ class PastCall(NamedTuple):
     ended_at_ms: int
     revision: int
     kept: bool = True  # its timeline is
+    given_up: bool = False  # stale or lost: nobody cleared it
 
 
 class StoredCall(NamedTuple):

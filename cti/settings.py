@@ -30,6 +30,8 @@ class Settings(BaseModel):
     profile: str = "power-95598"  # a shipped profile's name, or a file
     partitions: int = Field(4, ge=1, le=256)  # of the event log; fixed for the life of a ledger
     call_idle_max_s: float = Field(4 * 3600, gt=0)  # a call that nothing is heard of ends as `lost`
+    call_events_max: int = Field(10_000, ge=100)  # of one call; what is beyond is set aside
+    call_bytes_max: int = Field(8 * 1024 * 1024, ge=1024 * 1024)  # of one call's events, as they are kept
     timeline_days: float = Field(7, gt=0)  # how long events of ended calls are kept
     records_days: float = Field(3 * 365, gt=0)
     kafka_bootstrap: str = Field("", pattern=SERVERS)  # empty: the event log is in the database

@@ -98,6 +98,11 @@ class Telemetry:
         self._lines_dropped = Counter(
             "ringback_log_lines_dropped_total", "Log lines that could not be written", registry=registry
         )
+        self._retention = Gauge(
+            "ringback_retention_behind_seconds",
+            "The log's clock minus the time that retention goes by; large after a step of the clock or a long stop",
+            registry=registry,
+        )
         self._failed = Counter(
             "ringback_commits_failed_total", "Rounds that did not commit", ("reason",), registry=registry
         )
@@ -109,6 +114,9 @@ class Telemetry:
     def log_lines_dropped(self, count: int) -> None:
         """Called from any thread."""
         self._lines_dropped.inc(count)
+
+    def retention_behind(self, behind_ms: int) -> None:
+        self._retention.set(behind_ms / 1000)
 
     # -- the door ------------------------------------------------------------------------------------------------------
 

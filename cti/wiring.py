@@ -18,6 +18,7 @@ from cti.core.record import Identity
 from cti.core.rules import RuleBook, compile_profile
 from cti.core.times import rfc3339
 from cti.core.view import describe
+from cti.engine.gathering import CallLimits
 from cti.engine.live_calls import loaded
 from cti.engine.loop import Engine
 from cti.engine.sources import Source
@@ -28,6 +29,7 @@ from cti.gateway.pulse import Pulse
 from cti.leases.alone import Alone, new_owner
 from cti.leases.ownership import Shared
 from cti.ports import Clock, Ownership
+from cti.retention import Retention
 from cti.rows import StoredCall, TimelineRow
 from cti.settings import Settings, profile_path
 from cti.sql.connections import sqlite_file
@@ -40,9 +42,6 @@ from cti.web.limits import Limits
 from cti.web.server import Listening, listen
 from schemas.profile import ProfileMistakes, read_profile
 
-RETENTION_EVERY_MS = 60_000.0
-PURGES_MAX = 200  # bounded pieces of work in one go; what then remains goes a minute later
-DAY_MS = 86_400_000
 DRAIN_LOOK_MS = 200.0
 TELL_EVERY_MS = 5_000.0  # Kafka's tools see how far behind we are
 READY_S = 0.6  # for each of three questions: /readyz answers within 2 s
@@ -103,6 +102,11 @@ def _event(row: TimelineRow) -> dict[str, Any]:
     }
 
 
+def call_limits(settings: Settings) -> CallLimits:
+    """What one call may hold."""
+    return CallLimits(round(settings.call_idle_max_s * 1000), settings.call_events_max, settings.call_bytes_max)
+
+
 GATEWAY, ENGINE = "gateway", "engine"
 BOTH = frozenset({GATEWAY, ENGINE})
 
@@ -120,6 +124,7 @@ class Service:
         interventions: bool,
     ) -> None:
         self.settings, self.clock, self.store, self.parts = settings, clock, store, parts
+        self._steady: Clock = MonotonicClock() if isinstance(clock, SystemClock) else clock  # for waiting
         self.telemetry, self.pulse = Telemetry(), Pulse()
         self._supervision = Supervision()
         self.failed = self._supervision.failed
@@ -132,10 +137,14 @@ class Service:
         store = self.store
         self._ownership = _ownership_of(store, self._changed)
         return Engine(
-            store.log, store.ledger, self.clock, self._book, self.telemetry, self.pulse, interventions=interventions,
-            call_idle_max_ms=round(self.settings.call_idle_max_s * 1000), ownership=self._ownership,
-            publisher=store.publisher,
+            store.log, store.ledger, self._steady, self._book, self.telemetry, self.pulse, interventions=interventions,
+            limits=call_limits(self.settings), ownership=self._ownership, publisher=store.publisher,
         )  # fmt: skip
+
+    def _retention(self) -> Retention:
+        """Of several engines the one that has the first partition does it."""
+        store, engine = self.store, self.engine
+        return Retention(store, self.settings, self.telemetry, self._steady, lambda: FIRST in engine.positions)
 
     def _changed(self) -> None:
         """Other partitions are ours now than the engine knows."""
@@ -170,7 +179,7 @@ class Service:
                 return
             if self.failed.done():
                 self.failed.result()
-            await self.clock.wait(moved, self.clock.now_ms() + DRAIN_LOOK_MS)
+            await self._steady.wait(moved, self._steady.now_ms() + DRAIN_LOOK_MS)
 
     async def ready(self) -> Mapping[str, str | None]:
         """What /readyz shows: each dependency with None (it is well) or one word of `cti.sql.trouble`."""
@@ -192,7 +201,7 @@ class Service:
             start = self._supervision.start
             start("engine", self._engine.run())
             start("ownership", self._ownership.run())
-            start("retention", self._keep_retention())
+            start("retention", self._retention().run())
             start("positions", self._tell_positions())
             if self._engine.outbox is not None:
                 start("outbox", self._engine.outbox.run())
@@ -204,31 +213,11 @@ class Service:
         host, port = self.settings.host, self.settings.port
         self._listening = await listen(app, host, port, limits, STOP_DOOR_S, bound)
 
-    async def _keep_retention(self) -> None:
-        """Of several engines the one that has the first partition does it."""
-        while True:
-            if FIRST in self.engine.positions:
-                await self._purge()
-            await self.clock.wait(asyncio.Event(), self.clock.now_ms() + RETENTION_EVERY_MS)
-
-    async def _purge(self) -> None:
-        now = self.store.log.now_ms()
-        timeline_before = int(now - self.settings.timeline_days * DAY_MS)
-        records_before = int(now - self.settings.records_days * DAY_MS)
-        try:
-            for _ in range(PURGES_MAX):
-                gone = await self.store.log.purge(timeline_before)
-                gone += await self.store.ledger.purge(timeline_before, records_before)
-                if not gone:
-                    break
-        except errors.RingbackError as error:
-            log.warning("retention waits", action="retention_failed", why=str(error))
-
     async def _tell_positions(self) -> None:
         while True:
             if positions := self.engine.positions:
                 await self.store.tell_positions(positions)
-            await self.clock.wait(asyncio.Event(), self.clock.now_ms() + TELL_EVERY_MS)
+            await self._steady.wait(asyncio.Event(), self._steady.now_ms() + TELL_EVERY_MS)
 
     async def stop(self) -> None:
         """Close the door, let the last round commit for STOP_ENGINE_S at most, close the store."""

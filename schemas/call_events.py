@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from schemas.fields import Q850, CallId, Code, Count, Message, Name, Number, Private, Seconds, Timeout, Words
+from schemas.fields import Q850, CallId, Code, Count, Message, Name, Private, Seconds, Timeout, Words, WrittenNumber
 
 Direction = Literal["inbound", "outbound", "internal"]
 Digits = Annotated[str, StringConstraints(pattern=r"^[0-9A-Da-d*#]{1,64}$")]
@@ -39,8 +39,8 @@ class LegEvent(CallEvent):
 class Opening(MaybeLegEvent):
     """The call begins."""
 
-    calling: Number | None = None
-    called: Number | None = None
+    calling: WrittenNumber | None = None
+    called: WrittenNumber | None = None
     direction: Direction | None = None
     trunk: Name | None = None
     language: Annotated[str, StringConstraints(min_length=1, max_length=35)] | None = None
@@ -242,7 +242,7 @@ class MessageReport(CallEvent):
     """What became of a written message (ours)."""
 
     state: Literal["delivered", "undeliverable", "expired"]
-    to: Number | None = None
+    to: WrittenNumber | None = None
 
 
 class CommandResult(CallEvent):

@@ -23,6 +23,9 @@ EXTENSIONS_MAX = 32
 EXTENSION_CHARS_MAX = 1024
 POINTER_CHARS_MAX = 200
 
+EARLIEST_MS = 315_532_800_000  # 1980-01-01: before any switch of today (contract, Time)
+AHEAD_MAX_MS = 86_400_000  # an event may be stamped a day ahead of the log's clock, no more
+
 Family = Literal["call", "agent", "switch", ""]
 Text256 = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 MediaType = Annotated[str, StringConstraints(pattern=r"^application/json( ?; ?charset=(utf-8|UTF-8))?$")]
@@ -192,6 +195,15 @@ def _judged(item: object) -> Event:
     )
 
 
+def time_problem(at_ms: int, now_ms: float) -> Problem | None:
+    """Why an event's time cannot be used (`bad_time`); `now_ms` by the log's clock. Contract, Time."""
+    if at_ms < EARLIEST_MS:
+        return Problem("/time", "bad_time", "The event's time lies before 1980")
+    if at_ms > now_ms + AHEAD_MAX_MS:
+        return Problem("/time", "bad_time", "The event's time lies more than a day in the future")
+    return None
+
+
 def _unknown(event_type: str) -> _Type:
     """Family and version of a type that is ours by its form, else family "" and version 0."""
     match = _OURS.match(event_type)
@@ -272,7 +284,9 @@ def _check_free(data: dict[str, Any]) -> None:
 def _check_extensions(extensions: dict[str, Any]) -> None:
     """CloudEvents 1.0: names are lower-case letters and digits, at most 20; the model has judged the values' types."""
     problems = [
-        Problem(_under("", name), "extension_name", "An extension's name is 1 to 20 of the characters a-z and 0-9")
+        Problem("/data_base64", "not_supported", "data_base64 is not supported: send JSON in `data`")
+        if name == "data_base64"
+        else Problem(_under("", name), "extension_name", "An extension's name is 1 to 20 of the characters a-z and 0-9")
         for name in extensions
         if _EXTENSION_NAME.match(name) is None
     ]

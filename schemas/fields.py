@@ -23,8 +23,18 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """A connection, a device, a command's id, a trunk."""
 CallId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 """A switch's call id: the subject of its events."""
-Number = Annotated[str, StringConstraints(max_length=64)]
-"""A telephone number or SIP address as the switch writes it; empty where the caller withholds it."""
+NUMBER_CHARS_MAX = 64
+Number = Annotated[str, StringConstraints(max_length=NUMBER_CHARS_MAX)]
+"""A telephone number or SIP address; empty where the caller withholds it."""
+
+
+def cut_number(value: object) -> object:
+    """A number that is too long is cut: an event is not refused for a SIP address with many parameters."""
+    return value[:NUMBER_CHARS_MAX] if isinstance(value, str) else value
+
+
+WrittenNumber = Annotated[str, StringConstraints(max_length=NUMBER_CHARS_MAX), BeforeValidator(cut_number)]
+"""A number as a switch writes it."""
 E164 = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 """What is spoken, shown or written to a person."""

@@ -62,6 +62,8 @@ class DeadLetter(StrEnum):
     INVALID = "invalid"  # no JSON, or an event that breaks the contract
     ID_CONFLICT = "id_conflict"  # a known id with other bytes
     TOO_LARGE = "too_large"
+    BAD_TIME = "bad_time"  # stamped before 1980, or more than a day ahead of the log's clock
+    CALL_TOO_LARGE = "call_too_large"  # beyond the events or bytes that one call may hold
     WRONG_PARTITION = "wrong_partition"  # written to the log under a key, or by a partitioner, that is not ours
     POISON = "poison"  # it made the engine fail; a defect of ours
 

@@ -21,7 +21,7 @@ LIVED_BREACH = "HOLD-2"
 
 
 class Offer(Message):
-    """One ringing of one device."""
+    """One ringing of one device. `talk_s`: how long its agent was then with the customer, connected or held."""
 
     agent: Code | None = None
     device: Name | None = None
@@ -29,6 +29,7 @@ class Offer(Message):
     ended_at: Time
     ring_s: Seconds
     result: Literal["answered", "redirected", "notAnswered", "rejected", "abandoned", "failed"]
+    talk_s: Seconds | None = None
 
 
 class Hold(Message):
@@ -74,7 +75,12 @@ class Intervention(Message):
 
 
 class CallRecord(Message):
-    """A call that has ended."""
+    """A call that has ended.
+
+    `wait_s`: queued until the first answer, in `queue`; `waited_again_s`: queued after it. `ended_waiting`: he was
+    in a queue when he left or the call ended. `talk_s`: somebody of ours was with the customer, connected or held.
+    `clock_stepped`: the end was stamped before the beginning (a clock set back), so the latest fact is the end.
+    """
 
     call: Name
     source: CallId
@@ -93,6 +99,8 @@ class CallRecord(Message):
     ended_at: Time
     outcome: Literal["answered", "abandoned", "failed", "lost", "stale"]
     wait_s: Seconds
+    waited_again_s: Seconds | None = None
+    ended_waiting: bool | None = None
     answer_s: Seconds | None = None
     answered_at: Time | None = None
     talk_s: Seconds
@@ -108,6 +116,7 @@ class CallRecord(Message):
     agent_disposition: Code | None = None
     identity_verified: bool
     survey: Annotated[int, Field(ge=0, le=100)] | None = None
+    clock_stepped: bool | None = None
     offers: list[Offer]
     holds: list[Hold]
     transfers: list[Transfer]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.call_events import Direction
-from schemas.fields import CallId, Code, Message, Name, Number, Private, Sequence, Time
+from schemas.fields import CallId, Code, Message, Name, Private, Sequence, Time, WrittenNumber
 
 ConnectionState = Literal["null", "initiated", "alerting", "connected", "hold", "queued", "fail"]
 """A leg's state (CSTA, ECMA-269)."""
@@ -41,8 +41,8 @@ class SnapshotCall(Message):
     connections: Annotated[list[SnapshotConnection], Field(max_length=64)] | None = None
     opened_at: Time | None = Field(None, alias="openedAt")
     direction: Direction | None = None
-    calling: Number | None = None
-    called: Number | None = None
+    calling: WrittenNumber | None = None
+    called: WrittenNumber | None = None
     trunk: Name | None = None
     queue: Code | None = None
 

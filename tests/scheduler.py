@@ -20,10 +20,12 @@ import aiohttp
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.store import Store, open_store
+from cti.engine.gathering import CallLimits
 from cti.engine.loop import Engine
 from cti.gateway.app import make_app
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
+from cti.ports import Clock
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
 from cti.web.server import listen
@@ -128,8 +130,11 @@ class Scene:
 
     async def call(self, method: str, path: str, body: Any = None, media: str = "application/json") -> tuple[int, Any]:
         """One request to the real door: (status, JSON)."""
-        headers = {"Content-Type": media} if body is not None else {}
-        data = aiohttp.JsonPayload(body, content_type=media) if body is not None else None
+        return await self.send(method, path, None if body is None else json.dumps(body).encode(), media)
+
+    async def send(self, method: str, path: str, data: bytes | None, media: str) -> tuple[int, Any]:
+        """The same with a body as it is sent."""
+        headers = {"Content-Type": media} if data is not None else {}
         async with self._session.request(method, self.url + path, data=data, headers=headers) as answer:
             return answer.status, await answer.json(content_type=None)
 
@@ -144,8 +149,8 @@ class Scene:
         goal_ms = START_MS + seconds * 1000
         while True:
             instants = [goal_ms]
-            if self.running:
-                instants.append(self.engine.next_ms())
+            if self.running:  # the engine counts by the log's clock, the test by its own
+                instants.append(self.clock.now_ms() + (self.engine.next_ms() - self.store.log.now_ms()))
             instants += [START_MS + one.next_heartbeat_s * 1000 for one in self.switches.values() if one.heartbeats]
             instant = max(min(instants), self.clock.now_ms())
             self.clock.move_to(instant)
@@ -212,21 +217,31 @@ class Scene:
         old = self.engine
         self.engine = Engine(
             self.store.log, self.store.ledger, self.clock, old.work.book, old.work.telemetry, old.pulse,
-            call_idle_max_ms=old.work.call_idle_max_ms,
+            limits=old.work.limits,
         )  # fmt: skip
         await self.engine.start()
 
 
 @contextlib.asynccontextmanager
 async def scene(
-    url: str, *, profile: str = "power-95598", call_idle_max_s: float = 4 * 3600, partitions: int = 4
+    url: str,
+    *,
+    profile: str = "power-95598",
+    call_idle_max_s: float = 4 * 3600,
+    partitions: int = 4,
+    wall: Callable[[VirtualClock], Clock] | None = None,
 ) -> AsyncIterator[Scene]:
-    """The product on the store at `url`, its clock at START."""
+    """The product on the store at `url`, its clock at START. `wall` makes the clock that dates the log's entries, from
+    the one that the test moves, where they differ.
+    """
     clock, telemetry, pulse = VirtualClock(START_MS), Telemetry(), Pulse()
     book, limits = read_book(profile), Limits(requests_per_s=1e9, requests_burst=1e9)
-    async with open_store(url, clock, partitions) as store, contextlib.AsyncExitStack() as stack:
+    async with (
+        open_store(url, wall(clock) if wall else clock, partitions) as store,
+        contextlib.AsyncExitStack() as stack,
+    ):
         engine = Engine(
-            store.log, store.ledger, clock, book, telemetry, pulse, call_idle_max_ms=round(call_idle_max_s * 1000)
+            store.log, store.ledger, clock, book, telemetry, pulse, limits=CallLimits(round(call_idle_max_s * 1000))
         )
         await engine.start()
 

@@ -2,25 +2,42 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+
+import structlog
 
 from cti.ports import Clock
 
+STEP_MS = 1_000.0  # what differs by more was set, and did not drift
+
+log = structlog.get_logger()
+
 
 class SystemClock:
-    """The machine's clock, kept from going back: wall time at the start plus monotonic time since, set again when it
-    leaps.
+    """Wall time, carried on by the monotonic clock: it neither leaps nor goes back while somebody plays with the date.
+
+    A new setting of the machine's clock is followed once it has stood for SETTLE_MS, forwards and backwards.
     """
 
-    LEAP_MS = 1_000.0  # a wall clock that runs ahead by more than this was set; one that runs behind is waited for
+    SETTLE_MS = 15_000.0
 
-    def __init__(self) -> None:
-        self._ahead_ms = time.time() * 1000 - time.monotonic() * 1000
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
+        self._monotonic, self._wall = monotonic, wall
+        self._ahead_ms = wall() * 1000 - monotonic() * 1000
+        self._differs: tuple[float, float] | None = None  # by how much the machine's clock differs, and since when
 
     def now_ms(self) -> float:
-        now = time.monotonic() * 1000 + self._ahead_ms
-        wall = time.time() * 1000
-        if wall - now > self.LEAP_MS:
-            self._ahead_ms += wall - now
+        """Called from several threads."""
+        steady, wall = self._monotonic() * 1000, self._wall() * 1000
+        now = steady + self._ahead_ms
+        off_ms, known = wall - now, self._differs
+        if abs(off_ms) <= STEP_MS:
+            self._differs = None
+        elif known is None or abs(off_ms - known[0]) > STEP_MS:
+            self._differs = (off_ms, steady)
+        elif steady - known[1] >= self.SETTLE_MS:
+            self._ahead_ms, self._differs = wall - steady, None
+            log.warning("the machine's clock was set", action="clock_set", by_ms=round(off_ms))
             return wall
         return now
 
@@ -46,7 +63,7 @@ class SystemWallClock:
 
 
 class ScaledClock:
-    """A clock that runs `speed` times as fast as `real` since `origin_ms`; two processes given same origin agree."""
+    """A clock that runs `speed` times as fast as `real` since `origin_ms`; two processes with one origin agree."""
 
     def __init__(self, origin_ms: float, speed: float, real: Clock | None = None) -> None:
         self._origin_ms, self._speed = origin_ms, speed
@@ -70,7 +87,7 @@ class VirtualClock:
         return self._now_ms
 
     def move_to(self, now_ms: float) -> None:
-        """Set the time, never back, and wake who waited for it."""
+        """Set the time, never back, and wake every task that waits for it."""
         assert now_ms >= self._now_ms, "a clock does not go back"
         self._now_ms = now_ms
         self._moved.set()

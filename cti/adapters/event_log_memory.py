@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from cti.adapters.event_log_sql import PURGE_ENTRIES
+from cti.adapters.clock import STEP_MS
+from cti.adapters.event_log_sql import EVER_MS, PURGE_ENTRIES
 from cti.adapters.partitioning import partition_of
 from cti.errors import LogTruncated
 from cti.ports import Appending, Clock, Entry, LogEnd
@@ -59,8 +60,8 @@ class MemoryEventLog:
     async def end(self) -> LogEnd:
         return LogEnd({part.number: part.last for part in self._parts}, self.now_ms())
 
-    async def purge(self, before_ms: int) -> int:
-        return sum(part.purge(before_ms) for part in self._parts)
+    async def purge(self, before_ms: int, latest_ms: int | None = None) -> int:
+        return sum(part.purge(before_ms, EVER_MS if latest_ms is None else latest_ms) for part in self._parts)
 
 
 class _Partition:
@@ -75,7 +76,8 @@ class _Partition:
 
     def keep(self, item: Appending, now_ms: int) -> int:
         self.last += 1
-        self._dated_ms = max(self._dated_ms, now_ms)
+        if not 0 <= self._dated_ms - now_ms <= STEP_MS:  # a little is waited for; what is more was set
+            self._dated_ms = now_ms
         entry = Entry(self.number, self.last, self._dated_ms, item.tenant, item.body, item.event)
         self._entries[self.last] = entry
         return self.last
@@ -85,13 +87,17 @@ class _Partition:
             raise LogTruncated(f"partition {self.number}: position {after + 1} has gone")
         return [self._entries[position] for position in range(after + 1, min(after + limit, self.last) + 1)]
 
-    def purge(self, before_ms: int) -> int:
-        start = self._first
-        while (
-            self._first <= self.last
-            and self._first - start < PURGE_ENTRIES
-            and self._entries[self._first].appended_at_ms < before_ms
-        ):
-            del self._entries[self._first]
-            self._first += 1
+    def purge(self, before_ms: int, latest_ms: int) -> int:
+        """As in SQL."""
+        last = self._first - 1
+        for position in range(self._first, self.last + 1):
+            at_ms = self._entries[position].appended_at_ms
+            if before_ms <= at_ms <= latest_ms or last >= self._first + PURGE_ENTRIES:
+                break
+            if at_ms < before_ms:
+                last = position
+        start, end = self._first, min(last, self._first + PURGE_ENTRIES - 1)
+        for position in range(start, end + 1):
+            del self._entries[position]
+        self._first = end + 1
         return self._first - start

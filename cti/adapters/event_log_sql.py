@@ -15,6 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import (
     CompoundSelect,
     Connection,
+    and_,
     bindparam,
     delete,
     extract,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 
+from cti.adapters.clock import STEP_MS
 from cti.adapters.ledger.tables import event_log, event_log_heads
 from cti.adapters.log_clock import ServerClock
 from cti.adapters.log_tail import BYTES_MAX, UNKNOWN, LogTail
@@ -37,6 +39,7 @@ from cti.sql.writer import SqlWriter
 from schemas.envelope import Family
 
 PURGE_ENTRIES = 5_000  # a partition and call
+EVER_MS = 2**62  # later than any date
 LOOK_ALONE_MS = 1_000.0  # nobody else is expected to append (SQLite: one process)
 LOOK_SHARED_MS = 10.0  # other processes append too
 
@@ -144,7 +147,7 @@ class SqlEventLog:
             tail = self._tails[partition]
             held = tail.read(position, share)
             found += held
-            if not held and (position != tail.last or now_ms - self._looked_ms[partition] >= self._look_every_ms):
+            if not held and (position != tail.last or abs(now_ms - self._looked_ms[partition]) >= self._look_every_ms):
                 behind[partition] = position
                 self._looked_ms[partition] = now_ms
         if behind:
@@ -159,9 +162,9 @@ class SqlEventLog:
                 tail.last = UNKNOWN
         return LogEnd(heads, at_ms)
 
-    async def purge(self, before_ms: int) -> int:
+    async def purge(self, before_ms: int, latest_ms: int | None = None) -> int:
         try:
-            gone = await self._writer.run(_purge, before_ms)
+            gone = await self._writer.run(_purge, (before_ms, EVER_MS if latest_ms is None else latest_ms))
         except (LedgerAway, OutcomeUnknown) as fault:
             raise LogAway(fault.detail, fault.word) from fault
         for tail in self._tails if gone else ():
@@ -258,8 +261,8 @@ def _grow(connection: Connection, counts: Mapping[int, int], local: bool, now_ms
         # In one order, or two processes that append to the same partitions would lock each other out.
         rows_of(connection, _locking(len(touched)), *touched)
     more = [value for partition in touched for value in (partition, counts[partition])]
-    date = [now_ms] if local else []
-    found = rows_of(connection, _growing(len(touched), dialect, local), *more, *date, *touched)
+    date = [now_ms, now_ms] if local else []
+    found = rows_of(connection, _growing(len(touched), local), *more, *date, *touched)
     return {partition: (position, appended_at_ms) for partition, position, appended_at_ms in found}
 
 
@@ -271,12 +274,13 @@ def _locking(touched: int) -> str:
 
 
 @cache
-def _growing(touched: int, dialect: str, local: bool) -> str:
-    later = "max" if dialect == "sqlite" else "greatest"
+def _growing(touched: int, local: bool) -> str:
     date = "?" if local else "floor(extract(epoch FROM clock_timestamp()) * 1000)::int8"
     more = ("CASE partition", *["WHEN ? THEN ?"] * touched, "END")
     marks = ("(", ", ".join("?" * touched), ")")
-    settings = ("position = position +", *more, ", appended_at_ms =", later, "(appended_at_ms,", date, ")")
+    # A little is waited for; what is more was set, and the date falls with the clock.
+    dated = ("CASE WHEN appended_at_ms -", date, f"BETWEEN 0 AND {STEP_MS:.0f} THEN appended_at_ms ELSE", date, "END")
+    settings = ("position = position +", *more, ", appended_at_ms =", *dated)
     returned = "RETURNING partition, position, appended_at_ms"
     return " ".join(("UPDATE event_log_heads SET", *settings, "WHERE partition IN", *marks, returned))
 
@@ -311,21 +315,38 @@ def _page(partitions: int) -> CompoundSelect[Any]:
     )
 
 
-def _purge(connection: Connection, limits: Sequence[int]) -> Sequence[int]:
-    """Drop what was appended before each limit, at most PURGE_ENTRIES of a partition; dates never fall in one."""
-    return [sum(_purge_partition(connection, partition, limit) for partition in _heads(connection)) for limit in limits]
+def _purge(connection: Connection, limits: Sequence[tuple[int, int]]) -> Sequence[int]:
+    """(before_ms, latest_ms) of each: drop what is old, at most PURGE_ENTRIES of a partition."""
+    return [
+        sum(_purge_partition(connection, partition, before_ms, latest_ms) for partition in _heads(connection))
+        for before_ms, latest_ms in limits
+    ]
 
 
-def _purge_partition(connection: Connection, partition: int, before_ms: int) -> int:
+def _purge_partition(connection: Connection, partition: int, before_ms: int, latest_ms: int) -> int:
     mine = _HEAD.partition == partition
     purged = connection.execute(select(_HEAD.purged).where(mine).with_for_update()).scalar_one()
-    entry = event_log.c
-    last = connection.execute(
-        select(func.max(entry.position)).where(
-            entry.partition == partition, entry.position <= purged + PURGE_ENTRIES, entry.appended_at_ms < before_ms
-        )
-    ).scalar_one()
+    last = _last_old(connection, partition, purged, before_ms, latest_ms)
     if last is None:
         return 0
     connection.execute(update(event_log_heads).where(mine).values(purged=last))
+    entry = event_log.c
     return connection.execute(delete(event_log).where(entry.partition == partition, entry.position <= last)).rowcount
+
+
+def _last_old(connection: Connection, partition: int, purged: int, before_ms: int, latest_ms: int) -> int | None:
+    """Where the old entries end, PURGE_ENTRIES further at most; None: none is old."""
+    entry, most = event_log.c, purged + PURGE_ENTRIES
+    mine = and_(entry.partition == partition, entry.position > purged)
+    young = entry.appended_at_ms.between(before_ms, latest_ms)
+    first = select(func.min(entry.position)).where(mine, entry.position <= most, young)
+    first_young = connection.execute(first).scalar()
+    end = most if first_young is None else first_young - 1
+    old = select(func.max(entry.position)).where(mine, entry.position <= end, entry.appended_at_ms < before_ms)
+    last: int | None = connection.execute(old).scalar()
+    if last is not None or first_young is not None:
+        return last
+    # All of these are dated later than now: the next that is not tells whether they are old.
+    dated = select(entry.appended_at_ms).where(mine, entry.appended_at_ms <= latest_ms)
+    next_ms = connection.execute(dated.order_by(entry.position).limit(1)).scalar_one_or_none()
+    return most if next_ms is not None and next_ms < before_ms else None

@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 from sqlalchemy import URL, Connection, delete, insert
 
+from cti.adapters.clock import MonotonicClock
 from cti.adapters.event_log_kafka.log import KafkaEventLog
 from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.event_log_memory import MemoryEventLog
@@ -84,8 +85,9 @@ def open_store(
 ) -> Store:  # fmt: skip
     """The store at `url`: memory:, sqlite:///FILE, postgresql://... Its schema is made or upgraded by `start`.
 
-    `server_clock`: the log's server dates the entries (one clock for all processes); not with a scaled or virtual
-    clock. `kafka`: the events are there, and `url` is PostgreSQL for the ledger alone; `partitions` does not count.
+    `server_clock`: the log's server dates the entries (one clock for all processes), and `clock` is not asked; not with
+    a scaled or virtual clock. `kafka`: the events are there, and `url` is PostgreSQL for the ledger alone; `partitions`
+    does not count.
     `chains`: the tables of other parts in the same database, each with a writer of the chain's name; `channels`: of
     NOTIFY, those of other parts.
     Raises `SettingsMistake`; `start` raises `SchemaTooNew`, `WrongPartitions`, `WrongTopic`, `LedgerAway`, `LogAway`.
@@ -95,7 +97,7 @@ def open_store(
             raise SettingsMistake("with Kafka the ledger is in PostgreSQL, which several processes share")
         if not server_clock:
             raise SettingsMistake("Kafka dates the entries: no scaled clock can be used with it")
-        return KafkaStore(database_url(url), clock, kafka, chains, channels)
+        return KafkaStore(database_url(url), kafka, chains, channels)
     if url == MEMORY:
         return MemoryStore(clock, partitions)
     return SqlStore(database_url(url), clock, partitions, server_clock=server_clock, chains=chains, channels=channels)
@@ -170,7 +172,7 @@ class SqlStore(_DatabaseStore):
         self.log = self._log = SqlEventLog(
             database.writer(LOG),
             database.reader,
-            clock,
+            MonotonicClock() if server_clock and self.shared else clock,
             partitions,
             server_clock=server_clock and self.shared,
             look_every_ms=LOOK_SHARED_MS if self.shared else LOOK_ALONE_MS,
@@ -199,10 +201,10 @@ class KafkaStore(_DatabaseStore):
     shared = True
 
     def __init__(
-        self, url: URL, clock: Clock, options: KafkaOptions, chains: Sequence[Chain] = (), channels: Sequence[str] = ()
+        self, url: URL, options: KafkaOptions, chains: Sequence[Chain] = (), channels: Sequence[str] = ()
     ) -> None:
         super().__init__(Database(url, [LEDGER, HEARTBEATS, *_writers_of(chains)], (COMMANDED, *channels)), chains)
-        self.log = KafkaEventLog(options, clock)
+        self.log = KafkaEventLog(options, MonotonicClock())
         self.publisher = self.log.publisher
 
     async def start(self) -> None:

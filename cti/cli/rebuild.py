@@ -25,6 +25,7 @@ from cti.cli.logging_setup import set_up_logging
 from cti.cli.rebuild_digest import Comparison, Digest, compare, digest
 from cti.cli.rebuild_log import LogToRebuild
 from cti.core.rules import RuleBook
+from cti.engine.gathering import CallLimits
 from cti.engine.loop import Engine
 from cti.errors import LedgerAway, RingbackError, SettingsMistake
 from cti.gateway.pulse import Pulse
@@ -32,7 +33,7 @@ from cti.ports import Clock, EventLog
 from cti.rows import Fence, Round
 from cti.settings import Settings
 from cti.telemetry import Telemetry
-from cti.wiring import read_book
+from cti.wiring import call_limits, read_book
 
 LOOK_MS = 200.0
 TELL_EVERY_MS = 2_000.0
@@ -100,7 +101,7 @@ async def rebuild(settings: Settings, into: str, clock: Clock, tell: Tell) -> Re
         if source.in_ledger:  # first of all: a service on a rebuild that broke off then refuses, and misses nothing
             await asyncio.to_thread(begin_log_after, into, log.ends, int(clock.now_ms()))
         await _prepare(target, source)
-        await _work(book, round(settings.call_idle_max_s * 1000), log, target, clock, tell)
+        await _work(book, call_limits(settings), log, target, clock, tell)
         return await _compared(log, target, source.original)
 
 
@@ -156,13 +157,11 @@ async def _prepare(target: WholeLedger, source: Source) -> None:
 
 
 async def _work(
-    book: RuleBook, call_idle_max_ms: int, log: LogToRebuild, target: WholeLedger, clock: Clock, tell: Tell
+    book: RuleBook, limits: CallLimits, log: LogToRebuild, target: WholeLedger, clock: Clock, tell: Tell
 ) -> None:
     """Run an engine until it has read everything. Raises what stops it; `LogTruncated` if retention was faster."""
     pulse = Pulse()
-    engine = Engine(
-        log, target, clock, book, Telemetry(), pulse, interventions=False, call_idle_max_ms=call_idle_max_ms
-    )
+    engine = Engine(log, target, clock, book, Telemetry(), pulse, interventions=False, limits=limits)
     await engine.start()
     turning = asyncio.create_task(engine.run())
     reported_ms = clock.now_ms()

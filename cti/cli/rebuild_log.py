@@ -67,9 +67,9 @@ class LogToRebuild:
     def wake(self, event: asyncio.Event) -> None:
         self._log.wake(event)
 
-    async def purge(self, before_ms: int) -> int:
+    async def purge(self, before_ms: int, latest_ms: int | None = None) -> int:
         """Deletes nothing."""
-        del before_ms
+        del before_ms, latest_ms
         return 0
 
     # -- how far it is -------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from schemas.reasons import OfferResult, ReleasedBy
 
 
 class Breach(NamedTuple):
-    """One broken rule. `limit` and `actual` in ms, for `notices_missing` as counts; `offer`, `hold`: place in the
+    """One broken rule. `limit` and `actual` in ms, for `notices_missing` as counts; `offer`, `hold`: index in the
     call's lists.
     """
 
@@ -59,24 +59,24 @@ def notices_played(hold: Hold, rule: str, done: Sequence[Intervention]) -> int:
 def _offer_longer(found: list[Breach], call: Call, rule: Rule) -> None:
     """RING-1, per offer; a queue that rings all is judged once, and nobody is named."""
     judged = -1  # end of the ring-all already judged
-    for place, offer in enumerate(call.offers):
+    for index, offer in enumerate(call.offers):
         if offer.end_ms is None or not ring_breach(offer, rule.if_longer_ms):
             continue
         if offer.together:
             if offer.at_ms < judged:
                 continue
-            judged = _ring_all_end(call.offers, place)
+            judged = _ring_all_end(call.offers, index)
         rang = offer.end_ms - offer.at_ms
         late = offer.at_ms + (rule.if_longer_ms or 0)
         at = offer.end_ms if offer.result is OfferResult.NOT_ANSWERED else min(late, offer.end_ms)
         agent = None if offer.together else offer.agent
-        found.append(Breach(rule.id, at, rule.if_longer_ms, rang, place, None, agent))
+        found.append(Breach(rule.id, at, rule.if_longer_ms, rang, index, None, agent))
 
 
-def _ring_all_end(offers: Sequence[Offer], place: int) -> int:
+def _ring_all_end(offers: Sequence[Offer], index: int) -> int:
     """When the last of the devices that rang together with this one stopped."""
-    end = offers[place].end_ms or 0
-    for offer in offers[place + 1 :]:
+    end = offers[index].end_ms or 0
+    for offer in offers[index + 1 :]:
         if offer.together and offer.at_ms < end:
             end = max(end, offer.end_ms or 0)
     return end
@@ -93,19 +93,19 @@ def _answer_longer(found: list[Breach], call: Call, rule: Rule) -> None:
 
 def _hold_longer(found: list[Breach], call: Call, rule: Rule) -> None:
     """HOLD-3, per hold."""
-    for place, hold in enumerate(call.holds):
+    for index, hold in enumerate(call.holds):
         length = (hold.end_ms or hold.at_ms) - hold.at_ms
         if hold.by_agent and length > (rule.if_longer_ms or 0):
             at_ms = hold.at_ms + (rule.if_longer_ms or 0)
-            found.append(Breach(rule.id, at_ms, rule.if_longer_ms, length, None, place, hold.agent))
+            found.append(Breach(rule.id, at_ms, rule.if_longer_ms, length, None, index, hold.agent))
 
 
 def _notices_missing(found: list[Breach], call: Call, rule: Rule, played: Sequence[int], owed: Sequence[int]) -> None:
     """HOLD-2: fewer notices played than owed. Lived, not replayed."""
-    for place, hold in enumerate(call.holds):
-        if played[place] < owed[place]:
+    for index, hold in enumerate(call.holds):
+        if played[index] < owed[index]:
             at = hold.end_ms or hold.at_ms
-            found.append(Breach(rule.id, at, owed[place], played[place], None, place, hold.agent, True))
+            found.append(Breach(rule.id, at, owed[index], played[index], None, index, hold.agent, True))
 
 
 def _released_by_agent(found: list[Breach], call: Call, rule: Rule) -> None:

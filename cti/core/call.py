@@ -1,39 +1,49 @@
 """The call machine: `advance(call, fact)` gives the next state, and why the fact changed nothing if it did not.
 
-* A call is open from the first fact that can open one, and ends with callCleared (or stale, lost). Nothing revives an
-  ended call.
+* A call is open from the first fact that can open one, and ends with callCleared. How else it may end, and that such an
+  end is tentative: `call_endings`. Nothing revives a call that was cleared.
 * Dispatch is one lookup on (phase, kind); a leg's own moves are `legs.LEG_TABLE`.
 * Nothing raises. What cannot be used is `Ignored(reason)`; it stays in the history and is judged again when a late
   fact arrives.
 * `fold` of a set of facts does not depend on their order of arrival: the set is sorted first (`facts.Fact`).
+* Nobody answers a caller who has left, and the caller's own leg that is answered (by an IVR, by a queue application)
+  ends no wait.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from cti.core import call_endings as endings
+from cti.core import call_hold as hold
 from cti.core import call_intervals as intervals
+from cti.core import call_parties as parties
+from cti.core import call_transfer as transfer
+from cti.core.call_legs import agents_speaking, customer_of, leg_at, leg_named, silence_of, with_leg
+from cti.core.call_reuse import begins_again, is_beyond
 from cti.core.call_state import (
     ENDED,
+    NOT_TENTATIVE,
     OPEN,
     PHASE_NULL,
     Call,
     Opening,
     Phase,
     Release,
-    customer_of,
-    leg_at,
-    leg_named,
-    with_leg,
 )
-from cti.core.call_transfer import transferred
+from cti.core.fact_data import (
+    cause_data,
+    clearing_data,
+    connection_of,
+    noted,
+    opening_data,
+    party_data,
+)
 from cti.core.facts import (
     AFTERWARDS_KINDS,
-    CLOSING_KINDS,
-    LOST,
-    OPENING_KINDS,
+    CLEARED,
+    GIVEN_UP_KINDS,
     PRESENT,
-    REINCARNATION_MS,
-    STALE,
+    SILENT_KINDS,
     Fact,
     in_order,
 )
@@ -42,26 +52,25 @@ from cti.core.legs import (
     CONNECTED,
     CUSTOMER,
     FAIL,
-    HOLD,
+    INITIATED,
     LEG_TABLE,
     NULL,
-    OTHER,
+    QUEUED,
     SPEAKING,
     Leg,
     moved,
-    renamed,
-    silenced,
 )
-from schemas.reasons import Ignored, ReleasedBy
+from schemas.reasons import Ignored
 
 DIGITS_MAX = 4096
+ANNOUNCEMENTS_MAX = 1_000
 
 Handler = Callable[[Call, Fact], Ignored | None]
 """Changes the call it is given, which is `advance`'s own, or says why the fact changes nothing."""
 
 
 class Folded(NamedTuple):
-    """A set of facts as a call; `beyond` are those that begin the next incarnation of the same call id."""
+    """A set of facts as a call; `beyond` are those of the next incarnation of the call id, its opening first."""
 
     call: Call
     beyond: tuple[Fact, ...]
@@ -70,32 +79,55 @@ class Folded(NamedTuple):
 def advance(call: Call, fact: Fact) -> tuple[Call, Ignored | None]:
     """The call after one more fact, which must not be older than the last one. The call given stays as it is."""
     after = call.copy()
-    return after, TABLE.get((call.phase, fact.kind), _unusable)(after, fact)
+    if call.tentative is not NOT_TENTATIVE:
+        return _advanced(after, fact)
+    return after, _taken(after, fact)
 
 
 def fold(subject: str, facts: Iterable[Fact]) -> Folded:
     """The call that these facts make, in whatever order they arrived."""
     call, ordered = Call(subject), in_order(facts)
-    for place, fact in enumerate(ordered):
+    waiting: list[Fact] = []
+    for index, fact in enumerate(ordered):
         if begins_again(call, fact):
-            return Folded(call, tuple(ordered[place:]))
-        TABLE.get((call.phase, fact.kind), _unusable)(call, fact)
+            endings.reused(call)
+            return Folded(call, (*ordered[index:], *waiting))
+        if is_beyond(call, fact):
+            waiting.append(fact)
+        if call.tentative is NOT_TENTATIVE:
+            _taken(call, fact)
+        else:
+            call, _ = _advanced(call, fact)
     return Folded(call, ())
 
 
-def begins_again(call: Call, fact: Fact) -> bool:
-    """Whether this fact opens the next incarnation: more than 300 s after the clearing (contract, Identity).
+def _advanced(call: Call, fact: Fact) -> tuple[Call, Ignored | None]:
+    """The same for a call that is the caller's own, and whose end may be tentative."""
+    if call.tentative.before is not None and fact.kind not in AFTERWARDS_KINDS:
+        if fact.kind in GIVEN_UP_KINDS:
+            return call, Ignored.NO_CHANGE
+        call = endings.resumed(call)
+    ignored = _taken(call, fact)
+    if call.tentative.early_ends:
+        _end_early(call)
+    return call, ignored
 
-    A call that was given up as lost was not cleared, but its id may be used again all the same.
-    """
-    return fact.kind in OPENING_KINDS and is_beyond(call, fact)
+
+def _taken(call: Call, fact: Fact) -> Ignored | None:
+    if fact.kind not in SILENT_KINDS and call.phase is not ENDED:
+        call.latest_ms = fact.at_ms
+    return TABLE.get((call.phase, fact.kind), _unusable)(call, fact)
 
 
-def is_beyond(call: Call, fact: Fact) -> bool:
-    """Whether this fact can only be the next incarnation's, whose opening may still be on its way."""
-    if call.ended_ms is None or fact.kind in AFTERWARDS_KINDS:
-        return False
-    return fact.at_ms > call.ended_ms + REINCARNATION_MS
+def _end_early(call: Call) -> None:
+    """A call that is open, and whose end is stamped before its beginning, ends at its latest fact."""
+    early = endings.early_ends_of(call)
+    if not early:
+        return
+    before = call.copy()
+    for fact in early:
+        TABLE.get((call.phase, fact.kind), _unusable)(call, fact)
+    endings.stepped(call, before)
 
 
 def _unusable(call: Call, fact: Fact) -> Ignored:
@@ -109,20 +141,25 @@ def _unusable(call: Call, fact: Fact) -> Ignored:
 
 def _opening(call: Call, fact: Fact) -> Ignored | None:
     """offered, serviceInitiated, originated: what is known of the call, and the leg it began with."""
-    known, data = call.opening, fact.data
+    known, data = call.opening, opening_data(fact)
+    first = known.kind is None
     call.opening = Opening(
-        known.direction or data.get("direction"),
-        known.calling or data.get("calling"),
-        known.called or data.get("called"),
-        known.trunk or data.get("trunk"),
-        known.correlation or data.get("$correlation"),
-        known.commandid or data.get("$commandid"),
+        known.direction or data.direction,
+        known.calling or data.calling,
+        known.called or data.called,
+        known.trunk or data.trunk,
+        known.correlation or data.correlation,
+        known.commandid or data.commandid,
+        fact.kind if first else known.kind,
+        data.connection if first else known.connection,
     )
+    call.queue = call.queue or data.queue
     _open(call, fact)
-    name = data.get("connection")
+    name = data.connection
     if name is None and customer_of(call.legs) is not None:
         return None
-    leg = leg_named(call.legs, name or "") or _new_leg(call, name or "", call.opening.calling)
+    parties.adopt(call, name)
+    leg = leg_named(call.legs, name or "") or parties.new_leg(call, name or "", call.opening.calling)
     state = LEG_TABLE.get((leg.state, fact.kind))
     if state is None:
         return Ignored.ALREADY_OPEN
@@ -130,25 +167,41 @@ def _opening(call: Call, fact: Fact) -> Ignored | None:
     return None
 
 
-def _new_leg(call: Call, name: str, device: str | None) -> Leg:
-    """The leg of who began the call: the customer's when he calls us, an agent's or the dialler's otherwise."""
-    return Leg(name, CUSTOMER if call.inbound else OTHER, NULL, device=device)
-
-
 def _open(call: Call, fact: Fact) -> None:
     if call.phase is not OPEN:
         call.phase, call.opened_at_ms = OPEN, fact.at_ms
+
+
+def _stand_in(call: Call, fact: Fact) -> None:
+    """A call whose opening was not seen has a customer all the same; he is named later, or never."""
+    if call.phase is not OPEN:
+        _open(call, fact)
+        if call.inbound and not call.legs:
+            call.legs = (Leg("", CUSTOMER, INITIATED),)
+
+
+def _resulting(call: Call, fact: Fact) -> Ignored | None:
+    """transferred, conferenced: the call that results may begin with it."""
+    ignored = transfer.resulting(call, fact)
+    if ignored is not None:
+        return ignored
+    _open(call, fact)
+    legs = call.legs
+    if any(agents_speaking(legs)):
+        call.answered_ms, call.answer_cause = fact.at_ms, fact.id
+    intervals.settle(call, legs, fact.at_ms, fact.id)
+    return None
 
 
 # -- legs --------------------------------------------------------------------------------------------------------------
 
 
 def _queued(call: Call, fact: Fact) -> Ignored | None:
-    _open(call, fact)
-    name = fact.data.get("connection")
-    _adopt(call, name)
+    _stand_in(call, fact)
+    name = connection_of(fact)
+    parties.adopt(call, name)
     leg = leg_named(call.legs, name) if name is not None else customer_of(call.legs)
-    leg = leg or _new_leg(call, name or "", call.opening.calling)
+    leg = leg or parties.new_leg(call, name or "", call.opening.calling)
     state = LEG_TABLE.get((leg.state, fact.kind))
     if state is None:
         return Ignored.WRONG_STATE
@@ -156,76 +209,80 @@ def _queued(call: Call, fact: Fact) -> Ignored | None:
     return None
 
 
-def _adopt(call: Call, name: str | None) -> None:
-    """A caller whose leg had no name until now gets this one, if no leg has it: the minimal switch names it late."""
-    customer = customer_of(call.legs)
-    if name is None or customer is None or customer.id != "" or leg_named(call.legs, name) is not None:
-        return
-    call.legs = tuple(renamed(leg, name) if leg is customer else leg for leg in call.legs)
-
-
-def _party(call: Call, fact: Fact) -> Leg:
-    """The leg that rings or answers. An agent is named, or the call came in; else it is the one we called."""
-    data = fact.data
-    name = data["connection"]
-    found = leg_named(call.legs, name)
-    device, agent = data.get("device") or data.get("answering"), data.get("agent")
-    if found is None:
-        ours = agent is not None or call.inbound
-        calls_out = call.opening.direction == "outbound" and customer_of(call.legs) is None
-        side = AGENT if ours else CUSTOMER if calls_out else OTHER
-        if side is CUSTOMER:
-            device = device or call.opening.called
-        return Leg(name, side, NULL, device, agent)
-    side = AGENT if agent is not None and found.side is OTHER else found.side
-    device, agent = device or found.device, agent or found.agent
-    return Leg(name, side, found.state, device, agent, found.held_by, found.muted, found.silent_since_ms)
-
-
 def _delivered(call: Call, fact: Fact) -> Ignored | None:
-    _open(call, fact)
-    leg = _party(call, fact)
-    state = LEG_TABLE.get((leg.state, fact.kind))
-    if state is None:
+    _stand_in(call, fact)
+    leg = parties.party(call, fact)
+    if _waits_himself(call, leg):
+        if leg.agent is None:
+            return Ignored.NO_CHANGE
+        state = QUEUED  # one connection for both of them: the agent rings, and the caller goes on waiting
+    elif (state := LEG_TABLE.get((leg.state, fact.kind), NULL)) is NULL:
         return Ignored.WRONG_STATE
-    intervals.settle(call, with_leg(call.legs, moved(leg, state)), fact)
-    if call.first_delivered_ms is None:
+    intervals.settle(call, with_leg(call.legs, moved(leg, state)), fact.at_ms, fact.id)
+    if call.first_delivered_ms is None and not call.customer_left:
         call.first_delivered_ms = fact.at_ms
     if leg.side is AGENT:
         intervals.offered(call, leg, fact)
     return None
 
 
+def _waits_himself(call: Call, leg: Leg) -> bool:
+    """Whether this is the leg of a caller in a queue."""
+    return leg.side is CUSTOMER and leg.state is QUEUED and call.inbound
+
+
 def _established(call: Call, fact: Fact) -> Ignored | None:
-    _open(call, fact)
-    leg = _party(call, fact)
+    _stand_in(call, fact)
+    data = party_data(fact)
+    parties.tell_apart(call, data.agent, data.connection)
+    leg = parties.party(call, fact)
+    if _waits_himself(call, leg) and data.agent is None:
+        return Ignored.NO_CHANGE
     state = LEG_TABLE.get((leg.state, fact.kind))
     if state is None:
-        return Ignored.WRONG_STATE
+        return _says_who(call, leg)
     legs = with_leg(call.legs, moved(leg, state))
-    if _is_answer(call, leg, fact):
+    if not call.customer_left and _is_answer(call, leg, data.agent):
         customer = customer_of(legs)
-        if customer is not None and customer.state not in SPEAKING:
+        if customer is not None and not _consults(call, leg) and customer.state is not CONNECTED:
             legs = with_leg(legs, moved(customer, CONNECTED))
         intervals.answered(call, leg, fact)
-    intervals.settle(call, legs, fact)
+    intervals.settle(call, legs, fact.at_ms, fact.id)
     return None
 
 
-def _is_answer(call: Call, leg: Leg, fact: Fact) -> bool:
+def _says_who(call: Call, leg: Leg) -> Ignored | None:
+    """A leg that speaks already, as one that came from another call does: who it is may be news."""
+    known = leg_named(call.legs, leg.id)
+    if known is None or leg.state not in SPEAKING or (known.agent, known.device) == (leg.agent, leg.device):
+        return Ignored.WRONG_STATE
+    call.legs = with_leg(call.legs, leg)
+    if leg.side is AGENT:
+        call.first_agent = call.first_agent or leg.agent
+    return None
+
+
+def _is_answer(call: Call, leg: Leg, agent: str | None) -> bool:
     """Somebody answered the customer, or the customer answered us; the IVR taking the caller's own leg is no answer."""
     if call.inbound:
-        return leg.side is not CUSTOMER or fact.data.get("agent") is not None
+        return leg.side is not CUSTOMER or agent is not None
     return leg.side is CUSTOMER or call.opening.direction == "internal"
+
+
+def _consults(call: Call, leg: Leg) -> bool:
+    """Whether an agent who keeps the customer waiting rang this one: then it is he who hears him, not the customer."""
+    return silence_of(call.legs) is not None and any(
+        other.joined and other.id != leg.id for other in agents_speaking(call.legs)
+    )
 
 
 def _moved(call: Call, fact: Fact) -> Ignored | None:
     """networkReached, diverted, failed, connectionCleared: one named leg moves, and may be gone."""
-    data = fact.data
-    if fact.kind == "connectionCleared" and leg_at(call.legs, data.get("releasingDevice")) is None:
-        _adopt(call, data["connection"])
+    data, clears = clearing_data(fact), fact.kind == "connectionCleared"
+    if clears and leg_at(call.legs, data.releasing_device) is None:
+        parties.adopt(call, data.connection)
     _note(call, fact)
-    leg = leg_named(call.legs, data.get("connection")) or leg_at(call.legs, data.get("device"))
+    leg = leg_named(call.legs, data.connection) or leg_at(call.legs, data.device)
     if leg is None:
         return Ignored.NO_SUCH_LEG
     state = LEG_TABLE.get((leg.state, fact.kind))
@@ -237,90 +294,33 @@ def _moved(call: Call, fact: Fact) -> Ignored | None:
     intervals.ended(call, leg, fact)
     if fact.kind == "failed" and (leg.side is CUSTOMER or not call.inbound):
         call.failed = True
-    if fact.kind == "connectionCleared":
-        _release(call, legs, leg, fact)
-    intervals.settle(call, legs, fact)
+    if clears or state is FAIL:
+        _leaves(call, legs, leg)
+        legs = parties.left_with(legs, leg)
+    if clears and intervals.is_released(call, legs, leg):
+        by, agent = parties.who(call, leg, data.releasing_device)
+        call.release = Release(fact.at_ms, by, agent, data.release_reason)
+    intervals.settle(call, legs, fact.at_ms, fact.id)
     return None
+
+
+def _leaves(call: Call, legs: tuple[Leg, ...], leg: Leg) -> None:
+    """Note that the caller has gone: nobody can answer him any more. Of an internal call that is who began it."""
+    customer = customer_of(legs)
+    if leg.side is CUSTOMER:
+        call.customer_left = customer is None or customer.state is FAIL
+    elif call.opening.direction == "internal" and customer is None and leg.id == call.opening.connection:
+        call.customer_left = True
 
 
 def _note(call: Call, fact: Fact) -> None:
-    """The last cause that a failing or clearing event gave."""
-    if fact.kind in ("connectionCleared", "failed", "callCleared"):
-        cause, q850 = fact.data.get("cause"), fact.data.get("q850")
-        call.cause = cause or call.cause
-        call.q850 = call.q850 if q850 is None else q850
-
-
-def _release(call: Call, legs: tuple[Leg, ...], leg: Leg, fact: Fact) -> None:
-    """END-1: who ended the conversation. An agent who leaves a conference, or whose ringing stopped, ended nothing."""
-    ends = intervals.conversing(call, call.legs) and not intervals.conversing(call, legs)
-    if ends or (leg.side is CUSTOMER and call.release is None):
-        by, agent = _who(call, leg, fact.data.get("releasingDevice"))
-        call.release = Release(fact.at_ms, by, agent, fact.data.get("releaseReason"))
-
-
-def _who(call: Call, cleared: Leg, device: str | None) -> tuple[ReleasedBy, str | None]:
-    """A device that nobody named before is the agent's whose leg it cleared; on the customer's leg it stays unknown."""
-    if device is None:
-        return ReleasedBy.UNKNOWN, None
-    if device == "network":
-        return ReleasedBy.NETWORK, None
-    leg = leg_named(call.legs, device) or leg_at(call.legs, device)
-    if leg is not None and leg.side is AGENT:
-        return ReleasedBy.AGENT, leg.agent
-    theirs = (call.opening.called,) if call.opening.direction == "outbound" else (call.opening.calling,)
-    if device in theirs or (leg is not None and leg.side is CUSTOMER):
-        return ReleasedBy.CUSTOMER, None
-    return (ReleasedBy.AGENT, cleared.agent) if cleared.side is AGENT else (ReleasedBy.UNKNOWN, None)
-
-
-# -- hold, mute, silence -----------------------------------------------------------------------------------------------
-
-
-def _held(call: Call, fact: Fact) -> Ignored | None:
-    data = fact.data
-    name, device = data.get("heldConnection") or data["connection"], data.get("holdingDevice")
-    _adopt(call, name)
-    leg = leg_named(call.legs, name)
-    if fact.kind == "retrieved" and (leg is None or leg.state is not HOLD):
-        leg = next((one for one in call.legs if one.state is HOLD and one.held_by == device), leg)
-    if leg is None:
-        return Ignored.NO_SUCH_LEG
-    state = LEG_TABLE.get((leg.state, fact.kind))
-    if state is None:
-        return Ignored.NOT_OPEN if fact.kind == "retrieved" else Ignored.WRONG_STATE
-    if fact.kind == "held" and leg.state is HOLD:
-        return Ignored.ALREADY_OPEN
-    held_by = device if fact.kind == "held" else None
-    intervals.settle(call, with_leg(call.legs, moved(leg, state, held_by)), fact)
-    return None
-
-
-def _muted(call: Call, fact: Fact) -> Ignored | None:
-    data = fact.data
-    leg = leg_named(call.legs, data.get("connection")) or leg_at(call.legs, data.get("device"))
-    if leg is None:
-        return Ignored.NO_SUCH_LEG
-    if (leg.state, fact.kind) not in LEG_TABLE:
-        return Ignored.WRONG_STATE
-    muted = fact.kind == "muted"
-    if leg.muted is muted:
-        return Ignored.ALREADY_OPEN if muted else Ignored.NOT_OPEN
-    intervals.settle(call, with_leg(call.legs, silenced(leg, muted, leg.silent_since_ms)), fact)
-    return None
-
-
-def _silent(call: Call, fact: Fact) -> Ignored | None:
-    leg = leg_named(call.legs, fact.data["connection"])
-    if leg is None:
-        return Ignored.NO_SUCH_LEG
-    if (leg.state, fact.kind) not in LEG_TABLE:
-        return Ignored.WRONG_STATE
-    silent = fact.kind == "silenceDetected"
-    if (leg.silent_since_ms is not None) is silent:
-        return Ignored.NO_CHANGE
-    call.legs = with_leg(call.legs, silenced(leg, leg.muted, fact.at_ms if silent else None))
-    return None
+    """The last cause that a failing or clearing event gave; both of its words are of that one event."""
+    if fact.kind not in ("connectionCleared", "failed", CLEARED):
+        return
+    cause, q850 = cause_data(fact)
+    adds_nothing = cause in (None, call.cause) and q850 in (None, call.q850)
+    if not adds_nothing:
+        call.cause, call.q850 = cause, q850
 
 
 # -- what is only noted, and the end -----------------------------------------------------------------------------------
@@ -328,56 +328,57 @@ def _silent(call: Call, fact: Fact) -> Ignored | None:
 
 def _extras(call: Call, fact: Fact) -> None:
     """What is only noted; commandResult and the rest leave no trace here, the timeline has them."""
-    known, data = call.extras, fact.data
+    known = call.extras
     match fact.kind:
         case "digitsGenerated":
-            call.extras = known._replace(digits=(known.digits + data["digits"])[:DIGITS_MAX])
+            call.extras = known._replace(digits=(known.digits + noted(fact, "digits"))[:DIGITS_MAX])
         case "networkTone":
-            call.extras = known._replace(tone=data["tone"])
+            call.extras = known._replace(tone=noted(fact, "tone"))
         case "answeringMachineResult":
-            call.extras = known._replace(machine=data["result"])
-        case "announcementEnded" if data.get("completed") is not False:
-            call.extras = known._replace(announcements=(*known.announcements, data["message"]))
+            call.extras = known._replace(machine=noted(fact, "result"))
+        case "announcementEnded" if noted(fact, "completed") is not False:
+            if len(known.announcements) < ANNOUNCEMENTS_MAX:
+                call.extras = known._replace(announcements=(*known.announcements, noted(fact, "message")))
         case "surveyScored":
-            call.extras = known._replace(survey=data["score"])
+            call.extras = known._replace(survey=noted(fact, "score"))
         case "identityVerified":
-            call.extras = known._replace(identity_verified=data.get("verified") is not False)
-        case "agentAction" if data.get("disposition") is not None:
-            call.extras = known._replace(disposition=data["disposition"])
+            call.extras = known._replace(identity_verified=noted(fact, "verified") is not False)
+        case "agentAction" if noted(fact, "disposition") is not None:
+            call.extras = known._replace(disposition=noted(fact, "disposition"))
 
 
 def _cleared(call: Call, fact: Fact) -> None:
-    """The end. A derived end (stale, lost) carries the time of the last thing heard.
-
-    A call of which no opening was ever heard can end only so.
-    """
-    if call.phase is not OPEN:
-        call.opened_at_ms = fact.at_ms
     _note(call, fact)
-    intervals.all_ended(call, fact)
-    intervals.settle(call, (), fact)
-    call.phase, call.ended_ms, call.ended_by = ENDED, fact.at_ms, fact.kind
+    endings.ended(call, fact.at_ms, fact.kind)
 
 
 def _table() -> Mapping[tuple[Phase, str], Handler]:
-    opening = {"offered": _opening, "serviceInitiated": _opening, "originated": _opening}
-    opens: dict[str, Handler] = {**opening, "queued": _queued, "delivered": _delivered, "established": _established}
-    noted = ("digitsGenerated", "networkTone", "answeringMachineResult", "announcementEnded")
+    opens: dict[str, Handler] = {
+        **dict.fromkeys(("offered", "serviceInitiated", "originated"), _opening),
+        "queued": _queued,
+        "delivered": _delivered,
+        "established": _established,
+    }
+    only_noted = ("digitsGenerated", "networkTone", "answeringMachineResult", "announcementEnded")
     moves: dict[str, Handler] = {
         **opens,
         **dict.fromkeys(("networkReached", "diverted", "failed", "connectionCleared"), _moved),
-        **dict.fromkeys(("held", "retrieved"), _held),
-        **dict.fromkeys(("muted", "unmuted"), _muted),
-        **dict.fromkeys(("silenceDetected", "speechDetected"), _silent),
-        **dict.fromkeys(("transferred", "conferenced"), transferred),
-        **dict.fromkeys(noted, _extras),
+        "held": hold.held,
+        "retrieved": hold.retrieved,
+        **dict.fromkeys(("muted", "unmuted"), hold.muted),
+        **dict.fromkeys(("silenceDetected", "speechDetected"), hold.silent),
+        **dict.fromkeys(("transferred", "conferenced"), transfer.transferred),
+        **dict.fromkeys(only_noted, _extras),
         **dict.fromkeys(AFTERWARDS_KINDS, _extras),
-        **dict.fromkeys(CLOSING_KINDS, _cleared),
+        **dict.fromkeys(GIVEN_UP_KINDS, endings.given_up),
+        CLEARED: _cleared,
         PRESENT: _extras,
     }
     table: dict[tuple[Phase, str], Handler] = {(PHASE_NULL, kind): handler for kind, handler in opens.items()}
+    table |= {(PHASE_NULL, kind): _resulting for kind in ("transferred", "conferenced")}
+    table |= {(PHASE_NULL, kind): endings.early_end for kind in (CLEARED, "connectionCleared")}
+    table |= {(PHASE_NULL, kind): endings.given_up for kind in GIVEN_UP_KINDS}
     table |= {(OPEN, kind): handler for kind, handler in moves.items()}
-    table |= {(PHASE_NULL, kind): _cleared for kind in (LOST, STALE)}
     table |= {(ENDED, kind): _extras for kind in AFTERWARDS_KINDS}
     return table
 

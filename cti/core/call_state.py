@@ -1,16 +1,15 @@
 """What a call is while it lives: its legs now, and the intervals it has lived. Times in ms, by the switch's clock.
 
-An interval keeps the id of the event that opened it (`cause`): commands get their ids from it, so the same interval
-gives
-the same ids whatever arrived late.
+An interval keeps the id of the event that opened it (`cause`). Command ids derive from it, so the same interval gives
+the same ids whatever arrives late.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from cti.core.legs import AGENT, CONNECTED, CUSTOMER, HOLD, NULL, SPEAKING, Leg
+from cti.core.facts import Fact
+from cti.core.legs import Leg
 from schemas.reasons import OfferResult, ReleasedBy
 
 
@@ -61,7 +60,10 @@ class Offer:
 
 @dataclass(slots=True, init=False)
 class Hold:
-    """The customer hears nobody: held or muted by us, or he holds us. `leg` is where a notice would be played."""
+    """The customer hears nobody: held or muted by us, or he holds us. `leg` is where a notice is played.
+
+    `muted`: nobody ever put him on hold, the agents only muted themselves.
+    """
 
     cause: str
     by_agent: bool
@@ -70,7 +72,7 @@ class Hold:
     leg: str
     at_ms: int
     end_ms: int | None
-    retrieved: bool  # ended by being taken back, not by the end of the call
+    retrieved: bool  # taken back by the agent who held him, who is still on the call
 
     def __init__(
         self,
@@ -118,6 +120,20 @@ class Wait:
         self.end_ms = end_ms
 
 
+@dataclass(slots=True, init=False)
+class Talk:
+    """A leg of ours and the customer's are both connected or held. `leg`: ours, or his own where there is no other."""
+
+    leg: str
+    at_ms: int
+    end_ms: int | None
+
+    def __init__(self, leg: str, at_ms: int, end_ms: int | None = None) -> None:
+        self.leg = leg
+        self.at_ms = at_ms
+        self.end_ms = end_ms
+
+
 class Transfer(NamedTuple):
     at_ms: int
     blind: bool
@@ -135,7 +151,7 @@ class Release(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """What the opening events said."""
+    """What the opening events said. `kind` and `connection` are those of the first that was no stand-in."""
 
     direction: str | None = None
     calling: str | None = None
@@ -143,6 +159,8 @@ class Opening(NamedTuple):
     trunk: str | None = None
     correlation: str | None = None
     commandid: str | None = None
+    kind: str | None = None
+    connection: str | None = None
 
 
 class Extras(NamedTuple):
@@ -157,8 +175,18 @@ class Extras(NamedTuple):
     survey: int | None = None
 
 
+class Tentative(NamedTuple):
+    """An end that nobody announced in order, and that later facts may revise. Few calls have one."""
+
+    absent_ms: int | None = None  # when its switch's snapshot lacked the call, or it had been silent for too long
+    before: "Call | None" = None  # the call as it was before that end: the next fact goes on from there
+    early_ends: tuple[Fact, ...] = ()  # ends stamped before the opening (a clock set back)
+    clock_stepped: bool = False  # the call ended by one of these
+
+
 PHASE_NULL, OPEN, ENDED = Phase
 NO_EXTRAS = Extras()
+NOT_TENTATIVE = Tentative()
 NO_OPENING = Opening()
 
 
@@ -174,16 +202,21 @@ class Call:
     phase: Phase
     opened_at_ms: int
     opening: Opening
+    latest_ms: int  # of the switch's latest fact
     queue: str | None  # the queue last waited in, else the first that an offer named
+    served_queue: str | None  # that at the first answer
     legs: tuple[Leg, ...]
     offers: tuple[Offer, ...]
     holds: tuple[Hold, ...]
     waits: tuple[Wait, ...]
+    talks: tuple[Talk, ...]
     transfers: tuple[Transfer, ...]
     first_delivered_ms: int | None
     answered_ms: int | None
     answer_cause: str | None
     first_agent: str | None
+    customer_left: bool  # his leg is gone: nobody can answer him
+    left_waiting: bool  # he was in a queue then
     release: Release | None
     failed: bool
     cause: str | None
@@ -191,6 +224,7 @@ class Call:
     extras: Extras
     ended_ms: int | None
     ended_by: str | None  # callCleared, stale, lost
+    tentative: Tentative
 
     def __init__(
         self,
@@ -198,16 +232,21 @@ class Call:
         phase: Phase = PHASE_NULL,
         opened_at_ms: int = 0,
         opening: Opening = NO_OPENING,
+        latest_ms: int = 0,
         queue: str | None = None,
+        served_queue: str | None = None,
         legs: tuple[Leg, ...] = (),
         offers: tuple[Offer, ...] = (),
         holds: tuple[Hold, ...] = (),
         waits: tuple[Wait, ...] = (),
+        talks: tuple[Talk, ...] = (),
         transfers: tuple[Transfer, ...] = (),
         first_delivered_ms: int | None = None,
         answered_ms: int | None = None,
         answer_cause: str | None = None,
         first_agent: str | None = None,
+        customer_left: bool = False,
+        left_waiting: bool = False,
         release: Release | None = None,
         failed: bool = False,
         cause: str | None = None,
@@ -215,21 +254,27 @@ class Call:
         extras: Extras = NO_EXTRAS,
         ended_ms: int | None = None,
         ended_by: str | None = None,
+        tentative: Tentative = NOT_TENTATIVE,
     ) -> None:
         self.subject = subject
         self.phase = phase
         self.opened_at_ms = opened_at_ms
         self.opening = opening
+        self.latest_ms = latest_ms
         self.queue = queue
+        self.served_queue = served_queue
         self.legs = legs
         self.offers = offers
         self.holds = holds
         self.waits = waits
+        self.talks = talks
         self.transfers = transfers
         self.first_delivered_ms = first_delivered_ms
         self.answered_ms = answered_ms
         self.answer_cause = answer_cause
         self.first_agent = first_agent
+        self.customer_left = customer_left
+        self.left_waiting = left_waiting
         self.release = release
         self.failed = failed
         self.cause = cause
@@ -237,6 +282,7 @@ class Call:
         self.extras = extras
         self.ended_ms = ended_ms
         self.ended_by = ended_by
+        self.tentative = tentative
 
     def copy(self) -> "Call":
         """Another call with the same parts (nobody changes a part). Spelt out: it is made once for every event."""
@@ -245,16 +291,21 @@ class Call:
             self.phase,
             self.opened_at_ms,
             self.opening,
+            self.latest_ms,
             self.queue,
+            self.served_queue,
             self.legs,
             self.offers,
             self.holds,
             self.waits,
+            self.talks,
             self.transfers,
             self.first_delivered_ms,
             self.answered_ms,
             self.answer_cause,
             self.first_agent,
+            self.customer_left,
+            self.left_waiting,
             self.release,
             self.failed,
             self.cause,
@@ -262,97 +313,10 @@ class Call:
             self.extras,
             self.ended_ms,
             self.ended_by,
+            self.tentative,
         )
 
     @property
     def inbound(self) -> bool:
         """A call without a direction came in: the minimum of five events does not carry one."""
         return self.opening.direction in (None, "inbound")
-
-
-def leg_named(legs: tuple[Leg, ...], name: str | None) -> Leg | None:
-    """The leg with this connection id."""
-    for leg in legs:
-        if leg.id == name:
-            return leg
-    return None
-
-
-def leg_at(legs: tuple[Leg, ...], device: str | None) -> Leg | None:
-    """The leg of this device, or of the agent of this number."""
-    if device is None:
-        return None
-    for leg in legs:
-        if device in (leg.device, leg.agent):
-            return leg
-    return None
-
-
-def customer_of(legs: tuple[Leg, ...]) -> Leg | None:
-    """The customer's leg, if he has one."""
-    for leg in legs:
-        if leg.side is CUSTOMER:
-            return leg
-    return None
-
-
-def agents_speaking(legs: tuple[Leg, ...]) -> Iterator[Leg]:
-    return (leg for leg in legs if leg.side is AGENT and leg.state in SPEAKING)
-
-
-def with_leg(legs: tuple[Leg, ...], leg: Leg) -> tuple[Leg, ...]:
-    """The legs with this one in place of its namesake; a leg in state null is no longer there."""
-    for place, one in enumerate(legs):
-        if one.id == leg.id:
-            here = () if leg.state is NULL else (leg,)
-            return (*legs[:place], *here, *legs[place + 1 :])
-    return legs if leg.state is NULL else (*legs, leg)
-
-
-class Silence(NamedTuple):
-    """Why the customer hears nobody now."""
-
-    by_agent: bool
-    muted: bool
-    agent: str | None
-    leg: str
-
-
-def silence_of(legs: tuple[Leg, ...]) -> Silence | None:
-    """HOLD-2's state: the customer's leg is held or muted by us, and nobody else speaks with him; or he holds us.
-
-    In a conference nobody is owed a notice while one agent still speaks.
-    """
-    customer, away = None, False
-    for leg in legs:
-        if leg.side is CUSTOMER:
-            customer = leg
-        elif leg.muted or leg.state is HOLD:
-            away = True
-    if customer is None or customer.state not in SPEAKING or (customer.state is CONNECTED and not away):
-        return None
-    agents = list(agents_speaking(legs))
-    holder = _holding_customer(legs, customer, agents)
-    if holder is not None:
-        return Silence(False, False, holder.agent, customer.id)
-    if customer.state is HOLD:
-        by = leg_at(legs, customer.held_by)
-        if any(leg is not by and leg.state is CONNECTED and not leg.muted for leg in agents):
-            return None
-        agent = by.agent if by is not None else next((leg.agent for leg in agents), None)
-        return Silence(True, False, agent, customer.id)
-    if agents and all(leg.muted or leg.state is HOLD for leg in agents):
-        return Silence(True, all(leg.state is CONNECTED for leg in agents), agents[0].agent, customer.id)
-    return None
-
-
-def _holding_customer(legs: tuple[Leg, ...], customer: Leg, agents: list[Leg]) -> Leg | None:
-    """The leg that the customer himself put on hold, if he did: the holding device is his, or nobody's we know."""
-    if customer.state is HOLD and customer.held_by in (customer.device, customer.id):
-        return agents[0] if agents else customer
-    for leg in agents:
-        if leg.state is HOLD and leg.held_by not in (None, leg.device, leg.agent, leg.id):
-            by = leg_at(legs, leg.held_by)
-            if by is None or by.side is CUSTOMER:
-                return leg
-    return None

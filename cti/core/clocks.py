@@ -3,13 +3,13 @@
 * The switch's clock now = partition time - lag(source). Partition time is the append time of the last entry read, or
   the log's clock when the read stands at the end and the end was confirmed within END_FRESH_MS.
 * lag(source) is the least (append - event time) of the last LAG_WINDOW_MS, heartbeats included; with no entry for so
-  long it
-  keeps its last value. The least, because delay only ever adds.
+  long it keeps its last value. The least, because delay only ever adds.
+* One stamp far ahead of the log (more than AHEAD_MS) is a mistake in that stamp: it moves no clock, unless AHEAD_AGREED
+  of the last AHEAD_LOOKED_AT entries say the same.
 * A timer due at T fires once that clock is past T; an event at exactly T goes first.
-* A source whose lag leaves [LAG_MIN_MS, LAG_MAX_MS], or one of whose call events of the last STRAGGLER_WINDOW_MS
-  lagged by more than
-  LAG_MAX_MS, gets no interventions: one rule for a wrong clock, a spooled backlog and replayed history (contract,
-  Time).
+* A source whose lag leaves [LAG_MIN_MS, LAG_MAX_MS], or one of whose call events of the last STRAGGLER_WINDOW_MS lagged
+  by more than LAG_MAX_MS, gets no interventions: one rule for a wrong clock, a spooled backlog and replayed history
+  (contract, Time).
 """
 
 from collections import deque
@@ -20,22 +20,29 @@ LAG_WINDOW_MS = 30_000
 STRAGGLER_WINDOW_MS = 5_000
 END_FRESH_MS = 500
 LOOK_AGAIN_MS = 1_000  # a lag out of bounds comes back with a later entry: nobody knows when
+AHEAD_MS = 2_000
+AHEAD_AGREED, AHEAD_LOOKED_AT = 3, 5
 _BUCKET_MS = 1_000
+_AHEAD_BITS = (1 << AHEAD_LOOKED_AT) - 1
 
 
 class SourceClock:
     """What the engine knows of one switch's clock. Mutable: it is an observation, no part of what is committed."""
 
-    __slots__ = ("_buckets", "_straggler_ms", "lag_ms")
+    __slots__ = ("_ahead", "_buckets", "_straggler_ms", "lag_ms")
 
     def __init__(self) -> None:
         self.lag_ms: int | None = None
         self._buckets: deque[tuple[int, int]] = deque()  # (second of append, least lag in it), oldest first
         self._straggler_ms: int | None = None
+        self._ahead = 0  # the last entries, a bit each, the newest lowest: whether it was stamped far ahead
 
     def observe(self, appended_at_ms: int, at_ms: int, is_call_event: bool) -> None:
         """Take note of one entry of the source."""
         lag = appended_at_ms - at_ms
+        self._ahead = (self._ahead << 1 | (lag < -AHEAD_MS)) & _AHEAD_BITS
+        if self._ahead & 1 and self._ahead.bit_count() < AHEAD_AGREED:
+            return
         if is_call_event and lag > LAG_MAX_MS:
             self._straggler_ms = max(self._straggler_ms or appended_at_ms, appended_at_ms)
         bucket, buckets = appended_at_ms // _BUCKET_MS, self._buckets
@@ -48,6 +55,11 @@ class SourceClock:
             while buckets[0][0] < bucket - LAG_WINDOW_MS // _BUCKET_MS:
                 buckets.popleft()
         self.lag_ms = min(least for _, least in buckets)
+
+    def forget(self) -> None:
+        """The log's own time was set: what was observed before says nothing any more."""
+        self.lag_ms, self._straggler_ms = None, None
+        self._buckets.clear()
 
     def now_ms(self, partition_ms: float) -> float | None:
         """The switch's clock at this partition time; None before anything was heard of it."""

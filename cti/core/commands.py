@@ -1,8 +1,7 @@
-"""What a rule orders: the command's fields from the occurrence, and its place in the chain.
+"""What a rule commands: the command's fields from the due rule, and the step of the chain.
 
-A chain is a list of alternatives. The first step that is possible is ordered; when the switch refuses it for a reason
-that leaves the
-state standing, the next one is. A refusal because the state has passed ends the chain.
+A chain is a list of alternatives. The first step that is possible is issued as a command; when the switch refuses it
+for a reason that leaves the state standing, the next one is. A refusal because the state has passed ends the chain.
 """
 
 from collections.abc import Mapping
@@ -27,7 +26,7 @@ class Command(NamedTuple):
 
 
 def command_for(due: Due, tenant: str, call_id: str, profile: Profile, after_step: int = -1) -> Command | None:
-    """The first possible command behind `after_step` of the due's chain, or None: then the rule only counts."""
+    """The first possible command after `after_step` of the due rule's chain, or None: then the rule only counts."""
     for step in due.rule.steps:
         if step.place <= after_step or (step.command == "setRingTimeout") is not _at_the_offer(due):
             continue

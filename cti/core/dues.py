@@ -5,7 +5,9 @@ Straight code, no generators: this runs whenever an interval of a call has moved
 
 from collections.abc import Sequence
 
+from cti.core.call_legs import leg_named
 from cti.core.call_state import Call, Hold, Offer
+from cti.core.legs import HOLD
 from cti.core.rules import Due, Intervention, Rule, RuleSet, Target
 from schemas.reasons import OfferResult
 
@@ -22,7 +24,7 @@ ALL = OFFERS | HOLDS | WAITS | ANSWER
 
 
 def dues(call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float) -> list[Due]:
-    """All occurrences not yet settled: those passed, those due, and the next of each that goes on.
+    """All occurrences not yet settled: those passed, those due, and the next of each interval that is open.
 
     `rules` are those that speak of calls of this direction.
     """
@@ -57,9 +59,9 @@ def _found(
 
 def _offers(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention], until_ms: float) -> int:
     next_ms = NEVER
-    for place, offer in enumerate(call.offers):
+    for index, offer in enumerate(call.offers):
         for rule in rules.alerting:
-            if not (offer.together and _not_first(call.offers, place)):
+            if not (offer.together and _not_first(call.offers, index)):
                 next_ms = min(next_ms, _alerting(found, rule, offer, done, until_ms))
         if offer.end_ms is None or offer.together or not offer.agent:
             continue
@@ -73,18 +75,18 @@ def _offers(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interve
 def _alerting(found: list[Due], rule: Rule, offer: Offer, done: Sequence[Intervention], until_ms: float) -> int:
     target = (offer.leg, offer.agent, offer.device, "alerting", offer.together)
     if rule.steps[0].command == "setRingTimeout":
-        told = [one for one in done if one.cause == offer.cause and one.command == "setRingTimeout"]
-        if not told and offer.end_ms is None and not offer.together:
+        ring_timeouts = [known for known in done if known.cause == offer.cause and known.command == "setRingTimeout"]
+        if not ring_timeouts and offer.end_ms is None and not offer.together:
             found.append(Due(rule, offer.cause, AT_THE_OFFER, offer.at_ms, Target(*target), False))
-        if told and told[0].state in ("accepted", "done"):
+        if ring_timeouts and ring_timeouts[0].state in ("accepted", "done"):
             return NEVER  # the switch keeps the limit itself
     return _ticks(found, rule, offer.cause, offer.at_ms, offer.end_ms, target, done, until_ms)
 
 
-def _not_first(offers: Sequence[Offer], place: int) -> bool:
+def _not_first(offers: Sequence[Offer], index: int) -> bool:
     """Whether an earlier offer of the same ring-all was still ringing when this one began."""
-    at = offers[place].at_ms
-    return any(one.together and (one.end_ms is None or one.end_ms > at) for one in offers[:place])
+    at = offers[index].at_ms
+    return any(other.together and (other.end_ms is None or other.end_ms > at) for other in offers[:index])
 
 
 def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention], until_ms: float) -> int:
@@ -92,7 +94,7 @@ def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interven
     for hold in call.holds:
         if not hold.by_agent:
             continue
-        target = _of_hold(hold)
+        target = _of_hold(call, hold)
         for rule in rules.on_held:
             _once(found, rule, hold.cause, HELD, hold.at_ms, target, done)
         for rule in rules.held:
@@ -105,8 +107,11 @@ def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interven
     return next_ms
 
 
-def _of_hold(hold: Hold) -> Whom:
-    return hold.leg, hold.agent, None, None if hold.muted else "hold", False
+def _of_hold(call: Call, hold: Hold) -> Whom:
+    """Where a notice is played: the customer's leg; `if_state` only where it is on hold now, and not just muted."""
+    leg = leg_named(call.legs, hold.leg)
+    held = leg is not None and leg.state is HOLD
+    return hold.leg, hold.agent, None, "hold" if held else None, False
 
 
 def _waits(

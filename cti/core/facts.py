@@ -14,17 +14,22 @@ from pydantic_core import from_json, to_json
 
 from schemas.call_events import KIND_RANK
 
-# What may open a call. `offered`, `serviceInitiated` and `originated` do so by the norm; the others stand in where the
-# opening event was lost: a caller who was queued, rung or answered was there.
-OPENING_KINDS = frozenset({"offered", "serviceInitiated", "originated", "queued", "delivered", "established"})
-STALE = "stale"  # derived: absent from its switch's snapshot
-LOST = "lost"  # derived: silent for longer than call_idle_max_s
+# What opens a call by the norm.
+FIRST_KINDS = frozenset({"offered", "serviceInitiated", "originated"})
+# What may open a call. The others stand in where the opening event was lost: a caller who was queued, rung or answered
+# was there.
+OPENING_KINDS = FIRST_KINDS | {"queued", "delivered", "established"}
+CLEARED = "callCleared"
+STALE = "stale"  # derived: absent from its switch's snapshot; dated as the snapshot is
+LOST = "lost"  # derived: silent for longer than call_idle_max_s; dated when that was noticed, by the switch's clock
 PRESENT = "present"  # derived: a snapshot names the call
-CLOSING_KINDS = frozenset({"callCleared", STALE, LOST})
+GIVEN_UP_KINDS = frozenset({STALE, LOST})
 # What may come after a call is over and still belongs to its record.
 AFTERWARDS_KINDS = frozenset(
     {"commandResult", "surveyScored", "recordingAvailable", "agentAction", "identityVerified", "messageReport"}
 )
+# What does not say that the switch went on with the call.
+SILENT_KINDS = AFTERWARDS_KINDS | GIVEN_UP_KINDS | {PRESENT}
 REINCARNATION_MS = 300_000  # contract, Identity: switches reuse call ids, but not within 300 s
 _LAST_RANK = 1_000
 _MIDDLE_RANK = 500
@@ -62,7 +67,7 @@ class Fact:
 
     @property
     def order(self) -> tuple[int, int, int, str]:
-        """Its place among the call's facts."""
+        """What a call's facts are sorted by."""
         return self.at_ms, self.sequence, self.rank, self.id
 
 
@@ -78,16 +83,18 @@ def rank_of(kind: str) -> int:
     return KIND_RANK.get(kind, _MIDDLE_RANK)
 
 
-def pack(one: Fact, data_json: bytes) -> bytes:
+def pack(fact: Fact, data_json: bytes) -> bytes:
     """A fact as a JSON array; `data_json` is its data, already serialised for the timeline."""
-    head = to_json((one.at_ms, one.sequence, one.id, one.kind, one.body_hash))
+    head = to_json((fact.at_ms, fact.sequence, fact.id, fact.kind, fact.body_hash))
     return b"%b,%b]" % (head[:-1], data_json)
 
 
 def unpack(history: bytes) -> list[Fact]:
     """Every fact of a packed history, in the order of arrival."""
     rows = from_json(b"[" + history + b"]")
-    return [Fact(at, seq, rank_of(kind), name, kind, digest, data) for at, seq, name, kind, digest, data in rows]
+    return [
+        Fact(at, seq, rank_of(kind), event_id, kind, digest, data) for at, seq, event_id, kind, digest, data in rows
+    ]
 
 
 def join(history: bytes, packed: bytes) -> bytes:
@@ -96,12 +103,10 @@ def join(history: bytes, packed: bytes) -> bytes:
 
 
 def find(history: bytes, event_id: str) -> int | None:
-    """The body hash under which this event id is kept, or None. The search is in bytes, so a miss costs next to
-    nothing.
-    """
+    """The body hash under which this event id is kept, or None. It searches in bytes: a miss costs next to nothing."""
     if history.find(to_json(event_id)) < 0:
         return None
-    return next((one.body_hash for one in unpack(history) if one.id == event_id), None)
+    return next((fact.body_hash for fact in unpack(history) if fact.id == event_id), None)
 
 
 def in_order(facts: Iterable[Fact]) -> list[Fact]:
@@ -109,5 +114,5 @@ def in_order(facts: Iterable[Fact]) -> list[Fact]:
     return sorted(facts, key=_order)
 
 
-def _order(one: Fact) -> tuple[int, int, int, str]:
-    return one.order
+def _order(fact: Fact) -> tuple[int, int, int, str]:
+    return fact.order

@@ -35,7 +35,10 @@ CUSTOMER, AGENT, OTHER = Side
 
 @dataclass(slots=True, init=False)
 class Leg:
-    """A connection. `held_by` is the holding device while the state is hold; `muted` is the agent's own doing."""
+    """A connection. `held_by` is the holding device while the state is hold; `muted` is the agent's own doing.
+
+    `joined`: this agent has spoken with the customer; one whom an agent only consults has not.
+    """
 
     id: str
     side: Side
@@ -45,6 +48,7 @@ class Leg:
     held_by: str | None
     muted: bool
     silent_since_ms: int | None
+    joined: bool
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class Leg:
         held_by: str | None = None,
         muted: bool = False,
         silent_since_ms: int | None = None,
+        joined: bool = False,
     ) -> None:
         self.id = name
         self.side = side
@@ -65,6 +70,7 @@ class Leg:
         self.held_by = held_by
         self.muted = muted
         self.silent_since_ms = silent_since_ms
+        self.joined = joined
 
 
 def _table() -> Mapping[tuple[LegState, str], LegState]:
@@ -103,14 +109,26 @@ SPEAKING = (CONNECTED, HOLD)
 
 def moved(leg: Leg, state: LegState, held_by: str | None = None) -> Leg:
     """The leg in another state; who holds it is known only while he does."""
-    return Leg(leg.id, leg.side, state, leg.device, leg.agent, held_by, leg.muted, leg.silent_since_ms)
+    return Leg(leg.id, leg.side, state, leg.device, leg.agent, held_by, leg.muted, leg.silent_since_ms, leg.joined)
 
 
 def renamed(leg: Leg, name: str) -> Leg:
     """The leg under another id."""
-    return Leg(name, leg.side, leg.state, leg.device, leg.agent, leg.held_by, leg.muted, leg.silent_since_ms)
+    return Leg(
+        name, leg.side, leg.state, leg.device, leg.agent, leg.held_by, leg.muted, leg.silent_since_ms, leg.joined
+    )
 
 
 def silenced(leg: Leg, muted: bool, silent_since_ms: int | None) -> Leg:
     """The leg with its own microphone off or on, and speaking or not."""
-    return Leg(leg.id, leg.side, leg.state, leg.device, leg.agent, leg.held_by, muted, silent_since_ms)
+    return Leg(leg.id, leg.side, leg.state, leg.device, leg.agent, leg.held_by, muted, silent_since_ms, leg.joined)
+
+
+def joining(leg: Leg, joined: bool) -> Leg:
+    """The leg joined to the customer, or taken apart from him."""
+    return Leg(leg.id, leg.side, leg.state, leg.device, leg.agent, leg.held_by, leg.muted, leg.silent_since_ms, joined)
+
+
+def of_side(leg: Leg, side: Side) -> Leg:
+    """The leg as somebody else's."""
+    return Leg(leg.id, side, leg.state, leg.device, leg.agent, leg.held_by, leg.muted, leg.silent_since_ms, leg.joined)

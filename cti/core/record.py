@@ -1,11 +1,11 @@
-"""The record of a call that has ended (contract, "The call record"): a pure function of its state and of what was
-done about it."""
+"""The record of a call that has ended (contract, "The call record"): a pure function of its state, and of what was done
+about it."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from cti.core import breaches as measures
-from cti.core.call_state import Call, Hold, Offer
+from cti.core.call_state import Call, Hold, Offer, Talk
 from cti.core.facts import LOST, STALE
 from cti.core.rules import Intervention, RuleBook
 from cti.core.times import rfc3339, seconds
@@ -31,7 +31,9 @@ class Measured(NamedTuple):
     outcome: Outcome
     wait_ms: int
     answer_ms: int | None
+    waited_again_ms: int
     talk_ms: int
+    offers_talk_ms: tuple[int, ...]
     hold_ms: int
     owed: tuple[int, ...]
     played: tuple[int, ...]
@@ -56,7 +58,9 @@ def measure(call: Call, book: RuleBook, done: Sequence[Intervention], heard_ms: 
         outcome_of(call),
         _wait_ms(call, end) if call.waits else 0,
         None if answered is None or rang is None else max(answered - rang, 0),
-        0 if answered is None else max(end - answered, 0),
+        _waited_again_ms(call, end) if call.waits else 0,
+        talk_ms(call.talks, end),
+        offers_talk_ms(call, end) if call.offers else (),
         sum([(hold.end_ms or hold.at_ms) - hold.at_ms for hold in holds if hold.by_agent]) if holds else 0,
         owed,
         played,
@@ -81,6 +85,45 @@ def _wait_ms(call: Call, end: int) -> int:
     return sum([max(min(wait.end_ms or until, until) - wait.at_ms, 0) for wait in call.waits])
 
 
+def _waited_again_ms(call: Call, end: int) -> int:
+    """Queued time after the first answer."""
+    since = call.answered_ms
+    if since is None:
+        return 0
+    return sum([max((wait.end_ms or end) - max(wait.at_ms, since), 0) for wait in call.waits])
+
+
+def talk_ms(talks: Sequence[Talk], end: int) -> int:
+    """How long somebody of ours was with the customer; talks that overlap (a conference) count once."""
+    total = counted_until = 0
+    for talk in talks:  # in the order in which they began
+        until = end if talk.end_ms is None else talk.end_ms
+        since = max(talk.at_ms, counted_until)
+        if until > since:
+            total, counted_until = total + until - since, until
+    return total
+
+
+def offers_talk_ms(call: Call, end: int) -> tuple[int, ...]:
+    """The talks of each offer's agent: those of its leg, until the leg's next offer."""
+    talked, newest = [0] * len(call.offers), {}
+    starts = [(offer.at_ms, 0, index) for index, offer in enumerate(call.offers)]
+    starts += [(talk.at_ms, 1, index) for index, talk in enumerate(call.talks)]
+    for _, is_talk, index in sorted(starts):
+        if not is_talk:
+            newest[call.offers[index].leg] = index
+            continue
+        talk = call.talks[index]
+        if (offer := newest.get(talk.leg)) is not None:
+            talked[offer] += (end if talk.end_ms is None else talk.end_ms) - talk.at_ms
+    return tuple(talked)
+
+
+def queue_of(call: Call) -> str | None:
+    """The queue that `wait_s` was spent in: that of the first answer, else the last one."""
+    return call.served_queue or call.queue
+
+
 def record_of(
     who: Identity, call: Call, measured: Measured, done: Sequence[Intervention], profile: str, revision: int
 ) -> dict[str, Any]:
@@ -96,22 +139,24 @@ def record_of(
         "called": opening.called,
         "calling": opening.calling,
         "cause": call.cause,
+        "clock_stepped": call.tentative.clock_stepped,
         "commandid": opening.commandid,
         "correlation": opening.correlation,
         "digits": extras.digits or None,
         "direction": opening.direction,
         "ended_at": rfc3339(call.ended_ms if call.ended_ms is not None else call.opened_at_ms),
+        "ended_waiting": call.left_waiting,
         "hold_s": seconds(measured.hold_ms),
         "holds": [_hold(*one) for one in zip(call.holds, measured.owed, measured.played, strict=True)],
         "identity_verified": extras.identity_verified,
-        "interventions": [_intervention(one) for one in (sorted(done, key=_when) if len(done) > 1 else done)],
+        "interventions": [_intervention(known) for known in _in_order(done, call.ended_ms)],
         "machine": extras.machine,
-        "offers": [_offer(offer) for offer in call.offers],
+        "offers": [_offer(*offer) for offer in zip(call.offers, measured.offers_talk_ms, strict=True)],
         "opened_at": rfc3339(call.opened_at_ms),
         "outcome": measured.outcome._value_,
         "profile": profile,
         "q850": call.q850,
-        "queue": call.queue,
+        "queue": queue_of(call),
         "release_reason": None if release is None else release.reason,
         "released_by": UNKNOWN if release is None else release.by._value_,
         "revision": revision,
@@ -132,14 +177,23 @@ def record_of(
         ],
         "trunk": opening.trunk,
         "wait_s": seconds(measured.wait_ms),
+        "waited_again_s": seconds(measured.waited_again_ms),
     }
 
 
-def _when(one: Intervention) -> tuple[int, str]:
-    return one.due_ms, one.id
+def _in_order(done: Sequence[Intervention], ended_ms: int | None) -> Sequence[Intervention]:
+    """By when they were due, then by rule; without what was overtaken and, as is known by now, due after the end."""
+    if not done:
+        return done
+    kept = [one for one in done if ended_ms is None or one.state != "overtaken" or one.due_ms <= ended_ms]
+    return sorted(kept, key=_when)
 
 
-def _offer(offer: Offer) -> dict[str, Any]:
+def _when(one: Intervention) -> tuple[int, str, int, int, int, str, str]:
+    return one.due_ms, one.rule, one.entry, one.n, one.step, one.cause, one.id
+
+
+def _offer(offer: Offer, talked_ms: int) -> dict[str, Any]:
     end = offer.end_ms if offer.end_ms is not None else offer.at_ms
     return {
         "agent": offer.agent,
@@ -148,6 +202,7 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "ended_at": rfc3339(end),
         "result": None if offer.result is None else offer.result._value_,
         "ring_s": seconds(end - offer.at_ms),
+        "talk_s": seconds(talked_ms),
     }
 
 

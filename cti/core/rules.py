@@ -1,12 +1,10 @@
 """The rules of a profile, and when each is due: pure functions of a call's state.
 
 * A rule has one of three shapes: `while` a state lasts, `on` a transition, `at_end` what is measured (see `breaches`).
-* Nothing is scheduled and nothing is stored: what is due follows from the call's intervals; what has been done
-  already is known
-  by its interventions. A late fact that changes an interval changes what is due.
-* An occurrence is named by (rule, entry, cause, n): `cause` is the event that opened the interval, `entry` tells a
-  rule's entries
-  apart, n counts within the interval.
+* Nothing is scheduled and nothing is stored: what is due follows from the call's intervals, what has been done from its
+  interventions. A late fact that changes an interval changes what is due.
+* An occurrence is identified by (rule, entry, cause, n): `cause` is the event that opened the interval, `entry` tells a
+  rule's entries apart, n counts within the interval.
 * `while = "queued"` means waiting and nobody ringing: a tick while an offer rings is skipped (QUEUE-1). Where an
   entry with `at_s` falls on a tick of its sibling, it takes the tick's place.
 * A queue that rings all is judged once, by its first offer, and only with prompts: nobody alone is responsible

@@ -16,11 +16,11 @@ def describe(
 ) -> dict[str, Any]:
     """The record's members (provisional while the call lives), its state, its legs and its rules."""
     measured = measure(call, book, done, now_ms)
-    told = record_of(who, call, measured, done, book.name, revision)
+    described = record_of(who, call, measured, done, book.name, revision)
     if call.ended_ms is None:
-        told |= {"ended_at": None, "outcome": None}
-    told["state"] = call.phase.value
-    told["legs"] = [
+        described |= {"ended_at": None, "outcome": None}
+    described["state"] = call.phase.value
+    described["legs"] = [
         {
             "connection": leg.id,
             "side": leg.side.value,
@@ -34,8 +34,8 @@ def describe(
     concerned = rule_set(rule for rule in book.interventions if concerns(rule, call))
     open_dues = dues(call, concerned, done, now_ms)
     names = dict.fromkeys(rule.id for rule in (*book.interventions, *book.measures) if concerns(rule, call))
-    told["rules"] = [_rule(name, call, open_dues, done, measured.breaches, book.measures) for name in names]
-    return told
+    described["rules"] = [_rule(name, call, open_dues, done, measured.breaches, book.measures) for name in names]
+    return described
 
 
 def _rule(
@@ -46,7 +46,7 @@ def _rule(
     breaches: Sequence[Breach],
     measures: Sequence[Rule],
 ) -> dict[str, Any]:
-    """armed: a clock runs; fired: ordered so often; kept: judged at the end and not broken (null before, or if never
+    """armed: a clock runs; fired: commanded so often; kept: judged at the end and not broken (null before, or if never
     measured).
     """
     armed = [due for due in open_dues if due.rule.id == name and not due.passed and due.rule.shape == "while"]

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 import structlog
@@ -22,17 +22,17 @@ class Committing(NamedTuple):
     """A round that is being written."""
 
     round_: Round
-    positions: Mapping[int, int]  # of each partition, once it stands
+    positions: Mapping[int, int]  # of each partition, once it is committed
     taken: int  # entries in it
     ended: list[Key]
-    live: tuple[int, ...]  # what is live once it stands, as telemetry counts it
+    live: tuple[int, ...]  # what is live once it is committed, as telemetry counts it
     started: float
 
 
 class Verdict(NamedTuple):
     """What became of a round. `lost`: partitions that another process has taken."""
 
-    stands: bool
+    committed: bool
     lost: frozenset[int] = frozenset()
     error: Exception | None = None
     refused: bool = False  # by a ledger that was there: a defect of ours
@@ -44,7 +44,7 @@ class Commit:
     def __init__(
         self, ledger: Ledger, clock: Clock, what: Committing, wake: Callable[[], None], first: Awaitable[None] | None
     ) -> None:
-        """`first`: what must have been done before the round may stand."""
+        """`first`: what must be done before the round is written."""
         self.what = what
         self._ledger, self._clock = ledger, clock
         self._task = asyncio.create_task(self._write(first))
@@ -71,7 +71,7 @@ class Commit:
             return Verdict(False, fault.partitions, fault)
         if isinstance(fault, errors.OutcomeUnknown):
             telemetry.commit_failed("outcome_unknown")
-            return await self._found_out(fault)
+            return await self._verify(fault)
         if isinstance(fault, errors.LedgerAway | errors.LogAway):
             telemetry.commit_failed("ledger_away" if isinstance(fault, errors.LedgerAway) else "log_away")
             return Verdict(False, error=fault)
@@ -81,16 +81,16 @@ class Commit:
         telemetry.commit_failed("poison")
         return Verdict(False, error=fault, refused=True)
 
-    async def _found_out(self, fault: errors.OutcomeUnknown) -> Verdict:
+    async def _verify(self, fault: errors.OutcomeUnknown) -> Verdict:
         """Whether it took place, from what the ledger holds now.
 
-        Where a partition was lost, those that were not tell: the round is one transaction.
+        Where a partition was lost, the others say it: the round is one transaction.
         """
         found = await self._committed(fault)
         fences = self.what.round_.fences
         lost = frozenset(fence.partition for fence in fences if _epoch(found, fence) != fence.epoch)
-        stands = all(found[fence.partition] == fence for fence in fences if fence.partition not in lost)
-        return Verdict(stands and len(lost) < len(fences), lost, fault)
+        took_place = all(found[fence.partition] == fence for fence in fences if fence.partition not in lost)
+        return Verdict(took_place and len(lost) < len(fences), lost, fault)
 
     async def _committed(self, fault: errors.RingbackError) -> Mapping[int, Fence]:
         while True:
@@ -109,10 +109,11 @@ def _epoch(found: Mapping[int, Fence], fence: Fence) -> int | None:
 def says_anything(round_: Round) -> bool:
     """Whether there is anything to write, were it not for the positions."""
     return bool(
-        round_.timeline or round_.records or round_.commands or round_.outcomes or round_.agents or round_.dead_letters
+        round_.timeline
+        or round_.records
+        or round_.commands
+        or round_.outcomes
+        or round_.results
+        or round_.agents
+        or round_.dead_letters
     )
-
-
-def moved(positions: Mapping[int, int], committed: Mapping[int, int]) -> Sequence[tuple[int, int]]:
-    """(partition, position) of each partition that a round moves on."""
-    return [(partition, at) for partition, at in positions.items() if committed.get(partition, at) < at]

@@ -21,9 +21,13 @@ class Eviction:
             self._number += 1
             heapq.heappush(self._leaving, (now_ms + EVICT_AFTER_MS, self._number, key))
 
-    def next_ms(self) -> float | None:
-        """When the next one may leave."""
-        return self._leaving[0][0] if self._leaving else None
+    def move(self, by_ms: float) -> None:
+        """The log's clock was set by so much."""
+        self._leaving = [(at_ms + by_ms, number, key) for at_ms, number, key in self._leaving]
+
+    def next_ms(self) -> float:
+        """When the next one may leave; infinite if none waits."""
+        return self._leaving[0][0] if self._leaving else float("inf")
 
     def evict(self, layers: Layers, now_ms: float) -> None:
         """Take out of memory what may leave, unless a command of it is still open or a round still writes it."""
@@ -37,5 +41,5 @@ class Eviction:
                 kept.append((now_ms + EVICT_AFTER_MS, number, key))
             else:
                 del layers.base.calls[key]
-        for one in kept:
-            heapq.heappush(self._leaving, one)
+        for waiting in kept:
+            heapq.heappush(self._leaving, waiting)

@@ -1,28 +1,33 @@
-"""Timers become interventions: what is due for a call is ordered, or counted as overtaken.
+"""Rules that are due become commands, or are counted as overtaken.
 
-Whether a timer may fire is `core.clocks`; when it is due, and what it orders, `core.rules` and `core.commands`.
-Usefulness is judged by the
-log's clock now, so an engine that reads on after a stop orders nothing stale.
+* Whether a switch's clock may be believed is `core.clocks`; when a rule is due is `core.dues`; what it commands is
+  `core.commands`.
+* On a clock that is not believed nothing is commanded, and nothing counts as too late. Only what is over by the
+  events' own times is settled, once the call has ended; the rest waits until the clock is believed.
+* Usefulness is judged by the log's clock now, so an engine that reads on after a stop issues nothing stale.
+* What is due together is issued in one order: by when it was due, then by rule.
 """
 
-import heapq
+from collections.abc import Sequence
 
 from cti.core import commands
-from cti.core.dues import ALL, NEVER, due_now, dues
-from cti.core.facts import LOST, Fact
+from cti.core.call_state import ENDED
+from cti.core.dues import ALL, NEVER, due_now
+from cti.core.facts import Fact
 from cti.core.rules import Due, Intervention
-from cti.engine.gathering import UNANSWERED_AFTER_MS, Gathering
-from cti.engine.live_calls import Key, LiveCall, replaced
+from cti.engine.due_views import DueView, is_short, view_of, views
+from cti.engine.gathering import Gathering
+from cti.engine.live_calls import Key, LiveCall
 from schemas.reasons import FINAL_STATES
 
-ROUNDS_OF_TICKS_MAX = 50  # ticks of one call that are settled at one look
-DISTRUST_RECHECK_MS = 1_000
+PASSES_MAX = 50  # over one call at one time: each settles a tick of every interval
+AS_SOON_AS_BELIEVED = 0  # a time by the switch's clock that is past whenever the clock is believed
 
 
 def fire_rules(work: Gathering, key: Key, live: LiveCall, moved: int = ALL) -> None:
-    """Settle what is due for the call and schedule the next look; `live` is the caller's own copy.
+    """Settle what is due for the call, and schedule it for when the next is; `live` is the caller's own copy.
 
-    `moved`: what of it may be due otherwise than at the last look (bits of `core.dues`).
+    `moved`: what of it may be due at another time than before (bits of `core.dues`).
     """
     if not work.interventions_on:
         return
@@ -30,136 +35,141 @@ def fire_rules(work: Gathering, key: Key, live: LiveCall, moved: int = ALL) -> N
     if next_ms == NEVER or not isinstance(key, int):
         return
     if live.scheduled_ms is None or next_ms < live.scheduled_ms:
-        live.source.look_at(live.partition, next_ms, key)
+        live.source.schedule(live.partition, next_ms, key)
         live.scheduled_ms = next_ms
 
 
 def _settle(work: Gathering, key: Key, live: LiveCall, moved: int) -> int:
     """Settle all that can be settled; when the first of the rest is due."""
-    call, source = live.call, live.source
-    partition_ms = work.partition_ms[live.partition]
-    now = source.clock.now_ms(partition_ms)
-    if now is None:
+    call, clock = live.call, live.source.clock
+    partition_ms = work.times.partition_ms[live.partition]
+    now_ms = clock.now_ms(partition_ms)
+    if now_ms is None:
         return NEVER
-    rules = source.rules(call.queue, call.opening.direction)
-    found, next_ms = due_now(call, rules, live.done, now, moved)
-    for _ in range(ROUNDS_OF_TICKS_MAX):
+    trusted = clock.trusted(partition_ms)
+    if not trusted and call.phase is not ENDED:
+        return AS_SOON_AS_BELIEVED
+    rules = live.source.rules(call.queue, call.opening.direction)
+    if is_short(call, live.done):
+        found, next_ms = due_now(call, rules, live.done, now_ms, moved)
         if not found:
-            break
-        trusted, again = source.clock.trusted(partition_ms), False
-        for due in found:
-            one = _decided(work, live, due, trusted)
-            if one is None:
-                next_ms = min(next_ms, int(now) + DISTRUST_RECHECK_MS)
-                continue
-            if one.state == "open":
-                work.expect(live, key, one)
-            live.done = (*live.done, one)
-            again = again or due.rule.shape == "while"  # a tick has a next one; what happens once has none
-        if not again:
-            break
-        found, later_ms = due_now(call, rules, live.done, now, moved)
+            return next_ms
+        return min(next_ms, _settle_found(work, key, live, DueView(call, moved, None), found, trusted))
+    next_ms = NEVER
+    for view in views(call, moved):
+        found, later_ms = due_now(view.call, rules, live.done_about(view.causes), now_ms, view.moved)
+        if found:
+            later_ms = min(later_ms, _settle_found(work, key, live, view, found, trusted))
         next_ms = min(next_ms, later_ms)
-    else:
-        next_ms = min(next_ms, int(now))  # more has passed than one look may settle
     return next_ms
 
 
-def _decided(work: Gathering, live: LiveCall, due: Due, trusted: bool) -> Intervention | None:
-    """What is done about one occurrence now; None: nothing yet, the switch's clock is not believed."""
+def _settle_found(work: Gathering, key: Key, live: LiveCall, view: DueView, found: Sequence[Due], trusted: bool) -> int:
+    """Settle what was found due in this view of the call, and what is due then; when the first of the rest is."""
+    now_ms = live.source.clock.now_ms(work.times.partition_ms[live.partition])
+    assert now_ms is not None, "something was found due by it"
+    rules = live.source.rules(live.call.queue, live.call.opening.direction)
+    next_ms = NEVER
+    for _ in range(PASSES_MAX):
+        settled: list[Intervention] = []
+        again = False
+        for due in sorted(found, key=_order) if len(found) > 1 else found:
+            if not trusted and not due.passed:
+                next_ms = AS_SOON_AS_BELIEVED
+                continue
+            settled.append(_decided(work, key, live, due))
+            again = again or due.rule.shape == "while"  # a tick has a next one; what happens once has none
+        live.done = (*live.done, *settled)
+        if not again:
+            return next_ms
+        found, later_ms = due_now(view.call, rules, live.done_about(view.causes), now_ms, view.moved)
+        next_ms = min(next_ms, later_ms)
+        if not found:
+            return next_ms
+    return min(next_ms, int(now_ms))  # more has passed than is settled at one time
+
+
+def _order(due: Due) -> tuple[int, str, int, int, str]:
+    return due.due_ms, due.rule.id, due.rule.entry, due.n, due.cause
+
+
+def _decided(work: Gathering, key: Key, live: LiveCall, due: Due) -> Intervention:
+    """What is done about one occurrence: a command, or a note that it was overtaken."""
     tenant = live.source.tenant
-    transition = due.rule.shape == "on" or due.n == 0
-    clock_now = work.now_ms - (live.source.clock.lag_ms or 0)
-    late = clock_now - due.due_ms > due.rule.useful_ms
-    if due.passed or late or (transition and not trusted):
-        return work.note(live, commands.overtaken(due, tenant, live.call_id))
-    if not trusted:
-        return None
+    clock_now_ms = work.times.now_ms - (live.source.clock.lag_ms or 0)
+    if due.passed or clock_now_ms - due.due_ms > due.rule.useful_ms:
+        return work.commands.note(live, commands.overtaken(due, tenant, live.call_id))
     command = commands.command_for(due, tenant, live.call_id, work.book.profile)
     if command is None:
-        return work.note(live, commands.overtaken(due, tenant, live.call_id)._replace(reason="notSupported"))
-    return work.issue(live, command)
+        overtaken = commands.overtaken(due, tenant, live.call_id)._replace(reason="notSupported")
+        return work.commands.note(live, overtaken)
+    issued = work.commands.issue(live, command)
+    work.commands.expect(live, key, issued)
+    return issued
 
 
-def answered(work: Gathering, key: Key, live: LiveCall, fact: Fact) -> bool:
+def answered(work: Gathering, key: Key, live: LiveCall, result: Fact) -> bool:
     """A switch's answer to a command: the intervention moves, and after some refusals the chain goes on.
 
     `live` is the caller's own copy. False: the call knows no such command.
     """
-    data = fact.data
-    found = next((one for one in live.done if one.id == data["commandid"]), None)
-    if found is None:
+    data = result.data
+    position = live.position_of(data["commandid"])
+    if position is None:
         return False
-    if found.state in FINAL_STATES or found.state == data["state"]:
+    known = live.done[position]
+    if known.state in FINAL_STATES or known.state == data["state"]:
         return True
-    one = found._replace(state=data["state"], reason=data.get("reason"))
-    work.outcome(one, fact.at_ms)
-    live.done = replaced(live.done, one)
-    if one.state == "refused" and one.reason in commands.GOES_ON and work.interventions_on:
-        _next_step(work, key, live, one)
+    after = known._replace(state=data["state"], reason=data.get("reason"))
+    work.commands.outcome(after, result.at_ms)
+    live.done = (*live.done[:position], after, *live.done[position + 1 :])
+    if after.state == "refused" and after.reason in commands.GOES_ON and work.interventions_on:
+        _next_step(work, key, live, after)
     return True
 
 
 def _next_step(work: Gathering, key: Key, live: LiveCall, refused: Intervention) -> None:
-    """Order the next step of the chain, if the state still stands and there is use in it."""
+    """Issue the next step of the chain, if the state still stands and there is use in it."""
     source = live.source
-    partition_ms = work.partition_ms[live.partition]
-    now = source.clock.now_ms(partition_ms)
-    if now is None or not source.clock.trusted(partition_ms):
+    partition_ms = work.times.partition_ms[live.partition]
+    now_ms = source.clock.now_ms(partition_ms)
+    if now_ms is None or not source.clock.trusted(partition_ms):
         return
-    others = tuple(one for one in live.done if not _same_occurrence(one, refused))
-    for due in dues(live.call, source.rules(live.call.queue, live.call.opening.direction), others, now):
-        mine = (due.rule.id, due.rule.entry, due.cause, due.n)
-        if mine != (refused.rule, refused.entry, refused.cause, refused.n) or due.passed:
+    view = view_of(live.call, live.done, refused.cause)
+    others = [done for done in live.done_about((refused.cause,)) if not _same_occurrence(done, refused)]
+    rules = source.rules(live.call.queue, live.call.opening.direction)
+    for due in due_now(view.call, rules, others, now_ms, view.moved)[0]:
+        occurrence = (due.rule.id, due.rule.entry, due.cause, due.n)
+        if occurrence != (refused.rule, refused.entry, refused.cause, refused.n) or due.passed:
             continue
         command = commands.command_for(due, source.tenant, live.call_id, work.book.profile, after_step=refused.step)
-        if command is None or now - due.due_ms > due.rule.useful_ms:
+        if command is None or now_ms - due.due_ms > due.rule.useful_ms:
             return
-        one = work.issue(live, command)
-        work.expect(live, key, one)
-        live.done = (*live.done, one)
+        issued = work.commands.issue(live, command)
+        work.commands.expect(live, key, issued)
+        live.done = (*live.done, issued)
         return
 
 
-def _same_occurrence(one: Intervention, other: Intervention) -> bool:
-    return (one.rule, one.entry, one.cause, one.n) == (other.rule, other.entry, other.cause, other.n)
+def _same_occurrence(done: Intervention, other: Intervention) -> bool:
+    return (done.rule, done.entry, done.cause, done.n) == (other.rule, other.entry, other.cause, other.n)
 
 
 def unanswered(work: Gathering) -> None:
     """Close what no switch answered in time: `unanswered`, never repeated.
 
-    An ended call's record says so once nothing of it is open any more, not once for each order.
+    An ended call's record says so once nothing of it is open any more, not once for each command.
     """
-    while work.deadlines and work.deadlines[0][0] <= work.now_ms:
-        _, call_id, name = heapq.heappop(work.deadlines)
-        key, before = work.layers.named(name, call_id)
-        if before is None or not any(_is_over(work, one) for one in before.done):
+    for call_id, key_hash in work.commands.past_deadline():
+        key, before = work.layers.by_id(key_hash, call_id)
+        if before is None or not any(map(work.commands.is_past_deadline, before.done)):
             continue
         live = before.copy()
-        live.done = tuple([_closed(work, one) if _is_over(work, one) else one for one in before.done])
+        live.done = tuple([_closed(work, done) for done in before.done])
         if live.ended and not live.has_open_commands:
             work.publish(live, before)
         work.put(key, live)
 
 
-def _is_over(work: Gathering, one: Intervention) -> bool:
-    return one.expires_ms + UNANSWERED_AFTER_MS <= work.now_ms and one.state not in FINAL_STATES
-
-
-def _closed(work: Gathering, one: Intervention) -> Intervention:
-    closed = Intervention(*one[:9], "unanswered")
-    work.outcome(closed, int(work.now_ms))
-    return closed
-
-
-def is_idle(work: Gathering, live: LiveCall, now: float) -> bool:
-    """Nothing heard for call_idle_max_s, and absent from its switch's snapshot or the switch sends none."""
-    return not live.ended and not live.in_snapshot and now - live.heard_ms >= work.call_idle_max_ms
-
-
-def lost_fact(live: LiveCall) -> Fact:
-    """The closing of a call that fell silent: at the time of the last thing heard, so that no interval grows by the
-    silence.
-    """
-    at_ms = live.last[0] if live.last else live.heard_ms
-    return Fact(at_ms, live.last[1] if live.last else -1, 1_000, f"{live.call_id}:{LOST}", LOST, 0, {})
+def _closed(work: Gathering, done: Intervention) -> Intervention:
+    return work.commands.unanswered(done) if work.commands.is_past_deadline(done) else done

@@ -1,12 +1,10 @@
 """Entries of the log become facts of calls and agents: identity, duplicates, incarnations, late facts.
 
-* A repeated event id with the same bytes is a `duplicate`; with other bytes it is dead-lettered as `id_conflict`. Ids
-  are judged
-  within their subject, which is as far as one partition sees. Of a result the data count: its time is the gateway's.
-* An event that is not in order is put where it belongs and the call is folded again.
-* An event for a call that has ended belongs to it up to its clearing; what comes later is ignored, or more than 300 s
-  later
-  opens the next incarnation (contract, Identity).
+* A repeated event id with the same bytes is a `duplicate`; with other bytes, or on another call of the source
+  (`recent_ids`), it is dead-lettered as `id_conflict`. Of a result the data count: its time is the gateway's.
+* An event that is not in order is kept with its call, which is folded again before the round commits (`late`).
+* Which facts are the next incarnation's is `core.call_reuse`. An event goes to the earliest incarnation that it may
+  belong to; that call's fold passes on what is the next one's.
 """
 
 from collections.abc import Sequence
@@ -15,20 +13,21 @@ from sys import intern
 from pydantic_core import to_json
 
 from cti.core import agent as agents
-from cti.core.call import advance, begins_again, fold, is_beyond
+from cti.core.call import advance
+from cti.core.call_reuse import begins_again, is_beyond
 from cti.core.call_state import ENDED, Call
 from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
-from cti.core.facts import REINCARNATION_MS, Fact, fact, find, join, pack, unpack
-from cti.core.identity import hash64
+from cti.core.facts import GIVEN_UP_KINDS, REINCARNATION_MS, Fact, fact
+from cti.core.identity import hash64, stored_hash
 from cti.engine.fire_rules import answered, fire_rules
 from cti.engine.gathering import Gathering, hash_of
+from cti.engine.late import LONG_FACTS, refolded
 from cti.engine.live_calls import Key, LiveCall, newborn
+from cti.engine.settle_results import settle, settle_by_id, settles_alone
 from cti.ports import Entry
 from cti.rows import AgentRow, CallRow, TimelineRow
 from schemas.envelope import Event
 from schemas.reasons import DeadLetter, Ignored
-
-FACTS_MAX = 10_000  # of one call; beyond it the call is dead-lettered rather than growing for ever
 
 
 def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
@@ -36,8 +35,11 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
     source = work.source(entry.tenant, event.source)
     if event.known and source.saw(event.kind):
         work.round_.sources.append(source.row(entry.partition))
-    one = _fact_of(event, entry.body)
     name = hash_of(entry.tenant, event.source, event.subject)
+    if event.kind != "commandResult" and work.recent_ids.is_of_another(entry.tenant, event.source, event.id, name):
+        work.dead_letter(entry, DeadLetter.ID_CONFLICT, "this event id is known from another call of the source")
+        return
+    one = _fact_of(event, entry.body)
     key: Key = name
     live = work.layers.call(key)
     while live is not None and _belongs_earlier(live, one):
@@ -46,12 +48,19 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
         if live is None:
             work.telemetry.ignored(Ignored.TIMELINE_EXPIRED)
             return
+    if settles_alone(event, live):
+        settle(work, entry, event)
+        return
     if live is None:
         if not event.known:
             work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
             return
         live = born(work, key, newborn(source, event.subject, 0, entry.partition, entry.position), one)
-    elif isinstance(key, int) and begins_again(live.call, one):
+    elif _begins_after(key, live, one):
+        if key in work.late:  # its state is not known yet, and the next incarnation may have begun
+            conclude(work, key)
+            ingest_call(work, entry, event)
+            return
         _begin_with(work, key, live, [one, *_waiting(live)], entry, 0)
         return
     elif live.timeline_gone:
@@ -60,24 +69,38 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
     apply(work, key, live, one, entry)
 
 
+def _begins_after(key: Key, live: LiveCall, one: Fact) -> bool:
+    """Whether the fact opens the next incarnation, after all that this one has said: it need not keep it."""
+    if not isinstance(key, int) or not begins_again(live.call, one):
+        return False
+    return live.timeline_gone or (live.call.phase is ENDED and (live.last is None or live.last < one.order))
+
+
 def _waiting(live: LiveCall) -> list[Fact]:
     """Words of the next incarnation that came before its opening; until then the call that ended kept them."""
-    return [one for one in unpack(live.history) if is_beyond(live.call, one)] if live.history else []
+    return [one for one in live.history() if is_beyond(live.call, one)]
 
 
-def _after(work: Gathering, key: int, live: LiveCall, entry: Entry) -> LiveCall:
+def _after(work: Gathering, key: int, live: LiveCall, opening: Fact, entry: Entry) -> LiveCall:
     """The next incarnation; the one before it stays at hand, under a key of its own, for what comes late."""
     if not live.timeline_gone:
         work.put((key, live.incarnation), live)
         work.ended.append((key, live.incarnation))
     after = newborn(live.source, live.subject, live.incarnation + 1, entry.partition, entry.position)
-    after.previous_ended_ms = live.call.ended_ms
+    after.earlier_until_ms = earlier_until_ms(live.call, opening.at_ms)
     return after
 
 
+def earlier_until_ms(call: Call, next_opened_ms: int) -> int:
+    """Until when facts are this call's, not the next incarnation's: where nobody cleared it, up to the next opening."""
+    if call.ended_ms is None or call.ended_by in GIVEN_UP_KINDS:
+        return next_opened_ms - 1
+    return call.ended_ms + REINCARNATION_MS
+
+
 def _belongs_earlier(live: LiveCall, one: Fact) -> bool:
-    """Whether the fact is of the time of the incarnation before: up to 300 s after its end nothing else began."""
-    return live.previous_ended_ms is not None and one.at_ms <= live.previous_ended_ms + REINCARNATION_MS
+    """Whether the fact is of the time of the incarnation before."""
+    return live.earlier_until_ms is not None and one.at_ms <= live.earlier_until_ms
 
 
 def born(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:
@@ -87,7 +110,7 @@ def born(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:
     work.round_.births.append(
         CallRow(
             live.call_id,
-            key,
+            stored_hash(source.tenant, source.name, live.subject),
             source.tenant,
             source.name,
             live.subject,
@@ -121,32 +144,84 @@ def _fact_of(event: Event, body: bytes) -> Fact:
 
 def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n: int = 0) -> None:
     """Put the fact into the call. `n` > 0: derived from the entry, not the entry itself."""
-    known = find(live.history, one.id)
+    known = live.known_hash(one.id)
     if known is not None:
         _repeated(work, entry, known == one.body_hash)
         return
-    kind = one.kind
-    if live.facts >= FACTS_MAX and n == 0 and kind != "callCleared":
+    if n == 0 and _is_full(work, live) and not _ends_it(live, one):
         work.telemetry.ignored(Ignored.TOO_MANY_EVENTS)
-        work.dead_letter(entry, DeadLetter.TOO_LARGE, f"call {live.call_id} has {FACTS_MAX} events already")
+        held = f"call {live.call_id} has {live.facts} events, {live.size} bytes of them, already"
+        work.dead_letter(entry, DeadLetter.CALL_TOO_LARGE, held)
         return
     before, live = live, live.copy()
-    was = live.call
-    data = to_json(one.data)
-    live.history = join(live.history, pack(one, data))
-    live.facts += 1
+    data, order = to_json(one.data), one.order
+    live.add(one, data)
     if n == 0:
-        if kind != "commandResult":  # a result is dated by the gateway unless the switch gave a time
+        if one.kind != "commandResult":  # a result is dated by the gateway unless the switch gave a time
             live.source.clock.observe(entry.appended_at_ms, one.at_ms, True)
         live.heard_ms = max(live.heard_ms, entry.appended_at_ms)
-    ignored, beyond = _fold_in(live, one)
-    call = live.call
     _write(work, live, one, entry, n, data)
-    if ignored is not None:
-        work.telemetry.ignored(ignored)
-    if kind == "commandResult" and not answered(work, key, live, one):
-        work.telemetry.ignored(Ignored.NO_SUCH_COMMAND)
-    if moved := _moved(was, call):
+    was, last = live.call, live.last
+    late = last is not None and order <= last
+    if not late:
+        live.last = order
+        late = (work.late.facts > 0 and work.late.folds(key)) or begins_again(was, one)
+    if not late:
+        live.state, ignored = advance(was, one)
+        if ignored is not None:
+            work.telemetry.ignored(ignored)
+    if late or live.facts > LONG_FACTS:
+        work.late.add(key, before, live, was, one, entry, late)
+        work.put(key, live)
+        return
+    if one.kind == "commandResult":
+        _answered(work, key, live, one)
+    _follow(work, key, live, before, was, _moved(was, live.call))
+
+
+def _is_full(work: Gathering, live: LiveCall) -> bool:
+    """Whether the call has as much as one may hold."""
+    return live.facts >= work.limits.events or (live.sealed is not None and live.size >= work.limits.bytes)
+
+
+def _ends_it(live: LiveCall, one: Fact) -> bool:
+    """A full call takes its end all the same."""
+    return one.kind == "callCleared" and live.call.ended_by != "callCleared"
+
+
+def conclude_late(work: Gathering) -> dict[int, int]:
+    """Conclude every call of `work.late`; how many facts those have, of each partition."""
+    concluded: dict[int, int] = {}
+    while work.late:
+        live = conclude(work)
+        concluded[live.partition] = concluded.get(live.partition, 0) + live.facts
+    return concluded
+
+
+def conclude(work: Gathering, only: Key | None = None) -> LiveCall:
+    """Fold the call again if a fact of it came late, and do what follows; this call, or the first that waits."""
+    key, late = work.late.take(only)
+    kept = work.layers.call(key)
+    assert kept is not None, "what came late is in the round's own layer"
+    live, beyond = refolded(kept) if late.folds else (kept.copy(), ())
+    for result in late.results:
+        _answered(work, key, live, result)
+    _follow(work, key, live, late.before, late.was, ALL)
+    if beyond:
+        _begin_with(work, key, live, beyond, late.entry, 1)
+    return live
+
+
+def _answered(work: Gathering, key: Key, live: LiveCall, result: Fact) -> None:
+    if not answered(work, key, live, result):
+        work.telemetry.ignored(Ignored.NO_SUCH_COMMAND)  # none of the call's own; it may be another one of the switch
+        settle_by_id(work, live.source.tenant, live.source.name, dict(result.data), result.at_ms)
+
+
+def _follow(work: Gathering, key: Key, live: LiveCall, before: LiveCall, was: Call, moved: int) -> None:
+    """What follows from the call's new state; `live` is the round's own copy, `was` the state before."""
+    call = live.call
+    if moved:
         fire_rules(work, key, live, moved)
     if moved or was.phase is not call.phase:
         work.telemetry.call_moved(was, call)
@@ -154,8 +229,6 @@ def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n:
         work.publish(live, before)
         work.ended.append(key)
     work.put(key, live)
-    if beyond:
-        _begin_with(work, key, live, beyond, entry, 1)
 
 
 def _begin_with(work: Gathering, key: Key, live: LiveCall, facts: Sequence[Fact], entry: Entry, first_n: int) -> None:
@@ -163,7 +236,7 @@ def _begin_with(work: Gathering, key: Key, live: LiveCall, facts: Sequence[Fact]
     name = key if isinstance(key, int) else key[0]
     target: Key = name
     if isinstance(key, int):
-        work.put(name, born(work, name, _after(work, name, live, entry), facts[0]))
+        work.put(name, born(work, name, _after(work, name, live, facts[0], entry), facts[0]))
     else:
         newest = work.layers.call(name)
         is_next = newest is not None and newest.incarnation == live.incarnation + 1
@@ -195,18 +268,6 @@ def _repeated(work: Gathering, entry: Entry, same: bool) -> None:
         work.telemetry.ignored(Ignored.DUPLICATE)
     else:
         work.dead_letter(entry, DeadLetter.ID_CONFLICT, "this event id is known with other content")
-
-
-def _fold_in(live: LiveCall, one: Fact) -> tuple[Ignored | None, Sequence[Fact]]:
-    """Advance the call by the fact, or fold it again where the fact came late; why it changed nothing, if so."""
-    order = one.order
-    if live.last is None or order > live.last:
-        live.state, ignored = advance(live.call, one)
-        live.last = order
-        return ignored, ()
-    folded = fold(live.subject, unpack(live.history))
-    live.state = folded.call
-    return None, folded.beyond
 
 
 def _write(work: Gathering, live: LiveCall, one: Fact, entry: Entry, n: int, data: bytes) -> None:

@@ -11,9 +11,11 @@ from pydantic_core import from_json
 from cti.core.agent import Agent
 from cti.core.call import fold
 from cti.core.call_state import ENDED, Call
-from cti.core.facts import PRESENT, Fact, join, pack, rank_of, unpack
-from cti.core.identity import call_id
+from cti.core.facts import PRESENT, Fact, find, join, pack, rank_of, unpack
+from cti.core.identity import call_id, key_of
 from cti.core.rules import Intervention
+from cti.engine.history import SEALED_AT, SEALED_BYTES, Sealed, sealed_with
+from cti.engine.interventions import INDEXED_FROM, InterventionIndex
 from cti.engine.sources import Source
 from cti.rows import CallRow, CommandRow, StoredCall, TimelineRow
 from schemas.reasons import FINAL_STATES
@@ -23,8 +25,8 @@ from schemas.reasons import FINAL_STATES
 class LiveCall:
     """One call, its packed facts and what was done about it. Ended calls stay a little for what comes late.
 
-    Nobody changes one that a layer holds: who works on a call works on a copy, and puts that into the round's layer.
-    The state of a call that rests is not kept: it is the fold of the history.
+    A call in a layer is never changed: work on a copy, and put that into the round's layer.
+    A passive call has no state: it is the fold of its facts.
     """
 
     source: Source
@@ -34,16 +36,18 @@ class LiveCall:
     born: int
     subject: str
     state: Call | None
-    history: bytes
+    newest: bytes  # packed facts, those that are not sealed
+    sealed: Sealed | None
     facts: int
     done: tuple[Intervention, ...]
     revision: int
-    previous_ended_ms: int | None  # of the incarnation before this one
+    earlier_until_ms: int | None  # facts up to then are the incarnation's before this one
     heard_ms: int  # when the log got the last sign of life
     in_snapshot: bool
     timeline_gone: bool  # only when it ended is known still
     last: tuple[int, int, int, str] | None  # the order of the last fact folded in
-    scheduled_ms: int | None  # when the source's schedule will look at it
+    scheduled_ms: int | None  # when the source's schedule has it next
+    index: InterventionIndex | None  # of `done`, once that is long
 
     def __init__(
         self,
@@ -54,16 +58,18 @@ class LiveCall:
         born: int,
         subject: str,
         state: Call | None,
-        history: bytes = b"",
+        newest: bytes = b"",
+        sealed: Sealed | None = None,
         facts: int = 0,
         done: tuple[Intervention, ...] = (),
         revision: int = 0,
-        previous_ended_ms: int | None = None,
+        earlier_until_ms: int | None = None,
         heard_ms: int = 0,
         in_snapshot: bool = False,
         timeline_gone: bool = False,
         last: tuple[int, int, int, str] | None = None,
         scheduled_ms: int | None = None,
+        index: InterventionIndex | None = None,
     ) -> None:
         self.source = source
         self.call_id = call_id
@@ -72,19 +78,21 @@ class LiveCall:
         self.born = born
         self.subject = subject
         self.state = state
-        self.history = history
+        self.newest = newest
+        self.sealed = sealed
         self.facts = facts
         self.done = done
         self.revision = revision
-        self.previous_ended_ms = previous_ended_ms
+        self.earlier_until_ms = earlier_until_ms
         self.heard_ms = heard_ms
         self.in_snapshot = in_snapshot
         self.timeline_gone = timeline_gone
         self.last = last
         self.scheduled_ms = scheduled_ms
+        self.index = index
 
     def copy(self) -> "LiveCall":
-        """One's own to change. Spelt out: it is made once for every event."""
+        """A version of the caller's own. Spelt out: it is made once for every event."""
         return LiveCall(
             self.source,
             self.call_id,
@@ -93,22 +101,67 @@ class LiveCall:
             self.born,
             self.subject,
             self.call,
-            self.history,
+            self.newest,
+            self.sealed,
             self.facts,
             self.done,
             self.revision,
-            self.previous_ended_ms,
+            self.earlier_until_ms,
             self.heard_ms,
             self.in_snapshot,
             self.timeline_gone,
             self.last,
             self.scheduled_ms,
+            self.index,
         )
 
     @property
     def call(self) -> Call:
         """Its state."""
-        return self.state if self.state is not None else fold(self.subject, unpack(self.history)).call
+        return self.state if self.state is not None else fold(self.subject, self.history()).call
+
+    def history(self) -> list[Fact]:
+        """Every fact, in the order of arrival."""
+        newest = unpack(self.newest)
+        return newest if self.sealed is None else self.sealed.unpack() + newest
+
+    def known_hash(self, event_id: str) -> int | None:
+        """The body hash under which this event id is known here, or None."""
+        if self.sealed is not None and (known := self.sealed.find(event_id)) is not None:
+            return known
+        return find(self.newest, event_id)
+
+    def add(self, fact: Fact, data: bytes) -> None:
+        """Keep one more fact; `data` is its data as JSON. The state stays what it was."""
+        newest = self.newest = join(self.newest, pack(fact, data))
+        self.facts += 1
+        if self.facts % SEALED_AT == 0 or len(newest) >= SEALED_BYTES:
+            self.sealed, self.newest = sealed_with(self.sealed, newest), b""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its packed facts."""
+        return len(self.newest) if self.sealed is None else len(self.newest) + self.sealed.size
+
+    def position_of(self, command_id: str) -> int | None:
+        """Where in `done` the command with this id is, or None."""
+        if len(self.done) > INDEXED_FROM:
+            return self._indexed().position(self.done, command_id)
+        for position, done in enumerate(self.done):
+            if done.id == command_id:
+                return position
+        return None
+
+    def done_about(self, causes: Sequence[str] | None) -> Sequence[Intervention]:
+        """What was done about the intervals that these events opened; None: all that was done."""
+        if causes is None:
+            return self.done
+        return self._indexed().of_causes(self.done, causes)
+
+    def _indexed(self) -> InterventionIndex:
+        if self.index is None:
+            self.index = InterventionIndex()
+        return self.index
 
     @property
     def ended(self) -> bool:
@@ -116,7 +169,7 @@ class LiveCall:
 
     @property
     def has_open_commands(self) -> bool:
-        return any(one.state not in FINAL_STATES for one in self.done)
+        return any(done.state not in FINAL_STATES for done in self.done)
 
 
 Key = int | tuple[int, int]
@@ -147,12 +200,12 @@ class Layers:
                 return found
         return None
 
-    def named(self, name: int, call_id: str) -> tuple[Key, LiveCall | None]:
+    def by_id(self, key_hash: int, call_id: str) -> tuple[Key, LiveCall | None]:
         """The call with this id, and its key: it may have become an earlier incarnation meanwhile."""
-        key: Key = name
+        key: Key = key_hash
         live = self.call(key)
         while live is not None and live.call_id != call_id:
-            key = (name, live.incarnation - 1)
+            key = (key_hash, live.incarnation - 1)
             live = self.call(key)
         return key, live
 
@@ -182,8 +235,17 @@ class Layers:
         self.committing = Layer()
 
     def dropped(self) -> None:
-        """The round that committed did not: it and what was gathered on top of it are gone."""
+        """The commit failed: that round and what was gathered on top of it are gone."""
+        for layer in (self.committing, self.gathering):
+            for live in layer.calls.values():
+                if live.index is not None:
+                    live.index.clear()
         self.committing, self.gathering = Layer(), Layer()
+
+
+def log_key(live: LiveCall) -> str:
+    """The record key of its events in the log."""
+    return key_of(live.source.tenant, live.source.name, live.subject)
 
 
 def newborn(source: Source, subject: str, incarnation: int, partition: int, born: int) -> LiveCall:
@@ -193,7 +255,7 @@ def newborn(source: Source, subject: str, incarnation: int, partition: int, born
 
 
 def expired(row: CallRow, ended_at_ms: int, source: Source) -> LiveCall:
-    """An ended call whose timeline is no longer kept: it takes no more facts, but its name was used."""
+    """An ended call whose timeline is no longer kept: it takes no more facts, but its id was used."""
     live = newborn(source, row.subject, row.incarnation, row.partition, row.born)
     live.state, live.timeline_gone = Call(row.subject, ENDED, ended_ms=ended_at_ms), True
     return live
@@ -202,18 +264,16 @@ def expired(row: CallRow, ended_at_ms: int, source: Source) -> LiveCall:
 def loaded(stored: StoredCall, source: Source) -> LiveCall:
     """A call out of the ledger: the fold of its timeline."""
     row = stored.row
-    facts = [(fact_of(one), one.data.encode()) for one in stored.timeline]
-    history = b""
-    for fact, data in facts:
-        history = join(history, pack(fact, data))
-    state = fold(row.subject, (fact for fact, _ in facts)).call
+    facts = [fact_of(event) for event in stored.timeline]
     live = newborn(source, row.subject, row.incarnation, row.partition, row.born)
-    live.state, live.history, live.facts = state, history, len(facts)
-    live.done = tuple(intervention_of(one) for one in stored.commands)
+    live.state = fold(row.subject, facts).call
+    for fact, written in zip(facts, stored.timeline, strict=True):
+        live.add(fact, written.data.encode())
+    live.done = tuple([intervention_of(command) for command in stored.commands])
     live.revision = 0 if stored.record is None else stored.record.revision
-    live.last = max((fact.order for fact, _ in facts), default=None)
-    live.heard_ms = max((one.appended_at_ms for one in stored.timeline), default=row.opened_at_ms)
-    live.in_snapshot = any(one.kind == PRESENT for one in stored.timeline)
+    live.last = max([fact.order for fact in facts], default=None)
+    live.heard_ms = max((event.appended_at_ms for event in stored.timeline), default=row.opened_at_ms)
+    live.in_snapshot = any(event.kind == PRESENT for event in stored.timeline)
     return live
 
 
@@ -222,9 +282,9 @@ def fact_of(row: TimelineRow) -> Fact:
     return Fact(row.at_ms, sequence, rank_of(row.kind), row.event_id, row.kind, row.body_hash, from_json(row.data))
 
 
-def occurrence_of(one: Intervention) -> str:
+def occurrence_of(intervention: Intervention) -> str:
     """How the ledger names an occurrence: entry:n:step:cause."""
-    return f"{one.entry}:{one.n}:{one.step}:{one.cause}"
+    return f"{intervention.entry}:{intervention.n}:{intervention.step}:{intervention.cause}"
 
 
 def intervention_of(row: CommandRow) -> Intervention:
@@ -242,8 +302,3 @@ def intervention_of(row: CommandRow) -> Intervention:
         row.state,
         row.reason,
     )
-
-
-def replaced(done: Sequence[Intervention], new: Intervention) -> tuple[Intervention, ...]:
-    """The interventions with this one in place of its namesake."""
-    return tuple(new if one.id == new.id else one for one in done)

@@ -8,10 +8,11 @@ from pydantic_core import from_json
 
 from cti.core.agent import Agent, AgentState
 from cti.core.facts import REINCARNATION_MS
+from cti.core.identity import stored_hash
 from cti.engine.gathering import Gathering, hash_of
 from cti.engine.live_calls import AgentKey, Key, LiveCall, expired, loaded
 from cti.ports import Entry, Ledger
-from cti.rows import OutboxRow, PastCall, StoredCall
+from cti.rows import CallRow, OutboxRow, PastCall, StoredCall
 from schemas.envelope import Event
 
 FOLDED_AT_ONCE = 100  # calls: some 5 ms
@@ -38,38 +39,46 @@ async def load_switches(work: Gathering, ledger: Ledger) -> None:
 async def load(work: Gathering, ledger: Ledger, partition: int) -> Loaded:
     """A partition's agents, and every call of it that lives: the fold of its timeline. Raises errors.LedgerAway."""
     await load_switches(work, ledger)
-    found = Loaded({}, {}, [], await ledger.pending_outbox(partition) if work.publishing else [])
+    found = Loaded({}, {}, [], await ledger.pending_outbox(partition) if work.writer.publishing else [])
     for agent in await ledger.agents():
         if agent.partition == partition:
-            last = (agent.since_ms, -1, 0, "")  # what is older has been told already
+            last = (agent.since_ms, -1, 0, "")  # older events have had their effect
             known = Agent(AgentState(agent.state), agent.since_ms, agent.device, agent.reason, last)
             found.agents[agent.tenant, agent.source, agent.agent] = known
     async for stored in ledger.live_calls([partition]):
         for number, call in enumerate(stored):
-            found.calls[call.row.key_hash] = loaded(call, work.source(call.row.tenant, call.row.source))
+            found.calls[_key_of(call.row)] = loaded(call, work.source(call.row.tenant, call.row.source))
             if number % FOLDED_AT_ONCE == 0:
                 await asyncio.sleep(0)  # folding takes a while, and the other partitions go on
     await _know_earlier(found.calls, ledger)
     for ended in await ledger.stored_calls(await ledger.unanswered_calls(partition)):
-        # Ended, but a command of it still waits for its result: it stays until that has come, or never will.
-        key, live = ended.row.key_hash, loaded(ended, work.source(ended.row.tenant, ended.row.source))
+        # Ended, but a command of it is still open: it stays until the result has come, or never will.
+        key, live = _key_of(ended.row), loaded(ended, work.source(ended.row.tenant, ended.row.source))
         if found.calls.setdefault(key, live) is live:
             found.ended.append(key)
     return found
 
 
 async def _know_earlier(calls: Mapping[Key, LiveCall], ledger: Ledger) -> None:
-    """When the incarnation before each live call ended: what is older than that is not the live call's."""
-    again = [key for key, live in calls.items() if live.incarnation and isinstance(key, int)]
-    for past in await ledger.past_calls(again) if again else []:
-        live = calls[past.row.key_hash]
-        ended_ms = max(past.ended_at_ms, live.previous_ended_ms or past.ended_at_ms)
-        live.previous_ended_ms = ended_ms
+    """Until when facts are the incarnation's before each live call."""
+    again = {key: live for key, live in calls.items() if live.incarnation and isinstance(key, int)}
+    stored = sorted({stored_hash(live.source.tenant, live.source.name, live.subject) for live in again.values()})
+    for past in await ledger.past_calls(stored) if stored else []:
+        live = again.get(_key_of(past.row))
+        if live is None:
+            continue  # another call with the same stored hash
+        until_ms = _until_ms(past, live.call.opened_at_ms)
+        live.earlier_until_ms = max(until_ms, live.earlier_until_ms or until_ms)
+
+
+def _until_ms(past: PastCall, next_opened_ms: int) -> int:
+    """Until when facts are this past call's: where nobody cleared it, up to the next one's opening."""
+    return next_opened_ms - 1 if past.given_up else past.ended_at_ms + REINCARNATION_MS
 
 
 async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry, Event | str]]) -> None:
-    """Bring back ended calls that these events may belong to: one query a batch. Raises errors.LedgerAway."""
-    wanted: set[int] = set()
+    """Load ended calls that these events may belong to: one query a batch. Raises errors.LedgerAway."""
+    wanted: dict[int, int] = {}  # key -> the hash it is stored under
     for entry, event in events:
         if isinstance(event, str):
             continue
@@ -80,52 +89,59 @@ async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry
             continue
         key = hash_of(entry.tenant, event.source, event.subject)
         live = work.layers.call(key)
-        before = None if live is None else live.previous_ended_ms
-        if live is None or (before is not None and event.at_ms <= before + REINCARNATION_MS):
-            wanted.add(key)
-    past = await ledger.past_calls(sorted(wanted)) if wanted else []
+        earlier_ms = None if live is None else live.earlier_until_ms
+        if live is None or (earlier_ms is not None and event.at_ms <= earlier_ms):
+            wanted[key] = stored_hash(entry.tenant, event.source, event.subject)
+    found = await ledger.past_calls(sorted(set(wanted.values()))) if wanted else []
+    past = [call for call in found if _key_of(call.row) in wanted]  # others share a stored hash
     by_key: dict[int, list[PastCall]] = {}
-    for one in past:
-        by_key.setdefault(one.row.key_hash, []).append(one)
+    for call in past:
+        by_key.setdefault(_key_of(call.row), []).append(call)
     for incarnations in by_key.values():
         latest = max(incarnations, key=_incarnation)
         if not latest.kept:
-            _know_name(work, latest)
-    kept = sorted(one.row.call_id for one in past if one.kept)
+            _mark_used(work, latest)
+    kept = sorted(call.row.call_id for call in past if call.kept)
     for stored in await ledger.stored_calls(kept) if kept else []:
-        _bring_back(work, stored, by_key[stored.row.key_hash])
+        _bring_back(work, stored, by_key[_key_of(stored.row)])
+
+
+def _key_of(row: CallRow) -> int:
+    return hash_of(row.tenant, row.source, row.subject)
 
 
 def _incarnation(past: PastCall) -> int:
     return past.row.incarnation
 
 
-def _know_name(work: Gathering, past: PastCall) -> None:
+def _mark_used(work: Gathering, past: PastCall) -> None:
     """A call whose timeline has gone: no fact goes into it any more, but its id was used."""
     row = past.row
-    if work.layers.call(row.key_hash) is None:
+    key = _key_of(row)
+    if work.layers.call(key) is None:
         source = work.source(row.tenant, row.source)
-        work.layers.gathering.calls[row.key_hash] = expired(row, past.ended_at_ms, source)
-        work.ended.append(row.key_hash)
+        work.layers.gathering.calls[key] = expired(row, past.ended_at_ms, source)
+        work.ended.append(key)
 
 
-def _named(work: Gathering, entry: Entry, event: Event) -> Iterator[int]:
-    """The calls that a snapshot names and that are not in memory: they may have ended long ago under the same id."""
+def _named(work: Gathering, entry: Entry, event: Event) -> Iterator[tuple[int, int]]:
+    """(key, stored hash) of calls that a snapshot names and that are not in memory: they may have ended long ago."""
     for call in event.data["calls"]:
         key = hash_of(entry.tenant, event.source, call["call"])
         if work.layers.call(key) is None:
-            yield key
+            yield key, stored_hash(entry.tenant, event.source, call["call"])
 
 
 def _bring_back(work: Gathering, stored: StoredCall, incarnations: Sequence[PastCall]) -> None:
-    """An ended call into the round's layer: the latest incarnation under its key, an earlier one beside it."""
+    """Put an ended call into the round's layer: the latest incarnation under its key, an earlier one beside it."""
     row = stored.row
-    before = [one.ended_at_ms for one in incarnations if one.row.incarnation < row.incarnation]
     live = loaded(stored, work.source(row.tenant, row.source))
-    live.previous_ended_ms = max(before, default=None)
-    latest = all(one.row.incarnation <= row.incarnation for one in incarnations)
-    own = latest and work.layers.call(row.key_hash) is None
-    key = row.key_hash if own else (row.key_hash, row.incarnation)
+    earlier = (past for past in incarnations if past.row.incarnation < row.incarnation)
+    live.earlier_until_ms = max((_until_ms(past, row.opened_at_ms) for past in earlier), default=None)
+    latest = all(past.row.incarnation <= row.incarnation for past in incarnations)
+    name = _key_of(row)
+    own = latest and work.layers.call(name) is None
+    key: Key = name if own else (name, row.incarnation)
     if work.layers.call(key) is None:  # else what is in memory is newer than the ledger
         work.layers.gathering.calls[key] = live
         work.ended.append(key)

@@ -1,8 +1,8 @@
-"""Outbox of what was decided, on their way to the topics that integrators read.
+"""The outbox: what was decided, on its way to the topics that integrators read.
 
-A copy is written in its round's transaction and goes out after the commit; that it has arrived is written with a later
-round. So a copy may come twice, with the same id, and none is lost: whoever takes a partition over sends again what is
-still in the ledger.
+A row is written in its round's transaction and published after the commit; that the topic has acknowledged it is
+written with a later round. So a row may be published twice, with the same id, and none is lost: the next owner of a
+partition publishes again what is still in the ledger.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from cti.errors import LogAway
 from cti.ports import Clock, Publisher
 from cti.rows import OutboxRow
 
-WAITING_MAX = 20_000  # copies; beyond them the engine takes nothing in until some are out
-TRY_AGAIN_MS = 1_000.0
+WAITING_MAX = 20_000  # rows; beyond them the engine ingests nothing until some are out
+RETRY_MS = 1_000.0
 
 log = structlog.get_logger()
 
@@ -29,10 +29,10 @@ class Outbox:
         self._waiting: deque[Sequence[OutboxRow]] = deque()
         self._count = 0
         self._more = asyncio.Event()
-        self._arrived: dict[int, int] = {}
+        self._acknowledged: dict[int, int] = {}
 
-    def send(self, rows: Sequence[OutboxRow]) -> None:
-        """A round that stands held these."""
+    def enqueue(self, rows: Sequence[OutboxRow]) -> None:
+        """Enqueue a committed round's outbox rows."""
         if rows:
             self._waiting.append(rows)
             self._count += len(rows)
@@ -42,9 +42,9 @@ class Outbox:
     def too_many(self) -> bool:
         return self._count > WAITING_MAX
 
-    def arrived(self) -> dict[int, int]:
-        """The last number that has arrived, of each partition that has news."""
-        found, self._arrived = self._arrived, {}
+    def acknowledged(self) -> dict[int, int]:
+        """The last number acknowledged since this was last asked, by partition."""
+        found, self._acknowledged = self._acknowledged, {}
         return found
 
     async def run(self) -> None:
@@ -61,8 +61,8 @@ class Outbox:
             try:
                 await self._publisher.publish(rows)
             except LogAway as error:
-                log.warning("copies wait", action="copies_wait", why=str(error), waiting=self._count)
-                await self._clock.wait(asyncio.Event(), self._clock.now_ms() + TRY_AGAIN_MS)
+                log.warning("outbox waits", action="copies_wait", why=str(error), waiting=self._count)
+                await self._clock.wait(asyncio.Event(), self._clock.now_ms() + RETRY_MS)
                 continue
-            self._arrived.update({row.partition: row.no for row in rows})
+            self._acknowledged.update({row.partition: row.no for row in rows})
             return

@@ -1,11 +1,11 @@
 """The partitions that this engine works on: what it takes it loads, what it loses it drops.
 
 A partition is taken over in the background, its calls slice by slice, while the others go on; it is read from the
-moment it has been loaded. One that is let go is read no further, and given back once all of it is committed.
+moment it has been loaded. One that is released is read no further, and given back once all of it is committed.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 
@@ -13,40 +13,39 @@ from cti import errors
 from cti.core.identity import key_of
 from cti.engine.gathering import Gathering
 from cti.engine.loading import Loaded, load
-from cti.ports import EventLog, Ledger, Ownership
+from cti.ports import EventLog, Ledger
 from cti.rows import Claim, Fence
 
-EPOCH_BITS = 32  # copies of one owner of a partition are numbered below
+EPOCH_BITS = 32  # outbox rows of one owner of a partition are numbered below
 
 log = structlog.get_logger()
 
 
 class Partitions:
-    """Epochs and positions of one engine's partitions. `read`: the last position read; `committed`: what stands."""
+    """Epochs and committed positions of one engine's partitions."""
 
-    def __init__(self, work: Gathering, event_log: EventLog, ledger: Ledger, ownership: Ownership) -> None:
-        self._work, self._log, self._ledger, self._ownership = work, event_log, ledger, ownership
+    def __init__(self, work: Gathering, event_log: EventLog, ledger: Ledger) -> None:
+        self._work, self._log, self._ledger = work, event_log, ledger
         self.epochs: dict[int, int] = {}
-        self.read: dict[int, int] = {}
         self.committed: dict[int, int] = {}
-        self._coming: dict[int, tuple[Claim, asyncio.Task[Loaded]]] = {}
+        self._loading: dict[int, tuple[Claim, asyncio.Task[Loaded]]] = {}
 
-    # -- what changes --------------------------------------------------------------------------------------------------
+    # -- loading -------------------------------------------------------------------------------------------------------
 
     def take(self, claims: Iterable[Claim], wake: asyncio.Event) -> None:
-        """Begin to load these; `wake` is set when one has come."""
+        """Begin to load these; `wake` is set when one has been loaded."""
         for claim in claims:
             task = asyncio.create_task(load(self._work, self._ledger, claim.partition))
             task.add_done_callback(lambda _: wake.set())
-            self._coming[claim.partition] = (claim, task)
+            self._loading[claim.partition] = (claim, task)
 
-    def come(self) -> list[tuple[Claim, Loaded]]:
+    def loaded(self) -> list[tuple[Claim, Loaded]]:
         """Those that have been loaded; what the ledger did not give is loaded again."""
         found: list[tuple[Claim, Loaded]] = []
-        for partition, (claim, task) in list(self._coming.items()):
+        for partition, (claim, task) in list(self._loading.items()):
             if not task.done():
                 continue
-            del self._coming[partition]
+            del self._loading[partition]
             if (fault := task.exception()) is None:
                 found.append((claim, task.result()))
             elif isinstance(fault, errors.LedgerAway | errors.OutcomeUnknown):
@@ -56,34 +55,45 @@ class Partitions:
                 raise fault
         return found
 
-    async def all_come(self) -> list[tuple[Claim, Loaded]]:
-        """Those that are on their way, once all of them have been loaded. Raises errors.LedgerAway."""
-        coming, self._coming = list(self._coming.values()), {}
-        return [(claim, await task) for claim, task in coming]
+    async def all_loaded(self) -> list[tuple[Claim, Loaded]]:
+        """Those that are being loaded, once all of them have been. Raises errors.LedgerAway."""
+        loading, self._loading = list(self._loading.values()), {}
+        return [(claim, await task) for claim, task in loading]
+
+    async def stop(self) -> None:
+        """Load nothing any more."""
+        tasks = [task for _, task in self._loading.values()]
+        self._loading.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- ours, and no longer ours --------------------------------------------------------------------------------------
 
     def adopt(self, claim: Claim, loaded: Loaded) -> None:
         """Work on it from now on."""
         partition, work = claim.partition, self._work
         self.epochs[partition] = claim.epoch
-        self.read[partition] = self.committed[partition] = claim.position
-        work.command_nos[partition] = claim.command_no
-        # Behind all numbers of former owners: what one of them learns late of its copies says nothing of ours.
-        work.outbox_nos[partition] = claim.epoch << EPOCH_BITS
-        work.partition_ms[partition] = 0.0  # nothing of it was read yet: no timer fires on what it may hold
+        self.committed[partition] = claim.position
+        work.writer.command_nos[partition] = claim.command_no
+        # Above all numbers of former owners: what one of them learns late of its rows says nothing of ours.
+        work.writer.outbox_nos[partition] = claim.epoch << EPOCH_BITS
+        work.times.partition_ms[partition] = 0.0  # nothing of it was read yet: no timer fires on what it may hold
         work.layers.base.calls.update(loaded.calls)
         work.layers.base.agents.update(loaded.agents)
         work.telemetry.agents_are(work.layers.base.agents.values())
 
-    def drop(self, partitions: Iterable[int]) -> None:
-        """Forget these and all that is in memory of them; nothing of them may be uncommitted."""
+    def drop(self, partitions: Iterable[int]) -> list[int]:
+        """Forget these and all that is in memory of them; nothing of them may be uncommitted. Those that were ours."""
         gone = set(partitions)
-        for partition in gone & self._coming.keys():
-            self._coming.pop(partition)[1].cancel()
+        for partition in gone & self._loading.keys():
+            self._loading.pop(partition)[1].cancel()
         gone &= self.epochs.keys()
         work, base = self._work, self._work.layers.base
         for partition in gone:
-            del self.epochs[partition], self.read[partition], self.committed[partition]
-            del work.command_nos[partition], work.outbox_nos[partition], work.partition_ms[partition]
+            del self.epochs[partition], self.committed[partition]
+            del work.writer.command_nos[partition], work.writer.outbox_nos[partition]
+            del work.times.partition_ms[partition]
         for source in work.sources.values():
             source.forget(gone)
         calls = {key: live for key, live in base.calls.items() if live.partition in gone}
@@ -93,34 +103,26 @@ class Partitions:
         for agent in [key for key in base.agents if self._log.partition_of(key_of(*key), "agent") in gone]:
             del base.agents[agent]
         work.telemetry.agents_are(base.agents.values())
-
-    async def stop(self) -> None:
-        """Load nothing any more."""
-        tasks = [task for _, task in self._coming.values()]
-        self._coming.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        return sorted(gone)
 
     # -- positions -----------------------------------------------------------------------------------------------------
 
-    def back(self) -> None:
-        """Read again what is not committed; until then these partitions have no time."""
-        self.read = dict(self.committed)
-        self._work.partition_ms = dict.fromkeys(self.epochs, 0.0)
+    def start_over(self) -> None:
+        """What is not committed is read again; until then these partitions have no time."""
+        self._work.times.partition_ms = dict.fromkeys(self.epochs, 0.0)
 
-    def stand(self, positions: Mapping[int, int]) -> None:
+    def commit(self, positions: Mapping[int, int]) -> None:
         """A round up to these positions is committed."""
         self.committed.update({partition: at for partition, at in positions.items() if partition in self.epochs})
 
-    def at_end(self, positions: Mapping[int, int]) -> bool:
-        """Whether all is read up to these positions."""
-        return all(at >= positions.get(partition, 0) for partition, at in self.read.items())
+    def moved(self, positions: Mapping[int, int]) -> Sequence[tuple[int, int]]:
+        """(partition, position) of each partition that a round up to these positions moves on."""
+        return [(one, at) for one, at in positions.items() if self.committed.get(one, at) < at]
 
-    def fences(self) -> list[Fence]:
-        """What a round that holds all that was read has to prove, and where it leads."""
-        numbers = self._work.command_nos
+    def fences(self, positions: Mapping[int, int]) -> list[Fence]:
+        """What a round up to these positions has to prove, and where it leads."""
+        numbers = self._work.writer.command_nos
         return [
-            Fence(partition, epoch, self.read[partition], numbers.get(partition, 0))
+            Fence(partition, epoch, positions[partition], numbers.get(partition, 0))
             for partition, epoch in self.epochs.items()
         ]

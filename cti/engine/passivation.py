@@ -1,6 +1,6 @@
-"""Quiet calls give up their state: it is the fold of their history, and most of a call's life is one conversation.
+"""Quiet calls give up their state: it is the fold of their facts, and most of a call's life is one conversation.
 
-A live call that nothing happens to costs its history, not the history and what follows from it. The next event, or a
+A live call that nothing happens to costs its facts, not the facts and what follows from them. The next event, or a
 timer that is due, folds it again.
 """
 
@@ -17,9 +17,9 @@ PASSIVE_FACTS_MAX = 64  # what is folded again in a quarter of a millisecond
 
 
 class Touched(NamedTuple):
-    """Calls that one round has touched, and when they are to be looked at. Times by the log's clock."""
+    """Calls that one round has touched, and when each is tried. Times by the log's clock."""
 
-    look_ms: float
+    try_ms: float
     at_ms: float
     keys: list[Key]
 
@@ -27,49 +27,52 @@ class Touched(NamedTuple):
 class Passivation:
     """Which calls were touched when.
 
-    Whether a call is quiet is told by its partition's time: while the engine is behind, the next word may be waiting.
+    A call is quiet by its partition's time: while the engine lags, its next event may be waiting.
     """
 
     def __init__(self) -> None:
         self._touched: deque[Touched] = deque()
-        self._behind: deque[Touched] = deque()  # those that are quiet, as far as their partition's time tells
+        self._lagging: deque[Touched] = deque()  # quiet, as far as their partition's time tells
 
     def add(self, calls: Mapping[Key, LiveCall], now_ms: float) -> None:
-        """Calls that a committed round has touched. Whom only a timer has woken may rest again at once."""
+        """Calls that a committed round has touched. Those that only a timer has woken may be passivated at once."""
         quiet = [key for key, live in calls.items() if live.heard_ms <= now_ms - PASSIVATE_AFTER_MS]
         if quiet:
-            self._behind.append(Touched(now_ms, now_ms, quiet))
+            self._lagging.append(Touched(now_ms, now_ms, quiet))
         if len(quiet) < len(calls):
             heard = [key for key, live in calls.items() if live.heard_ms > now_ms - PASSIVATE_AFTER_MS]
             self._touched.append(Touched(now_ms + PASSIVATE_AFTER_MS, now_ms, heard))
 
-    def clear(self) -> None:
-        self._touched.clear()
-        self._behind.clear()
+    def move(self, by_ms: float) -> None:
+        """The log's clock was set by so much."""
+        for waiting in (self._touched, self._lagging):
+            moved = [Touched(try_ms + by_ms, at_ms + by_ms, keys) for try_ms, at_ms, keys in waiting]
+            waiting.clear()
+            waiting.extend(moved)
 
     @property
-    def behind(self) -> bool:
-        """Whether calls wait for no more than to know that their partitions have nothing of them."""
-        return bool(self._behind)
+    def lags(self) -> bool:
+        """Whether calls wait only to know that their partitions hold nothing more of them."""
+        return bool(self._lagging)
 
     def passivate(self, base: Layer, now_ms: float, partition_ms: Mapping[int, float]) -> None:
-        """Lay to rest what was last heard of PASSIVATE_AFTER_MS ago, and has not ended."""
-        behind: list[Touched] = []
-        for waiting in (self._touched, self._behind):
-            while waiting and waiting[0].look_ms <= now_ms:
+        """Passivate what was last heard of PASSIVATE_AFTER_MS ago, and has not ended."""
+        lagging: list[Touched] = []
+        for waiting in (self._touched, self._lagging):
+            while waiting and waiting[0].try_ms <= now_ms:
                 _, at_ms, keys = waiting.popleft()
                 left = [key for key in keys if not _passivated(base, key, at_ms, partition_ms)]
                 if left:
-                    behind.append(Touched(now_ms + LOOK_AGAIN_MS, at_ms, left))
-        self._behind.extend(behind)
+                    lagging.append(Touched(now_ms + LOOK_AGAIN_MS, at_ms, left))
+        self._lagging.extend(lagging)
 
 
 def _passivated(base: Layer, key: Key, touched_ms: float, partition_ms: Mapping[int, float]) -> bool:
-    """False: its partition is behind, and it must be looked at again."""
+    """False: its partition lags, and it must be tried again."""
     live = base.calls.get(key)
     if live is None or live.ended or live.facts > PASSIVE_FACTS_MAX:
         return True
     if live.heard_ms <= partition_ms[live.partition] - PASSIVATE_AFTER_MS:
         live.state = None
         return True
-    return live.heard_ms > touched_ms + CLOCKS_MS  # heard of since: there it stands anew
+    return live.heard_ms > touched_ms + CLOCKS_MS  # heard of since: it is in a later list

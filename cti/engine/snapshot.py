@@ -1,18 +1,21 @@
 """Switch events: heartbeats, declarations, and the snapshot that a switch sends on connect.
 
-Switch events reach every partition; each owner applies them to the calls of its partition. A live call that a
-snapshot lacks, and whose last event is older than the snapshot, is closed as `stale`; one that is new is opened, its
-legs as the snapshot says they are.
+* Switch events reach every partition; each owner applies them to the calls of its partition.
+* A live call that opened before the snapshot and that it lacks gets the fact `stale`, dated as the snapshot is. What
+  that means is the core's: facts that arrive later may be of before or after it.
+* A call that arrives only after the snapshot that lacks it (spooled events) gets that fact later: when it has been
+  quiet for ABSENT_AFTER_MS (`absent_fact`). So each of its events does not make a record of its own.
+* A call that is new in a snapshot is opened, its legs as the snapshot says they are.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cti.core.agent import Agent, AgentFact
-from cti.core.facts import PRESENT, REINCARNATION_MS, STALE, Fact, fact, rank_of
+from cti.core.facts import GIVEN_UP_KINDS, PRESENT, REINCARNATION_MS, STALE, Fact, fact, rank_of
 from cti.core.identity import hash64, key_of
 from cti.engine.gathering import Gathering, hash_of
-from cti.engine.ingest import apply, born, set_agent
+from cti.engine.ingest import apply, born, earlier_until_ms, set_agent
 from cti.engine.live_calls import LiveCall, newborn
 from cti.ports import Entry
 from schemas.envelope import Event, Family
@@ -22,6 +25,7 @@ PartitionOf = Callable[[str, Family], int]
 DECLARED = "ringback.switch.switchDeclared.v1"
 # One entry opens many calls: each is born at the entry's position, with its place in the snapshot above these bits.
 BORN_BITS = 40
+ABSENT_AFTER_MS = 5_000
 _LEG_KINDS = {"queued": "queued", "alerting": "delivered", "connected": "established", "hold": "established"}
 _AGENT_KINDS = {
     "loggedOn": "agentLoggedOn",
@@ -46,6 +50,7 @@ def ingest_switch(work: Gathering, entry: Entry, event: Event, partition_of: Par
 def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: PartitionOf) -> None:
     named = {call["call"]: call for call in event.data["calls"]}
     source, known = work.source(entry.tenant, event.source), set()
+    source.took_snapshot(event.id, event.at_ms, named)
     for key, live in list(work.layers.calls()):
         if live.source is not source or live.partition != entry.partition or live.ended or not isinstance(key, int):
             continue
@@ -55,9 +60,9 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Partiti
             there.in_snapshot, there.heard_ms = True, max(live.heard_ms, entry.appended_at_ms)
             work.put(key, there)
             if not live.in_snapshot:
-                apply(work, key, there, _derived(live, event, PRESENT), entry, 1)
-        elif live.last is None or live.last[0] < event.at_ms:
-            apply(work, key, live, _derived(live, event, STALE), entry, 1)
+                apply(work, key, there, _derived(event.id, event.at_ms, PRESENT), entry, 1)
+        elif live.call.opened_at_ms < event.at_ms:
+            apply(work, key, live, _derived(event.id, event.at_ms, STALE), entry, 1)
     for index, (subject, call) in enumerate(named.items()):
         here = partition_of(key_of(entry.tenant, event.source, subject), "call") == entry.partition
         if here and subject not in known:
@@ -67,23 +72,31 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Partiti
             _agent(work, entry, event, agent)
 
 
-def _derived(live: LiveCall, event: Event, kind: str) -> Fact:
-    """What a snapshot says of a known call, dated behind the last thing heard of it."""
-    at_ms, sequence = live.last[:2] if live.last else (event.at_ms, -1)
-    return Fact(at_ms, sequence, rank_of(kind), f"{event.id}:{kind}", kind, 0, {})
+def _derived(event_id: str, at_ms: int, kind: str) -> Fact:
+    """What a snapshot says of a known call, dated as it is."""
+    return Fact(at_ms, -1, rank_of(kind), f"{event_id}:{kind}", kind, 0, {})
+
+
+def absent_fact(live: LiveCall, now_ms: float) -> Fact | None:
+    """That the switch's latest snapshot lacks this call, which arrived after it and has been quiet since."""
+    snapshot = live.source.snapshot
+    if snapshot is None or live.ended or live.subject in snapshot.calls or now_ms - live.heard_ms < ABSENT_AFTER_MS:
+        return None
+    if live.last is None or live.last[0] >= snapshot.at_ms:
+        return None
+    return _derived(snapshot.event_id, snapshot.at_ms, STALE)
 
 
 def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mapping[str, Any], born_at: int) -> None:
     """A call that was not known: it opens, and each leg gets to its state at the time of the snapshot."""
     key = hash_of(entry.tenant, event.source, subject)
     earlier = work.layers.call(key)
-    ended_ms = None if earlier is None else earlier.call.ended_ms
-    if ended_ms is not None and event.at_ms <= ended_ms + REINCARNATION_MS:
-        return  # it ended about when the snapshot was taken
+    if earlier is not None and not _is_new(work, entry, event, key, earlier, call):
+        return
     source = work.source(entry.tenant, event.source)
     live = newborn(source, subject, 0 if earlier is None else earlier.incarnation + 1, entry.partition, born_at)
     if earlier is not None:
-        live.previous_ended_ms = earlier.call.ended_ms
+        live.earlier_until_ms = earlier_until_ms(earlier.call, _opened_ms(event, call))
     for n, one in enumerate(_facts(event, subject, call), start=1):
         live = born(work, key, live, one) if n == 1 else work.layers.call(key) or live
         apply(work, key, live, one, entry, n)
@@ -92,13 +105,32 @@ def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mappi
         opened.in_snapshot, opened.heard_ms = True, entry.appended_at_ms  # this round's own: `apply` has put it there
 
 
+def _is_new(work: Gathering, entry: Entry, event: Event, key: int, earlier: LiveCall, call: Mapping[str, Any]) -> bool:
+    """Whether a named call is another one than that which ended under its id."""
+    known = earlier.call
+    absent_ms = known.tentative.absent_ms
+    if absent_ms is None or known.ended_by not in GIVEN_UP_KINDS or earlier.timeline_gone:
+        # Else it ended about when the snapshot was taken.
+        return known.ended_ms is None or event.at_ms > known.ended_ms + REINCARNATION_MS
+    if event.at_ms <= absent_ms:
+        return False
+    if call.get("openedAt") is None or _opened_ms(event, call) > absent_ms:
+        return True
+    apply(work, key, earlier, _derived(event.id, event.at_ms, PRESENT), entry, 1)  # the one that was given up
+    return False
+
+
+def _opened_ms(event: Event, call: Mapping[str, Any]) -> int:
+    if call.get("openedAt") is None:
+        return event.at_ms
+    return min(ms_of(read_time(call["openedAt"])), event.at_ms)
+
+
 def _facts(event: Event, subject: str, call: Mapping[str, Any]) -> Iterator[Fact]:
     name = f"{event.id}:{subject}"
     customer = _customer(call)
-    said = {key: call[key] for key in ("direction", "calling", "called", "trunk") if call.get(key) is not None}
-    opened_ms = event.at_ms
-    if call.get("openedAt") is not None:
-        opened_ms = min(ms_of(read_time(call["openedAt"])), event.at_ms)
+    said = {key: call[key] for key in ("direction", "calling", "called", "trunk", "queue") if call.get(key) is not None}
+    opened_ms = _opened_ms(event, call)
     if customer is not None:
         said["connection"] = customer["connection"]
     yield fact(opened_ms, None, f"{name}:offered", "offered", hash64(name.encode()), said)

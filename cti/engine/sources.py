@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -14,6 +14,14 @@ from cti.telemetry import Telemetry
 RULES_CACHE_MAX = 1_000
 
 log = structlog.get_logger()
+
+
+class Snapshot(NamedTuple):
+    """A switch's latest snapshot, as far as calls need it that arrive after it."""
+
+    event_id: str
+    at_ms: int
+    calls: frozenset[str]
 
 
 class Source:
@@ -29,6 +37,7 @@ class Source:
         "kinds",
         "name",
         "schedules",
+        "snapshot",
         "switch",
         "tenant",
     )
@@ -39,8 +48,9 @@ class Source:
         self.clock = SourceClock()
         self.kinds: set[str] = set()
         self.abilities = Abilities()
-        # By partition a heap of (due by the switch's clock, key of the call): one that is behind holds up no other.
+        # By partition a heap of (due by the switch's clock, key of the call): one that lags holds up no other.
         self.schedules: dict[int, list[tuple[int, int]]] = {}
+        self.snapshot: Snapshot | None = None
         self.alarmed = False
         self._shown: tuple[int, bool] | None = None
         self._book = book
@@ -53,6 +63,11 @@ class Source:
             frozenset(declaration.get("commands") or ()), bool(declaration.get("if_other_ready"))
         )
         self._rules.clear()
+
+    def took_snapshot(self, event_id: str, at_ms: int, calls: Iterable[str]) -> None:
+        """Keep the latest snapshot."""
+        if self.snapshot is None or self.snapshot.at_ms < at_ms:
+            self.snapshot = Snapshot(event_id, at_ms, frozenset(calls))
 
     def rules(self, queue: str | None, direction: str | None) -> RuleSet:
         """The profile's interventions for calls of this queue and direction, with what this switch can do."""
@@ -90,7 +105,8 @@ class Source:
                 source=self.name, tenant=self.tenant, lag_ms=lag_ms, trusted=trusted,
             )  # fmt: skip
 
-    def look_at(self, partition: int, due_ms: int, key: int) -> None:
+    def schedule(self, partition: int, due_ms: int, key: int) -> None:
+        """Have the call's rules fired once the switch's clock is past `due_ms`."""
         heapq.heappush(self.schedules.setdefault(partition, []), (due_ms, key))
 
     def due_before(self, partition: int, now_ms: float) -> tuple[int, int] | None:
@@ -108,6 +124,6 @@ class Source:
         return min([schedule[0][0] + lag_ms for schedule in self.schedules.values() if schedule], default=None)
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """Nothing of these is looked at any more."""
+        """Nothing of these is due any more."""
         for partition in partitions:
             self.schedules.pop(partition, None)

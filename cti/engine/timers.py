@@ -1,16 +1,23 @@
 """The clock's side of a turn: calls whose time has come, commands that nobody answered, calls that fell silent."""
 
+import time
+from collections import deque
 from collections.abc import Mapping
 
-from cti.engine.fire_rules import fire_rules, is_idle, lost_fact, unanswered
+from cti.core.facts import LOST, Fact, rank_of
+from cti.engine.fire_rules import fire_rules, unanswered
 from cti.engine.gathering import Gathering
 from cti.engine.ingest import apply
 from cti.engine.live_calls import Key, LiveCall
+from cti.engine.snapshot import absent_fact
+from cti.engine.sources import Source
 from cti.ports import Entry
 
 SWEEP_EVERY_MS = 60_000.0  # how often calls that fell silent are looked for
 LOST_N = 100_000  # a derived fact's number at its position; a snapshot's own stay below
-TIMERS_MAX = 2_000  # calls looked at by the clock in one turn
+TURN_TIMERS = 32  # of one source before it is the next one's turn
+TIMERS_MAX = 2_000  # due calls in one turn
+CPU_MAX_MS = 20.0  # of a turn
 
 
 class Timers:
@@ -19,83 +26,122 @@ class Timers:
     def __init__(self, work: Gathering) -> None:
         self._work = work
         self._swept_ms = float("-inf")
-        self._sweep_every_ms = min(SWEEP_EVERY_MS, work.call_idle_max_ms / 4)
+        self._begin = 0  # of the sources, the one whose turn is next
+        self._sweep_every_ms = min(SWEEP_EVERY_MS, work.limits.idle_ms / 4)
 
-    def turn(self, read: Mapping[int, int]) -> None:
-        """Attend to all that is due now; `read`: the last position read of each partition."""
+    def turn(self, positions: Mapping[int, int]) -> None:
+        """Do all that is due now; `positions`: the last entry taken of each partition."""
         self._fire_due()
         unanswered(self._work)
-        if self._work.now_ms - self._swept_ms >= self._sweep_every_ms:
-            self._swept_ms = self._work.now_ms
-            self._sweep(read)
+        now_ms = self._work.times.now_ms
+        if now_ms - self._swept_ms >= self._sweep_every_ms:
+            self._swept_ms = now_ms
+            self._sweep(positions)
+
+    def move(self, by_ms: float) -> None:
+        """The log's clock was set by so much."""
+        self._swept_ms += by_ms
 
     def next_ms(self) -> float:
         """When something is due next; infinite if nothing is."""
-        work, now_ms = self._work, self._work.now_ms
-        soonest = float("inf")
+        work, now_ms = self._work, self._work.times.now_ms
+        soonest = work.commands.next_deadline_ms()
         for source in work.sources.values():
             due_ms = source.next_log_ms()
             if due_ms is not None:
-                if not source.clock.trusted(now_ms):  # nothing fires: look whether it is believed again
+                if not source.clock.trusted(now_ms):  # nothing fires before it is believed again
                     due_ms = max(due_ms, source.clock.trusted_again_ms(now_ms))
                 soonest = min(soonest, due_ms)
-        if work.deadlines:
-            soonest = min(soonest, work.deadlines[0][0])
         if work.layers.base.calls:
             soonest = min(soonest, self._swept_ms + self._sweep_every_ms)
         return soonest
 
     def near(self, now_ms: float) -> bool:
-        """Whether anything is due that counts on silence: then the engine must know that it stands at the log's end."""
+        """Whether a timer is due that needs a confirmed log end."""
         if now_ms - self._swept_ms >= self._sweep_every_ms:
             return True
         dues = (source.next_log_ms() for source in self._work.sources.values())
         return any(due_ms is not None and due_ms <= now_ms for due_ms in dues)
 
-    def start_anew(self) -> None:
-        """Look at every call again, after a round was dropped. No layer is above the base then."""
+    def start_over(self) -> None:
+        """Schedule every call again, after a round was dropped. No layer is above the base then."""
         for source in self._work.sources.values():
             source.schedules.clear()
-        self._work.deadlines.clear()
-        self.look_at_all(self._work.layers.base.calls)
+        self._work.commands.forget_deadlines()
+        self.schedule_all(self._work.layers.base.calls)
 
-    def look_at_all(self, calls: Mapping[Key, LiveCall]) -> None:
-        """Look at these, which only the base holds, as soon as their switch's clock is known and believed."""
+    def schedule_all(self, calls: Mapping[Key, LiveCall]) -> None:
+        """Schedule these, which only the base holds, for when their switch's clock is known and believed."""
         for key, live in calls.items():
-            for one in live.done:
-                if one.state in ("open", "accepted"):
-                    self._work.expect(live, key, one)
+            for done in live.done:
+                if done.state in ("open", "accepted"):
+                    self._work.commands.expect(live, key, done)
             if isinstance(key, int) and not live.ended:
-                live.source.look_at(live.partition, 0, key)
+                live.source.schedule(live.partition, 0, key)
                 live.scheduled_ms = 0
 
     def _fire_due(self) -> None:
-        """Look at every call whose time has come, where the switch's clock is believed."""
-        work, looked = self._work, 0
-        for source in work.sources.values():
-            for partition in source.schedules:
-                partition_ms = work.partition_ms[partition]
-                now = source.clock.now_ms(partition_ms)
-                if now is None or not source.clock.trusted(partition_ms):
-                    continue
-                while looked < TIMERS_MAX and (found := source.due_before(partition, now)) is not None:
-                    looked += 1
-                    self._look(found[1], found[0])
+        """Fire the rules of every call that is due, TURN_TIMERS of each source in turn, as long as the time allows."""
+        until = time.perf_counter() + CPU_MAX_MS / 1000
+        sources, fired = deque(source for source in self._work.sources.values() if source.schedules), 0
+        sources.rotate(-self._begin)  # where the last turn's time was over
+        while sources and fired < TIMERS_MAX:
+            source = sources.popleft()
+            self._begin += 1
+            found = self._fire_some(source)
+            fired += found
+            if found and time.perf_counter() > until:
+                return
+            if found >= TURN_TIMERS:
+                sources.append(source)
+        self._begin = 0
 
-    def _look(self, key: int, due_ms: int) -> None:
-        live = self._work.layers.call(key)
-        if live is None or live.scheduled_ms != due_ms:
+    def _fire_some(self, source: Source) -> int:
+        """Fire the rules of up to TURN_TIMERS due calls of one switch; how many those were."""
+        fired = 0
+        for partition in source.schedules:
+            partition_ms = self._work.times.partition_ms[partition]
+            now_ms = source.clock.now_ms(partition_ms)
+            if now_ms is None or not source.clock.trusted(partition_ms):
+                continue
+            while fired < TURN_TIMERS and (found := source.due_before(partition, now_ms)) is not None:
+                fired += 1
+                self._fire(found[1], found[0])
+        return fired
+
+    def _fire(self, key: int, due_ms: int) -> None:
+        before = self._work.layers.call(key)
+        if before is None or before.scheduled_ms != due_ms:
             return
-        live = live.copy()
+        live = before.copy()
         live.scheduled_ms = None
-        fire_rules(self._work, key, live)
+        if key not in self._work.late:  # else this is done, for the state that it will have, before the round commits
+            fire_rules(self._work, key, live)
+            if live.ended and live.done is not before.done:
+                self._work.publish(live, before)
         self._work.put(key, live)
 
-    def _sweep(self, read: Mapping[int, int]) -> None:
-        """End calls that nothing was heard of for call_idle_max_s."""
+    def _sweep(self, positions: Mapping[int, int]) -> None:
+        """Give up calls that nothing was heard of for `limits.idle_ms`, and those that a snapshot lacked."""
         work = self._work
         for key, live in list(work.layers.base.calls.items()):
-            if not is_idle(work, live, work.partition_ms[live.partition]) or work.layers.call(key) is not live:
+            live.heard_ms = min(live.heard_ms, int(work.times.now_ms))  # dated by a clock that had leapt
+            partition_ms = min(work.times.partition_ms[live.partition], work.times.now_ms)
+            idle = is_idle(live, partition_ms, work.limits.idle_ms)
+            end = lost_fact(live, partition_ms) if idle else absent_fact(live, partition_ms)
+            if end is None or work.layers.call(key) is not live:
                 continue
-            entry = Entry(live.partition, read[live.partition], int(work.now_ms), live.source.tenant, b"")
-            apply(work, key, live, lost_fact(live), entry, LOST_N)
+            entry = Entry(live.partition, positions[live.partition], int(work.times.now_ms), live.source.tenant, b"")
+            apply(work, key, live, end, entry, LOST_N)
+
+
+def is_idle(live: LiveCall, partition_ms: float, idle_ms: int) -> bool:
+    """Nothing heard for so long, and absent from its switch's snapshot or the switch sends none."""
+    return not live.ended and not live.in_snapshot and partition_ms - live.heard_ms >= idle_ms
+
+
+def lost_fact(live: LiveCall, partition_ms: float) -> Fact:
+    """That a call fell silent, dated now by its switch's clock. The core ends it at its latest fact."""
+    now_ms = int(live.source.clock.now_ms(partition_ms) or partition_ms)
+    at_ms = now_ms if live.last is None else max(now_ms, live.last[0] + 1)
+    return Fact(at_ms, -1, rank_of(LOST), f"{live.call_id}:{LOST}:{at_ms}", LOST, 0, {})

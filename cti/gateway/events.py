@@ -1,6 +1,6 @@
-"""POST /v1/events: the door for what switches say. 202 means the bytes are durable.
+"""POST /v1/events: events of switches into the log. 202 means that the bytes are durable.
 
-The hot path: the body is parsed once, every event is judged once, the log gets its bytes and the judged event.
+The hot path: the body is parsed once, every event is validated once, and the log gets its bytes and the parsed event.
 """
 
 import asyncio
@@ -19,11 +19,12 @@ from cti.ports import Appending
 from cti.web.body import media_of, read_body
 from cti.web.refusal import Refusal, fault
 from cti.web.route import Asked
-from schemas.envelope import Event, Refused, read_with_body
+from schemas.envelope import DATA_MODELS, Event, Refused, read_with_body, time_problem
 
 RESERVED = ("ringback.call.commandResult.", "ringback.switch.switchDeclared.")
 """Types that only Ringback itself writes: what they say was checked at another door."""
 
+WARNINGS_MAX = 20  # in an answer
 TOO_BIG = frozenset({"size"})
 JSON_HEADERS = {"Content-Type": "application/json"}
 
@@ -57,6 +58,7 @@ class Judged:
     accepted: list[Appending] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     refused: list[Verdict] = field(default_factory=list)
+    warnings: list[dict[str, Any]] = field(default_factory=list)  # of accepted items that will change nothing
 
 
 async def post_events(context: Context, asked: Asked) -> web.Response:
@@ -66,7 +68,8 @@ async def post_events(context: Context, asked: Asked) -> web.Response:
     media = media_of(request)
     body = await read_body(request, context.limits)
     arrived = read_items(media, headers, body, context.limits.batch_items)
-    judged = judge(arrived.items, asked.caller.tenant, await context.bindings.sources(asked.caller))
+    sources = await context.bindings.sources(asked.caller)
+    judged = judge(arrived.items, asked.caller.tenant, sources, context.latest.of(context.log.now_ms()))
     if judged.refused:
         context.meter.events("refused", len(judged.refused))
         if not judged.accepted:
@@ -75,16 +78,19 @@ async def post_events(context: Context, asked: Asked) -> web.Response:
     context.meter.events("accepted", len(judged.accepted))
     if judged.refused:
         return _mixed(judged, token)
-    told = f'{{"accepted":{len(judged.accepted)},"position":"{token}"}}'
-    return web.Response(status=202, body=told.encode(), headers=JSON_HEADERS)
+    warned = ""
+    if judged.warnings:
+        warned = f',"warnings":{to_json(judged.warnings[:WARNINGS_MAX]).decode()}'
+    answer = f'{{"accepted":{len(judged.accepted)},"position":"{token}"{warned}}}'
+    return web.Response(status=202, body=answer.encode(), headers=JSON_HEADERS)
 
 
-def judge(items: Sequence[Any], tenant: str, sources: frozenset[str] | None) -> Judged:
-    """Judges each item by itself, in order. `sources`: those the key may speak for, None: any."""
+def judge(items: Sequence[Any], tenant: str, sources: frozenset[str] | None, now_ms: float) -> Judged:
+    """Judge each item by itself, in order. `sources`: those the key may speak for, None: any. `now_ms`: the log's."""
     judged = Judged()
     for index, item in enumerate(items):
         try:
-            appending = _appending(item, tenant, sources)
+            appending, event = _appending(item, tenant, sources, now_ms)
         except Refused as refused:
             judged.refused.append(_broken(index, item, refused))
         except _NotTaken as reason:
@@ -92,6 +98,8 @@ def judge(items: Sequence[Any], tenant: str, sources: frozenset[str] | None) -> 
         else:
             judged.accepted.append(appending)
             judged.places.append(index)
+            if not event.known:
+                judged.warnings.append({"index": index, "id": event.id, **_warning(event)})
     return judged
 
 
@@ -104,7 +112,18 @@ class _NotTaken(Exception):
         self.errors = [fault(pointer, code, detail)]
 
 
-def _appending(item: Any, tenant: str, sources: frozenset[str] | None) -> Appending:
+def _warning(event: Event) -> dict[str, str]:
+    """Why an accepted event will change nothing: nobody here knows its type."""
+    family, _, kind = event.type.removeprefix("ringback.").rpartition(".v")[0].partition(".")
+    if event.version > 1:
+        return {"code": "newer_version", "detail": f"Version {event.version} of {event.type} is not known here"}
+    others = [other for other in ("call", "agent", "switch") if f"ringback.{other}.{kind}.v1" in DATA_MODELS]
+    if event.family and others:
+        return {"code": "unknown_type", "detail": f"{kind} is an event of the family {others[0]}, not of {family}"}
+    return {"code": "unknown_type", "detail": f"The type {event.type[:200]} is not known here; the event is kept"}
+
+
+def _appending(item: Any, tenant: str, sources: frozenset[str] | None, now_ms: float) -> tuple[Appending, Event]:
     if type(item) is Unread:
         raise _NotTaken(item.code, item.detail)
     event, body = _read(item)
@@ -113,8 +132,10 @@ def _appending(item: Any, tenant: str, sources: frozenset[str] | None) -> Append
         raise _NotTaken("source_not_allowed", "The key is not bound to a switch with this source", "/source")
     if event.type.startswith(RESERVED):
         raise _NotTaken("reserved_type", "Events of this type are written by Ringback alone", "/type")
+    if (problem := time_problem(event.at_ms, now_ms)) is not None:
+        raise _NotTaken("bad_time", problem.detail, problem.pointer)
     key = f"{tenant}:{source}:{event.subject}"
-    return Appending(tenant, key, body, event, event.family == "switch")
+    return Appending(tenant, key, body, event, event.family == "switch"), event
 
 
 def _read(item: Any) -> tuple[Event, bytes]:
@@ -156,8 +177,10 @@ def _mixed(judged: Judged, token: str) -> web.Response:
         event_id = appending.event.id if appending.event else None
         items.append({"index": place, "id": event_id, "status": "accepted"})
     items.sort(key=lambda told: int(told["index"]))
-    told = {"accepted": len(judged.accepted), "refused": len(judged.refused), "position": token, "items": items}
-    return web.Response(status=200, body=to_json(told), headers=JSON_HEADERS)
+    answer = {"accepted": len(judged.accepted), "refused": len(judged.refused), "position": token, "items": items}
+    if judged.warnings:
+        answer["warnings"] = judged.warnings[:WARNINGS_MAX]
+    return web.Response(status=200, body=to_json(answer), headers=JSON_HEADERS)
 
 
 async def append(context: Context, items: Sequence[Appending]) -> str:

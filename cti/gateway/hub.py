@@ -1,19 +1,21 @@
-"""Commands on their way to connected switches: every stream gets its own.
+"""Commands for connected switches: every stream gets its own.
 
-The engine of this process hands over what it committed; what other engines committed is read from the ledger now and
-then. Nothing is lost: a stream subscribes first and then reads what is open; a partition's commands are numbered, and
-what does not follow the last one passed on is read from the ledger. Nothing comes twice: numbers only rise, and a
-stream knows the ids it sent from the open ones. A reader that cannot keep up is dropped; it connects again and gets
-all open ones.
+The engine of this process hands over what it commits; the commands of other engines are read from the ledger, at a
+NOTIFY or by polling. Nothing is lost: a stream subscribes first and then reads the open commands; commands are numbered
+by partition, and a number that does not follow the last one is read from the ledger (`command_numbers`). Nothing comes
+twice: a number is passed on once, and a stream remembers the ids of the open commands it began with. A reader that
+cannot keep up is dropped; it reconnects and gets all open commands.
 """
 
 import asyncio
+import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
 from cti.errors import RingbackError
+from cti.gateway.command_numbers import CommandNumbers
 from cti.gateway.pulse import Pulse
 from cti.ports import Reads
 from cti.rows import CommandRow, OutcomeRow
@@ -25,7 +27,8 @@ from schemas.reasons import FINAL_STATES
 log = structlog.get_logger()
 Address = tuple[str, str]
 """(tenant, source)"""
-LATELY_MAX = 10_000  # commands that wait for their result: about 15 MB
+UNSETTLED_MAX = 10_000  # commands of this process without a final result: about 15 MB
+GAP_LOOK_S = 0.5  # how often missing numbers are looked for, while there are any
 
 
 class Subscription:
@@ -73,16 +76,26 @@ class Subscription:
 class Hub:
     """Passes new commands on to subscriptions. `run` is its task."""
 
-    def __init__(self, reads: Reads, pulse: Pulse, limits: Limits, meter: Meter, partitions: int) -> None:
+    def __init__(
+        self,
+        reads: Reads,
+        pulse: Pulse,
+        limits: Limits,
+        meter: Meter,
+        partitions: int,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._reads, self._pulse, self._limits, self._meter = reads, pulse, limits, meter
         self._partitions = partitions
         self._streams: dict[Address, list[Subscription]] = {}
         self._count = 0
-        self._marks: dict[int, int] | None = None  # None: nobody listens
+        self._numbers: CommandNumbers | None = None  # None: nobody listens
+        self._monotonic = monotonic
+        self._looked_back_s = float("-inf")
         self._marking = asyncio.Lock()
         self._wake = asyncio.Event()
         self._stopped = False
-        self._lately: OrderedDict[str, CommandRow] = OrderedDict()
+        self._unsettled: OrderedDict[str, CommandRow] = OrderedDict()
 
     async def subscribe(self, tenant: str, source: str, alive: Callable[[], bool]) -> Subscription:
         """Everything committed from now on. `alive`: whether the client is still there. Raises Refusal
@@ -99,9 +112,9 @@ class Hub:
             return subscription
         try:
             async with self._marking:
-                if self._marks is None:
+                if self._numbers is None:
                     marks = dict.fromkeys(range(self._partitions), 0) | dict(await self._reads.command_marks())
-                    self._marks = marks
+                    self._numbers = CommandNumbers(marks)
         except BaseException:
             self.unsubscribe(subscription)
             raise
@@ -123,7 +136,7 @@ class Hub:
         self._count -= 1
         self._meter.streams(-1)
         if not self._count:
-            self._marks = None
+            self._numbers = None
 
     async def run(self) -> None:
         """Until cancelled: reads the ledger at the engine's signal, and by the poll for other processes' commands."""
@@ -143,63 +156,75 @@ class Hub:
             self._pulse.forget(self._hear)
 
     async def _pause(self) -> None:
-        """Not to ask at once again; what woke us is still to be read."""
+        """Back off; what woke us is still to be read."""
         self._wake.set()
         await asyncio.sleep(self._limits.stream_poll_s)
 
     async def _woken(self) -> None:
         try:
-            async with asyncio.timeout(self._limits.stream_poll_s if self._count else None):
+            async with asyncio.timeout(self._poll_s()):
                 await self._wake.wait()
         except TimeoutError:
             pass
         self._wake.clear()
 
-    async def _pass_on(self) -> None:
-        while (marks := self._marks) is not None:
-            rows = await self._reads.commands_after(dict(marks), self._limits.hub_slice)
-            if self._marks is not marks:
-                continue  # all have left meanwhile; who came since has marks of his own
-            for row in rows:
-                if row.no > marks.get(row.partition, 0):
-                    self._offer(marks, row)
-            if len(rows) < self._limits.hub_slice:
-                return
+    def _poll_s(self) -> float | None:
+        """How long to wait for a signal at most."""
+        if self._numbers is None or not self._count:
+            return None
+        gaps = self._numbers.gaps(self._monotonic())
+        return min(self._limits.stream_poll_s, GAP_LOOK_S) if gaps else self._limits.stream_poll_s
 
-    def _offer(self, marks: dict[int, int], row: CommandRow) -> None:
-        marks[row.partition] = row.no
+    async def _pass_on(self) -> None:
+        while (numbers := self._numbers) is not None:
+            if not await self._read(numbers, dict(numbers.highest)):
+                break
+        now_s = self._monotonic()
+        if numbers is not None and now_s - self._looked_back_s >= GAP_LOOK_S and (gaps := numbers.gaps(now_s)):
+            self._looked_back_s = now_s
+            await self._read(numbers, gaps)
+
+    async def _read(self, numbers: CommandNumbers, after: Mapping[int, int]) -> bool:
+        """Read and pass on; whether there may be more."""
+        rows = await self._reads.commands_after(after, self._limits.hub_slice)
+        if self._numbers is not numbers:
+            return True  # every stream has ended meanwhile; later ones start with numbers of their own
+        for row in rows:
+            if numbers.is_new(row.partition, row.no, self._monotonic()):
+                self._offer(row)
+        return len(rows) >= self._limits.hub_slice
+
+    def _offer(self, row: CommandRow) -> None:
         if row.state == "open":
             for subscription in self._streams.get((row.tenant, row.source), ()):
                 subscription.offer(row)
 
     def _hear(self, rows: Sequence[CommandRow] | None, outcomes: Sequence[OutcomeRow]) -> None:
-        """What the engine of this process committed: passed on as it is where it follows what was passed on before."""
+        """A commit of the engine of this process: passed on at once where it follows the highest number."""
         if rows is None:
             self._wake.set()
         settled = {outcome.id for outcome in outcomes if outcome.state in FINAL_STATES}
         for row in rows or ():
-            known, new = row.id in self._lately, row.state == "open" and row.id not in settled
+            known, new = row.id in self._unsettled, row.state == "open" and row.id not in settled
             if new and not known:
                 self._keep(row)
-            if (marks := self._marks) is None or row.no <= (mark := marks.get(row.partition, 0)):
+            if (numbers := self._numbers) is None:
                 continue
-            if row.no > mark + 1 or known:
-                self._wake.set()  # something between is not known here, or the ledger has kept an earlier one only
-            elif new:
-                self._offer(marks, row)
-            else:
-                marks[row.partition] = row.no
+            if known or not numbers.follows(row.partition, row.no):
+                self._wake.set()  # numbers between are not known here, or the ledger has kept an earlier row only
+            elif numbers.is_new(row.partition, row.no, self._monotonic()) and new:
+                self._offer(row)
         for command_id in settled:
-            self._lately.pop(command_id, None)
+            self._unsettled.pop(command_id, None)
 
     def _keep(self, row: CommandRow) -> None:
-        self._lately[row.id] = row
-        if len(self._lately) > LATELY_MAX:
-            self._lately.popitem(last=False)
+        self._unsettled[row.id] = row
+        if len(self._unsettled) > UNSETTLED_MAX:
+            self._unsettled.popitem(last=False)
 
     def lately(self, tenant: str, command_id: str) -> CommandRow | None:
-        """A command that the engine of this process gave lately and that has no final result; else ask the ledger."""
-        row = self._lately.get(command_id)
+        """A recent command of the engine of this process without a final result; for others ask the ledger."""
+        row = self._unsettled.get(command_id)
         return row if row is not None and row.tenant == tenant else None
 
     def stop(self) -> None:

@@ -53,9 +53,21 @@ _VERDICT: dict[str, Schema] = {
 }  # fmt: skip
 
 ANSWERS: dict[str, Any] = {
-    "Accepted": obj({"accepted": WHOLE, "position": POSITION}),
+    "Accepted": obj(
+        {"accepted": WHOLE, "position": POSITION, "warnings": array(ref("Warning"))}, ("accepted", "position")
+    ),
+    "Warning": obj({"index": WHOLE, "id": nullable(TEXT), "code": TEXT, "detail": TEXT}),
     "Verdict": obj(_VERDICT, ("index", "id", "status")),
-    "Mixed": obj({"accepted": WHOLE, "refused": WHOLE, "position": POSITION, "items": array(ref("Verdict"))}),
+    "Mixed": obj(
+        {
+            "accepted": WHOLE,
+            "refused": WHOLE,
+            "position": POSITION,
+            "items": array(ref("Verdict")),
+            "warnings": array(ref("Warning")),
+        },
+        ("accepted", "refused", "position", "items"),
+    ),
     "Kept": obj({"position": POSITION}),
     "Switch": obj(
         {

@@ -1,6 +1,7 @@
 """PUT and GET /v1/switches/{id}: what a switch says it can do and report."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -15,12 +16,14 @@ from cti.rows import SwitchRow
 from cti.web.auth import Caller
 from cti.web.body import read_model
 from cti.web.instants import rfc3339
-from cti.web.refusal import Refusal
+from cti.web.refusal import Refusal, fault
 from cti.web.route import Asked
+from schemas.commands import COMMAND_MODELS
 from schemas.envelope import body_of, read_event
 
 DECLARED_TYPE = "ringback.switch.switchDeclared.v1"
 NAMES_MAX = 100
+COMMANDS = tuple(COMMAND_MODELS)
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]{0,63}$")]
 Names = Annotated[list[Name], Field(max_length=NAMES_MAX)]
 Source = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,256}$")]
@@ -44,6 +47,7 @@ async def put_switch(context: Context, asked: Asked) -> web.Response:
         raise Refusal("switch_not_allowed", f"The key is not bound to the switch {switch}")
     declaration = await read_model(asked.request, context.limits, Declaration)
     source = declaration.source or DEFAULT_SOURCE + switch
+    _check_commands(declaration.commands)
     await _check_source(context, asked.caller, switch, source)
     told = declaration.model_dump(exclude={"source"})
     row = SwitchRow(asked.caller.tenant, switch, source, to_json(told).decode())
@@ -51,6 +55,17 @@ async def put_switch(context: Context, asked: Asked) -> web.Response:
     context.bindings.forget(asked.caller)
     await append(context, [_declared(row, told, context.log.now_ms())])
     return web.Response(body=to_json(shown(row)), headers=JSON_HEADERS)
+
+
+def _check_commands(names: Sequence[str]) -> None:
+    """Refuse a command that does not exist, by name: it would silently never be issued."""
+    faults = [
+        fault(f"/commands/{index}", "unknown_command", f"There is no command {name}; known: {', '.join(COMMANDS)}")
+        for index, name in enumerate(names)
+        if name not in COMMANDS
+    ]
+    if faults:
+        raise Refusal("invalid_body", f"{faults[0]['pointer']}: {faults[0]['detail']}", faults)
 
 
 async def _check_source(context: Context, caller: Caller, switch: str, source: str) -> None:

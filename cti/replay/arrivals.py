@@ -1,17 +1,17 @@
-"""The order in which a replay posts its events: as they happened, or disturbed on purpose. Pure, by seed."""
+"""The order in which a replay posts its events: as they happened, or late and repeated. Pure: a seed, an order."""
 
 import random
 from dataclasses import dataclass
 
-from cti.replay.events import TimedEvent
+from cti.replay.facts import TimedEvent
 
-# a switch that posts again does so at once or after a broken connection: some copies find the call live, others ended
+# A switch posts again at once, or after a broken connection: the call is still live, or it has ended.
 REPEAT_DELAY_MAX_MS = 600_000
 
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """shuffle_ms: each event comes up to so much late. duplicate_every: each so-manyth comes twice; 0 = none."""
+    """`shuffle_ms`: the greatest delay of an event. `duplicate_every`: every nth event is posted twice; 0: none."""
 
     shuffle_ms: int = 0
     duplicate_every: int = 0
@@ -19,7 +19,7 @@ class Disturbance:
 
 
 def in_order_of_arrival(events: list[TimedEvent], disturbance: Disturbance) -> list[bytes]:
-    """The bodies in the order of posting; a repeated event is there twice, with the same bytes."""
+    """The bodies in the order of posting. A repeated event is posted with the same bytes."""
     chance = random.Random(disturbance.seed)  # repeatable, and no secret
     arrivals = [(event.at_ms + chance.uniform(0, disturbance.shuffle_ms), event.body) for event in events]
     arrivals.sort(key=lambda arrival: arrival[0])

@@ -15,12 +15,14 @@ from zoneinfo import ZoneInfo
 from cti.cli.logging_setup import set_up_logging
 from cti.errors import RingbackError, SettingsMistake
 from cti.replay.arrivals import Disturbance, in_order_of_arrival
+from cti.replay.decoding import GUESSED
 from cti.replay.door import Door, door
 from cti.replay.events import Reading, read_events
 from cti.replay.mapping import Mapping
-from cti.replay.mapping_file import MappingRefused, load
+from cti.replay.mapping_file import MappingFile, MappingRefused, load
 from cti.replay.report import COLUMNS, Group, Record, Summary, half_hour_of
-from cti.replay.rows import FILE_BYTES_MAX, FileRefused, read_table
+from cti.replay.rows import FILE_BYTES_MAX, FileRefused, Table
+from cti.replay.table import read_table
 from cti.settings import Settings
 from cti.web.csv_text import csv_of
 from cti.wiring import Service, serving
@@ -40,25 +42,29 @@ class Plan:
     """All that is known before the product starts."""
 
     mapping: Mapping
+    encoding: str | None
+    columns_never_filled: list[str]
     reading: Reading
     bodies: list[bytes]
     db: str
+    records: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options; docs/replay.md tells what each does."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="call records: delimited text with a header")
+    parser.add_argument("file", type=Path, metavar="FILE", help="call records: delimited text, JSON lines, a workbook")
     parser.add_argument("--mapping", required=True, metavar="NAME|FILE.toml", help="how columns become events")
     parser.add_argument("--db", required=True, metavar="URL", help="SQLAlchemy URL of a database of the replay's own")
     parser.add_argument("--shuffle-s", type=_seconds, default=0.0, metavar="S", help="post events up to S s late")
     parser.add_argument("--duplicate-every", type=_count, default=0, metavar="N", help="post every Nth event again")
     parser.add_argument("--seed", type=int, default=0, help="which shuffling (default 0)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--records", type=Path, metavar="FILE", help="write the call records there, as JSON lines")
     parser.add_argument("--tables", type=Path, metavar="FOLDER", help="write by_type, by_agent, by_half_hour as CSV")
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: figures printed; 1: the product failed or refused; 2: the file or the mapping cannot be used."""
+    """0: figures printed; 1: no line was accepted, or the product failed; 2: file or mapping cannot be used."""
     try:
         plan = _plan(args)
     except (MappingRefused, FileRefused, SettingsMistake, OSError) as error:
@@ -76,6 +82,9 @@ def run(args: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     sys.stdout.write(written)
+    if not plan.reading.accepted:
+        print(f"{args.file}: no line was accepted{_first_rejection(plan.reading)}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -91,7 +100,7 @@ async def replay(plan: Plan) -> tuple[dict[str, Any], Summary]:
     async with serving(settings, interventions=False) as service:
         key = await service.new_key(TENANT, SCOPES, [plan.mapping.switch])
         async with door(service.url, key) as way:
-            await way.declare(plan.mapping.switch, plan.mapping.source, plan.mapping.facts())
+            await way.declare(plan.mapping.switch, plan.mapping.source, plan.reading.kinds())
             posted, seconds = await _post(way, service, plan.bodies)
             return await _figures(way, plan, posted, seconds)
 
@@ -104,27 +113,42 @@ async def _post(way: Door, service: Service, bodies: list[bytes]) -> tuple[int, 
 
 
 async def _figures(way: Door, plan: Plan, posted: int, seconds: float) -> tuple[dict[str, Any], Summary]:
-    """Everything that is told, the counts of calls from the product's records alone."""
+    """Everything that is reported; the counts of calls come from the product's records alone."""
     agents = {call: agent async for call, agent in way.agents()}
-    summary = Summary(_groups(plan.mapping, agents))
+    reading = plan.reading
+    summary = Summary(_groups(plan.mapping, agents), wait_known="queued" in reading.kinds())
     lines = [line async for line in way.records()]
     digest = records_digest(_counted(lines, plan.mapping.source, summary))
-    reading = plan.reading
+    if plan.records is not None:
+        plan.records.write_bytes(b"".join(line + b"\n" for line in lines if _is_of(plan.mapping.source, line)))
     figures = {
+        "encoding": plan.encoding,
+        "columns_never_filled": plan.columns_never_filled,
         "lines_in": reading.lines_in,
         "accepted": reading.accepted,
         "excluded": dict(reading.excluded),
         "rejected": len(reading.rejected),
-        "rejected_by_reason": dict(Counter(str(one.reason) for one in reading.rejected)),
-        "rejected_lines": [asdict(one) for one in reading.rejected[:REJECTED_SHOWN_MAX]],
-        **summary.total.figures(),
+        "rejected_by_reason": dict(Counter(str(line.reason) for line in reading.rejected)),
+        "rejected_lines": [asdict(line) for line in reading.rejected[:REJECTED_SHOWN_MAX]],
+        **summary.total.figures(summary.wait_known),
         "records_sha256": digest,
         "events": len(reading.events),
         "events_posted": posted,
         "events_per_s": round(posted / seconds, 1) if seconds else None,
-        "rules": await way.rules(),
+        "rules": await way.rules() if reading.accepted else _nothing_measured(await way.rules()),
     }
     return figures, summary
+
+
+def _nothing_measured(rules: dict[str, Any]) -> dict[str, Any]:
+    """A file of which no line was accepted has measured nothing, whatever the database knew before."""
+    return {
+        rule: {"state": "not_measurable", "breaches": None, "missing": said["missing"]} for rule, said in rules.items()
+    }
+
+
+def _is_of(source: str, line: bytes) -> bool:
+    return bool(json.loads(line)["source"] == source)
 
 
 def _counted(lines: Iterable[bytes], source: str, summary: Summary) -> Iterator[Record]:
@@ -156,14 +180,36 @@ def _plan(args: argparse.Namespace) -> Plan:
     if args.db == Settings.read().db:
         raise SettingsMistake("--db: that database is for live calls; a replay wants one of its own")
     mapping_file = load(args.mapping)
-    mapping = mapping_file.mapping
     if args.file.stat().st_size > FILE_BYTES_MAX:
         raise FileRefused(f"{args.file}: larger than {FILE_BYTES_MAX} bytes")
-    table = read_table(args.file.read_bytes(), mapping.delimiter)
-    mapping_file.refuse_missing_columns(table.columns)
-    reading = read_events(table.rows, mapping)
+    mapping, table = _read(args.file, mapping_file)
+    reading = read_events(table.rows, mapping, round(time.time() * 1000))
     disturbance = Disturbance(round(args.shuffle_s * 1000), args.duplicate_every, args.seed)
-    return Plan(mapping, reading, in_order_of_arrival(reading.events, disturbance), args.db)
+    bodies = in_order_of_arrival(reading.events, disturbance)
+    never_filled = table.never_filled(column for _, column in mapping.columns_used())
+    return Plan(mapping, table.encoding, never_filled, reading, bodies, args.db, args.records)
+
+
+def _read(file: Path, mapping_file: MappingFile) -> tuple[Mapping, Table]:
+    """The file's records and the mapping to read them by; says so where the encoding is neither said nor UTF-8."""
+    mapping = mapping_file.mapping
+    layout = mapping.layout(file.name)
+    try:
+        table = read_table(file.read_bytes(), layout)
+    except FileRefused as error:
+        raise FileRefused(f"{file}: {error}") from error
+    if table.columns is not None:
+        mapping_file.refuse_missing_columns(table.columns)
+    if table.encoding == GUESSED and mapping.encoding is None:
+        print(f"{file}: not UTF-8, read as {GUESSED}; the mapping's `encoding` says otherwise", file=sys.stderr)
+    return (mapping.with_iso_times() if layout.format == "xlsx" else mapping), table
+
+
+def _first_rejection(reading: Reading) -> str:
+    if not reading.rejected:
+        return ""
+    first = reading.rejected[0]
+    return f": line {first.line}: {first.reason}: {first.detail}"
 
 
 def _seconds(word: str) -> float:

@@ -1,6 +1,6 @@
-"""The replay's way into the product: an ordinary client of /v1, nothing else.
+"""The replay as an ordinary client of /v1.
 
-Every wait has a limit: a batch is tried again at most RETRIES_MAX times, and at most REQUESTS_MAX are under way.
+Every wait is bounded: a request is tried RETRIES_MAX times, and at most REQUESTS_MAX are in flight.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ ANSWER_CHARS_SHOWN = 500
 
 
 class DoorRefused(RingbackError):
-    """The product's own door refused what the replay asked."""
+    """The product refused a request of the replay, or did not answer it."""
 
 
 @asynccontextmanager
 async def door(url: str, key: str) -> AsyncIterator["Door"]:
-    """The door of the service at `url`, for the holder of `key`."""
+    """A client of the service at `url`, with an API key."""
     session = aiohttp.ClientSession(
         url,
         headers={"Authorization": f"Bearer {key}"},
@@ -44,18 +44,18 @@ async def door(url: str, key: str) -> AsyncIterator["Door"]:
 
 
 class Door:
-    """What a replay asks of the product."""
+    """The requests that a replay makes."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
     async def declare(self, switch: str, source: str, facts: list[str]) -> None:
-        """Tell the product what these records can say. A replay can obey no command, and says so."""
+        """Declare the switch: the events that its records gave, and no command."""
         declaration = {"source": source, "commands": [], "facts": facts, "if_other_ready": False}
-        await self._asked("PUT", f"/v1/switches/{quote(switch, safe='')}", json.dumps(declaration).encode())
+        await self._request("PUT", f"/v1/switches/{quote(switch, safe='')}", json.dumps(declaration).encode())
 
     async def post(self, bodies: Iterable[bytes]) -> int:
-        """Post every event, in order, in batches; how many were posted. Raises DoorRefused if one is refused."""
+        """Post the events in order, in batches; their number. Raises DoorRefused if the product refuses one."""
         batches = _batches(bodies)
         posted = 0
 
@@ -75,20 +75,20 @@ class Door:
 
     async def _post_batch(self, batch: list[bytes]) -> None:
         body = b"[" + b",".join(batch) + b"]"
-        answer = json.loads(await self._asked("POST", "/v1/events", body, "application/cloudevents-batch+json"))
+        answer = json.loads(await self._request("POST", "/v1/events", body, "application/cloudevents-batch+json"))
         if answer.get("accepted") != len(batch):
             raise DoorRefused(json.dumps(answer, ensure_ascii=False)[:ANSWER_CHARS_SHOWN])
 
     async def rules(self) -> dict[str, Any]:
-        """Per rule what the product says of this tenant: measured, or not measurable and why."""
-        told: dict[str, Any] = json.loads(await self._asked("GET", "/v1/indicators"))["rules"]
-        return told
+        """For each rule: measured, or not measurable and which events are missing."""
+        rules: dict[str, Any] = json.loads(await self._request("GET", "/v1/indicators"))["rules"]
+        return rules
 
     async def records(self) -> AsyncIterator[bytes]:
         """The latest record of every call, in call-id order, each one JSON object."""
         after = ""
         while True:
-            page = await self._asked("GET", "/v1/records", query={"after": after, "limit": str(PAGE_MAX)})
+            page = await self._request("GET", "/v1/records", query={"after": after, "limit": str(PAGE_MAX)})
             lines = page.splitlines()
             for line in lines:
                 yield line
@@ -97,17 +97,17 @@ class Door:
             after = json.loads(lines[-1])["call"]
 
     async def agents(self) -> AsyncIterator[tuple[str, str | None]]:
-        """(call, who answered it first) of every call that has ended."""
+        """(call, the agent who answered it first) of every call that has ended."""
         query = {"state": "ended", "limit": str(PAGE_MAX)}
         while True:
-            page = json.loads(await self._asked("GET", "/v1/calls", query=query))
+            page = json.loads(await self._request("GET", "/v1/calls", query=query))
             for call in page["calls"]:
                 yield call["call"], call["agent"]
             if page["cursor"] is None:
                 return
             query["cursor"] = page["cursor"]
 
-    async def _asked(
+    async def _request(
         self,
         method: str,
         path: str,
@@ -115,7 +115,7 @@ class Door:
         content_type: str = "application/json",
         query: dict[str, str] | None = None,
     ) -> bytes:
-        """One request, tried again while the service says it is busy; raises DoorRefused on any other refusal."""
+        """The body of the answer; retries while the service is busy. Raises DoorRefused."""
         headers = {"Content-Type": content_type} if body is not None else {}
         for _ in range(RETRIES_MAX):
             try:
@@ -133,7 +133,7 @@ class Door:
 
 
 def _batches(bodies: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Slices of at most BATCH_MAX; one iterator serves all workers, so the order of posting is kept."""
+    """Batches of at most BATCH_MAX. All workers share the iterator, so batches are posted in order."""
     source = iter(bodies)
     while batch := list(islice(source, BATCH_MAX)):
         yield batch

@@ -1,33 +1,31 @@
-"""From call records to events. Pure: the same lines give the same events, to the byte.
+"""From call records to events, with an account of every line. Pure: the same lines give the same events, to the byte.
 
-No event is invented: a line gives the events its mapping names, where their condition holds and their time is there.
-A line is accepted whole, excluded by name, or rejected with a reason; never half.
+A line is accepted whole, excluded by name, or rejected with a reason; never half. Where a call has several lines, it
+is accepted whole or not at all: what each line says is put together by its key.
+
+* `rows = "call"`: a line is a call.
+* `rows = "event"`: a line is a part of a call; `rows = "leg"`: a leg, which opens and closes by itself.
+* Not said: a line that opens and closes a call is one; other lines of one key are put together.
 """
 
 from collections import Counter
 from collections.abc import Iterable
-from collections.abc import Mapping as Cells
 from dataclasses import dataclass, field
-from typing import Any
 
-from pydantic_core import to_json
-
-from cti.core.times import rfc3339
-from cti.replay.mapping import CLOSING, OPENING, PLACEHOLDER, ColumnValue, EventSource, FieldValue, Mapping, When
+from cti.replay.facts import (
+    FUTURE_MAX_MS,
+    YEAR_2200_MS,
+    Fact,
+    TimedEvent,
+    events_of,
+    excluded_as,
+    facts_of,
+    key_of,
+    opens_and_closes,
+)
+from cti.replay.mapping import Mapping
 from cti.replay.reasons import Damaged, Rejection
 from cti.replay.rows import Row
-from cti.replay.times import seconds_ms, times_of
-from schemas.envelope import Refused, read_event
-
-KEY_CHARS_MAX = 200
-
-
-@dataclass(frozen=True, slots=True)
-class TimedEvent:
-    """One CloudEvent as it will be posted: its time at the switch (ms since the epoch) and its JSON bytes."""
-
-    at_ms: int
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,118 +47,99 @@ class Reading:
     rejected: list[Rejected] = field(default_factory=list)
     events: list[TimedEvent] = field(default_factory=list)
 
+    def kinds(self) -> list[str]:
+        """The kinds of event that these lines gave."""
+        return sorted({event.kind for event in self.events})
 
-def read_events(rows: Iterable[Row], mapping: Mapping) -> Reading:
-    """Every event of the records, in file order, and the account of every line."""
-    reading = Reading(excluded=Counter({exclusion.name: 0 for exclusion in mapping.exclude}))
-    seen: set[str] = set()
+
+@dataclass(slots=True)
+class _Parts:
+    """The lines of one call so far, and the first of them that was damaged."""
+
+    lines: list[int] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    damaged_line: int | None = None
+
+
+def read_events(rows: Iterable[Row], mapping: Mapping, now_ms: int | None = None) -> Reading:
+    """Every event of the records, and the account of every line. `now_ms`: the present, if later times are wrong."""
+    reader = _Reader(mapping, YEAR_2200_MS if now_ms is None else now_ms + FUTURE_MAX_MS)
     for row in rows:
+        reader.read(row)
+    return reader.finished()
+
+
+class _Reader:
+    def __init__(self, mapping: Mapping, latest_ms: int) -> None:
+        self._mapping = mapping
+        self._latest_ms = latest_ms
+        self._reading = Reading(excluded=Counter({exclusion.name: 0 for exclusion in mapping.exclude}))
+        self._keys: set[str] = set()
+        self._parts: dict[str, _Parts] = {}
+
+    def read(self, row: Row) -> None:
+        """Account for one line."""
+        reading = self._reading
         reading.lines_in += 1
-        name = excluded_as(row, mapping)
-        if name is not None:
-            reading.excluded[name] += 1
-            continue
+        if row.damage:
+            self._reject([row.line], Damaged(Rejection.UNREADABLE, row.damage))
+            return
+        exclusion = excluded_as(row.cells, self._mapping)
+        if exclusion is not None:
+            reading.excluded[exclusion] += 1
+            return
         try:
-            items = events_of(row, mapping, seen)
+            self._take(row)
         except Damaged as damaged:
-            reading.rejected.append(Rejected(row.line, damaged.reason, damaged.detail))
-            continue
-        reading.accepted += 1
-        reading.events.extend(items)
-    return reading
+            self._reject([row.line], damaged)
+
+    def finished(self) -> Reading:
+        """Judge the calls of several lines, now that the file has ended."""
+        for key, parts in self._parts.items():
+            try:
+                self._refuse_damaged(parts)
+                self._accept(key, parts.lines, parts.facts)
+            except Damaged as damaged:
+                self._reject(parts.lines, damaged)
+        self._reading.rejected.sort(key=_line)
+        return self._reading
+
+    def _take(self, row: Row) -> None:
+        key = key_of(row.cells, self._mapping)
+        alone = self._mapping.rows not in {"event", "leg"}
+        if alone and key in self._keys:
+            raise Damaged(Rejection.KEY_TWICE, key)
+        try:
+            facts = facts_of(row.cells, self._mapping, self._latest_ms)
+        except Damaged:
+            if self._mapping.rows != "call":
+                parts = self._parts.setdefault(key, _Parts())
+                parts.damaged_line = parts.damaged_line or row.line
+            raise
+        if self._mapping.rows == "call" or (alone and opens_and_closes(facts)):
+            self._accept(key, [row.line], facts)
+            return
+        parts = self._parts.setdefault(key, _Parts())
+        parts.lines.append(row.line)
+        parts.facts.extend(facts)
+
+    def _accept(self, key: str, lines: list[int], facts: list[Fact]) -> None:
+        if not lines:
+            return
+        events = events_of(key, facts, self._mapping)
+        if key in self._keys:
+            raise Damaged(Rejection.KEY_TWICE, key)
+        self._keys.add(key)
+        self._reading.accepted += len(lines)
+        self._reading.events.extend(events)
+
+    def _refuse_damaged(self, parts: _Parts) -> None:
+        if parts.lines and parts.damaged_line is not None:
+            raise Damaged(Rejection.CALL_DAMAGED, f"line {parts.damaged_line} of the same call was set aside")
+
+    def _reject(self, lines: list[int], damaged: Damaged) -> None:
+        self._reading.rejected += [Rejected(line, damaged.reason, damaged.detail) for line in lines]
 
 
-def excluded_as(row: Row, mapping: Mapping) -> str | None:
-    """The name of the first exclusion that takes this line, if any does."""
-    if row.damage:
-        return None
-    return next((one.name for one in mapping.exclude if _holds(one.when, row.cells)), None)
-
-
-def events_of(row: Row, mapping: Mapping, keys_seen: set[str]) -> list[TimedEvent]:
-    """The events of one record, opening first and closing last; raises Damaged. Adds its key to `keys_seen`."""
-    if row.damage:
-        raise Damaged(Rejection.UNREADABLE, row.damage)
-    key = _key(row.cells, mapping)
-    if key in keys_seen:
-        raise Damaged(Rejection.KEY_TWICE, key)
-    times = times_of(row.cells, mapping)
-    found: list[tuple[int, EventSource]] = []
-    for source in mapping.event:
-        at_ms = times[source.at]
-        if at_ms is not None and _holds(source.when, row.cells):
-            found.append((at_ms, source))
-    _refuse_disorder(found)
-    events = [TimedEvent(at_ms, to_json(_item(at_ms, source, key, row.cells, mapping))) for at_ms, source in found]
-    keys_seen.add(key)
-    return events
-
-
-def _key(cells: Cells[str, str], mapping: Mapping) -> str:
-    words = [cells[column] for column in mapping.key]
-    key = "-".join(words)
-    if not all(words) or len(key) > KEY_CHARS_MAX:
-        raise Damaged(Rejection.NO_KEY, key[:KEY_CHARS_MAX])
-    return key
-
-
-def _holds(when: When, cells: Cells[str, str]) -> bool:
-    return all(cells[column] in words for column, words in when.items())
-
-
-def _refuse_disorder(found: list[tuple[int, EventSource]]) -> None:
-    """A call opens once, closes once, and its facts follow each other as their kinds do."""
-    kinds = [source.kind for _, source in found]
-    if sum(kind in OPENING for kind in kinds) != 1:
-        raise Damaged(Rejection.NO_OPENING, "not exactly one event opens the call")
-    if kinds.count(CLOSING) != 1:
-        raise Damaged(Rejection.NO_CLOSING, "not exactly one event closes the call")
-    opens_ms = next(at_ms for at_ms, source in found if source.kind in OPENING)
-    closes_ms = next(at_ms for at_ms, source in found if source.kind == CLOSING)
-    for at_ms, source in found:
-        if not opens_ms <= at_ms <= closes_ms:
-            raise Damaged(Rejection.OUT_OF_ORDER, f"{source.key} lies outside the call")
-    queued = [at_ms for at_ms, source in found if source.kind == "queued"]
-    answered = [at_ms for at_ms, source in found if source.kind == "established"]
-    if queued and answered and min(queued) > min(answered):
-        raise Damaged(Rejection.OUT_OF_ORDER, "queued after it was answered")
-
-
-def _item(at_ms: int, source: EventSource, key: str, cells: Cells[str, str], mapping: Mapping) -> dict[str, Any]:
-    data = {name: value for name, spec in source.data.items() if (value := _value(spec, cells)) is not None}
-    item = {
-        "specversion": "1.0",
-        "id": f"{key}/{source.key}",
-        "source": mapping.source,
-        "type": f"ringback.call.{source.kind}.v1",
-        "subject": key,
-        "time": rfc3339(at_ms),
-        "datacontenttype": "application/json",
-        "data": data,
-    }
-    try:
-        read_event(item)
-    except Refused as error:
-        first = error.problems[0]
-        raise Damaged(Rejection.BAD_FIELD, f"{source.key}{first.pointer}: {first.detail}") from error
-    return item
-
-
-def _value(spec: FieldValue, cells: Cells[str, str]) -> str | bool | int | float | None:
-    if isinstance(spec, str):
-        return PLACEHOLDER.sub(lambda match: cells[match[1]], spec) or None
-    if not isinstance(spec, ColumnValue):
-        return spec
-    word = cells[spec.column]
-    if word == "" or word in (spec.none or []):
-        return None
-    if spec.is_ is not None:
-        return word in spec.is_
-    if spec.as_ == "text":
-        return word
-    thousandths = seconds_ms(spec.column, word)
-    if spec.as_ == "decimal":
-        return thousandths / 1000
-    if thousandths % 1000:
-        raise Damaged(Rejection.BAD_NUMBER, f"{spec.column}: {word!r}")
-    return thousandths // 1000
+def _line(rejected: Rejected) -> int:
+    return rejected.line

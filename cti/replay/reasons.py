@@ -17,6 +17,7 @@ class Rejection(StrEnum):
     NO_CLOSING = "no_closing"
     OUT_OF_ORDER = "out_of_order"
     BAD_FIELD = "bad_field"
+    CALL_DAMAGED = "call_damaged"
 
 
 class Damaged(Exception):

@@ -1,4 +1,4 @@
-"""The figures of a replay, all from the product's own records; none from the file that was read. Pure."""
+"""The figures of a replay. All come from the product's records, none from the file. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,15 +34,15 @@ class Totals:
             self.abandoned += 1
             self.abandoned_from_queue += record["queue"] is not None
 
-    def figures(self) -> Line:
-        """The table columns; a mean over no answered call is null."""
+    def figures(self, wait_known: bool = True) -> Line:
+        """The table columns. A mean over no answered call is null, and that of waits nobody recorded."""
         return {
             "calls": self.calls,
             "answered": self.answered,
             "abandoned": self.abandoned,
             "abandoned_from_queue": self.abandoned_from_queue,
             "mean_service_s": _mean_s(self.service_ms, self.answered),
-            "mean_wait_answered_s": _mean_s(self.wait_answered_ms, self.answered),
+            "mean_wait_answered_s": _mean_s(self.wait_answered_ms, self.answered) if wait_known else None,
         }
 
 
@@ -51,9 +51,10 @@ Group = Callable[[Record], str]
 
 @dataclass(slots=True)
 class Summary:
-    """What is read from the records in one pass."""
+    """What is read from the records in one pass. `wait_known`: some call of the file was queued."""
 
     groups: dict[str, Group]
+    wait_known: bool = True
     total: Totals = field(default_factory=Totals)
     tables: dict[str, dict[str, Totals]] = field(default_factory=dict)
     breaches: dict[str, int] = field(default_factory=dict)
@@ -67,7 +68,8 @@ class Summary:
 
     def table(self, name: str) -> list[Line]:
         """The lines of one table, in order of the group."""
-        return [{name: group, **totals.figures()} for group, totals in sorted(self.tables.get(name, {}).items())]
+        tables = sorted(self.tables.get(name, {}).items())
+        return [{name: group, **totals.figures(self.wait_known)} for group, totals in tables]
 
 
 def half_hour_of(zone: ZoneInfo) -> Group:

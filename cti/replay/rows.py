@@ -1,19 +1,19 @@
-"""Reading call records from a delimited text file: every line is accounted for, a damaged one never stops the rest.
+"""The records of a file, whatever its format: cells by column name. Every line is accounted for.
 
-Encoding: a byte-order mark decides; without one strict UTF-8, then GB18030. A line that cannot be read even so is
-set aside by itself. Lines are numbered as an editor numbers them; blank lines are no records.
+The readers: `rows_delimited.py`, `rows_json.py`, `rows_workbook.py`.
 """
 
-import codecs
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Literal
 
+Format = Literal["csv", "jsonl", "xlsx"]
 FILE_BYTES_MAX = 512 * 1024 * 1024
-# a quoted cell may run over lines, but one stray quote must not swallow the rest of the file
-LINES_PER_RECORD_MAX = 20
-UNREADABLE = "\N{REPLACEMENT CHARACTER}"
-MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+SUFFIXES: dict[str, Format] = {
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "xlsx"),
+}
 
 
 class FileRefused(Exception):
@@ -31,77 +31,66 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The header's column names, in order, and the records below it."""
+    """The records of a file. `columns`: the column names in order; None where every record has its own members."""
 
-    columns: list[str]
+    columns: list[str] | None
     rows: list[Row]
+    encoding: str | None = None
+
+    def never_filled(self, columns: Iterable[str]) -> list[str]:
+        """Those of the columns that are empty in every record: nothing else tells a name that is misspelt."""
+        empty = set(columns)
+        for row in self.rows:
+            if not empty:
+                break
+            empty -= {column for column in empty if row.cells.get(column)}
+        return sorted(empty)
 
 
-def read_table(content: bytes, delimiter: str) -> Table:
-    """Split the bytes of a file into records.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a file's bytes become cells; docs/replay.md tells each key. `used`: the columns to keep, None for all."""
 
-    Raises FileRefused if the file is empty or too large, or its header names a column twice.
-    """
-    if len(content) > FILE_BYTES_MAX:
-        raise FileRefused(f"larger than {FILE_BYTES_MAX} bytes")
-    records = _records(decoded(content), delimiter)
-    first = next(records, None)
-    if first is None:
-        raise FileRefused("empty: not even a header")
-    columns = [name.strip() for name in first[1]]
-    twice = sorted({name for name in columns if columns.count(name) > 1})
-    if twice:
-        raise FileRefused(f"line {first[0]}: the header names a column twice: {', '.join(map(repr, twice))}")
-    return Table(columns, [_row(columns, *record) for record in records])
-
-
-def decoded(content: bytes) -> str:
-    """The text of a file; bytes that fit no encoding become U+FFFD, so that only their own line suffers."""
-    for mark, encoding in MARKS:
-        if content.startswith(mark):
-            return content[len(mark) :].decode(encoding, errors="replace")
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return content.decode("utf-8", errors="replace")
+    format: Format = "csv"
+    delimiter: str = ","
+    quote: str = '"'
+    encoding: str | None = None
+    columns: Sequence[str] | None = None
+    optional: Sequence[str] = ()
+    cells_min: int | None = None
+    skip_lines: int = 0
+    skip_last_lines: int = 0
+    skip_prefix: tuple[str, ...] = ()
+    sheet: str | None = None
+    used: frozenset[str] | None = None
 
 
-def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
-    """(line, cells, damage) of each record that is not blank."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    at = 0
-    while at < len(lines):
-        taken = _lines_of_record(lines, at)
-        record = "\n".join(lines[at : at + max(taken, 1)])
-        if record.strip():
-            yield (at + 1, *_cells(record, delimiter, closed=taken > 0))
-        at += max(taken, 1)
+class Columns:
+    """Where in a record the cells stand that are used. Raises FileRefused if a used column has its name twice."""
+
+    def __init__(self, names: Sequence[str], layout: Layout, line: int) -> None:
+        self.names = list(names)
+        wanted = set(names) if layout.used is None else layout.used
+        twice = sorted(name for name in wanted if self.names.count(name) > 1)
+        if twice:
+            raise FileRefused(f"line {line}: a column that is used is there twice: {', '.join(map(repr, twice))}")
+        self._at = [(name, index) for index, name in enumerate(self.names) if name in wanted]
+        self._absent = {name: "" for name in layout.optional if name not in self.names}
+        self._width, self._cells_min = len(self.names), layout.cells_min
+
+    def row(self, line: int, cells: Sequence[str]) -> Row:
+        """The used cells of one record."""
+        count = len(cells)
+        if count == self._width:
+            return Row(line, {name: cells[index].strip() for name, index in self._at} | self._absent)
+        if self._cells_min is None:
+            return Row(line, {}, f"{count} cells where there are {self._width} columns")
+        if count < self._cells_min:
+            return Row(line, {}, f"{count} cells, fewer than {self._cells_min}")
+        there = {name: cells[index].strip() if index < count else "" for name, index in self._at}
+        return Row(line, there | self._absent)
 
 
-def _lines_of_record(lines: list[str], at: int) -> int:
-    """How many lines the record that begins at `at` takes; 0 if a quote is never closed."""
-    quotes = 0
-    for taken, line in enumerate(lines[at : at + LINES_PER_RECORD_MAX], start=1):
-        quotes += line.count('"')
-        if quotes % 2 == 0:
-            return taken
-    return 0
-
-
-def _cells(record: str, delimiter: str, closed: bool) -> tuple[list[str], str]:
-    if not closed:
-        return [], "a quote is never closed"
-    if UNREADABLE in record:
-        return [], "bytes that are no text"
-    try:
-        return next(csv.reader([record], delimiter=delimiter)), ""
-    except csv.Error as error:
-        return [], str(error)
-
-
-def _row(columns: list[str], line: int, cells: list[str], damage: str) -> Row:
-    if not damage and len(cells) != len(columns):
-        damage = f"{len(cells)} cells where the header has {len(columns)}"
-    return Row(line, {}, damage) if damage else Row(line, dict(zip(columns, map(str.strip, cells), strict=True)))
+def format_of(file: str) -> Format:
+    """What a file's name says it is; delimited text where it says nothing."""
+    return SUFFIXES.get(PurePath(file).suffix.lower(), "csv")

@@ -1,108 +1,118 @@
-"""The times of one call record: local wall clocks become milliseconds UTC. Pure.
+"""The times of one record: what its cells say becomes milliseconds UTC. Pure.
 
+A time is worked out when an event asks for it, so that a cell of an event that does not happen may hold anything.
 A time of day has no date of its own. It belongs to the day of the time it follows, and to the day before or after
 only where the duration column says so; where clocks are set back the duration also tells the hour that comes twice.
 """
 
 from collections.abc import Mapping as Cells
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from cti.replay.durations import seconds_ms
 from cti.replay.mapping import Mapping, TimeSource
+from cti.replay.moments import EPOCH, has_date, moment
 from cti.replay.reasons import Damaged, Rejection
 
 DAYS_TRIED = (0, 1, -1)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
-SECONDS_MAX = Decimal(10**9)
-
-Times = dict[str, int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Wall:
-    """What every time of one record shares: its zone, its formats and its date."""
+class Times:
+    """The named times of one record, each worked out once, when it is asked for."""
 
-    zone: ZoneInfo
-    mapping: Mapping
-    day: date | None
+    __slots__ = ("_cells", "_day", "_known", "_mapping", "_zone")
 
-    def read(self, column: str, word: str) -> datetime:
-        """The local time a cell says, on the record's day (or its own date, where the format has one)."""
-        moment = _parsed(column, word, self.mapping.time_format, self.zone)
-        return moment if self.day is None else datetime.combine(self.day, moment.timetz())
+    def __init__(self, cells: Cells[str, str], mapping: Mapping) -> None:
+        """Raises Damaged if the record's day cannot be read."""
+        self._cells = cells
+        self._mapping = mapping
+        self._zone = ZoneInfo(mapping.time_zone)
+        self._known: dict[str, int | None] = {}
+        self._day: date | None = None
+        if mapping.date_column is not None and mapping.date_format is not None:
+            word = cells[mapping.date_column]
+            self._day = self._read(mapping.date_column, word, mapping.date_format)[0].date()
 
-    def instant_ms(self, local: datetime, fold: int = 0) -> int:
-        return (local.replace(fold=fold) - EPOCH) // MILLISECOND
+    def at_ms(self, name: str) -> int | None:
+        """The time in ms since 1970, or None where the record has none; raises Damaged."""
+        if name not in self._known:
+            try:
+                self._known[name] = self._time(self._mapping.times[name])
+            except OverflowError as error:
+                raise Damaged(Rejection.BAD_TIME, f"{name}: outside the calendar") from error
+        return self._known[name]
 
-    def day_of(self, at_ms: int) -> date:
-        return (EPOCH + at_ms * MILLISECOND).astimezone(self.zone).date()
+    def _time(self, source: TimeSource) -> int | None:
+        if source.column is not None:
+            return self._of_column(source, source.column)
+        if source.start is not None:
+            return self._shifted(source, source.start)
+        if source.first is not None:
+            return next((at_ms for name in source.first if (at_ms := self.at_ms(name)) is not None), None)
+        there = [at_ms for name in source.earliest or () if (at_ms := self.at_ms(name)) is not None]
+        return min(there, default=None)
 
+    def _shifted(self, source: TimeSource, start: str) -> int | None:
+        """A time with lengths added and taken off; what is added must not come to less than is taken off."""
+        start_ms, none = self.at_ms(start), source.none or ()
+        if start_ms is None or any(self._cells[column] in none for column in source.columns_named()):
+            return None
+        added_ms = sum(self._length_ms(column) for column in source.plus_s)
+        added_ms += sum(self._length_ms(column) // 1000 for column in source.plus_ms)
+        taken_ms = sum(self._length_ms(column) for column in source.minus_s)
+        taken_ms += sum(self._length_ms(column) // 1000 for column in source.minus_ms)
+        if (source.plus_s or source.plus_ms) and added_ms < taken_ms:
+            columns = ", ".join(f"{column}: {self._cells[column]}" for column in source.columns_named())
+            raise Damaged(Rejection.NEGATIVE, columns)
+        return start_ms + added_ms - taken_ms
 
-def times_of(cells: Cells[str, str], mapping: Mapping) -> Times:
-    """Every named time of a record in ms since the epoch, None where it has none; raises Damaged."""
-    zone, day = ZoneInfo(mapping.time_zone), None
-    if mapping.date_column is not None and mapping.date_format is not None:
-        day = _parsed(mapping.date_column, cells[mapping.date_column], mapping.date_format, zone).date()
-    wall = _Wall(zone, mapping, day)
-    times: Times = {}
-    for name, source in mapping.times.items():
-        times[name] = _time(source, cells, times, wall)
-    return times
-
-
-def seconds_ms(column: str, word: str) -> int:
-    """A cell of whole or decimal seconds, in ms; raises Damaged."""
-    try:
-        seconds = Decimal(word)
-    except InvalidOperation as error:
-        raise Damaged(Rejection.BAD_NUMBER, f"{column}: {word!r}") from error
-    if not seconds.is_finite() or abs(seconds) > SECONDS_MAX:
-        raise Damaged(Rejection.BAD_NUMBER, f"{column}: {word!r}")
-    return int(seconds * 1000)
-
-
-def _time(source: TimeSource, cells: Cells[str, str], times: Times, wall: _Wall) -> int | None:
-    if source.column is not None:
-        return _column_time(source, source.column, cells, times, wall)
-    if source.start is not None and source.plus_s is not None:
-        start_ms, length_ms = times[source.start], seconds_ms(source.plus_s, cells[source.plus_s])
+    def _length_ms(self, column: str) -> int:
+        length_ms = seconds_ms(column, self._cells[column])
         if length_ms < 0:
-            raise Damaged(Rejection.NEGATIVE, f"{source.plus_s}: {cells[source.plus_s]}")
-        return None if start_ms is None else start_ms + length_ms
-    there = [at_ms for name in source.first or source.earliest or [] if (at_ms := times[name]) is not None]
-    if not there:
-        return None
-    return there[0] if source.first else min(there)
+            raise Damaged(Rejection.NEGATIVE, f"{column}: {self._cells[column]}")
+        return length_ms
+
+    def _of_column(self, source: TimeSource, column: str) -> int | None:
+        word = self._cells[column]
+        if word in (source.none or ()):
+            return None
+        local, form = self._read(column, word, source.format or self._mapping.time_format)
+        of_day = self._day is not None and not has_date(form)
+        if of_day and self._day is not None:
+            local = datetime.combine(self._day, local.timetz())
+        if source.after is None:
+            return _instant_ms(local)
+        anchor_ms = self.at_ms(source.after)
+        if anchor_ms is None:
+            return None
+        if of_day:
+            day = (EPOCH + anchor_ms * MILLISECOND).astimezone(local.tzinfo).date()
+            local = datetime.combine(day, local.timetz())
+        return _instant_ms(local) if source.duration_s is None else self._agreed(source, local, anchor_ms, of_day)
+
+    def _agreed(self, source: TimeSource, local: datetime, anchor_ms: int, of_day: bool) -> int:
+        """The moment, on this day or the next or the last, that is as far from `after` as the duration says."""
+        assert source.duration_s is not None
+        length_ms = seconds_ms(source.duration_s, self._cells[source.duration_s])
+        for days in DAYS_TRIED if of_day else (0,):
+            for fold in (0, 1):
+                at_ms = _instant_ms(local + timedelta(days=days), fold)
+                if at_ms - anchor_ms == length_ms:
+                    return at_ms
+        told, column = self._cells[source.duration_s], source.column
+        raise Damaged(Rejection.DURATION, f"{column}: {local.time()} is not {told} s ({source.duration_s}) on")
+
+    def _read(self, column: str, word: str, forms: Sequence[str]) -> tuple[datetime, str]:
+        """What a cell says, and the first of the formats that reads it; raises Damaged."""
+        for form in forms:
+            try:
+                return moment(word, form, self._zone), form
+            except (ValueError, OverflowError):
+                continue
+        raise Damaged(Rejection.BAD_TIME, f"{column}: {word!r}")
 
 
-def _column_time(source: TimeSource, column: str, cells: Cells[str, str], times: Times, wall: _Wall) -> int | None:
-    word = cells[column]
-    if word in (source.none or []):
-        return None
-    local = wall.read(column, word)
-    if source.after is None:
-        return wall.instant_ms(local)
-    anchor_ms = times[source.after]
-    if anchor_ms is None:
-        return None
-    if wall.day is not None:
-        local = datetime.combine(wall.day_of(anchor_ms), local.timetz())
-    if source.duration_s is None:
-        return wall.instant_ms(local)
-    length_ms = seconds_ms(source.duration_s, cells[source.duration_s])
-    for days in DAYS_TRIED if wall.day is not None else (0,):
-        for fold in (0, 1):
-            at_ms = wall.instant_ms(local + timedelta(days=days), fold)
-            if at_ms - anchor_ms == length_ms:
-                return at_ms
-    raise Damaged(Rejection.DURATION, f"{column} {word} is not {cells[source.duration_s]} s ({source.duration_s}) on")
-
-
-def _parsed(column: str, word: str, form: str, zone: ZoneInfo) -> datetime:
-    try:
-        return datetime.strptime(word, form).replace(tzinfo=zone)
-    except ValueError as error:
-        raise Damaged(Rejection.BAD_TIME, f"{column}: {word!r}") from error
+def _instant_ms(local: datetime, fold: int = 0) -> int:
+    return (local.replace(fold=fold) - EPOCH) // MILLISECOND

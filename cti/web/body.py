@@ -87,4 +87,7 @@ async def read_model(request: web.Request, limits: Limits, model: type[M]) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise Refusal("invalid_body", errors=faults_of(error)) from None
+        faults = faults_of(error)
+        first = faults[0]
+        detail = f"{first['pointer']}: {first['detail']}" if first["pointer"] else first["detail"]
+        raise Refusal("invalid_body", detail, faults) from None

@@ -146,6 +146,12 @@ CODES: dict[str, Code] = {
         "Every event of the batch was refused",
         "`items` gives the verdict on each. Nothing was kept.",
     ),
+    "bad_time": Code(
+        422,
+        "The event's time cannot be used",
+        "`time` must lie after 1980 and at most a day ahead of the log's clock: set the switch's clock (NTP), or "
+        "correct its time zone.",
+    ),
     "reserved_type": Code(
         422,
         "Only Ringback writes events of this type",

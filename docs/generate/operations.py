@@ -20,6 +20,8 @@ SETTINGS_MEAN = {
     "profile": "A shipped profile's name, or the path of a file of your own",
     "partitions": "Parts of the event log, 1 to 256; fixed for the life of a ledger",
     "call_idle_max_s": "A call of which nothing is heard for so long ends as `lost`",
+    "call_events_max": "Events that one call takes; what is beyond is set aside as `call_too_large`, its end never",
+    "call_bytes_max": "Bytes that one call's events take, as they are kept; beyond it the same",
     "timeline_days": "How long the event log and the events of ended calls are kept",
     "records_days": "How long calls, records, breaches, commands and dead letters are kept",
     "kafka_bootstrap": "Servers of an Apache Kafka, `HOST:PORT` with commas between; empty: the event log is in the "

@@ -12,7 +12,7 @@ from cti.replay.command import HISTORY_DAYS, TENANT
 from cti.replay.door import BATCH_MAX, door
 from cti.replay.events import read_events
 from cti.replay.mapping_file import load
-from cti.replay.rows import read_table
+from cti.replay.table import read_table
 from schemas.records import records_digest
 from tests.acceptance.replaying import MAPPING, data
 from tests.faults.cluster.site import opened
@@ -29,11 +29,11 @@ SETTINGS = {
 
 async def test_a_cluster_comes_to_the_same_records(real: dict[str, Any], tmp_path: Path) -> None:
     mapping = load(MAPPING).mapping
-    reading = read_events(read_table(data().read_bytes(), mapping.delimiter).rows, mapping)
+    reading = read_events(read_table(data().read_bytes(), mapping.layout()).rows, mapping)
     bodies = in_order_of_arrival(reading.events, Disturbance(5_000, 10, 7))
     async with opened(tmp_path, tenant=TENANT, **SETTINGS) as site, AsyncExitStack() as stack:
         ways = [await stack.enter_async_context(door(url, site.key)) for url in site.doors]
-        await ways[0].declare(mapping.switch, mapping.source, mapping.facts())
+        await ways[0].declare(mapping.switch, mapping.source, reading.kinds())
         await asyncio.gather(*(way.post(part) for way, part in zip(ways, halves(bodies), strict=True)))
         records: list[dict[str, Any]] = []
 

@@ -153,6 +153,35 @@ async def test_purging_drops_what_is_old_and_reading_there_stops_loudly(store: S
     assert [place[1] for place in await store.log.append([appending("a")])] == [6]
 
 
+async def test_purging_goes_by_the_order_where_dates_were_wrong_for_a_while(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries 2 and 3 were dated by a clock ten years ahead, 5 by one ten years back."""
+    partition, years_ms = store.log.partition_of(appending("a").key), 10 * 365 * 86_400_000
+    for date_ms in (0, years_ms, years_ms, 1_000, -years_ms, 2_000):
+        monkeypatch.setattr(store.log, "_clock", VirtualClock(START_MS + date_ms))
+        await store.log.append([appending("a")])
+    latest_ms = START_MS + 3_000
+    for before_ms, gone in ((-1, 0), (1, 1), (1_000, 0), (1_001, 4), (2_001, 1)):
+        found = await store.log.purge(START_MS + before_ms, latest_ms)
+        assert (before_ms, found) == (before_ms, gone)
+    assert (await store.log.end()).positions[partition] == 6
+    assert await store.log.read({partition: 6}, 10) == []
+
+
+async def test_a_whole_piece_dated_by_a_clock_ahead_is_as_old_as_what_follows(
+    store: Store, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead_ms = 10 * 365 * 86_400_000
+    monkeypatch.setattr(store.log, "_clock", VirtualClock(START_MS + ahead_ms))
+    await store.log.append([appending("a")] * 5_100)
+    monkeypatch.setattr(store.log, "_clock", clock)
+    assert await store.log.purge(START_MS + 500, START_MS + 1_000) == 0, "nobody knows how old they are"
+    await store.log.append([appending("a")])
+    assert await store.log.purge(START_MS, START_MS + 1_000) == 0
+    assert [await store.log.purge(START_MS + 1, START_MS + 1_000) for _ in range(3)] == [5_000, 101, 0]
+
+
 async def test_a_purge_does_a_bounded_piece(store: Store, clock: VirtualClock) -> None:
     partition = store.log.partition_of(appending("a").key)
     await store.log.append([appending("a")] * 5_100)

@@ -28,7 +28,8 @@ GROWING = re.compile(r"Seq Scan on (timeline\w*|calls|records|breaches|commands)
 FILLED = (
     """INSERT INTO calls SELECT 'call-' || lpad(n::text, 8, '0'), n * 7919, :tenant, :source, 'subject ' || n, 0, n % 4,
        n * 16, :start + n * 43200, 'inbound', CASE WHEN n <= :calls - :live THEN :start + n * 43200 + 40000 END,
-       CASE WHEN n <= :calls * 8 / 10 THEN 0 ELSE 1 END
+       CASE WHEN n <= :calls * 8 / 10 THEN 0 ELSE 1 END,
+       CASE WHEN n <= :calls - :live THEN :start + n * 43200 + 40000 END
        FROM generate_series(1, :calls) AS n""",
     """INSERT INTO timeline SELECT n % 4, n * 16, n * 16 + k, 0, :start + n * 43200 + k * 4000,
        :start + n * 43200 + k * 4000, NULL, 'held', 'event-' || n || '-' || k, n, '{}'
@@ -112,7 +113,7 @@ ASKED: dict[str, Callable[[Connection], Any]] = {
     "commands behind a mark": lambda c: commands.commands_after(c, dict.fromkeys(range(4), 570000), 1_000),
     "one command": lambda c: commands.command(c, TENANT, "c-call-000090000"),
     "whether a day is needed": lambda c: timeline_days.unneeded_day(c, START_MS + timeline_days.DAY_MS),
-    "retention": lambda c: retention.purge(c, [(START_MS + 86_400_000, START_MS)]),
+    "retention": lambda c: retention.purge(c, [(START_MS + 86_400_000, START_MS, START_MS + 10**9)]),
 }
 
 

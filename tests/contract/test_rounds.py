@@ -145,10 +145,13 @@ async def test_a_higher_revision_replaces_record_and_breaches_a_lower_one_does_n
 async def test_past_calls_are_the_ended_ones_under_a_key(store: Store) -> None:
     (claim, *_) = await store.ledger.claim("one", PARTITIONS)
     births = [call("a", 1, key_hash=-5), call("b", 2, key_hash=-5, incarnation=1), call("c", 3, key_hash=6)]
+    births += [call("d", 4, key_hash=8), call("e", 5, key_hash=9)]
     ended = [record("a", revision=3, ended_at_ms=START_MS + 9), record("c")]
+    ended += [record("d", outcome="stale"), record("e", outcome="lost")]
     await store.ledger.commit(Round(births=births, records=ended, fences=[fence(claim)]))
     found = await store.ledger.past_calls([-5, 7])
-    assert [tuple(past) for past in found] == [(births[0], START_MS + 9, 3, True)]
+    assert [tuple(past) for past in found] == [(births[0], START_MS + 9, 3, True, False)]
+    assert [past.given_up for past in await store.ledger.past_calls([8, 9])] == [True, True]
     assert await store.ledger.past_calls([]) == []
 
 
@@ -255,10 +258,19 @@ async def test_retention_drops_timelines_first_then_all_of_a_call(store: Store) 
     old, young = record("old", ended_at_ms=START_MS), record("young", ended_at_ms=START_MS + 100)
     await store.ledger.commit(
         Round(
-            timeline=[event(1, 1), event(2, 2), event(3, 3)],
-            births=[call("old", 1), call("young", 2, key_hash=9), call("live", 3)],
-            records=[old, young],
-            breaches=[breach("old"), breach("young")],
+            timeline=[event(1, 1, appended_at_ms=START_MS)],
+            births=[call("old", 1)],
+            records=[old],
+            breaches=[breach("old")],
+            fences=[fence(claim, 1, 0)],
+        )
+    )
+    await store.ledger.commit(
+        Round(
+            timeline=[event(2, 2, appended_at_ms=START_MS + 100), event(3, 3)],
+            births=[call("young", 2, key_hash=9), call("live", 3)],
+            records=[young],
+            breaches=[breach("young")],
             commands=[command("c", 1, call_id="old"), command("d", 2, call_id="", issued_at_ms=START_MS)],
             dead_letters=[DeadLetterRow(0, 9, TENANT, "unreadable", "", START_MS, b"\xff")],
             fences=[fence(claim, 3, 2)],
@@ -280,6 +292,50 @@ async def test_retention_drops_timelines_first_then_all_of_a_call(store: Store) 
     assert await store.ledger.breach_counts(TENANT, None, None) == {"RING-1": 1}
     assert [line.row.call_id for line in await store.ledger.calls(TENANT, CallFilter(), None, 9)] == ["live", "young"]
     assert await store.ledger.commands_after({0: 0}, 9) == []
+
+
+async def test_retention_goes_by_when_a_record_was_written(store: Store) -> None:
+    """And not by the switch's date: a call of 1970 stays its time, one said to end in 2199 goes with the others.
+
+    What the log's clock dated while it was far ahead is dated again; while it was far back, retention's time counts.
+    """
+    (claim, *_) = await store.ledger.claim("one", PARTITIONS)
+    await store.ledger.keep_retention_ms(START_MS)
+    ended = {"1970": 0, "2199": 7_226_582_400_000, "jumped": START_MS, "set back": START_MS, "revised": START_MS}
+    appended = dict.fromkeys(ended, START_MS + 5) | {"jumped": START_MS + 400 * 86_400_000, "set back": 1_000}
+    for n, name in enumerate(ended, 1):
+        await store.ledger.commit(
+            Round(
+                timeline=[event(n, n, appended_at_ms=appended[name])],
+                births=[call(name, n, key_hash=n)],
+                records=[record(name, ended_at_ms=ended[name])],
+                fences=[fence(claim, n)],
+            )
+        )
+    later = record("revised", revision=2)
+    await store.ledger.commit(
+        Round(timeline=[event(5, 6, appended_at_ms=START_MS + 900)], records=[later], fences=[fence(claim, 6)])
+    )
+    assert await store.ledger.purge(START_MS, START_MS, START_MS + 10) == 1, "one is dated again"
+    assert await store.ledger.purge(START_MS, START_MS, START_MS + 10) == 0
+    assert await _dropped(store, START_MS + 1) == {"set back"}
+    assert await _dropped(store, START_MS + 6) == {"set back", "1970", "2199", "revised"}
+    assert await _dropped(store, START_MS + 11) == set(ended)
+
+
+async def _dropped(store: Store, before_ms: int) -> set[str]:
+    """Calls whose timeline has gone, once all that is older has."""
+    while await store.ledger.purge(before_ms, 0):
+        pass
+    past = await store.ledger.past_calls(range(1, 6))
+    return {one.row.call_id for one in past if not one.kept}
+
+
+async def test_retentions_own_time_is_kept(store: Store) -> None:
+    assert await store.ledger.retention_ms() is None
+    await store.ledger.keep_retention_ms(START_MS)
+    await store.ledger.keep_retention_ms(START_MS + 60_000)
+    assert await store.ledger.retention_ms() == START_MS + 60_000
 
 
 async def test_retention_does_a_bounded_piece(store: Store) -> None:

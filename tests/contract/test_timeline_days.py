@@ -85,12 +85,13 @@ async def test_a_day_goes_when_no_call_needs_it(postgres_url: str, engine: Engin
         next_day = {"at_ms": DAY_0 + DAY_MS, "appended_at_ms": DAY_0 + DAY_MS}
         await store.ledger.commit(
             Round(
-                timeline=[event(1, 1), event(1, 2), event(3, 3), event(3, 9, **next_day)],
+                timeline=[event(1, 1), event(1, 2), event(3, 3)],
                 births=[call("short", 1), call("over midnight", 3, key_hash=9)],
                 records=[record("short", ended_at_ms=START_MS + 5)],
-                fences=[fence(claim, 9)],
+                fences=[fence(claim, 8)],
             )
         )
+        await store.ledger.commit(Round(timeline=[event(3, 9, **next_day)], fences=[fence(claim, 9)]))
         limit_ms = DAY_0 + DAY_MS
         assert await store.ledger.purge(limit_ms, 0) == 1, "its call is marked first"
         assert await store.ledger.purge(limit_ms, 0) == 0, "a live call began on it"

@@ -62,7 +62,7 @@ def worked(url: str, bodies: Sequence[bytes], *, poison: bool = False) -> Teleme
             engine = await engine_on(store, clock, telemetry)
             places = await store.log.append([appending(body) for body in bodies])
             if poison:
-                engine._poison.update(places)
+                engine.quarantine.poison.update(places)
             await engine.drain()
             await engine.stop()
         return telemetry

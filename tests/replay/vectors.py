@@ -57,8 +57,8 @@ def _arrivals(vector: Mapping[str, Any]) -> list[tuple[float, dict[str, Any]]]:
     found = []
     for index, one in enumerate(vector["events"]):
         name = one.get("id", f"{vector['name']}-{index}")
-        subject = one.get("subject", vector["name"])
-        extensions = {key: one[key] for key in ("sequence", "correlation", "commandid") if key in one}
+        subject = one.get("subject", SWITCH if one.get("family") == "switch" else vector["name"])
+        extensions = {key: one[key] for key in ("sequence", "correlation", "commandid", "family") if key in one}
         made = event(SWITCH, subject, one["type"], one["at"], one["data"], id=name, **extensions)
         found.append((float(one.get("arrival", one["at"])), made))
     return sorted(found, key=lambda pair: pair[0])
@@ -79,6 +79,8 @@ def _answer(
 def _state(events: Sequence[Mapping[str, Any]], leg: str | None, now_s: float) -> str:
     state = "null"
     for one in sorted(events, key=lambda one: float(one["at"])):
+        if one.get("family", "call") != "call":
+            continue
         if one["at"] <= now_s and leg in (one["data"].get("connection"), one["data"].get("heldConnection")):
             state = LEG_STATES.get(one["type"], state)
     return state
@@ -89,17 +91,22 @@ async def _judge(vector: Mapping[str, Any], it: Scene, switch: Switch) -> str:
     if record is None:
         return "no record"
     expected = vector["expect"]
-    differences = list(_differs("record", expected.get("record") or {}, record))
+    found = differences("record", expected.get("record") or {}, record)
     if expected.get("breaches") is not None:
-        differences += _sets("breaches", expected["breaches"], record["breaches"])
+        found += _sets("breaches", expected["breaches"], record["breaches"])
     if expected.get("commands") is not None:
         sent = [{**one, "due": _seconds(one["due_at"])} for one in switch.commands]
-        differences += _sets("commands", expected["commands"], sent)
-    return "; ".join(differences) or "passed"
+        found += _sets("commands", expected["commands"], sent)
+    return "; ".join(found) or "passed"
 
 
 def _seconds(time: str) -> float:
     return round(datetime.fromisoformat(time).timestamp() * 1000 - START_MS) / 1000
+
+
+def differences(where: str, expected: Any, found: Any) -> list[str]:
+    """How what was found differs, in the members that are expected."""
+    return list(_differs(where, expected, found))
 
 
 def _differs(where: str, expected: Any, found: Any) -> Iterator[str]:

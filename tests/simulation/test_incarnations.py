@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-import cti.engine.ingest
 from cti import errors
+from cti.engine.gathering import CallLimits
 from tests.scheduler import START_MS, Scene, event, scene
 
 CALLER = {"connection": "c", "calling": "+8679186261234", "direction": "inbound"}
@@ -95,15 +95,17 @@ async def test_a_silent_call_of_a_silent_switch_is_lost_in_the_end() -> None:
         assert await outcomes(it) == ["lost"]
 
 
-async def test_a_call_given_up_as_lost_keeps_its_one_record() -> None:
+async def test_a_call_given_up_as_lost_is_revised_by_its_end() -> None:
     async with scene("memory:", call_idle_max_s=400) as it:
         await it.declare("s1")
         await it.to(10)
         await it.post(event("s1", "x", "offered", 1, CALLER), event("s1", "x", "established", 5, FIRST))
         await it.to(600)
+        assert await outcomes(it) == ["lost"]
         await it.post(event("s1", "x", "callCleared", 600, {}))
         await it.to(1300)
-        assert await outcomes(it) == ["lost"]
+        (record,) = await it.records()
+        assert (record["outcome"], record["talk_s"], record["revision"]) == ("answered", 595, 2)
 
 
 async def test_what_a_snapshot_named_is_not_given_up_after_a_restart_either() -> None:
@@ -164,7 +166,7 @@ async def test_two_calls_of_one_id_come_out_the_same_in_any_order(order: tuple[i
 
 
 async def test_a_call_that_says_too_much_still_ends(it: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cti.engine.ingest, "FACTS_MAX", 5)
+    monkeypatch.setattr(it.engine.work, "limits", CallLimits(events=5))
     await it.to(10)
     digits = [event("s1", "x", "digitsGenerated", 1 + n / 10, {"digits": "1"}) for n in range(6)]
     await it.post(event("s1", "x", "offered", 1, CALLER), *digits)

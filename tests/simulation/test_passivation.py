@@ -85,6 +85,6 @@ async def test_a_call_that_only_a_timer_has_woken_rests_at_once(it: Scene) -> No
     base = it.engine.work.layers.base
     resting, now_ms = Passivation(), live.heard_ms + 15_000.0
     resting.add({key: live}, now_ms)
-    assert resting.behind
+    assert resting.lags
     resting.passivate(base, now_ms, {live.partition: now_ms})
     assert live.state is None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import cti.engine.loop
+import cti.engine.intake
 from tests.scheduler import Scene, event, scene
 from tests.simulation.lines import AGENT, CALLER, LEAVES, Line
 from tests.simulation.test_time import ORDERS_OF_A_HOLD, both_hold, orders
@@ -78,7 +78,7 @@ async def test_a_partition_that_was_not_read_yet_has_no_time(it: Scene, monkeypa
     for name in names:
         await line.say(name, "established", AGENT)
     await it.to(25)  # 15 s after the ringing began: the limit would be of use still
-    monkeypatch.setattr(cti.engine.loop, "CPU_MAX_MS", -1.0)  # one entry a turn, as under load
+    monkeypatch.setattr(cti.engine.intake, "CPU_MAX_MS", -1.0)  # one entry a turn, as under load
     await it.restart()
     it.running = True
     await it.settle()
@@ -93,7 +93,7 @@ async def test_a_call_stays_in_memory_between_reading_and_taking_an_event_of_it(
     await line.say("call", "offered", CALLER)
     await line.ends("call")  # at 3 s; it lingers until 13 s
     await it.to(12.9)
-    monkeypatch.setattr(cti.engine.loop, "CPU_MAX_MS", -1.0)
+    monkeypatch.setattr(cti.engine.intake, "CPU_MAX_MS", -1.0)
     it.running = False
     key = it.store.log.partition_of
     same = [f"x{n}" for n in range(100) if key(f"test:/switches/s1:x{n}") == key("test:/switches/s1:call")][:2]

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 
 from cti.adapters.ledger.memory import MemoryLedger
+from cti.gateway.command_numbers import GAP_S, GAPS_MAX, CommandNumbers
 from cti.gateway.hub import Hub, Subscription
 from cti.gateway.pulse import Pulse
 from cti.rows import Claim, CommandRow, OutcomeRow, Round
@@ -148,6 +149,39 @@ async def test_commands_are_kept_until_their_result(desk: Desk) -> None:
 
 
 async def test_no_more_are_kept_than_the_bound(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cti.gateway.hub.LATELY_MAX", 3)
+    monkeypatch.setattr("cti.gateway.hub.UNSETTLED_MAX", 3)
     desk.pulse.commanded([command(f"c{no}", no) for no in range(1, 6)])
     assert [no for no in range(1, 6) if desk.hub.lately(TENANT, f"c{no}")] == [3, 4, 5]
+
+
+async def test_a_number_that_is_committed_after_a_higher_one_is_passed_on_all_the_same(desk: Desk) -> None:
+    """Two writers number one partition: a transaction that began first may commit last."""
+    one = await desk.listening()
+    await desk.commit(command("late", no=2), handed=False)
+    desk.pulse.commanded()
+    assert await ids(one) == ["late"]
+    await desk.commit(command("early", no=1), handed=False)
+    desk.hub._looked_back_s = float("-inf")
+    desk.pulse.commanded()
+    assert await ids(one) == ["early"]
+    desk.hub._looked_back_s = float("-inf")
+    desk.pulse.commanded()
+    assert await ids(one) == []
+
+
+def test_a_missing_number_is_looked_for_as_long_as_a_transaction_may_last() -> None:
+    numbers = CommandNumbers({0: 4})
+    assert numbers.is_new(0, 7, 10.0)
+    assert numbers.gaps(10.0) == {0: 4}
+    assert numbers.is_new(0, 6, 11.0)
+    assert not numbers.is_new(0, 6, 11.0)
+    assert not numbers.is_new(0, 7, 11.0)
+    assert numbers.gaps(10.0 + GAP_S) == {0: 4}
+    assert numbers.gaps(10.1 + GAP_S) == {}
+    assert not numbers.is_new(0, 5, 11.0 + GAP_S)
+
+
+def test_missing_numbers_are_bounded() -> None:
+    numbers = CommandNumbers({})
+    assert numbers.is_new(0, GAPS_MAX * 3, 0.0)
+    assert numbers.gaps(0.0) == {0: GAPS_MAX * 2 - 1}

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from cti.replay.arrivals import REPEAT_DELAY_MAX_MS, Disturbance, in_order_of_arrival
-from cti.replay.events import Reading, TimedEvent, read_events
+from cti.replay.events import Reading, read_events
+from cti.replay.facts import TimedEvent
 from cti.replay.mapping_file import load, parse
 from cti.replay.reasons import Rejection
-from cti.replay.rows import read_table
+from cti.replay.table import read_table
 
 HEADER = (
     "vru_line,call_id,customer_id,priority,type,date,vru_entry,vru_exit,vru_time,"
@@ -20,7 +21,7 @@ BANK = load("bank-1999").mapping
 
 
 def reading(*lines: str) -> Reading:
-    return read_events(read_table("\n".join([HEADER, *lines]).encode(), ",").rows, BANK)
+    return read_events(read_table("\n".join([HEADER, *lines]).encode(), BANK.layout()).rows, BANK)
 
 
 def facts(*lines: str) -> list[tuple[str, str, dict[str, Any]]]:
@@ -181,7 +182,7 @@ at = "went"
 def dialled(*lines: str) -> Reading:
     mapping = parse(DIALLED.encode(), "dialler.toml").mapping
     content = "\n".join(["id;came;went;seconds;number;lang;heard", *lines]).encode()
-    return read_events(read_table(content, mapping.delimiter).rows, mapping)
+    return read_events(read_table(content, mapping.layout()).rows, mapping)
 
 
 def test_another_shape_of_record_needs_only_another_mapping() -> None:
@@ -204,7 +205,7 @@ def test_where_clocks_are_set_back_the_duration_tells_the_hour() -> None:
     assert [one.reason for one in found.rejected] == [Rejection.OUT_OF_ORDER]
 
 
-EVENTS = [TimedEvent(at_ms=number * 1000, body=b"%d" % number) for number in range(200)]
+EVENTS = [TimedEvent(at_ms=number * 1000, kind="", body=b"%d" % number) for number in range(200)]
 
 
 def test_undisturbed_events_come_as_they_happened() -> None:
@@ -214,7 +215,7 @@ def test_undisturbed_events_come_as_they_happened() -> None:
 def test_shuffling_moves_an_event_by_no_more_than_it_says() -> None:
     order = in_order_of_arrival(EVENTS, Disturbance(shuffle_ms=5000, seed=7))
     assert sorted(order) == sorted(event.body for event in EVENTS)
-    moved = [abs(int(body) - place) for place, body in enumerate(order)]
+    moved = [abs(int(body) - index) for index, body in enumerate(order)]
     assert 0 < max(moved) <= 5
     assert order == in_order_of_arrival(EVENTS, Disturbance(shuffle_ms=5000, seed=7))
     assert order != in_order_of_arrival(EVENTS, Disturbance(shuffle_ms=5000, seed=8))

@@ -31,10 +31,9 @@ def refusal(text: str) -> str:
     return str(refused.value)
 
 
-def test_a_good_mapping_says_its_columns_and_facts() -> None:
+def test_a_good_mapping_says_its_columns_and_source() -> None:
     mapping = parse(GOOD.encode(), "calls.toml").mapping
-    assert {column for _, column in mapping.columns()} == {"id", "came", "went", "seconds", "number"}
-    assert mapping.facts() == ["callCleared", "offered"]
+    assert {column for _, column in mapping.columns_used()} == {"id", "came", "went", "seconds", "number"}
     assert mapping.source == "/switches/old-pbx"
 
 

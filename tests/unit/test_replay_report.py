@@ -49,6 +49,14 @@ def test_no_answered_call_has_no_mean() -> None:
     assert summary().total.figures()["calls"] == 0
 
 
+def test_waits_that_no_line_says_have_no_mean() -> None:
+    found = Summary({"half_hour": half_hour_of(ZoneInfo("UTC"))}, wait_known=False)
+    found.add(record())
+    (line,) = found.table("half_hour")
+    assert (line["mean_service_s"], line["mean_wait_answered_s"]) == (100, None)
+    assert found.total.figures(found.wait_known)["mean_wait_answered_s"] is None
+
+
 def test_a_wait_of_no_seconds_is_a_wait() -> None:
     assert summary(record(outcome="abandoned", queue="PS")).total.abandoned_from_queue == 1
 

@@ -27,6 +27,8 @@ RECORD: dict[str, Any] = {
     "ended_at": AT,
     "outcome": "answered",
     "wait_s": 4.0,
+    "waited_again_s": 0.0,
+    "ended_waiting": False,
     "answer_s": 3.25,
     "answered_at": AT,
     "talk_s": 60,
@@ -42,8 +44,17 @@ RECORD: dict[str, Any] = {
     "agent_disposition": None,
     "identity_verified": False,
     "survey": 5,
+    "clock_stepped": False,
     "offers": [
-        {"agent": "1001", "device": "d", "delivered_at": AT, "ended_at": AT, "ring_s": 3.25, "result": "answered"}
+        {
+            "agent": "1001",
+            "device": "d",
+            "delivered_at": AT,
+            "ended_at": AT,
+            "ring_s": 3.25,
+            "result": "answered",
+            "talk_s": 60,
+        }
     ],
     "holds": [
         {"by": "agent", "muted": False, "started_at": AT, "seconds": 40.0, "notices_owed": 2, "notices_played": 1}
@@ -69,6 +80,11 @@ def test_a_whole_record_is_read() -> None:
 def test_a_record_without_its_core_is_none(member: str) -> None:
     with pytest.raises(ValidationError):
         CallRecord.model_validate({key: value for key, value in RECORD.items() if key != member})
+
+
+def test_a_record_of_the_release_before_is_read() -> None:
+    added = {"waited_again_s", "ended_waiting", "clock_stepped"}
+    CallRecord.model_validate({key: value for key, value in RECORD.items() if key not in added})
 
 
 @pytest.mark.parametrize("changes", [{"outcome": "fine"}, {"wait_s": -0.001}, {"talk_s": "60"}, {"mood": "good"}])

@@ -29,7 +29,7 @@ from schemas.records import Breach
 
 Document = dict[str, Any]
 
-PUBLISHED = Path(__file__).parents[2] / "schemas" / "published" / "v1" / "asyncapi-kafka.json"
+PUBLISHED = Path(__file__).parents[3] / "schemas" / "published" / "v1" / "asyncapi-kafka.json"
 OPTIONS = KafkaOptions("")  # the defaults: what is not said otherwise in the settings
 BINDING = "0.5.0"
 TEXT = {"type": "string"}

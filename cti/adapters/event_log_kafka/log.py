@@ -134,9 +134,9 @@ class KafkaEventLog:
         at_ms = min(self.now_ms(), next(iter(self._started_ms.values()), self.now_ms()))
         return LogEnd(await self._reader.ends(), at_ms)
 
-    async def purge(self, before_ms: int) -> int:
+    async def purge(self, before_ms: int, latest_ms: int | None = None) -> int:
         """Kafka's own retention deletes."""
-        del before_ms
+        del before_ms, latest_ms
         return 0
 
     async def tell_positions(self, positions: Mapping[int, int]) -> bool:

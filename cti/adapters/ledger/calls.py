@@ -10,9 +10,10 @@ from cti.rows import CallFilter, CallListing, CallRow, PastCall, RecordRow
 from cti.sql import bulk
 from cti.sql.point import rows_of
 
-BIRTH = [column for column in calls.columns if column.name not in {"ended_at_ms", "timeline_kept"}]
+BIRTH = [column for column in calls.columns if column.name not in {"ended_at_ms", "timeline_kept", "recorded_at_ms"}]
 insert_births = bulk.Insertion(calls, BIRTH)
 set_ends = bulk.update(calls, [calls.c.call_id], [calls.c.ended_at_ms])
+set_first_ends = bulk.update(calls, [calls.c.call_id], [calls.c.ended_at_ms, calls.c.recorded_at_ms])
 _RECORD_OF_CALL = and_(records.c.tenant == calls.c.tenant, records.c.call_id == calls.c.call_id)
 
 _LIVE = (
@@ -25,7 +26,7 @@ _LIVE = (
 _ENDED = (
     "SELECT",
     ", ".join([f"calls.{column.name}" for column in BIRTH]),
-    ", calls.ended_at_ms, records.revision, calls.timeline_kept FROM calls",
+    ", calls.ended_at_ms, records.revision, calls.timeline_kept, records.outcome IN ('stale', 'lost') FROM calls",
     "JOIN records ON records.tenant = calls.tenant AND records.call_id = calls.call_id",
     "WHERE calls.ended_at_ms IS NOT NULL AND calls.key_hash",
 )
@@ -47,7 +48,10 @@ def past_calls(connection: Connection, key_hashes: Sequence[int]) -> list[PastCa
     else:
         found = rows_of(connection, _PAST_SQLITE, to_json(key_hashes).decode())
     width = len(BIRTH)
-    return [PastCall(CallRow._make(row[:width]), row[width], row[width + 1], bool(row[width + 2])) for row in found]
+    return [
+        PastCall(CallRow._make(row[:width]), row[width], row[width + 1], bool(row[width + 2]), bool(row[width + 3]))
+        for row in found
+    ]
 
 
 def calls_by_id(connection: Connection, call_ids: Sequence[str], tenant: str | None = None) -> list[CallRow]:

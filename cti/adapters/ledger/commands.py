@@ -6,7 +6,7 @@ from functools import cache
 from sqlalchemy import Connection, and_, bindparam, func, select
 
 from cti.adapters.ledger.tables import LIVE, UNANSWERED, calls, commands
-from cti.rows import CommandRow, OutcomeRow
+from cti.rows import CommandRow, OutcomeRow, ResultRow
 from cti.sql import bulk
 from cti.sql.point import rows_of
 
@@ -14,6 +14,12 @@ FINAL = frozenset({"done", "refused", "unanswered", "overtaken", "observed"})
 insert_commands = bulk.insertion(commands, tail="ON CONFLICT (id) DO NOTHING")
 _set_outcomes = bulk.update(
     commands, [commands.c.id], [commands.c.state, commands.c.reason], only="commands.state IN ('open', 'accepted')"
+)
+_set_results = bulk.update(
+    commands,
+    [commands.c.tenant, commands.c.source, commands.c.id],
+    [commands.c.state, commands.c.reason],
+    only="commands.state IN ('open', 'accepted')",
 )
 _OF_LIVE = (
     select(commands)
@@ -41,6 +47,15 @@ def set_outcomes(connection: Connection, outcomes: Sequence[OutcomeRow]) -> None
         if outcome.id not in latest or latest[outcome.id].state not in FINAL:
             latest[outcome.id] = outcome
     _set_outcomes(connection, [(outcome.id, outcome.state, outcome.reason) for outcome in latest.values()])
+
+
+def set_results(connection: Connection, results: Sequence[ResultRow]) -> None:
+    """Settle commands by (tenant, source, id); an unknown id changes nothing. The first final state wins."""
+    latest: dict[tuple[str, str, str], ResultRow] = {}
+    for result in results:
+        if result[:3] not in latest or latest[result[:3]].state not in FINAL:
+            latest[result[:3]] = result
+    _set_results(connection, [result[:5] for result in latest.values()])
 
 
 def live_commands(connection: Connection, partition: int, after: int, last: int) -> list[CommandRow]:

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from cti.adapters.ledger.agents import joined
 from cti.adapters.ledger.commands import FINAL
 from cti.adapters.ledger.memory_reads import MemoryReads
-from cti.adapters.ledger.retention import CALLS_A_TIME
-from cti.adapters.ledger.rounds import latest_records
+from cti.adapters.ledger.retention import AHEAD_MS, CALLS_A_TIME
+from cti.adapters.ledger.rounds import dated, latest_records, recorded_ms
 from cti.adapters.ledger.stored import LIVE_SLICE
 from cti.errors import Fenced
 from cti.rows import (
@@ -21,6 +21,7 @@ from cti.rows import (
     OutboxRow,
     OutcomeRow,
     PastCall,
+    ResultRow,
     Round,
     SourceRow,
     StoredCall,
@@ -48,6 +49,8 @@ class MemoryLedger(MemoryReads):
             self._put_command(command)
         for outcome in round_.outcomes:
             self._set_outcome(outcome)
+        for result in round_.results:
+            self._set_result(result)
         self._agents |= {(row.tenant, row.source, row.agent): row for row in round_.agents}
         self._sources |= {row[:3]: row for row in round_.sources}
         for partition, number in round_.published.items():
@@ -55,15 +58,20 @@ class MemoryLedger(MemoryReads):
                 place: row for place, row in self._outbox.items() if place[0] != partition or place[1] > number
             }
         self._outbox |= {row[:2]: row for row in round_.outbox}
-        self._dead_letters |= {(row.partition, row.position): row for row in round_.dead_letters}
+        letters = [dated(row, self._retention_ms or 0) for row in round_.dead_letters]
+        self._dead_letters |= {(row.partition, row.position): row for row in letters}
         self._claims |= {fence.partition: Claim(*fence) for fence in round_.fences}
 
     def _put_records(self, round_: Round) -> None:
+        at_ms = recorded_ms(round_, self._retention_ms or 0)
+        first = {} if at_ms is None else {row.call_id: at_ms for row in round_.records if row.revision == 1}
         for row in latest_records(round_.records):
             known = self._records.get(row.call_id)
             if known is None or known.revision < row.revision:
                 self._records[row.call_id] = row
             self._ended[row.call_id] = row.ended_at_ms
+            if row.call_id in first:
+                self._recorded[row.call_id] = first[row.call_id]
             self._breaches.pop(row.call_id, None)
         for breach in round_.breaches:
             self._breaches.setdefault(breach.call_id, []).append(breach)
@@ -72,6 +80,11 @@ class MemoryLedger(MemoryReads):
         command = self._commands.get(outcome.id)
         if command is not None and command.state not in FINAL:
             self._commands[outcome.id] = command._replace(state=outcome.state, reason=outcome.reason)
+
+    def _set_result(self, result: ResultRow) -> None:
+        command = self._commands.get(result.id)
+        if command is not None and (command.tenant, command.source) == (result.tenant, result.source):
+            self._set_outcome(OutcomeRow(*result[2:]))
 
     async def committed(self) -> Mapping[int, Fence]:
         return {claim.partition: Fence._make(claim) for claim in self._claims.values()}
@@ -93,7 +106,13 @@ class MemoryLedger(MemoryReads):
     async def past_calls(self, key_hashes: Sequence[int]) -> list[PastCall]:
         wanted = set(key_hashes)
         found = [
-            PastCall(row, self._ended[call_id], self._records[call_id].revision, call_id not in self._timeline_dropped)
+            PastCall(
+                row,
+                self._ended[call_id],
+                self._records[call_id].revision,
+                call_id not in self._timeline_dropped,
+                self._records[call_id].outcome in ("stale", "lost"),
+            )
             for call_id, row in self._calls.items()
             if row.key_hash in wanted and call_id in self._ended
         ]
@@ -115,15 +134,24 @@ class MemoryLedger(MemoryReads):
     async def switches(self) -> list[SwitchRow]:
         return [self._switches[name] for name in sorted(self._switches)]
 
-    async def purge(self, timeline_before_ms: int, records_before_ms: int) -> int:
+    async def retention_ms(self) -> int | None:
+        return self._retention_ms
+
+    async def keep_retention_ms(self, at_ms: int) -> None:
+        self._retention_ms = at_ms
+
+    async def purge(self, timeline_before_ms: int, records_before_ms: int, latest_ms: int | None = None) -> int:
         """As in SQL: CALLS_A_TIME of each kind a call."""
-        ended = sorted(self._ended, key=lambda call_id: (self._ended[call_id], call_id))
-        kept = [c for c in ended if self._ended[c] < timeline_before_ms and c not in self._timeline_dropped]
+        ahead = [] if latest_ms is None else [c for c, at in self._recorded.items() if at > latest_ms + AHEAD_MS]
+        self._recorded |= dict.fromkeys(ahead[:CALLS_A_TIME], latest_ms or 0)
+        since = self._ended | self._recorded
+        ended = sorted(self._ended, key=lambda call_id: (since[call_id], call_id))
+        kept = [c for c in ended if since[c] < timeline_before_ms and c not in self._timeline_dropped]
         for call_id in kept[:CALLS_A_TIME]:
             row = self._calls[call_id]
             self._timeline.pop((row.partition, row.born), None)
             self._timeline_dropped.add(call_id)
-        old = [c for c in ended if self._ended[c] < records_before_ms and c in self._timeline_dropped][:CALLS_A_TIME]
+        old = [c for c in ended if since[c] < records_before_ms and c in self._timeline_dropped][:CALLS_A_TIME]
         for call_id in old:
             self._forget(call_id)
         callless = [c.id for c in self._commands.values() if not c.call_id and c.issued_at_ms < records_before_ms]
@@ -132,10 +160,10 @@ class MemoryLedger(MemoryReads):
         letters = [place for place, letter in self._dead_letters.items() if letter.at_ms < records_before_ms]
         for place in letters[:CALLS_A_TIME]:
             del self._dead_letters[place]
-        return sum(len(gone[:CALLS_A_TIME]) for gone in (kept, old, callless, letters))
+        return sum(len(gone[:CALLS_A_TIME]) for gone in (ahead, kept, old, callless, letters))
 
     def _forget(self, call_id: str) -> None:
-        for table in (self._calls, self._ended, self._records, self._breaches):
+        for table in (self._calls, self._ended, self._recorded, self._records, self._breaches):
             table.pop(call_id, None)
         self._timeline_dropped.discard(call_id)
         for _, command_id in list(self._commands_of.get(call_id, [])):

@@ -39,6 +39,8 @@ class MemoryReads(MemoryLeases):
         super().__init__()
         self._calls: dict[str, CallRow] = {}
         self._ended: dict[str, int] = {}
+        self._recorded: dict[str, int] = {}  # when the first record was written, by the log's clock
+        self._retention_ms: int | None = None
         self._timeline: dict[tuple[int, int], dict[tuple[int, int], TimelineRow]] = {}
         self._timeline_dropped: set[str] = set()
         self._records: dict[str, RecordRow] = {}

@@ -3,43 +3,88 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, delete, select, tuple_, update
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, delete, select, tuple_, update
 
 from cti.adapters.ledger.tables import (
     CALLLESS,
     DROPPED,
     KEPT,
+    UNRECORDED,
     breaches,
     calls,
     commands,
     dead_letters,
     records,
+    retention,
     timeline,
     timeline_default,
 )
 from cti.adapters.ledger.timeline_days import make_days
+from cti.sql.bulk import insertion
 
 CALLS_A_TIME = 500
+AHEAD_MS = 86_400_000
+NOW = "now"
+
+_put_time = insertion(retention, tail="ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms")
 
 
-def purge(connection: Connection, limits: Sequence[tuple[int, int]]) -> Sequence[int]:
-    """(timeline_before_ms, records_before_ms) of each; how many calls, commands and dead letters were touched."""
+def retention_ms(connection: Connection) -> int | None:
+    """What now is for retention, as it was last kept."""
+    return connection.execute(select(retention.c.at_ms).where(retention.c.name == NOW)).scalar_one_or_none()
+
+
+def keep_retention_ms(connection: Connection, times: Sequence[int]) -> Sequence[None]:
+    _put_time(connection, [(NOW, times[-1])])
+    return [None] * len(times)
+
+
+def purge(connection: Connection, limits: Sequence[tuple[int, int, int | None]]) -> Sequence[int]:
+    """(timeline_before_ms, records_before_ms, latest_ms) of each; how many calls, commands and dead letters were
+    touched.
+    """
     make_days(connection)
     return [
-        drop_timelines(connection, timeline_before_ms)
+        date_again(connection, latest_ms)
+        + drop_timelines(connection, timeline_before_ms)
         + drop_calls(connection, records_before_ms)
         + drop_callless(connection, records_before_ms)
-        for timeline_before_ms, records_before_ms in limits
+        for timeline_before_ms, records_before_ms, latest_ms in limits
     ]
 
 
+def date_again(connection: Connection, latest_ms: int | None) -> int:
+    """Calls that were recorded while the clock was far ahead: their time begins now, or they would stay for as long."""
+    if latest_ms is None:
+        return 0
+    touched = 0
+    for state in (KEPT, DROPPED):
+        found = select(calls.c.call_id).where(state, calls.c.recorded_at_ms > latest_ms + AHEAD_MS).limit(CALLS_A_TIME)
+        changed = update(calls).where(calls.c.call_id.in_(found)).values(recorded_at_ms=latest_ms)
+        touched += connection.execute(changed).rowcount
+    return touched
+
+
+def _recorded_before(
+    connection: Connection, state: ColumnElement[bool], before_ms: int, *columns: Column[Any]
+) -> list[tuple[Any, ...]]:
+    """Calls of a state by the time of their first record, the oldest first; then those of the release before, by their
+    end. Each has an index.
+    """
+    found: list[tuple[Any, ...]] = []
+    by_record, by_end = calls.c.recorded_at_ms, calls.c.ended_at_ms
+    for at, old in ((by_record, by_record < before_ms), (by_end, UNRECORDED & (by_end < before_ms))):
+        query = select(*columns).where(state, old).order_by(at).limit(CALLS_A_TIME - len(found))
+        found += [tuple(row) for row in connection.execute(query)]
+    return found
+
+
 def drop_timelines(connection: Connection, before_ms: int) -> int:
-    """The timelines of calls that ended before; the calls and their records stay.
+    """The timelines of calls that were recorded before; the calls and their records stay.
 
     On PostgreSQL they are only marked: their rows go with their day (`timeline_days`).
     """
-    query = select(calls.c.call_id, calls.c.partition, calls.c.born).where(KEPT, calls.c.ended_at_ms < before_ms)
-    found = connection.execute(query.order_by(calls.c.ended_at_ms).limit(CALLS_A_TIME)).all()
+    found = _recorded_before(connection, KEPT, before_ms, calls.c.call_id, calls.c.partition, calls.c.born)
     if found:
         places = [(partition, born) for _, partition, born in found]
         rows = timeline_default if connection.dialect.name == "postgresql" else timeline
@@ -50,9 +95,8 @@ def drop_timelines(connection: Connection, before_ms: int) -> int:
 
 
 def drop_calls(connection: Connection, before_ms: int) -> int:
-    """Calls that ended before, with everything of theirs, once their timeline has gone."""
-    query = select(calls.c.call_id, calls.c.tenant).where(DROPPED, calls.c.ended_at_ms < before_ms)
-    found = connection.execute(query.order_by(calls.c.ended_at_ms).limit(CALLS_A_TIME)).all()
+    """Calls that were recorded before, with everything of theirs, once their timeline has gone."""
+    found = _recorded_before(connection, DROPPED, before_ms, calls.c.call_id, calls.c.tenant)
     if found:
         ids = [call_id for call_id, _ in found]
         owned = [(tenant, call_id) for call_id, tenant in found]

@@ -9,36 +9,39 @@ from sqlalchemy import Connection
 
 from cti.adapters.ledger.agents import put_agents, put_sources
 from cti.adapters.ledger.breaches import delete_breaches, insert_breaches
-from cti.adapters.ledger.calls import insert_births, set_ends
-from cti.adapters.ledger.commands import insert_commands, set_outcomes
+from cti.adapters.ledger.calls import insert_births, set_ends, set_first_ends
+from cti.adapters.ledger.commands import insert_commands, set_outcomes, set_results
 from cti.adapters.ledger.dead_letters import insert_dead_letters
 from cti.adapters.ledger.outbox import put_outbox
 from cti.adapters.ledger.partitions import move_on
 from cti.adapters.ledger.records import insert_records, upsert_records
 from cti.adapters.ledger.timeline import insert_timeline
-from cti.rows import RecordRow, Round
+from cti.rows import DeadLetterRow, RecordRow, Round
 
 Beside = Callable[[Connection, Round], None]
 """What another part writes in a round's transaction. It may run again after a rollback."""
 
 
-def write_rounds(connection: Connection, rounds: Sequence[Round], beside: Sequence[Beside] = ()) -> Sequence[None]:
+def write_rounds(
+    connection: Connection, rounds: Sequence[Round], retention_ms: int, beside: Sequence[Beside] = ()
+) -> Sequence[None]:
     for round_ in rounds:
-        write_round(connection, round_, beside)
+        write_round(connection, round_, retention_ms, beside)
     return [None] * len(rounds)
 
 
-def write_round(connection: Connection, round_: Round, beside: Sequence[Beside] = ()) -> None:
+def write_round(connection: Connection, round_: Round, retention_ms: int, beside: Sequence[Beside] = ()) -> None:
     """Raises `Fenced`; the transaction rolls back."""
     insert_timeline(connection, round_.timeline)
     insert_births(connection, round_.births)
     if round_.records:
-        _write_records(connection, round_)
+        _write_records(connection, round_, recorded_ms(round_, retention_ms))
     insert_commands(connection, round_.commands)
     set_outcomes(connection, round_.outcomes)
+    set_results(connection, round_.results)
     put_agents(connection, round_.agents)
     put_sources(connection, round_.sources)
-    insert_dead_letters(connection, round_.dead_letters)
+    insert_dead_letters(connection, [dated(row, retention_ms) for row in round_.dead_letters])
     if round_.outbox or round_.published:
         put_outbox(connection, round_.outbox, round_.published)
     for write in beside:
@@ -55,11 +58,28 @@ def latest_records(records: Sequence[RecordRow]) -> list[RecordRow]:
     return list(latest.values())
 
 
-def _write_records(connection: Connection, round_: Round) -> None:
+def recorded_ms(round_: Round, retention_ms: int) -> int | None:
+    """When the round's records are written, by the log's clock; None: nothing in it is dated.
+
+    Not before retention's own time: a clock that was set back would make them old at once.
+    """
+    latest_ms = max([row.appended_at_ms for row in round_.timeline], default=0)
+    return max(latest_ms, retention_ms) if latest_ms else None
+
+
+def dated(row: DeadLetterRow, retention_ms: int) -> DeadLetterRow:
+    """The same of a dead letter."""
+    return row if row.at_ms >= retention_ms else row._replace(at_ms=retention_ms)
+
+
+def _write_records(connection: Connection, round_: Round, recorded_at_ms: int | None) -> None:
     latest = latest_records(round_.records)
     again = [row for row in latest if row.revision > 1]
     insert_records(connection, [row for row in latest if row.revision == 1])
     upsert_records(connection, again)
-    set_ends(connection, [(row.call_id, row.ended_at_ms) for row in latest])
+    first = set() if recorded_at_ms is None else {row.call_id for row in round_.records if row.revision == 1}
+    ends = [(row.call_id, row.ended_at_ms) for row in latest]
+    set_first_ends(connection, [(*end, recorded_at_ms) for end in ends if end[0] in first])
+    set_ends(connection, [end for end in ends if end[0] not in first])
     delete_breaches(connection, [row.call_id for row in again])
     insert_breaches(connection, round_.breaches)

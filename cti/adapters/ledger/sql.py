@@ -68,6 +68,7 @@ class SqlLedger(SqlLeases[int, Claim]):
         self._writer = writer
         self._reader = reader
         self._commanded = commanded
+        self._retention_ms = 0  # as it was last read or kept: no record of ours is dated before it
         self._beside: list[Beside] = []
 
     def beside_rounds(self, write: Beside) -> None:
@@ -94,7 +95,7 @@ class SqlLedger(SqlLeases[int, Claim]):
         """In the writer's thread."""
         if self._commanded is not None and any(round_.commands for round_ in rounds):
             self._commanded(connection)
-        return write_rounds(connection, rounds, self._beside)
+        return write_rounds(connection, rounds, self._retention_ms, self._beside)
 
     async def committed(self) -> Mapping[int, Fence]:
         return await self._reader.run(partitions.committed)
@@ -130,8 +131,17 @@ class SqlLedger(SqlLeases[int, Claim]):
     async def switches(self) -> list[SwitchRow]:
         return await self._reader.run(switches.list_switches)
 
-    async def purge(self, timeline_before_ms: int, records_before_ms: int) -> int:
-        gone = await self._writer.run(retention.purge, (timeline_before_ms, records_before_ms))
+    async def retention_ms(self) -> int | None:
+        found = await self._reader.run(retention.retention_ms)
+        self._retention_ms = found or 0
+        return found
+
+    async def keep_retention_ms(self, at_ms: int) -> None:
+        await self._writer.run(retention.keep_retention_ms, at_ms)
+        self._retention_ms = at_ms
+
+    async def purge(self, timeline_before_ms: int, records_before_ms: int, latest_ms: int | None = None) -> int:
+        gone = await self._writer.run(retention.purge, (timeline_before_ms, records_before_ms, latest_ms))
         day = None if gone else await self._reader.run(unneeded_day, timeline_before_ms)
         if day is not None:
             gone = int(await self._writer.run(drop_days, day))

@@ -90,7 +90,8 @@ timeline = _table(
 # part holds what belongs to no day.
 timeline_default = sql.table("timeline_default", *[column(name, BigInteger) for name in ("partition", "born")])
 
-# `ended_at_ms` comes with the first record; `timeline_kept` falls to 0 when retention has dropped the timeline.
+# `ended_at_ms` comes with the first record, by the switch's clock; so does `recorded_at_ms`, by the log's (None: the
+# release before wrote it). `timeline_kept` falls to 0 when retention has dropped the timeline.
 calls = _table(
     "calls",
     _text("call_id", key=True),
@@ -105,6 +106,7 @@ calls = _table(
     _text("direction", optional=True),
     _whole("ended_at_ms", optional=True),
     Column("timeline_kept", Integer, nullable=False, server_default=literal_column("1")),
+    _whole("recorded_at_ms", optional=True),
 )
 # Conditions with literals: a partial index serves only queries that repeat its condition, word for word.
 LIVE = calls.c.ended_at_ms.is_(None)
@@ -114,8 +116,12 @@ Index("calls_key_hash", calls.c.key_hash)
 Index("calls_opened", calls.c.tenant, calls.c.opened_at_ms, calls.c.call_id)
 Index("calls_subject", calls.c.tenant, calls.c.subject)
 Index("calls_live", calls.c.partition, calls.c.born, sqlite_where=LIVE, postgresql_where=LIVE)
-Index("calls_timeline_kept", calls.c.ended_at_ms, sqlite_where=KEPT, postgresql_where=KEPT)
-Index("calls_timeline_dropped", calls.c.ended_at_ms, sqlite_where=DROPPED, postgresql_where=DROPPED)
+UNRECORDED = calls.c.recorded_at_ms.is_(None)
+Index("calls_timeline_kept", calls.c.recorded_at_ms, sqlite_where=KEPT, postgresql_where=KEPT)
+Index("calls_timeline_dropped", calls.c.recorded_at_ms, sqlite_where=DROPPED, postgresql_where=DROPPED)
+_OLD_KEPT, _OLD_DROPPED = KEPT & UNRECORDED, DROPPED & UNRECORDED
+Index("calls_kept_unrecorded", calls.c.ended_at_ms, sqlite_where=_OLD_KEPT, postgresql_where=_OLD_KEPT)
+Index("calls_dropped_unrecorded", calls.c.ended_at_ms, sqlite_where=_OLD_DROPPED, postgresql_where=_OLD_DROPPED)
 
 # A call id is a hash that takes the tenant in, so (tenant, call_id) is as unique as the id, and serves the pages.
 records = _table(
@@ -237,6 +243,9 @@ switches = _table(
     _text("source"),
     _text("declaration"),
 )
+
+# What now is for retention; one row.
+retention = _table("retention", _text("name", key=True), _whole("at_ms"))
 
 # What integrators shall read from a topic, until it is there; empty where there is no Kafka.
 outbox = _table(

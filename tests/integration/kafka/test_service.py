@@ -148,7 +148,7 @@ async def test_what_had_not_arrived_is_sent_by_who_comes_next(
     async with product(kafka, kafka_prefix, postgres_url) as service, plain_producer(kafka.bootstrap) as producer:
         outbox = service.engine.outbox
         assert outbox is not None
-        outbox.send = lambda _rows: None
+        outbox.enqueue = lambda _rows: None
         await declare(service)
         await tell(producer, kafka_prefix)
         async with asyncio.timeout(WAIT_S):

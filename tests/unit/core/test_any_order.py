@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cti.core.call import advance, fold
+from cti.core.call_reuse import begins_again
 from cti.core.call_state import Call, Hold, Offer, Phase, Wait
 from cti.core.dues import dues
 from cti.core.facts import Fact, fact, in_order
@@ -22,7 +23,7 @@ LEGS = {"c": {"connection": "c"}, "a": stories.FIRST, "b": stories.SECOND, "x": 
 KINDS = (
     *("offered", "queued", "delivered", "established", "diverted", "failed", "connectionCleared", "callCleared"),
     *("held", "retrieved", "muted", "unmuted", "silenceDetected", "speechDetected", "digitsGenerated"),
-    *("transferred", "conferenced", "stale"),
+    *("transferred", "conferenced", "stale", "lost", "originated"),
 )
 
 
@@ -71,11 +72,31 @@ def test_the_order_of_arrival_changes_nothing(history: list[Fact], chance: Rando
 def test_advancing_one_by_one_is_folding(history: list[Fact]) -> None:
     call = Call(SUBJECT)
     for one in in_order(history):
+        if begins_again(call, one):
+            assert fold(SUBJECT, history).beyond[0] is one
+            return
         ended = call
         call, _ = advance(call, one)
-        if ended.phase is Phase.ENDED:
+        if ended.phase is Phase.ENDED and ended.ended_by == "callCleared" and not ended.tentative.clock_stepped:
             assert replace(call, extras=ended.extras) == ended, "an ended call moved"
     assert call == fold(SUBJECT, history).call
+
+
+@settings(max_examples=70, deadline=None)
+@given(histories, st.floats(0, 61), st.randoms(use_true_random=False))
+def test_a_snapshot_that_lacked_the_call_is_a_fact_among_others(
+    history: list[Fact], at_s: float, chance: Random
+) -> None:
+    """Whenever it arrives: the call ends with its latest fact before it, or goes on with one of after it."""
+    marked = [*history, stories.said(at_s, "stale", name="snapshot")]
+    shuffled = list(marked)
+    chance.shuffle(shuffled)
+    assert fold(SUBJECT, shuffled) == fold(SUBJECT, marked)
+    call = fold(SUBJECT, marked).call
+    if call.ended_by == "stale":
+        assert call.ended_ms == call.latest_ms or call.latest_ms == 0
+        before = call.tentative.before
+        assert before is None or before.phase is not Phase.ENDED
 
 
 @settings(max_examples=70, deadline=None)

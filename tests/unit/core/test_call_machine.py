@@ -2,7 +2,8 @@
 
 import pytest
 
-from cti.core.call import TABLE, advance, begins_again, fold
+from cti.core.call import TABLE, advance, fold
+from cti.core.call_reuse import begins_again
 from cti.core.call_state import Call, Phase
 from cti.core.facts import LOST, REINCARNATION_MS, STALE, Fact
 from cti.core.legs import LEG_TABLE, LegState, Side

@@ -74,3 +74,40 @@ def test_append_times_of_two_partitions_may_interleave() -> None:
     clock.observe(T + 5_000, T + 4_900, False)
     clock.observe(T + 3_000, T + 2_950, False)
     assert clock.lag_ms == 50
+
+
+# -- stamps far ahead --------------------------------------------------------------------------------------------------
+
+TWO_HOURS = 7_200_000
+
+
+def test_one_stamp_far_ahead_moves_no_clock() -> None:
+    clock = heard(300, 300, -TWO_HOURS, call_events=True)
+    assert (clock.lag_ms, clock.now_ms(T + 2_000)) == (300, T + 1_700)
+    assert clock.trusted(T + 2_000)
+
+
+@pytest.mark.parametrize(("lags", "moves"), [
+    ((-TWO_HOURS,) * 2, False),
+    ((-TWO_HOURS,) * 3, True),
+    ((-TWO_HOURS, 0, -TWO_HOURS, 0, -TWO_HOURS), True),
+    ((-TWO_HOURS, 0, 0, -TWO_HOURS, 0, -TWO_HOURS), False),
+])  # fmt: skip
+def test_three_of_the_last_five_are_believed(lags: tuple[int, ...], moves: bool) -> None:
+    clock = heard(0, 0, *lags)
+    assert (clock.lag_ms == -TWO_HOURS) is moves
+    assert clock.trusted(T) is not moves, "a clock so far ahead gets no interventions"
+
+
+@pytest.mark.parametrize(("lag", "moves"), [(-2_000, True), (-2_001, False)])
+def test_the_edge_of_far_ahead(lag: int, moves: bool) -> None:
+    assert (heard(100, lag).lag_ms == lag) is moves
+
+
+def test_a_first_stamp_far_ahead_is_no_clock_yet() -> None:
+    assert heard(-TWO_HOURS).now_ms(T) is None
+
+
+def test_a_clock_that_was_set_right_again_is_believed_30_s_later() -> None:
+    clock = heard(*(-TWO_HOURS,) * 3, *(100,) * 33)
+    assert clock.lag_ms == 100

@@ -1,0 +1,105 @@
+"""Whose leg is whose: customer, agent, or neither. Called by `call`.
+
+* In a call that came in, who called is the customer; every other leg that rings or answers is an agent's.
+* A call of which no opening was seen has a customer all the same. He is named by the first event that can only speak of
+  him; and where agents have numbers, a leg without one is his.
+"""
+
+from cti.core.call_legs import agents_speaking, customer_of, leg_at, leg_named, with_leg
+from cti.core.call_state import Call
+from cti.core.fact_data import number, party_data
+from cti.core.facts import Fact
+from cti.core.legs import AGENT, CONNECTED, CUSTOMER, HOLD, NULL, OTHER, Leg, moved, of_side, renamed
+from schemas.reasons import ReleasedBy
+
+
+def adopt(call: Call, name: str | None) -> None:
+    """A caller whose leg had no name until now gets this one, if no leg has it: the minimal switch names it late."""
+    customer = customer_of(call.legs)
+    if name is None or customer is None or customer.id != "" or leg_named(call.legs, name) is not None:
+        return
+    call.legs = tuple(renamed(leg, name) if leg is customer else leg for leg in call.legs)
+
+
+def new_leg(call: Call, name: str, device: str | None) -> Leg:
+    """The leg of who began the call: the customer's when he calls us, an agent's or the dialler's otherwise."""
+    return Leg(name, CUSTOMER if call.inbound else OTHER, NULL, device=device)
+
+
+def party(call: Call, fact: Fact) -> Leg:
+    """The leg that rings or answers. An agent is named, or the call came in; else it is the one we called."""
+    data = party_data(fact)
+    name, device, agent = data.connection, data.device, data.agent
+    found = leg_named(call.legs, name)
+    if found is None:
+        if fact.kind == "established" and call.opening.kind is None and _is_unnamed_customer(call, agent):
+            adopt(call, name)
+            found = leg_named(call.legs, name)
+        if found is None:
+            return _new_party(call, name, device, agent)
+    side = AGENT if agent is not None and found.side is OTHER else found.side
+    device, agent = device or found.device, agent or found.agent
+    return Leg(name, side, found.state, device, agent, found.held_by, found.muted, found.silent_since_ms, found.joined)
+
+
+def _new_party(call: Call, name: str, device: str | None, agent: str | None) -> Leg:
+    ours = agent is not None or call.inbound
+    calls_out = call.opening.direction == "outbound" and customer_of(call.legs) is None
+    side = AGENT if ours else CUSTOMER if calls_out else OTHER
+    if side is CUSTOMER:
+        device = device or call.opening.called
+    return Leg(name, side, NULL, device, agent)
+
+
+def _is_unnamed_customer(call: Call, agent: str | None) -> bool:
+    """Whether a leg without an agent's number is the customer's, of whom no opening was seen: agents here have one."""
+    return agent is None and any(leg.side is AGENT and leg.agent is not None for leg in call.legs)
+
+
+def tell_apart(call: Call, agent: str | None, name: str) -> None:
+    """Where no opening was seen: an agent's number tells him from the customer, who has none."""
+    if agent is None or call.opening.kind is not None:
+        return
+    customer = customer_of(call.legs)
+    others = [leg for leg in call.legs if leg.side is AGENT and leg.agent is None and leg.id != name]
+    if customer is None or len(others) != 1 or customer.id not in ("", name):
+        return
+    legs = [leg for leg in call.legs if leg.id != ""]
+    call.first_agent = call.first_agent or agent
+    call.legs = tuple(
+        of_side(leg, CUSTOMER) if leg.id == others[0].id else of_side(leg, AGENT) if leg.id == name else leg
+        for leg in legs
+    )
+
+
+def left_with(legs: tuple[Leg, ...], gone: Leg) -> tuple[Leg, ...]:
+    """The legs, with the customer joined to whom the agent who held him leaves him with."""
+    customer = customer_of(legs)
+    if gone.side is not AGENT or customer is None or customer.state is not HOLD:
+        return legs
+    others = list(agents_speaking(legs))
+    if not others or any(leg.joined for leg in others):
+        return legs
+    return with_leg(legs, moved(customer, CONNECTED))
+
+
+def who(call: Call, cleared: Leg, device: str | None) -> tuple[ReleasedBy, str | None]:
+    """A device that nobody named before is that of the leg it cleared; where the customer's is known, it is unknown."""
+    if device is None:
+        return ReleasedBy.UNKNOWN, None
+    if device == "network":
+        return ReleasedBy.NETWORK, None
+    leg = leg_named(call.legs, device) or leg_at(call.legs, device)
+    if leg is not None and leg.side is AGENT:
+        return ReleasedBy.AGENT, leg.agent
+    theirs = call.opening.called if call.opening.direction == "outbound" else call.opening.calling
+    if number(device) == theirs or (leg is not None and leg.side is CUSTOMER):
+        return ReleasedBy.CUSTOMER, None
+    if leg is None and cleared.side is CUSTOMER and cleared.device is None and _agents_known(call.legs):
+        return ReleasedBy.CUSTOMER, None
+    return (ReleasedBy.AGENT, cleared.agent) if cleared.side is AGENT else (ReleasedBy.UNKNOWN, None)
+
+
+def _agents_known(legs: tuple[Leg, ...]) -> bool:
+    """Whether every agent's device is known: then another device is not an agent's."""
+    return all(leg.device is not None for leg in legs if leg.side is AGENT)

@@ -1,0 +1,66 @@
+"""One call id, several calls: which fact begins the next incarnation (contract, Identity).
+
+* After callCleared: an opening more than 300 s later. Until then openings are ignored.
+* After a snapshot that lacked the call, or a silence that was too long: an opening at once. Where only a stand-in for
+  it was seen (queued, delivered, established), 300 s later.
+* While the call is open: a second opening of the caller's leg, more than 300 s after the call's latest fact or from
+  another caller. The call ends as stale at that fact.
+"""
+
+from cti.core.call_legs import leg_named
+from cti.core.call_state import ENDED, PHASE_NULL, Call
+from cti.core.fact_data import OpeningData, opening_data
+from cti.core.facts import AFTERWARDS_KINDS, CLEARED, FIRST_KINDS, OPENING_KINDS, REINCARNATION_MS, Fact
+from cti.core.legs import LEG_TABLE
+
+DIGITS_COMPARED_MIN = 3  # fewer digits in common say nothing
+
+
+def begins_again(call: Call, fact: Fact) -> bool:
+    """Whether this fact, which is later than all of the call's, opens the next incarnation."""
+    if fact.kind not in OPENING_KINDS or call.phase is PHASE_NULL:
+        return False
+    if _is_cleared(call):
+        return is_beyond(call, fact)
+    absent_ms = call.tentative.absent_ms
+    if fact.kind in FIRST_KINDS:
+        return (absent_ms is not None and fact.at_ms > absent_ms) or _opens_again(call, fact)
+    return call.phase is ENDED and absent_ms is not None and fact.at_ms > absent_ms + REINCARNATION_MS
+
+
+def is_beyond(call: Call, fact: Fact) -> bool:
+    """Whether this fact can only be the next incarnation's, whose opening may still be on its way."""
+    if call.ended_ms is None or not _is_cleared(call) or fact.kind in AFTERWARDS_KINDS:
+        return False
+    return fact.at_ms > call.ended_ms + REINCARNATION_MS
+
+
+def _is_cleared(call: Call) -> bool:
+    return call.ended_by == CLEARED and not call.tentative.clock_stepped
+
+
+def _opens_again(call: Call, fact: Fact) -> bool:
+    """A second opening of the caller's leg, long after the latest fact or from another caller."""
+    data = opening_data(fact)
+    if not _is_second(call, fact.kind, data.connection):
+        return False
+    return fact.at_ms > call.latest_ms + REINCARNATION_MS or _another_caller(call, fact.kind, data)
+
+
+def _is_second(call: Call, kind: str, name: str | None) -> bool:
+    """offered is always of the caller's leg; the others may be of a leg that joins, or bring the first leg further."""
+    if kind == "offered":
+        return True
+    if name is not None and name != call.opening.connection:
+        return False
+    leg = leg_named(call.legs, name or "")
+    return leg is None or (leg.state, kind) not in LEG_TABLE
+
+
+def _another_caller(call: Call, kind: str, data: OpeningData) -> bool:
+    """Of openings of one kind: the others may write a caller in another way."""
+    known, new = call.opening.calling, data.calling
+    if not known or not new or kind != call.opening.kind or known == new:
+        return False
+    short, long = sorted(("".join(filter(str.isdigit, number)).lstrip("0") for number in (known, new)), key=len)
+    return len(short) < DIGITS_COMPARED_MIN or not long.endswith(short)

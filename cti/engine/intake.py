@@ -1,0 +1,219 @@
+"""From the log into the round: entries are read ahead, and taken in turn, a few of each partition.
+
+* No partition waits for another: entries queue by partition, and each gets its share of a turn's time.
+* A partition whose calls cost much rests for a moment (`late.pause_ms`); the others go on.
+* Partition time (contract, Time) is the append time of the last entry taken; where all of a partition has been taken up
+  to an end that the log confirmed END_FRESH_MS ago at most, it is the log's clock. Each partition has its own end: one
+  that lags holds up no other's time.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+
+import structlog
+
+from cti.core.clocks import END_FRESH_MS
+from cti.engine.entries import event_in, ingest
+from cti.engine.gathering import Gathering
+from cti.engine.late import pause_ms
+from cti.engine.loading import remember
+from cti.engine.quarantine import Quarantine
+from cti.engine.time_steps import STEP_MS, TimeSteps
+from cti.ports import Entry, EventLog, Ledger
+from schemas.envelope import Event
+from schemas.reasons import DeadLetter
+
+READ_MAX = 1_000  # entries at a time: each reading asks the ledger once for calls that ended
+QUEUED_MAX = 4_000  # entries read ahead, those of partitions at rest among them
+TURN_ENTRIES = 32  # of one partition before it is the next one's turn: some 2 ms
+CPU_MAX_MS = 20.0  # of a turn
+END_CONFIRM_MS = END_FRESH_MS / 2  # how often a partition's end is confirmed while something waits for it
+END_ASK_MS = 20.0  # how often the log is asked for its ends at most
+END_ASK_LAGGING_MS = 100.0  # the same while entries queue: on Kafka an answer takes as long as a reading
+NEVER_MS = float("-inf")
+
+log = structlog.get_logger()
+
+
+class Intake:
+    """What has been read of each partition, and how far it has been taken in."""
+
+    def __init__(
+        self,
+        work: Gathering,
+        event_log: EventLog,
+        ledger: Ledger,
+        quarantine: Quarantine,
+        steps: TimeSteps,
+        now_ms: Callable[[], float],
+    ) -> None:
+        """`now_ms`: the log's clock; where it was set, `move` has been called before it returns."""
+        self._work, self._log, self._ledger, self._quarantine = work, event_log, ledger, quarantine
+        self._steps, self._now_ms = steps, now_ms
+        self.positions: dict[int, int] = {}  # the last entry taken of each partition
+        self.taken = 0  # entries in the round that is being gathered
+        self._fetched: dict[int, int] = {}  # the last entry read of each partition
+        self._queues: dict[int, deque[tuple[Entry, Event | str]]] = {}
+        self._turns: deque[int] = deque()  # the partitions, the next one first
+        self._resting_ms: dict[int, float] = {}  # until when, by the log's clock
+        self._more: set[int] = set()  # the last reading gave all that it could of these: their ends are further on
+        self._end_ms: dict[int, float] = {}  # when, by the log's clock, each was last known to be taken to its end
+        self._asked_ms = self._ends_at_ms = NEVER_MS
+
+    # -- partitions ----------------------------------------------------------------------------------------------------
+
+    def add(self, partition: int, position: int) -> None:
+        """Read this partition after `position`."""
+        self.positions[partition] = self._fetched[partition] = position
+        self._queues[partition] = deque()
+        self._turns.append(partition)
+        self._end_ms[partition] = self._asked_ms = NEVER_MS  # nobody knows yet how much of it is unread
+
+    def remove(self, partitions: Iterable[int]) -> None:
+        """Read these no further."""
+        for partition in partitions:
+            del self.positions[partition], self._fetched[partition], self._queues[partition], self._end_ms[partition]
+            self._turns.remove(partition)
+            self._resting_ms.pop(partition, None)
+
+    def start_over(self, committed: Mapping[int, int]) -> None:
+        """Read again what is not committed."""
+        for partition, position in committed.items():
+            self.positions[partition] = self._fetched[partition] = position
+            self._queues[partition].clear()
+            self._end_ms[partition] = NEVER_MS
+        self._asked_ms, self.taken = NEVER_MS, 0
+
+    def move(self, by_ms: float) -> None:
+        """The log's clock was set by so much: the partitions' ends are to be confirmed by it again."""
+        self._end_ms = dict.fromkeys(self._end_ms, NEVER_MS)
+        self._asked_ms = self._ends_at_ms = NEVER_MS
+        self._resting_ms = {partition: at_ms + by_ms for partition, at_ms in self._resting_ms.items()}
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    @property
+    def empty(self) -> bool:
+        """Whether all that was read has been taken."""
+        return not any(self._queues.values())
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to be taken now, as far as is known."""
+        now_ms = self._work.times.now_ms
+        return not any(
+            (queue or partition in self._more) and not self._rests(partition, now_ms)
+            for partition, queue in self._queues.items()
+        )
+
+    def resumes_ms(self) -> float:
+        """When the first partition at rest is read on; infinite if none is."""
+        return min((at for partition, at in self._resting_ms.items() if self._queues[partition]), default=float("inf"))
+
+    def _rests(self, partition: int, now_ms: float) -> bool:
+        return self._resting_ms.get(partition, NEVER_MS) > now_ms
+
+    def rest(self, concluded: Mapping[int, int]) -> None:
+        """Let partitions rest, of whose calls so many facts were concluded."""
+        for partition, facts in concluded.items():
+            if (ms := pause_ms(facts)) > 0:
+                self._resting_ms[partition] = self._now_ms() + ms
+
+    async def turn(self, most: int, *, needs_ends: bool, read_on: bool) -> int:
+        """Read on, and take up to `most` entries; how many that were.
+
+        `needs_ends`: something is due that must know whether a partition is at its end. Raises `errors.LogAway`,
+        `errors.LedgerAway`; then nothing was taken.
+        """
+        now_ms = self._work.times.now_ms = self._now_ms()
+        ends = await self._asked_ends(now_ms) if needs_ends else None
+        if read_on or self.empty:
+            await self._read(now_ms)
+        taken = self._take(most)
+        for partition, end in ends.items() if ends is not None else ():
+            if not self._queues[partition] and self._fetched[partition] >= end:
+                self._end_ms[partition] = self._ends_at_ms
+        self._set_times()
+        return taken
+
+    async def _asked_ends(self, now_ms: float) -> Mapping[int, int] | None:
+        """The end of every partition, if that of one that seems to be at its end must be confirmed."""
+        every_ms = END_ASK_MS if self.empty else END_ASK_LAGGING_MS
+        if now_ms - self._asked_ms <= every_ms or not any(self._is_stale(one, now_ms) for one in self._queues):
+            return None
+        self._asked_ms = now_ms
+        end = await self._log.end()
+        self._ends_at_ms = end.at_ms
+        return {partition: end.positions.get(partition, 0) for partition in self._queues}
+
+    def _is_stale(self, partition: int, now_ms: float) -> bool:
+        at_its_end = not self._queues[partition] and partition not in self._more
+        return at_its_end and now_ms - self._end_ms[partition] > END_CONFIRM_MS
+
+    async def _read(self, now_ms: float) -> None:
+        queued = [(partition, len(queue)) for partition, queue in self._queues.items()]
+        ready = sum(count for partition, count in queued if not self._rests(partition, now_ms))
+        if ready >= READ_MAX or sum(count for _, count in queued) >= QUEUED_MAX:
+            return
+        entries = await self._log.read(self._fetched, READ_MAX)
+        events = [(entry, event_in(entry)) for entry in entries]
+        await remember(self._work, self._ledger, events)
+        for read in events:
+            self._queues[read[0].partition].append(read)
+            self._fetched[read[0].partition] = read[0].position
+        share = max(1, READ_MAX // max(1, len(self._queues)))
+        counts = Counter(entry.partition for entry in entries)
+        self._more = {partition for partition, count in counts.items() if count >= share}
+
+    # -- taking --------------------------------------------------------------------------------------------------------
+
+    def _take(self, most: int) -> int:
+        """Advance by what was read, TURN_ENTRIES of each partition in turn, as long as the turn's time allows."""
+        until = time.perf_counter() + CPU_MAX_MS / 1000
+        now_ms = self._work.times.now_ms = self._now_ms()
+        taken, turns, idle = 0, self._turns, 0
+        while idle < len(turns) and taken < most and not self._work.late.full:
+            partition = turns[0]
+            turns.rotate(-1)
+            queue = self._queues[partition]
+            if not queue or self._rests(partition, now_ms):
+                idle += 1
+                continue
+            idle = 0
+            taken += self._take_some(partition, queue, min(TURN_ENTRIES, len(queue), most - taken), until)
+            if self._quarantine.spoiled or time.perf_counter() > until:
+                break
+        return taken
+
+    def _take_some(self, partition: int, queue: deque[tuple[Entry, Event | str]], most: int, until: float) -> int:
+        """Advance by entries of one partition; how many those were."""
+        work, poison, times = self._work, self._quarantine.poison, self._work.times.partition_ms
+        latest_ms = work.times.now_ms + STEP_MS
+        for count in range(1, most + 1):
+            entry, event = queue.popleft()
+            self.positions[partition] = entry.position
+            self.taken += 1
+            if entry.is_mark:
+                continue
+            times[partition] = self._steps.partition_ms(entry.appended_at_ms, latest_ms)
+            if poison and (partition, entry.position) in poison:
+                why = "the engine failed on it, or the ledger could not take what came of it"
+                work.dead_letter(entry, DeadLetter.POISON, why)
+                continue
+            try:
+                ingest(work, self._log, entry, event)
+            except Exception:  # the last line of defence: a defect of ours must not stop the partition
+                log.exception("entry set aside", action="poison", partition=partition, position=entry.position)
+                self._quarantine.entry_failed((partition, entry.position))
+                return count
+            if time.perf_counter() > until:
+                return count
+        return most
+
+    def _set_times(self) -> None:
+        """Partitions at a confirmed end have the log's time."""
+        now_ms = self._work.times.now_ms = self._now_ms()
+        for partition, end_ms in self._end_ms.items():
+            if now_ms - end_ms <= END_FRESH_MS and not self._queues[partition]:
+                self._work.times.partition_ms[partition] = now_ms

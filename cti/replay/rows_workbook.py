@@ -1,0 +1,86 @@
+"""Records from a workbook (xlsx, xls, ods): the rows of one sheet.
+
+A cell that is a date, a time or a length is written in ISO's form, which is read whatever the mapping's format is.
+"""
+
+import io
+import zipfile
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from cti.replay.rows import Columns, FileRefused, Layout, Row, Table
+
+UNPACKED_BYTES_MAX = 2 * 1024 * 1024 * 1024
+Cell = int | float | str | bool | time | date | datetime | timedelta
+
+
+def read_workbook(content: bytes, layout: Layout) -> Table:
+    """The rows of the sheet named, or of the first; raises FileRefused."""
+    _refuse_too_large(content)
+    try:
+        book = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        names = book.sheet_names
+        if not names or (layout.sheet is not None and layout.sheet not in names):
+            raise FileRefused(f"no sheet {layout.sheet!r} (there are: {', '.join(names)})")
+        lines = book.get_sheet_by_name(layout.sheet or names[0]).to_python(skip_empty_area=False)
+    except CalamineError as error:
+        raise FileRefused(f"no workbook that can be read: {error}") from error
+    records = _records(lines, layout)
+    if layout.columns:
+        columns = Columns(layout.columns, layout, 1)
+    elif records:
+        columns = Columns(records[0][1], layout, records[0][0])
+        del records[0]
+    else:
+        raise FileRefused("empty: not even a header")
+    return Table(columns.names, [_row(columns, line, cells) for line, cells in records])
+
+
+def _records(lines: Sequence[Sequence[Cell]], layout: Layout) -> list[tuple[int, list[str]]]:
+    """(row number, cells) of each row that is neither blank nor skipped."""
+    found = [
+        (number, [_text(cell) for cell in cells])
+        for number, cells in enumerate(lines, start=1)
+        if number > layout.skip_lines
+    ]
+    found = [
+        (number, cells)
+        for number, cells in found
+        if any(cells) and not (layout.skip_prefix and cells[0].startswith(layout.skip_prefix))
+    ]
+    return found[: len(found) - layout.skip_last_lines]
+
+
+def _row(columns: Columns, line: int, cells: list[str]) -> Row:
+    """A sheet is as wide as its widest row: empty cells beyond the columns are none."""
+    width = len(columns.names)
+    if len(cells) > width and not any(cells[width:]):
+        cells = cells[:width]
+    return columns.row(line, cells + [""] * (width - len(cells)))
+
+
+def _text(cell: Cell) -> str:
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() else repr(cell)
+    if isinstance(cell, timedelta):
+        return str(cell // timedelta(milliseconds=1) / 1000)
+    if isinstance(cell, datetime | date | time):
+        return cell.isoformat()
+    return str(cell).strip()
+
+
+def _refuse_too_large(content: bytes) -> None:
+    """A packed file of a few bytes may unpack to more than the memory holds."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            size = sum(part.file_size for part in packed.infolist())
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise FileRefused(f"no workbook that can be read: {error}") from error
+    if size > UNPACKED_BYTES_MAX:
+        raise FileRefused(f"unpacked it is larger than {UNPACKED_BYTES_MAX} bytes")
