@@ -22,7 +22,6 @@ from cti.rows import (
     DeadLetterLine,
     DeadLetterRow,
     Fence,
-    Holdings,
     KeyRow,
     OutboxRow,
     OutcomeRow,
@@ -32,7 +31,6 @@ from cti.rows import (
     StoredCall,
     SwitchRow,
     Totals,
-    Wanted,
 )
 from schemas.envelope import Event, Family
 from schemas.reasons import DeadLetter
@@ -48,6 +46,15 @@ class Clock(Protocol):
 
     async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
         """Return when `event` is set or the clock has reached `until_ms` (None: only the event)."""
+
+
+class WallClock(Protocol):
+    """The date and the time of day, as the machine has them now. Whoever sets the machine's clock makes it jump, either
+    way: calling hours are judged by it, nothing waits or is ordered by it.
+    """
+
+    def wall_ms(self) -> float:
+        """The time in ms since the epoch; may go back."""
 
 
 # -- the event log ---------------------------------------------------------------------------------------------------
@@ -209,7 +216,9 @@ class Ledger(Protocol):
 
 
 class Ownership(Protocol):
-    """What the engine asks; `changes`, `released` and `lost` do not wait. `run` is a task beside the engine."""
+    """What the engine asks of its lease group; `changes`, `released` and `lost` do not wait. `run` is a task beside the
+    engine. What keeps the leases is in `cti.leases`.
+    """
 
     async def start(self) -> None:
         """Raises `errors.WrongPartitions`, `errors.LedgerAway`."""
@@ -217,7 +226,7 @@ class Ownership(Protocol):
     async def run(self) -> None:
         """Until cancelled."""
 
-    def changes(self) -> Changes:
+    def changes(self) -> Changes[int, Claim]:
         """What is new since it was last asked; cheap enough for every turn of the engine."""
 
     def released(self, partitions: Iterable[int]) -> None:
@@ -230,35 +239,6 @@ class Ownership(Protocol):
 
     async def stop(self) -> None:
         """Let go of everything, once the engine's last round has come to its end; `run` has been cancelled."""
-
-
-class Ownerships(Protocol):
-    """What the ledger knows of engines. `owner`: a name for one start of one process.
-
-    Everything raises `errors.LedgerAway` or `errors.OutcomeUnknown`; all but `join` may then simply be tried again.
-    """
-
-    async def join(self, owner: str, partitions: int) -> None:
-        """Write the first heartbeat, 1; make the partitions if there are none. Raises `errors.WrongPartitions`."""
-
-    async def heartbeat(self, owner: str, count: int) -> None:
-        """Write a heartbeat, also of an engine that has been struck off."""
-
-    async def holdings(self) -> Holdings: ...
-
-    async def take(self, owner: str, wanted: Sequence[Wanted]) -> list[Claim]:
-        """Own those of which epoch and owner's heartbeat are as given, under a raised epoch. Waits for no lock: what
-        another transaction is changing is not taken.
-        """
-
-    async def release(self, owner: str, held: Mapping[int, int]) -> None:
-        """Give up the partitions that are ours under these epochs; their epochs rise, so that we commit no more."""
-
-    async def leave(self, owner: str) -> None:
-        """Give up all that is ours, and be struck off."""
-
-    async def forget(self, heartbeats: Mapping[str, int]) -> None:
-        """Strike off engines whose heartbeat is still the given one and that own nothing."""
 
 
 # -- the ledger: what the doors read -----------------------------------------------------------------------------------
@@ -325,12 +305,6 @@ class Registry(Protocol):
     async def switch(self, tenant: str, switch: str) -> SwitchRow | None: ...
 
     async def tenant_switches(self, tenant: str) -> list[SwitchRow]: ...
-
-
-class CommandOutbox(Protocol):
-    """Where the outbound side will put its orders, in one transaction with its own rows."""
-
-    async def order(self, commands: Sequence[CommandRow]) -> None: ...
 
 
 class DeadLetters(Protocol):

@@ -3,9 +3,11 @@
 All times are integer milliseconds since the Unix epoch, all durations integer milliseconds.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
+
+Resource = TypeVar("Resource")
+Claimed = TypeVar("Claimed")
 
 
 class Claim(NamedTuple):
@@ -16,36 +18,18 @@ class Claim(NamedTuple):
     position: int  # the last position whose effects are committed
     command_no: int  # the last number given to a command of this partition
 
-
-class Holding(NamedTuple):
-    """Who owns a partition; "" = nobody."""
-
-    partition: int
-    epoch: int
-    owner: str
+    @property
+    def resource(self) -> int:
+        """What leases call the partition."""
+        return self.partition
 
 
-class Holdings(NamedTuple):
-    """One look at the ledger: each engine's last heartbeat, and every partition in order."""
+class Changes(NamedTuple, Generic[Resource, Claimed]):
+    """What the owner of leases has to do about them, in this order."""
 
-    heartbeats: Mapping[str, int]
-    partitions: list[Holding]
-
-
-class Wanted(NamedTuple):
-    """A compare-and-set: take the partition if its epoch and its owner's heartbeat (None: unknown owner) are these."""
-
-    partition: int
-    epoch: int
-    heartbeat: int | None
-
-
-class Changes(NamedTuple):
-    """What the engine has to do about its partitions, in this order."""
-
-    lost: list[int]  # another has them: drop them, and what is uncommitted there
-    release: list[int]  # read no further, commit what was read, then say `released`; named again until then
-    take: list[Claim]  # load, and read on behind the claim's position
+    lost: list[Resource]  # another has them: drop them, and what is uncommitted there
+    release: list[Resource]  # read no further, commit what was read, then say `released`; named again until then
+    take: list[Claimed]  # load, and go on: of a partition, after the claim's position
 
 
 class Fence(NamedTuple):

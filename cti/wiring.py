@@ -248,7 +248,8 @@ async def _word_of(asked: Awaitable[object], slow: str) -> str | None:
 def _ownership_of(store: Store, changed: Callable[[], None]) -> Ownership:
     """Who decides what this process reads: itself, where the store is its own. `changed` wakes the engine."""
     if store.shared:
-        return Shared(store.ledger, MonotonicClock(), store.log.partitions, changed, kinds=store.log.kinds)
+        kinds = store.log.kinds
+        return Shared(store.ledger, MonotonicClock(), store.log.partitions, changed, kind_of=lambda one: one % kinds)
     return Alone(store.ledger, store.log.partitions, new_owner())
 
 

@@ -1,4 +1,4 @@
-"""Clocks: the machine's, a scaled one for simulations, and one that only a test moves."""
+"""Clocks: the machine's, a scaled one for simulations, one that only a test moves; and the time of day beside them."""
 
 import asyncio
 import time
@@ -55,6 +55,13 @@ class MonotonicClock:
         await _wait_s(event, None if until_ms is None else (until_ms - self.now_ms()) / 1000)
 
 
+class SystemWallClock:
+    """`WallClock` of `cti.ports`: what the machine's clock shows now."""
+
+    def wall_ms(self) -> float:
+        return time.time() * 1000
+
+
 class ScaledClock:
     """A clock that runs `speed` times as fast as `real` since `origin_ms`; two processes with one origin agree."""
 
@@ -95,6 +102,21 @@ class VirtualClock:
                 for one in waits:
                     one.cancel()
                 await asyncio.gather(*waits, return_exceptions=True)
+
+
+class VirtualWallClock:
+    """`WallClock` of `cti.ports`: shows another clock's time until somebody sets it; then it keeps that distance."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ahead_ms = 0.0
+
+    def wall_ms(self) -> float:
+        return self._clock.now_ms() + self._ahead_ms
+
+    def set_to(self, wall_ms: float) -> None:
+        """Jump, forward or back."""
+        self._ahead_ms = wall_ms - self._clock.now_ms()
 
 
 async def _wait_s(event: asyncio.Event, seconds: float | None) -> None:

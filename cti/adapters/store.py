@@ -1,13 +1,11 @@
 """Where a database URL, and a Kafka cluster where there is one, become an event log and a ledger."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
-from sqlalchemy import URL, Connection, Engine, delete, insert
+from sqlalchemy import URL, Connection, delete, insert
 
 from cti.adapters.clock import MonotonicClock
 from cti.adapters.event_log_kafka.log import KafkaEventLog
@@ -15,22 +13,28 @@ from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.event_log_sql import LOOK_ALONE_MS, LOOK_SHARED_MS, SqlEventLog
 from cti.adapters.ledger.memory import MemoryLedger
+from cti.adapters.ledger.rounds import Beside
 from cti.adapters.ledger.sql import SqlLedger
 from cti.adapters.ledger.tables import engines
+from cti.adapters.migrations import CHAIN
 from cti.errors import SettingsMistake
-from cti.ports import Clock, DeadLetters, EventLog, Ledger, Ownerships, Publisher, Reads, Registry
-from cti.sql.connections import database_url, reader_engine, writer_engine
-from cti.sql.notify import APPENDED, COMMANDED, Notifications
-from cti.sql.reader import READERS, SqlReader
-from cti.sql.schema import upgrade
-from cti.sql.writer import SqlWriter
+from cti.leases.memory import MemoryNamedLeases
+from cti.leases.ports import Leases, NamedLeases
+from cti.leases.sql import SqlNamedLeases
+from cti.ports import Clock, DeadLetters, EventLog, Ledger, Publisher, Reads, Registry
+from cti.rows import Claim
+from cti.sql.connections import database_url
+from cti.sql.database import Database
+from cti.sql.schema import Chain
 
 MEMORY = "memory:"
+LEDGER, HEARTBEATS, LOG = "ledger-writer", "heartbeat-writer", "log-writer"
+APPENDED, COMMANDED = "ringback_appended", "ringback_commanded"  # channels: to the log; a round with commands
 CHECK = "check"  # the owner in a row that no other transaction sees
 
 
-class WholeLedger(Ledger, Reads, Registry, Ownerships, DeadLetters, Protocol):
-    """The five faces of one ledger."""
+class WholeLedger(Ledger, Reads, Registry, Leases[int, Claim], DeadLetters, Protocol):
+    """The five faces of one ledger; the leases are those of the engines."""
 
 
 class Store:
@@ -40,6 +44,15 @@ class Store:
     ledger: WholeLedger
     shared = False  # whether engines of other processes may be there
     publisher: Publisher | None = None  # where integrators read from topics
+    database: Database | None = None  # where parts keep tables; None: in memory there are none
+
+    def leases(self, group: str) -> NamedLeases:
+        """A lease group beside the engines' own."""
+        raise NotImplementedError
+
+    def beside_rounds(self, write: Beside) -> None:
+        """Write something in the transaction of every round (`SqlLedger.beside_rounds`)."""
+        raise NotImplementedError
 
     def hear_commands(self, heard: Callable[[], None]) -> None:
         """Call `heard` when another process has committed commands, if it can be known."""
@@ -67,13 +80,16 @@ class Store:
 
 
 def open_store(
-    url: str, clock: Clock, partitions: int, *, server_clock: bool = False, kafka: KafkaOptions | None = None
-) -> Store:
+    url: str, clock: Clock, partitions: int, *, server_clock: bool = False, kafka: KafkaOptions | None = None,
+    chains: Sequence[Chain] = (), channels: Sequence[str] = (),
+) -> Store:  # fmt: skip
     """The store at `url`: memory:, sqlite:///FILE, postgresql://... Its schema is made or upgraded by `start`.
 
     `server_clock`: the log's server dates the entries (one clock for all processes), and `clock` is not asked; not with
     a scaled or virtual clock. `kafka`: the events are there, and `url` is PostgreSQL for the ledger alone; `partitions`
     does not count.
+    `chains`: the tables of other parts in the same database, each with a writer of the chain's name; `channels`: of
+    NOTIFY, those of other parts.
     Raises `SettingsMistake`; `start` raises `SchemaTooNew`, `WrongPartitions`, `WrongTopic`, `LedgerAway`, `LogAway`.
     """
     if kafka is not None:
@@ -81,10 +97,10 @@ def open_store(
             raise SettingsMistake("with Kafka the ledger is in PostgreSQL, which several processes share")
         if not server_clock:
             raise SettingsMistake("Kafka dates the entries: no scaled clock can be used with it")
-        return KafkaStore(database_url(url), kafka)
+        return KafkaStore(database_url(url), kafka, chains, channels)
     if url == MEMORY:
         return MemoryStore(clock, partitions)
-    return SqlStore(database_url(url), clock, partitions, server_clock=server_clock)
+    return SqlStore(database_url(url), clock, partitions, server_clock=server_clock, chains=chains, channels=channels)
 
 
 @contextlib.asynccontextmanager
@@ -96,10 +112,10 @@ async def open_ledger(url: str, *, as_it_is: bool = False) -> AsyncIterator[Whol
     if url == MEMORY:
         yield MemoryLedger()
         return
-    database = _Database(database_url(url), ["ledger-writer"])
+    database = Database(database_url(url), [LEDGER])
     try:
-        await database.start(as_it_is=as_it_is)
-        yield database.ledger
+        await database.start([] if as_it_is else [CHAIN])
+        yield SqlLedger(database.writer(LEDGER), database.reader, database.writer(LEDGER))
     finally:
         await database.stop()
 
@@ -110,72 +126,92 @@ class MemoryStore(Store):
     def __init__(self, clock: Clock, partitions: int) -> None:
         self.log = MemoryEventLog(clock, partitions)
         self.ledger = MemoryLedger()
+        self._groups: dict[str, MemoryNamedLeases] = {}
+
+    def leases(self, group: str) -> NamedLeases:
+        return self._groups.setdefault(group, MemoryNamedLeases())
 
 
-class SqlStore(Store):
-    """One writer on SQLite (one file, one writer); on PostgreSQL rounds, the log and the heartbeats have one each."""
+class _DatabaseStore(Store):
+    """What stores have in common whose ledger is in a database."""
 
-    def __init__(self, url: URL, clock: Clock, partitions: int, *, server_clock: bool) -> None:
-        alone = url.get_backend_name() == "sqlite"
-        self.shared = not alone
-        self._database = _Database(
-            url, ["ledger-writer"] if alone else ["ledger-writer", "heartbeat-writer", "log-writer"]
-        )
-        self.ledger = self._database.ledger
-        self.log = self._log = SqlEventLog(
-            self._database.writers[-1],
-            self._database.reader,
-            MonotonicClock() if server_clock and not alone else clock,
-            partitions,
-            server_clock=server_clock and not alone,
-            look_every_ms=LOOK_ALONE_MS if alone else LOOK_SHARED_MS,
-            appended=self._database.telling(APPENDED),
-        )
-        self._database.hear(APPENDED, self._log.look)
+    database: Database
+
+    def __init__(self, database: Database, chains: Sequence[Chain]) -> None:
+        self.database = database
+        self.ledger = self._ledger = _ledger_in(database)
+        self._chains = (CHAIN, *chains)
 
     def hear_commands(self, heard: Callable[[], None]) -> None:
-        self._database.hear(COMMANDED, heard)
+        self.database.hear(COMMANDED, heard)
+
+    def beside_rounds(self, write: Beside) -> None:
+        self._ledger.beside_rounds(write)
+
+    def leases(self, group: str) -> NamedLeases:
+        return SqlNamedLeases(self.database.writer(HEARTBEATS), group)
 
     async def check(self) -> None:
-        await self._database.check()
+        await _check(self.database)
+
+
+class SqlStore(_DatabaseStore):
+    """One writer on SQLite (one file, one writer); on PostgreSQL rounds, the log, the heartbeats and each further chain
+    have one each.
+    """
+
+    def __init__(
+        self, url: URL, clock: Clock, partitions: int, *, server_clock: bool, chains: Sequence[Chain] = (),
+        channels: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        super().__init__(
+            Database(url, [LEDGER, HEARTBEATS, LOG, *_writers_of(chains)], (APPENDED, COMMANDED, *channels)), chains
+        )
+        database = self.database
+        self.shared = not database.alone
+        self.log = self._log = SqlEventLog(
+            database.writer(LOG),
+            database.reader,
+            MonotonicClock() if server_clock and self.shared else clock,
+            partitions,
+            server_clock=server_clock and self.shared,
+            look_every_ms=LOOK_SHARED_MS if self.shared else LOOK_ALONE_MS,
+            appended=database.telling(APPENDED),
+        )
+        database.hear(APPENDED, self._log.look)
 
     async def start(self) -> None:
         try:
-            await self._database.start()
+            await self.database.start(self._chains)
             await self._log.start()
-            self._database.listen()
+            self.database.listen()
         except BaseException:
             await self.stop()  # no thread and no connection outlives a start that failed
             raise
 
     async def stop(self) -> None:
         await self._log.stop()
-        await self._database.stop()
+        await self.database.stop()
 
 
-class KafkaStore(Store):
+class KafkaStore(_DatabaseStore):
     """Events in Kafka, the ledger in PostgreSQL: as many processes as wanted."""
 
     log: KafkaEventLog
     shared = True
 
-    def __init__(self, url: URL, options: KafkaOptions) -> None:
-        self._database = _Database(url, ["ledger-writer", "heartbeat-writer"])
-        self.ledger = self._database.ledger
+    def __init__(
+        self, url: URL, options: KafkaOptions, chains: Sequence[Chain] = (), channels: Sequence[str] = ()
+    ) -> None:
+        super().__init__(Database(url, [LEDGER, HEARTBEATS, *_writers_of(chains)], (COMMANDED, *channels)), chains)
         self.log = KafkaEventLog(options, MonotonicClock())
         self.publisher = self.log.publisher
 
-    def hear_commands(self, heard: Callable[[], None]) -> None:
-        self._database.hear(COMMANDED, heard)
-
-    async def check(self) -> None:
-        await self._database.check()
-
     async def start(self) -> None:
         try:
-            await self._database.start()
+            await self.database.start(self._chains)
             await self.log.start(await self.ledger.positions())
-            self._database.listen()
+            self.database.listen()
         except BaseException:
             await self.stop()  # nothing outlives a start that failed
             raise
@@ -185,59 +221,23 @@ class KafkaStore(Store):
 
     async def stop(self) -> None:
         await self.log.stop()
-        await self._database.stop()
+        await self.database.stop()
 
 
-class _Database:
-    """Connections and threads: a reader's pool, and a writer for each name. The first writes rounds, the second
-    heartbeats (the first, where it is alone). On PostgreSQL notices go to other processes and come from them.
-    """
+def _writers_of(chains: Sequence[Chain]) -> list[str]:
+    """Each chain's tables are written by a writer of their own, of the chain's name."""
+    return [chain.name for chain in chains]
 
-    def __init__(self, url: URL, writers: Sequence[str]) -> None:
-        self._url = url
-        self.notifications = None if url.get_backend_name() == "sqlite" else Notifications(url)
-        self._engines: list[Engine] = [reader_engine(url, READERS)]
-        self.reader = SqlReader(self._engines[0])
-        self.writers: list[SqlWriter] = []
-        for name in writers:
-            self._engines.append(writer_engine(url))
-            self.writers.append(SqlWriter(self._engines[-1], name))
-        heartbeats = self.writers[min(1, len(self.writers) - 1)]
-        self.ledger = SqlLedger(self.writers[0], self.reader, heartbeats, self.telling(COMMANDED))
 
-    def telling(self, channel: str) -> Callable[[Connection], None] | None:
-        """What tells the other processes, in a transaction; None: there are none."""
-        return None if self.notifications is None else partial(self.notifications.tell, channel=channel)
+async def _check(database: Database) -> None:
+    """An empty transaction takes the lock and goes; after trouble something must be written, too."""
+    for writer in database.writers:
+        await writer.run(_touch if writer.trouble else _nothing, None)
 
-    def hear(self, channel: str, heard: Callable[[], None]) -> None:
-        """Call `heard` at each notice of another process."""
-        if self.notifications is not None:
-            self.notifications.subscribe(channel, heard)
 
-    async def start(self, *, as_it_is: bool = False) -> None:
-        if not as_it_is:
-            await asyncio.to_thread(upgrade, self._url.render_as_string(hide_password=False))
-        for writer in self.writers:
-            writer.start()
-
-    async def check(self) -> None:
-        """An empty transaction takes the lock and goes; after trouble something must be written, too."""
-        for writer in self.writers:
-            await writer.run(_touch if writer.trouble else _nothing, None)
-
-    def listen(self) -> None:
-        """Hear the other processes, once whoever is told of it has started."""
-        if self.notifications is not None:
-            self.notifications.start()
-
-    async def stop(self) -> None:
-        if self.notifications is not None:
-            await self.notifications.stop()
-        for writer in reversed(self.writers):
-            await writer.stop()
-        await self.reader.stop()
-        for engine in self._engines:
-            engine.dispose()
+def _ledger_in(database: Database) -> SqlLedger:
+    heartbeats = database.writer(HEARTBEATS)
+    return SqlLedger(database.writer(LEDGER), database.reader, heartbeats, database.telling(COMMANDED))
 
 
 def _nothing(_: Connection, asked: Sequence[None]) -> Sequence[None]:

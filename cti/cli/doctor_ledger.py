@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from cti.adapters.ledger.inspection import LedgerFacts, SqliteWriting
 from cti.cli.doctor_findings import Finding, fault, ok, warning
-from cti.rows import Holdings
+from cti.leases.ports import Holdings
 
 POSTGRESQL_MIN = 150_000  # as the server numbers its versions
 SKEW_MAX_MS = 500.0
@@ -38,6 +38,19 @@ def judge_schema(facts: LedgerFacts) -> Finding:
         return warning(check, f"revision {facts.revision}, of an older release", wanted, MIGRATE)
     mend = "run the release that wrote it; there is no way back to an older one but a backup"
     return fault(check, f"revision {facts.revision}, of a newer release", wanted, mend)
+
+
+def judge_parts(facts: LedgerFacts) -> Iterator[Finding]:
+    """The schemas of the other parts that are installed."""
+    for state in facts.parts:
+        check, wanted = f"schema of {state.chain}", f"revision {state.newest}"
+        if state.current:
+            yield ok(check, wanted)
+        elif state.revision is None or state.revision in state.known:
+            yield warning(check, f"revision {state.revision or 'none'}", wanted, MIGRATE)
+        else:
+            mend = "install the release that wrote it; there is no way back to an older one but a backup"
+            yield fault(check, f"revision {state.revision}, of a newer release", wanted, mend)
 
 
 def judge_server(facts: LedgerFacts) -> Iterator[Finding]:
@@ -88,9 +101,9 @@ def judge_partitions(positions: Mapping[int, int], wanted: int, mend: str) -> Fi
     )
 
 
-def judge_owners(before: Holdings, after: Holdings) -> Iterator[Finding]:
+def judge_owners(before: Holdings[int], after: Holdings[int]) -> Iterator[Finding]:
     """From two reads of heartbeats, further apart than an engine may be silent."""
-    if not after.partitions:
+    if not after.resources:
         return
     check = "engines"
     if not after.heartbeats:
@@ -103,14 +116,14 @@ def judge_owners(before: Holdings, after: Holdings) -> Iterator[Finding]:
         yield warning(check, f"silent: {', '.join(sorted(silent))}", "a heartbeat a second", mend)
     if living:
         yield ok(check, f"{len(living)} alive")
-    unread = [one.partition for one in after.partitions if one.owner not in living]
+    unread = [one.resource for one in after.resources if one.owner not in living]
     check, wanted = "owners", "a living engine for each partition"
     if unread:
         found = f"nobody reads {', '.join(map(str, unread))}"
         mend = "start an engine" if not living else "look at the engines' logs: `ownership_waits`, `engine_waits`"
         yield fault(check, found, wanted, mend)
     else:
-        yield ok(check, f"{len(after.partitions)} partitions are read")
+        yield ok(check, f"{len(after.resources)} partitions are read")
 
 
 def judge_reach(reaches: list[Reach]) -> Iterator[Finding]:

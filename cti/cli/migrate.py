@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from cti.adapters.migrations import CHAIN
 from cti.cli.logging_setup import set_up_logging
 from cti.errors import RingbackError
 from cti.settings import Settings
@@ -17,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     """0: up to date; 1: the ledger cannot be used."""
     set_up_logging("warning")
     try:
-        upgrade(args.db or Settings.read().db)
+        upgrade(args.db or Settings.read().db, [CHAIN])
     except RingbackError as error:
         print(f"ringback migrate: {error}", file=sys.stderr)
         return 1

@@ -1,43 +1,76 @@
-"""Ownership where one process has the ledger for itself (SQLite, memory): everything is its own at once, from whoever
-had it before; who is taken over comes to its end.
+"""Ownership where one process has the store for itself (SQLite, memory): it owns everything at once, whoever owned it
+before. A process that is taken over ends.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any, Generic
 from uuid import uuid4
 
 from cti.errors import Fenced
-from cti.ports import Ledger
-from cti.rows import Changes, Claim
+from cti.leases.ports import C, Claims, Lease, NamedLeases, R, Wanted
+from cti.rows import Changes
 
 
-def new_owner() -> str:
-    """A name for one start of one process: a process started again is somebody else."""
-    return f"engine-{uuid4().hex[:16]}"
+def new_owner(kind: str = "engine") -> str:
+    """A name for one start of one process: a process started again is another owner."""
+    return f"{kind}-{uuid4().hex[:16]}"
 
 
-class Alone:
-    """`Ownership` of `cti.ports` without heartbeats."""
+class Alone(Generic[R, C]):
+    """`Ownership` of `cti.ports` without heartbeats. `resources`: as `Leases.claim` takes them."""
 
-    def __init__(self, ledger: Ledger, partitions: int, owner: str) -> None:
-        self._ledger, self._partitions, self._owner = ledger, partitions, owner
-        self._new: list[Claim] = []
+    def __init__(self, leases: Claims[C], resources: Any, owner: str) -> None:
+        self._leases, self._resources, self._owner = leases, resources, owner
+        self._new: list[C] = []
 
     async def start(self) -> None:
-        self._new = await self._ledger.claim(self._owner, self._partitions)
+        self._new = list(await self._leases.claim(self._owner, self._resources))
 
     async def run(self) -> None:
         await asyncio.Event().wait()
 
-    def changes(self) -> Changes:
+    async def turn(self) -> None:
+        """Nothing passes on by itself."""
+
+    def changes(self) -> Changes[R, C]:
         new, self._new = self._new, []
         return Changes([], [], new)
 
-    def released(self, partitions: Iterable[int]) -> None:
+    def released(self, resources: Iterable[R]) -> None:
         """Nobody asks for it: there is nobody else."""
 
-    def lost(self, partitions: Iterable[int]) -> None:
-        raise Fenced(partitions=partitions)
+    def lost(self, resources: Iterable[R]) -> None:
+        gone = list(resources)
+        raise Fenced(
+            partitions=[one for one in gone if isinstance(one, int)],
+            resources=[one for one in gone if isinstance(one, str)],
+        )
 
     async def stop(self) -> None:
-        """What is next to start takes everything over."""
+        """The next to start takes everything over."""
+
+
+class AloneNamed(Alone[str, Lease]):
+    """`NamedOwnership`: what is added is owned at once."""
+
+    def __init__(self, leases: NamedLeases, resources: Collection[str], owner: str) -> None:
+        super().__init__(leases, resources, owner)
+        self._named = leases
+        self._retired: set[str] = set()
+
+    async def add(self, resources: Collection[str]) -> None:
+        await self._named.add(resources)
+        seen = await self._named.holdings()
+        free = [one for one in seen.resources if one.owner != self._owner]
+        wanted = [Wanted(one.resource, one.epoch, seen.heartbeats.get(one.owner)) for one in free]
+        self._new += await self._named.take(self._owner, wanted)
+
+    async def retire(self, resources: Collection[str]) -> None:
+        await self._named.retire(resources)
+        self._retired |= set(resources)
+        self._new = [claim for claim in self._new if claim.resource not in self._retired]
+
+    def changes(self) -> Changes[str, Lease]:
+        lost, self._retired = sorted(self._retired), set()
+        return Changes(lost, [], super().changes().take)

@@ -1,58 +1,68 @@
-"""Who reads which partition, across processes. Safety is the fence's (`Ledger.commit`); here is only who tries.
+"""Who owns which resource of a lease group, across processes. A partition is a resource of the engines' group.
 
-- Every engine writes a heartbeat each second. An engine is silent when its heartbeat stays the same for SILENT_MS of
-  an observer's **own** clock: its partitions are free. Only time in which the observer itself read heartbeats counts:
-  after a refusal by the ledger every engine gets the whole time again, and a long gap (the observer was stopped) counts
-  as GAP_MAX_MS.
-- An engine counts for the shares when it has beaten twice, or owns something; one that sees no other need not wait.
-  Shares differ by at most one, and who owns more keeps the larger: every engine works out the same from the same look.
-- Free partitions are dealt out in a fixed order and taken by a conditional update that raises the epoch: of two takers
-  one wins. It also demands that the silent owner has not beaten since: who lapsed and was not taken goes on.
-- Kinds of partitions (Kafka's topics in turn) are shared each by itself: those of calls are nearly all of the work.
-- Who owns more than its share lets go: its engine reads no further, commits, says `released`; that is then written with
-  a raised epoch, so that nobody commits there until the next owner has it. An orderly stop lets go of everything.
+Safety is the fence's (`Ledger.commit`, `cti.leases.sql.hold`); here is only who tries.
+
+- Every process writes a heartbeat each second. It is silent when its heartbeat stays the same for SILENT_MS of an
+  observer's **own** clock: its resources are free. Only time in which the observer itself read heartbeats counts: after
+  an error of the ledger every process gets the whole time again, and a long gap (the observer was stopped) counts as
+  GAP_MAX_MS.
+- A process counts for the shares when it has written two heartbeats, or owns something; one that sees no other need not
+  wait. Shares differ by at most one, and who owns more keeps the larger: every process works out the same from the same
+  look.
+- Free resources are dealt out in a fixed order and taken by compare-and-set, which raises the epoch: of two takers one
+  wins. It also compares the silent owner's heartbeat: a process that lapsed and was not taken goes on.
+- Kinds of resources (Kafka's topics in turn) are shared each by itself: partitions of calls are nearly all the work.
+- A process that owns more than its share releases: it starts nothing more there, commits, says `released`; that is then
+  written with a raised epoch, so that nobody commits there until the next owner has it. An orderly stop releases all.
+- A resource that is added is free; one that is retired is lost to its owner.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Generic, NamedTuple
 
 import structlog
 
 from cti.errors import LedgerAway, OutcomeUnknown, RingbackError
 from cti.leases.alone import new_owner
+from cti.leases.ports import C, Holding, Holdings, Lease, Leases, NamedLeases, R, Wanted
 from cti.leases.shares import fair_shares
-from cti.ports import Clock, Ownerships
-from cti.rows import Changes, Claim, Holding, Holdings, Wanted
+from cti.ports import Clock
+from cti.rows import Changes
 
 LOOK_MS = 500.0
 HEARTBEAT_MS = 1_000.0
 SILENT_MS = 3_000.0  # two heartbeats may fail
 GAP_MAX_MS = 1_000.0
 PROVEN_HEARTBEATS = 2  # one that ends at its start, again and again, moves nothing
-MOVING_MAX = 4  # let go at a time: each is unread until its taker has loaded it
-FORGET_MS = 60_000.0  # a silent engine that owns nothing any more is struck off
+MOVING_MAX = 4  # released at a time: nobody works on one until its taker has loaded it
+FORGET_MS = 60_000.0  # a silent process that owns nothing any more is struck off
 
 log = structlog.get_logger()
 
 
-class Plan(NamedTuple):
+def one_kind(_resource: object) -> int:
+    """All resources are shared together."""
+    return 0
+
+
+class Plan(NamedTuple, Generic[R]):
     """What follows from one look."""
 
-    take: list[Wanted]
-    forget: Mapping[str, int]  # engines to strike off, with their last heartbeat
+    take: list[Wanted[R]]
+    forget: Mapping[str, int]  # processes to strike off, with their last heartbeat
 
 
-class Watch:
-    """The decisions of one engine, without waiting or writing. Times in ms of the engine's own monotonic clock."""
+class Watch(Generic[R, C]):
+    """The decisions of one process, without waiting or writing. Times in ms of its own monotonic clock."""
 
-    def __init__(self, owner: str, kinds: int = 1) -> None:
-        self.owner, self._kinds = owner, kinds
-        self.held: dict[int, Claim] = {}
-        self.leaving: set[int] = set()  # of those held: the engine shall let go
-        self.giving: dict[int, int] = {}  # let go by the engine, under this epoch; not yet seen in the ledger
-        self._told: dict[int, int] = {}  # the engine knows that it has these, under this epoch
+    def __init__(self, owner: str, kind_of: Callable[[R], int] = one_kind) -> None:
+        self.owner, self._kind_of = owner, kind_of
+        self.held: dict[R, C] = {}
+        self.leaving: set[R] = set()  # of those held: the process shall release them
+        self.giving: dict[R, int] = {}  # released by the process, under this epoch; not yet seen in the ledger
+        self._told: dict[R, int] = {}  # the process knows that it has these, under this epoch
         self._heartbeats: dict[str, tuple[int, float]] = {}  # the last heartbeat, and since when it has been that
         self._looked_ms: float | None = None
 
@@ -60,28 +70,31 @@ class Watch:
         """The ledger did not answer."""
         self._heartbeats, self._looked_ms = {}, None
 
-    def judge(self, asked_ms: float, answered_ms: float, seen: Holdings) -> Plan:
+    def judge(self, asked_ms: float, answered_ms: float, seen: Holdings[R]) -> Plan[R]:
         """What is to be done after a look that was asked for and answered at these times."""
         self._listen(asked_ms, answered_ms, seen.heartbeats)
         self._compare(seen)
         silent_ms = {name: asked_ms - since for name, (_, since) in self._heartbeats.items() if name != self.owner}
         alive = {self.owner, *(name for name, ms in silent_ms.items() if ms < SILENT_MS)}
         forget = {name: seen.heartbeats[name] for name, ms in silent_ms.items() if ms >= FORGET_MS}
-        owners = {one.owner for one in seen.partitions}
+        owners = {one.owner for one in seen.resources}
         counted = {name for name in alive if name in owners or seen.heartbeats.get(name, 0) >= PROVEN_HEARTBEATS}
         if self.owner not in counted and alive != {self.owner}:
             return Plan([], forget)
         known = self.held.keys() | self.giving.keys()  # a take whose outcome was unknown: ours, and we have no claim
-        mine = [one for one in seen.partitions if one.owner == self.owner and one.partition not in known]
-        for kind in range(self._kinds):
-            mine += self._share(kind, seen.partitions[kind :: self._kinds], alive, counted | {self.owner})
-        return Plan([Wanted(one.partition, one.epoch, seen.heartbeats.get(one.owner)) for one in mine], forget)
+        mine = [one for one in seen.resources if one.owner == self.owner and one.resource not in known]
+        kinds: dict[int, list[Holding[R]]] = {}
+        for one in seen.resources:
+            kinds.setdefault(self._kind_of(one.resource), []).append(one)
+        for kind, all_ in sorted(kinds.items()):
+            mine += self._share(kind, all_, alive, counted | {self.owner})
+        return Plan([Wanted(one.resource, one.epoch, seen.heartbeats.get(one.owner)) for one in mine], forget)
 
-    def _share(self, kind: int, all_: Sequence[Holding], alive: set[str], engines: set[str]) -> Sequence[Holding]:
-        """What to take of one kind of partitions; marks what to let go of it."""
+    def _share(self, kind: int, all_: Sequence[Holding[R]], alive: set[str], counted: set[str]) -> Sequence[Holding[R]]:
+        """What to take of one kind of resources; marks what to release of it."""
         owned = Counter(one.owner for one in all_ if one.owner in alive)
-        shares = fair_shares(owned, engines, len(all_))
-        going = [n for n in (*self.leaving, *self.giving) if n % self._kinds == kind]
+        shares = fair_shares(owned, counted, len(all_))
+        going = [one for one in (*self.leaving, *self.giving) if self._kind_of(one) == kind]
         moving = len(self.leaving) + len(self.giving)
         self._let_go(kind, min(owned[self.owner] - len(going) - shares[self.owner], MOVING_MAX - moving))
         free = [one for one in all_ if one.owner not in alive]
@@ -96,63 +109,63 @@ class Watch:
             last, since_ms = known.get(name, (None, answered_ms))
             self._heartbeats[name] = (heartbeat, since_ms + skipped_ms if last == heartbeat else answered_ms)
 
-    def _compare(self, seen: Holdings) -> None:
+    def _compare(self, seen: Holdings[R]) -> None:
         """Drop what the ledger says is no longer ours."""
-        ours = {one.partition: one.epoch for one in seen.partitions if one.owner == self.owner}
-        self._drop([partition for partition, claim in self.held.items() if ours.get(partition) != claim.epoch])
-        self.giving = {partition: epoch for partition, epoch in self.giving.items() if ours.get(partition) == epoch}
+        ours = {one.resource: one.epoch for one in seen.resources if one.owner == self.owner}
+        self._drop([resource for resource, claim in self.held.items() if ours.get(resource) != claim.epoch])
+        self.giving = {resource: epoch for resource, epoch in self.giving.items() if ours.get(resource) == epoch}
 
-    def _drop(self, partitions: Iterable[int]) -> None:
-        for partition in partitions:
-            self.held.pop(partition, None)
-            self.leaving.discard(partition)
+    def _drop(self, resources: Iterable[R]) -> None:
+        for resource in resources:
+            self.held.pop(resource, None)
+            self.leaving.discard(resource)
 
     def _let_go(self, kind: int, count: int) -> None:
-        staying = sorted(n for n in self.held.keys() - self.leaving if n % self._kinds == kind)
+        staying = sorted(one for one in self.held.keys() - self.leaving if self._kind_of(one) == kind)
         self.leaving.update(staying[len(staying) - max(count, 0) :])
 
-    def gained(self, claims: Iterable[Claim]) -> None:
+    def gained(self, claims: Iterable[C]) -> None:
         """The ledger gave us these."""
-        self.held.update({claim.partition: claim for claim in claims})
+        self.held.update({claim.resource: claim for claim in claims})
 
-    def released(self, partitions: Iterable[int]) -> None:
-        for partition in self.held.keys() & set(partitions):
-            self.giving[partition] = self.held[partition].epoch
-        self.lost(partitions)
+    def released(self, resources: Iterable[R]) -> None:
+        for resource in self.held.keys() & set(resources):
+            self.giving[resource] = self.held[resource].epoch
+        self.lost(resources)
 
-    def lost(self, partitions: Iterable[int]) -> None:
-        gone = set(partitions)
+    def lost(self, resources: Iterable[R]) -> None:
+        gone = set(resources)
         self._drop(gone)
-        self._told = {partition: epoch for partition, epoch in self._told.items() if partition not in gone}
+        self._told = {resource: epoch for resource, epoch in self._told.items() if resource not in gone}
 
-    def changes(self) -> Changes:
-        now = {partition: claim.epoch for partition, claim in self.held.items()}
+    def changes(self) -> Changes[R, C]:
+        now = {resource: claim.epoch for resource, claim in self.held.items()}
         told, self._told = self._told, now
-        lost = [partition for partition, epoch in told.items() if now.get(partition) != epoch]
-        take = [claim for partition, claim in self.held.items() if told.get(partition) != claim.epoch]
-        return Changes(sorted(lost), sorted(self.leaving), sorted(take))
+        lost = [resource for resource, epoch in told.items() if now.get(resource) != epoch]
+        take = [resource for resource, epoch in now.items() if told.get(resource) != epoch]
+        return Changes(sorted(lost), sorted(self.leaving), [self.held[resource] for resource in sorted(take)])
 
     def changed(self) -> bool:
         """Whether `changes` has anything to say."""
-        return bool(self.leaving) or self._told != {partition: claim.epoch for partition, claim in self.held.items()}
+        return bool(self.leaving) or self._told != {resource: claim.epoch for resource, claim in self.held.items()}
 
 
-class Shared:
-    """`Ownership` of `cti.ports` among several processes."""
+class Shared(Generic[R, C]):
+    """`Ownership` of `cti.ports` among several processes. `resources`: as `Leases.join` takes them."""
 
     def __init__(
-        self, ledger: Ownerships, clock: Clock, partitions: int, changed: Callable[[], None], owner: str | None = None,
-        kinds: int = 1,
+        self, leases: Leases[R, C], clock: Clock, resources: Any, changed: Callable[[], None], owner: str | None = None,
+        kind_of: Callable[[R], int] = one_kind,
     ) -> None:  # fmt: skip
         """`clock`: monotonic, of this process alone. `changed`: called when `changes` has something to say."""
-        self._ledger, self._clock, self._partitions, self._changed = ledger, clock, partitions, changed
-        self._watch = Watch(owner or new_owner(), kinds)
+        self._leases, self._clock, self._resources, self._changed = leases, clock, resources, changed
+        self._watch: Watch[R, C] = Watch(owner or new_owner(), kind_of)
         self._beat, self._heartbeat_ms = 1, clock.now_ms()  # the first is written by `join`
         self._wake = asyncio.Event()
         self.changes, self.lost = self._watch.changes, self._watch.lost
 
     async def start(self) -> None:
-        await self._ledger.join(self._watch.owner, self._partitions)
+        await self._leases.join(self._watch.owner, self._resources)
         self._heartbeat_ms = self._clock.now_ms()
         await self.turn()
 
@@ -163,38 +176,55 @@ class Shared:
             await self.turn()
 
     async def turn(self) -> None:
-        """Beat, let go, look, take: once. A ledger that is away is waited for, and said."""
+        """Heartbeat, release, look, take: once. A ledger that is away is waited for, and logged."""
         try:
             await self._heartbeat_when_due()
             if self._watch.giving:
-                await self._ledger.release(self._watch.owner, dict(self._watch.giving))
+                await self._leases.release(self._watch.owner, dict(self._watch.giving))
             asked_ms = self._clock.now_ms()
-            seen = await self._ledger.holdings()
+            seen = await self._leases.holdings()
             plan = self._watch.judge(asked_ms, self._clock.now_ms(), seen)
             if plan.take:
-                self._watch.gained(await self._ledger.take(self._watch.owner, plan.take))
+                self._watch.gained(await self._leases.take(self._watch.owner, plan.take))
             if plan.forget:
-                await self._ledger.forget(plan.forget)
+                await self._leases.forget(plan.forget)
         except (LedgerAway, OutcomeUnknown) as error:
             self._watch.away()
-            log.warning("ownership waits", action="ownership_waits", why=str(error))
+            log.warning("ownership waits", action="ownership_waits", owner=self._watch.owner, why=str(error))
         if self._watch.changed():
             self._changed()
 
     async def _heartbeat_when_due(self) -> None:
         now_ms = self._clock.now_ms()
-        if (
-            now_ms - self._heartbeat_ms >= HEARTBEAT_MS - LOOK_MS / 2
-        ):  # every second turn, even if one comes a little early
-            await self._ledger.heartbeat(self._watch.owner, self._beat + 1)
+        # Every second turn, even if one comes a little early.
+        if now_ms - self._heartbeat_ms >= HEARTBEAT_MS - LOOK_MS / 2:
+            await self._leases.heartbeat(self._watch.owner, self._beat + 1)
             self._beat, self._heartbeat_ms = self._beat + 1, now_ms
 
-    def released(self, partitions: Iterable[int]) -> None:
-        self._watch.released(partitions)
+    def released(self, resources: Iterable[R]) -> None:
+        self._watch.released(resources)
         self._wake.set()
 
     async def stop(self) -> None:
         try:
-            await self._ledger.leave(self._watch.owner)
+            await self._leases.leave(self._watch.owner)
         except RingbackError as error:  # then the others wait for SILENT_MS
-            log.warning("ownership waits", action="ownership_waits", why=str(error))
+            log.warning("ownership waits", action="ownership_waits", owner=self._watch.owner, why=str(error))
+
+
+class SharedNamed(Shared[str, Lease]):
+    """`NamedOwnership` among several processes."""
+
+    def __init__(
+        self, leases: NamedLeases, clock: Clock, resources: Collection[str], changed: Callable[[], None], owner: str
+    ) -> None:
+        super().__init__(leases, clock, resources, changed, owner)
+        self._named = leases
+
+    async def add(self, resources: Collection[str]) -> None:
+        await self._named.add(resources)
+        self._wake.set()
+
+    async def retire(self, resources: Collection[str]) -> None:
+        await self._named.retire(resources)
+        self._wake.set()

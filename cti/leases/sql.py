@@ -1,79 +1,210 @@
-"""Engines: a row each while it lives, with a heartbeat that rises; and how partitions pass from one to another.
+"""Lease groups in SQL: a heartbeat a process, an owner and an epoch a resource, and how they pass on.
 
-Times are not written: whether an engine is silent is for each other engine to find out by its own clock.
+Times are not written: whether a process is silent, each other process finds out by its own clock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, delete, select, tuple_, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    delete,
+    select,
+    true,
+    tuple_,
+    update,
+)
 
-from cti.adapters.ledger.tables import engines, partitions
-from cti.errors import WrongPartitions
-from cti.rows import Claim, Holding, Holdings, Wanted
+from cti.errors import Fenced
+from cti.leases.ports import NOBODY, C, Holding, Holdings, Lease, R, Wanted
+from cti.leases.tables import leases, owners
 from cti.sql.bulk import insertion
-from cti.sql.point import rows_of
+from cti.sql.writer import SqlWriter
 
-NOBODY = ""
-_PARTITION = partitions.c
-_put_heartbeats = insertion(engines, tail="ON CONFLICT (owner) DO UPDATE SET beat = excluded.beat")
-_make_partitions = insertion(partitions, tail="ON CONFLICT (partition) DO NOTHING")
-_HEARTBEATS = "SELECT owner, beat FROM engines"
-_HOLDINGS = "SELECT partition, epoch, owner FROM partitions ORDER BY partition"
-_WITH_HEARTBEATS = select(_PARTITION.partition, _PARTITION.epoch, engines.c.beat).join(
-    engines, engines.c.owner == _PARTITION.owner, isouter=True
+RETIRED = "-"  # the owner of a resource that is shared no more
+
+Told = ParamSpec("Told")
+Made = TypeVar("Made")
+
+
+class SqlGroup(Generic[R, C]):
+    """The statements of one group, in a transaction of the caller's. `resource`: the column that names a resource."""
+
+    owners: Table
+    beat: Column[int]  # the last heartbeat, in `owners`
+    resources: Table
+    resource: Column[Any]
+    claim_columns: Sequence[Column[Any]]
+    claim_of: Callable[[Any], C]
+    group: str | None = None  # in tables that several groups share
+
+    def __init__(self) -> None:
+        columns = self.resources.c
+        self._shared = true() if self.group is None else columns.lease_group == self.group
+        self._listed = and_(self._shared, columns.owner != RETIRED)
+        known = [] if self.group is None else [self.owners.c.lease_group == self.group]
+        beats = and_(self.owners.c.owner == columns.owner, *known)
+        self._known = and_(true(), *known)
+        self._as_wanted = select(self.resource, columns.epoch, self.beat).join(self.owners, beats, isouter=True)
+        keys = ", ".join(column.name for column in self.owners.primary_key)
+        put = ("ON CONFLICT (", keys, ") DO UPDATE SET", self.beat.name, "= excluded.", self.beat.name)
+        self._put_heartbeat = insertion(self.owners, tail=" ".join(put))
+
+    def make(self, connection: Connection, resources: Any) -> None:
+        """Make resources that are missing."""
+        raise NotImplementedError
+
+    def claim(self, connection: Connection, owner: str, resources: Any) -> list[C]:
+        self.make(connection, resources)
+        return self._pass_on(connection, self._listed, owner)
+
+    def join(self, connection: Connection, owner: str, resources: Any) -> None:
+        self.make(connection, resources)
+        self.put_heartbeat(connection, owner, 1)
+
+    def put_heartbeat(self, connection: Connection, owner: str, count: int) -> None:
+        row = (owner, count) if self.group is None else (self.group, owner, count)
+        self._put_heartbeat(connection, [row])
+
+    def holdings(self, connection: Connection) -> Holdings[R]:
+        """Resources first: an owner writes a heartbeat before it takes one, so it is among them unless it has left."""
+        listed = select(self.resource, self.resources.c.epoch, self.resources.c.owner).where(self._listed)
+        held = [Holding(*row) for row in connection.execute(listed.order_by(self.resource))]
+        beats = connection.execute(select(self.owners.c.owner, self.beat).where(self._known))
+        return Holdings({row[0]: row[1] for row in beats}, held)
+
+    def take(self, connection: Connection, owner: str, wanted: Sequence[Wanted[R]]) -> list[C]:
+        """Own those of which nothing has changed since they were seen. Skips rows that another transaction locks."""
+        as_seen = {one.resource: one for one in wanted}
+        query = self._as_wanted.where(self._listed, self.resource.in_(as_seen)).order_by(self.resource)
+        found = connection.execute(query.with_for_update(of=self.resources, skip_locked=True))
+        free = [row[0] for row in found if tuple(row) == as_seen[row[0]]]
+        return self._pass_on(connection, and_(self._shared, self.resource.in_(free)), owner)
+
+    def release(self, connection: Connection, owner: str, held: Mapping[R, int]) -> None:
+        """Resources under these epochs become free, with a raised epoch: their owner can commit there no more."""
+        under = tuple_(self.resource, self.resources.c.epoch).in_(list(held.items()))
+        self._pass_on(connection, and_(self._of(owner), under), NOBODY)
+
+    def leave(self, connection: Connection, owner: str) -> None:
+        """The same for all that is the owner's; and its row goes."""
+        self._pass_on(connection, self._of(owner), NOBODY)
+        connection.execute(delete(self.owners).where(self._known, self.owners.c.owner == owner))
+
+    def forget(self, connection: Connection, heartbeats: Mapping[str, int]) -> None:
+        """Rows go that still have these heartbeats and whose process owns nothing."""
+        silent = tuple_(self.owners.c.owner, self.beat).in_(list(heartbeats.items()))
+        holding = select(self.resources.c.owner).where(self._shared)
+        connection.execute(delete(self.owners).where(self._known, silent, self.owners.c.owner.not_in(holding)))
+
+    def _of(self, owner: str) -> ColumnElement[bool]:
+        return and_(self._shared, self.resources.c.owner == owner)
+
+    def _pass_on(self, connection: Connection, which: ColumnElement[bool], owner: str) -> list[C]:
+        changed = update(self.resources).where(which).values(epoch=self.resources.c.epoch + 1, owner=owner)
+        found = connection.execute(changed.returning(*self.claim_columns))
+        return sorted((self.claim_of(row) for row in found), key=_by_resource)
+
+
+def _by_resource(claim: Any) -> Any:
+    return claim.resource
+
+
+class NamedGroup(SqlGroup[str, Lease]):
+    """A group of names, in tables that all such groups share."""
+
+    owners, beat = owners, owners.c.heartbeat
+    resources, resource = leases, leases.c.resource
+    claim_columns = (leases.c.resource, leases.c.epoch)
+
+    def __init__(self, group: str) -> None:
+        self.group = group
+        self.claim_of = Lease._make
+        super().__init__()
+
+    def make(self, connection: Connection, resources: Collection[str]) -> None:
+        assert not {NOBODY, RETIRED}.intersection(resources)
+        _make(connection, [(self.group, name, 0, NOBODY) for name in sorted(set(resources))])
+
+    def retire(self, connection: Connection, resources: Collection[str]) -> None:
+        self._pass_on(connection, and_(self._listed, self.resource.in_(resources)), RETIRED)
+
+
+# A resource that was retired is free again, under the epoch that it had.
+_make = insertion(
+    leases,
+    tail=f"ON CONFLICT (lease_group, resource) DO UPDATE SET owner = '' WHERE leases.owner = '{RETIRED}'",
 )
 
 
-def join(connection: Connection, owner: str, count: int) -> None:
-    """The first heartbeat; the partitions too if there are none. Raises `WrongPartitions`."""
-    known = len(rows_of(connection, _HOLDINGS))
-    if known == 0:
-        _make_partitions(connection, [(n, 0, 0, 0, NOBODY) for n in range(count)])
-        known = len(rows_of(connection, _HOLDINGS))
-    if known != count:
-        raise WrongPartitions(f"made with {known}, asked for {count}")
-    put_heartbeat(connection, owner, 1)
+def hold(connection: Connection, group: str, held: Mapping[str, int]) -> None:
+    """The fence of a group of names, to be the last statement of a transaction: until it ends nobody takes these.
+
+    Raises `Fenced` where the epoch of one is another by now; the transaction must then be rolled back.
+    """
+    if not held:
+        return
+    under = tuple_(leases.c.resource, leases.c.epoch).in_(list(held.items()))
+    query = select(leases.c.resource).where(leases.c.lease_group == group, under).order_by(leases.c.resource)
+    found = connection.scalars(query.with_for_update(read=True)).all()
+    if len(found) != len(held):
+        raise Fenced(resources=held.keys() - set(found))
 
 
-def put_heartbeat(connection: Connection, owner: str, count: int) -> None:
-    _put_heartbeats(connection, [(owner, count)])
+class SqlLeases(Generic[R, C]):
+    """`Leases` of one group, on a writer: best one that waits for no long transaction."""
+
+    def __init__(self, heartbeats: SqlWriter, group: SqlGroup[R, C]) -> None:
+        self._heartbeats, self._group = heartbeats, group
+
+    async def claim(self, owner: str, resources: Any) -> list[C]:
+        return await self._do(self._group.claim, owner, resources)
+
+    async def join(self, owner: str, resources: Any) -> None:
+        await self._do(self._group.join, owner, resources)
+
+    async def heartbeat(self, owner: str, count: int) -> None:
+        await self._do(self._group.put_heartbeat, owner, count)
+
+    async def holdings(self) -> Holdings[R]:
+        return await self._do(self._group.holdings)
+
+    async def take(self, owner: str, wanted: Sequence[Wanted[R]]) -> list[C]:
+        return await self._do(self._group.take, owner, wanted)
+
+    async def release(self, owner: str, held: Mapping[R, int]) -> None:
+        await self._do(self._group.release, owner, held)
+
+    async def leave(self, owner: str) -> None:
+        await self._do(self._group.leave, owner)
+
+    async def forget(self, heartbeats: Mapping[str, int]) -> None:
+        await self._do(self._group.forget, heartbeats)
+
+    async def _do(
+        self, work: Callable[Concatenate[Connection, Told], Made], *args: Told.args, **kwargs: Told.kwargs
+    ) -> Made:
+        """One transaction."""
+        return await self._heartbeats.run(_each, lambda connection: work(connection, *args, **kwargs))
 
 
-def holdings(connection: Connection) -> Holdings:
-    """Partitions first: an owner writes a heartbeat before it takes one, so it is among them unless it has left."""
-    held = [Holding._make(row) for row in rows_of(connection, _HOLDINGS)]
-    return Holdings(dict(rows_of(connection, _HEARTBEATS)), held)
+class SqlNamedLeases(SqlLeases[str, Lease]):
+    """`NamedLeases` of one group."""
+
+    def __init__(self, heartbeats: SqlWriter, group: str) -> None:
+        self._named = NamedGroup(group)
+        super().__init__(heartbeats, self._named)
+
+    async def add(self, resources: Collection[str]) -> None:
+        await self._do(self._named.make, resources)
+
+    async def retire(self, resources: Collection[str]) -> None:
+        await self._do(self._named.retire, resources)
 
 
-def take(connection: Connection, owner: str, wanted: Sequence[Wanted]) -> list[Claim]:
-    """Own those of which nothing has changed since they were seen; a row that another transaction holds is left."""
-    as_seen = {one.partition: one for one in wanted}
-    query = _WITH_HEARTBEATS.where(_PARTITION.partition.in_(as_seen)).order_by(_PARTITION.partition)
-    found = connection.execute(query.with_for_update(of=partitions, skip_locked=True))
-    free = [row.partition for row in found if Wanted(*row) == as_seen[row.partition]]
-    taken = connection.execute(
-        update(partitions)
-        .where(_PARTITION.partition.in_(free))
-        .values(epoch=_PARTITION.epoch + 1, owner=owner)
-        .returning(_PARTITION.partition, _PARTITION.epoch, _PARTITION.position, _PARTITION.command_no)
-    )
-    return sorted(Claim._make(row) for row in taken)
-
-
-def release(connection: Connection, owner: str, held: Mapping[int, int]) -> None:
-    """Partitions under these epochs become nobody's, with a raised epoch: their owner can commit there no more."""
-    mine = (_PARTITION.owner == owner) & tuple_(_PARTITION.partition, _PARTITION.epoch).in_(list(held.items()))
-    connection.execute(update(partitions).where(mine).values(epoch=_PARTITION.epoch + 1, owner=NOBODY))
-
-
-def leave(connection: Connection, owner: str) -> None:
-    """The same for all that is the owner's; and its row goes."""
-    mine = _PARTITION.owner == owner
-    connection.execute(update(partitions).where(mine).values(epoch=_PARTITION.epoch + 1, owner=NOBODY))
-    connection.execute(delete(engines).where(engines.c.owner == owner))
-
-
-def forget(connection: Connection, heartbeats: Mapping[str, int]) -> None:
-    """Rows go that still have these heartbeats and whose engine owns nothing."""
-    silent = tuple_(engines.c.owner, engines.c.beat).in_(list(heartbeats.items()))
-    connection.execute(delete(engines).where(silent, engines.c.owner.not_in(select(_PARTITION.owner))))
+def _each(connection: Connection, works: Sequence[Callable[[Connection], Made]]) -> list[Made]:
+    return [work(connection) for work in works]

@@ -8,8 +8,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from cti.errors import SettingsMistake
 from cti.sql.bulk import driver_of
+from cti.sql.errors import SettingsMistake
 
 BUSY_MS = 5_000  # how long a writer waits for another process that holds the SQLite file
 WRITER_CACHE_KIB = 65_536

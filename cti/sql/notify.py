@@ -1,14 +1,17 @@
-"""Notifications between the processes of one PostgreSQL: something was appended, a round gave commands.
+"""NOTIFY between the processes of one PostgreSQL: something was appended, a round wrote commands. Whoever brings a
+channel names it when the listener is made.
 
-They only save waiting: whoever waits looks for himself now and then, so a notice that is lost, or a listener that is
-cut off for a while, costs time and nothing else. A notice leaves with the transaction that it speaks of, or not at all.
+A notification only saves waiting. Every subscriber also looks by itself now and then: a notification that is lost, or a
+listener that is cut off for a while, costs time and nothing else. PostgreSQL delivers a notification when its
+transaction commits, or never.
 
-Transactions that notify commit one after another in the whole database. So a process says nothing until it has heard of
-another one: who begins to listen asks who is there, and everybody answers.
+Transactions that notify commit one after another in the whole database. A process therefore sends nothing until it
+knows of another one: a new listener asks who is there, and every process answers.
 """
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from uuid import uuid4
 
@@ -19,11 +22,9 @@ from sqlalchemy import URL, Connection
 from cti.sql.connections import CONNECT_S
 from cti.sql.point import rows_of
 
-APPENDED = "ringback_appended"
-COMMANDED = "ringback_commanded"
-PRESENT = "ringback_present"
-CHANNELS = (APPENDED, COMMANDED, PRESENT)
-ASKS = "?"  # behind an origin: whoever hears it answers
+PRESENT = "ringback_present"  # the channel of the question who is there
+CHANNEL = re.compile(r"[a-z_]{1,63}")  # a name that PostgreSQL takes without quotes
+ASKS = "?"  # after an origin: every process answers
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.1, 5.0
 PROBE_S = 10  # an idle connection whose other end has gone is found by the system
 
@@ -32,27 +33,28 @@ Heard = Callable[[], None]
 
 
 class Notifications:
-    """Tells the other processes, and hears them on a connection of its own, between `start` and `stop`."""
+    """Notifies the other processes, and listens to them on a connection of its own, between `start` and `stop`."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, channels: Iterable[str]) -> None:
         self._address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._origin = uuid4().hex[:12]  # the payload: what this process said itself is passed over
+        self._origin = uuid4().hex[:12]  # the payload: a process skips its own notifications
         self._alone = True
-        self._subscribers: dict[str, list[Heard]] = {channel: [] for channel in CHANNELS}
+        self._subscribers: dict[str, list[Heard]] = {channel: [] for channel in (*channels, PRESENT)}
+        assert all(map(CHANNEL.fullmatch, self._subscribers)), self._subscribers
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def tell(self, connection: Connection, channel: str) -> None:
-        """In a transaction: when it has committed the others hear of it, once, however often it was said."""
+        """Notify a channel when this transaction commits; once, however often this is called in it."""
         if not self._alone:
             rows_of(connection, "SELECT pg_notify(?, ?)", channel, self._origin)
 
     def subscribe(self, channel: str, heard: Heard) -> None:
-        """Call `heard` after each notice of another process, and whenever we listen anew: some may have been missed."""
+        """Call `heard` at each notification of another process and at each reconnection: some may have been missed."""
         self._subscribers[channel].append(heard)
 
     def start(self) -> None:
-        """Listen, on the running loop; a database that is away is waited for."""
+        """Listen, on the running loop; wait for a database that is away."""
         self._task = asyncio.create_task(self._listen())
 
     async def stop(self) -> None:
@@ -68,17 +70,17 @@ class Notifications:
         while not self._stopping.is_set():
             try:
                 async with await self._connected() as connection:
-                    for channel in CHANNELS:
+                    for channel in self._subscribers:
                         await connection.execute(f"LISTEN {channel}".encode())
                     backoff_s = BACKOFF_MIN_S
                     await self._say(connection, ASKS)
-                    for channel in CHANNELS:
+                    for channel in self._subscribers:
                         self._pass_on(channel)
-                    while True:  # one at a time: while it waits for notices the connection takes no statement
-                        for notice in [one async for one in connection.notifies(stop_after=1)]:
-                            await self._hear(connection, notice)
+                    while True:  # one at a time: while it waits for one the connection takes no statement
+                        for notified in [each async for each in connection.notifies(stop_after=1)]:
+                            await self._hear(connection, notified)
             except psycopg.Error as error:
-                log.warning("notices wait", action="notices_wait", why=str(error), for_ms=backoff_s * 1000)
+                log.warning("notifications wait", action="notices_wait", why=str(error), for_ms=backoff_s * 1000)
             with suppress(TimeoutError):
                 async with asyncio.timeout(backoff_s):
                     await self._stopping.wait()
@@ -94,16 +96,16 @@ class Notifications:
             application_name="ringback-notify",
         )
 
-    async def _hear(self, connection: psycopg.AsyncConnection[tuple[object, ...]], notice: psycopg.Notify) -> None:
-        if notice.payload.removesuffix(ASKS) == self._origin:
+    async def _hear(self, connection: psycopg.AsyncConnection[tuple[object, ...]], notified: psycopg.Notify) -> None:
+        if notified.payload.removesuffix(ASKS) == self._origin:
             return
         self._alone = False
-        if notice.payload.endswith(ASKS):
+        if notified.payload.endswith(ASKS):
             await self._say(connection, "")
-        self._pass_on(notice.channel)
+        self._pass_on(notified.channel)
 
     async def _say(self, connection: psycopg.AsyncConnection[tuple[object, ...]], mark: str) -> None:
-        """That we are here."""
+        """Say that this process is here; with ASKS as `mark`, ask who else is."""
         await connection.execute("SELECT pg_notify(%s, %s)", (PRESENT, self._origin + mark))
 
     def _pass_on(self, channel: str) -> None:

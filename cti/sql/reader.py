@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from cti.errors import LedgerAway
+from cti.sql.errors import LedgerAway
 from cti.sql.trouble import word_of
 
 READERS = 4

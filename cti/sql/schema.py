@@ -1,7 +1,14 @@
-"""The schema of the database: made, brought up to date, or refused. Migrations are in `cti/adapters/migrations`."""
+"""The schema of a database: made, brought up to date, or refused.
+
+Each part of the product has a **chain** of Alembic revisions for its own tables, and a table that says which revision
+they have. All chains go through one transaction: a start leaves a database as it was, or up to date for every part.
+"""
 
 import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 from alembic import command
@@ -9,21 +16,50 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg import sql
-from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy import URL, Connection, MetaData, create_engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from cti.adapters.ledger.timeline_days import make_days
-from cti.errors import LedgerAway, SchemaTooNew, SettingsMistake
 from cti.sql.connections import CONNECT_S, database_url, writer_engine
+from cti.sql.errors import LedgerAway, SchemaTooNew, SettingsMistake
 from cti.sql.sqlite_file import make_private
 from cti.sql.trouble import word_of
 
-MIGRATIONS = Path(__file__).resolve().parents[1] / "adapters" / "migrations"
+ENVIRONMENT = Path(__file__).parent / "migration_environment"
 LOCK = 7_246_225  # an advisory lock of ours ("RINGBACK" on a telephone keypad, cut): one process upgrades at a time
 UPGRADE_MS = 600_000
 
 
-def upgrade(url: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The tables of one part: their revisions, first to last, and what else an upgrade has to see to."""
+
+    name: str
+    revisions: Path  # the folder of Alembic's files
+    metadata: Sequence[MetaData]  # the tables that the newest revision makes
+    version_table: str = ""  # by default alembic_version_NAME
+    after: Callable[[Connection], None] | None = None  # done at every start, in the same transaction
+
+    @property
+    def table(self) -> str:
+        """Where the revision of the database is noted."""
+        return self.version_table or f"alembic_version_{self.name}"
+
+
+class ChainState(NamedTuple):
+    """Which revision of a chain a database has, and which ones this release knows."""
+
+    chain: str
+    revision: str | None  # None: none yet
+    newest: str
+    known: frozenset[str]
+
+    @property
+    def current(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.revision == self.newest
+
+
+def upgrade(url: str, chains: Sequence[Chain]) -> None:
     """Bring the database at an SQLAlchemy URL to the newest schema; create the file or the database if absent.
 
     Raises `SchemaTooNew` (made by a newer release), `LedgerAway`, `SettingsMistake`.
@@ -34,8 +70,7 @@ def upgrade(url: str) -> None:
         engine = writer_engine(target)
         try:
             with engine.begin() as connection:
-                _upgrade(connection)
-                make_days(connection)
+                _upgrade(connection, chains)
         finally:
             engine.dispose()
     except DBAPIError as fault:
@@ -44,21 +79,41 @@ def upgrade(url: str) -> None:
         raise LedgerAway(str(fault), word_of(fault)) from fault
 
 
-def _upgrade(connection: Connection) -> None:
+def state_of(connection: Connection, chain: Chain) -> ChainState:
+    """What a database has of a chain; nothing is changed."""
+    script = ScriptDirectory.from_config(_config(chain))
+    context = MigrationContext.configure(connection, opts={"version_table": chain.table})
+    known = frozenset(revision.revision for revision in script.walk_revisions())
+    return ChainState(chain.name, context.get_current_revision(), script.get_current_head() or "", known)
+
+
+def _upgrade(connection: Connection, chains: Sequence[Chain]) -> None:
     if connection.dialect.name == "postgresql":
         for limit in ("statement_timeout", "lock_timeout"):  # the latter: another process may be at it
             connection.execute(text(f"SET LOCAL {limit} = {UPGRADE_MS}"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+    for chain in chains:
+        state = state_of(connection, chain)
+        if state.revision is not None and state.revision not in state.known:
+            raise SchemaTooNew(f"{chain.name}: revision {state.revision}; this release knows {state.newest}")
+        if not state.current:
+            config = _config(chain)
+            config.attributes["connection"] = connection
+            config.attributes["version_table"] = chain.table
+            command.upgrade(config, "head")
+        if chain.after is not None:
+            chain.after(connection)
+
+
+def _config(chain: Chain) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    script = ScriptDirectory.from_config(config)
-    current = MigrationContext.configure(connection).get_current_heads()
-    known = {revision.revision for revision in script.walk_revisions()}
-    if set(current) - known:
-        raise SchemaTooNew(f"revision {', '.join(current)}; this release knows {script.get_current_head()}")
-    if set(current) != set(script.get_heads()):
-        command.upgrade(config, "head")
+    for name, value in (
+        ("script_location", str(ENVIRONMENT)),
+        ("version_locations", str(chain.revisions)),
+        ("path_separator", "newline"),  # of several folders; one folder's name may hold any other sign
+    ):
+        config.set_main_option(name, value.replace("%", "%%"))
+    return config
 
 
 def _create(url: URL) -> None:

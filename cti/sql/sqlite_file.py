@@ -8,7 +8,7 @@ from typing import Self
 
 import structlog
 
-from cti.errors import StoreInUse
+from cti.sql.errors import StoreInUse
 
 MODE = 0o600  # calls, telephone numbers, hashes of keys
 OTHERS = 0o077

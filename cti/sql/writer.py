@@ -2,6 +2,9 @@
 
 A group that fails is rolled back and its jobs are tried one by one, so that only the faulty one fails. A database that
 is away fails them all at once. An await that is cancelled leaves no transaction open: the thread ends its group.
+
+Parts that must write together make one job of several steps (`transact`): all of them are committed, or none, in a
+group and alone.
 """
 
 import asyncio
@@ -15,13 +18,19 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from cti.errors import LedgerAway, OutcomeUnknown, RingbackError
+from cti.sql.errors import LedgerAway, OutcomeUnknown, RingbackError
 from cti.sql.trouble import FULL, MALFORMED, word_of
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 Work = Callable[[Connection, Sequence[Given]], Sequence[Made]]
-"""Does all payloads of one kind that wait, in their order; one result each. Runs in the thread, in a transaction."""
+"""Does all payloads of one kind that wait, in their order; one result each. Runs in the thread, in a transaction.
+
+It may run again after a rollback: it changes the database and nothing else.
+"""
+
+Step = tuple[Work[Any, Any], Any]
+"""(work, payload): one of several that are done together."""
 
 JOBS_WAITING_MAX = 1024
 GROUP_WEIGHT_MAX = 4096  # rows in one transaction: some 30 ms, so that nobody waits long behind a group
@@ -103,6 +112,15 @@ class SqlWriter:
             if not submitted and done is not None:
                 done(None)
         return cast("Made", await job.future)
+
+    async def transact(
+        self, *steps: Step, weight: int = 1, done: Callable[[list[Any] | None], None] | None = None
+    ) -> list[Any]:
+        """The result of each step, in order, all committed in one transaction; as `run` otherwise.
+
+        A step that raises leaves nothing of the others, nor of itself. What fences them goes last.
+        """
+        return await self.run(_in_order, steps, weight, done)
 
     # -- in the thread -------------------------------------------------------------------------------------------------
 
@@ -208,6 +226,10 @@ class SqlWriter:
                 job.future.set_result(job.made)
             else:
                 job.future.set_exception(job.fault)
+
+
+def _in_order(connection: Connection, jobs: Sequence[Sequence[Step]]) -> Sequence[list[Any]]:
+    return [[work(connection, [payload])[0] for work, payload in steps] for steps in jobs]
 
 
 def _perform(connection: Connection, jobs: list[_Job]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from cti.adapters.clock import VirtualClock
+from cti.adapters.migrations import CHAIN
 from cti.adapters.store import open_store
 from cti.errors import LedgerAway, LogAway, SchemaTooNew, SettingsMistake, WrongPartitions
 from cti.rows import Round
@@ -50,8 +51,8 @@ async def test_another_number_of_partitions_is_refused(durable_url: str, clock: 
 
 
 async def test_a_store_of_a_newer_release_is_refused(durable_url: str, clock: VirtualClock) -> None:
-    upgrade(durable_url)
-    upgrade(durable_url)  # again: nothing to do
+    upgrade(durable_url, [CHAIN])
+    upgrade(durable_url, [CHAIN])  # again: nothing to do
     engine = create_engine(durable_url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -163,7 +164,7 @@ def test_on_postgresql_nobody_holds_a_lock_for_long(postgres_url: str) -> None:
 
 def test_a_postgresql_database_that_is_absent_is_created(postgres: PostgresServer, postgres_url: str) -> None:
     postgres.drop_database(postgres_url)
-    upgrade(postgres_url.replace("postgresql+psycopg://", "postgresql://"))
+    upgrade(postgres_url.replace("postgresql+psycopg://", "postgresql://"), [CHAIN])
     engine = create_engine(postgres_url)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM event_log")).scalar_one() == 0
@@ -173,7 +174,7 @@ def test_a_postgresql_database_that_is_absent_is_created(postgres: PostgresServe
 def test_a_server_that_is_away_is_said_to_be(postgres_url: str) -> None:
     nowhere = make_url(postgres_url).set(host="127.0.0.1", port=1, query={}, password="none")
     with pytest.raises(LedgerAway):
-        upgrade(nowhere.render_as_string(hide_password=False))
+        upgrade(nowhere.render_as_string(hide_password=False), [CHAIN])
 
 
 async def test_entries_can_be_dated_by_the_server(postgres_url: str) -> None:

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from cti.adapters.clock import VirtualClock
-from cti.adapters.store import SqlStore, Store, open_store
+from cti.adapters.store import APPENDED, SqlStore, Store, open_store
 from cti.rows import Round
 from cti.sql import notify
 from cti.sql.connections import database_url
-from cti.sql.notify import APPENDED, PRESENT, Notifications
+from cti.sql.notify import PRESENT, Notifications
 from tests.contract.rows import PARTITIONS, START_MS, appending, call, command, event, fence
 
 START = dict.fromkeys(range(PARTITIONS), 0)
@@ -62,9 +62,9 @@ async def known(store: Store) -> None:
     """Wait until the store has heard that another process is there."""
     there = Ear()
     assert isinstance(store, SqlStore)
-    assert store._database.notifications is not None
-    store._database.notifications.subscribe(PRESENT, there)
-    while store._database.notifications._alone:
+    assert store.database.notifications is not None
+    store.database.notifications.subscribe(PRESENT, there)
+    while store.database.notifications._alone:
         await there.hears()
 
 
@@ -97,12 +97,12 @@ async def test_commands_are_heard_of_and_rounds_without_them_are_not(pair: tuple
 async def test_who_is_alone_says_nothing(postgres_url: str) -> None:
     async with open_store(postgres_url, VirtualClock(START_MS), PARTITIONS) as one:
         ear = Ear()
-        listener = Notifications(database_url(postgres_url))
+        listener = Notifications(database_url(postgres_url), [APPENDED])
         listener.subscribe(APPENDED, ear)
         assert isinstance(one, SqlStore)
-        assert one._database.notifications is not None
+        assert one.database.notifications is not None
         await one.log.append([appending("a")])
-        assert one._database.notifications._alone
+        assert one.database.notifications._alone
         listener.start()
         await ear.hears()
         await known(one)
@@ -147,7 +147,7 @@ async def test_a_server_that_is_away_is_asked_again_and_again(
     tries: list[float] = []
     enough = asyncio.Event()
     nowhere = database_url(postgres_url).set(host="127.0.0.1", port=1, query={}, password="none")
-    listener = Notifications(nowhere)
+    listener = Notifications(nowhere, [APPENDED])
 
     def waits(*_: object, **told: float) -> None:
         tries.append(told["for_ms"])

@@ -7,17 +7,18 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from cti.adapters.clock import VirtualClock
+from cti.adapters.ledger.partitions import ENGINES
 from cti.adapters.store import Store, open_store
 from cti.errors import Fenced, WrongPartitions
-from cti.leases.sql import take
-from cti.rows import Claim, Holding, Round, Wanted
+from cti.leases.ports import Holding, Wanted
+from cti.rows import Claim, Round
 from tests.contract.rows import PARTITIONS, call, fence
 
 ALL = range(PARTITIONS)
 
 
 async def owners(store: Store) -> list[tuple[int, int, str]]:
-    return [tuple(one) for one in (await store.ledger.holdings()).partitions]
+    return [tuple(one) for one in (await store.ledger.holdings()).resources]
 
 
 async def test_who_joins_makes_the_partitions_once(store: Store) -> None:
@@ -26,7 +27,7 @@ async def test_who_joins_makes_the_partitions_once(store: Store) -> None:
     await store.ledger.join("two", PARTITIONS)
     seen = await store.ledger.holdings()
     assert seen.heartbeats == {"one": 1, "two": 1}
-    assert seen.partitions == [Holding(n, 0, "") for n in ALL]
+    assert seen.resources == [Holding(n, 0, "") for n in ALL]
     with pytest.raises(WrongPartitions):
         await store.ledger.join("three", PARTITIONS + 1)
     assert "three" not in (await store.ledger.holdings()).heartbeats
@@ -115,7 +116,7 @@ async def test_of_two_processes_that_take_the_same_one_wins(durable_url: str, cl
             both = await asyncio.gather(one.ledger.take("one", wanted), two.ledger.take("two", wanted))
             taken = sorted(claim for claims in both for claim in claims)
             assert [claim.partition for claim in taken] == sorted({claim.partition for claim in taken})
-            rest = [one for one in wanted if one.partition not in {claim.partition for claim in taken}]
+            rest = [one for one in wanted if one.resource not in {claim.partition for claim in taken}]
             taken += await two.ledger.take("two", rest)  # what both left to each other while it was locked
             assert sorted(claim[:2] for claim in taken) == [(n, epoch + 1) for n in ALL]
 
@@ -131,10 +132,10 @@ def test_a_taker_waits_for_no_lock_and_takes_nothing_that_is_held(postgres_url: 
     asyncio.run(join())
     engine = create_engine(postgres_url)
     with engine.connect() as first, engine.connect() as second:
-        assert take(first, "one", [Wanted(0, 0, None)]) == [Claim(0, 1, 0, 0)]
-        assert take(second, "two", [Wanted(0, 0, None), Wanted(1, 0, None)]) == [Claim(1, 1, 0, 0)]
+        assert ENGINES.take(first, "one", [Wanted(0, 0, None)]) == [Claim(0, 1, 0, 0)]
+        assert ENGINES.take(second, "two", [Wanted(0, 0, None), Wanted(1, 0, None)]) == [Claim(1, 1, 0, 0)]
         first.commit()
-        assert take(second, "two", [Wanted(0, 0, None)]) == []
+        assert ENGINES.take(second, "two", [Wanted(0, 0, None)]) == []
         second.commit()
         third = second.execute(text("SELECT owner FROM partitions ORDER BY partition")).scalars().all()
         assert list(third) == ["one", "two", "", ""]
@@ -158,7 +159,7 @@ def test_threads_that_race_for_one_partition(postgres_url: str) -> None:
         with engine.connect() as connection:
             for epoch in range(rounds):
                 gate.wait(20)
-                claims = take(connection, name, [Wanted(0, epoch, None)])
+                claims = ENGINES.take(connection, name, [Wanted(0, epoch, None)])
                 connection.commit()
                 won.extend(claim[:2] for claim in claims)
                 gate.wait(20)

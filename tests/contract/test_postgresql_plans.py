@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 
 from cti.adapters.ledger import breaches, calls, commands, records, retention, stored, timeline_days, totals
+from cti.adapters.migrations import CHAIN
 from cti.rows import BreachFilter, CallFilter
 from cti.sql.connections import database_url
 from cti.sql.schema import upgrade
@@ -62,7 +63,7 @@ class Explaining(psycopg.Cursor[Any]):
 @pytest.fixture(scope="module")
 def filled(postgres: PostgresServer) -> Iterator[str]:
     url = postgres.create_database()
-    upgrade(url)
+    upgrade(url, [CHAIN])
     engine = create_engine(url)
     values = {"tenant": TENANT, "source": SOURCE, "start": START_MS, "calls": DAYS * CALLS, "live": LIVE}
     with engine.begin() as connection:

@@ -7,6 +7,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.ledger.timeline_days import DAY_MS, DAYS_AHEAD, days, make_days
+from cti.adapters.migrations import CHAIN
 from cti.adapters.store import open_store
 from cti.rows import Round
 from cti.sql.schema import upgrade
@@ -17,7 +18,7 @@ DAY_0 = START_MS // DAY_MS * DAY_MS
 
 @pytest.fixture
 def engine(postgres_url: str) -> Iterator[Engine]:
-    upgrade(postgres_url)
+    upgrade(postgres_url, [CHAIN])
     made = create_engine(postgres_url)
     yield made
     made.dispose()

@@ -45,7 +45,7 @@ def _mind(world: World, process: Process, ranks: Mapping[int, Mapping[int, int]]
 
     last = sorted(watch._heartbeats.items())
     heard = [(n, same(n, heartbeat), min(looked - at, SILENT_MS)) for n, (heartbeat, at) in last]
-    wanted = [(one.partition, same(world.ledger._owners[one.partition], one.heartbeat)) for one in process.wanted]
+    wanted = [(one.resource, same(world.ledger._owners[one.resource], one.heartbeat)) for one in process.wanted]
     epochs = [tuple(sorted((n, ranks[n][epoch]) for n, epoch in each.items())) for each in process.epochs()]
     times = (watch._looked_ms is None, min(now - looked, GAP_MAX_MS))
     return watch.owner, *epochs, tuple(sorted(watch.leaving)), tuple(heard), tuple(wanted), *times

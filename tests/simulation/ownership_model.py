@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from cti.leases.memory import MemoryLeases
 from cti.leases.ownership import SILENT_MS, Watch
-from cti.rows import Wanted
+from cti.leases.ports import Wanted
+from cti.rows import Claim
 
 Found = TypeVar("Found")
 PASS_MS = 1_000.0
@@ -39,8 +40,8 @@ class Process:
     """One engine process: its decisions, what it wants to take, and what the engine in it believes to own."""
 
     def __init__(self, name: str) -> None:
-        self.watch = Watch(name)
-        self.wanted: list[Wanted] = []
+        self.watch: Watch[int, Claim] = Watch(name)
+        self.wanted: list[Wanted[int]] = []
         self.reads: dict[int, int] = {}  # partition: epoch, as the engine proper knows it
         self.heartbeat = 1
 
@@ -48,7 +49,7 @@ class Process:
         """All that it remembers of epochs."""
         watch = self.watch
         held = {partition: claim.epoch for partition, claim in watch.held.items()}
-        return [self.reads, watch._told, watch.giving, held, {one.partition: one.epoch for one in self.wanted}]
+        return [self.reads, watch._told, watch.giving, held, {one.resource: one.epoch for one in self.wanted}]
 
 
 class World:

@@ -84,7 +84,7 @@ def test_engines_that_look_at_the_same_instant_want_different_partitions() -> No
     for process in world.processes.values():
         process.heartbeat = 2
         world.do_turn(process)
-    wanted = [one.partition for process in world.processes.values() for one in process.wanted]
+    wanted = [one.resource for process in world.processes.values() for one in process.wanted]
     assert sorted(wanted) == list(range(8))
 
 

@@ -11,8 +11,10 @@ from sqlalchemy import Column, Connection, Integer, Table, create_engine, inspec
 
 from cti.adapters.ledger.tables import metadata
 from cti.adapters.ledger.timeline_days import DAYS_AHEAD
+from cti.adapters.migrations import CHAIN
 from cti.sql.schema import upgrade
 
+TABLES = {name: table for each in CHAIN.metadata for name, table in each.tables.items()}
 KEY = ["partition", "born", "position", "n"]
 # A day of the timeline: made by the date, not by a migration.
 PART = re.compile(r"timeline_(default|\d{8})")
@@ -27,7 +29,7 @@ def is_ours(name: str | None, kind: str, _: Any) -> bool:
 def keys(connection: Connection) -> dict[str, list[str]]:
     """The primary key of each table, which alembic does not compare."""
     found = inspect(connection)
-    return {name: found.get_pk_constraint(name)["constrained_columns"] for name in metadata.tables}
+    return {name: found.get_pk_constraint(name)["constrained_columns"] for name in TABLES}
 
 
 def differences(url: str) -> list[object]:
@@ -36,14 +38,14 @@ def differences(url: str) -> list[object]:
     try:
         with engine.connect() as connection:
             options = {"compare_type": True, "compare_server_default": True, "include_name": is_ours}
-            return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+            return list(compare_metadata(MigrationContext.configure(connection, opts=options), CHAIN.metadata))
     finally:
         engine.dispose()
 
 
 def wanted_keys(dialect: str) -> dict[str, list[str]]:
     """Those of the tables in code; on PostgreSQL the timeline's also holds what it is cut by."""
-    in_code = {name: [column.name for column in table.primary_key] for name, table in metadata.tables.items()}
+    in_code = {name: [column.name for column in table.primary_key] for name, table in TABLES.items()}
     assert in_code["timeline"] == KEY
     return in_code | ({"timeline": [*KEY, "appended_at_ms"]} if dialect == "postgresql" else {})
 
@@ -51,7 +53,7 @@ def wanted_keys(dialect: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 def test_models_equal_migrations(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     url = request.getfixturevalue("postgres_url") if dialect == "postgresql" else f"sqlite:///{tmp_path}/ledger.db"
-    upgrade(url)
+    upgrade(url, [CHAIN])
     assert differences(url) == []
     engine = create_engine(url)
     with engine.connect() as connection:
@@ -60,7 +62,7 @@ def test_models_equal_migrations(dialect: str, tmp_path: Path, request: pytest.F
 
 
 def test_on_postgresql_each_part_of_the_timeline_is_as_the_whole(postgres_url: str) -> None:
-    upgrade(postgres_url)
+    upgrade(postgres_url, [CHAIN])
     engine = create_engine(postgres_url)
     with engine.connect() as connection:
         found = inspect(connection)
@@ -77,7 +79,7 @@ def test_on_postgresql_each_part_of_the_timeline_is_as_the_whole(postgres_url: s
 
 def test_a_table_without_a_migration_is_found(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
-    upgrade(url)
+    upgrade(url, [CHAIN])
     forgotten = Table("forgotten", metadata, Column("id", Integer, primary_key=True))
     try:
         assert differences(url) != []

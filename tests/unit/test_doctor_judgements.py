@@ -24,7 +24,8 @@ from cti.cli.doctor_ledger import (
     judge_sqlite,
 )
 from cti.cli.doctor_profile import judge_rules, needs_of
-from cti.rows import Holding, Holdings, SourceRow, SwitchRow
+from cti.leases.ports import Holding, Holdings
+from cti.rows import SourceRow, SwitchRow
 from cti.wiring import read_book
 
 OPTIONS = KafkaOptions("broker:9092", partitions=2)

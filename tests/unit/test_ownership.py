@@ -10,7 +10,8 @@ from cti.errors import Fenced, LedgerAway, OutcomeUnknown, RingbackError
 from cti.leases.alone import Alone
 from cti.leases.memory import MemoryLeases
 from cti.leases.ownership import LOOK_MS, Shared, Watch, new_owner
-from cti.rows import Changes, Claim, Holding, Holdings, Wanted
+from cti.leases.ports import Holding, Holdings, Wanted
+from cti.rows import Changes, Claim
 
 PARTITIONS = 4
 NOTHING = Changes([], [], [])
@@ -34,7 +35,7 @@ class Site:
                 await engine.turn()
 
     async def owners(self) -> list[str]:
-        return [one.owner for one in (await self.ledger.holdings()).partitions]
+        return [one.owner for one in (await self.ledger.holdings()).resources]
 
 
 @pytest.fixture
@@ -240,6 +241,10 @@ def test_every_start_has_a_name_of_its_own() -> None:
     assert len({new_owner() for _ in range(100)}) == 100
 
 
+def by_topic(partition: int) -> int:
+    return partition % 3
+
+
 def test_each_kind_of_partitions_is_shared_by_itself() -> None:
     """Kafka numbers its three topics in turn. One engine has all calls, the other all agents and switches: as many
     partitions as are left over would be fair by number, and one of them would do all the work.
@@ -248,8 +253,8 @@ def test_each_kind_of_partitions_is_shared_by_itself() -> None:
     seen = Holdings({"one": 5, "two": 5}, held)
     released = {}
     for name in ("one", "two"):
-        watch = Watch(name, kinds=3)
-        watch.gained([Claim(one.partition, 1, 0, 0) for one in held if one.owner == name])
+        watch = Watch(name, kind_of=by_topic)
+        watch.gained([Claim(one.resource, 1, 0, 0) for one in held if one.owner == name])
         watch.judge(0, 0, seen)
         released[name] = watch.changes().release
     assert released == {"one": [6, 9], "two": [7, 8, 10, 11]}
@@ -257,5 +262,7 @@ def test_each_kind_of_partitions_is_shared_by_itself() -> None:
 
 def test_what_is_free_is_dealt_out_by_kind() -> None:
     free = [Holding(n, 1, "") for n in range(12)]
-    taken = [one.partition for one in Watch("one", kinds=3).judge(0, 0, Holdings({"one": 5, "two": 5}, free)).take]
+    taken = [
+        one.resource for one in Watch("one", kind_of=by_topic).judge(0, 0, Holdings({"one": 5, "two": 5}, free)).take
+    ]
     assert sorted(n % 3 for n in taken) == [0, 0, 1, 1, 2, 2]

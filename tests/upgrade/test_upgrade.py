@@ -10,8 +10,10 @@ from sqlalchemy import create_engine, make_url, text
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.ledger.timeline_days import DAY_MS, days, make_days
+from cti.adapters.migrations import CHAIN
 from cti.adapters.store import open_store
-from cti.rows import BreachFilter, CallFilter, Fence, Round, StoredCall, Wanted
+from cti.leases.ports import Wanted
+from cti.rows import BreachFilter, CallFilter, Fence, Round, StoredCall
 from cti.sql.schema import upgrade
 from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT, appending, call, event
 from tests.upgrade import written
@@ -86,7 +88,7 @@ async def test_it_goes_on_where_it_was(url: str) -> None:
         places = await store.log.append([appending(f"call {n}") for n in range(9)])
         assert all(position > 1 for _, position in places)
         await store.ledger.join("one", PARTITIONS)
-        assert [one.owner for one in (await store.ledger.holdings()).partitions] == ["engine"] * PARTITIONS
+        assert [one.owner for one in (await store.ledger.holdings()).resources] == ["engine"] * PARTITIONS
         claims = await store.ledger.take("one", [Wanted(n, 1, None) for n in range(PARTITIONS)])
         assert [(claim.epoch, claim.position) for claim in claims] == [(2, 9), (2, 4), (2, 0), (2, 5)]
         more = event(2, 10, appended_at_ms=START_MS + 4 * DAY_MS)
@@ -98,7 +100,7 @@ async def test_it_goes_on_where_it_was(url: str) -> None:
 
 async def test_its_timeline_becomes_one_part_that_goes_with_its_last_day(postgres_url: str) -> None:
     load_postgresql(postgres_url)
-    upgrade(postgres_url)
+    upgrade(postgres_url, [CHAIN])
     end_ms = (START_MS + 2 * DAY_MS) // DAY_MS * DAY_MS + DAY_MS
     engine = create_engine(postgres_url)
     with engine.begin() as connection:

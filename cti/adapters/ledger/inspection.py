@@ -4,30 +4,28 @@ import contextlib
 import os
 import socket
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import psycopg
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, extract, func, select
 from sqlalchemy import inspect as look_into
 from sqlalchemy.exc import DBAPIError
 
 from cti.adapters.clock import SystemClock
 from cti.adapters.ledger.agents import list_sources
-from cti.adapters.ledger.partitions import positions
+from cti.adapters.ledger.partitions import ENGINES, positions
 from cti.adapters.ledger.switches import list_switches
 from cti.adapters.ledger.tables import dead_letters, event_log, event_log_heads
+from cti.adapters.migrations import CHAIN
 from cti.errors import LedgerAway, SettingsMistake
-from cti.leases.sql import holdings
-from cti.rows import Holdings, SourceRow, SwitchRow
+from cti.leases.ports import Holdings
+from cti.rows import SourceRow, SwitchRow
 from cti.sql.connections import BUSY_MS, CONNECT_S, database_url, reader_engine, writer_engine
-from cti.sql.schema import MIGRATIONS
+from cti.sql.schema import Chain, ChainState, state_of
 
 Found = TypeVar("Found")
 
@@ -46,7 +44,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class LedgerFacts:
-    """What was found. Everything after `tables` is read only where the schema is this release's."""
+    """What was found. Everything after `parts` is read only where the schema is this release's."""
 
     kind: str  # sqlite | postgresql
     version: str
@@ -56,7 +54,8 @@ class LedgerFacts:
     newest: str
     known: frozenset[str]
     server_ahead_ms: float | None = None  # the database server's clock minus ours; None: it is this machine's
-    holdings: Holdings = field(default_factory=lambda: Holdings({}, []))
+    parts: tuple[ChainState, ...] = ()  # the other chains of this installation
+    holdings: Holdings[int] = field(default_factory=lambda: Holdings[int]({}, []))
     positions: Mapping[int, int] = field(default_factory=dict)
     heads: Mapping[int, Head] = field(default_factory=dict)
     letters: Mapping[str, int] = field(default_factory=dict)  # waiting, by reason
@@ -114,9 +113,9 @@ def facts_of_release(url: str) -> LedgerFacts:
 class Inspection:
     """One or more inspections, in a thread of their own. Every method raises `LedgerAway`; none writes."""
 
-    def __init__(self, url: str) -> None:
-        """Raises `SettingsMistake`."""
-        self._url = database_url(url)
+    def __init__(self, url: str, chains: Sequence[Chain] = ()) -> None:
+        """`chains`: those of other parts, to be looked at too. Raises `SettingsMistake`."""
+        self._url, self._chains = database_url(url), chains
         sqlite = self._url.get_backend_name() == "sqlite"
         self._engine = _read_only(self._url.database or "") if sqlite else reader_engine(self._url, 1)
         self._servers: list[psycopg.Connection[Any]] = []
@@ -141,10 +140,10 @@ class Inspection:
 
     def facts(self, now_ms: Callable[[], float]) -> LedgerFacts:
         """`now_ms`: this machine's clock."""
-        return self._ask(lambda connection: _facts(connection, now_ms))
+        return self._ask(lambda connection: _facts(connection, now_ms, self._chains))
 
-    def holdings(self) -> Holdings:
-        return self._ask(holdings)
+    def holdings(self) -> Holdings[int]:
+        return self._ask(ENGINES.holdings)
 
     def tables(self) -> frozenset[str]:
         return self._ask(lambda connection: frozenset(look_into(connection).get_table_names()))
@@ -193,27 +192,26 @@ def _writing(connection: Connection) -> SqliteWriting:
 # -- the queries -------------------------------------------------------------------------------------------------------
 
 
-def _facts(connection: Connection, now_ms: Callable[[], float]) -> LedgerFacts:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    script = ScriptDirectory.from_config(config)
+def _facts(connection: Connection, now_ms: Callable[[], float], chains: Sequence[Chain]) -> LedgerFacts:
+    schema = state_of(connection, CHAIN)
     shared: dict[str, Any] = {
         "kind": connection.dialect.name,
         "tables": frozenset(look_into(connection).get_table_names()),
-        "revision": MigrationContext.configure(connection).get_current_revision(),
-        "newest": script.get_current_head() or "",
-        "known": frozenset(revision.revision for revision in script.walk_revisions()),
+        "revision": schema.revision,
+        "newest": schema.newest,
+        "known": schema.known,
         "server_ahead_ms": _server_ahead_ms(connection, now_ms),
+        "parts": tuple(state_of(connection, chain) for chain in chains),
     }
     version, number = _version(connection)
-    if shared["revision"] != shared["newest"]:
+    if not schema.current:
         return LedgerFacts(version=version, version_number=number, **shared)
     where = positions(connection)
     return LedgerFacts(
         version=version,
         version_number=number,
         **shared,
-        holdings=holdings(connection),
+        holdings=ENGINES.holdings(connection),
         positions=where,
         heads=_heads(connection, where),
         letters=_letters(connection),

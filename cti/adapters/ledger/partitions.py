@@ -4,35 +4,43 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection
 
-from cti.adapters.ledger.tables import partitions
+from cti.adapters.ledger.tables import engines, partitions
 from cti.errors import Fenced, WrongPartitions
+from cti.leases.ports import NOBODY
+from cti.leases.sql import SqlGroup
 from cti.rows import Claim, Fence
-from cti.sql.bulk import driver_of
+from cti.sql.bulk import driver_of, insertion
 from cti.sql.point import rows_of
 
 _COMMITTED = "SELECT partition, epoch, position, command_no FROM partitions ORDER BY partition"
 _MARKS = "SELECT partition, command_no FROM partitions"
 
 
-def claim(connection: Connection, owner: str, count: int) -> list[Claim]:
-    """Raise the epoch of every partition; make them at the first claim. Raises `WrongPartitions`."""
-    known = len(positions(connection))
-    if known not in {0, count}:
-        raise WrongPartitions(f"made with {known}, asked for {count}")
-    if known == 0:
-        connection.execute(
-            insert(partitions),
-            [{"partition": n, "epoch": 0, "position": 0, "command_no": 0, "owner": ""} for n in range(count)],
-        )
-    table = partitions.c
-    claimed = connection.execute(
-        update(partitions)
-        .values(epoch=table.epoch + 1, owner=owner)
-        .returning(table.partition, table.epoch, table.position, table.command_no)
-    )
-    return sorted(Claim._make(row) for row in claimed)
+class Engines(SqlGroup[int, Claim]):
+    """The engines' lease group, in its own tables. A resource is a partition; their number is fixed for life."""
+
+    owners, beat = engines, engines.c.beat
+    resources, resource = partitions, partitions.c.partition
+    claim_columns = (partitions.c.partition, partitions.c.epoch, partitions.c.position, partitions.c.command_no)
+
+    def __init__(self) -> None:
+        self.claim_of = Claim._make
+        super().__init__()
+
+    def make(self, connection: Connection, resources: int) -> None:
+        """`resources` partitions, if there are none. Raises `WrongPartitions`."""
+        known = len(positions(connection))
+        if known == 0:
+            _make(connection, [(number, 0, 0, 0, NOBODY) for number in range(resources)])
+            known = len(positions(connection))
+        if known != resources:
+            raise WrongPartitions(f"made with {known}, asked for {resources}")
+
+
+_make = insertion(partitions, tail="ON CONFLICT (partition) DO NOTHING")
+ENGINES = Engines()
 
 
 def move_on(connection: Connection, fences: Sequence[Fence]) -> None:

@@ -1,6 +1,9 @@
-"""A round in SQL: all its rows, then the fence, in the writer's transaction. An empty list costs nothing."""
+"""A round in SQL: all its rows, what other parts write beside it, then the fence, in the writer's transaction.
 
-from collections.abc import Sequence
+An empty list costs nothing.
+"""
+
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
@@ -15,14 +18,19 @@ from cti.adapters.ledger.records import insert_records, upsert_records
 from cti.adapters.ledger.timeline import insert_timeline
 from cti.rows import DeadLetterRow, RecordRow, Round
 
+Beside = Callable[[Connection, Round], None]
+"""What another part writes in a round's transaction. It may run again after a rollback."""
 
-def write_rounds(connection: Connection, rounds: Sequence[Round], retention_ms: int) -> Sequence[None]:
+
+def write_rounds(
+    connection: Connection, rounds: Sequence[Round], retention_ms: int, beside: Sequence[Beside] = ()
+) -> Sequence[None]:
     for round_ in rounds:
-        write_round(connection, round_, retention_ms)
+        write_round(connection, round_, retention_ms, beside)
     return [None] * len(rounds)
 
 
-def write_round(connection: Connection, round_: Round, retention_ms: int) -> None:
+def write_round(connection: Connection, round_: Round, retention_ms: int, beside: Sequence[Beside] = ()) -> None:
     """Raises `Fenced`; the transaction rolls back."""
     insert_timeline(connection, round_.timeline)
     insert_births(connection, round_.births)
@@ -36,6 +44,8 @@ def write_round(connection: Connection, round_: Round, retention_ms: int) -> Non
     insert_dead_letters(connection, [dated(row, retention_ms) for row in round_.dead_letters])
     if round_.outbox or round_.published:
         put_outbox(connection, round_.outbox, round_.published)
+    for write in beside:
+        write(connection, round_)
     move_on(connection, round_.fences)
 
 

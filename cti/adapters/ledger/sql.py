@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Concatenate, ParamSpec, TypeVar
 
 import psycopg
 from sqlalchemy import Connection
@@ -20,12 +19,12 @@ from cti.adapters.ledger import (
     switches,
 )
 from cti.adapters.ledger.outbox import pending_outbox
-from cti.adapters.ledger.rounds import write_rounds
+from cti.adapters.ledger.rounds import Beside, write_rounds
 from cti.adapters.ledger.stored import LIVE_SLICE, live_slice, stored_calls
 from cti.adapters.ledger.timeline_days import drop_days, unneeded_day
 from cti.adapters.ledger.totals import totals
 from cti.errors import Fenced
-from cti.leases import sql as leases
+from cti.leases.sql import SqlLeases
 from cti.rows import (
     AgentRow,
     BreachFilter,
@@ -38,7 +37,6 @@ from cti.rows import (
     DeadLetterLine,
     DeadLetterRow,
     Fence,
-    Holdings,
     KeyRow,
     OutboxRow,
     PastCall,
@@ -47,18 +45,14 @@ from cti.rows import (
     StoredCall,
     SwitchRow,
     Totals,
-    Wanted,
 )
 from cti.sql.bulk import slices
 from cti.sql.reader import SqlReader
 from cti.sql.writer import SqlWriter
 
-Told = ParamSpec("Told")
-Made = TypeVar("Made")
 
-
-class SqlLedger:
-    """`Ledger`, `Reads`, `Registry`, `Ownerships` and `DeadLetters` of `cti.ports`."""
+class SqlLedger(SqlLeases[int, Claim]):
+    """`Ledger`, `Reads`, `Registry` and `DeadLetters` of `cti.ports`; the engines' `Leases` of `cti.leases.ports`."""
 
     def __init__(
         self,
@@ -67,19 +61,25 @@ class SqlLedger:
         heartbeats: SqlWriter,
         commanded: Callable[[Connection], None] | None = None,
     ) -> None:
-        """`heartbeats`: for what engines tell one another, so that it waits neither for a long round nor for readers.
+        """`heartbeats`: for the engines' leases, so that a heartbeat waits neither for a long round nor for readers.
         `commanded` is called in a transaction that holds commands.
         """
+        super().__init__(heartbeats, partitions.ENGINES)
         self._writer = writer
         self._reader = reader
-        self._heartbeats = heartbeats
         self._commanded = commanded
         self._retention_ms = 0  # as it was last read or kept: no record of ours is dated before it
+        self._beside: list[Beside] = []
+
+    def beside_rounds(self, write: Beside) -> None:
+        """Call `write` in the transaction of every round from now on, before its fence: both are committed, or none."""
+        self._beside.append(write)
 
     # -- Ledger --------------------------------------------------------------------------------------------------------
 
-    async def claim(self, owner: str, partitions: int) -> list[Claim]:
-        return await self._writer.run(_claims, (owner, partitions))
+    async def claim(self, owner: str, resources: int) -> list[Claim]:
+        """In turn with the rounds, unlike what engines tell one another."""
+        return await self._writer.run(_claims, (owner, resources))
 
     async def commit(self, round_: Round) -> None:
         try:
@@ -95,7 +95,7 @@ class SqlLedger:
         """In the writer's thread."""
         if self._commanded is not None and any(round_.commands for round_ in rounds):
             self._commanded(connection)
-        return write_rounds(connection, rounds, self._retention_ms)
+        return write_rounds(connection, rounds, self._retention_ms, self._beside)
 
     async def committed(self) -> Mapping[int, Fence]:
         return await self._reader.run(partitions.committed)
@@ -146,35 +146,6 @@ class SqlLedger:
         if day is not None:
             gone = int(await self._writer.run(drop_days, day))
         return gone
-
-    # -- Ownerships ----------------------------------------------------------------------------------------------------
-
-    async def join(self, owner: str, partitions: int) -> None:
-        await self._tell(leases.join, owner, partitions)
-
-    async def heartbeat(self, owner: str, count: int) -> None:
-        await self._tell(leases.put_heartbeat, owner, count)
-
-    async def holdings(self) -> Holdings:
-        return await self._tell(leases.holdings)
-
-    async def take(self, owner: str, wanted: Sequence[Wanted]) -> list[Claim]:
-        return await self._tell(leases.take, owner, wanted)
-
-    async def release(self, owner: str, held: Mapping[int, int]) -> None:
-        await self._tell(leases.release, owner, held)
-
-    async def leave(self, owner: str) -> None:
-        await self._tell(leases.leave, owner)
-
-    async def forget(self, heartbeats: Mapping[str, int]) -> None:
-        await self._tell(leases.forget, heartbeats)
-
-    async def _tell(
-        self, work: Callable[Concatenate[Connection, Told], Made], *args: Told.args, **kwargs: Told.kwargs
-    ) -> Made:
-        """One transaction on the connection for heartbeats."""
-        return await self._heartbeats.run(_do, lambda connection: work(connection, *args, **kwargs))
 
     # -- Reads ---------------------------------------------------------------------------------------------------------
 
@@ -266,9 +237,5 @@ class SqlLedger:
         return await self._writer.run(dead_letters.mark_replayed, (places, at_ms))
 
 
-def _do(connection: Connection, works: Sequence[Callable[[Connection], Made]]) -> list[Made]:
-    return [work(connection) for work in works]
-
-
 def _claims(connection: Connection, asked: Sequence[tuple[str, int]]) -> Sequence[list[Claim]]:
-    return [partitions.claim(connection, owner, count) for owner, count in asked]
+    return [partitions.ENGINES.claim(connection, owner, count) for owner, count in asked]

@@ -1,7 +1,5 @@
-"""Every table, once. Columns stand in the order of the rows of `cti.ports`, so that a row is made by position.
-
-Text is compared byte by byte on both databases (SQLite's own way, collation "C" on PostgreSQL): pages and digests that
-go by call id are then the same everywhere. Times are ms since the epoch.
+"""Every table of the call side, once. Columns stand in the order of the rows of `cti.rows`, so that a row is made by
+position. Times are ms since the epoch.
 
 On SQLite the tables that grow keep their rows in the order of writing, with the key in an index beside them: clustered
 by call, a round of 500 events of 5,000 live calls rewrote nearly 500 pages (measured: three times the time and bytes).
@@ -18,29 +16,18 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
-    Text,
     column,
     literal_column,
     sql,
-    text,
 )
+
+from cti.sql.columns import small as _small
+from cti.sql.columns import text as _text
+from cti.sql.columns import whole as _whole
 
 IN_ORDER_OF_WRITING = frozenset({"timeline", "calls", "records", "breaches", "commands"})
 
 metadata = MetaData()
-Words = Text().with_variant(Text(collation="C"), "postgresql")
-
-
-def _text(name: str, *, key: bool = False, optional: bool = False) -> Column[str]:
-    return Column(name, Words, primary_key=key, nullable=optional)
-
-
-def _whole(name: str, *, key: bool = False, optional: bool = False) -> Column[int]:
-    return Column(name, BigInteger, primary_key=key, nullable=optional, autoincrement=False)
-
-
-def _small(name: str, *, key: bool = False) -> Column[int]:
-    return Column(name, Integer, primary_key=key, nullable=False, autoincrement=False)
 
 
 def _table(
@@ -118,7 +105,7 @@ calls = _table(
     _whole("opened_at_ms"),
     _text("direction", optional=True),
     _whole("ended_at_ms", optional=True),
-    Column("timeline_kept", Integer, nullable=False, server_default=text("1")),
+    Column("timeline_kept", Integer, nullable=False, server_default=literal_column("1")),
     _whole("recorded_at_ms", optional=True),
 )
 # Conditions with literals: a partial index serves only queries that repeat its condition, word for word.

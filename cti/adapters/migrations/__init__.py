@@ -1,1 +1,16 @@
-"""Alembic's folder: `env.py` and the revisions in `versions`, run by `cti.sql.schema`."""
+"""The chain of the call side's tables: its revisions are in `versions`, `cti.sql.schema` runs them."""
+
+from pathlib import Path
+
+from cti.adapters.ledger.tables import metadata
+from cti.adapters.ledger.timeline_days import make_days
+from cti.leases import tables as lease_tables
+from cti.sql.schema import Chain
+
+CHAIN = Chain(
+    "cti",
+    Path(__file__).parent / "versions",
+    (metadata, lease_tables.metadata),
+    version_table="alembic_version",  # the name that earlier releases gave it
+    after=make_days,
+)

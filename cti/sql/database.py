@@ -1,0 +1,72 @@
+"""One database of one process: a pool of readers, a writer for each purpose, and NOTIFY on PostgreSQL."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from sqlalchemy import URL, Connection, Engine
+
+from cti.sql.connections import reader_engine, writer_engine
+from cti.sql.notify import Notifications
+from cti.sql.reader import READERS, SqlReader
+from cti.sql.schema import Chain, upgrade
+from cti.sql.writer import SqlWriter
+
+
+class Database:
+    """Threads and connections, between `start` and `stop`.
+
+    `writers` names the purposes. On PostgreSQL each has a writer of its own, so that none waits for another's
+    transaction; SQLite has one writer a file, and all purposes share it. `channels`: of NOTIFY, all that will be used.
+    """
+
+    def __init__(self, url: URL, writers: Sequence[str], channels: Sequence[str] = ()) -> None:
+        self._url = url
+        self.alone = url.get_backend_name() == "sqlite"
+        self.notifications = None if self.alone else Notifications(url, channels)
+        self._engines: list[Engine] = [reader_engine(url, READERS)]
+        self.reader = SqlReader(self._engines[0])
+        self._writers: dict[str, SqlWriter] = {}
+        for name in writers[:1] if self.alone else writers:
+            self._engines.append(writer_engine(url))
+            self._writers[name] = SqlWriter(self._engines[-1], name)
+
+    @property
+    def writers(self) -> Sequence[SqlWriter]:
+        """Every writer there is."""
+        return list(self._writers.values())
+
+    def writer(self, name: str) -> SqlWriter:
+        """The writer for a purpose."""
+        return next(iter(self._writers.values())) if self.alone else self._writers[name]
+
+    def telling(self, channel: str) -> Callable[[Connection], None] | None:
+        """What notifies the other processes, in a transaction; None: there are none."""
+        return None if self.notifications is None else partial(self.notifications.tell, channel=channel)
+
+    def hear(self, channel: str, heard: Callable[[], None]) -> None:
+        """Call `heard` at each notification of another process."""
+        if self.notifications is not None:
+            self.notifications.subscribe(channel, heard)
+
+    async def start(self, chains: Sequence[Chain]) -> None:
+        """Upgrade the schema, then start the writers. Without chains the database is taken as it is."""
+        if chains:
+            await asyncio.to_thread(upgrade, self._url.render_as_string(hide_password=False), chains)
+        for writer in self._writers.values():
+            writer.start()
+
+    def listen(self) -> None:
+        """Hear the other processes, once every subscriber has started."""
+        if self.notifications is not None:
+            self.notifications.start()
+
+    async def stop(self) -> None:
+        """Write what waits, then close every connection."""
+        if self.notifications is not None:
+            await self.notifications.stop()
+        for writer in reversed(self._writers.values()):
+            await writer.stop()
+        await self.reader.stop()
+        for engine in self._engines:
+            engine.dispose()
