@@ -271,6 +271,7 @@ class KeyRow(NamedTuple):
     label: str
     created_at_ms: int
     revoked_at_ms: int | None
+    expires_at_ms: int | None = None  # by the clock of the log
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ class Service:
         interventions: bool,
     ) -> None:
         self.settings, self.clock, self.store, self.parts = settings, clock, store, parts
-        self.telemetry, self.pulse = Telemetry(), Pulse()
+        self.telemetry, self.pulse = Telemetry(settings.metrics_sources), Pulse()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._book = book
         store.hear_commands(self.pulse.commanded)

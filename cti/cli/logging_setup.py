@@ -7,12 +7,22 @@ from typing import Any
 
 import structlog
 
+from cti.web.masking import masked_identifier
+
 LIBRARIES_LEAST = logging.WARNING  # below it they tell of every request
 
 
 def _named(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Every line has its stable `action`; where the words are one already, they are it."""
     line.setdefault("action", line["event"])
+    return line
+
+
+def _masked(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """No telephone number stands in a log, whatever field it came in: a source may be one (ID-1)."""
+    for name, value in line.items():
+        if isinstance(value, str):
+            line[name] = masked_identifier(value)
     return line
 
 
@@ -33,6 +43,7 @@ def set_up_logging(level: str, readable: bool | None = None) -> None:
     dated: list[structlog.typing.Processor] = [
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        _masked,
     ]
     structlog.configure(
         processors=[

@@ -65,7 +65,7 @@ def make_app(
     app = web.Application(client_max_size=limits.body_bytes, middlewares=[answering(limits, telemetry)])
 
     routes = [route for route in routes_of(limits) if not probes_alone or route.path in PROBES]
-    add_routes(app, routes, KeyRing(registry, limits), context)
+    add_routes(app, routes, KeyRing(registry, limits, now_ms=log.now_ms), context)
     if probes_alone:
         return app
 

@@ -1,7 +1,8 @@
 """What the handlers of the gateway share: the stores, the limits, the signals. Made once, by `app.make_app`."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
@@ -78,3 +79,4 @@ class Context:
     results: ResultsGiven
     log_places: Places
     openapi: bytes
+    scraping: asyncio.Lock = field(default_factory=asyncio.Lock)

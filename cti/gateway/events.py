@@ -17,6 +17,7 @@ from cti.gateway.reading import Arrived, Unread, event_headers, read_items
 from cti.gateway.whole_numbers import made_whole
 from cti.ports import Appending
 from cti.web.body import media_of, read_body
+from cti.web.masking import masked_identifier, masked_problem
 from cti.web.refusal import Refusal, fault
 from cti.web.route import Asked
 from schemas.envelope import Event, Refused, read_with_body
@@ -45,8 +46,8 @@ class Verdict:
             "id": self.id,
             "status": "refused",
             "code": self.code,
-            "detail": self.detail,
-            "errors": self.errors,
+            "detail": masked_identifier(self.detail),
+            "errors": masked_problem(self.errors),
         }
 
 

@@ -10,6 +10,7 @@ from pydantic_core import from_json, to_json
 from cti.gateway.context import Context
 from cti.rows import SourceRow, SwitchRow, Totals
 from cti.web.instants import optional_rfc3339, rfc3339
+from cti.web.masking import masked_in
 from cti.web.route import Asked
 
 GROUPS = ("none", "queue", "agent", "half_hour")
@@ -34,7 +35,8 @@ async def get_indicators(context: Context, asked: Asked) -> web.Response:
     if by != "none":
         groups = await context.reads.totals(tenant, from_ms, to_ms, by, standard.service_ms, standard.ring_ms)
         told["groups"] = [{"group": _group(by, each), **standard.figures(each)} for each in groups]
-    return web.Response(body=to_json(told), content_type="application/json")
+    shown = told if asked.caller.sees_numbers else masked_in(told)
+    return web.Response(body=to_json(shown), content_type="application/json")
 
 
 def _group(by: str, totals: Totals) -> str:

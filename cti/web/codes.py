@@ -50,6 +50,11 @@ CODES: dict[str, Code] = {
         "No usable API key",
         "Send `Authorization: Bearer rbk_...`. The key is missing, malformed, unknown or revoked.",
     ),
+    "key_expired": Code(
+        401,
+        "The API key has expired",
+        "The key was made for a time, which is over. Make a new one with `ringback keys create`.",
+    ),
     "scope_missing": Code(
         403,
         "The key lacks a scope",
