@@ -15,6 +15,7 @@ from cti.rows import (
     BreachRow,
     CallFilter,
     CallListing,
+    CallRow,
     Changes,
     Claim,
     CommandRow,
@@ -31,6 +32,7 @@ from cti.rows import (
     SourceRow,
     StoredCall,
     SwitchRow,
+    TimelineRow,
     Totals,
     Wanted,
 )
@@ -255,6 +257,11 @@ class Reads(Protocol):
     async def positions(self) -> Mapping[int, int]: ...
 
     async def call(self, tenant: str, call_id: str) -> StoredCall | None: ...
+
+    async def timeline_page(
+        self, tenant: str, call_id: str, after: tuple[int, int], limit: int
+    ) -> tuple[CallRow, list[TimelineRow]] | None:
+        """A call and its events after (position, n), in that order; None: there is no such call."""
 
     async def calls(
         self, tenant: str, wanted: CallFilter, after: tuple[int, str] | None, limit: int

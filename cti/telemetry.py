@@ -27,15 +27,15 @@ OTHER = "other"
 
 
 class Telemetry:
-    """The instruments of one process."""
+    """The instruments of one process. `sources_max`: so many sources have series of their own, the others are `other`."""
 
     _children: dict[tuple[Counter | str, ...], Counter]  # children of instruments by their labels, looked up once
     _late_children: dict[str, Histogram]
+    _agents_in: Counts[AgentState]
 
     def __init__(self, sources_max: int = SOURCES_MAX) -> None:
-        """`sources_max`: so many sources have series of their own; the others are shown together, as `other`."""
         self._now = [0, 0, 0, 0]  # calls live, queued, offers ringing, calls held
-        self._children, self._late_children = {}, {}
+        self._children, self._late_children, self._agents_in = {}, {}, Counts()
         registry = self.registry = CollectorRegistry()
         self._requests = Histogram(
             "ringback_http_request_seconds",
@@ -82,20 +82,19 @@ class Telemetry:
             registry=registry,
             buckets=_LATENESS_S,
         )
-        self._agents_in: Counts[AgentState] = Counts()
-        lag = Gauge(
+        self._lag = Gauge(
             "ringback_source_lag_seconds",
             "Least append time minus event time of the last 30 s",
             ("tenant", "source"),
             registry=registry,
         )
-        distrusted = Gauge(
+        self._distrusted = Gauge(
             "ringback_source_distrusted",
             "1 while a switch's clock is not believed",
             ("tenant", "source"),
             registry=registry,
         )
-        self._sources = _Sources(lag, distrusted, sources_max)
+        self._sources = _Sources(self._lag, self._distrusted, sources_max)
         self._round = Histogram(
             "ringback_round_events", "Events in a committed round", registry=registry, buckets=_ROUND
         )

@@ -15,7 +15,6 @@ from cti.adapters.store import Store, open_store
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.record import Identity
 from cti.core.rules import RuleBook, compile_profile
-from cti.core.times import rfc3339
 from cti.core.view import describe
 from cti.engine.live_calls import loaded
 from cti.engine.loop import Engine
@@ -27,7 +26,7 @@ from cti.gateway.pulse import Pulse
 from cti.leases.alone import Alone, new_owner
 from cti.leases.ownership import Shared
 from cti.ports import Clock, Ownership
-from cti.rows import StoredCall, TimelineRow
+from cti.rows import StoredCall
 from cti.settings import Settings, profile_path
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
@@ -74,24 +73,10 @@ def _described(book: RuleBook, stored: StoredCall, now_ms: float) -> Mapping[str
     who = Identity(row.call_id, row.tenant, row.source, row.subject)
     told = describe(who, live.call, live.done, book, live.revision, int(now_ms))
     told["incarnation"] = row.incarnation
-    told["timeline"] = [_event(one) for one in sorted(stored.timeline, key=lambda one: (one.position, one.n))]
     told["commands"] = [
         {**from_json(one.body), "state": one.state, "reason": one.reason} for one in stored.commands if one.body != "{}"
     ]
     return told
-
-
-def _event(row: TimelineRow) -> dict[str, Any]:
-    return {
-        "id": row.event_id,
-        "kind": row.kind,
-        "time": rfc3339(row.at_ms),
-        "appended_at": rfc3339(row.appended_at_ms),
-        "position": f"{row.partition}:{row.position}",
-        "sequence": row.sequence,
-        "derived": row.n > 0,
-        "data": from_json(row.data),
-    }
 
 
 GATEWAY, ENGINE = "gateway", "engine"

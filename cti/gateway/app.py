@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from cti.gateway.backpressure import Backpressure
 from cti.gateway.bindings import Bindings
 from cti.gateway.catching_up import CatchingUp
 from cti.gateway.context import Checks, Context, Places, Standard
@@ -60,7 +61,9 @@ def make_app(
         hub=Hub(reads, pulse, limits, telemetry, log.partitions),
         results=ResultsGiven(limits),
         log_places=Places(limits),
+        backpressure=Backpressure(reads, pulse, limits),
         openapi=written(limits),
+        describing=asyncio.Semaphore(limits.calls_described),
     )
     app = web.Application(client_max_size=limits.body_bytes, middlewares=[answering(limits, telemetry)])
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
+from cti.gateway.backpressure import Backpressure
 from cti.gateway.bindings import Bindings
 from cti.gateway.catching_up import CatchingUp
 from cti.gateway.hub import Hub
@@ -17,7 +18,7 @@ from cti.web.meter import Meter
 from cti.web.refusal import Refusal, busy
 
 Describe = Callable[[StoredCall, float], Mapping[str, Any]]
-"""(call, now in ms by the log's clock) -> its JSON: state, legs, offers, holds, timeline, rules, commands."""
+"""(call, now in ms by the log's clock) -> its JSON: state, legs, offers, holds, rules, commands; not its timeline."""
 
 Figures = Callable[[Totals], Mapping[str, Any]]
 """The indicators of one row of totals."""
@@ -78,5 +79,7 @@ class Context:
     hub: Hub
     results: ResultsGiven
     log_places: Places
+    backpressure: Backpressure
     openapi: bytes
+    describing: asyncio.Semaphore
     scraping: asyncio.Lock = field(default_factory=asyncio.Lock)

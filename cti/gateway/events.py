@@ -72,7 +72,14 @@ async def post_events(context: Context, asked: Asked) -> web.Response:
         context.meter.events("refused", len(judged.refused))
         if not judged.accepted:
             raise _all_refused(arrived, judged)
-    token = await append(context, judged.accepted) if judged.accepted else ""
+    token = ""
+    if judged.accepted:
+        accepted = judged.accepted
+        token = token_of(
+            await context.backpressure.append(
+                asked.caller.key_id, len(accepted), lambda: appended_to_log(context, accepted)
+            )
+        )
     context.meter.events("accepted", len(judged.accepted))
     if judged.refused:
         return _mixed(judged, token)
@@ -162,11 +169,16 @@ def _mixed(judged: Judged, token: str) -> web.Response:
 
 
 async def append(context: Context, items: Sequence[Appending]) -> str:
-    """Makes the items durable; the token of their positions. Raises Refusal `log_busy`, or `LogAway`."""
+    """Make the items durable; the token of their positions. Raises Refusal `log_busy`, or `LogAway`."""
+    return token_of(await appended_to_log(context, items))
+
+
+async def appended_to_log(context: Context, items: Sequence[Appending]) -> dict[int, int]:
+    """Make the items durable; their last position in each partition. Raises Refusal `log_busy`, or `LogAway`."""
     async with context.log_places:
         try:
             async with asyncio.timeout(context.limits.log_wait_s):
                 places = await context.log.append(items)
         except TimeoutError:
             raise context.log_places.busy(f"No answer within {context.limits.log_wait_s:g} s") from None
-    return token_of(highest(places))
+    return highest(places)

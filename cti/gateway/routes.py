@@ -18,7 +18,7 @@ ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"
 EVENT_CODES = (
     "unparsable", "bad_encoding", "bad_header", "source_not_allowed", "body_too_slow", "too_large", "batch_too_large",
     "event_too_large", "unsupported_media_type", "unsupported_encoding", "invalid_body", "invalid_event", "all_refused",
-    "reserved_type", "log_busy", "log_away", "ledger_away",
+    "reserved_type", "engine_behind", "log_busy", "log_away", "ledger_away",
 )  # fmt: skip
 BODY_CODES = (
     "unparsable", "bad_encoding", "body_too_slow", "too_large", "unsupported_media_type", "unsupported_encoding",
@@ -29,6 +29,7 @@ FROM = instant("from", "At or after.")
 TO = instant("to", "Before.")
 CALL_KEY = (NUMBER, ID)  # opened_at, call
 BREACH_KEY = (NUMBER, ID, NUMBER)  # at, call, n
+TIMELINE_KEY = (NUMBER, NUMBER)  # position, n
 
 
 def routes_of(limits: Limits) -> list[Route]:
@@ -109,13 +110,18 @@ def _reads(limits: Limits) -> list[Route]:
         text("source", "Of this switch."), FROM, TO, limit, _cursor(BREACH_KEY), MIN_POSITION,
     )  # fmt: skip
     listed = ("not_acceptable", "ledger_away")
+    timeline = (
+        parsed("timeline_cursor", "The `timeline_next` of the answer before: further events alone.",
+               cursor_pattern(TIMELINE_KEY), cursor_reader(TIMELINE_KEY)),
+        whole("timeline_limit", f"So many events at most; {limits.timeline_items} where absent.", 1, limits.page_items),
+    )  # fmt: skip
     by = choice("by", "Groups beside the total.", indicators.GROUPS)
     pages = whole("limit", "So many at most.", 1, limits.page_items)
     return [
         Route("GET", "/v1/calls", "get_calls", "Calls, newest first.", calls.get_calls, "calls:read",
               _listing("Calls", "A page of calls."), listed, filters, head=True),
         Route("GET", "/v1/calls/{call}", "get_call", "One call with all that is known of it.", calls.get_call,
-              "calls:read", {200: _json("The call.", "Call")}, ("not_found", "ledger_away"), (MIN_POSITION,),
+              "calls:read", {200: _json("The call.", "Call")}, ("not_found", "ledger_away"), (MIN_POSITION, *timeline),
               path_parts={"call": ID_PATTERN}, head=True),
         Route("GET", "/v1/breaches", "get_breaches", "Breaches, newest first.", breaches.get_breaches, "calls:read",
               _listing("Breaches", "A page of breaches."), listed, breach_filters, head=True),

@@ -161,6 +161,12 @@ CODES: dict[str, Code] = {
         "Too many requests for this key",
         "Wait for `Retry-After`; send batches.",
     ),
+    "engine_behind": Code(
+        429,
+        "The engine has not processed this key's events yet",
+        "The key sends faster than its events are processed; other keys must not wait for them. Nothing of this request "
+        "was kept. Repeat it after `Retry-After`, with fewer requests at a time.",
+    ),
     "too_many_streams": Code(
         429,
         "Too many command streams",

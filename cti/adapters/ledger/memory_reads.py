@@ -76,6 +76,14 @@ class MemoryReads(MemoryLeases):
         row = self._calls.get(call_id)
         return None if row is None or row.tenant != tenant else self._stored(row)
 
+    async def timeline_page(
+        self, tenant: str, call_id: str, after: tuple[int, int], limit: int
+    ) -> tuple[CallRow, list[TimelineRow]] | None:
+        stored = await self.call(tenant, call_id)
+        if stored is None:
+            return None
+        return stored.row, [event for event in stored.timeline if (event.position, event.n) > after][:limit]
+
     async def calls(
         self, tenant: str, wanted: CallFilter, after: tuple[int, str] | None, limit: int
     ) -> list[CallListing]:

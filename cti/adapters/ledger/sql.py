@@ -21,7 +21,7 @@ from cti.adapters.ledger import (
 )
 from cti.adapters.ledger.outbox import pending_outbox
 from cti.adapters.ledger.rounds import write_rounds
-from cti.adapters.ledger.stored import LIVE_SLICE, live_slice, stored_calls
+from cti.adapters.ledger.stored import LIVE_SLICE, live_slice, stored_calls, timeline_page
 from cti.adapters.ledger.timeline_days import drop_days, unneeded_day
 from cti.adapters.ledger.totals import totals
 from cti.errors import Fenced
@@ -32,6 +32,7 @@ from cti.rows import (
     BreachRow,
     CallFilter,
     CallListing,
+    CallRow,
     Claim,
     CommandRow,
     DeadLetterFilter,
@@ -46,6 +47,7 @@ from cti.rows import (
     SourceRow,
     StoredCall,
     SwitchRow,
+    TimelineRow,
     Totals,
     Wanted,
 )
@@ -174,6 +176,11 @@ class SqlLedger:
     async def call(self, tenant: str, call_id: str) -> StoredCall | None:
         found = await self._reader.run(stored_calls, [call_id], tenant)
         return found[0] if found else None
+
+    async def timeline_page(
+        self, tenant: str, call_id: str, after: tuple[int, int], limit: int
+    ) -> tuple[CallRow, list[TimelineRow]] | None:
+        return await self._reader.run(timeline_page, tenant, call_id, after, limit)
 
     async def calls(
         self, tenant: str, wanted: CallFilter, after: tuple[int, str] | None, limit: int
