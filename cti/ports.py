@@ -30,6 +30,7 @@ from cti.rows import (
     PastCall,
     Round,
     SourceRow,
+    Sources,
     StoredCall,
     SwitchRow,
     TimelineRow,
@@ -271,17 +272,26 @@ class Reads(Protocol):
         self, tenant: str, wanted: BreachFilter, after: tuple[int, str, int] | None, limit: int
     ) -> list[BreachRow]: ...
 
-    async def records(self, tenant: str, after: str, limit: int) -> list[str]:
+    async def records(self, tenant: str, after: str, limit: int, sources: Sources = None) -> list[str]:
         """Latest records behind a call id, in call-id order, as canonical JSON."""
 
     async def totals(
-        self, tenant: str, from_ms: int | None, to_ms: int | None, by: str, service_ms: int, ring_ms: int
+        self,
+        tenant: str,
+        from_ms: int | None,
+        to_ms: int | None,
+        by: str,
+        service_ms: int,
+        ring_ms: int,
+        sources: Sources = None,
     ) -> list[Totals]: ...
 
-    async def breach_counts(self, tenant: str, from_ms: int | None, to_ms: int | None) -> Mapping[str, int]: ...
+    async def breach_counts(
+        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
+    ) -> Mapping[str, int]: ...
 
     async def intervention_counts(
-        self, tenant: str, from_ms: int | None, to_ms: int | None
+        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
     ) -> list[tuple[str, str, str, str | None, int]]:
         """(rule, command, state, reason, count), by the time they were due."""
 
@@ -312,7 +322,8 @@ class Registry(Protocol):
 
     async def revoke_key(self, key_id: str, at_ms: int) -> bool: ...
 
-    async def put_switch(self, row: SwitchRow) -> None: ...
+    async def put_switch(self, row: SwitchRow) -> bool:
+        """False, and nothing is written, where another switch of the tenant has this source."""
 
     async def switch(self, tenant: str, switch: str) -> SwitchRow | None: ...
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+Sources = frozenset[str] | None
+"""Of which sources something is asked; None: of all."""
+
 
 class Claim(NamedTuple):
     """A partition taken over: what fences its commits and where reading goes on."""
@@ -287,6 +290,7 @@ class CallFilter:
     rule: str | None = None  # breached
     from_ms: int | None = None  # opened at or after
     to_ms: int | None = None  # opened before
+    sources: Sources = None  # of one of these
 
 
 class CallListing(NamedTuple):
@@ -304,6 +308,7 @@ class BreachFilter:
     source: str | None = None
     from_ms: int | None = None
     to_ms: int | None = None
+    sources: Sources = None  # of one of these
 
 
 class Totals(NamedTuple):

@@ -27,7 +27,7 @@ OTHER = "other"
 
 
 class Telemetry:
-    """The instruments of one process. `sources_max`: so many sources have series of their own, the others are `other`."""
+    """The instruments of one process. `sources_max`: so many sources have series of their own, the rest is `other`."""
 
     _children: dict[tuple[Counter | str, ...], Counter]  # children of instruments by their labels, looked up once
     _late_children: dict[str, Histogram]

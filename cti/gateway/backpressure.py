@@ -17,10 +17,10 @@ import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 from cti.gateway.positions import reached
 from cti.gateway.pulse import Pulse
-from cti.ports import Reads
 from cti.web.limits import Limits
 from cti.web.refusal import Refusal, busy
 
@@ -29,11 +29,17 @@ SAMPLES_MAX = 256  # commits that count for the speed
 RETRY_AFTER_S = 1
 
 
+class Committed(Protocol):
+    """Who knows what is committed: the ledger."""
+
+    async def positions(self) -> Mapping[int, int]: ...
+
+
 class Progress:
     """What is committed, and how fast that went lately."""
 
-    def __init__(self, reads: Reads, pulse: Pulse, limits: Limits, monotonic: Callable[[], float]) -> None:
-        self._reads, self._pulse, self._limits, self._monotonic = reads, pulse, limits, monotonic
+    def __init__(self, ledger: Committed, pulse: Pulse, limits: Limits, monotonic: Callable[[], float]) -> None:
+        self._ledger, self._pulse, self._limits, self._monotonic = ledger, pulse, limits, monotonic
         self._known: dict[int, int] = {}
         self._samples: deque[tuple[float, int]] = deque(maxlen=SAMPLES_MAX)  # (when, events committed since before)
         self._moved_at: float | None = None
@@ -51,7 +57,7 @@ class Progress:
             if self._monotonic() - self._read_at < self._limits.position_poll_s:
                 return
             self._read_at = self._monotonic()
-            self._learn(await self._reads.positions())
+            self._learn(await self._ledger.positions())
 
     async def moved(self) -> None:
         """Until the engine of this process commits, or it is time to ask the ledger."""
@@ -120,10 +126,10 @@ class Backpressure:
     """Lets the events of each key into the log as fast as the engine commits them."""
 
     def __init__(
-        self, reads: Reads, pulse: Pulse, limits: Limits, monotonic: Callable[[], float] = time.monotonic
+        self, ledger: Committed, pulse: Pulse, limits: Limits, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._limits, self._monotonic = limits, monotonic
-        self._progress = Progress(reads, pulse, limits, monotonic)
+        self._progress = Progress(ledger, pulse, limits, monotonic)
         self._accounts: OrderedDict[str, Account] = OrderedDict()
 
     async def append(self, key_id: str, events: int, append: Callable[[], Awaitable[dict[int, int]]]) -> dict[int, int]:

@@ -9,7 +9,7 @@ from pydantic_core import from_json, to_json
 
 from cti.gateway.context import Context
 from cti.gateway.pages import page_response
-from cti.rows import CallFilter, CallListing, TimelineRow
+from cti.rows import CallFilter, CallListing, Sources, TimelineRow
 from cti.web.cursors import cursor_of
 from cti.web.instants import rfc3339
 from cti.web.masking import masked_in
@@ -105,17 +105,23 @@ async def get_calls(context: Context, asked: Asked) -> web.Response:
     limit = query.get("limit", 100)
     after = query.get("cursor")
     as_of = await context.catching_up.as_of(query.get("min_position"))
-    found = await context.reads.calls(asked.caller.tenant, _filter(asked), after, limit + 1)
+    sources = await context.bindings.sources(asked.caller)
+    found = await context.reads.calls(asked.caller.tenant, _filter(asked, sources), after, limit + 1)
     page = found[:limit]
     more = len(found) > limit
     cursor = cursor_of(page[-1].row.opened_at_ms, page[-1].row.call_id) if more else None
     return page_response(asked, "calls", COLUMNS, list(listed(page)), cursor, as_of)
 
 
-def _filter(asked: Asked) -> CallFilter:
+def _filter(asked: Asked, sources: Sources) -> CallFilter:
     query = asked.query
     names = ("state", "source", "subject", "queue", "agent", "outcome", "rule")
-    return CallFilter(**{name: query.get(name) for name in names}, from_ms=query.get("from"), to_ms=query.get("to"))
+    return CallFilter(
+        **{name: query.get(name) for name in names},
+        from_ms=query.get("from"),
+        to_ms=query.get("to"),
+        sources=sources,
+    )
 
 
 def listed(page: Iterable[CallListing]) -> Iterable[dict[str, Any]]:

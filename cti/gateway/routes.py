@@ -81,7 +81,10 @@ def _doors(limits: Limits) -> list[Route]:
             "GET", "/v1/switches/{switch}/commands", "get_commands", "Commands out, as a stream or a long poll.",
             commands.get_commands, "commands:read",
             {200: Answer("Open ones first, then live ones.", stream)},
-            ("not_found", "switch_not_allowed", "not_acceptable", "too_many_streams", "ledger_away"),
+            (
+                "not_found", "switch_undeclared", "switch_not_allowed", "not_acceptable", "too_many_streams",
+                "ledger_away",
+            ),
             (
                 seconds("wait_s", "Long poll: wait so long for a command.", limits.long_poll_s),
                 parsed("after", "The `cursor` of the poll before: only what came since.", PATTERN, positions_of),

@@ -76,6 +76,11 @@ CODES: dict[str, Code] = {
         "There is no such thing",
         "The path, or what it names, does not exist for this key's tenant.",
     ),
+    "switch_undeclared": Code(
+        404,
+        "The switch has not declared itself",
+        "Declare it first with `PUT /v1/switches/{id}`; then it has a command stream.",
+    ),
     "method_not_allowed": Code(
         405,
         "The path does not take this method",
@@ -164,8 +169,8 @@ CODES: dict[str, Code] = {
     "engine_behind": Code(
         429,
         "The engine has not processed this key's events yet",
-        "The key sends faster than its events are processed; other keys must not wait for them. Nothing of this request "
-        "was kept. Repeat it after `Retry-After`, with fewer requests at a time.",
+        "The key sends faster than its events are processed; other keys must not wait for them. Nothing of this "
+        "request was kept. Repeat it after `Retry-After`, with fewer requests at a time.",
     ),
     "too_many_streams": Code(
         429,

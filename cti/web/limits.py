@@ -14,7 +14,12 @@ class Limits(BaseModel):
     json_depth: int = Field(32, ge=4)  # of a request's body other than events, which the contract bounds itself
     header_bytes: int = Field(8190, ge=1024)  # of one header line
     connections: int = Field(2000, ge=1)
-    idle_s: float = Field(75.0, gt=0)  # between two requests of a connection, and for the first one's headers
+    connections_without_key: int = Field(
+        500, ge=1
+    )  # that have shown no good key; a further one takes the oldest's place
+    headers_s: float = Field(10.0, gt=0)  # for the headers of a request to arrive
+    answer_s: float = Field(10.0, gt=0)  # in which a client that reads its answer takes at least 16 KiB of it
+    idle_s: float = Field(75.0, gt=0)  # between two requests of a connection
     linger_s: float = Field(2.0, ge=0)  # reading on after an early refusal, so that the client sees it
     log_waiting: int = Field(256, ge=1)  # requests that wait for the log at a time ...
     log_wait_s: float = Field(5.0, gt=0)  # ... and for how long; then 503

@@ -36,7 +36,9 @@ _ISO_TIME = (
     r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?(?!\d))?)"
 )
 _ADDRESS = r"(?P<address>(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]))"
-_ANY = re.compile(rf"{_ISO_TIME}|{_ADDRESS}|(?P<plus>[+\uff0b]?)(?P<number>{_D}(?:{_BETWEEN}{_D}){{{DIGITS_MIN - 1},}})")
+_ANY = re.compile(
+    rf"{_ISO_TIME}|{_ADDRESS}|(?P<plus>[+\uff0b]?)(?P<number>{_D}(?:{_BETWEEN}{_D}){{{DIGITS_MIN - 1},}})"
+)
 _UNMISTAKABLE = re.compile(
     rf"(?P<plus>[+\uff0b]|%2[bB])(?P<number>\d(?:{_BETWEEN}\d){{{DIGITS_MIN - 1},}})"
     rf"|(?P<scheme>(?:sips?|tel):)(?P<named>\d(?:{_BETWEEN}\d){{{DIGITS_MIN - 1},}})"

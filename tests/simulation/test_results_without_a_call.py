@@ -81,7 +81,10 @@ async def test_what_others_write_to_the_log_opens_no_call_and_settles_only_its_o
     async with scene("memory:") as it:
         await it.declare("s1", answer=silent)
         await issue(it, make_call("m-1", tenant="another"), make_call("m-2", source="/switches/s2"))
-        for one in (said, said | {"id": "again", "data": data | {"commandid": "m-2"} if kind == "commandResult" else data}):
+        for one in (
+            said,
+            said | {"id": "again", "data": data | {"commandid": "m-2"} if kind == "commandResult" else data},
+        ):
             key = f"{TENANT}:{SOURCE}:nobody"
             await it.store.log.append([Appending(TENANT, key, body_of(one), read_event(one))])
         await it.settle()

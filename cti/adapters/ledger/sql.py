@@ -45,6 +45,7 @@ from cti.rows import (
     PastCall,
     Round,
     SourceRow,
+    Sources,
     StoredCall,
     SwitchRow,
     TimelineRow,
@@ -192,21 +193,30 @@ class SqlLedger:
     ) -> list[BreachRow]:
         return await self._reader.run(breaches.list_breaches, tenant, wanted, after, limit)
 
-    async def records(self, tenant: str, after: str, limit: int) -> list[str]:
-        return await self._reader.run(records.record_texts, tenant, after, limit)
+    async def records(self, tenant: str, after: str, limit: int, sources: Sources = None) -> list[str]:
+        return await self._reader.run(records.record_texts, tenant, after, limit, sources)
 
     async def totals(
-        self, tenant: str, from_ms: int | None, to_ms: int | None, by: str, service_ms: int, ring_ms: int
+        self,
+        tenant: str,
+        from_ms: int | None,
+        to_ms: int | None,
+        by: str,
+        service_ms: int,
+        ring_ms: int,
+        sources: Sources = None,
     ) -> list[Totals]:
-        return await self._reader.run(totals, tenant, from_ms, to_ms, by, service_ms, ring_ms)
+        return await self._reader.run(totals, tenant, from_ms, to_ms, by, service_ms, ring_ms, sources)
 
-    async def breach_counts(self, tenant: str, from_ms: int | None, to_ms: int | None) -> Mapping[str, int]:
-        return await self._reader.run(breaches.breach_counts, tenant, from_ms, to_ms)
+    async def breach_counts(
+        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
+    ) -> Mapping[str, int]:
+        return await self._reader.run(breaches.breach_counts, tenant, from_ms, to_ms, sources)
 
     async def intervention_counts(
-        self, tenant: str, from_ms: int | None, to_ms: int | None
+        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
     ) -> list[tuple[str, str, str, str | None, int]]:
-        return await self._reader.run(commands.intervention_counts, tenant, from_ms, to_ms)
+        return await self._reader.run(commands.intervention_counts, tenant, from_ms, to_ms, sources)
 
     async def tenant_sources(self, tenant: str) -> list[SourceRow]:
         return await self._reader.run(agents.list_sources, tenant)
@@ -240,8 +250,8 @@ class SqlLedger:
     async def revoke_key(self, key_id: str, at_ms: int) -> bool:
         return await self._writer.run(keys.revoke_keys, (key_id, at_ms))
 
-    async def put_switch(self, row: SwitchRow) -> None:
-        await self._writer.run(switches.put_switches, row)
+    async def put_switch(self, row: SwitchRow) -> bool:
+        return await self._writer.run(switches.put_switches, row)
 
     async def switch(self, tenant: str, switch: str) -> SwitchRow | None:
         return await self._reader.run(switches.switch, tenant, switch)
