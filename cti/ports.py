@@ -15,6 +15,7 @@ from cti.rows import (
     BreachRow,
     CallFilter,
     CallListing,
+    CallRow,
     Changes,
     Claim,
     CommandRow,
@@ -28,8 +29,10 @@ from cti.rows import (
     PastCall,
     Round,
     SourceRow,
+    Sources,
     StoredCall,
     SwitchRow,
+    TimelineRow,
     Totals,
 )
 from schemas.envelope import Event, Family
@@ -251,6 +254,11 @@ class Reads(Protocol):
 
     async def call(self, tenant: str, call_id: str) -> StoredCall | None: ...
 
+    async def timeline_page(
+        self, tenant: str, call_id: str, after: tuple[int, int], limit: int
+    ) -> tuple[CallRow, list[TimelineRow]] | None:
+        """A call and its events after (position, n), in that order; None: there is no such call."""
+
     async def calls(
         self, tenant: str, wanted: CallFilter, after: tuple[int, str] | None, limit: int
     ) -> list[CallListing]: ...
@@ -259,17 +267,26 @@ class Reads(Protocol):
         self, tenant: str, wanted: BreachFilter, after: tuple[int, str, int] | None, limit: int
     ) -> list[BreachRow]: ...
 
-    async def records(self, tenant: str, after: str, limit: int) -> list[str]:
+    async def records(self, tenant: str, after: str, limit: int, sources: Sources = None) -> list[str]:
         """Latest records behind a call id, in call-id order, as canonical JSON."""
 
     async def totals(
-        self, tenant: str, from_ms: int | None, to_ms: int | None, by: str, service_ms: int, ring_ms: int
+        self,
+        tenant: str,
+        from_ms: int | None,
+        to_ms: int | None,
+        by: str,
+        service_ms: int,
+        ring_ms: int,
+        sources: Sources = None,
     ) -> list[Totals]: ...
 
-    async def breach_counts(self, tenant: str, from_ms: int | None, to_ms: int | None) -> Mapping[str, int]: ...
+    async def breach_counts(
+        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
+    ) -> Mapping[str, int]: ...
 
     async def intervention_counts(
-        self, tenant: str, from_ms: int | None, to_ms: int | None
+        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
     ) -> list[tuple[str, str, str, str | None, int]]:
         """(rule, command, state, reason, count), by the time they were due."""
 
@@ -300,7 +317,8 @@ class Registry(Protocol):
 
     async def revoke_key(self, key_id: str, at_ms: int) -> bool: ...
 
-    async def put_switch(self, row: SwitchRow) -> None: ...
+    async def put_switch(self, row: SwitchRow) -> bool:
+        """False, and nothing is written, where another switch of the tenant has this source."""
 
     async def switch(self, tenant: str, switch: str) -> SwitchRow | None: ...
 

@@ -9,6 +9,9 @@ from typing import Generic, NamedTuple, TypeVar
 Resource = TypeVar("Resource")
 Claimed = TypeVar("Claimed")
 
+Sources = frozenset[str] | None
+"""Of which sources something is asked; None: of all."""
+
 
 class Claim(NamedTuple):
     """A partition taken over: what fences its commits and where reading goes on."""
@@ -256,6 +259,7 @@ class KeyRow(NamedTuple):
     label: str
     created_at_ms: int
     revoked_at_ms: int | None
+    expires_at_ms: int | None = None  # by the clock of the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +275,7 @@ class CallFilter:
     rule: str | None = None  # breached
     from_ms: int | None = None  # opened at or after
     to_ms: int | None = None  # opened before
+    sources: Sources = None  # of one of these
 
 
 class CallListing(NamedTuple):
@@ -288,6 +293,7 @@ class BreachFilter:
     source: str | None = None
     from_ms: int | None = None
     to_ms: int | None = None
+    sources: Sources = None  # of one of these
 
 
 class Totals(NamedTuple):

@@ -50,6 +50,7 @@ class Settings(BaseModel):
     kafka_ca_file: str = ""
     kafka_cert_file: str = ""
     kafka_key_file: str = ""
+    metrics_sources: int = Field(500, ge=1, le=10_000)  # sources with series of their own; the rest count as `other`
     log_level: str = Field("info", pattern=r"^(debug|info|warning|error)$")
 
     @field_validator("listen", "kafka_bootstrap")

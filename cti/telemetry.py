@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from cti.core.agent import Agent, AgentState
 from cti.core.call_state import Call, Hold, Offer, Phase, Wait
 from cti.core.record import Measured
+from cti.web.masking import masked_identifier
 from schemas.reasons import DeadLetter, Ignored, InterventionOutcome
 
 # An edge at each limit that a rule has: 12 s (RING-1), 15 s (RING-3), and what lies around them.
@@ -20,17 +21,21 @@ _LATENESS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4,
 _COMMIT_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2)
 _ROUND = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 _NOTHING = Call("")
+SOURCES_MAX = 500  # with series of their own; each has two
+OTHERS_MAX = 20_000  # further sources, of which only the worst is shown
+OTHER = "other"
 
 
 class Telemetry:
-    """The instruments of one process."""
+    """The instruments of one process. `sources_max`: so many sources have series of their own, the rest is `other`."""
 
     _children: dict[tuple[Counter | str, ...], Counter]  # children of instruments by their labels, looked up once
     _late_children: dict[str, Histogram]
+    _agents_in: Counts[AgentState]
 
-    def __init__(self) -> None:
+    def __init__(self, sources_max: int = SOURCES_MAX) -> None:
         self._now = [0, 0, 0, 0]  # calls live, queued, offers ringing, calls held
-        self._children, self._late_children = {}, {}
+        self._children, self._late_children, self._agents_in = {}, {}, Counts()
         registry = self.registry = CollectorRegistry()
         self._requests = Histogram(
             "ringback_http_request_seconds",
@@ -89,6 +94,7 @@ class Telemetry:
             ("tenant", "source"),
             registry=registry,
         )
+        self._sources = _Sources(self._lag, self._distrusted, sources_max)
         self._round = Histogram(
             "ringback_round_events", "Events in a committed round", registry=registry, buckets=_ROUND
         )
@@ -112,7 +118,8 @@ class Telemetry:
         )
 
     def exposition(self) -> bytes:
-        """The text format that Prometheus reads."""
+        """The text format that Prometheus reads. May run in a thread beside the event loop."""
+        self._sources.show_others()
         return generate_latest(self.registry)
 
     def log_lines_dropped(self, count: int) -> None:
@@ -193,14 +200,20 @@ class Telemetry:
         for gauge, value in zip((self._live, self._waiting, self._ringing, self._held), self._now, strict=True):
             gauge.set(value)
 
-    def agent_moved(self, before: AgentState, after: AgentState) -> None:
-        if before is not after:
-            self._agents.labels(before.value).dec()
-            self._agents.labels(after.value).inc()
+    def agent_moved(self, before: AgentState | None, after: AgentState) -> None:
+        """`before` None: an agent who was not known is counted from now on."""
+        if before is after:
+            return
+        counts = self._agents_in
+        if before is not None and counts[before]:
+            counts[before] -= 1
+            self._agents.labels(before.value).set(counts[before])
+        counts[after] += 1
+        self._agents.labels(after.value).set(counts[after])
 
     def agents_are(self, agents: Iterable[Agent]) -> None:
         """All agents of this engine's partitions, counted anew."""
-        counts = Counts(agent.state for agent in agents)
+        counts = self._agents_in = Counts(agent.state for agent in agents)
         for state in AgentState:
             self._agents.labels(state.value).set(counts[state])
 
@@ -223,8 +236,7 @@ class Telemetry:
             self._count(self._breaches, breach.rule)
 
     def source(self, tenant: str, source: str, lag_ms: int, trusted: bool) -> None:
-        self._lag.labels(tenant, source).set(lag_ms / 1000)
-        self._distrusted.labels(tenant, source).set(0 if trusted else 1)
+        self._sources.put(tenant, source, lag_ms, trusted)
 
     def committed(self, events: int, seconds: float) -> None:
         self._round.observe(events)
@@ -233,6 +245,44 @@ class Telemetry:
 
     def commit_failed(self, reason: str) -> None:
         self._failed.labels(reason).inc()
+
+
+class _Sources:
+    """The series of the sources. Their number is bounded: a client may invent as many sources as it likes.
+
+    A tenant has series for its sources while it has no more of them than are left for others.
+    """
+
+    def __init__(self, lag: Gauge, distrusted: Gauge, sources_max: int) -> None:
+        self._lag, self._distrusted, self._max = lag, distrusted, sources_max
+        self._known: dict[tuple[str, str], tuple[Gauge, Gauge]] = {}
+        self._of_tenant: Counts[str] = Counts()
+        self._others: dict[tuple[str, str], tuple[int, bool]] = {}
+
+    def put(self, tenant: str, source: str, lag_ms: int, trusted: bool) -> None:
+        key = (tenant, source)
+        children = self._known.get(key)
+        if children is None and self._of_tenant[tenant] < self._max - len(self._known):
+            self._of_tenant[tenant] += 1
+            children = self._known[key] = self._children(tenant, masked_identifier(source))
+            self._others.pop(key, None)
+        if children is not None:
+            children[0].set(lag_ms / 1000)
+            children[1].set(0 if trusted else 1)
+            return
+        if key not in self._others and len(self._others) >= OTHERS_MAX:
+            del self._others[next(iter(self._others))]
+        self._others[key] = (lag_ms, trusted)
+
+    def show_others(self) -> None:
+        """The greatest lag of the others, and whether the clock of any is not believed."""
+        if others := list(self._others.values()):
+            lag, distrusted = self._children(OTHER, OTHER)
+            lag.set(max(lag_ms for lag_ms, _ in others) / 1000)
+            distrusted.set(0 if all(trusted for _, trusted in others) else 1)
+
+    def _children(self, tenant: str, source: str) -> tuple[Gauge, Gauge]:
+        return self._lag.labels(tenant, source), self._distrusted.labels(tenant, source)
 
 
 def _open(intervals: Sequence[Wait | Offer | Hold]) -> int:

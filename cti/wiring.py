@@ -16,7 +16,6 @@ from cti.adapters.store import Store, open_store
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.record import Identity
 from cti.core.rules import RuleBook, compile_profile
-from cti.core.times import rfc3339
 from cti.core.view import describe
 from cti.engine.gathering import CallLimits
 from cti.engine.live_calls import loaded
@@ -30,7 +29,7 @@ from cti.leases.alone import Alone, new_owner
 from cti.leases.ownership import Shared
 from cti.ports import Clock, Ownership
 from cti.retention import Retention
-from cti.rows import StoredCall, TimelineRow
+from cti.rows import StoredCall
 from cti.settings import Settings, profile_path
 from cti.sql.connections import sqlite_file
 from cti.sql.sqlite_file import FileLock
@@ -82,24 +81,10 @@ def _described(book: RuleBook, stored: StoredCall, now_ms: float) -> Mapping[str
     who = Identity(row.call_id, row.tenant, row.source, row.subject)
     told = describe(who, live.call, live.done, book, live.revision, int(now_ms))
     told["incarnation"] = row.incarnation
-    told["timeline"] = [_event(one) for one in sorted(stored.timeline, key=lambda one: (one.position, one.n))]
     told["commands"] = [
         {**from_json(one.body), "state": one.state, "reason": one.reason} for one in stored.commands if one.body != "{}"
     ]
     return told
-
-
-def _event(row: TimelineRow) -> dict[str, Any]:
-    return {
-        "id": row.event_id,
-        "kind": row.kind,
-        "time": rfc3339(row.at_ms),
-        "appended_at": rfc3339(row.appended_at_ms),
-        "position": f"{row.partition}:{row.position}",
-        "sequence": row.sequence,
-        "derived": row.n > 0,
-        "data": from_json(row.data),
-    }
 
 
 def call_limits(settings: Settings) -> CallLimits:
@@ -125,7 +110,7 @@ class Service:
     ) -> None:
         self.settings, self.clock, self.store, self.parts = settings, clock, store, parts
         self._steady: Clock = MonotonicClock() if isinstance(clock, SystemClock) else clock  # for waiting
-        self.telemetry, self.pulse = Telemetry(), Pulse()
+        self.telemetry, self.pulse = Telemetry(settings.metrics_sources), Pulse()
         self._supervision = Supervision()
         self.failed = self._supervision.failed
         self._book = book

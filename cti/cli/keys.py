@@ -19,9 +19,12 @@ from cti.rows import KeyRow
 from cti.settings import Settings
 from cti.web.auth import SCOPES
 from cti.web.instants import optional_rfc3339, rfc3339
+from cti.web.query import instant
 
 TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z", re.ASCII)
 SWITCH = re.compile(SWITCH_ID_PATTERN + r"\Z", re.ASCII)
+DAYS = re.compile(r"([1-9][0-9]{0,3})d\Z", re.ASCII)
+DAY_MS = 86_400_000
 LABEL_CHARS_MAX = 200
 KEY_ID_CHARS = 12
 Command = Callable[[Registry, argparse.Namespace, int], Awaitable[int]]
@@ -36,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--scopes", type=_scopes, required=True, help=f"comma-separated: {', '.join(SCOPES)}")
     create.add_argument("--switches", type=_switches, default="*", help='comma-separated switch ids, or "*" (default)')
     create.add_argument("--label", type=_label, default="", help="what it is for, in your words")
+    create.add_argument("--expires", type=_expiry, help="until when it is good: 90d, or 2027-01-31T00:00:00Z")
     create.set_defaults(keys_run=_create)
     listing = commands.add_parser("list", help="list all keys; no secrets")
     listing.set_defaults(keys_run=_list)
@@ -67,7 +71,11 @@ async def _run(args: argparse.Namespace) -> int:
 
 
 async def _create(registry: Registry, args: argparse.Namespace, now_ms: int) -> int:
-    row, key = await make_key(registry, args.tenant, args.scopes, args.switches, args.label, now_ms)
+    expires_at_ms = None if args.expires is None else args.expires(now_ms)
+    if expires_at_ms is not None and expires_at_ms <= now_ms:
+        print(f"ringback keys: --expires {rfc3339(expires_at_ms)} is over already", file=sys.stderr)
+        return 1
+    row, key = await make_key(registry, args.tenant, args.scopes, args.switches, args.label, now_ms, expires_at_ms)
     if args.json:
         print(json.dumps(shown(row) | {"key": key}, ensure_ascii=False))
     else:
@@ -81,7 +89,8 @@ async def _list(registry: Registry, args: argparse.Namespace, _now_ms: int) -> i
         print(json.dumps([shown(row) for row in rows], ensure_ascii=False))
         return 0
     for row in rows:
-        ended = "" if row.revoked_at_ms is None else f"  revoked {rfc3339(row.revoked_at_ms)}"
+        ended = "" if row.expires_at_ms is None else f"  expires {rfc3339(row.expires_at_ms)}"
+        ended += "" if row.revoked_at_ms is None else f"  revoked {rfc3339(row.revoked_at_ms)}"
         print(f"{row.id}  {row.tenant}  {row.scopes}  switches {row.switches}  {row.label}{ended}")
     return 0
 
@@ -110,6 +119,7 @@ def shown(row: KeyRow) -> dict[str, Any]:
         "label": row.label,
         "created_at": rfc3339(row.created_at_ms),
         "revoked_at": optional_rfc3339(row.revoked_at_ms),
+        "expires_at": optional_rfc3339(row.expires_at_ms),
     }
 
 
@@ -132,6 +142,17 @@ def _switches(value: str) -> str:
     if value != "*" and any(SWITCH.match(name) is None for name in names):
         raise argparse.ArgumentTypeError('switch ids are letters, digits, ".", "_" and "-", up to 64; or "*" alone')
     return " ".join(dict.fromkeys(names))
+
+
+def _expiry(value: str) -> Callable[[int], int]:
+    """What gives the end of a key from the present time."""
+    if (days := DAYS.match(value)) is not None:
+        return lambda now_ms: now_ms + int(days[1]) * DAY_MS
+    try:
+        at_ms: int = instant("--expires", "").read(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"days like 90d (1 to 9999), or {error}") from None
+    return lambda _now_ms: at_ms
 
 
 def _label(value: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from cti.cli.log_writer import LogWriter
+from cti.web.masking import masked_identifier
 
 LIBRARIES_LEAST = logging.WARNING  # below it they log every request
 
@@ -15,6 +16,14 @@ LIBRARIES_LEAST = logging.WARNING  # below it they log every request
 def _named(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Every line has its stable `action`; without one the message is the action."""
     line.setdefault("action", line["event"])
+    return line
+
+
+def _masked(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """No telephone number stands in a log, whatever field it came in: a source may be one (ID-1)."""
+    for name, value in line.items():
+        if isinstance(value, str):
+            line[name] = masked_identifier(value)
     return line
 
 
@@ -38,6 +47,7 @@ def set_up_logging(level: str, readable: bool | None = None) -> LogWriter:
     dated: list[structlog.typing.Processor] = [
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        _masked,
     ]
     said: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

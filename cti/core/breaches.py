@@ -3,6 +3,7 @@
 Each measure of a profile (`at_end`) is one function here. Limits are of more than: exactly the limit is kept.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -51,9 +52,13 @@ def notices_owed(hold: Hold, every_ms: int | None) -> int:
     return -(-length // every_ms) - 1
 
 
-def notices_played(hold: Hold, rule: str, done: Sequence[Intervention]) -> int:
-    """Notifications of this hold that the switch said were played."""
-    return sum(one.rule == rule and one.cause == hold.cause and one.state == "done" for one in done)
+def notices_played(holds: Sequence[Hold], rule: str, done: Sequence[Intervention]) -> tuple[int, ...]:
+    """For each hold: the notices that the switch said were played."""
+    causes = [one.cause for one in done if one.rule == rule and one.state == "done"]
+    if not causes:
+        return (0,) * len(holds)
+    counts = Counter(causes)
+    return tuple([counts[hold.cause] for hold in holds])
 
 
 def _offer_longer(found: list[Breach], call: Call, rule: Rule) -> None:

@@ -53,7 +53,7 @@ def measure(call: Call, book: RuleBook, done: Sequence[Intervention], heard_ms: 
         notices = book.notices
         every = None if notices is None else notices.every_ms
         owed = tuple([measures.notices_owed(hold, every) for hold in holds])
-        played = tuple([0 if notices is None else measures.notices_played(hold, notices.id, done) for hold in holds])
+        played = (0,) * len(holds) if notices is None else measures.notices_played(holds, notices.id, done)
     return Measured(
         outcome_of(call),
         _wait_ms(call, end) if call.waits else 0,

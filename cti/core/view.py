@@ -7,7 +7,7 @@ from cti.core.breaches import Breach
 from cti.core.call_state import Call
 from cti.core.dues import dues
 from cti.core.record import Identity, measure, record_of
-from cti.core.rules import Due, Intervention, Rule, RuleBook, concerns, rule_set
+from cti.core.rules import Due, Intervention, Rule, RuleBook, RuleSet, concerns, rule_set
 from cti.core.times import rfc3339
 
 
@@ -32,10 +32,34 @@ def describe(
         for leg in call.legs
     ]
     concerned = rule_set(rule for rule in book.interventions if concerns(rule, call))
-    open_dues = dues(call, concerned, done, now_ms)
+    open_dues = running_dues(call, concerned, done, now_ms)
     names = dict.fromkeys(rule.id for rule in (*book.interventions, *book.measures) if concerns(rule, call))
     described["rules"] = [_rule(name, call, open_dues, done, measured.breaches, book.measures) for name in names]
     return described
+
+
+def running_dues(call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float) -> list[Due]:
+    """What is due next in the intervals that go on: only these have a clock that runs.
+
+    A call may have thousands of intervals, and as many commands for them: what is over is not looked at again.
+    """
+    offers = [offer for offer in call.offers if offer.end_ms is None]
+    holds = [hold for hold in call.holds if hold.end_ms is None]
+    waits = [wait for wait in call.waits if wait.end_ms is None]
+    causes = {each.cause for each in offers} | {each.cause for each in holds} | {each.cause for each in waits}
+    if not causes:
+        return []
+    of_these = [one for one in done if one.cause in causes]
+    first_ms = min([offer.at_ms for offer in offers], default=None)
+    now = call.copy()
+    now.holds, now.waits = tuple(holds), ()
+    # A ring-all is judged by the first of its offers, which may be over.
+    now.offers = tuple([each for each in call.offers if first_ms is not None and (each.end_ms or now_ms) > first_ms])
+    found = dues(now, rules, of_these, now_ms)
+    if waits:  # nothing is played to who waits while an agent's device rings
+        now.holds, now.waits, now.offers = (), tuple(waits), call.offers
+        found += dues(now, RuleSet(queued=rules.queued), of_these, now_ms)
+    return found
 
 
 def _rule(

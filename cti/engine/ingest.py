@@ -304,5 +304,5 @@ def set_agent(
     if ignored is not None:
         work.telemetry.ignored(ignored)
         return
-    work.telemetry.agent_moved(known.state, agent.state)
+    work.telemetry.agent_moved(None if known == agents.Agent() else known.state, agent.state)
     work.round_.agents.append(AgentRow(*key, partition, agent.state.value, agent.since_ms, agent.device, agent.reason))

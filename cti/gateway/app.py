@@ -14,6 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
+from cti.gateway.backpressure import Backpressure
 from cti.gateway.bindings import Bindings
 from cti.gateway.catching_up import CatchingUp
 from cti.gateway.context import Checks, Context, LatestTime, Places, Standard
@@ -63,12 +64,14 @@ def make_app(
         results=ResultsGiven(limits),
         log_places=Places(limits),
         latest=LatestTime(),
+        backpressure=Backpressure(reads, pulse, limits),
         openapi=written(limits),
+        describing=asyncio.Semaphore(limits.calls_described),
     )
     app = web.Application(client_max_size=limits.body_bytes, middlewares=[answering(limits, telemetry)])
 
     routes = [route for route in routes_of(limits) if not probes_alone or route.path in PROBES]
-    add_routes(app, routes, KeyRing(registry, limits), context)
+    add_routes(app, routes, KeyRing(registry, limits, now_ms=log.now_ms), context)
     if probes_alone:
         return app
 

@@ -24,13 +24,14 @@ class Bindings:
         self._allowed: Recent[str, frozenset[str]] = Recent(limits.keys_cached, limits.key_cache_s, monotonic)
 
     async def sources(self, caller: Caller) -> frozenset[str] | None:
-        """The sources a caller may speak for; None: every one of the tenant."""
+        """The sources a caller may speak for and read; None: every one of the tenant."""
         if caller.switches is None:
             return None
         allowed = self._allowed.get(caller.key_id)
         if allowed is None:
             declared = await self.declared(caller.tenant)
-            allowed = frozenset(source_of(declared, switch) for switch in caller.switches)
+            found = [source_of(declared, switch) for switch in caller.switches]
+            allowed = frozenset(source for source in found if source is not None)
             self._allowed.put(caller.key_id, allowed)
         return allowed
 
@@ -42,11 +43,18 @@ class Bindings:
             self._declared.put(tenant, known)
         return known
 
-    async def source_of(self, caller: Caller, switch: str) -> str:
-        """The source of a switch the caller is bound to. Raises Refusal `switch_not_allowed`."""
+    async def declared_source(self, caller: Caller, switch: str) -> str:
+        """The source of a declared switch the caller is bound to. Raises Refusal `switch_not_allowed`,
+        `switch_undeclared`.
+        """
         if not caller.may_switch(switch):
             raise Refusal("switch_not_allowed", f"The key is not bound to the switch {switch}")
-        return source_of(await self.declared(caller.tenant), switch)
+        row = (await self.declared(caller.tenant)).get(switch)
+        if row is None:  # it may have declared itself just now, at another process
+            row = await self._registry.switch(caller.tenant, switch)
+        if row is None:
+            raise Refusal("switch_undeclared", f"The switch {switch} has not declared itself")
+        return row.source
 
     async def may_speak_for(self, caller: Caller, source: str) -> bool:
         """Whether this source is that of a switch the caller is bound to."""
@@ -61,7 +69,10 @@ class Bindings:
         self._allowed.clear()
 
 
-def source_of(declared: Mapping[str, SwitchRow], switch: str) -> str:
-    """The declared source of a switch, else the one it has by default."""
+def source_of(declared: Mapping[str, SwitchRow], switch: str) -> str | None:
+    """The declared source of a switch, else the one it has by default; None where another switch has declared that."""
     row = declared.get(switch)
-    return DEFAULT_SOURCE + switch if row is None else row.source
+    if row is not None:
+        return row.source
+    source = DEFAULT_SOURCE + switch
+    return None if any(other.source == source for other in declared.values()) else source

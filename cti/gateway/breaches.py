@@ -22,7 +22,10 @@ async def get_breaches(context: Context, asked: Asked) -> web.Response:
     as_of = await context.catching_up.as_of(query.get("min_position"))
     names = ("rule", "agent", "queue", "source")
     asked_for = BreachFilter(
-        **{name: query.get(name) for name in names}, from_ms=query.get("from"), to_ms=query.get("to")
+        **{name: query.get(name) for name in names},
+        from_ms=query.get("from"),
+        to_ms=query.get("to"),
+        sources=await context.bindings.sources(asked.caller),
     )
     found = await context.reads.breaches(asked.caller.tenant, asked_for, after, limit + 1)
     page = found[:limit]

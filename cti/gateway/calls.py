@@ -1,6 +1,7 @@
 """GET /v1/calls, /v1/calls/{id}: calls as they stand, live ones and ended ones."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -8,7 +9,7 @@ from pydantic_core import from_json, to_json
 
 from cti.gateway.context import Context
 from cti.gateway.pages import page_response
-from cti.rows import CallFilter, CallListing
+from cti.rows import CallFilter, CallListing, Sources, TimelineRow
 from cti.web.cursors import cursor_of
 from cti.web.instants import rfc3339
 from cti.web.masking import masked_in
@@ -23,14 +24,79 @@ COLUMNS = (
 
 
 async def get_call(context: Context, asked: Asked) -> web.Response:
-    """One call with its timeline, its rules and its commands. Raises Refusal `not_found`."""
+    """One call with its rules, its commands and a page of its timeline; with `timeline_cursor` a further page alone.
+
+    A call may have thousands of events: what takes long is done in a thread. Raises Refusal `not_found`.
+    """
     as_of = await context.catching_up.as_of(asked.query.get("min_position"))
+    limit = asked.query.get("timeline_limit", context.limits.timeline_items)
+    after = asked.query.get("timeline_cursor")
+    async with context.describing:
+        if after is None:
+            body = await _whole(context, asked, as_of, limit)
+        else:
+            body = await _page(context, asked, as_of, after, limit)
+    return web.Response(body=body, content_type="application/json")
+
+
+async def _whole(context: Context, asked: Asked, as_of: str, limit: int) -> bytes:
     stored = await context.reads.call(asked.caller.tenant, asked.request.match_info["call"])
-    if stored is None:
-        raise Refusal("not_found", "No such call")
-    told = dict(context.standard.describe(stored, context.log.now_ms())) | {"as_of": as_of}
-    shown = told if asked.caller.sees_numbers else masked_in(told)
-    return web.Response(body=to_json(shown), content_type="application/json")
+    sources = await context.bindings.sources(asked.caller)
+    if stored is None or (sources is not None and stored.row.source not in sources):
+        raise _no_such_call()
+    now_ms = context.log.now_ms()
+
+    def written() -> bytes:
+        page = _timeline(sorted(stored.timeline, key=_place), limit)
+        return _written(asked, dict(context.standard.describe(stored, now_ms)) | {"as_of": as_of} | page)
+
+    return await asyncio.to_thread(written)
+
+
+async def _page(context: Context, asked: Asked, as_of: str, after: tuple[int, int], limit: int) -> bytes:
+    call_id = asked.request.match_info["call"]
+    found = await context.reads.timeline_page(asked.caller.tenant, call_id, after, limit + 1)
+    sources = await context.bindings.sources(asked.caller)
+    if found is None or (sources is not None and found[0].source not in sources):
+        raise _no_such_call()
+    row, events = found
+    told = {"call": row.call_id, "source": row.source, "subject": row.subject, "incarnation": row.incarnation}
+    return await asyncio.to_thread(lambda: _written(asked, told | {"as_of": as_of} | _timeline(events, limit)))
+
+
+def _no_such_call() -> Refusal:
+    return Refusal("not_found", "No such call")
+
+
+def _written(asked: Asked, told: dict[str, Any]) -> bytes:
+    return to_json(told if asked.caller.sees_numbers else masked_in(told))
+
+
+def _timeline(events: Sequence[TimelineRow], limit: int) -> dict[str, Any]:
+    """The first events, and where the next page begins."""
+    page = events[:limit]
+    more = len(events) > limit
+    return {
+        "timeline": [_event(event) for event in page],
+        "timeline_next": cursor_of(page[-1].position, page[-1].n) if more else None,
+    }
+
+
+def _place(event: TimelineRow) -> tuple[int, int]:
+    return event.position, event.n
+
+
+def _event(row: TimelineRow) -> dict[str, Any]:
+    return {
+        "id": row.event_id,
+        "kind": row.kind,
+        "time": rfc3339(row.at_ms),
+        "appended_at": rfc3339(row.appended_at_ms),
+        "position": f"{row.partition}:{row.position}",
+        "sequence": row.sequence,
+        "derived": row.n > 0,
+        "data": from_json(row.data),
+    }
 
 
 async def get_calls(context: Context, asked: Asked) -> web.Response:
@@ -39,17 +105,23 @@ async def get_calls(context: Context, asked: Asked) -> web.Response:
     limit = query.get("limit", 100)
     after = query.get("cursor")
     as_of = await context.catching_up.as_of(query.get("min_position"))
-    found = await context.reads.calls(asked.caller.tenant, _filter(asked), after, limit + 1)
+    sources = await context.bindings.sources(asked.caller)
+    found = await context.reads.calls(asked.caller.tenant, _filter(asked, sources), after, limit + 1)
     page = found[:limit]
     more = len(found) > limit
     cursor = cursor_of(page[-1].row.opened_at_ms, page[-1].row.call_id) if more else None
     return page_response(asked, "calls", COLUMNS, list(listed(page)), cursor, as_of)
 
 
-def _filter(asked: Asked) -> CallFilter:
+def _filter(asked: Asked, sources: Sources) -> CallFilter:
     query = asked.query
     names = ("state", "source", "subject", "queue", "agent", "outcome", "rule")
-    return CallFilter(**{name: query.get(name) for name in names}, from_ms=query.get("from"), to_ms=query.get("to"))
+    return CallFilter(
+        **{name: query.get(name) for name in names},
+        from_ms=query.get("from"),
+        to_ms=query.get("to"),
+        sources=sources,
+    )
 
 
 def listed(page: Iterable[CallListing]) -> Iterable[dict[str, Any]]:

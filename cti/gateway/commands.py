@@ -25,7 +25,7 @@ NO_MARKS = "0:0"
 async def get_commands(context: Context, asked: Asked) -> web.StreamResponse:
     """Streams or polls, as `Accept` says. Raises Refusal."""
     request = asked.request
-    source = await context.bindings.source_of(asked.caller, request.match_info["switch"])
+    source = await context.bindings.declared_source(asked.caller, request.match_info["switch"])
     media = wanted(request.headers.get("Accept"), ("application/json", EVENT_STREAM))
     subscription = await context.hub.subscribe(asked.caller.tenant, source, lambda: _connected(request))
     try:

@@ -1,10 +1,12 @@
 """What the handlers of the gateway share: the stores, the limits, the signals. Made once, by `app.make_app`."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
+from cti.gateway.backpressure import Backpressure
 from cti.gateway.bindings import Bindings
 from cti.gateway.catching_up import CatchingUp
 from cti.gateway.hub import Hub
@@ -16,7 +18,7 @@ from cti.web.meter import Meter
 from cti.web.refusal import Refusal, busy
 
 Describe = Callable[[StoredCall, float], Mapping[str, Any]]
-"""(call, now in ms by the log's clock) -> its JSON: state, legs, offers, holds, timeline, rules, commands."""
+"""(call, now in ms by the log's clock) -> its JSON: state, legs, offers, holds, rules, commands; not its timeline."""
 
 Figures = Callable[[Totals], Mapping[str, Any]]
 """The indicators of one row of totals."""
@@ -92,4 +94,7 @@ class Context:
     results: ResultsGiven
     log_places: Places
     latest: LatestTime
+    backpressure: Backpressure
     openapi: bytes
+    describing: asyncio.Semaphore
+    scraping: asyncio.Lock = field(default_factory=asyncio.Lock)

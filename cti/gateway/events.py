@@ -17,6 +17,7 @@ from cti.gateway.reading import Arrived, Unread, event_headers, read_items
 from cti.gateway.whole_numbers import made_whole
 from cti.ports import Appending
 from cti.web.body import media_of, read_body
+from cti.web.masking import masked_identifier, masked_problem
 from cti.web.refusal import Refusal, fault
 from cti.web.route import Asked
 from schemas.envelope import DATA_MODELS, Event, Refused, read_with_body, time_problem
@@ -46,8 +47,8 @@ class Verdict:
             "id": self.id,
             "status": "refused",
             "code": self.code,
-            "detail": self.detail,
-            "errors": self.errors,
+            "detail": masked_identifier(self.detail),
+            "errors": masked_problem(self.errors),
         }
 
 
@@ -74,7 +75,14 @@ async def post_events(context: Context, asked: Asked) -> web.Response:
         context.meter.events("refused", len(judged.refused))
         if not judged.accepted:
             raise _all_refused(arrived, judged)
-    token = await append(context, judged.accepted) if judged.accepted else ""
+    token = ""
+    if judged.accepted:
+        accepted = judged.accepted
+        token = token_of(
+            await context.backpressure.append(
+                asked.caller.key_id, len(accepted), lambda: appended_to_log(context, accepted)
+            )
+        )
     context.meter.events("accepted", len(judged.accepted))
     if judged.refused:
         return _mixed(judged, token)
@@ -184,11 +192,16 @@ def _mixed(judged: Judged, token: str) -> web.Response:
 
 
 async def append(context: Context, items: Sequence[Appending]) -> str:
-    """Makes the items durable; the token of their positions. Raises Refusal `log_busy`, or `LogAway`."""
+    """Make the items durable; the token of their positions. Raises Refusal `log_busy`, or `LogAway`."""
+    return token_of(await appended_to_log(context, items))
+
+
+async def appended_to_log(context: Context, items: Sequence[Appending]) -> dict[int, int]:
+    """Make the items durable; their last position in each partition. Raises Refusal `log_busy`, or `LogAway`."""
     async with context.log_places:
         try:
             async with asyncio.timeout(context.limits.log_wait_s):
                 places = await context.log.append(items)
         except TimeoutError:
             raise context.log_places.busy(f"No answer within {context.limits.log_wait_s:g} s") from None
-    return token_of(highest(places))
+    return highest(places)

@@ -9,7 +9,7 @@ cannot keep up is dropped; it reconnects and gets all open commands.
 
 import asyncio
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
@@ -21,7 +21,7 @@ from cti.ports import Reads
 from cti.rows import CommandRow, OutcomeRow
 from cti.web.limits import Limits
 from cti.web.meter import Meter
-from cti.web.refusal import busy
+from cti.web.refusal import Refusal, busy
 from schemas.reasons import FINAL_STATES
 
 log = structlog.get_logger()
@@ -89,6 +89,7 @@ class Hub:
         self._partitions = partitions
         self._streams: dict[Address, list[Subscription]] = {}
         self._count = 0
+        self._of_tenant: Counter[str] = Counter()
         self._numbers: CommandNumbers | None = None  # None: nobody listens
         self._monotonic = monotonic
         self._looked_back_s = float("-inf")
@@ -102,10 +103,11 @@ class Hub:
         `too_many_streams`.
         """
         address = (tenant, source)
-        self._check_room(address)
+        self._check_limits(address)
         subscription = Subscription(address, self._limits.stream_backlog, alive)
         self._streams.setdefault(address, []).append(subscription)
         self._count += 1
+        self._of_tenant[tenant] += 1
         self._meter.streams(1)
         if self._stopped:
             subscription.end()
@@ -121,11 +123,20 @@ class Hub:
         self._wake.set()
         return subscription
 
-    def _check_room(self, address: Address) -> None:
-        """Streams whose client has left do not count: they end at their next keep-alive."""
+    def _check_limits(self, address: Address) -> None:
+        """Streams of a switch whose client has left do not count: they end at their next keep-alive.
+
+        A tenant may have as many streams as are left for all others, so one that comes later always finds some.
+        """
         open_here = sum(each.alive() for each in self._streams.get(address, ()))
-        if open_here >= self._limits.streams_per_switch or self._count >= self._limits.streams:
-            raise busy("too_many_streams", self._limits.retry_after_s, f"{open_here} streams of this switch are open")
+        of_tenant = self._of_tenant[address[0]]
+        if open_here >= self._limits.streams_per_switch:
+            raise self._too_many(f"{open_here} streams of this switch are open")
+        if of_tenant >= self._limits.streams - self._count:
+            raise self._too_many(f"{of_tenant} streams of this tenant are open, which is its share")
+
+    def _too_many(self, detail: str) -> Refusal:
+        return busy("too_many_streams", self._limits.retry_after_s, detail)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """The stream has ended."""
@@ -134,6 +145,8 @@ class Hub:
         if not here:
             del self._streams[subscription.address]
         self._count -= 1
+        self._of_tenant[subscription.address[0]] -= 1
+        self._of_tenant += Counter()  # forgets tenants without streams
         self._meter.streams(-1)
         if not self._count:
             self._numbers = None

@@ -10,6 +10,7 @@ from pydantic_core import from_json, to_json
 from cti.gateway.context import Context
 from cti.rows import SourceRow, SwitchRow, Totals
 from cti.web.instants import optional_rfc3339, rfc3339
+from cti.web.masking import masked_in
 from cti.web.route import Asked
 
 GROUPS = ("none", "queue", "agent", "half_hour")
@@ -21,20 +22,25 @@ async def get_indicators(context: Context, asked: Asked) -> web.Response:
     """Totals of the tenant, and of each group asked for. Raises Refusal."""
     query, tenant, standard = asked.query, asked.caller.tenant, context.standard
     from_ms, to_ms, by = query.get("from"), query.get("to"), query.get("by", "none")
+    sources = await context.bindings.sources(asked.caller)
     as_of = await context.catching_up.as_of(query.get("min_position"))
-    whole = await context.reads.totals(tenant, from_ms, to_ms, "none", standard.service_ms, standard.ring_ms)
+    whole = await context.reads.totals(tenant, from_ms, to_ms, "none", standard.service_ms, standard.ring_ms, sources)
     told = dict(standard.figures(whole[0] if whole else NOTHING))
     told |= {"as_of": as_of, "from": optional_rfc3339(from_ms), "to": optional_rfc3339(to_ms), "by": by}
     told["rules"] = rules_told(
         standard.needs,
-        await context.reads.breach_counts(tenant, from_ms, to_ms),
-        facts_known(await context.reads.tenant_sources(tenant), await context.registry.tenant_switches(tenant)),
+        await context.reads.breach_counts(tenant, from_ms, to_ms, sources),
+        facts_known(
+            [row for row in await context.reads.tenant_sources(tenant) if sources is None or row.source in sources],
+            [row for row in await context.registry.tenant_switches(tenant) if sources is None or row.source in sources],
+        ),
     )
-    told |= interventions_told(await context.reads.intervention_counts(tenant, from_ms, to_ms))
+    told |= interventions_told(await context.reads.intervention_counts(tenant, from_ms, to_ms, sources))
     if by != "none":
-        groups = await context.reads.totals(tenant, from_ms, to_ms, by, standard.service_ms, standard.ring_ms)
+        groups = await context.reads.totals(tenant, from_ms, to_ms, by, standard.service_ms, standard.ring_ms, sources)
         told["groups"] = [{"group": _group(by, each), **standard.figures(each)} for each in groups]
-    return web.Response(body=to_json(told), content_type="application/json")
+    shown = told if asked.caller.sees_numbers else masked_in(told)
+    return web.Response(body=to_json(shown), content_type="application/json")
 
 
 def _group(by: str, totals: Totals) -> str:

@@ -38,5 +38,7 @@ async def get_openapi(context: Context, _asked: Asked) -> web.Response:
 
 
 async def get_metrics(context: Context, _asked: Asked) -> web.Response:
-    """Prometheus text."""
-    return web.Response(body=context.meter.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    """Prometheus text, made in a thread: one scrape at a time, and none holds up the event loop."""
+    async with context.scraping:
+        body = await asyncio.to_thread(context.meter.exposition)
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -15,7 +15,8 @@ async def get_records(context: Context, asked: Asked) -> web.Response:
     wanted(asked.request.headers.get("Accept"), (NDJSON,))
     as_of = await context.catching_up.as_of(asked.query.get("min_position"))
     limit = asked.query.get("limit", context.limits.page_items)
-    records = await context.reads.records(asked.caller.tenant, asked.query.get("after", ""), limit)
+    sources = await context.bindings.sources(asked.caller)
+    records = await context.reads.records(asked.caller.tenant, asked.query.get("after", ""), limit, sources)
     if asked.caller.sees_numbers:
         lines = [record.encode() for record in records]
     else:

@@ -18,7 +18,7 @@ ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"
 EVENT_CODES = (
     "unparsable", "bad_encoding", "bad_header", "source_not_allowed", "body_too_slow", "too_large", "batch_too_large",
     "event_too_large", "unsupported_media_type", "unsupported_encoding", "invalid_body", "invalid_event", "all_refused",
-    "reserved_type", "log_busy", "log_away", "ledger_away",
+    "reserved_type", "engine_behind", "log_busy", "log_away", "ledger_away",
 )  # fmt: skip
 BODY_CODES = (
     "unparsable", "bad_encoding", "body_too_slow", "too_large", "unsupported_media_type", "unsupported_encoding",
@@ -29,6 +29,7 @@ FROM = instant("from", "At or after.")
 TO = instant("to", "Before.")
 CALL_KEY = (NUMBER, ID)  # opened_at, call
 BREACH_KEY = (NUMBER, ID, NUMBER)  # at, call, n
+TIMELINE_KEY = (NUMBER, NUMBER)  # position, n
 
 
 def routes_of(limits: Limits) -> list[Route]:
@@ -80,7 +81,10 @@ def _doors(limits: Limits) -> list[Route]:
             "GET", "/v1/switches/{switch}/commands", "get_commands", "Commands out, as a stream or a long poll.",
             commands.get_commands, "commands:read",
             {200: Answer("Open ones first, then live ones.", stream)},
-            ("not_found", "switch_not_allowed", "not_acceptable", "too_many_streams", "ledger_away"),
+            (
+                "not_found", "switch_undeclared", "switch_not_allowed", "not_acceptable", "too_many_streams",
+                "ledger_away",
+            ),
             (
                 seconds("wait_s", "Long poll: wait so long for a command.", limits.long_poll_s),
                 parsed("after", "The `cursor` of the poll before: only what came since.", PATTERN, positions_of),
@@ -109,13 +113,18 @@ def _reads(limits: Limits) -> list[Route]:
         text("source", "Of this switch."), FROM, TO, limit, _cursor(BREACH_KEY), MIN_POSITION,
     )  # fmt: skip
     listed = ("not_acceptable", "ledger_away")
+    timeline = (
+        parsed("timeline_cursor", "The `timeline_next` of the answer before: further events alone.",
+               cursor_pattern(TIMELINE_KEY), cursor_reader(TIMELINE_KEY)),
+        whole("timeline_limit", f"So many events at most; {limits.timeline_items} where absent.", 1, limits.page_items),
+    )  # fmt: skip
     by = choice("by", "Groups beside the total.", indicators.GROUPS)
     pages = whole("limit", "So many at most.", 1, limits.page_items)
     return [
         Route("GET", "/v1/calls", "get_calls", "Calls, newest first.", calls.get_calls, "calls:read",
               _listing("Calls", "A page of calls."), listed, filters, head=True),
         Route("GET", "/v1/calls/{call}", "get_call", "One call with all that is known of it.", calls.get_call,
-              "calls:read", {200: _json("The call.", "Call")}, ("not_found", "ledger_away"), (MIN_POSITION,),
+              "calls:read", {200: _json("The call.", "Call")}, ("not_found", "ledger_away"), (MIN_POSITION, *timeline),
               path_parts={"call": ID_PATTERN}, head=True),
         Route("GET", "/v1/breaches", "get_breaches", "Breaches, newest first.", breaches.get_breaches, "calls:read",
               _listing("Breaches", "A page of breaches."), listed, breach_filters, head=True),

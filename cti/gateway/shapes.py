@@ -82,7 +82,7 @@ ANSWERS: dict[str, Any] = {
     "Commands": obj({"commands": array(ref("Command")), "cursor": TEXT}),
     "CallListed": obj(_CALL),
     "Calls": obj({"calls": array(ref("CallListed")), "cursor": nullable(TEXT), "as_of": POSITION}),
-    "Call": obj({"as_of": POSITION}, more=True),
+    "Call": obj({"as_of": POSITION, "timeline_next": nullable(TEXT)}, ("as_of",), more=True),
     "Breach": obj(_BREACH),
     "Breaches": obj({"breaches": array(ref("Breach")), "cursor": nullable(TEXT), "as_of": POSITION}),
     "RuleMeasured": obj(

@@ -11,12 +11,13 @@ from pydantic_core import from_json, to_json
 from cti.gateway.bindings import DEFAULT_SOURCE
 from cti.gateway.context import Context
 from cti.gateway.events import JSON_HEADERS, append
+from cti.gateway.positions import reached
 from cti.ports import Appending
 from cti.rows import SwitchRow
 from cti.web.auth import Caller
 from cti.web.body import read_model
 from cti.web.instants import rfc3339
-from cti.web.refusal import Refusal, fault
+from cti.web.refusal import Refusal, busy, fault
 from cti.web.route import Asked
 from schemas.commands import COMMAND_MODELS
 from schemas.envelope import body_of, read_event
@@ -51,7 +52,8 @@ async def put_switch(context: Context, asked: Asked) -> web.Response:
     await _check_source(context, asked.caller, switch, source)
     told = declaration.model_dump(exclude={"source"})
     row = SwitchRow(asked.caller.tenant, switch, source, to_json(told).decode())
-    await context.registry.put_switch(row)
+    if not await context.registry.put_switch(row):
+        raise Refusal("source_taken")
     context.bindings.forget(asked.caller)
     await append(context, [_declared(row, told, context.log.now_ms())])
     return web.Response(body=to_json(shown(row)), headers=JSON_HEADERS)
@@ -76,6 +78,19 @@ async def _check_source(context: Context, caller: Caller, switch: str, source: s
     other = source.removeprefix(DEFAULT_SOURCE)
     if source.startswith(DEFAULT_SOURCE) and other != switch and not caller.may_switch(other):
         raise Refusal("source_taken", f"{source} is that of the switch {other}")
+    if caller.switches is None or declared.get(switch) == source or source == DEFAULT_SOURCE + switch:
+        return
+    if await _is_heard_of(context, caller.tenant, source):
+        raise Refusal("source_taken", f"Events of {source} are there already; a key bound to no switch may declare it")
+
+
+async def _is_heard_of(context: Context, tenant: str, source: str) -> bool:
+    """Whether events of a source have come, those included that are not committed yet. Raises Refusal `overloaded`."""
+    end = (await context.log.end()).positions
+    await context.catching_up.as_of(end)
+    if not reached(await context.reads.positions(), end):
+        raise busy("overloaded", context.limits.retry_after_s, "Events before this declaration are not processed yet")
+    return any(row.source == source for row in await context.reads.tenant_sources(tenant))
 
 
 def _declared(row: SwitchRow, told: dict[str, Any], now_ms: float) -> Appending:

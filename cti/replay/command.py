@@ -29,7 +29,7 @@ from cti.wiring import Service, serving
 from schemas.records import records_digest
 
 TENANT = "replay"
-SCOPES = ("events:write", "calls:read", "admin")
+SCOPES = ("events:write", "calls:read", "numbers:reveal")
 REJECTED_SHOWN_MAX = 1000
 SHUFFLE_MAX_S = 3600.0
 # history is old by nature, and a month goes by in a minute: here neither age nor silence may close or drop a call

@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from cti.ports import Registry
 from cti.rows import KeyRow
 from cti.web.bucket import TokenBucket
+from cti.web.instants import rfc3339
 from cti.web.limits import Limits
 from cti.web.recent import Recent
 from cti.web.refusal import Refusal, busy
 
-SCOPES = ("events:write", "commands:read", "calls:read", "admin")
+REVEAL = "numbers:reveal"
+SCOPES = ("events:write", "commands:read", "calls:read", "admin", REVEAL)
+"""`admin` has all of them but `numbers:reveal`, which is given by name."""
 _KEY = re.compile(r"rbk_([0-9a-f]{12})_[A-Za-z0-9_-]{43}\Z", re.ASCII)
 
 
@@ -44,15 +47,16 @@ class Caller:
     scopes: frozenset[str]
     switches: frozenset[str] | None
     bucket: TokenBucket
+    expires_at_ms: int | None = None
 
     @property
     def sees_numbers(self) -> bool:
         """Whether telephone numbers are shown in full (ID-1)."""
-        return "admin" in self.scopes
+        return REVEAL in self.scopes
 
     def may(self, scope: str) -> bool:
-        """Whether the key has this scope; `admin` has all."""
-        return scope in self.scopes or "admin" in self.scopes
+        """Whether the key has this scope; `admin` has all but `numbers:reveal`."""
+        return scope in self.scopes or (scope != REVEAL and "admin" in self.scopes)
 
     def may_switch(self, switch: str) -> bool:
         """Whether the key is bound to this switch."""
@@ -62,8 +66,16 @@ class Caller:
 class KeyRing:
     """Tells who a request comes from."""
 
-    def __init__(self, registry: Registry, limits: Limits, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._registry, self._limits, self._monotonic = registry, limits, monotonic
+    def __init__(
+        self,
+        registry: Registry,
+        limits: Limits,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        now_ms: Callable[[], float],
+    ) -> None:
+        """`now_ms`: the clock that keys expire by."""
+        self._registry, self._limits, self._monotonic, self._now_ms = registry, limits, monotonic, now_ms
         self._known: Recent[str, Caller] = Recent(limits.keys_cached, limits.key_cache_s, monotonic)
         self._unknown: Recent[str, bool] = Recent(limits.keys_cached, limits.key_cache_s, monotonic)
         # A bucket outlives what is cached of its key; an hour of silence fills any bucket.
@@ -71,7 +83,7 @@ class KeyRing:
         self._lookups = asyncio.Semaphore(limits.key_lookups)
 
     async def caller(self, authorization: str | None) -> Caller:
-        """Who holds this `Authorization` header. Raises Refusal `unauthenticated` or `rate_limited`."""
+        """Who holds this `Authorization` header. Raises Refusal `unauthenticated`, `key_expired` or `rate_limited`."""
         if authorization is None or authorization[:7].lower() != "bearer ":
             raise _unauthenticated("Send the header Authorization: Bearer rbk_...", 'Bearer realm="ringback"')
         key = authorization[7:].strip()
@@ -80,6 +92,9 @@ class KeyRing:
             raise _unauthenticated("The key is not of the form rbk_<id>_<secret>")
         digest = digest_of(key)
         caller = self._known.get(digest) or await self._looked_up(matched[1], digest)
+        if caller.expires_at_ms is not None and self._now_ms() >= caller.expires_at_ms:
+            at = rfc3339(caller.expires_at_ms)
+            raise _unauthenticated(f"The key was good until {at}", code="key_expired")
         wait_s = caller.bucket.take()
         if wait_s:
             raise busy("rate_limited", wait_s, f"At most {self._limits.requests_per_s:g} requests/s with this key")
@@ -106,8 +121,10 @@ class KeyRing:
             bucket = TokenBucket(self._limits.requests_per_s, self._limits.requests_burst, self._monotonic)
         self._buckets.put(row.id, bucket)
         switches = None if row.switches == "*" else frozenset(row.switches.split())
-        return Caller(row.id, row.tenant, frozenset(row.scopes.split()), switches, bucket)
+        return Caller(row.id, row.tenant, frozenset(row.scopes.split()), switches, bucket, row.expires_at_ms)
 
 
-def _unauthenticated(detail: str, challenge: str = 'Bearer realm="ringback", error="invalid_token"') -> Refusal:
-    return Refusal("unauthenticated", detail, headers={"WWW-Authenticate": challenge})
+def _unauthenticated(
+    detail: str, challenge: str = 'Bearer realm="ringback", error="invalid_token"', code: str = "unauthenticated"
+) -> Refusal:
+    return Refusal(code, detail, headers={"WWW-Authenticate": challenge})

@@ -50,6 +50,11 @@ CODES: dict[str, Code] = {
         "No usable API key",
         "Send `Authorization: Bearer rbk_...`. The key is missing, malformed, unknown or revoked.",
     ),
+    "key_expired": Code(
+        401,
+        "The API key has expired",
+        "The key was made for a time, which is over. Make a new one with `ringback keys create`.",
+    ),
     "scope_missing": Code(
         403,
         "The key lacks a scope",
@@ -70,6 +75,11 @@ CODES: dict[str, Code] = {
         404,
         "There is no such thing",
         "The path, or what it names, does not exist for this key's tenant.",
+    ),
+    "switch_undeclared": Code(
+        404,
+        "The switch has not declared itself",
+        "Declare it first with `PUT /v1/switches/{id}`; then it has a command stream.",
     ),
     "method_not_allowed": Code(
         405,
@@ -161,6 +171,12 @@ CODES: dict[str, Code] = {
         429,
         "Too many requests for this key",
         "Wait for `Retry-After`; send batches.",
+    ),
+    "engine_behind": Code(
+        429,
+        "The engine has not processed this key's events yet",
+        "The key sends faster than its events are processed; other keys must not wait for them. Nothing of this "
+        "request was kept. Repeat it after `Retry-After`, with fewer requests at a time.",
     ),
     "too_many_streams": Code(
         429,

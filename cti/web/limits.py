@@ -14,10 +14,20 @@ class Limits(BaseModel):
     json_depth: int = Field(32, ge=4)  # of a request's body other than events, which the contract bounds itself
     header_bytes: int = Field(8190, ge=1024)  # of one header line
     connections: int = Field(2000, ge=1)
-    idle_s: float = Field(75.0, gt=0)  # between two requests of a connection, and for the first one's headers
+    connections_without_key: int = Field(
+        500, ge=1
+    )  # that have shown no good key; a further one takes the oldest's place
+    headers_s: float = Field(10.0, gt=0)  # for the headers of a request to arrive
+    answer_s: float = Field(10.0, gt=0)  # in which a client that reads its answer takes at least 16 KiB of it
+    idle_s: float = Field(75.0, gt=0)  # between two requests of a connection
     linger_s: float = Field(2.0, ge=0)  # reading on after an early refusal, so that the client sees it
     log_waiting: int = Field(256, ge=1)  # requests that wait for the log at a time ...
     log_wait_s: float = Field(5.0, gt=0)  # ... and for how long; then 503
+    lag_events: int = Field(2500, ge=1)  # of one key, in the log and not committed; further requests wait for room ...
+    lag_s: float = Field(0.25, gt=0)  # ... or as many as the engine commits in this time, where that is more
+    lag_wait_s: float = Field(5.0, gt=0)  # for room; then 429
+    key_events: int = Field(5000, ge=1)  # of one key, not committed, waiting ones included; beyond it 429 at once
+    engine_away_s: float = Field(5.0, gt=0)  # nothing committed for so long: no engine is at work, and no key waits
     retry_after_s: int = Field(2, ge=1)
     requests_per_s: float = Field(5000.0, gt=0)  # of one key, lasting
     requests_burst: float = Field(10000.0, ge=1)  # of one key, at once
@@ -25,6 +35,8 @@ class Limits(BaseModel):
     key_cache_s: float = Field(3.0, ge=0)  # a revoked key lives on in this process for at most this long
     key_lookups: int = Field(8, ge=1)  # questions to the registry at a time; a flood of wrong keys waits here
     page_items: int = Field(1000, ge=1)
+    timeline_items: int = Field(200, ge=1)  # events of a call in one answer, where not said otherwise
+    calls_described: int = Field(4, ge=1)  # at a time, each in a thread beside the event loop
     position_wait_s: float = Field(1.0, ge=0)  # of ?min_position=
     position_waiters: int = Field(1000, ge=1)
     position_poll_s: float = Field(0.05, gt=0)  # when the engine is another process

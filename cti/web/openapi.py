@@ -13,7 +13,7 @@ from cti.web.refusal import PROBLEM_JSON
 from cti.web.route import Route
 
 REF = "#/components/schemas/{model}"
-GUARDED = ("unauthenticated", "scope_missing", "rate_limited")
+GUARDED = ("unauthenticated", "key_expired", "scope_missing", "rate_limited")
 EVERY = ("bad_request", "unknown_parameter", "internal", "overloaded")
 RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
 

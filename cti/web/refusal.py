@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from cti.web.codes import CODES, ERRORS_URL
+from cti.web.masking import masked_identifier, masked_problem
 
 PROBLEM_JSON = "application/problem+json"
 FAULTS_MAX = 20
@@ -57,10 +58,10 @@ class Refusal(Exception):
             "code": self.code,
             "title": known.title,
             "status": known.status,
-            "detail": self.detail or known.advice,
+            "detail": masked_identifier(self.detail or known.advice),
         }
         if self.errors:
-            told["errors"] = self.errors
+            told["errors"] = masked_problem(self.errors)
         return told | dict(self.members or {})
 
     def response(self) -> web.Response:

@@ -17,6 +17,7 @@ from cti.web.limits import Limits
 from cti.web.meter import Meter
 from cti.web.query import Parameter, read_query
 from cti.web.refusal import Refusal, busy
+from cti.web.server import Conversation
 
 log = structlog.get_logger()
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH")
@@ -84,6 +85,8 @@ def _guarded(route: Route, scope: str, ring: KeyRing, shared: object) -> WebHand
 
     async def serve(request: web.Request) -> web.StreamResponse:
         caller = await ring.caller(request.headers.get(hdrs.AUTHORIZATION))
+        if isinstance(request.protocol, Conversation):
+            request.protocol.has_key()
         if not caller.may(scope):
             raise Refusal("scope_missing", f"This needs the scope {scope}")
         return await handle(shared, Asked(request, caller, read_query(request.rel_url.raw_query_string, parameters)))

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.web_runner import BaseSite
 from pydantic_core import to_json
 
@@ -18,6 +18,20 @@ from cti.web.refusal import PROBLEM_JSON, Refusal
 log = structlog.get_logger()
 BACKLOG = 512
 DETAIL_CHARS_MAX = 200
+SERVER = "ringback"
+ANSWER_BYTES_MIN = 16_384  # taken of an answer in `Limits.answer_s`, or the client is not reading
+
+
+def guard(response: web.StreamResponse) -> None:
+    """What every answer says: it is nobody's to keep, and is what its media type says. Of us it tells no version."""
+    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers[hdrs.SERVER] = SERVER
+
+
+async def guarded(_request: web.Request, response: web.StreamResponse) -> None:
+    """`guard` for every answer of an application, streams included, as `on_response_prepare` has it."""
+    guard(response)
 
 
 class _TurnedAway(asyncio.Protocol):
@@ -32,8 +46,73 @@ class _TurnedAway(asyncio.Protocol):
             transport.close()
 
 
-class _Conversation(web.RequestHandler):
-    """One connection. What is no HTTP is answered like any other mistake: by a problem document."""
+class Conversation(web.RequestHandler):
+    """One connection. What is no HTTP is answered like any other mistake: by a problem document.
+
+    Whoever is slow with headers, or does not read answers, is cut off.
+    """
+
+    def __init__(self, site: "_BoundedSite", manager: web.Server, **manners: Any) -> None:
+        super().__init__(manager, loop=asyncio.get_running_loop(), **manners)
+        self._site, self._limits = site, site.limits
+        self._slow_headers: asyncio.TimerHandle | None = None
+        self._slow_reader: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._site.strangers.add(self)
+        self._await_headers()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._site.strangers.forget(self)
+        for timer in (self._slow_headers, self._slow_reader):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def has_key(self) -> None:
+        """A request on this connection had a good key."""
+        self._site.strangers.forget(self)
+
+    def cut(self) -> None:
+        """End the connection, whatever is under way on it."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        before = self._request_count
+        super().data_received(data)
+        if self._request_count != before:
+            if self._slow_headers is not None:
+                self._slow_headers.cancel()
+                self._slow_headers = None
+        elif self._current_request is None and not self._messages:
+            self._await_headers()
+
+    def _await_headers(self) -> None:
+        if self._slow_headers is None:
+            self._slow_headers = asyncio.get_running_loop().call_later(self._limits.headers_s, self.cut)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._look_at_reader(None)
+
+    def resume_writing(self) -> None:
+        if self._slow_reader is not None:
+            self._slow_reader.cancel()
+            self._slow_reader = None
+        super().resume_writing()
+
+    def _look_at_reader(self, unread_before: int | None) -> None:
+        """Cut off a client that has taken next to nothing since the last look."""
+        if self.transport is None:
+            return
+        unread = self.transport.get_write_buffer_size()
+        if unread_before is not None and unread_before - unread < ANSWER_BYTES_MIN:
+            self.cut()
+            return
+        loop = asyncio.get_running_loop()
+        self._slow_reader = loop.call_later(self._limits.answer_s, self._look_at_reader, unread)
 
     def handle_error(
         self,
@@ -51,8 +130,27 @@ class _Conversation(web.RequestHandler):
         else:
             answer = Refusal("bad_request", (message or "").split("\n", 1)[0][:DETAIL_CHARS_MAX])
         response = answer.response()
+        guard(response)
         response.force_close()
         return response
+
+
+class _Strangers:
+    """Connections on which no good key was shown yet, in the order of coming. Beyond their limit the oldest goes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._here: dict[Conversation, None] = {}
+
+    def add(self, conversation: Conversation) -> None:
+        if len(self._here) >= self._most:
+            oldest = next(iter(self._here))
+            self.forget(oldest)
+            oldest.cut()
+        self._here[conversation] = None
+
+    def forget(self, conversation: Conversation) -> None:
+        self._here.pop(conversation, None)
 
 
 class _BoundedSite(BaseSite):
@@ -60,8 +158,9 @@ class _BoundedSite(BaseSite):
 
     def __init__(self, runner: web.AppRunner, bound: socket.socket, limits: Limits) -> None:
         super().__init__(runner, backlog=BACKLOG)
-        self._bound, self._limits = bound, limits
+        self._bound, self.limits = bound, limits
         self._address: tuple[Any, ...] = bound.getsockname()
+        self.strangers = _Strangers(limits.connections_without_key)
         self._full = _full_answer(limits)
         self._manners: dict[str, Any] = {
             "access_log": None,
@@ -88,16 +187,17 @@ class _BoundedSite(BaseSite):
 
     def _protocol(self) -> asyncio.BaseProtocol:
         server = self._runner.server
-        if server is None or len(server.connections) >= self._limits.connections:
+        if server is None or len(server.connections) >= self.limits.connections:
             return _TurnedAway(self._full)
-        return _Conversation(server, loop=asyncio.get_running_loop(), **self._manners)
+        return Conversation(self, server, **self._manners)
 
 
 def _full_answer(limits: Limits) -> bytes:
     body = to_json(Refusal("overloaded", "Too many connections").body())
     head = (
         f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {PROBLEM_JSON}\r\nContent-Length: {len(body)}\r\n"
-        f"Retry-After: {limits.retry_after_s}\r\nConnection: close\r\n\r\n"
+        f"Retry-After: {limits.retry_after_s}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+        "Connection: close\r\n\r\n"
     )
     return head.encode() + body
 
@@ -132,6 +232,7 @@ async def listen(
 
     Raises OSError when the address cannot be had. The sockets are closed at the end or after a failure.
     """
+    app.on_response_prepare.append(guarded)
     sockets = bound or bind(host, port)
     runner = web.AppRunner(
         app,

@@ -148,7 +148,7 @@ async def test_a_result_is_judged(body: dict[str, Any]) -> None:
 
 
 async def test_a_switch_declares_itself(site: Site) -> None:
-    key = await site.key(switches="pbx-1")
+    key = await site.key("events:write calls:read", switches="pbx-1")
     told = {"commands": ["deflectCall", "playMessage"], "facts": ["offered", "delivered"], "if_other_ready": True}
     assert (await site.ask("GET", "/v1/switches/pbx-1", key)).status == 404
     assert (await site.post(key, event(1, source="/pbx/one"))).status == 403
@@ -164,7 +164,8 @@ async def test_a_switch_declares_itself(site: Site) -> None:
     assert (await site.post(key, event(1, source="/pbx/one"))).status == 202
     assert (await site.post(key, event(2))).status == 403
     await site.commit(Round(commands=[site.command(1, source="/pbx/one")]))
-    assert len((await site.ask("GET", STREAM, key)).json()["commands"]) == 1
+    listening = await site.key("commands:read", switches="pbx-1")
+    assert len((await site.ask("GET", STREAM, listening)).json()["commands"]) == 1
 
 
 async def test_no_switch_takes_another_s_calls(site: Site) -> None:

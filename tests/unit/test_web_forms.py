@@ -10,7 +10,7 @@ from cti.web.bucket import TokenBucket
 from cti.web.csv_text import csv_of
 from cti.web.cursors import ID, NUMBER, cursor_of, cursor_pattern, cursor_reader
 from cti.web.instants import ms_of, rfc3339
-from cti.web.masking import masked, masked_in
+from cti.web.masking import masked, masked_identifier, masked_in, masked_keys
 from cti.web.query import choice, instant, read_query, seconds, text, whole
 from cti.web.recent import Recent
 from cti.web.refusal import Refusal
@@ -135,9 +135,24 @@ def test_csv_is_safe_in_a_spreadsheet() -> None:
 @pytest.mark.parametrize(
     ("number", "shown"),
     [
-        ("+8679112341234", "+8679*****1234"),
-        ("13907911234", "13*****1234"),
-        ("sip:13907911234@pbx", "sip:13*****1234@pbx"),
+        ("+8679112341234", "+86791****1234"),
+        ("+8613800131234", "+86138****1234"),
+        ("+86 138 0013 1234", "+86138****1234"),
+        ("+86-138-0013-1234", "+86138****1234"),
+        ("0086 138 0013 1234", "0086138****1234"),
+        ("(0791) 8301-234", "(079****1234"),
+        ("138.0013.1234", "138****1234"),
+        ("１３８００１３１２３４", "138****1234"),
+        ("＋８６１３８００１３１２３４", "＋86138****1234"),
+        ("一三八零零一三一二三四", "138****1234"),
+        ("tel:+86-138-0013-1234;ext=1", "tel:+86138****1234;ext=1"),
+        ("Zhang <13800131234>", "Zhang <138****1234>"),
+        ("back on 138 0013 1234, not 10.12.13.14", "back on 138****1234, not 10.12.13.14"),
+        ("since 2026-03-02 01:00", "since 2026-03-02 01:00"),
+        ("2026-03-02T01:00:12.000Z", "2026-03-02T01:00:12.000Z"),
+        ("2026/03/02/13800131234.wav", "2026/03/02/138****1234.wav"),
+        ("13907911234", "139****1234"),
+        ("sip:13907911234@pbx", "sip:139****1234@pbx"),
         ("8301234", "***1234"),
         ("95598", "95598"),
         ("8001", "8001"),
@@ -148,19 +163,74 @@ def test_numbers_are_masked(number: str, shown: str) -> None:
     assert masked(number) == shown
 
 
-def test_only_number_fields_are_masked_however_deep() -> None:
-    record = {
+@pytest.mark.parametrize(
+    ("identifier", "shown"),
+    [
+        ("/switches/nanchang-1", "/switches/nanchang-1"),
+        ("1772413212.45", "1772413212.45"),
+        ("1772413212000", "1772413212000"),
+        ("7f13800131234ab", "7f13800131234ab"),
+        ("sip:+8613800131234@pbx", "sip:+86138****1234@pbx"),
+        ("/switches/13800131234", "/switches/138****1234"),
+        ("leg-008613800131234", "leg-0086138****1234"),
+    ],
+)
+def test_in_an_identifier_only_an_unmistakable_number_is_masked(identifier: str, shown: str) -> None:
+    assert masked_identifier(identifier) == shown
+
+
+def test_every_text_is_masked_however_deep() -> None:
+    call = {
         "calling": "13907911234",
         "talk_s": 12345678,
         "call": "13907911234",
-        "timeline": [{"data": {"to": "8301234"}}],
+        "digits": "139079",
+        "agent": "1001",
+        "timeline": [
+            {
+                "id": "e-8301234",
+                "position": "0:12345678",
+                "data": {
+                    "to": "8301234",
+                    "digits": "1",
+                    "private": {"ani": 13907911234, "+8613907911234": ["tel 8301234", True, 12.5]},
+                },
+            }
+        ],
+        "offers": [{"device": "830 1234", "agent": "8301234", "result": None}],
     }
-    assert masked_in(record) == {
-        "calling": "13*****1234",
+    assert masked_in(call) == {
+        "calling": "139****1234",
         "talk_s": 12345678,
         "call": "13907911234",
-        "timeline": [{"data": {"to": "***1234"}}],
+        "digits": "******",
+        "agent": "1001",
+        "timeline": [
+            {
+                "id": "e-8301234",
+                "position": "0:12345678",
+                "data": {
+                    "to": "***1234",
+                    "digits": "*",
+                    "private": {"ani": "139****1234", "+86139****1234": ["tel ***1234", True, 12.5]},
+                },
+            }
+        ],
+        "offers": [{"device": "***1234", "agent": "***1234", "result": None}],
     }
+
+
+def test_a_menu_key_is_no_number() -> None:
+    assert [masked_keys(keys) for keys in ("1", "1#", "0012", "13907911234#")] == ["1", "1#", "0012", "*" * 12]
+
+
+def test_a_problem_shows_no_number_and_keeps_its_limits() -> None:
+    errors = [{"pointer": "/private/+8613907911234", "rule": "x", "detail": "sip:13907911234 of 4194304 bytes"}]
+    body = Refusal("invalid_event", "A body may have 4194304 bytes, +86 139 0791 1234", errors).body()
+    assert body["detail"] == "A body may have 4194304 bytes, +86139****1234"
+    assert body["errors"] == [
+        {"pointer": "/private/+86139****1234", "rule": "x", "detail": "sip:139****1234 of 4194304 bytes"}
+    ]
 
 
 def test_a_bucket_empties_and_fills() -> None:

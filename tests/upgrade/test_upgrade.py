@@ -72,7 +72,7 @@ async def test_nothing_is_lost(url: str) -> None:
         assert await store.ledger.agents() == written.AGENTS
         assert await store.ledger.sources() == written.SOURCES
         assert await store.ledger.switches() == [written.SWITCH]
-        assert await store.ledger.keys() == written.KEYS
+        assert await store.ledger.keys() == written.UPGRADED_KEYS
         assert await store.ledger.committed() == {fence.partition: fence for fence in written.FENCES}
         entries = await store.log.read(dict.fromkeys(range(PARTITIONS), 0), 100)
         assert sorted(entry.body for entry in entries) == sorted(item.body for item in written.ENTRIES)

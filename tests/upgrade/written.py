@@ -29,6 +29,8 @@ KEYS = [
     KeyRow("k1", "digest", TENANT, "events:write", "one", "a label", START_MS, None),
     KeyRow("k2", "other", "other", "admin", "*", "", START_MS + 1, START_MS + 2),
 ]
+UPGRADED_KEYS = [KEYS[0], KEYS[1]._replace(scopes="admin numbers:reveal")]
+"""The same after the upgrade: who was `admin` could see telephone numbers."""
 LETTER = DeadLetterRow(0, 9, TENANT, "unreadable", "no JSON", START_MS, b"\x00\xff{")
 ENTRIES = [appending(f"call {n}", b'{"n":%d}' % n) for n in range(9)] + [appending("bytes", b"\x00\xff\n'\\")]
 FENCES = [Fence(0, 1, 9, 3), Fence(1, 1, 4, 0), Fence(2, 1, 0, 0), Fence(3, 1, 5, 1)]

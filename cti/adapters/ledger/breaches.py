@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, func, select, tuple_
 
 from cti.adapters.ledger.tables import breaches
-from cti.rows import BreachFilter, BreachRow
+from cti.rows import BreachFilter, BreachRow, Sources
 from cti.sql.bulk import deletion, insertion
 
 insert_breaches = insertion(breaches, tail="ON CONFLICT (call_id, n) DO NOTHING")  # a late revision 1 adds none
@@ -31,6 +31,8 @@ def list_breaches(
     for column, value in equal.items():
         if value is not None:
             query = query.where(column == value)
+    if wanted.sources is not None:
+        query = query.where(breaches.c.source.in_(sorted(wanted.sources)))
     if wanted.from_ms is not None:
         query = query.where(breaches.c.at_ms >= wanted.from_ms)
     if wanted.to_ms is not None:
@@ -41,9 +43,13 @@ def list_breaches(
     return [BreachRow._make(row) for row in connection.execute(query)]
 
 
-def breach_counts(connection: Connection, tenant: str, from_ms: int | None, to_ms: int | None) -> Mapping[str, int]:
+def breach_counts(
+    connection: Connection, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
+) -> Mapping[str, int]:
     """By rule, of breaches that happened in the window."""
     query = select(breaches.c.rule, func.count()).where(breaches.c.tenant == tenant).group_by(breaches.c.rule)
+    if sources is not None:
+        query = query.where(breaches.c.source.in_(sorted(sources)))
     if from_ms is not None:
         query = query.where(breaches.c.at_ms >= from_ms)
     if to_ms is not None:

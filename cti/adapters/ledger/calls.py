@@ -84,6 +84,8 @@ def list_calls(
         query = query.where(
             select(breaches.c.n).where(breaches.c.call_id == calls.c.call_id, breaches.c.rule == wanted.rule).exists()
         )
+    if wanted.sources is not None:
+        query = query.where(calls.c.source.in_(sorted(wanted.sources)))
     if wanted.from_ms is not None:
         query = query.where(calls.c.opened_at_ms >= wanted.from_ms)
     if wanted.to_ms is not None:

@@ -6,7 +6,7 @@ from functools import cache
 from sqlalchemy import Connection, and_, bindparam, func, select
 
 from cti.adapters.ledger.tables import LIVE, UNANSWERED, calls, commands
-from cti.rows import CommandRow, OutcomeRow, ResultRow
+from cti.rows import CommandRow, OutcomeRow, ResultRow, Sources
 from cti.sql import bulk
 from cti.sql.point import rows_of
 
@@ -98,11 +98,13 @@ def _behind(partitions: int) -> str:
 
 
 def intervention_counts(
-    connection: Connection, tenant: str, from_ms: int | None, to_ms: int | None
+    connection: Connection, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
 ) -> list[tuple[str, str, str, str | None, int]]:
     """(rule, command, state, reason, count) of what was due in the window."""
     kinds = (commands.c.rule, commands.c.command, commands.c.state, commands.c.reason)
     query = select(*kinds, func.count()).where(commands.c.tenant == tenant).group_by(*kinds)
+    if sources is not None:
+        query = query.where(commands.c.source.in_(sorted(sources)))
     if from_ms is not None:
         query = query.where(commands.c.due_at_ms >= from_ms)
     if to_ms is not None:

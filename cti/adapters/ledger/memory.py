@@ -189,8 +189,12 @@ class MemoryLedger(MemoryReads):
         self._keys[key_id] = key._replace(revoked_at_ms=at_ms)
         return True
 
-    async def put_switch(self, row: SwitchRow) -> None:
+    async def put_switch(self, row: SwitchRow) -> bool:
+        taken = {(other.tenant, other.source): other.switch for other in self._switches.values()}
+        if taken.get((row.tenant, row.source), row.switch) != row.switch:
+            return False
         self._switches[row.tenant, row.switch] = row
+        return True
 
     async def switch(self, tenant: str, switch: str) -> SwitchRow | None:
         return self._switches.get((tenant, switch))

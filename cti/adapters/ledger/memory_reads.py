@@ -23,6 +23,7 @@ from cti.rows import (
     OutboxRow,
     RecordRow,
     SourceRow,
+    Sources,
     StoredCall,
     SwitchRow,
     TimelineRow,
@@ -78,6 +79,14 @@ class MemoryReads(MemoryLeases):
         row = self._calls.get(call_id)
         return None if row is None or row.tenant != tenant else self._stored(row)
 
+    async def timeline_page(
+        self, tenant: str, call_id: str, after: tuple[int, int], limit: int
+    ) -> tuple[CallRow, list[TimelineRow]] | None:
+        stored = await self.call(tenant, call_id)
+        if stored is None:
+            return None
+        return stored.row, [event for event in stored.timeline if (event.position, event.n) > after][:limit]
+
     async def calls(
         self, tenant: str, wanted: CallFilter, after: tuple[int, str] | None, limit: int
     ) -> list[CallListing]:
@@ -99,6 +108,7 @@ class MemoryReads(MemoryLeases):
             and wanted.state in {None, state}
             and (wanted.rule is None or wanted.rule in rules)
             and _within(row.opened_at_ms, wanted.from_ms, wanted.to_ms)
+            and _of(row, wanted.sources)
         )
 
     async def breaches(
@@ -107,7 +117,8 @@ class MemoryReads(MemoryLeases):
         found = [
             row
             for row in self._tenant_breaches(tenant, wanted.from_ms, wanted.to_ms)
-            if all(_same(getattr(row, name), getattr(wanted, name)) for name in ("rule", "agent", "queue", "source"))
+            if _of(row, wanted.sources)
+            and all(_same(getattr(row, name), getattr(wanted, name)) for name in ("rule", "agent", "queue", "source"))
         ]
         return _page(found, lambda row: (row.at_ms, row.call_id, row.n), after, limit)
 
@@ -115,30 +126,41 @@ class MemoryReads(MemoryLeases):
         rows = (row for rows in self._breaches.values() for row in rows)
         return [row for row in rows if row.tenant == tenant and _within(row.at_ms, from_ms, to_ms)]
 
-    async def records(self, tenant: str, after: str, limit: int) -> list[str]:
-        found = [row for row in self._records.values() if row.tenant == tenant and row.call_id > after]
+    async def records(self, tenant: str, after: str, limit: int, sources: Sources = None) -> list[str]:
+        found = [
+            row for row in self._records.values() if row.tenant == tenant and row.call_id > after and _of(row, sources)
+        ]
         return [row.record for row in sorted(found, key=lambda row: row.call_id)[:limit]]
 
     async def totals(
-        self, tenant: str, from_ms: int | None, to_ms: int | None, by: str, service_ms: int, ring_ms: int
+        self,
+        tenant: str,
+        from_ms: int | None,
+        to_ms: int | None,
+        by: str,
+        service_ms: int,
+        ring_ms: int,
+        sources: Sources = None,
     ) -> list[Totals]:
         groups: dict[str, list[RecordRow]] = {"": []} if by == "none" else {}
         for row in self._records.values():
-            if row.tenant == tenant and _within(row.opened_at_ms, from_ms, to_ms):
+            if row.tenant == tenant and _within(row.opened_at_ms, from_ms, to_ms) and _of(row, sources):
                 groups.setdefault(_group(row, by), []).append(row)
         return [_sums(group, groups[group], service_ms, ring_ms) for group in sorted(groups)]
 
-    async def breach_counts(self, tenant: str, from_ms: int | None, to_ms: int | None) -> Mapping[str, int]:
-        counted = Counter(row.rule for row in self._tenant_breaches(tenant, from_ms, to_ms))
+    async def breach_counts(
+        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
+    ) -> Mapping[str, int]:
+        counted = Counter(row.rule for row in self._tenant_breaches(tenant, from_ms, to_ms) if _of(row, sources))
         return dict(sorted(counted.items()))
 
     async def intervention_counts(
-        self, tenant: str, from_ms: int | None, to_ms: int | None
+        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
     ) -> list[tuple[str, str, str, str | None, int]]:
         counted = Counter(
             (row.rule, row.command, row.state, row.reason)
             for row in self._commands.values()
-            if row.tenant == tenant and _within(row.due_at_ms, from_ms, to_ms)
+            if row.tenant == tenant and _within(row.due_at_ms, from_ms, to_ms) and _of(row, sources)
         )
         return sorted([(*kind, n) for kind, n in counted.items()], key=lambda row: (row[:3], row[3] or ""))
 
@@ -177,6 +199,10 @@ class MemoryReads(MemoryLeases):
 
 def _same(value: Any, wanted: Any) -> bool:
     return wanted is None or value == wanted
+
+
+def _of(row: CallRow | RecordRow | BreachRow | CommandRow, sources: Sources) -> bool:
+    return sources is None or row.source in sources
 
 
 def _within(at_ms: int, from_ms: int | None, to_ms: int | None) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from cti.adapters.ledger.tables import records
-from cti.rows import RecordRow
+from cti.rows import RecordRow, Sources
 from cti.sql.bulk import insertion
 
 _CHANGED = [column.name for column in records.columns if column.name not in {"tenant", "call_id"}]
@@ -28,7 +28,9 @@ def records_by_id(connection: Connection, call_ids: Sequence[str], tenants: Sequ
     return [RecordRow._make(row) for row in connection.execute(query)]
 
 
-def record_texts(connection: Connection, tenant: str, after: str, limit: int) -> list[str]:
+def record_texts(connection: Connection, tenant: str, after: str, limit: int, sources: Sources = None) -> list[str]:
     """Canonical JSON of a tenant's records after a call id, in id order."""
     query = select(records.c.record).where(records.c.tenant == tenant, records.c.call_id > after)
+    if sources is not None:
+        query = query.where(records.c.source.in_(sorted(sources)))
     return list(connection.scalars(query.order_by(records.c.call_id).limit(limit)))

@@ -20,7 +20,7 @@ from cti.adapters.ledger import (
 )
 from cti.adapters.ledger.outbox import pending_outbox
 from cti.adapters.ledger.rounds import Beside, write_rounds
-from cti.adapters.ledger.stored import LIVE_SLICE, live_slice, stored_calls
+from cti.adapters.ledger.stored import LIVE_SLICE, live_slice, stored_calls, timeline_page
 from cti.adapters.ledger.timeline_days import drop_days, unneeded_day
 from cti.adapters.ledger.totals import totals
 from cti.errors import Fenced
@@ -31,6 +31,7 @@ from cti.rows import (
     BreachRow,
     CallFilter,
     CallListing,
+    CallRow,
     Claim,
     CommandRow,
     DeadLetterFilter,
@@ -42,8 +43,10 @@ from cti.rows import (
     PastCall,
     Round,
     SourceRow,
+    Sources,
     StoredCall,
     SwitchRow,
+    TimelineRow,
     Totals,
 )
 from cti.sql.bulk import slices
@@ -156,6 +159,11 @@ class SqlLedger(SqlLeases[int, Claim]):
         found = await self._reader.run(stored_calls, [call_id], tenant)
         return found[0] if found else None
 
+    async def timeline_page(
+        self, tenant: str, call_id: str, after: tuple[int, int], limit: int
+    ) -> tuple[CallRow, list[TimelineRow]] | None:
+        return await self._reader.run(timeline_page, tenant, call_id, after, limit)
+
     async def calls(
         self, tenant: str, wanted: CallFilter, after: tuple[int, str] | None, limit: int
     ) -> list[CallListing]:
@@ -166,21 +174,30 @@ class SqlLedger(SqlLeases[int, Claim]):
     ) -> list[BreachRow]:
         return await self._reader.run(breaches.list_breaches, tenant, wanted, after, limit)
 
-    async def records(self, tenant: str, after: str, limit: int) -> list[str]:
-        return await self._reader.run(records.record_texts, tenant, after, limit)
+    async def records(self, tenant: str, after: str, limit: int, sources: Sources = None) -> list[str]:
+        return await self._reader.run(records.record_texts, tenant, after, limit, sources)
 
     async def totals(
-        self, tenant: str, from_ms: int | None, to_ms: int | None, by: str, service_ms: int, ring_ms: int
+        self,
+        tenant: str,
+        from_ms: int | None,
+        to_ms: int | None,
+        by: str,
+        service_ms: int,
+        ring_ms: int,
+        sources: Sources = None,
     ) -> list[Totals]:
-        return await self._reader.run(totals, tenant, from_ms, to_ms, by, service_ms, ring_ms)
+        return await self._reader.run(totals, tenant, from_ms, to_ms, by, service_ms, ring_ms, sources)
 
-    async def breach_counts(self, tenant: str, from_ms: int | None, to_ms: int | None) -> Mapping[str, int]:
-        return await self._reader.run(breaches.breach_counts, tenant, from_ms, to_ms)
+    async def breach_counts(
+        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
+    ) -> Mapping[str, int]:
+        return await self._reader.run(breaches.breach_counts, tenant, from_ms, to_ms, sources)
 
     async def intervention_counts(
-        self, tenant: str, from_ms: int | None, to_ms: int | None
+        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
     ) -> list[tuple[str, str, str, str | None, int]]:
-        return await self._reader.run(commands.intervention_counts, tenant, from_ms, to_ms)
+        return await self._reader.run(commands.intervention_counts, tenant, from_ms, to_ms, sources)
 
     async def tenant_sources(self, tenant: str) -> list[SourceRow]:
         return await self._reader.run(agents.list_sources, tenant)
@@ -214,8 +231,8 @@ class SqlLedger(SqlLeases[int, Claim]):
     async def revoke_key(self, key_id: str, at_ms: int) -> bool:
         return await self._writer.run(keys.revoke_keys, (key_id, at_ms))
 
-    async def put_switch(self, row: SwitchRow) -> None:
-        await self._writer.run(switches.put_switches, row)
+    async def put_switch(self, row: SwitchRow) -> bool:
+        return await self._writer.run(switches.put_switches, row)
 
     async def switch(self, tenant: str, switch: str) -> SwitchRow | None:
         return await self._reader.run(switches.switch, tenant, switch)

@@ -2,21 +2,32 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from cti.adapters.ledger.tables import switches
 from cti.rows import SwitchRow
 from cti.sql.bulk import insertion
 
+DECLARING = 7_246_227  # an advisory lock: one declaration at a time
 _upsert = insertion(
     switches,
     tail="ON CONFLICT (tenant, switch) DO UPDATE SET source = excluded.source, declaration = excluded.declaration",
 )
 
 
-def put_switches(connection: Connection, rows: Sequence[SwitchRow]) -> Sequence[None]:
-    _upsert(connection, list({(row.tenant, row.switch): row for row in rows}.values()))
-    return [None] * len(rows)
+def put_switches(connection: Connection, rows: Sequence[SwitchRow]) -> Sequence[bool]:
+    """Whether each was written: a source belongs to one switch of a tenant."""
+    if connection.dialect.name == "postgresql":  # other processes decide the same after us
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({DECLARING})"))
+    return [_put(connection, row) for row in rows]
+
+
+def _put(connection: Connection, row: SwitchRow) -> bool:
+    of_source = select(switches.c.switch).where(switches.c.tenant == row.tenant, switches.c.source == row.source)
+    if any(other != row.switch for other in connection.scalars(of_source)):
+        return False
+    _upsert(connection, [row])
+    return True
 
 
 def switch(connection: Connection, tenant: str, switch_id: str) -> SwitchRow | None:

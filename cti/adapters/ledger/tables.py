@@ -234,6 +234,7 @@ api_keys = _table(
     _text("label"),
     _whole("created_at_ms"),
     _whole("revoked_at_ms", optional=True),
+    _whole("expires_at_ms", optional=True),
 )
 
 switches = _table(

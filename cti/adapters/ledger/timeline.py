@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from pydantic_core import to_json
-from sqlalchemy import Connection, and_, bindparam, literal_column, select
+from sqlalchemy import Connection, and_, bindparam, literal_column, select, tuple_
 
 from cti.adapters.ledger.tables import calls, timeline
-from cti.rows import TimelineRow
+from cti.rows import CallRow, TimelineRow
 from cti.sql.bulk import Insertion
 from cti.sql.point import rows_of
 
@@ -35,6 +35,20 @@ def timelines_of(connection: Connection, partition: int, born: Sequence[int]) ->
     else:
         found = rows_of(connection, _BORN_SQLITE, partition, to_json(born).decode())
     return [TimelineRow._make(row) for row in found]
+
+
+def timeline_after(connection: Connection, row: CallRow, after: tuple[int, int], limit: int) -> list[TimelineRow]:
+    """Events of a call after (position, n), in that order, while its timeline is kept."""
+    kept = select(calls.c.call_id).where(calls.c.call_id == row.call_id, calls.c.timeline_kept == literal_column("1"))
+    query = (
+        select(timeline)
+        .where(timeline.c.partition == row.partition, timeline.c.born == row.born)
+        .where(tuple_(timeline.c.position, timeline.c.n) > tuple_(*after))
+        .where(kept.exists())
+        .order_by(timeline.c.position, timeline.c.n)
+        .limit(limit)
+    )
+    return [TimelineRow._make(found) for found in connection.execute(query)]
 
 
 def timelines(connection: Connection, call_ids: Sequence[str]) -> list[TimelineRow]:

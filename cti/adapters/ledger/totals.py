@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, and_, case, cast, fun
 
 from cti.adapters.ledger.tables import records
 from cti.core.indicators import SHORT_ABANDON_MS
-from cti.rows import Totals
+from cti.rows import Sources, Totals
 
 HALF_HOUR_MS = 1_800_000
 
@@ -18,13 +18,22 @@ _tried_ms = case((_R.queued == 1, _R.wait_ms), else_=_R.ended_at_ms - _R.talk_ms
 
 
 def totals(
-    connection: Connection, tenant: str, from_ms: int | None, to_ms: int | None, by: str, service_ms: int, ring_ms: int
+    connection: Connection,
+    tenant: str,
+    from_ms: int | None,
+    to_ms: int | None,
+    by: str,
+    service_ms: int,
+    ring_ms: int,
+    sources: Sources = None,
 ) -> list[Totals]:
     """Of calls opened in the window, by "none", "queue", "agent" or "half_hour"; in the order of the groups."""
     group = _group(by)
     query = select(group, *_sums(service_ms, ring_ms)).where(_R.tenant == tenant)
     if by != "none":
         query = query.group_by(group)
+    if sources is not None:
+        query = query.where(_R.source.in_(sorted(sources)))
     if from_ms is not None:
         query = query.where(_R.opened_at_ms >= from_ms)
     if to_ms is not None:

@@ -33,7 +33,7 @@ STOP_S = 4.0
 LOOK_EVERY_S = 0.2
 EXIT_DIFFERENT = 1
 EXIT_FAILED = 2
-SCOPES = "admin,events:write,commands:read,calls:read"
+SCOPES = "events:write,commands:read,calls:read,numbers:reveal"
 
 
 class DemoError(Exception):
