@@ -13,7 +13,7 @@ REACHED_OTHERWISE = {
     "schemas.publish": "run as `python -m schemas.publish`",
 }
 # Alembic finds these by path.
-LOADED_BY_PATH = "cti.adapters.migrations."
+LOADED_BY_PATH = ("cti.adapters.migrations.", "cti.sql.migration_environment")
 
 
 def imported(source: Source) -> Iterator[str]:
