@@ -73,6 +73,7 @@ class Entry(NamedTuple):
     body: bytes
     event: Event | None = None
     unfit: tuple[DeadLetter, str] | None = None  # why it is to be set aside unread, for a log others write to
+    copied: bool = False  # one of the copies of a switch event for every partition, on a log with topics by family
 
     @property
     def is_mark(self) -> bool:

@@ -77,7 +77,7 @@ class CallRow(NamedTuple):
     """A call's birth."""
 
     call_id: str
-    key_hash: int  # signed 64 bit, of (tenant, source, subject)
+    key_hash: int  # signed 64 bit, of the record key; calls may share it (`core.identity.stored_hash`)
     tenant: str
     source: str
     subject: str

@@ -78,7 +78,10 @@ class Folded(NamedTuple):
 
 def advance(call: Call, fact: Fact) -> tuple[Call, Ignored | None]:
     """The call after one more fact, which must not be older than the last one. The call given stays as it is."""
-    return _advanced(call.copy(), fact)
+    after = call.copy()
+    if call.tentative is not NOT_TENTATIVE:
+        return _advanced(after, fact)
+    return after, _taken(after, fact)
 
 
 def fold(subject: str, facts: Iterable[Fact]) -> Folded:
@@ -91,22 +94,23 @@ def fold(subject: str, facts: Iterable[Fact]) -> Folded:
             return Folded(call, (*ordered[index:], *waiting))
         if is_beyond(call, fact):
             waiting.append(fact)
-        call, _ = _advanced(call, fact)
+        if call.tentative is NOT_TENTATIVE:
+            _taken(call, fact)
+        else:
+            call, _ = _advanced(call, fact)
     return Folded(call, ())
 
 
 def _advanced(call: Call, fact: Fact) -> tuple[Call, Ignored | None]:
-    """The same for a call that is the caller's own."""
-    kind = fact.kind
-    if call.tentative is not NOT_TENTATIVE:
-        if call.tentative.before is not None and kind not in AFTERWARDS_KINDS:
-            if kind in GIVEN_UP_KINDS:
-                return call, Ignored.NO_CHANGE
-            call = endings.resumed(call)
-        ignored = _taken(call, fact)
+    """The same for a call that is the caller's own, and whose end may be tentative."""
+    if call.tentative.before is not None and fact.kind not in AFTERWARDS_KINDS:
+        if fact.kind in GIVEN_UP_KINDS:
+            return call, Ignored.NO_CHANGE
+        call = endings.resumed(call)
+    ignored = _taken(call, fact)
+    if call.tentative.early_ends:
         _end_early(call)
-        return call, ignored
-    return call, _taken(call, fact)
+    return call, ignored
 
 
 def _taken(call: Call, fact: Fact) -> Ignored | None:
@@ -293,9 +297,9 @@ def _moved(call: Call, fact: Fact) -> Ignored | None:
     if clears or state is FAIL:
         _leaves(call, legs, leg)
         legs = parties.left_with(legs, leg)
-    if clears:
+    if clears and intervals.is_released(call, legs, leg):
         by, agent = parties.who(call, leg, data.releasing_device)
-        intervals.released(call, legs, leg, Release(fact.at_ms, by, agent, data.release_reason))
+        call.release = Release(fact.at_ms, by, agent, data.release_reason)
     intervals.settle(call, legs, fact.at_ms, fact.id)
     return None
 

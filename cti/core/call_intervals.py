@@ -9,7 +9,7 @@
 from dataclasses import replace
 
 from cti.core.call_legs import agents_speaking, customer_of, silence_of
-from cti.core.call_state import Call, Hold, Offer, Release, Talk, Wait
+from cti.core.call_state import Call, Hold, Offer, Talk, Wait
 from cti.core.fact_data import cause_data, clearing_data, party_data, queue_of
 from cti.core.facts import Fact
 from cti.core.legs import AGENT, ALERTING, CONNECTED, CUSTOMER, HOLD, QUEUED, SPEAKING, Leg, joining
@@ -23,17 +23,23 @@ _REJECTED = frozenset({"callRejected", "rejected", "doNotDisturb", "busy", "bloc
 
 def settle(call: Call, legs: tuple[Leg, ...], at_ms: int, cause: str) -> None:
     """Give the call these legs; its waits, holds and talks open and close as they say. `cause`: the event's id."""
-    customer = customer_of(legs)
+    customer, away = None, False
+    for leg in legs:
+        if leg.side is CUSTOMER:
+            customer = leg if customer is None else customer
+            away = away or leg.state is HOLD
+        elif leg.muted or leg.state is HOLD:
+            away = True
     waits = call.waits
     if waits and waits[-1].end_ms is None and (customer is None or customer.state is not QUEUED):
         last = waits[-1]
         call.waits = (*waits[:-1], Wait(last.cause, last.queue, last.leg, last.at_ms, at_ms))
         call.left_waiting = customer is None
-    held = _settle_holds(call, legs, at_ms, cause)
+    held = (away or bool(call.holds)) and _settle_holds(call, legs, at_ms, cause)
     if not held and customer is not None and customer.state is CONNECTED:
         legs = _joined(legs)
     call.legs = legs
-    if call.answered_ms is not None:
+    if call.answered_ms is not None and (customer is not None or call.talks):
         _settle_talks(call, legs, customer, at_ms)
 
 
@@ -80,16 +86,22 @@ def _settle_talks(call: Call, legs: tuple[Leg, ...], customer: Leg | None, at_ms
         ours = tuple([leg.id for leg in legs if leg.side is AGENT and leg.joined and leg.state in SPEAKING])
         if not ours and conversing(call, legs):
             ours = (customer.id,)
-    running = [talk for talk in call.talks if talk.end_ms is None] if call.talks else []
-    if len(running) == len(ours) and all(talk.leg in ours for talk in running):
-        return
-    talks = [
-        Talk(talk.leg, talk.at_ms, at_ms) if talk.end_ms is None and talk.leg not in ours else talk
-        for talk in call.talks
-    ]
-    speaking = {talk.leg for talk in running}
-    talks += [Talk(leg, at_ms) for leg in ours if leg not in speaking]
-    call.talks = tuple(talks[:INTERVALS_MAX])
+    talks: list[Talk] = []
+    speaking: list[str] = []
+    changed = False
+    for talk in call.talks:
+        if talk.end_ms is None:
+            if talk.leg in ours:
+                speaking.append(talk.leg)
+            else:
+                talk, changed = Talk(talk.leg, talk.at_ms, at_ms), True
+        talks.append(talk)
+    for name in ours:
+        if name not in speaking and len(talks) < INTERVALS_MAX:
+            talks.append(Talk(name, at_ms))
+            changed = True
+    if changed:
+        call.talks = tuple(talks)
 
 
 def conversing(call: Call, legs: tuple[Leg, ...]) -> bool:
@@ -193,16 +205,19 @@ def all_ended(call: Call, at_ms: int) -> None:
             _close_offer(call, offer.leg, at_ms, OfferResult.ABANDONED)
 
 
-def released(call: Call, legs: tuple[Leg, ...], leg: Leg, release: Release) -> None:
-    """END-1: who ended the conversation. An agent who leaves a conference, or whose ringing stopped, ended nothing."""
-    ends = conversing(call, call.legs) and not conversing(call, legs)
-    if ends or (leg.side is CUSTOMER and call.release is None):
-        call.release = release
+def is_released(call: Call, legs: tuple[Leg, ...], leg: Leg) -> bool:
+    """END-1: whether this leg's end is the conversation's, which leaves these legs; or the customer's, before any.
+
+    An agent who leaves a conference, or whose ringing stopped, ended nothing.
+    """
+    if leg.side is CUSTOMER and call.release is None:
+        return True
+    return conversing(call, call.legs) and not conversing(call, legs)
 
 
 def _result(call: Call, leg: Leg, fact: Fact) -> OfferResult:
     """How an offer ended that was not answered, from the switch's cause, else from who let go."""
-    cause, releasing = cause_data(fact).cause, clearing_data(fact).releasing_device
+    cause, releasing = cause_data(fact)[0], clearing_data(fact).releasing_device
     if cause in _NOT_ANSWERED:
         return OfferResult.NOT_ANSWERED
     if cause in _REJECTED or (releasing is not None and releasing in (leg.device, leg.agent, leg.id)):

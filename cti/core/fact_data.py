@@ -60,13 +60,6 @@ class TransferData(NamedTuple):
     reason: str | None
 
 
-class CauseData(NamedTuple):
-    """Why: CSTA's word, and Q.850's number."""
-
-    cause: str | None
-    q850: int | None
-
-
 def opening_data(fact: Fact) -> OpeningData:
     read = fact.data.get
     return OpeningData(
@@ -116,8 +109,9 @@ def transfer_data(fact: Fact) -> TransferData:
     )
 
 
-def cause_data(fact: Fact) -> CauseData:
-    return CauseData(fact.data.get("cause"), fact.data.get("q850"))
+def cause_data(fact: Fact) -> tuple[str | None, int | None]:
+    """Why: CSTA's word, and Q.850's number."""
+    return fact.data.get("cause"), fact.data.get("q850")
 
 
 def connection_of(fact: Fact) -> str | None:

@@ -11,7 +11,10 @@ _SIGNED_64 = Struct(">q").unpack
 
 
 def key_of(tenant: str, source: str, subject: str) -> str:
-    """The record key: what keeps all events of one call or agent in one partition, in order."""
+    """The record key: it keeps all events of one call or agent in one partition, in order, and does nothing else.
+
+    Not an identity: two calls may share it where a source contains a colon.
+    """
     return f"{tenant}:{source}:{subject}"
 
 
@@ -19,6 +22,19 @@ def hash64(data: bytes) -> int:
     """A signed 64-bit hash, as a SQL BIGINT holds it."""
     found: int = _SIGNED_64(blake2b(data, digest_size=8).digest())[0]
     return found
+
+
+def stored_hash(tenant: str, source: str, subject: str) -> int:
+    """How the ledger finds a call's rows: of its record key, as earlier releases wrote it. Calls may share it."""
+    return hash64(key_of(tenant, source, subject).encode())
+
+
+def identity_hash(tenant: str, source: str, subject: str) -> int:
+    """A call's identity, of the tuple. Where no source has a colon the record key is as good as the tuple."""
+    if ":" not in source:
+        return stored_hash(tenant, source, subject)
+    text = "".join([f"{len(part)}:{part}" for part in (tenant, source, subject)])
+    return hash64(text.encode())
 
 
 def call_id(tenant: str, source: str, subject: str, incarnation: int) -> str:

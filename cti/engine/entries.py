@@ -5,7 +5,7 @@ from cti.engine.gathering import KEYS_KEPT, Gathering, hash_of
 from cti.engine.ingest import conclude_late, ingest_agent, ingest_call
 from cti.engine.snapshot import ingest_switch
 from cti.ports import Appending, Entry, EventLog
-from schemas.envelope import Event, Refused, event_of
+from schemas.envelope import Event, Refused, event_of, time_problem
 from schemas.reasons import DeadLetter, Ignored
 
 
@@ -17,6 +17,8 @@ def ingest(work: Gathering, event_log: EventLog, entry: Entry, event: Event | st
         work.dead_letter(entry, DeadLetter.INVALID, event)
     elif entry.event is None and not _belongs(work, event_log, entry, event):
         work.dead_letter(entry, DeadLetter.WRONG_PARTITION, "the record's key is not that of the event in it")
+    elif (problem := _misplaced_or_mistimed(event_log, entry, event)) is not None:
+        work.dead_letter(entry, *problem)
     elif event_log.passes_on(entry.partition):
         key = key_of(entry.tenant, event.source, event.subject)
         work.passing.append(Appending(entry.tenant, key, entry.body, event, everywhere=True))
@@ -30,6 +32,16 @@ def ingest(work: Gathering, event_log: EventLog, entry: Entry, event: Event | st
         work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
     else:
         ingest_call(work, entry, event)
+
+
+def _misplaced_or_mistimed(event_log: EventLog, entry: Entry, event: Event) -> tuple[DeadLetter, str] | None:
+    """What the HTTP API checks for its clients; on Kafka integrators write to the log themselves."""
+    if entry.event is not None or event_log.kinds == 1:
+        return None  # whatever is in an SQL log came through the HTTP API
+    if event.family == "switch" and not (entry.copied or event_log.passes_on(entry.partition)):
+        return DeadLetter.WRONG_PARTITION, f"{event.kind} belongs in the topic of switch events"
+    problem = time_problem(event.at_ms, entry.appended_at_ms)
+    return None if problem is None else (DeadLetter.BAD_TIME, problem.detail)
 
 
 def _belongs(work: Gathering, event_log: EventLog, entry: Entry, event: Event) -> bool:

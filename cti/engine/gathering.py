@@ -7,7 +7,7 @@ fails is dropped with its layer, and its entries are read again.
 from functools import lru_cache
 from typing import NamedTuple
 
-from cti.core.identity import hash64, key_of
+from cti.core.identity import identity_hash
 from cti.core.rules import RuleBook
 from cti.engine.commands import CommandWriter
 from cti.engine.late import LateCalls
@@ -95,5 +95,5 @@ class Gathering:
 
 @lru_cache(maxsize=KEYS_KEPT)
 def hash_of(tenant: str, source: str, subject: str) -> int:
-    """The engine's key of a call."""
-    return hash64(key_of(tenant, source, subject).encode())
+    """The engine's key of a call: of the tuple, never of the record key."""
+    return identity_hash(tenant, source, subject)

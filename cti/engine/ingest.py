@@ -18,7 +18,7 @@ from cti.core.call_reuse import begins_again, is_beyond
 from cti.core.call_state import ENDED, Call
 from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
 from cti.core.facts import GIVEN_UP_KINDS, REINCARNATION_MS, Fact, fact
-from cti.core.identity import hash64
+from cti.core.identity import hash64, stored_hash
 from cti.engine.fire_rules import answered, fire_rules
 from cti.engine.gathering import Gathering, hash_of
 from cti.engine.late import LONG_FACTS, refolded
@@ -110,7 +110,7 @@ def born(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:
     work.round_.births.append(
         CallRow(
             live.call_id,
-            key,
+            stored_hash(source.tenant, source.name, live.subject),
             source.tenant,
             source.name,
             live.subject,

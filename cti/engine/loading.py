@@ -8,10 +8,11 @@ from pydantic_core import from_json
 
 from cti.core.agent import Agent, AgentState
 from cti.core.facts import REINCARNATION_MS
+from cti.core.identity import stored_hash
 from cti.engine.gathering import Gathering, hash_of
 from cti.engine.live_calls import AgentKey, Key, LiveCall, expired, loaded
 from cti.ports import Entry, Ledger
-from cti.rows import OutboxRow, PastCall, StoredCall
+from cti.rows import CallRow, OutboxRow, PastCall, StoredCall
 from schemas.envelope import Event
 
 FOLDED_AT_ONCE = 100  # calls: some 5 ms
@@ -46,13 +47,13 @@ async def load(work: Gathering, ledger: Ledger, partition: int) -> Loaded:
             found.agents[agent.tenant, agent.source, agent.agent] = known
     async for stored in ledger.live_calls([partition]):
         for number, call in enumerate(stored):
-            found.calls[call.row.key_hash] = loaded(call, work.source(call.row.tenant, call.row.source))
+            found.calls[_key_of(call.row)] = loaded(call, work.source(call.row.tenant, call.row.source))
             if number % FOLDED_AT_ONCE == 0:
                 await asyncio.sleep(0)  # folding takes a while, and the other partitions go on
     await _know_earlier(found.calls, ledger)
     for ended in await ledger.stored_calls(await ledger.unanswered_calls(partition)):
         # Ended, but a command of it is still open: it stays until the result has come, or never will.
-        key, live = ended.row.key_hash, loaded(ended, work.source(ended.row.tenant, ended.row.source))
+        key, live = _key_of(ended.row), loaded(ended, work.source(ended.row.tenant, ended.row.source))
         if found.calls.setdefault(key, live) is live:
             found.ended.append(key)
     return found
@@ -60,9 +61,12 @@ async def load(work: Gathering, ledger: Ledger, partition: int) -> Loaded:
 
 async def _know_earlier(calls: Mapping[Key, LiveCall], ledger: Ledger) -> None:
     """Until when facts are the incarnation's before each live call."""
-    again = [key for key, live in calls.items() if live.incarnation and isinstance(key, int)]
-    for past in await ledger.past_calls(again) if again else []:
-        live = calls[past.row.key_hash]
+    again = {key: live for key, live in calls.items() if live.incarnation and isinstance(key, int)}
+    stored = sorted({stored_hash(live.source.tenant, live.source.name, live.subject) for live in again.values()})
+    for past in await ledger.past_calls(stored) if stored else []:
+        live = again.get(_key_of(past.row))
+        if live is None:
+            continue  # another call with the same stored hash
         until_ms = _until_ms(past, live.call.opened_at_ms)
         live.earlier_until_ms = max(until_ms, live.earlier_until_ms or until_ms)
 
@@ -74,7 +78,7 @@ def _until_ms(past: PastCall, next_opened_ms: int) -> int:
 
 async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry, Event | str]]) -> None:
     """Load ended calls that these events may belong to: one query a batch. Raises errors.LedgerAway."""
-    wanted: set[int] = set()
+    wanted: dict[int, int] = {}  # key -> the hash it is stored under
     for entry, event in events:
         if isinstance(event, str):
             continue
@@ -87,18 +91,23 @@ async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry
         live = work.layers.call(key)
         earlier_ms = None if live is None else live.earlier_until_ms
         if live is None or (earlier_ms is not None and event.at_ms <= earlier_ms):
-            wanted.add(key)
-    past = await ledger.past_calls(sorted(wanted)) if wanted else []
+            wanted[key] = stored_hash(entry.tenant, event.source, event.subject)
+    found = await ledger.past_calls(sorted(set(wanted.values()))) if wanted else []
+    past = [call for call in found if _key_of(call.row) in wanted]  # others share a stored hash
     by_key: dict[int, list[PastCall]] = {}
     for call in past:
-        by_key.setdefault(call.row.key_hash, []).append(call)
+        by_key.setdefault(_key_of(call.row), []).append(call)
     for incarnations in by_key.values():
         latest = max(incarnations, key=_incarnation)
         if not latest.kept:
             _mark_used(work, latest)
     kept = sorted(call.row.call_id for call in past if call.kept)
     for stored in await ledger.stored_calls(kept) if kept else []:
-        _bring_back(work, stored, by_key[stored.row.key_hash])
+        _bring_back(work, stored, by_key[_key_of(stored.row)])
+
+
+def _key_of(row: CallRow) -> int:
+    return hash_of(row.tenant, row.source, row.subject)
 
 
 def _incarnation(past: PastCall) -> int:
@@ -108,18 +117,19 @@ def _incarnation(past: PastCall) -> int:
 def _mark_used(work: Gathering, past: PastCall) -> None:
     """A call whose timeline has gone: no fact goes into it any more, but its id was used."""
     row = past.row
-    if work.layers.call(row.key_hash) is None:
+    key = _key_of(row)
+    if work.layers.call(key) is None:
         source = work.source(row.tenant, row.source)
-        work.layers.gathering.calls[row.key_hash] = expired(row, past.ended_at_ms, source)
-        work.ended.append(row.key_hash)
+        work.layers.gathering.calls[key] = expired(row, past.ended_at_ms, source)
+        work.ended.append(key)
 
 
-def _named(work: Gathering, entry: Entry, event: Event) -> Iterator[int]:
-    """The calls that a snapshot names and that are not in memory: they may have ended long ago under the same id."""
+def _named(work: Gathering, entry: Entry, event: Event) -> Iterator[tuple[int, int]]:
+    """(key, stored hash) of calls that a snapshot names and that are not in memory: they may have ended long ago."""
     for call in event.data["calls"]:
         key = hash_of(entry.tenant, event.source, call["call"])
         if work.layers.call(key) is None:
-            yield key
+            yield key, stored_hash(entry.tenant, event.source, call["call"])
 
 
 def _bring_back(work: Gathering, stored: StoredCall, incarnations: Sequence[PastCall]) -> None:
@@ -129,8 +139,9 @@ def _bring_back(work: Gathering, stored: StoredCall, incarnations: Sequence[Past
     earlier = (past for past in incarnations if past.row.incarnation < row.incarnation)
     live.earlier_until_ms = max((_until_ms(past, row.opened_at_ms) for past in earlier), default=None)
     latest = all(past.row.incarnation <= row.incarnation for past in incarnations)
-    own = latest and work.layers.call(row.key_hash) is None
-    key = row.key_hash if own else (row.key_hash, row.incarnation)
+    name = _key_of(row)
+    own = latest and work.layers.call(name) is None
+    key: Key = name if own else (name, row.incarnation)
     if work.layers.call(key) is None:  # else what is in memory is newer than the ledger
         work.layers.gathering.calls[key] = live
         work.ended.append(key)

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from cti.gateway.bindings import Bindings
 from cti.gateway.catching_up import CatchingUp
-from cti.gateway.context import Checks, Context, Places, Standard
+from cti.gateway.context import Checks, Context, LatestTime, Places, Standard
 from cti.gateway.hub import Hub
 from cti.gateway.openapi import written
 from cti.gateway.pulse import Pulse
@@ -62,6 +62,7 @@ def make_app(
         hub=Hub(reads, pulse, limits, telemetry, log.partitions),
         results=ResultsGiven(limits),
         log_places=Places(limits),
+        latest=LatestTime(),
         openapi=written(limits),
     )
     app = web.Application(client_max_size=limits.body_bytes, middlewares=[answering(limits, telemetry)])

@@ -61,6 +61,20 @@ class Places:
         return busy("log_busy", self._limits.retry_after_s, detail)
 
 
+class LatestTime:
+    """The latest time that the log's clock has shown. A clock set back refuses no event as one of the future."""
+
+    __slots__ = ("_latest_ms",)
+
+    def __init__(self) -> None:
+        self._latest_ms = 0.0
+
+    def of(self, now_ms: float) -> float:
+        """`now_ms`, or the latest time before it."""
+        self._latest_ms = max(self._latest_ms, now_ms)
+        return self._latest_ms
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """The parts behind one gateway."""
@@ -77,4 +91,5 @@ class Context:
     hub: Hub
     results: ResultsGiven
     log_places: Places
+    latest: LatestTime
     openapi: bytes

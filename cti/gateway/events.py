@@ -69,7 +69,7 @@ async def post_events(context: Context, asked: Asked) -> web.Response:
     body = await read_body(request, context.limits)
     arrived = read_items(media, headers, body, context.limits.batch_items)
     sources = await context.bindings.sources(asked.caller)
-    judged = judge(arrived.items, asked.caller.tenant, sources, context.log.now_ms())
+    judged = judge(arrived.items, asked.caller.tenant, sources, context.latest.of(context.log.now_ms()))
     if judged.refused:
         context.meter.events("refused", len(judged.refused))
         if not judged.accepted:

@@ -19,8 +19,8 @@ has one. What a state has no arrow for changes nothing and is counted as ignored
 CALL_HEAD = """## A call
 
 `present`, `stale` and `lost` are derived: named by a snapshot, absent from one, silent for too long.
-An end by the last two is tentative: the next fact goes on from the state before it. An end that comes before any opening
-is kept (a clock may have been set back).
+An end by the last two is tentative: the next fact goes on from the state before it. An end that comes before any
+opening is kept (a clock may have been set back).
 """
 
 

@@ -10,10 +10,13 @@ import pytest
 
 from cti.adapters.clock import SystemClock, VirtualClock
 from cti.adapters.log_clock import ServerClock
+from cti.engine.gathering import LIMITS, Gathering
+from cti.engine.time_steps import TimeSteps
 from cti.retention import Retention
 from cti.rows import CallFilter, CallListing
 from cti.settings import Settings
 from cti.telemetry import Telemetry
+from cti.wiring import read_book
 from tests.scheduler import HEARTBEAT_S, TENANT, Scene, scene
 from tests.simulation.lines import AGENT, CALLER, HOLD, Line
 
@@ -257,3 +260,11 @@ async def test_retention_drops_nothing_for_a_jump(site: Site, jump: str, restart
 
 async def all_calls(it: Scene) -> list[CallListing]:
     return await it.store.ledger.calls(TENANT, CallFilter(), None, 10)
+
+
+@pytest.mark.parametrize("interventions", [True, False])
+def test_a_log_that_is_worked_once_more_has_the_time_of_its_entries(interventions: bool) -> None:
+    """Its clock leaps from entry to entry; that is no step, and calls fall silent by it as they did then."""
+    steps = TimeSteps(Gathering(read_book("power-95598"), Telemetry(), interventions, LIMITS))
+    assert steps.step_ms(0.0, 0.0) == 0.0
+    assert steps.step_ms(HOUR_S * 1000, 1.0) == (HOUR_S * 1000 - 1 if interventions else 0.0)

@@ -1,19 +1,17 @@
 """Small inputs from the field on which the product was once wrong: `python -m tests.trials DIR [--json out.json]`.
 
-Plays every *.ndjson of a folder (`calls`), and every r*.csv (`replays`); name -> "passed" or the difference. A file
-whose right values are not known here gives its records. Exits with 0 only if there was one and all passed.
+Plays every *.ndjson of a folder (`calls`), and replays every r* file (`replays`); name -> "passed" or the difference.
+A file whose right values are not known here gives its records. Exits with 0 only if there was one and all passed.
 """
 
 import argparse
 import json
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from cti.cli.logging_setup import set_up_logging
-from tests.trials import calls
+from tests.trials import calls, replays
 
 
 def main() -> int:
@@ -23,8 +21,7 @@ def main() -> int:
     args = parser.parse_args()
     set_up_logging("error")  # standard output is the verdict alone
     results: dict[str, Any] = {path.name: calls.run(path) for path in sorted(args.folder.glob("*.ndjson"))}
-    if any(args.folder.glob("r*.csv")) and find_spec("tests.trials.replays") is not None:
-        results |= import_module("tests.trials.replays").run(args.folder)
+    results |= replays.run(args.folder)
     text = json.dumps(results, indent=1, ensure_ascii=False)
     if args.json:
         args.json.write_text(text + "\n", encoding="utf-8")

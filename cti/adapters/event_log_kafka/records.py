@@ -73,7 +73,7 @@ class Reading:
         for one in records:
             value, at_ms = one.value, one.timestamp
             if at_ms > appended_ms or appended_ms - at_ms > STEP_MS:
-                appended_ms = at_ms  # brokers' clocks differ: times fall only where a clock was set back
+                appended_ms = at_ms  # never falls for the difference of two brokers' clocks, but where one was set back
             if (
                 one.key in known_keys
                 and not one.headers
@@ -81,7 +81,7 @@ class Reading:
                 and len(value) <= BODY_BYTES_MAX
                 and _NAMES_TENANT not in value
             ):
-                entries.append(new(Entry, (partition, one.offset + 1, appended_ms, tenant, value, None, None)))
+                entries.append(new(Entry, (partition, one.offset + 1, appended_ms, tenant, value, None, None, False)))
             else:
                 entries.append(self._entry(one, appended_ms))
         self._appended_ms = appended_ms
@@ -96,7 +96,8 @@ class Reading:
         if len(body) > BODY_BYTES_MAX:  # a compressed record can have any size
             unfit = (DeadLetter.TOO_LARGE, f"{len(body)} bytes, of which the first {CUT_BYTES} are kept")
             body = body[:CUT_BYTES]
-        return Entry(self._partition, record.offset + 1, appended_ms, tenant, body, None, unfit)
+        copied = bool(record.headers) and any(name == COPY_HEADER for name, _ in record.headers)
+        return Entry(self._partition, record.offset + 1, appended_ms, tenant, body, None, unfit, copied)
 
     def _judged(self, record: ConsumerRecord) -> tuple[bytes, str, Unfit | None]:
         """Body, tenant, and why it is unfit, if it is."""
