@@ -9,7 +9,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import structlog
 
@@ -19,7 +19,7 @@ from cti.engine.gathering import Gathering
 from cti.engine.late import pause_ms
 from cti.engine.loading import remember
 from cti.engine.quarantine import Quarantine
-from cti.engine.time_steps import STEP_MS, TimeSteps
+from cti.engine.time_steps import TimeSteps
 from cti.ports import Entry, EventLog, Ledger
 from schemas.envelope import Event
 from schemas.reasons import DeadLetter
@@ -40,17 +40,10 @@ class Intake:
     """What has been read of each partition, and how far it has been taken in."""
 
     def __init__(
-        self,
-        work: Gathering,
-        event_log: EventLog,
-        ledger: Ledger,
-        quarantine: Quarantine,
-        steps: TimeSteps,
-        now_ms: Callable[[], float],
+        self, work: Gathering, event_log: EventLog, ledger: Ledger, quarantine: Quarantine, log_time: TimeSteps
     ) -> None:
-        """`now_ms`: the log's clock; where it was set, `move` has been called before it returns."""
         self._work, self._log, self._ledger, self._quarantine = work, event_log, ledger, quarantine
-        self._steps, self._now_ms = steps, now_ms
+        self._time = log_time
         self.positions: dict[int, int] = {}  # the last entry taken of each partition
         self.taken = 0  # entries in the round that is being gathered
         self._fetched: dict[int, int] = {}  # the last entry read of each partition
@@ -86,7 +79,7 @@ class Intake:
         self._asked_ms, self.taken = NEVER_MS, 0
 
     def move(self, by_ms: float) -> None:
-        """The log's clock was set by so much: the partitions' ends are to be confirmed by it again."""
+        """The log's clock was set by so much: no end is confirmed any more."""
         self._end_ms = dict.fromkeys(self._end_ms, NEVER_MS)
         self._asked_ms = self._ends_at_ms = NEVER_MS
         self._resting_ms = {partition: at_ms + by_ms for partition, at_ms in self._resting_ms.items()}
@@ -118,7 +111,7 @@ class Intake:
         """Let partitions rest, of whose calls so many facts were concluded."""
         for partition, facts in concluded.items():
             if (ms := pause_ms(facts)) > 0:
-                self._resting_ms[partition] = self._now_ms() + ms
+                self._resting_ms[partition] = self._time.now_ms() + ms
 
     async def turn(self, most: int, *, needs_ends: bool, read_on: bool) -> int:
         """Read on, and take up to `most` entries; how many that were.
@@ -126,7 +119,7 @@ class Intake:
         `needs_ends`: something is due that must know whether a partition is at its end. Raises `errors.LogAway`,
         `errors.LedgerAway`; then nothing was taken.
         """
-        now_ms = self._work.times.now_ms = self._now_ms()
+        now_ms = self._work.times.now_ms = self._time.now_ms()
         ends = await self._asked_ends(now_ms) if needs_ends else None
         if read_on or self.empty:
             await self._read(now_ms)
@@ -140,7 +133,7 @@ class Intake:
     async def _asked_ends(self, now_ms: float) -> Mapping[int, int] | None:
         """The end of every partition, if that of one that seems to be at its end must be confirmed."""
         every_ms = END_ASK_MS if self.empty else END_ASK_LAGGING_MS
-        if now_ms - self._asked_ms <= every_ms or not any(self._is_stale(one, now_ms) for one in self._queues):
+        if abs(now_ms - self._asked_ms) <= every_ms or not any(self._is_stale(one, now_ms) for one in self._queues):
             return None
         self._asked_ms = now_ms
         end = await self._log.end()
@@ -171,7 +164,7 @@ class Intake:
     def _take(self, most: int) -> int:
         """Advance by what was read, TURN_ENTRIES of each partition in turn, as long as the turn's time allows."""
         until = time.perf_counter() + CPU_MAX_MS / 1000
-        now_ms = self._work.times.now_ms = self._now_ms()
+        now_ms = self._work.times.now_ms = self._time.now_ms()
         taken, turns, idle = 0, self._turns, 0
         while idle < len(turns) and taken < most and not self._work.late.full:
             partition = turns[0]
@@ -189,14 +182,13 @@ class Intake:
     def _take_some(self, partition: int, queue: deque[tuple[Entry, Event | str]], most: int, until: float) -> int:
         """Advance by entries of one partition; how many those were."""
         work, poison, times = self._work, self._quarantine.poison, self._work.times.partition_ms
-        latest_ms = work.times.now_ms + STEP_MS
         for count in range(1, most + 1):
             entry, event = queue.popleft()
             self.positions[partition] = entry.position
             self.taken += 1
             if entry.is_mark:
                 continue
-            times[partition] = self._steps.partition_ms(entry.appended_at_ms, latest_ms)
+            times[partition] = self._time.partition_ms(entry.appended_at_ms)
             if poison and (partition, entry.position) in poison:
                 why = "the engine failed on it, or the ledger could not take what came of it"
                 work.dead_letter(entry, DeadLetter.POISON, why)
@@ -213,7 +205,7 @@ class Intake:
 
     def _set_times(self) -> None:
         """Partitions at a confirmed end have the log's time."""
-        now_ms = self._work.times.now_ms = self._now_ms()
+        now_ms = self._work.times.now_ms = self._time.now_ms()
         for partition, end_ms in self._end_ms.items():
             if now_ms - end_ms <= END_FRESH_MS and not self._queues[partition]:
                 self._work.times.partition_ms[partition] = now_ms

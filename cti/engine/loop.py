@@ -54,18 +54,17 @@ class Engine:
         *, interventions: bool = True, limits: CallLimits = LIMITS, ownership: Ownership | None = None,
         publisher: Publisher | None = None,
     ) -> None:  # fmt: skip
-        """`clock` is monotonic; what is dated is dated by the log's clock. Without `ownership` the engine is alone on
-        the ledger; `publisher` gets the outbox of what is decided.
-        """
+        """`clock` is monotonic. Without `ownership` the engine is alone on the ledger; `publisher` gets the outbox."""
         self._log, self._ledger, self._clock, self.pulse = event_log, ledger, clock, pulse
         self._ownership = ownership or Alone(ledger, event_log.partitions, new_owner())
         self._telemetry = telemetry
         self.work = Gathering(book, telemetry, interventions, limits)
         self.quarantine = Quarantine()
         self._partitions = Partitions(self.work, event_log, ledger)
-        self._steps = TimeSteps(self.work)
-        self._intake = Intake(self.work, event_log, ledger, self.quarantine, self._steps, self._now_ms)
+        self._time = TimeSteps(self.work, event_log, clock)
+        self._intake = Intake(self.work, event_log, ledger, self.quarantine, self._time)
         self._timers, self._eviction, self._passivation = Timers(self.work), Eviction(), Passivation()
+        self._time.move_with(self, self._intake, self._timers, self._eviction, self._passivation)
         self.outbox = None if publisher is None else Outbox(publisher, clock)
         self.work.writer.publishing = publisher is not None
         self._wake = asyncio.Event()
@@ -94,7 +93,7 @@ class Engine:
             if await self.step():
                 await asyncio.sleep(0)  # a turn may have waited for nothing: the others' turn
             else:
-                wait_ms = max(self.next_ms() - self._now_ms(), 0.0)
+                wait_ms = max(self.next_ms() - self._time.now_ms(), 0.0)
                 await self._clock.wait(self._wake, self._clock.now_ms() + wait_ms)
 
     async def stop(self) -> None:
@@ -110,6 +109,12 @@ class Engine:
         while await self.step() or self._commit is not None:
             if self._commit is not None:
                 await self._settle()
+
+    def move(self, by_ms: float) -> None:
+        """The log's clock was set by so much."""
+        self._not_before_ms += by_ms
+        self._began_ms = None if self._began_ms is None else self._began_ms + by_ms
+        self._shown_ms = float("-inf")
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -127,7 +132,7 @@ class Engine:
 
     def next_ms(self) -> float:
         """When, by the log's clock, the engine has to turn again even if nothing arrives."""
-        now_ms = self._now_ms()
+        now_ms = self._time.now_ms()
         if self._not_before_ms > now_ms:
             return self._not_before_ms
         soonest = min(self._timers.next_ms(), self._eviction.next_ms(), self._intake.resumes_ms())
@@ -140,7 +145,7 @@ class Engine:
         self._wake.clear()
         if self._commit is not None and self._commit.done:
             await self._settle()
-        if self._now_ms() < self._not_before_ms:
+        if self._time.now_ms() < self._not_before_ms:
             return False
         if await self._reassigned():
             return True
@@ -158,7 +163,7 @@ class Engine:
         most = (1 if self.quarantine.searching else EVENTS_MAX) - self._intake.taken
         if most <= 0 or (self.quarantine.searching and self._commit is not None):
             return 0
-        now_ms = self._now_ms()
+        now_ms = self._time.now_ms()
         needs_ends = self._timers.near(now_ms) or self._passivation.lags
         overdue = self._eviction.next_ms() < now_ms - EVICTION_LATE_MS
         try:
@@ -182,7 +187,7 @@ class Engine:
 
     def _tidy(self) -> None:
         """Let memory go that nothing needs now."""
-        now_ms = self._now_ms()
+        now_ms = self._time.now_ms()
         if self._intake.empty:  # what was read counts on the calls that were in memory then
             self._eviction.evict(self.work.layers, now_ms)
         self._passivation.passivate(self.work.layers.base, now_ms, self.work.times.partition_ms)
@@ -217,7 +222,7 @@ class Engine:
         self._telemetry.calls_came(live.call for live in loaded.calls.values())
         more = (now - then for now, then in zip(self._telemetry.live_now(), before, strict=True))
         self._live_committed = tuple(map(sum, zip(self._live_committed, more, strict=True)))
-        now_ms = self._now_ms()
+        now_ms = self._time.now_ms()
         heard_by(loaded.calls.values(), now_ms, self.work.limits.idle_ms)
         self._passivation.add(loaded.calls, now_ms)
         self._eviction.add(loaded.ended, now_ms)
@@ -241,7 +246,7 @@ class Engine:
                 await self._settle()
             if self._has_round():
                 self._start_commit()
-        if self._commit is not None or self._now_ms() < self._not_before_ms:
+        if self._commit is not None or self._time.now_ms() < self._not_before_ms:
             return
         self._read_again()
         self._leave(frozenset(partitions))
@@ -252,20 +257,6 @@ class Engine:
         self._intake.remove(self._partitions.drop(partitions))
         self._live_committed = self._telemetry.live_now()
         self.quarantine.forget(partitions)
-
-    def _now_ms(self) -> float:
-        """The log's clock. Where it was set, everything that is kept by it is moved first."""
-        now_ms = self._log.now_ms()
-        by_ms = self._steps.step_ms(now_ms, self._clock.now_ms())
-        if by_ms:
-            self._intake.move(by_ms)
-            self._not_before_ms += by_ms
-            self._shown_ms = float("-inf")
-            self._began_ms = None if self._began_ms is None else self._began_ms + by_ms
-            self._timers.move(by_ms)
-            self._eviction.move(by_ms)
-            self._passivation.move(by_ms)
-        return now_ms
 
     # -- commit --------------------------------------------------------------------------------------------------------
 
@@ -281,7 +272,7 @@ class Engine:
             if full:
                 await self._settle()
             return full
-        old = self._began_ms is not None and self._now_ms() - self._began_ms >= ROUND_MAX_MS
+        old = self._began_ms is not None and self._time.now_ms() - self._began_ms >= ROUND_MAX_MS
         if not self._has_round() or not (full or old or self._intake.idle):
             return False
         self._start_commit()
@@ -330,7 +321,7 @@ class Engine:
             await self._lose(verdict.lost)
 
     def _merge(self, done: Committing) -> None:
-        layers, now_ms = self.work.layers, self._now_ms()
+        layers, now_ms = self.work.layers, self._time.now_ms()
         self._passivation.add(layers.committing.calls, now_ms)
         layers.committed()
         self._partitions.commit(done.positions)
@@ -365,5 +356,5 @@ class Engine:
 
     def _back_off(self, error: Exception | None) -> None:
         self._backoff_ms = min(max(self._backoff_ms * 2, BACKOFF_MIN_MS), BACKOFF_MAX_MS)
-        self._not_before_ms = self._now_ms() + self._backoff_ms
+        self._not_before_ms = self._time.now_ms() + self._backoff_ms
         log.warning("waiting", action="engine_waits", why=str(error), for_ms=self._backoff_ms)

@@ -295,9 +295,8 @@ async def test_retention_drops_timelines_first_then_all_of_a_call(store: Store) 
 
 
 async def test_retention_goes_by_when_a_record_was_written(store: Store) -> None:
-    """And not by the switch's date: a call of 1970 stays its time, one said to end in 2199 goes with the others.
-
-    What the log's clock dated while it was far ahead is dated again; while it was far back, retention's time counts.
+    """And not by the switch's date: a call of 1970 stays its time, one said to end in 2199 goes with the others. What
+    the log's clock dated while it was far ahead is dated again; while it was far back, retention's own time counts.
     """
     (claim, *_) = await store.ledger.claim("one", PARTITIONS)
     await store.ledger.keep_retention_ms(START_MS)
