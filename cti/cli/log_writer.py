@@ -93,7 +93,7 @@ class LogWriter:
 
     def _begin(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._main, name="log-writer", daemon=True)
+            self._thread = threading.Thread(target=self._main, name="lines-out", daemon=True)
             self._thread.start()
             atexit.register(self.drain)
 

@@ -125,9 +125,7 @@ class Timers:
         """Give up calls that nothing was heard of for `limits.idle_ms`, and those that a snapshot lacked."""
         work = self._work
         for key, live in list(work.layers.base.calls.items()):
-            live.heard_ms = min(
-                live.heard_ms, int(work.times.now_ms)
-            )  # an entry may be dated by a clock that had leapt
+            live.heard_ms = min(live.heard_ms, int(work.times.now_ms))  # the clock that dated an entry may have leapt
             partition_ms = min(work.times.partition_ms[live.partition], work.times.now_ms)
             idle = is_idle(live, partition_ms, work.limits.idle_ms)
             end = lost_fact(live, partition_ms) if idle else absent_fact(live, partition_ms)

@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from cti.adapters.clock import SystemClock, VirtualClock
+from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.log_clock import ServerClock
+from cti.engine.gathering import LIMITS, Gathering
+from cti.engine.time_steps import TimeSteps
 from cti.retention import Retention
 from cti.rows import CallFilter, CallListing
 from cti.settings import Settings
 from cti.telemetry import Telemetry
+from cti.wiring import read_book
 from tests.scheduler import HEARTBEAT_S, TENANT, Scene, scene
 from tests.simulation.lines import AGENT, CALLER, HOLD, Line
 
@@ -257,3 +261,27 @@ async def test_retention_drops_nothing_for_a_jump(site: Site, jump: str, restart
 
 async def all_calls(it: Scene) -> list[CallListing]:
     return await it.store.ledger.calls(TENANT, CallFilter(), None, 10)
+
+
+class Moved:
+    """Notes by how much it was moved."""
+
+    def __init__(self) -> None:
+        self.by_ms: list[float] = []
+
+    def move(self, by_ms: float) -> None:
+        self.by_ms.append(by_ms)
+
+
+@pytest.mark.parametrize("interventions", [True, False])
+def test_a_log_that_is_worked_once_more_has_the_time_of_its_entries(interventions: bool) -> None:
+    """Its clock leaps from entry to entry; that is no step, and calls fall silent by it as they did then."""
+    clock, moved = VirtualClock(0), Moved()
+    machine = VirtualClock(0)
+    work = Gathering(read_book("power-95598"), Telemetry(), interventions, LIMITS)
+    steps = TimeSteps(work, MemoryEventLog(clock, 1), machine)
+    steps.move_with(moved)
+    assert steps.now_ms() == 0
+    clock.move_to(HOUR_S * 1000)
+    assert steps.now_ms() == HOUR_S * 1000
+    assert moved.by_ms == ([HOUR_S * 1000] if interventions else [])
