@@ -34,6 +34,7 @@ from cti.rows import (
     SwitchRow,
     TimelineRow,
     Totals,
+    TotalsFilter,
 )
 from schemas.envelope import Event, Family
 from schemas.reasons import DeadLetter
@@ -273,12 +274,10 @@ class Reads(Protocol):
     async def totals(
         self,
         tenant: str,
-        from_ms: int | None,
-        to_ms: int | None,
+        wanted: TotalsFilter,
         by: str,
         service_ms: int,
         ring_ms: int,
-        sources: Sources = None,
     ) -> list[Totals]: ...
 
     async def breach_counts(

@@ -307,16 +307,28 @@ class Totals(NamedTuple):
     lost: int
     stale: int
     abandoned_from_queue: int
-    abandoned_short: int  # within 5 s of being queued (RING-3 leaves them out)
-    answered_in_service: int  # answered within `service_ms` of queued (of offered if never queued)
+    abandoned_short: int  # inbound; within 5 s of being queued (RING-3 leaves them out)
+    answered_in_service: int  # inbound; answered within `service_ms` of queued (of offered if never queued)
     answered_in_time: int  # first delivered to established within `ring_ms`
     answer_known: int  # answered calls that had a delivered event
-    wait_answered_ms: int
+    wait_answered_ms: int  # inbound
     talk_ms: int
     hold_ms: int
     transfers: int
     notices_owed: int
     notices_played: int
+    answered_inbound: int
+    abandoned_inbound: int
+
+
+class TotalsFilter(NamedTuple):
+    """Which calls are summed; None = any. `sources`: those that a key may read, or the one asked for."""
+
+    from_ms: int | None = None
+    to_ms: int | None = None
+    sources: Sources = None
+    direction: str | None = None
+    queue: str | None = None
 
 
 class DeadLetterLine(NamedTuple):

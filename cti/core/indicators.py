@@ -46,15 +46,20 @@ class Sums(Protocol):
     def notices_owed(self) -> int: ...
     @property
     def notices_played(self) -> int: ...
+    @property
+    def answered_inbound(self) -> int: ...
+    @property
+    def abandoned_inbound(self) -> int: ...
 
 
 def indicators(sums: Sums) -> dict[str, Any]:
-    """Counts, and: `service_level` (RING-3), `asa_s` average speed of answer, `att_s` average talk time with holds,
-    `abandonment`,
-    `transfer_rate` (XFER-1), `answered_in_time` (first ring to answer within RING-1's limit; null where no switch
-    reports ringing).
+    """Counts, and the indicators of the norms.
+
+    Of inbound calls alone: `service_level` (RING-3), `asa_s` (average speed of answer), `abandonment`. Of all: `att_s`
+    (average talk time, holds included), `transfer_rate` (XFER-1), `answered_in_time` (first ring to answer within
+    RING-1's limit; null where no switch reports ringing).
     """
-    judged = sums.answered + sums.abandoned - sums.abandoned_short
+    judged = sums.answered_inbound + sums.abandoned_inbound - sums.abandoned_short
     return {
         "calls": sums.calls,
         "answered": sums.answered,
@@ -65,8 +70,8 @@ def indicators(sums: Sums) -> dict[str, Any]:
         "stale": sums.stale,
         "answered_in_time": sums.answered_in_time if sums.answer_known or not sums.answered else None,
         "service_level": _share(sums.answered_in_service, judged),
-        "abandonment": _share(sums.abandoned, sums.answered + sums.abandoned),
-        "asa_s": _average_s(sums.wait_answered_ms, sums.answered),
+        "abandonment": _share(sums.abandoned_inbound, sums.answered_inbound + sums.abandoned_inbound),
+        "asa_s": _average_s(sums.wait_answered_ms, sums.answered_inbound),
         "att_s": _average_s(sums.talk_ms, sums.answered),
         "hold_s": round(sums.hold_ms / 1000, 3),
         "transfer_rate": _share(sums.transfers, sums.answered),

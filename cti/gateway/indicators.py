@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic_core import from_json, to_json
 
 from cti.gateway.context import Context
-from cti.rows import SourceRow, SwitchRow, Totals
+from cti.rows import SourceRow, Sources, SwitchRow, Totals, TotalsFilter
 from cti.web.instants import optional_rfc3339, rfc3339
 from cti.web.masking import masked_in
 from cti.web.route import Asked
@@ -22,9 +22,10 @@ async def get_indicators(context: Context, asked: Asked) -> web.Response:
     """Totals of the tenant, and of each group asked for. Raises Refusal."""
     query, tenant, standard = asked.query, asked.caller.tenant, context.standard
     from_ms, to_ms, by = query.get("from"), query.get("to"), query.get("by", "none")
-    sources = await context.bindings.sources(asked.caller)
+    sources = only(await context.bindings.sources(asked.caller), query.get("source"))
+    wanted = TotalsFilter(from_ms, to_ms, sources, query.get("direction"), query.get("queue"))
     as_of = await context.catching_up.as_of(query.get("min_position"))
-    whole = await context.reads.totals(tenant, from_ms, to_ms, "none", standard.service_ms, standard.ring_ms, sources)
+    whole = await context.reads.totals(tenant, wanted, "none", standard.service_ms, standard.ring_ms)
     told = dict(standard.figures(whole[0] if whole else NOTHING))
     told |= {"as_of": as_of, "from": optional_rfc3339(from_ms), "to": optional_rfc3339(to_ms), "by": by}
     told["rules"] = rules_told(
@@ -37,10 +38,17 @@ async def get_indicators(context: Context, asked: Asked) -> web.Response:
     )
     told |= interventions_told(await context.reads.intervention_counts(tenant, from_ms, to_ms, sources))
     if by != "none":
-        groups = await context.reads.totals(tenant, from_ms, to_ms, by, standard.service_ms, standard.ring_ms, sources)
+        groups = await context.reads.totals(tenant, wanted, by, standard.service_ms, standard.ring_ms)
         told["groups"] = [{"group": _group(by, each), **standard.figures(each)} for each in groups]
     shown = told if asked.caller.sees_numbers else masked_in(told)
     return web.Response(body=to_json(shown), content_type="application/json")
+
+
+def only(readable: Sources, source: str | None) -> Sources:
+    """The sources to sum: those that the key may read, or the one asked for if it may read that."""
+    if source is None:
+        return readable
+    return frozenset({source}) if readable is None or source in readable else frozenset()
 
 
 def _group(by: str, totals: Totals) -> str:

@@ -119,6 +119,11 @@ def _reads(limits: Limits) -> list[Route]:
         whole("timeline_limit", f"So many events at most; {limits.timeline_items} where absent.", 1, limits.page_items),
     )  # fmt: skip
     by = choice("by", "Groups beside the total.", indicators.GROUPS)
+    narrowed = (
+        choice("direction", "Calls of this direction only.", ("inbound", "outbound", "internal")),
+        text("queue", "Calls of this queue only."),
+        text("source", "Calls of this source only."),
+    )
     pages = whole("limit", "So many at most.", 1, limits.page_items)
     return [
         Route("GET", "/v1/calls", "get_calls", "Calls, newest first.", calls.get_calls, "calls:read",
@@ -133,8 +138,8 @@ def _reads(limits: Limits) -> list[Route]:
               ("not_acceptable", "ledger_away"),
               (text("after", "Behind this call id; empty: from the first.", 0), pages, MIN_POSITION), head=True),
         Route("GET", "/v1/indicators", "get_indicators", "The figures of a time.", indicators.get_indicators,
-              "calls:read", {200: _json("The figures.", "Indicators")}, ("ledger_away",), (FROM, TO, by, MIN_POSITION),
-              head=True),
+              "calls:read", {200: _json("The figures.", "Indicators")}, ("ledger_away",),
+              (FROM, TO, by, *narrowed, MIN_POSITION), head=True),
     ]  # fmt: skip
 
 

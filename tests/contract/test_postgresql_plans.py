@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from cti.adapters.ledger import breaches, calls, commands, records, retention, stored, timeline_days, totals
 from cti.adapters.migrations import CHAIN
-from cti.rows import BreachFilter, CallFilter
+from cti.rows import BreachFilter, CallFilter, TotalsFilter
 from cti.sql.connections import database_url
 from cti.sql.schema import upgrade
 from tests.contract.rows import SOURCE, START_MS, TENANT
@@ -107,7 +107,7 @@ ASKED: dict[str, Callable[[Connection], Any]] = {
     "a page of breaches": lambda c: breaches.list_breaches(c, TENANT, BreachFilter(rule="RING-1"), None, 100),
     "breaches of a window": lambda c: breaches.breach_counts(c, TENANT, *WINDOW),
     "a page of records": lambda c: records.record_texts(c, TENANT, IDS[1], 100),
-    "sums over a window": lambda c: totals.totals(c, TENANT, *WINDOW, "queue", 15_000, 12_000),
+    "sums over a window": lambda c: totals.totals(c, TENANT, TotalsFilter(*WINDOW), "queue", 15_000, 12_000),
     "interventions of a window": lambda c: commands.intervention_counts(c, TENANT, *WINDOW),
     "open commands": lambda c: commands.open_commands(c, TENANT, SOURCE, START_MS, 100),
     "commands behind a mark": lambda c: commands.commands_after(c, dict.fromkeys(range(4), 570000), 1_000),

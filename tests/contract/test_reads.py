@@ -3,7 +3,7 @@
 import pytest
 
 from cti.adapters.store import Store
-from cti.rows import BreachFilter, CallFilter, Round, Totals
+from cti.rows import BreachFilter, CallFilter, Round, Totals, TotalsFilter
 from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT, breach, call, command, fence, record
 
 HALF_HOUR_MS = 1_800_000
@@ -117,7 +117,7 @@ async def test_records_come_in_the_order_of_their_ids(store: Store) -> None:
 
 
 async def totals(store: Store, by: str, from_ms: int | None = None, to_ms: int | None = None) -> list[Totals]:
-    return await store.ledger.totals(TENANT, from_ms, to_ms, by, 15_000, 12_000)
+    return await store.ledger.totals(TENANT, TotalsFilter(from_ms, to_ms), by, 15_000, 12_000)
 
 
 async def fill_records(store: Store) -> None:
@@ -165,8 +165,32 @@ async def test_totals_of_all(store: Store) -> None:
             transfers=6,
             notices_owed=14,
             notices_played=13,
+            answered_inbound=6,
+            abandoned_inbound=3,
         )
     ]
+
+
+async def test_speed_of_answer_and_service_level_are_of_inbound_calls(store: Store) -> None:
+    """Consultations and calls between agents are answered too, and nobody waited for them in a queue."""
+    rows = [
+        record("in", wait_ms=4_000),
+        record("no direction", direction=None, wait_ms=6_000),
+        record("consultation", direction="internal", wait_ms=90_000, source="/switches/other"),
+        record("out", direction="outbound", wait_ms=1_000, queue="gas"),
+    ]
+    await fill(store, Round(records=rows))
+
+    async def sums(**wanted: object) -> Totals:
+        return (await store.ledger.totals(TENANT, TotalsFilter(**wanted), "none", 15_000, 12_000))[0]
+
+    whole = await sums()
+    assert (whole.calls, whole.answered, whole.answered_inbound, whole.abandoned_inbound) == (4, 4, 2, 0)
+    assert (whole.answered_in_service, whole.wait_answered_ms) == (2, 10_000)
+    assert [(await sums(direction=name)).calls for name in ("inbound", "internal", "outbound")] == [2, 1, 1]
+    assert (await sums(queue="gas")).calls == 1
+    assert (await sums(sources=frozenset({"/switches/other"}))).calls == 1
+    assert (await sums(direction="internal", queue="gas")).calls == 0
 
 
 async def test_totals_in_groups(store: Store) -> None:
@@ -184,7 +208,7 @@ async def test_totals_of_a_window_and_of_nothing(store: Store) -> None:
     await fill_records(store)
     assert [row.calls for row in await totals(store, "none", START_MS + 1)] == [1]
     assert [row.calls for row in await totals(store, "none", START_MS, START_MS + 1)] == [11]
-    assert [tuple(row) for row in await totals(store, "none", 0, 1)] == [("", *[0] * 17)]
+    assert [tuple(row) for row in await totals(store, "none", 0, 1)] == [("", *[0] * 19)]
     assert await totals(store, "queue", 0, 1) == []
 
 

@@ -28,6 +28,7 @@ from cti.rows import (
     SwitchRow,
     TimelineRow,
     Totals,
+    TotalsFilter,
 )
 
 Row = TypeVar("Row")
@@ -135,16 +136,14 @@ class MemoryReads(MemoryLeases):
     async def totals(
         self,
         tenant: str,
-        from_ms: int | None,
-        to_ms: int | None,
+        wanted: TotalsFilter,
         by: str,
         service_ms: int,
         ring_ms: int,
-        sources: Sources = None,
     ) -> list[Totals]:
         groups: dict[str, list[RecordRow]] = {"": []} if by == "none" else {}
         for row in self._records.values():
-            if row.tenant == tenant and _within(row.opened_at_ms, from_ms, to_ms) and _of(row, sources):
+            if row.tenant == tenant and _is_wanted(row, wanted):
                 groups.setdefault(_group(row, by), []).append(row)
         return [_sums(group, groups[group], service_ms, ring_ms) for group in sorted(groups)]
 
@@ -223,10 +222,21 @@ def _group(row: RecordRow, by: str) -> str:
     return groups[by]
 
 
+def _is_wanted(row: RecordRow, wanted: TotalsFilter) -> bool:
+    return (
+        _within(row.opened_at_ms, wanted.from_ms, wanted.to_ms)
+        and _of(row, wanted.sources)
+        and wanted.direction in (None, row.direction or "inbound")
+        and wanted.queue in (None, row.queue)
+    )
+
+
 def _sums(group: str, rows: list[RecordRow], service_ms: int, ring_ms: int) -> Totals:
     answered = [row for row in rows if row.outcome == "answered"]
     abandoned = [row for row in rows if row.outcome == "abandoned"]
     outcomes = Counter(row.outcome for row in rows)
+    answered_in = [row for row in answered if row.direction in (None, "inbound")]
+    abandoned_in = [row for row in abandoned if row.direction in (None, "inbound")]
     return Totals(
         group=group,
         calls=len(rows),
@@ -236,16 +246,18 @@ def _sums(group: str, rows: list[RecordRow], service_ms: int, ring_ms: int) -> T
         lost=outcomes["lost"],
         stale=outcomes["stale"],
         abandoned_from_queue=sum(row.queued for row in abandoned),
-        abandoned_short=sum(_tried_ms(row) <= SHORT_ABANDON_MS for row in abandoned),
-        answered_in_service=sum(_tried_ms(row) <= service_ms for row in answered),
+        abandoned_short=sum(_tried_ms(row) <= SHORT_ABANDON_MS for row in abandoned_in),
+        answered_in_service=sum(_tried_ms(row) <= service_ms for row in answered_in),
         answered_in_time=sum(row.answer_ms is not None and row.answer_ms <= ring_ms for row in answered),
         answer_known=sum(row.answer_ms is not None for row in answered),
-        wait_answered_ms=sum(row.wait_ms for row in answered),
+        wait_answered_ms=sum(row.wait_ms for row in answered_in),
         talk_ms=sum(row.talk_ms for row in rows),
         hold_ms=sum(row.hold_ms for row in rows),
         transfers=sum(row.transfers for row in rows),
         notices_owed=sum(row.notices_owed for row in rows),
         notices_played=sum(row.notices_played for row in rows),
+        answered_inbound=len(answered_in),
+        abandoned_inbound=len(abandoned_in),
     )
 
 

@@ -48,6 +48,7 @@ from cti.rows import (
     SwitchRow,
     TimelineRow,
     Totals,
+    TotalsFilter,
 )
 from cti.sql.bulk import slices
 from cti.sql.reader import SqlReader
@@ -180,14 +181,12 @@ class SqlLedger(SqlLeases[int, Claim]):
     async def totals(
         self,
         tenant: str,
-        from_ms: int | None,
-        to_ms: int | None,
+        wanted: TotalsFilter,
         by: str,
         service_ms: int,
         ring_ms: int,
-        sources: Sources = None,
     ) -> list[Totals]:
-        return await self._reader.run(totals, tenant, from_ms, to_ms, by, service_ms, ring_ms, sources)
+        return await self._reader.run(totals, tenant, wanted, by, service_ms, ring_ms)
 
     async def breach_counts(
         self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, and_, case, cast, fun
 
 from cti.adapters.ledger.tables import records
 from cti.core.indicators import SHORT_ABANDON_MS
-from cti.rows import Sources, Totals
+from cti.rows import Totals, TotalsFilter
 
 HALF_HOUR_MS = 1_800_000
 
@@ -14,30 +14,28 @@ _R = records.c
 _ANSWERED = _R.outcome == "answered"
 _ABANDONED = _R.outcome == "abandoned"
 # How long the caller waited for an answer, or in vain: since he was queued, since he was offered if he never was.
+_INBOUND = _R.direction.is_(None) | (_R.direction == "inbound")  # a call without a direction came in
 _tried_ms = case((_R.queued == 1, _R.wait_ms), else_=_R.ended_at_ms - _R.talk_ms - _R.opened_at_ms)
 
 
 def totals(
-    connection: Connection,
-    tenant: str,
-    from_ms: int | None,
-    to_ms: int | None,
-    by: str,
-    service_ms: int,
-    ring_ms: int,
-    sources: Sources = None,
+    connection: Connection, tenant: str, wanted: TotalsFilter, by: str, service_ms: int, ring_ms: int
 ) -> list[Totals]:
     """Of calls opened in the window, by "none", "queue", "agent" or "half_hour"; in the order of the groups."""
     group = _group(by)
     query = select(group, *_sums(service_ms, ring_ms)).where(_R.tenant == tenant)
     if by != "none":
         query = query.group_by(group)
-    if sources is not None:
-        query = query.where(_R.source.in_(sorted(sources)))
-    if from_ms is not None:
-        query = query.where(_R.opened_at_ms >= from_ms)
-    if to_ms is not None:
-        query = query.where(_R.opened_at_ms < to_ms)
+    if wanted.sources is not None:
+        query = query.where(_R.source.in_(sorted(wanted.sources)))
+    if wanted.from_ms is not None:
+        query = query.where(_R.opened_at_ms >= wanted.from_ms)
+    if wanted.to_ms is not None:
+        query = query.where(_R.opened_at_ms < wanted.to_ms)
+    if wanted.direction is not None:
+        query = query.where(_INBOUND if wanted.direction == "inbound" else _R.direction == wanted.direction)
+    if wanted.queue is not None:
+        query = query.where(_R.queue == wanted.queue)
     rows = [(str(row[0]), *(int(value or 0) for value in row[1:])) for row in connection.execute(query)]
     return sorted(Totals._make(row) for row in rows if by == "none" or row[1])
 
@@ -65,7 +63,7 @@ def _sum(column: ColumnElement[Any], condition: ColumnElement[bool] | None = Non
 
 
 def _sums(service_ms: int, ring_ms: int) -> list[ColumnElement[int]]:
-    """The columns of `Totals` behind `group`, in its order."""
+    """The columns of `Totals` after `group`, in its order."""
     return [
         func.count(),
         _count(_ANSWERED),
@@ -74,14 +72,16 @@ def _sums(service_ms: int, ring_ms: int) -> list[ColumnElement[int]]:
         _count(_R.outcome == "lost"),
         _count(_R.outcome == "stale"),
         _count(and_(_ABANDONED, _R.queued == 1)),
-        _count(and_(_ABANDONED, _tried_ms <= SHORT_ABANDON_MS)),
-        _count(and_(_ANSWERED, _tried_ms <= service_ms)),
+        _count(and_(_ABANDONED, _INBOUND, _tried_ms <= SHORT_ABANDON_MS)),
+        _count(and_(_ANSWERED, _INBOUND, _tried_ms <= service_ms)),
         _count(and_(_ANSWERED, _R.answer_ms <= ring_ms)),
         _count(and_(_ANSWERED, _R.answer_ms.is_not(None))),
-        _sum(_R.wait_ms, _ANSWERED),
+        _sum(_R.wait_ms, and_(_ANSWERED, _INBOUND)),
         _sum(_R.talk_ms),
         _sum(_R.hold_ms),
         _sum(_R.transfers),
         _sum(_R.notices_owed),
         _sum(_R.notices_played),
+        _count(and_(_ANSWERED, _INBOUND)),
+        _count(and_(_ABANDONED, _INBOUND)),
     ]
