@@ -39,6 +39,7 @@ SETTINGS_MEAN = {
     "kafka_ca_file": "Whom to trust, PEM; empty: the machine's authorities",
     "kafka_cert_file": "Our own certificate, PEM, where the servers ask for one",
     "kafka_key_file": "Its key, where that is not in the same file",
+    "metrics_sources": "Sources with series of their own in the metrics, a tenant at most as many as are left; the rest is `other`",
     "log_level": "`debug`, `info`, `warning` or `error`",
 }
 
