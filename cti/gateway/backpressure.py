@@ -5,8 +5,8 @@ Hence two bounds a key, each the larger of a fixed number and of what the engine
 
 - **In the log and not committed**: `lag_events`, or what the engine commits in `lag_s`. A request beyond it waits at
   the door until there is room, so a client with few requests at a time just goes at the engine's speed.
-- **In all**, with what waits at the door: `key_events`, or what the engine commits in twice `lag_s`. A request
-  beyond it gets 429 `engine_behind` at once, and so does one that found no room in `lag_wait_s`.
+- **Waiting at the door**: `key_events`, or what the engine commits in twice `lag_s`. A request beyond it gets 429
+  `engine_behind` at once, and so does one that found no room in `lag_wait_s`.
 
 Positions come from the engine of this process and, where a key seems to be over its bound, from the ledger, which
 knows what other processes have committed. While nothing at all is committed for `engine_away_s` no engine is at work:
@@ -186,7 +186,7 @@ class Backpressure:
     async def _wait(self, account: Account, events: int) -> None:
         """Until there is room, in the order of coming."""
         bound = max(self._limits.key_events, self._progress.committed_in(2 * self._limits.lag_s))
-        if account.lagging + account.waiting_events + events > bound:
+        if account.waiting_events + events > bound:
             raise _behind(account)
         turn = asyncio.Event()
         account.waiting.append(turn)

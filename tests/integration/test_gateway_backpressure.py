@@ -13,7 +13,7 @@ from cti.web.limits import Limits
 from cti.web.refusal import Refusal
 from tests.integration.gateway_site import BATCH, Site, event, site_at
 
-LIMITS = Limits(lag_events=20, key_events=40, lag_wait_s=30.0)
+LIMITS = Limits(lag_events=20, key_events=20, lag_wait_s=30.0)
 
 
 class Ledger:
@@ -124,7 +124,7 @@ async def test_a_fast_engine_gives_more_room() -> None:
     assert await bench.post("a", 90) == 191
     bench.clock.now += 1.0  # the 100 events of just now no longer count as its speed
     with pytest.raises(Refusal, match="engine_behind"):
-        await bench.post("a", 10)
+        await bench.post("a", 21)
 
 
 async def test_one_request_that_is_larger_than_the_bound_is_taken() -> None:
