@@ -115,7 +115,7 @@ def wrong(kept: CallKept, record: Mapping[str, Any]) -> bool:
         "answered_at": None if kept.answered_ms is None else rfc3339(kept.answered_ms),
         "outcome": "abandoned" if kept.answered_ms is None else "answered",
         "hold_s": seconds(kept.hold_ms),
-        "talk_s": 0 if kept.answered_ms is None else seconds(kept.ended_ms - kept.answered_ms),
+        "talk_s": 0 if kept.answered_ms is None else seconds((kept.left_ms or kept.ended_ms) - kept.answered_ms),
     }
     lists = {"offers": kept.offers, "holds": kept.holds}
     return any(record[name] != value for name, value in expected.items()) or any(
