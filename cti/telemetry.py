@@ -82,6 +82,9 @@ class Telemetry:
             registry=registry,
             buckets=_LATENESS_S,
         )
+        self._engine_instruments(registry, sources_max)
+
+    def _engine_instruments(self, registry: CollectorRegistry, sources_max: int) -> None:
         self._lag = Gauge(
             "ringback_source_lag_seconds",
             "Least append time minus event time of the last 30 s",

@@ -65,6 +65,17 @@ def test_a_revoked_key_is_listed_as_such_and_revoked_once(url: str, capsys: pyte
     assert "revoked" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("end", ["90d", "2999-01-31T00:00:00Z"])
+def test_a_key_may_be_made_for_a_time(url: str, end: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert keys(url, "create", "--tenant", "t", "--scopes", "calls:read", "--expires", end, "--json") == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["expires_at"] == "2999-01-31T00:00:00.000Z" if end != "90d" else made["expires_at"] > made["created_at"]
+    keys(url, "list")
+    assert f"expires {made['expires_at']}" in capsys.readouterr().out
+    assert keys(url, "create", "--tenant", "t", "--scopes", "calls:read", "--expires", "1999-01-01T00:00:00Z") == 1
+    assert "over already" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -75,6 +86,8 @@ def test_a_revoked_key_is_listed_as_such_and_revoked_once(url: str, capsys: pyte
         ("--tenant", "t", "--scopes", "admin", "--switches", ""),
         ("--tenant", "t", "--scopes", "admin", "--label", "a\nb"),
         ("--scopes", "admin"),
+        ("--tenant", "t", "--scopes", "admin", "--expires", "soon"),
+        ("--tenant", "t", "--scopes", "admin", "--expires", "0d"),
     ],
 )
 def test_a_mistake_makes_no_key(url: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
