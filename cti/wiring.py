@@ -81,12 +81,17 @@ def _described(book: RuleBook, stored: StoredCall, now_ms: float) -> Mapping[str
     done = tuple([intervention_of(command) for command in stored.commands])
     who = Identity(row.call_id, row.tenant, row.source, row.subject)
     revision = 0 if stored.record is None else stored.record.revision
-    told = describe(who, call, done, book, revision, int(now_ms))
-    told["incarnation"] = row.incarnation
-    told["commands"] = [
-        {**from_json(one.body), "state": one.state, "reason": one.reason} for one in stored.commands if one.body != "{}"
+    described = describe(who, call, done, book, revision, int(now_ms))
+    described["incarnation"] = row.incarnation
+    sent = [command for command in stored.commands if command.body != "{}"]
+    described["commands"] = [
+        {**from_json(command.body), "state": command.state, "reason": command.reason}
+        for command in sent[-COMMANDS_SHOWN_MAX:]
     ]
-    return told
+    described["commands_total"] = len(sent)
+    described["interventions_total"] = len(described["interventions"])
+    described["interventions"] = described["interventions"][-COMMANDS_SHOWN_MAX:]
+    return described
 
 
 def call_limits(settings: Settings) -> CallLimits:
@@ -94,6 +99,7 @@ def call_limits(settings: Settings) -> CallLimits:
     return CallLimits(round(settings.call_idle_max_s * 1000), settings.call_events_max, settings.call_bytes_max)
 
 
+COMMANDS_SHOWN_MAX = 200  # of one call: the newest; a call may have thousands
 GATEWAY, ENGINE = "gateway", "engine"
 BOTH = frozenset({GATEWAY, ENGINE})
 

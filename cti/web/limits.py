@@ -23,8 +23,8 @@ class Limits(BaseModel):
     linger_s: float = Field(2.0, ge=0)  # reading on after an early refusal, so that the client sees it
     log_waiting: int = Field(256, ge=1)  # requests that wait for the log at a time ...
     log_wait_s: float = Field(5.0, gt=0)  # ... and for how long; then 503
-    lag_events: int = Field(1000, ge=1)  # of one key, in the log and not committed; further requests wait for room ...
-    lag_s: float = Field(0.25, gt=0)  # ... or as many as the engine commits in this time, where that is more
+    lag_events: int = Field(1200, ge=1)  # of one key, in the log and not committed; further requests wait for room ...
+    lag_s: float = Field(0.12, gt=0)  # ... or as many as the engine commits in this time, where that is more
     lag_wait_s: float = Field(5.0, gt=0)  # for room; then 429
     key_events: int = Field(5000, ge=1)  # of one key, that wait for room; beyond it 429 at once
     engine_away_s: float = Field(5.0, gt=0)  # nothing committed for so long: no engine is at work, and no key waits

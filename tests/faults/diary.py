@@ -21,6 +21,7 @@ class CallKept:
     hold_ms: int = 0
     holds: int = 0
     offers: int = 0
+    left_ms: int | None = None  # when the first leg was cleared: then nobody talks any more
     ended_ms: int | None = None
     facts: list[tuple[str, int, dict[str, Any]]] = field(default_factory=list)  # (kind, time, data), in order
 
@@ -41,6 +42,8 @@ class CallKept:
             self.held_since_ms, self.holds = at_ms, self.holds + 1
         elif kind == "callCleared":
             self.ended_ms = at_ms
+        if kind == "connectionCleared" and self.left_ms is None:
+            self.left_ms = at_ms
         if kind in ("retrieved", "connectionCleared") and self.held_since_ms is not None:
             self.hold_ms += at_ms - self.held_since_ms
             self.held_since_ms = None

@@ -105,8 +105,11 @@ async def judged(reader: Reader, diary: Diary, db: str) -> dict[str, Any]:
     return figures | await asyncio.to_thread(_judged_tables, db, diary)
 
 
-def wrong(kept: CallKept, record: Mapping[str, Any]) -> bool:
-    """Whether the record says otherwise than the script, as far as the script knows."""
+def wrong(kept: CallKept, record: Mapping[str, Any], earlier: bool = False) -> bool:
+    """Whether the record says otherwise than the script, as far as the script knows.
+
+    `earlier`: the release before wrote some of them, which counted talk until the end of the call.
+    """
     if not kept.complete or kept.ended_ms is None:
         return False
     expected = {
@@ -115,8 +118,14 @@ def wrong(kept: CallKept, record: Mapping[str, Any]) -> bool:
         "answered_at": None if kept.answered_ms is None else rfc3339(kept.answered_ms),
         "outcome": "abandoned" if kept.answered_ms is None else "answered",
         "hold_s": seconds(kept.hold_ms),
-        "talk_s": 0 if kept.answered_ms is None else seconds(kept.ended_ms - kept.answered_ms),
     }
+    if kept.answered_ms is None:
+        talks = {0}
+    else:
+        ends = {kept.left_ms or kept.ended_ms, *((kept.ended_ms,) if earlier else ())}
+        talks = {seconds(end_ms - kept.answered_ms) for end_ms in ends}
+    if record["talk_s"] not in talks:
+        return True
     lists = {"offers": kept.offers, "holds": kept.holds}
     return any(record[name] != value for name, value in expected.items()) or any(
         len(record[name]) != count for name, count in lists.items()

@@ -26,7 +26,7 @@ OF_TOPICS = frozenset({"copies", "copies_unknown", "copies_missing"})
 """Of these, what only a site with topics has."""
 
 
-def verdict(diary: Diary, kept: Kept) -> dict[str, Any]:
+def verdict(diary: Diary, kept: Kept, earlier: bool = False) -> dict[str, Any]:
     """Every figure that can be told from these two."""
     return {
         "acked": diary.acknowledged,
@@ -34,7 +34,7 @@ def verdict(diary: Diary, kept: Kept) -> dict[str, Any]:
         "records": len(kept.records),
         "orders": len(kept.orders),
         **_events(diary, kept),
-        **_records(diary, kept),
+        **_records(diary, kept, earlier),
         **_orders(diary, kept),
         **_stuck(diary, kept),
         **_copies(kept),
@@ -63,7 +63,7 @@ def _events(diary: Diary, kept: Kept) -> dict[str, Any]:
     }
 
 
-def _records(diary: Diary, kept: Kept) -> dict[str, Any]:
+def _records(diary: Diary, kept: Kept, earlier: bool = False) -> dict[str, Any]:
     """One a call, which says what its script says, and blames it for what its own times bear out."""
     by_name: dict[CallName, list[Mapping[str, Any]]] = {}
     for record in kept.records:
@@ -80,7 +80,9 @@ def _records(diary: Diary, kept: Kept) -> dict[str, Any]:
         missing += len(told.broken - {Broken(one["rule"], one["offer"], one["hold"]) for one in found})
     return {
         "records_duplicate": sum(len(found) - 1 for found in by_name.values()),
-        "records_wrong": sum(wrong(one, by_name[name][0]) for name, one in diary.calls.items() if name in by_name),
+        "records_wrong": sum(
+            wrong(one, by_name[name][0], earlier) for name, one in diary.calls.items() if name in by_name
+        ),
         "breaches": rules.total(),
         "breaches_by_rule": dict(sorted(rules.items())),
         "false_breaches": false,

@@ -89,7 +89,7 @@ async def upgraded(seed: int, folder: Path) -> dict[str, Any]:
         await _settled(site)
         reader = Reader(site.gateway.url, key, site.session)
         found = await kept(reader, site.db, _ends(site.db))
-    told = {name: value for name, value in verdict(diary, found).items() if name not in OF_TOPICS}
+    told = {name: value for name, value in verdict(diary, found, earlier=True).items() if name not in OF_TOPICS}
     return (
         told
         | figures
