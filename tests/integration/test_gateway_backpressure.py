@@ -194,6 +194,24 @@ async def test_the_keys_that_are_counted_are_bounded() -> None:
     assert len(bench.pressure._accounts) == 10
 
 
+async def test_eight_requests_of_500_events_under_way_are_ordinary_use() -> None:
+    usual = Limits()
+    bench = await engine_at_work(lag_events=usual.lag_events, lag_s=usual.lag_s, key_events=usual.key_events)
+    under_way = [await started(bench.post("a", 500)) for _ in range(8)]
+    committed = 1
+    for _ in range(40):  # the client posts again as soon as it is answered; the engine is slow
+        committed += 500
+        bench.commit(committed)
+        bench.clock.now += usual.lag_s / 3
+        done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+        assert [each.exception() for each in done] == [None] * len(done)
+        under_way = [each for each in under_way if each not in done]
+        under_way += [await started(bench.post("a", 500)) for _ in done]
+    for each in under_way:
+        each.cancel()
+    await asyncio.gather(*under_way, return_exceptions=True)
+
+
 async def posted(site: Site, key: dict[str, str], first: int, count: int) -> tuple[int, str]:
     answer = await site.post(key, [event(n) for n in range(first, first + count)], BATCH)
     return answer.status, answer.headers.get("Retry-After", "")
