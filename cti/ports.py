@@ -255,6 +255,11 @@ class Reads(Protocol):
 
     async def call(self, tenant: str, call_id: str) -> StoredCall | None: ...
 
+    async def call_since(
+        self, tenant: str, call_id: str, after: tuple[int, int], limit: int
+    ) -> tuple[StoredCall, int] | None:
+        """A call with at most so many of its events after (position, n), and how many events it has in all."""
+
     async def timeline_page(
         self, tenant: str, call_id: str, after: tuple[int, int], limit: int
     ) -> tuple[CallRow, list[TimelineRow]] | None:

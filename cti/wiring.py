@@ -4,22 +4,17 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any
 
 import structlog
-from pydantic_core import from_json
 
 from cti import errors
 from cti.adapters.clock import MonotonicClock, SystemClock
 from cti.adapters.event_log_kafka.settings import kafka_options
 from cti.adapters.store import Store, open_store
-from cti.core.call import fold
 from cti.core.indicators import SERVICE_MS, indicators
-from cti.core.record import Identity
 from cti.core.rules import RuleBook, compile_profile
-from cti.core.view import describe
+from cti.descriptions import Descriptions
 from cti.engine.gathering import CallLimits
-from cti.engine.live_calls import fact_of, intervention_of
 from cti.engine.loop import Engine
 from cti.gateway.app import make_app
 from cti.gateway.context import Standard
@@ -29,7 +24,6 @@ from cti.leases.alone import Alone, new_owner
 from cti.leases.ownership import Shared
 from cti.ports import Clock, Ownership
 from cti.retention import Retention
-from cti.rows import StoredCall
 from cti.settings import Settings, profile_path
 from cti.sql.connections import sqlite_file
 from cti.sql.sqlite_file import FileLock
@@ -69,29 +63,7 @@ def standard_of(book: RuleBook) -> Standard:
         needs[rule.id] = tuple(sorted({*needs.get(rule.id, ()), *rule.needs}))
     ring_ms = next((rule.if_longer_ms for rule in book.measures if rule.what == "offer_longer"), None)
 
-    def described(stored: StoredCall, now_ms: float) -> Mapping[str, Any]:
-        return _described(book, stored, now_ms)
-
-    return Standard(described, indicators, needs, SERVICE_MS, ring_ms or 0)
-
-
-def _described(book: RuleBook, stored: StoredCall, now_ms: float) -> Mapping[str, Any]:
-    row = stored.row
-    call = fold(row.subject, [fact_of(event) for event in stored.timeline]).call
-    done = tuple([intervention_of(command) for command in stored.commands])
-    who = Identity(row.call_id, row.tenant, row.source, row.subject)
-    revision = 0 if stored.record is None else stored.record.revision
-    described = describe(who, call, done, book, revision, int(now_ms))
-    described["incarnation"] = row.incarnation
-    sent = [command for command in stored.commands if command.body != "{}"]
-    described["commands"] = [
-        {**from_json(command.body), "state": command.state, "reason": command.reason}
-        for command in sent[-COMMANDS_SHOWN_MAX:]
-    ]
-    described["commands_total"] = len(sent)
-    described["interventions_total"] = len(described["interventions"])
-    described["interventions"] = described["interventions"][-COMMANDS_SHOWN_MAX:]
-    return described
+    return Standard(Descriptions(book), indicators, needs, SERVICE_MS, ring_ms or 0)
 
 
 def call_limits(settings: Settings) -> CallLimits:
@@ -99,7 +71,6 @@ def call_limits(settings: Settings) -> CallLimits:
     return CallLimits(round(settings.call_idle_max_s * 1000), settings.call_events_max, settings.call_bytes_max)
 
 
-COMMANDS_SHOWN_MAX = 200  # of one call: the newest; a call may have thousands
 GATEWAY, ENGINE = "gateway", "engine"
 BOTH = frozenset({GATEWAY, ENGINE})
 

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from pydantic_core import from_json, to_json
 
-from cti.gateway.context import Context
+from cti.gateway.context import Context, Kept
 from cti.gateway.pages import page_response
 from cti.rows import CallFilter, CallListing, Sources, TimelineRow
 from cti.web.cursors import cursor_of
@@ -21,6 +21,8 @@ COLUMNS = (
     "outcome", "wait_s", "answer_s", "talk_s", "hold_s", "transfers", "notices_owed", "notices_played", "breaches",
 )  # fmt: skip
 """The members of a listed call, and the columns of its CSV."""
+BEFORE_ALL = (-1, 0)
+NEWER_MAX = 500  # events since a call was described; with more it is described anew
 
 
 async def get_call(context: Context, asked: Asked) -> web.Response:
@@ -33,10 +35,35 @@ async def get_call(context: Context, asked: Asked) -> web.Response:
     after = asked.query.get("timeline_cursor")
     async with context.describing:
         if after is None:
-            body = await _whole(context, asked, as_of, limit)
+            body = await _first(context, asked, as_of, limit)
         else:
             body = await _page(context, asked, as_of, after, limit)
     return web.Response(body=body, content_type="application/json")
+
+
+async def _first(context: Context, asked: Asked, as_of: str, limit: int) -> bytes:
+    kept = context.standard.describe.kept(asked.request.match_info["call"])
+    body = None if kept is None else await _since(context, asked, as_of, limit, kept)
+    return body or await _whole(context, asked, as_of, limit)
+
+
+async def _since(context: Context, asked: Asked, as_of: str, limit: int, kept: Kept) -> bytes | None:
+    """From what is kept of a call and what came since; None: that does not do."""
+    tenant, call_id = asked.caller.tenant, asked.request.match_info["call"]
+    found = await context.reads.call_since(tenant, call_id, kept.after, NEWER_MAX)
+    sources = await context.bindings.sources(asked.caller)
+    if found is None or (sources is not None and found[0].row.source not in sources):
+        raise _no_such_call()
+    first = await context.reads.timeline_page(tenant, call_id, BEFORE_ALL, limit + 1)
+    now_ms = context.log.now_ms()
+
+    def written() -> bytes | None:
+        described = context.standard.describe.since(kept, *found, now_ms)
+        if described is None or first is None:
+            return None
+        return _written(asked, dict(described) | {"as_of": as_of} | _timeline(first[1], limit))
+
+    return await asyncio.to_thread(written)
 
 
 async def _whole(context: Context, asked: Asked, as_of: str, limit: int) -> bytes:
@@ -48,7 +75,7 @@ async def _whole(context: Context, asked: Asked, as_of: str, limit: int) -> byte
 
     def written() -> bytes:
         page = _timeline(sorted(stored.timeline, key=_place), limit)
-        return _written(asked, dict(context.standard.describe(stored, now_ms)) | {"as_of": as_of} | page)
+        return _written(asked, dict(context.standard.describe.whole(stored, now_ms)) | {"as_of": as_of} | page)
 
     return await asyncio.to_thread(written)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from cti.gateway.backpressure import Backpressure
 from cti.gateway.bindings import Bindings
@@ -17,8 +17,27 @@ from cti.web.limits import Limits
 from cti.web.meter import Meter
 from cti.web.refusal import Refusal, busy
 
-Describe = Callable[[StoredCall, float], Mapping[str, Any]]
-"""(call, now in ms by the log's clock) -> its JSON: state, legs, offers, holds, rules, commands; not its timeline."""
+
+class Kept(Protocol):
+    """What is kept of a call that was described before. `after`: (position, n) of its last event then."""
+
+    @property
+    def after(self) -> tuple[int, int]: ...
+
+
+class Describe(Protocol):
+    """Makes the JSON of calls: state, legs, offers, holds, rules, commands; not the timeline. `now_ms`: by the log's
+    clock. May run in threads.
+    """
+
+    def whole(self, stored: StoredCall, now_ms: float) -> Mapping[str, Any]: ...
+
+    def kept(self, call_id: str) -> Any:
+        """A `Kept`, or None."""
+
+    def since(self, kept: Any, stored: StoredCall, events: int, now_ms: float) -> Mapping[str, Any] | None:
+        """The same from a timeline after `kept.after`; None: the whole timeline is needed."""
+
 
 Figures = Callable[[Totals], Mapping[str, Any]]
 """The indicators of one row of totals."""

@@ -144,9 +144,18 @@ class Site:
         return row._replace(**changed)
 
 
-def described(stored: StoredCall, now_ms: float) -> dict[str, Any]:
-    """Enough of a call for the tests of the door; what is told of one is tested where it is made."""
-    return {"call": stored.row.call_id, "calling": "+8679112341234", "now_ms": now_ms, "events": len(stored.timeline)}
+class Described:
+    """Enough of a call for the tests of the door; what is told of one is tested where it is made. Nothing is kept."""
+
+    def whole(self, stored: StoredCall, now_ms: float) -> dict[str, Any]:
+        events = len(stored.timeline)
+        return {"call": stored.row.call_id, "calling": "+8679112341234", "now_ms": now_ms, "events": events}
+
+    def kept(self, call_id: str) -> None:
+        return None
+
+    def since(self, kept: Any, stored: StoredCall, events: int, now_ms: float) -> None:
+        return None
 
 
 def figures(totals: Totals) -> dict[str, Any]:
@@ -154,7 +163,7 @@ def figures(totals: Totals) -> dict[str, Any]:
     return {"calls": totals.calls, "answered": totals.answered}
 
 
-STANDARD = Standard(described, figures, {"RING-1": ("delivered",), "HOLD-2": ("held", "retrieved")}, 15_000, 12_000)
+STANDARD = Standard(Described(), figures, {"RING-1": ("delivered",), "HOLD-2": ("held", "retrieved")}, 15_000, 12_000)
 
 
 @asynccontextmanager

@@ -80,6 +80,15 @@ class MemoryReads(MemoryLeases):
         row = self._calls.get(call_id)
         return None if row is None or row.tenant != tenant else self._stored(row)
 
+    async def call_since(
+        self, tenant: str, call_id: str, after: tuple[int, int], limit: int
+    ) -> tuple[StoredCall, int] | None:
+        stored = await self.call(tenant, call_id)
+        if stored is None:
+            return None
+        later = [event for event in stored.timeline if (event.position, event.n) > after]
+        return stored._replace(timeline=later[:limit]), len(stored.timeline)
+
     async def timeline_page(
         self, tenant: str, call_id: str, after: tuple[int, int], limit: int
     ) -> tuple[CallRow, list[TimelineRow]] | None:

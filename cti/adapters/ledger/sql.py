@@ -20,7 +20,7 @@ from cti.adapters.ledger import (
 )
 from cti.adapters.ledger.outbox import pending_outbox
 from cti.adapters.ledger.rounds import Beside, write_rounds
-from cti.adapters.ledger.stored import LIVE_SLICE, live_slice, stored_calls, timeline_page
+from cti.adapters.ledger.stored import LIVE_SLICE, call_since, live_slice, stored_calls, timeline_page
 from cti.adapters.ledger.timeline_days import drop_days, unneeded_day
 from cti.adapters.ledger.totals import totals
 from cti.errors import Fenced
@@ -159,6 +159,11 @@ class SqlLedger(SqlLeases[int, Claim]):
     async def call(self, tenant: str, call_id: str) -> StoredCall | None:
         found = await self._reader.run(stored_calls, [call_id], tenant)
         return found[0] if found else None
+
+    async def call_since(
+        self, tenant: str, call_id: str, after: tuple[int, int], limit: int
+    ) -> tuple[StoredCall, int] | None:
+        return await self._reader.run(call_since, tenant, call_id, after, limit)
 
     async def timeline_page(
         self, tenant: str, call_id: str, after: tuple[int, int], limit: int

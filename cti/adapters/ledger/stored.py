@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from cti.adapters.ledger.calls import calls_by_id, live_calls
 from cti.adapters.ledger.commands import commands_of_calls, live_commands
 from cti.adapters.ledger.records import records_by_id
-from cti.adapters.ledger.timeline import timeline_after, timelines, timelines_of
+from cti.adapters.ledger.timeline import events_kept, timeline_after, timelines, timelines_of
 from cti.rows import CallRow, CommandRow, RecordRow, StoredCall, TimelineRow
 from cti.sql.bulk import slices
 
@@ -34,6 +34,19 @@ def stored_calls(connection: Connection, call_ids: Sequence[str], tenant: str | 
         records = records_by_id(connection, ids, sorted({row.tenant for row in rows}))
         found += join(rows, timelines(connection, ids), commands_of_calls(connection, ids), records)
     return found
+
+
+def call_since(
+    connection: Connection, tenant: str, call_id: str, after: tuple[int, int], limit: int
+) -> tuple[StoredCall, int] | None:
+    """A call with its events after (position, n), and how many it has in all; None: the tenant has no such call."""
+    rows = calls_by_id(connection, [call_id], tenant)
+    if not rows:
+        return None
+    records = records_by_id(connection, [call_id], [tenant])
+    later = timeline_after(connection, rows[0], after, limit)
+    stored = StoredCall(rows[0], later, commands_of_calls(connection, [call_id]), records[0] if records else None)
+    return stored, events_kept(connection, rows[0])
 
 
 def timeline_page(

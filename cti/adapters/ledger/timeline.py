@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pydantic_core import to_json
-from sqlalchemy import Connection, and_, bindparam, literal_column, select, tuple_
+from sqlalchemy import Connection, and_, bindparam, func, literal_column, select, tuple_
 
 from cti.adapters.ledger.tables import calls, timeline
 from cti.rows import CallRow, TimelineRow
@@ -49,6 +49,18 @@ def timeline_after(connection: Connection, row: CallRow, after: tuple[int, int],
         .limit(limit)
     )
     return [TimelineRow._make(found) for found in connection.execute(query)]
+
+
+def events_kept(connection: Connection, row: CallRow) -> int:
+    """How many events of a call are kept."""
+    kept = select(calls.c.call_id).where(calls.c.call_id == row.call_id, calls.c.timeline_kept == literal_column("1"))
+    query = (
+        select(func.count())
+        .select_from(timeline)
+        .where(timeline.c.partition == row.partition, timeline.c.born == row.born)
+        .where(kept.exists())
+    )
+    return connection.execute(query).scalar_one()
 
 
 def timelines(connection: Connection, call_ids: Sequence[str]) -> list[TimelineRow]:
