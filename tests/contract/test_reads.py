@@ -4,7 +4,7 @@ import pytest
 
 from cti.adapters.store import Store
 from cti.rows import BreachFilter, CallFilter, Round, Totals, TotalsFilter
-from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT, breach, call, command, fence, record
+from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT, breach, call, command, event, fence, record
 
 HALF_HOUR_MS = 1_800_000
 
@@ -24,6 +24,40 @@ async def test_a_call_is_its_tenants_alone(store: Store) -> None:
     assert other.row.call_id == "b"
     assert await store.ledger.command(TENANT, "c") is None
     assert [line.row.call_id for line in await store.ledger.calls(TENANT, CallFilter(), None, 9)] == ["a"]
+
+
+async def test_a_timeline_comes_in_pages_in_the_order_of_the_log(store: Store) -> None:
+    events = [event(1, position, n) for position, n in ((3, 0), (1, 0), (9, 1), (9, 0), (5, 0))]
+    await fill(store, Round(births=[call("a", 1), call("b", 2)], timeline=[*events, event(2, 4)]))
+    places, after = [], (-1, 0)
+    while page := await store.ledger.timeline_page(TENANT, "a", after, 2):
+        if not page[1]:
+            break
+        assert page[0].call_id == "a"
+        places += [(row.position, row.n) for row in page[1]]
+        after = places[-1]
+    assert places == [(1, 0), (3, 0), (5, 0), (9, 0), (9, 1)]
+    assert await store.ledger.timeline_page("other", "a", (-1, 0), 2) is None
+    assert await store.ledger.timeline_page(TENANT, "c", (-1, 0), 2) is None
+
+
+async def test_a_call_is_read_from_where_it_was_read_before(store: Store) -> None:
+    events = [event(1, position) for position in (1, 3, 5)]
+    commands = [command("c-1", call_id="a"), command("c-2", 2, call_id="a")]
+    round_ = Round(
+        births=[call("a", 1), call("b", 2)], timeline=[*events, event(2, 4)], commands=commands, records=[record("a")]
+    )
+    await fill(store, round_)
+    whole = await store.ledger.call(TENANT, "a")
+    assert whole is not None
+    assert await store.ledger.call_since(TENANT, "a", (1, 0), 9) == (whole._replace(timeline=whole.timeline[1:]), 3)
+    assert await store.ledger.call_since(TENANT, "a", (1, 0), 1) == (whole._replace(timeline=whole.timeline[1:2]), 3)
+    assert await store.ledger.call_since(TENANT, "a", (5, 0), 9) == (whole._replace(timeline=[]), 3)
+    assert await store.ledger.call_since("other", "a", (1, 0), 9) is None
+    await store.ledger.purge(START_MS * 2, 0)
+    gone = await store.ledger.call_since(TENANT, "a", (1, 0), 9)
+    assert gone is not None
+    assert (gone[0].timeline, gone[1]) == ([], 0)
 
 
 async def test_calls_come_in_pages_the_newest_first(store: Store) -> None:
