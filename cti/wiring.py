@@ -13,14 +13,14 @@ from cti import errors
 from cti.adapters.clock import MonotonicClock, SystemClock
 from cti.adapters.event_log_kafka.settings import kafka_options
 from cti.adapters.store import Store, open_store
+from cti.core.call import fold
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.record import Identity
 from cti.core.rules import RuleBook, compile_profile
 from cti.core.view import describe
 from cti.engine.gathering import CallLimits
-from cti.engine.live_calls import loaded
+from cti.engine.live_calls import fact_of, intervention_of
 from cti.engine.loop import Engine
-from cti.engine.sources import Source
 from cti.gateway.app import make_app
 from cti.gateway.context import Standard
 from cti.gateway.keys import make_key
@@ -77,9 +77,11 @@ def standard_of(book: RuleBook) -> Standard:
 
 def _described(book: RuleBook, stored: StoredCall, now_ms: float) -> Mapping[str, Any]:
     row = stored.row
-    live = loaded(stored, Source(row.tenant, row.source, book))
+    call = fold(row.subject, [fact_of(event) for event in stored.timeline]).call
+    done = tuple([intervention_of(command) for command in stored.commands])
     who = Identity(row.call_id, row.tenant, row.source, row.subject)
-    described = describe(who, live.call, live.done, book, live.revision, int(now_ms))
+    revision = 0 if stored.record is None else stored.record.revision
+    described = describe(who, call, done, book, revision, int(now_ms))
     described["incarnation"] = row.incarnation
     sent = [command for command in stored.commands if command.body != "{}"]
     described["commands"] = [

@@ -148,21 +148,29 @@ def goes_on(call: Call) -> None:
 
 
 def _together(offers: tuple[Offer, ...], index: int) -> tuple[Offer, ...]:
-    """Marks what rings together with the offer at `index`, which began or ended now: both ring for a while."""
+    """Marks what rings together with the offer at `index`, which began or ended now: both ring for a while.
+
+    A call may have a thousand offers: those that were over before this one began are passed over without a call.
+    """
     changed = offers[index]
-    end_ms = changed.end_ms
-    marks = {}
-    for n, other in enumerate(offers):
-        if n == index or _overlap(changed, other):
-            marks[n] = n != index or _shares(offers, n)
+    at_ms, end_ms = changed.at_ms, changed.end_ms
+    near = [n for n, other in enumerate(offers) if other.end_ms is None or other.end_ms >= at_ms]
+    marks = {index: False}
+    for n in near:
+        other = offers[n]
+        if n == index:
+            continue
+        if _overlap(changed, other):
+            marks[n] = marks[index] = True
         elif other.together and end_ms is not None and other.at_ms >= end_ms:
             marks[n] = _shares(offers, n)
-    if all(offers[n].together is together for n, together in marks.items()):
+    different = [n for n, together in marks.items() if offers[n].together is not together]
+    if not different:
         return offers
-    return tuple(
-        replace(offer, together=marks[n]) if marks.get(n, offer.together) is not offer.together else offer
-        for n, offer in enumerate(offers)
-    )
+    marked = list(offers)
+    for n in different:
+        marked[n] = replace(offers[n], together=marks[n])
+    return tuple(marked)
 
 
 def _shares(offers: tuple[Offer, ...], index: int) -> bool:

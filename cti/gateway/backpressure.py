@@ -14,11 +14,13 @@ then there is nobody whose speed could be kept to, and the log takes what it can
 """
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
+from cti.errors import LedgerAway
 from cti.gateway.positions import reached
 from cti.gateway.pulse import Pulse
 from cti.web.limits import Limits
@@ -52,12 +54,19 @@ class Progress:
         return self._known
 
     async def look(self) -> None:
-        """Ask the ledger, once in `position_poll_s` at most."""
+        """Ask the ledger, once in `position_poll_s` at most. One that cannot be reached tells nothing new."""
         async with self._reading:
             if self._monotonic() - self._read_at < self._limits.position_poll_s:
                 return
             self._read_at = self._monotonic()
-            self._learn(await self._ledger.positions())
+            with contextlib.suppress(LedgerAway):
+                self._learn(await self._ledger.positions())
+
+    async def look_beyond(self) -> None:
+        """Ask the ledger where the engine of this process commits nothing: another process may have one at work."""
+        self._learn(self._pulse.positions)
+        if self._moved_at is None or self._monotonic() - self._moved_at > self._limits.position_poll_s:
+            await self.look()
 
     async def moved(self) -> None:
         """Until the engine of this process commits, or it is time to ask the ledger."""
@@ -137,6 +146,8 @@ class Backpressure:
         each partition. Raises Refusal `engine_behind`, and whatever `append` raises.
         """
         account = self._account(key_id)
+        if account.lagging + events > self._limits.lag_events:
+            await self._progress.look_beyond()
         if account.waiting or not self._fits(account, events):
             await self._wait(account, events)
         account.lagging += events

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cti.errors import LedgerAway
 from cti.gateway.backpressure import APPENDS_MAX, Account, Backpressure
 from cti.gateway.pulse import Pulse
 from cti.web.limits import Limits
@@ -21,9 +22,12 @@ class Ledger:
     def __init__(self) -> None:
         self.at: dict[int, int] = {}
         self.asked = 0
+        self.away = False
 
     async def positions(self) -> dict[int, int]:
         self.asked += 1
+        if self.away:
+            raise LedgerAway
         return dict(self.at)
 
 
@@ -212,3 +216,26 @@ async def test_at_the_door_the_key_that_floods_gets_429_and_the_other_202(store_
         await commit()
         assert await posted(site, flooding, 3000, 30) == (202, "")
         assert len(await site.kept()) == 80 + 20 + 20 + 30
+
+
+async def test_at_a_door_without_an_engine_of_its_own_the_ledger_says_that_another_works() -> None:
+    bench = Bench(position_poll_s=0.001)
+    bench.pulse, bench.ledger.at = Pulse(), {0: 0}
+    bench.pressure = Backpressure(bench.ledger, bench.pulse, bench.limits, bench.clock)
+    for _ in range(3):  # another process commits all the while
+        await bench.post("a", 20)
+        bench.clock.now += 1.0
+        bench.ledger.at = {0: bench.position}
+    await bench.post("a", 20)
+    with pytest.raises(Refusal, match="engine_behind"):
+        await bench.post("a", 30)
+
+
+async def test_a_ledger_that_is_away_stops_no_event() -> None:
+    bench = await engine_at_work(position_poll_s=0.001)
+    bench.ledger.away = True
+    bench.clock.now += 1.0
+    await bench.post("a", 20)
+    waiting = await started(bench.post("a", 20))
+    bench.commit(21)
+    assert await waiting == 41
