@@ -32,6 +32,8 @@ MediaType = Annotated[str, StringConstraints(pattern=r"^application/json( ?; ?ch
 
 
 def _read_extension(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # 1.0 is a whole number in JSON Schema
     if value is None or isinstance(value, bool | int):
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise PydanticCustomError("extension_size", "An extension's number lies outside 64 bits")

@@ -33,6 +33,7 @@ from cti.engine.timers import Timers
 from cti.leases.alone import Alone, new_owner
 from cti.ports import Appending, Clock, EventLog, Ledger, Ownership, Publisher, Pulse
 from cti.rows import Claim, OutcomeRow
+from cti.sql.trouble import MALFORMED
 from cti.telemetry import Telemetry
 
 EVENTS_MAX = 2_000  # in a round: some 100 ms of work and of writing
@@ -355,6 +356,9 @@ class Engine:
         self._began_ms = None
 
     def _back_off(self, error: Exception | None) -> None:
+        """Wait before the next try. Raises the error where waiting cannot help: a malformed database stays so."""
+        if isinstance(error, errors.RingbackError) and error.word == MALFORMED:
+            raise error
         self._backoff_ms = min(max(self._backoff_ms * 2, BACKOFF_MIN_MS), BACKOFF_MAX_MS)
         self._not_before_ms = self._time.now_ms() + self._backoff_ms
         log.warning("waiting", action="engine_waits", why=str(error), for_ms=self._backoff_ms)

@@ -8,9 +8,9 @@ from schemas.envelope import DATA_MODELS, Envelope
 Schema = dict[str, Any]
 KEPT_TEXT = r"^[^\u0000]*$"  # NUL cannot be stored
 EXTENSION_NAME = "^[a-z0-9]{1,20}$"
-# An RFC 3339 time of the years 1970 to 2199, on a day that exists.
-_YEAR = "(19[7-9][0-9]|2[01][0-9]{2})"
-_LEAP = "(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26])|21(0[48]|[2468][048]|[13579][26]))"
+# An RFC 3339 time of the years 1980 to 2199, on a day that exists.
+_YEAR = "(19[89][0-9]|2[01][0-9]{2})"
+_LEAP = "(19(8[048]|9[26])|20([02468][048]|[13579][26])|21(0[48]|[2468][048]|[13579][26]))"
 _DAY = "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
 _HOUR = "([01][0-9]|2[0-3])"
 _CLOCK = rf"{_HOUR}:[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,9}})?(Z|[+-]{_HOUR}:[0-5][0-9])"
@@ -86,7 +86,7 @@ def exact(schema: Any) -> Any:
     told = {name: exact(each) for name, each in schema.items() if name != "default"}
     kinds = told.get("type")
     if told.get("format") == "date-time":
-        return {"type": "string", "description": "RFC 3339, years 1970 to 2199.", "pattern": TIME_PATTERN}
+        return {"type": "string", "description": "RFC 3339; from 1980, at most a day ahead.", "pattern": TIME_PATTERN}
     if kinds == "string" and not {"pattern", "enum", "const"} & set(told):
         told["pattern"] = KEPT_TEXT
     if told.get("pattern") == "^[0-9]{1,19}$":
@@ -95,7 +95,8 @@ def exact(schema: Any) -> Any:
         told["propertyNames"] = {"pattern": EXTENSION_NAME}
         told["additionalProperties"] = {
             "anyOf": [
-                {"type": ["integer", "boolean", "null"]},
+                {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+                {"type": ["boolean", "null"]},
                 {"type": "string", "maxLength": 1024, "pattern": KEPT_TEXT},
             ]
         }

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import from_json, to_json
 
 from cti.gateway.bindings import DEFAULT_SOURCE
@@ -27,6 +27,9 @@ NAMES_MAX = 100
 COMMANDS = tuple(COMMAND_MODELS)
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]{0,63}$")]
 Names = Annotated[list[Name], Field(max_length=NAMES_MAX)]
+# `_check_commands` refuses any other, by name.
+CommandName = Annotated[Name, WithJsonSchema({"type": "string", "enum": list(COMMANDS)})]
+CommandNames = Annotated[list[CommandName], Field(max_length=NAMES_MAX)]
 Source = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,256}$")]
 
 
@@ -36,7 +39,7 @@ class Declaration(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     source: Source | None = Field(None, description="The `source` of its events; `/switches/ID` where absent.")
-    commands: Names = Field(description="CSTA names of the commands it can do.")
+    commands: CommandNames = Field(description="CSTA names of the commands it can do.")
     facts: Names | None = Field(None, description="Short kinds of the events it reports; null: whatever it sends.")
     if_other_ready: bool = Field(False, description="It judges `if_other_ready` itself.")
 

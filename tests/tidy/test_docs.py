@@ -177,6 +177,39 @@ def test_files_that_are_named_exist(page: Path) -> None:
     assert [path for path in REPOSITORY_PATH.findall(text_of(page)) if not (ROOT / path).exists()] == []
 
 
+def folders_listed(text: str) -> dict[str, str]:
+    """What docs/architecture.md says under the heading of each folder."""
+    parts = re.split(r"^### `((?:cti|schemas)[\w/]*)/`$", text.partition("## Every file")[2], flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def not_listed(text: str, files: list[str]) -> list[str]:
+    """The files that no folder's list names. A folder's `__init__.py` is named by its heading."""
+    folders = folders_listed(text)
+    named = {f"{folder}/{name}" for folder, part in folders.items() for name in re.findall(r"`([\w./-]+)`", part)}
+    return [one for one in files if one not in named and one.removesuffix("/__init__.py") not in folders]
+
+
+def test_the_architecture_names_every_file() -> None:
+    files = [by_name(path) for folder in ("cti", "schemas") for path in sorted((ROOT / folder).rglob("*.py"))]
+    has_code = [one for one in files if text_of(ROOT / one).count("\n") > 1 or not one.endswith("__init__.py")]
+    assert len(files) > 200
+    assert not_listed(text_of(DOCS / "architecture.md"), has_code) == []
+
+
+def test_a_file_that_is_named_nowhere_is_found() -> None:
+    text = "`gone.py`\n## Every file\n\n### `cti/web/`\n\n| [`auth.py`](../cti/web/auth.py) | keys |\n"
+    files = ["cti/web/__init__.py", "cti/web/auth.py", "cti/web/gone.py", "cti/sql/auth.py"]
+    assert not_listed(text, files) == ["cti/web/gone.py", "cti/sql/auth.py"]
+
+
+def test_the_architecture_answers_twelve_questions() -> None:
+    answers = text_of(DOCS / "architecture.md").partition("## Where is ...?")[2].partition("\n## ")[0]
+    asked = re.split(r"^\d+\. \*\*Where (?:is|are) [^*]+\?\*\*", answers, flags=re.MULTILINE)[1:]
+    assert len(asked) == 12
+    assert [answer for answer in asked if not LINK.findall(answer)] == []
+
+
 def test_commands_that_are_named_exist() -> None:
     code = [part for page in PAGES for part in CODE.findall(text_of(page))]
     named = {word for part in code for word in COMMAND_LINE.findall(part)}
