@@ -94,6 +94,10 @@ async def loaded(site: Site, seed: int) -> AsyncIterator[Load]:
         await asyncio.gather(*(client.stop() for client in clients))
 
 
+LOOKS_MAX = 3  # at ledger and topics, one after the other
+LOOK_AGAIN_S = 4.0  # beyond the time in which a command may end unanswered
+
+
 async def figured(site: Site, diary: Diary) -> tuple[dict[str, Any], Kept]:
     """Wait until the ledger has everything, as far as that comes about, and judge; and what was judged."""
     say("the load has ended; waiting until all is read")
@@ -101,9 +105,14 @@ async def figured(site: Site, diary: Diary) -> tuple[dict[str, Any], Kept]:
     await _settled(site, diary)
     timeout = aiohttp.ClientTimeout(total=READ_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
-        found = await kept(Reader(site.doors[0], site.key, session), site.db, await log_ends(site.bootstrap))
-        found.copies = await copies(site.bootstrap)
-    figures = await _with_all_copies(diary, found, site.bootstrap)
+        reader = Reader(site.doors[0], site.key, session)
+        for _ in range(LOOKS_MAX):
+            found = await kept(reader, site.db, await log_ends(site.bootstrap))
+            found.copies = await copies(site.bootstrap)
+            figures = await _with_all_copies(diary, found, site.bootstrap)
+            if not figures["copies_unknown"]:
+                break
+            await pause(LOOK_AGAIN_S)  # a record was revised after the ledger was read; what is unknown stays so
     return figures | {"answers": dict(sorted(diary.answers.items()))}, found
 
 
