@@ -30,11 +30,14 @@ def stored_hash(tenant: str, source: str, subject: str) -> int:
 
 
 def identity_hash(tenant: str, source: str, subject: str) -> int:
-    """A call's identity, of the tuple. Where no source has a colon the record key is as good as the tuple."""
-    if ":" not in source:
+    """A call's identity, of the tuple.
+
+    Without a colon in tenant and source the record key can be read in one way only, and its hash is taken. Else the
+    lengths go in, after a NUL, which no part may contain: no record key is that text.
+    """
+    if ":" not in source and ":" not in tenant:
         return stored_hash(tenant, source, subject)
-    text = "".join([f"{len(part)}:{part}" for part in (tenant, source, subject)])
-    return hash64(text.encode())
+    return hash64(f"\0{len(tenant)}:{len(source)}:{tenant}{source}{subject}".encode())
 
 
 def call_id(tenant: str, source: str, subject: str, incarnation: int) -> str:

@@ -1,11 +1,12 @@
 """A call's identity is the tuple (tenant, source, subject), never the text of its record key."""
 
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 
 from cti.core.identity import identity_hash, key_of, stored_hash
-from tests.scheduler import Scene, event, scene
+from tests.scheduler import TENANT, Scene, event, scene
 
 SOURCES = (("pbx", "1:9"), ("pbx:1", "9"))
 STORES = pytest.mark.parametrize("store", ["memory:", "sqlite:///{}/ringback.db"])
@@ -26,6 +27,26 @@ def test_the_keys_collide_and_the_identities_do_not() -> None:
     assert stored_hash(*one) == stored_hash(*other)
     assert identity_hash(*one) != identity_hash(*other)
     assert identity_hash("t", "/switches/a", "1:2") == stored_hash("t", "/switches/a", "1:2")
+
+
+def test_no_two_calls_have_one_identity() -> None:
+    """A tenant "2" that has chosen its names well must not reach the calls of the tenant "ab"."""
+    assert identity_hash("2", "ab3", "p:q1:s") != identity_hash("ab", "p:q", "s")
+    parts = ["a", "a:", ":a", "a:a", "1", "1:a", "1:1", ":", "a2", "a3", "a1:1"]
+    calls = [(tenant, source, subject) for tenant in ("a", "1", "2", "aa") for source in parts for subject in parts]
+    assert len({identity_hash(*one) for one in calls}) == len(calls)
+
+
+@STORES
+@pytest.mark.parametrize("names", SOURCES)
+async def test_each_release_finds_the_rows_of_the_other(store: str, tmp_path: Path, names: tuple[str, str]) -> None:
+    """The release before looks for a call under the hash of its record key, and writes it there."""
+    digest = blake2b(":".join((TENANT, *names)).encode(), digest_size=8).digest()
+    async with scene(store.format(tmp_path)) as it:
+        await it.post(said(*names, "offered", 0, connection="c", calling="+8601", direction="inbound"))
+        await it.post(said(*names, "callCleared", 5))
+        (past,) = await it.store.ledger.past_calls([int.from_bytes(digest, signed=True)])
+        assert (past.row.source, past.row.subject) == names
 
 
 @STORES
