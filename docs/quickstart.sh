@@ -10,7 +10,7 @@ SWITCH="${SWITCH:-quickstart}"
 SOURCE="/switches/$SWITCH"
 LINE_S=0.1  # what a message takes on its way, each way: a line is never without delay
 RUN="$(date +%H%M%S)"  # makes the call ids of this run its own
-WORK="${WORK:-$(mktemp -d)}"  # the switch's own memory: a file for each leg's state, a line for each order
+WORK="${WORK:-$(mktemp -d)}"  # the switch's own memory: a file for each leg's state, a line for each command
 
 # -- the door ---------------------------------------------------------------------------------------------------------
 
@@ -29,7 +29,7 @@ event() {  # CALL KIND TIME_MS DATA: post it now
         "subject": "'"$1"'", "time": "'"$(rfc3339 "$3")"'", "data": '"$4"'}' >>"$WORK/answers"
 }
 
-result() {  # COMMAND_ID STATE [REASON]: what became of an order, by our clock
+result() {  # COMMAND_ID STATE [REASON]: what became of a command, by our clock
     local time
     time=$(rfc3339 "$(now_ms)")
     sleep "$LINE_S"
@@ -75,7 +75,7 @@ obey() {  # COMMAND: do it if the leg is still in the state it was ordered for; 
     id=$(member "$1" id) command=$(member "$1" command) call=$(member "$1" subject)
     leg=$(member "$1" connection) wanted=$(member "$1" if_state)
     sleep "$LINE_S"
-    echo "$(now_ms) $call $id $command" >>"$WORK/orders"
+    echo "$(now_ms) $call $id $command" >>"$WORK/commands"
     state=$(cat "$WORK/leg.$call.$leg" 2>/dev/null || true)
     if [[ -n "$wanted" && "$wanted" != "$state" ]]; then
         result "$id" refused invalidConnectionState
@@ -87,7 +87,7 @@ obey() {  # COMMAND: do it if the leg is still in the state it was ordered for; 
     result "$id" done
 }
 
-listen() {  # take orders for ever
+listen() {  # take commands for ever
     local line
     api GET "/v1/switches/$SWITCH/commands" --no-buffer --header 'Accept: text/event-stream' | while read -r line; do
         if [[ "$line" == data:* ]]; then obey "${line#data: }" & fi
@@ -119,14 +119,14 @@ hangs_up() {  # CALL OFFSET_MS [DEVICE]: the caller, or whose device is named
     ended "$1" "$2"
 }
 
-# Every story sets `start`, the time of its call's first event; offsets are ms from there. `zero`: what its orders are timed from.
-ring() {  # nobody answers at 1001: the order comes at 12 s, and 1002 takes the call
+# Every story sets `start`, the time of its call's first event; offsets are ms from there. `zero`: what its commands are timed from.
+ring() {  # nobody answers at 1001: the command comes at 12 s, and 1002 takes the call
     comes "$1"; rings "$1" 1001 1000; rings "$1" 1002 14500; answers "$1" 1002 16000; hangs_up "$1" 20000
 }
 kept() {  # answered 12.000 s after the ringing began
     comes "$1"; rings "$1" 1003 1000; NO_DELAY=1 answers "$1" 1003 13000; hangs_up "$1" 16000
 }
-crossed() {  # answered at 12.05 s, while the order is under way
+crossed() {  # answered at 12.05 s, while the command is under way
     comes "$1"; rings "$1" 1004 1000; answers "$1" 1004 13050; hangs_up "$1" 16000
 }
 two_offers() {  # 8 s at one desk, 8 s at the next
@@ -149,7 +149,7 @@ agent_first() { comes "$1"; rings "$1" 1010 1000; answers "$1" 1010 2000; hangs_
 objects() { grep -oE '"'"$2"'":\[[^]]*\]' <<<"$1" | grep -oE '\{[^{}]*\}' || true; }  # JSON NAME: the flat objects of a list, one a line
 number() { sed -nE 's/.*"'"$2"'":([0-9.]+).*/\1/p' <<<"$1"; }
 
-seen() {  # CALL ZERO_MS: its orders and breaches, one a line, times in seconds from ZERO_MS
+seen() {  # CALL ZERO_MS: its commands and breaches, one a line, times in seconds from ZERO_MS
     local found id call one due
     found=$(api GET "/v1/calls?source=$SOURCE&subject=$1")
     id=$(member "$found" call)
@@ -196,7 +196,7 @@ main() {
     done
     echo "eight calls are under way, the longest takes 56 s ..."
     wait "${stories[@]}"
-    sleep 3  # an order that nobody answers would be closed 2 s after its time
+    sleep 3  # a command that nobody answers would be closed 2 s after its time
     told ring 1000 'rings at 1001 and nobody answers; seconds from the ringing' \
 '12.000 RING-1 deflectCall done
 12.[0-9]{3} RING-1 setAgentState done
@@ -204,7 +204,7 @@ main() {
 breach RING-1 1001 12.[0-9]+
 breach RING-2 1002 15' || wrong=1
     told kept 1000 'is answered at 12.000 s' 'nothing' || wrong=1
-    told crossed 1000 'is answered at 12.050 s, when the order is under way already: the switch refuses, the call lives' \
+    told crossed 1000 'is answered at 12.050 s, when the command is under way already: the switch refuses, the call lives' \
 '12.000 RING-1 deflectCall refused invalidConnectionState
 12.050 RING-2 promptAgent done
 breach RING-1 1004 12.05
@@ -228,7 +228,7 @@ breach RING-2 1006 16.1' || wrong=1
 34.000 HOLD-2 playMessage done
 36.000 HOLD-1 promptAgent done' || wrong=1
     echo "    the ids of its two notices, a new one for each hold:"
-    awk -v call="$RUN-hold_twice" '$2 == call && $4 == "playMessage" { print "    " $3 }' "$WORK/orders"
+    awk -v call="$RUN-hold_twice" '$2 == call && $4 == "playMessage" { print "    " $3 }' "$WORK/commands"
     told agent_first 0 'is ended by the agent, who gives no reason' 'breach END-1 1010' || wrong=1
     return "$wrong"
 }
