@@ -41,13 +41,14 @@ class Gathering:
 
     __slots__ = (
         "book", "commands", "ended", "interventions_on", "late", "layers", "limits", "partitions", "passing",
-        "recent_ids", "records", "sources", "telemetry", "times", "writer",
+        "recent_ids", "records", "sources", "telemetry", "times", "waiting", "writer",
     )  # fmt: skip
 
     def __init__(self, book: RuleBook, telemetry: Telemetry, interventions_on: bool, limits: CallLimits) -> None:
         self.book, self.telemetry, self.interventions_on, self.limits = book, telemetry, interventions_on, limits
         self.layers, self.late, self.times = Layers(), LateCalls(), Times()
         self.sources: dict[tuple[str, str], Source] = {}
+        self.waiting: set[Source] = set()  # those of which something is scheduled: few, where sources are many
         self.recent_ids = RecentIds()
         self.writer = RoundWriter(telemetry)
         self.commands = CommandWriter(self.writer, self.times, telemetry)
@@ -64,7 +65,7 @@ class Gathering:
     def source(self, tenant: str, name: str) -> Source:
         found = self.sources.get((tenant, name))
         if found is None:
-            found = self.sources[tenant, name] = Source(tenant, name, self.book)
+            found = self.sources[tenant, name] = Source(tenant, name, self.book, self.waiting)
         return found
 
     def put(self, key: Key, live: LiveCall) -> None:

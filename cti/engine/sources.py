@@ -31,6 +31,7 @@ class Source:
         "_book",
         "_rules",
         "_shown",
+        "_waiting",
         "abilities",
         "alarmed",
         "clock",
@@ -42,8 +43,10 @@ class Source:
         "tenant",
     )
 
-    def __init__(self, tenant: str, name: str, book: RuleBook) -> None:
+    def __init__(self, tenant: str, name: str, book: RuleBook, waiting: "set[Source] | None" = None) -> None:
+        """`waiting`: where it puts itself when something is scheduled; whoever looks takes it out again."""
         self.tenant, self.name = tenant, name
+        self._waiting: set[Source] = set() if waiting is None else waiting
         self.switch = name.removeprefix("/switches/")
         self.clock = SourceClock()
         self.kinds: set[str] = set()
@@ -108,6 +111,7 @@ class Source:
     def schedule(self, partition: int, due_ms: int, key: int) -> None:
         """Have the call's rules fired once the switch's clock is past `due_ms`."""
         heapq.heappush(self.schedules.setdefault(partition, []), (due_ms, key))
+        self._waiting.add(self)
 
     def due_before(self, partition: int, now_ms: float) -> tuple[int, int] | None:
         """Take the next (due, key) of a partition that lies before `now_ms`."""
@@ -115,6 +119,10 @@ class Source:
         if schedule and schedule[0][0] < now_ms:
             return heapq.heappop(schedule)
         return None
+
+    def waits(self) -> bool:
+        """Whether anything is scheduled."""
+        return any(self.schedules.values())
 
     def next_log_ms(self) -> float | None:
         """When, by the log's clock, something of this source falls due."""

@@ -46,7 +46,8 @@ class Timers:
         """When something is due next; infinite if nothing is."""
         work, now_ms = self._work, self._work.times.now_ms
         soonest = work.commands.next_deadline_ms()
-        for source in work.sources.values():
+        work.waiting.difference_update([source for source in work.waiting if not source.waits()])
+        for source in work.waiting:
             due_ms = source.next_log_ms()
             if due_ms is not None:
                 if not source.clock.trusted(now_ms):  # nothing fires before it is believed again
@@ -60,7 +61,7 @@ class Timers:
         """Whether a timer is due that needs a confirmed log end."""
         if now_ms - self._swept_ms >= self._sweep_every_ms:
             return True
-        dues = (source.next_log_ms() for source in self._work.sources.values())
+        dues = (source.next_log_ms() for source in self._work.waiting)
         return any(due_ms is not None and due_ms <= now_ms for due_ms in dues)
 
     def start_over(self) -> None:
