@@ -76,6 +76,7 @@ async def _stream(
     context: Context, request: web.Request, subscription: Subscription, after: Mapping[int, int] | None
 ) -> web.StreamResponse:
     """Until the client leaves, falls behind, or the gateway stops."""
+    await context.hub.expect_late()
     opening = await _open(context, subscription, after)
     response = web.StreamResponse(headers=STREAM_HEADERS)
     await response.prepare(request)

@@ -123,6 +123,23 @@ class Hub:
         self._wake.set()
         return subscription
 
+    async def expect_late(self) -> None:
+        """Look for recent numbers that no row has yet: their rows may be committed after a stream has read the open
+        commands. To be called between its subscription and that reading. Polls need not: they read those each time.
+        """
+        numbers = self._numbers
+        if numbers is None:
+            return
+        highest = {partition: no for partition, no in numbers.highest.items() if no}
+        window = max(1, self._limits.hub_slice // max(1, len(highest)))
+        after = {partition: max(0, no - window) for partition, no in highest.items()}
+        found = {(row.partition, row.no) for row in await self._reads.commands_after(after, self._limits.hub_slice)}
+        now_s = self._monotonic()
+        for partition, no in highest.items():
+            missing = [each for each in range(after[partition] + 1, no + 1) if (partition, each) not in found]
+            numbers.expect(partition, missing, now_s)
+        self._wake.set()
+
     def _check_limits(self, address: Address) -> None:
         """Streams of a switch whose client has left do not count: they end at their next keep-alive.
 
