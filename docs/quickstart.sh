@@ -70,7 +70,7 @@ ended() {  # CALL OFFSET_MS: the call is over
 
 member() { sed -nE 's/.*"'"$2"'":"([^"]*)".*/\1/p' <<<"$1"; }  # JSON NAME: the text of a member
 
-obey() {  # COMMAND: do it if the leg is still in the state it was ordered for; say what became of it
+obey() {  # COMMAND: do it if the leg is still in the state that the command names; say what became of it
     local id command call leg wanted state
     id=$(member "$1" id) command=$(member "$1" command) call=$(member "$1" subject)
     leg=$(member "$1" connection) wanted=$(member "$1" if_state)

@@ -43,7 +43,7 @@ class Ignored(StrEnum):
     ALREADY_ENDED = "already_ended"  # after the call's end, by event time
     UNKNOWN_TYPE = "unknown_type"
     NEWER_VERSION = "newer_version"
-    NO_SUCH_CALL = "no_such_call"
+    NO_SUCH_CALL = "no_such_call"  # a result or report without a call; a command of its id is settled all the same
     NO_SUCH_LEG = "no_such_leg"
     NO_SUCH_COMMAND = "no_such_command"
     WRONG_STATE = "wrong_state"  # the leg, call or agent is in a state that has no such transition

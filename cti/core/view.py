@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cti.core.breaches import Breach
-from cti.core.call_state import Call
+from cti.core.call_state import Call, Phase
 from cti.core.dues import dues
 from cti.core.record import Identity, measure, record_of
 from cti.core.rules import Due, Intervention, Rule, RuleBook, RuleSet, concerns, rule_set
@@ -19,7 +19,7 @@ def describe(
     described = record_of(who, call, measured, done, book.name, revision)
     if call.ended_ms is None:
         described |= {"ended_at": None, "outcome": None}
-    described["state"] = call.phase.value
+    described["state"] = "ended" if call.phase is Phase.ENDED else "live"
     described["legs"] = [
         {
             "connection": leg.id,

@@ -19,11 +19,10 @@ def settles_alone(event: Event, live: LiveCall | None) -> bool:
 
 
 def settle(work: Gathering, entry: Entry, event: Event) -> None:
-    """A result without a call. A message report has nothing to settle: it reports on a command that is done."""
+    """A result without a call, counted as such. A message report has no command to settle: its command is done."""
+    work.telemetry.ignored(Ignored.NO_SUCH_CALL)
     if event.kind == "commandResult":
         settle_by_id(work, entry.tenant, event.source, event.data, event.at_ms)
-    else:
-        work.telemetry.ignored(Ignored.NO_SUCH_CALL)
 
 
 def settle_by_id(work: Gathering, tenant: str, source: str, data: dict[str, Any], at_ms: int) -> None:

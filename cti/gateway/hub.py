@@ -128,10 +128,10 @@ class Hub:
         commands. To be called between its subscription and that reading. Polls need not: they read those each time.
         """
         numbers = self._numbers
-        if numbers is None:
+        highest = {} if numbers is None else {partition: no for partition, no in numbers.highest.items() if no}
+        if numbers is None or not highest:
             return
-        highest = {partition: no for partition, no in numbers.highest.items() if no}
-        window = max(1, self._limits.hub_slice // max(1, len(highest)))
+        window = max(1, self._limits.hub_slice // len(highest))
         after = {partition: max(0, no - window) for partition, no in highest.items()}
         found = {(row.partition, row.no) for row in await self._reads.commands_after(after, self._limits.hub_slice)}
         now_s = self._monotonic()

@@ -1,4 +1,4 @@
-"""Two writers number one partition's commands, and the one with the smaller number commits last: no stream misses it."""
+"""Two writers number a partition's commands, and the smaller number is committed last: no stream misses it."""
 
 from collections.abc import AsyncIterator
 

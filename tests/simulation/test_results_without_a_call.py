@@ -12,6 +12,7 @@ from schemas.envelope import body_of, read_event
 from tests.scheduler import START_MS, TENANT, Scene, event, scene
 
 SOURCE = "/switches/s1"
+IGNORED = "ringback_events_ignored_total"
 STORES = pytest.mark.parametrize("store", ["memory:", "sqlite:///{}/ringback.db"])
 
 
@@ -89,6 +90,8 @@ async def test_what_others_write_to_the_log_opens_no_call_and_settles_only_its_o
             await it.store.log.append([Appending(TENANT, key, body_of(one), read_event(one))])
         await it.settle()
         assert it.engine.calls == 0
+        counted = it.engine.work.telemetry.registry.get_sample_value(IGNORED, {"reason": "no_such_call"})
+        assert counted == 2
         assert await state(it, "m-1", "another") == ("open", None)
         assert await state(it, "m-2") == ("open", None)
 

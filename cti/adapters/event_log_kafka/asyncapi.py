@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cti.adapters.event_log_kafka.publisher import ID_HEADER, LEFT_OUT_HEADER
+from cti.adapters.event_log_kafka.publisher import ID_HEADER, LEFT_OUT_HEADER, REASON_HEADER
 from cti.adapters.event_log_kafka.records import EVENT_HEADER, JSON, STRUCTURED, TENANT_HEADER
 from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.event_log_kafka.topics import (
@@ -25,6 +25,7 @@ from cti.adapters.event_log_kafka.topics import (
 from schemas.commands import COMMAND_MODELS
 from schemas.envelope import DATA_MODELS, Envelope
 from schemas.publish import event_path, indented
+from schemas.reasons import DeadLetter
 from schemas.records import Breach
 
 Document = dict[str, Any]
@@ -165,11 +166,12 @@ def _traits() -> Document:
     }
     left_out = TEXT | {"description": "Bytes of a body too large for a record: the value is empty"}
     copies = needed_of_copies | {LEFT_OUT_HEADER: left_out}
+    reason = {"type": "string", "enum": [each.value for each in DeadLetter], "description": "Why it was set aside"}
     return {
         "structured": _headed(structured | tenant, [], KEY),
         "binary": _headed({"content-type": TEXT} | attributes | tenant, needed, KEY),
         "copy": _headed(copies, [*needed_of_copies], KEY),
-        "letter": _headed(copies, [*needed_of_copies], LETTER_KEY),
+        "letter": _headed(copies | {REASON_HEADER: reason}, [*needed_of_copies], LETTER_KEY),
     }
 
 

@@ -15,6 +15,7 @@ from cti.adapters.event_log_kafka.writer import KafkaWriter, Record
 from cti.rows import OutboxRow
 
 ID_HEADER = "ringback-id"  # a consumer deduplicates by it
+REASON_HEADER = "ringback-reason"  # why a dead letter was set aside
 LEFT_OUT_HEADER = "ringback-left-out"  # the body's size in bytes; the ledger keeps it
 
 logger = structlog.get_logger()
@@ -40,6 +41,8 @@ class KafkaPublisher:
 def _record_of(row: OutboxRow) -> Record:
     """A row too large for a topic goes without its body: refused again and again, it would block the others."""
     headers, body = [(ID_HEADER, row.id.encode()), (TENANT_HEADER, row.tenant.encode())], row.body
+    if row.kind == "dead-letters":
+        headers.append((REASON_HEADER, row.key.removeprefix(f"{row.tenant}:").encode()))
     if len(body) > BODY_BYTES_MAX:
         logger.warning(
             "an outbox row goes without its body", action="copy_cut", kind=row.kind, id=row.id, bytes=len(body)

@@ -11,7 +11,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 
 from cti.adapters.clock import SystemClock
-from cti.adapters.event_log_kafka.publisher import LEFT_OUT_HEADER
+from cti.adapters.event_log_kafka.publisher import LEFT_OUT_HEADER, REASON_HEADER
 from cti.adapters.event_log_kafka.records import Reading
 from cti.adapters.event_log_kafka.settings import BODY_BYTES_MAX
 from cti.errors import LogAway, LogTruncated
@@ -203,7 +203,8 @@ async def test_copies_reach_integrators_in_order_with_their_ids(kafka: KafkaBrok
         key = key_of("a")
         copies = [OutboxRow(0, n, "calls.records", "grid", key, f"id-{n}", b'{"revision":%d}' % n) for n in range(5)]
         giant = OutboxRow(0, 6, "calls.records", "grid", key, "id-5", b"0" * (BODY_BYTES_MAX + 1))
-        await log.publisher.publish([*copies, OutboxRow(0, 5, "dead-letters", "grid", key, "1:7", b"\xff\x00"), giant])
+        letter = OutboxRow(0, 5, "dead-letters", "grid", "grid:wrong_partition", "1:7", b"\xff\x00")
+        await log.publisher.publish([*copies, letter, giant])
         reader = AIOKafkaConsumer(
             kafka_prefix + "calls.records", kafka_prefix + "dead-letters",
             bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest",
@@ -220,3 +221,5 @@ async def test_copies_reach_integrators_in_order_with_their_ids(kafka: KafkaBrok
     left_out = [dict(one.headers).get(LEFT_OUT_HEADER) for one in got]
     assert [size for size in left_out if size] == [str(len(giant.body)).encode()]
     assert [one.value for one in got if one.topic.endswith("letters")] == [b"\xff\x00"]
+    reasons = [dict(one.headers).get(REASON_HEADER) for one in got]
+    assert [reason for reason in reasons if reason] == [b"wrong_partition"]

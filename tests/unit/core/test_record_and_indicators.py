@@ -57,7 +57,7 @@ def test_an_order_under_way_has_no_outcome_yet() -> None:
 def test_a_live_call_is_shown_without_an_end() -> None:
     call = call_of(offered(), queued(), rings(2.0))
     told = describe(WHO, call, (), stories.book(), 0, ms(5.0))
-    assert (told["state"], told["ended_at"], told["outcome"]) == ("open", None, None)
+    assert (told["state"], told["ended_at"], told["outcome"]) == ("live", None, None)
     ring = next(rule for rule in told["rules"] if rule["rule"] == "RING-1")
     assert (ring["armed"], ring["kept"], ring["breached"]) == (True, None, 0)
 
