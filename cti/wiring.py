@@ -147,9 +147,8 @@ class Service:
 
     async def ready(self) -> Mapping[str, str | None]:
         """What /readyz shows: each dependency with None (it is well) or one word of `cti.sql.trouble`."""
-        slow = (
-            AWAY if self.store.shared else LOCKED
-        )  # who has an SQLite file for itself waits for a lock and little else
+        # Who has an SQLite file for itself waits for a lock and little else.
+        slow = AWAY if self.store.shared else LOCKED
         found = {
             "log": await _word_of(self.store.log.end(), slow),
             "ledger": await _word_of(self.store.ledger.positions(), slow) or await _word_of(self.store.check(), slow),

@@ -125,7 +125,6 @@ async def test_pages_follow_each_other_without_gap_or_repetition(product: Produc
     ("query", "numbers"),
     [
         ("state=live", [3]),
-        ("state=open", [3]),
         ("state=ended", [2, 1]),
         ("queue=bills", [2]),
         ("agent=1002", [2]),
