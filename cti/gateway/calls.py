@@ -87,16 +87,16 @@ async def _page(context: Context, asked: Asked, as_of: str, after: tuple[int, in
     if found is None or (sources is not None and found[0].source not in sources):
         raise _no_such_call()
     row, events = found
-    told = {"call": row.call_id, "source": row.source, "subject": row.subject, "incarnation": row.incarnation}
-    return await asyncio.to_thread(lambda: _written(asked, told | {"as_of": as_of} | _timeline(events, limit)))
+    head = {"call": row.call_id, "source": row.source, "subject": row.subject, "incarnation": row.incarnation}
+    return await asyncio.to_thread(lambda: _written(asked, head | {"as_of": as_of} | _timeline(events, limit)))
 
 
 def _no_such_call() -> Refusal:
     return Refusal("not_found", "No such call")
 
 
-def _written(asked: Asked, told: dict[str, Any]) -> bytes:
-    return to_json(told if asked.caller.sees_numbers else masked_in(told))
+def _written(asked: Asked, answer: dict[str, Any]) -> bytes:
+    return to_json(answer if asked.caller.sees_numbers else masked_in(answer))
 
 
 def _timeline(events: Sequence[TimelineRow], limit: int) -> dict[str, Any]:
@@ -154,18 +154,25 @@ def _filter(asked: Asked, sources: Sources) -> CallFilter:
 def listed(page: Iterable[CallListing]) -> Iterable[dict[str, Any]]:
     """The calls of a page as JSON members; what only a record knows is null while the call lives."""
     for row, record in page:
-        told: dict[str, Any] = dict.fromkeys(COLUMNS)
-        told |= {"call": row.call_id, "source": row.source, "subject": row.subject, "direction": row.direction}
-        told |= {"state": "live" if record is None else "ended", "opened_at": rfc3339(row.opened_at_ms), "breaches": []}
+        members: dict[str, Any] = dict.fromkeys(COLUMNS)
+        members |= {"call": row.call_id, "source": row.source, "subject": row.subject, "direction": row.direction}
+        members |= {
+            "state": "live" if record is None else "ended",
+            "opened_at": rfc3339(row.opened_at_ms),
+            "breaches": [],
+        }
         if record is not None:
             kept = from_json(record.record)
-            told |= {name: kept[name] for name in COLUMNS if name in kept and name not in ("breaches", "transfers")}
-            told |= {
+            members |= {name: kept[name] for name in COLUMNS if name in kept and name not in ("breaches", "transfers")}
+            members |= {
                 "queue": record.queue,
                 "agent": record.agent,
                 "outcome": record.outcome,
                 "transfers": record.transfers,
             }
-            told |= {"ended_at": rfc3339(record.ended_at_ms), "breaches": [each["rule"] for each in kept["breaches"]]}
-            told |= {"notices_owed": record.notices_owed, "notices_played": record.notices_played}
-        yield told
+            members |= {
+                "ended_at": rfc3339(record.ended_at_ms),
+                "breaches": [each["rule"] for each in kept["breaches"]],
+            }
+            members |= {"notices_owed": record.notices_owed, "notices_played": record.notices_played}
+        yield members

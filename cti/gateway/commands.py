@@ -49,7 +49,7 @@ async def _open(context: Context, subscription: Subscription, after: Mapping[int
 
 
 def sendable(rows: Iterable[CommandRow], now_ms: float) -> list[tuple[CommandRow, str]]:
-    """The rows that are still valid, each with its JSON; how long it stays so is told as of now."""
+    """The rows that are still valid, each with its JSON; how long it stays so is counted from now."""
     return [(row, _json_of(row, now_ms)) for row in rows if row.expires_at_ms > now_ms]
 
 
@@ -68,8 +68,8 @@ async def _poll(
     sent = sent[: context.limits.long_poll_items]
     marks = highest([*(after or {}).items(), *((row.partition, row.no) for row, _ in sent)])
     commands = ",".join(json for _, json in sent)
-    told = f'{{"commands":[{commands}],"cursor":"{token_of(marks) or NO_MARKS}"}}'
-    return web.Response(body=told.encode(), headers={"Content-Type": "application/json", "Cache-Control": "no-store"})
+    body = f'{{"commands":[{commands}],"cursor":"{token_of(marks) or NO_MARKS}"}}'
+    return web.Response(body=body.encode(), content_type="application/json")
 
 
 async def _stream(

@@ -83,23 +83,23 @@ def exact(schema: Any) -> Any:
         return [exact(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    told = {name: exact(each) for name, each in schema.items() if name != "default"}
-    kinds = told.get("type")
-    if told.get("format") == "date-time":
+    narrowed = {name: exact(each) for name, each in schema.items() if name != "default"}
+    kinds = narrowed.get("type")
+    if narrowed.get("format") == "date-time":
         return {"type": "string", "description": "RFC 3339; from 1980, at most a day ahead.", "pattern": TIME_PATTERN}
-    if kinds == "string" and not {"pattern", "enum", "const"} & set(told):
-        told["pattern"] = KEPT_TEXT
-    if told.get("pattern") == "^[0-9]{1,19}$":
-        told["pattern"] = "^[0-9]{1,18}$"
-    if isinstance(told.get("additionalProperties"), dict) and "specversion" in told.get("properties", {}):
-        told["propertyNames"] = {"pattern": EXTENSION_NAME}
-        told["additionalProperties"] = {
+    if kinds == "string" and not {"pattern", "enum", "const"} & set(narrowed):
+        narrowed["pattern"] = KEPT_TEXT
+    if narrowed.get("pattern") == "^[0-9]{1,19}$":
+        narrowed["pattern"] = "^[0-9]{1,18}$"
+    if isinstance(narrowed.get("additionalProperties"), dict) and "specversion" in narrowed.get("properties", {}):
+        narrowed["propertyNames"] = {"pattern": EXTENSION_NAME}
+        narrowed["additionalProperties"] = {
             "anyOf": [
                 {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
                 {"type": ["boolean", "null"]},
                 {"type": "string", "maxLength": 1024, "pattern": KEPT_TEXT},
             ]
         }
-    if kinds == "object" and told.get("additionalProperties") is True:
+    if kinds == "object" and narrowed.get("additionalProperties") is True:
         return ref("AnyObject")
-    return ref("AnyObject") if told == {"type": "object"} else told
+    return ref("AnyObject") if narrowed == {"type": "object"} else narrowed

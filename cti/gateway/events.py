@@ -40,7 +40,7 @@ class Verdict:
     detail: str
     errors: list[dict[str, str]]
 
-    def told(self) -> dict[str, Any]:
+    def item(self) -> dict[str, Any]:
         """As an entry of `items`."""
         return {
             "index": self.index,
@@ -174,17 +174,17 @@ def _all_refused(arrived: Arrived, judged: Judged) -> Refusal:
     first = judged.refused[0]
     if arrived.single:
         return Refusal(first.code, first.detail, first.errors)
-    items = [verdict.told() for verdict in judged.refused]
+    items = [verdict.item() for verdict in judged.refused]
     members = {"accepted": 0, "refused": len(items), "items": items}
     return Refusal("all_refused", f"All {len(items)} events were refused", members=members)
 
 
 def _mixed(judged: Judged, token: str) -> web.Response:
-    items: list[dict[str, Any]] = [verdict.told() for verdict in judged.refused]
+    items: list[dict[str, Any]] = [verdict.item() for verdict in judged.refused]
     for place, appending in zip(judged.places, judged.accepted, strict=True):
         event_id = appending.event.id if appending.event else None
         items.append({"index": place, "id": event_id, "status": "accepted"})
-    items.sort(key=lambda told: int(told["index"]))
+    items.sort(key=lambda item: int(item["index"]))
     answer = {"accepted": len(judged.accepted), "refused": len(judged.refused), "position": token, "items": items}
     if judged.warnings:
         answer["warnings"] = judged.warnings[:WARNINGS_MAX]

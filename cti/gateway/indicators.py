@@ -26,9 +26,9 @@ async def get_indicators(context: Context, asked: Asked) -> web.Response:
     wanted = TotalsFilter(from_ms, to_ms, sources, query.get("direction"), query.get("queue"))
     as_of = await context.catching_up.as_of(query.get("min_position"))
     whole = await context.reads.totals(tenant, wanted, "none", standard.service_ms, standard.ring_ms)
-    told = dict(standard.figures(whole[0] if whole else NOTHING))
-    told |= {"as_of": as_of, "from": optional_rfc3339(from_ms), "to": optional_rfc3339(to_ms), "by": by}
-    told["rules"] = rules_told(
+    answer = dict(standard.figures(whole[0] if whole else NOTHING))
+    answer |= {"as_of": as_of, "from": optional_rfc3339(from_ms), "to": optional_rfc3339(to_ms), "by": by}
+    answer["rules"] = measured_rules(
         standard.needs,
         await context.reads.breach_counts(tenant, from_ms, to_ms, sources),
         facts_known(
@@ -36,11 +36,11 @@ async def get_indicators(context: Context, asked: Asked) -> web.Response:
             [row for row in await context.registry.tenant_switches(tenant) if sources is None or row.source in sources],
         ),
     )
-    told |= interventions_told(await context.reads.intervention_counts(tenant, from_ms, to_ms, sources))
+    answer |= counted_interventions(await context.reads.intervention_counts(tenant, from_ms, to_ms, sources))
     if by != "none":
         groups = await context.reads.totals(tenant, wanted, by, standard.service_ms, standard.ring_ms)
-        told["groups"] = [{"group": _group(by, each), **standard.figures(each)} for each in groups]
-    shown = told if asked.caller.sees_numbers else masked_in(told)
+        answer["groups"] = [{"group": _group(by, each), **standard.figures(each)} for each in groups]
+    shown = answer if asked.caller.sees_numbers else masked_in(answer)
     return web.Response(body=to_json(shown), content_type="application/json")
 
 
@@ -63,18 +63,18 @@ def facts_known(sources: Iterable[SourceRow], switches: Iterable[SwitchRow]) -> 
     return [frozenset(kinds) for kinds in facts.values()]
 
 
-def rules_told(
+def measured_rules(
     needs: Mapping[str, Sequence[str]], breaches: Mapping[str, int], facts: Sequence[frozenset[str]]
 ) -> dict[str, Any]:
     """Per rule: measured with its breaches, or not measurable (never 0) with the facts that no source has."""
-    told: dict[str, Any] = {}
+    rules: dict[str, Any] = {}
     for rule in sorted({*needs, *breaches}):
         missing = missing_facts(needs.get(rule, ()), facts)
         if missing:
-            told[rule] = {"state": "not_measurable", "breaches": None, "missing": missing}
+            rules[rule] = {"state": "not_measurable", "breaches": None, "missing": missing}
         else:
-            told[rule] = {"state": "measured", "breaches": breaches.get(rule, 0), "missing": []}
-    return told
+            rules[rule] = {"state": "measured", "breaches": breaches.get(rule, 0), "missing": []}
+    return rules
 
 
 def missing_facts(needed: Sequence[str], facts: Sequence[frozenset[str]]) -> list[str]:
@@ -87,7 +87,7 @@ def _size(facts: list[str]) -> int:
     return len(facts)
 
 
-def interventions_told(counts: Interventions) -> dict[str, Any]:
+def counted_interventions(counts: Interventions) -> dict[str, Any]:
     """Commands by rule, name and state; how many were obeyed, and why others were refused."""
     by_rule: Counter[str] = Counter()
     by_command: Counter[str] = Counter()

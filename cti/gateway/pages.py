@@ -21,5 +21,5 @@ def page_response(
     if media == CSV:
         headers = {"Ringback-As-Of": as_of, "Ringback-Cursor": cursor or "", "Content-Type": f"{CSV}; charset=utf-8"}
         return web.Response(body=csv_of(columns, shown), headers=headers)
-    told = {name: shown, "cursor": cursor, "as_of": as_of}
-    return web.Response(body=to_json(told), content_type="application/json")
+    body = {name: shown, "cursor": cursor, "as_of": as_of}
+    return web.Response(body=to_json(body), content_type="application/json")

@@ -25,11 +25,11 @@ async def get_ready(context: Context, _asked: Asked) -> web.Response:
     except TimeoutError:
         checks = {"dependencies": "away"}
     ready = not any(checks.values())
-    told = {
+    body = {
         "status": "ready" if ready else "not_ready",
         "checks": {name: wrong or "ok" for name, wrong in checks.items()},
     }
-    return web.Response(status=200 if ready else 503, body=to_json(told), content_type="application/json")
+    return web.Response(status=200 if ready else 503, body=to_json(body), content_type="application/json")
 
 
 async def get_openapi(context: Context, _asked: Asked) -> web.Response:

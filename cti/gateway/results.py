@@ -94,8 +94,8 @@ async def _keep(context: Context, row: CommandRow, result: Result) -> str:
 def event_item(row: CommandRow, result: Result, now_ms: float) -> dict[str, Any]:
     """The result as a CloudEvent of the command's switch, under the call it concerns (or the agent)."""
     command = from_json(row.body)
-    told = {"commandid": row.id, "state": result.state, "reason": result.reason and result.reason.value}
-    told |= {"answer": result.answer, "cause": result.cause}
+    outcome = {"commandid": row.id, "state": result.state, "reason": result.reason and result.reason.value}
+    outcome |= {"answer": result.answer, "cause": result.cause}
     return {
         "specversion": "1.0",
         "id": f"result-{row.id}-{result.state}",
@@ -105,5 +105,5 @@ def event_item(row: CommandRow, result: Result, now_ms: float) -> dict[str, Any]
         "time": rfc3339(now_ms) if result.time is None else result.time.isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
         "commandid": row.id,
-        "data": {name: value for name, value in told.items() if value is not None},
+        "data": {name: value for name, value in outcome.items() if value is not None},
     }

@@ -53,12 +53,12 @@ async def put_switch(context: Context, asked: Asked) -> web.Response:
     source = declaration.source or DEFAULT_SOURCE + switch
     _check_commands(declaration.commands)
     await _check_source(context, asked.caller, switch, source)
-    told = declaration.model_dump(exclude={"source"})
-    row = SwitchRow(asked.caller.tenant, switch, source, to_json(told).decode())
+    declared = declaration.model_dump(exclude={"source"})
+    row = SwitchRow(asked.caller.tenant, switch, source, to_json(declared).decode())
     if not await context.registry.put_switch(row):
         raise Refusal("source_taken")
     context.bindings.forget(asked.caller)
-    await append(context, [_declared(row, told, context.log.now_ms())])
+    await append(context, [_declared(row, declared, context.log.now_ms())])
     return web.Response(body=to_json(shown(row)), headers=JSON_HEADERS)
 
 
@@ -96,7 +96,7 @@ async def _is_heard_of(context: Context, tenant: str, source: str) -> bool:
     return any(row.source == source for row in await context.reads.tenant_sources(tenant))
 
 
-def _declared(row: SwitchRow, told: dict[str, Any], now_ms: float) -> Appending:
+def _declared(row: SwitchRow, declared: dict[str, Any], now_ms: float) -> Appending:
     item = {
         "specversion": "1.0",
         "id": f"declared-{row.switch}-{int(now_ms)}-{secrets.token_hex(4)}",
@@ -105,7 +105,7 @@ def _declared(row: SwitchRow, told: dict[str, Any], now_ms: float) -> Appending:
         "subject": row.switch,
         "time": rfc3339(now_ms),
         "datacontenttype": "application/json",
-        "data": told,
+        "data": declared,
     }
     event = read_event(item)
     return Appending(row.tenant, f"{row.tenant}:{row.source}:{row.switch}", body_of(item), event, everywhere=True)

@@ -72,26 +72,26 @@ def document(info: Mapping[str, Any], routes: Iterable[Route], schemas: Mapping[
 
 
 def _operation(route: Route) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
         "parameters": [*_path_parameters(route), *(_query_parameter(each) for each in route.query)],
         "responses": {**_answers(route), **_errors(route)},
     }
     if route.scope is not None:
-        told["security"] = [{"key": []}]
-        told["description"] = f"Needs the scope `{route.scope}`."
+        operation["security"] = [{"key": []}]
+        operation["description"] = f"Needs the scope `{route.scope}`."
     if route.body:
         content = {media: {"schema": schema} for media, schema in route.body.items()}
-        told["requestBody"] = {"required": True, "content": content}
-    return told
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
 
 
 def _head(route: Route) -> dict[str, Any]:
     """The same without bodies."""
-    told = _operation(route)
-    responses = {status: {"description": each["description"]} for status, each in told["responses"].items()}
-    return told | {"operationId": f"{route.name}_head", "responses": responses}
+    operation = _operation(route)
+    responses = {status: {"description": each["description"]} for status, each in operation["responses"].items()}
+    return operation | {"operationId": f"{route.name}_head", "responses": responses}
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
@@ -139,8 +139,8 @@ def _errors(route: Route) -> dict[str, Any]:
 
 
 def _error(status: int, codes: Sequence[str]) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "description": "; ".join(f"`{code}`: {CODES[code].title}" for code in sorted(codes)),
         "content": {PROBLEM_JSON: {"schema": ref("Problem")}},
     }
-    return told | ({"headers": RETRY_AFTER} if status in (429, 503) else {})
+    return answer | ({"headers": RETRY_AFTER} if status in (429, 503) else {})

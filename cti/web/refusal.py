@@ -53,7 +53,7 @@ class Refusal(Exception):
     def body(self) -> dict[str, Any]:
         """The problem document."""
         known = CODES[self.code]
-        told: dict[str, Any] = {
+        body: dict[str, Any] = {
             "type": ERRORS_URL + self.code,
             "code": self.code,
             "title": known.title,
@@ -61,8 +61,8 @@ class Refusal(Exception):
             "detail": masked_identifier(self.detail or known.advice),
         }
         if self.errors:
-            told["errors"] = masked_problem(self.errors)
-        return told | dict(self.members or {})
+            body["errors"] = masked_problem(self.errors)
+        return body | dict(self.members or {})
 
     def response(self) -> web.Response:
         """The answer. `replace` keeps half surrogates, which a client can cause, from breaking it."""

@@ -35,7 +35,7 @@ async def guarded(_request: web.Request, response: web.StreamResponse) -> None:
 
 
 class _TurnedAway(asyncio.Protocol):
-    """A connection beyond the limit: it is told so at once, and closed."""
+    """A connection beyond the limit: it gets an answer that says so, and is closed."""
 
     def __init__(self, answer: bytes) -> None:
         self._answer = answer
