@@ -1,6 +1,7 @@
 """The whole simulated switch in this process, on a clock that runs fast, at a small real server."""
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -8,19 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from cti.adapters.clock import ScaledClock, SystemClock
-from cti.switches.simulated import simulation
+from cti.adapters.clock import ScaledClock, SystemClock, VirtualClock
+from cti.ports import Clock
+from cti.switches.simulated import saved_state, simulation
 from cti.switches.simulated.demo import figures_of
 from cti.switches.simulated.door import NotAllowedError
-from cti.switches.simulated.exchange import Site
+from cti.switches.simulated.exchange import Exchange, Site
 from cti.switches.simulated.misbehaviour import Misbehaviour
 from cti.switches.simulated.options import Options
 from cti.switches.simulated.simulation import simulate
 from tests.unit.simulated_door import KEY, FakeDoor
 
 SPEED = 200.0
+START_MS = 1_772_413_200_000
 PATIENCE_S = 30.0  # a test that hangs fails by then
 SITE = Site("sim-1", agents=8, callers_per_min=60.0, seed=5, pace="brisk")
 
@@ -30,19 +34,25 @@ async def fake() -> FakeDoor:
     return FakeDoor(live=asyncio.Queue())
 
 
-@pytest.fixture
-async def url(fake: FakeDoor) -> AsyncIterator[str]:
-    server = TestServer(fake.app())
+@contextlib.asynccontextmanager
+async def serving(door: FakeDoor) -> AsyncIterator[str]:
+    server = TestServer(door.app())
     await server.start_server(shutdown_timeout=0.1)
     yield str(server.make_url("/"))
     await server.close()
+
+
+@pytest.fixture
+async def url(fake: FakeDoor) -> AsyncIterator[str]:
+    async with serving(fake) as url:
+        yield url
 
 
 def fast() -> ScaledClock:
     return ScaledClock(SystemClock().now_ms(), SPEED)
 
 
-async def ran(options: Options, stop: asyncio.Event | None = None, clock: ScaledClock | None = None) -> dict[str, Any]:
+async def ran(options: Options, stop: asyncio.Event | None = None, clock: Clock | None = None) -> dict[str, Any]:
     async with asyncio.timeout(PATIENCE_S):
         return await simulate(options, clock or fast(), stop or asyncio.Event())
 
@@ -139,6 +149,62 @@ async def test_a_stop_is_quick_and_in_order(fake: FakeDoor, url: str) -> None:
     summary = await running
     assert summary["calls"] >= 0
     assert kinds(fake.said())["agentLoggedOff"] > 0
+
+
+class FullDoor(FakeDoor):
+    """Takes no event while `full`; everything else as ever."""
+
+    full = True
+
+    async def events(self, request: web.Request) -> web.Response:
+        if self.full:
+            return web.json_response({}, status=503, headers={"Retry-After": "0"})
+        return await super().events(request)
+
+
+class WatchedClock(VirtualClock):
+    """Says until when the switch waits."""
+
+    def __init__(self, start_ms: float) -> None:
+        super().__init__(start_ms)
+        self.waits: asyncio.Queue[float] = asyncio.Queue()
+
+    async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
+        assert until_ms is not None
+        self.waits.put_nowait(until_ms)
+        await super().wait(event, until_ms)
+
+    async def move_on(self) -> None:
+        """On to what the switch waits for."""
+        self.move_to(max(await self.waits.get(), self.now_ms()))
+
+
+async def test_what_waits_for_a_product_that_takes_nothing_does_not_grow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lines are full when it connects: no snapshot, and for an hour no heartbeat. With room they come again."""
+    monkeypatch.setattr(simulation, "OUTBOX_MAX", 100)
+    path, clock, stop = tmp_path / "switch.json", WatchedClock(START_MS), asyncio.Event()
+    site, order = Site("sim-1", 1, 0.0, 5, "brisk"), {"id": "c1", "command": "promptAgent", "agent": "leader"}
+    waiting = [json.dumps({"id": str(number), "type": "a.b.filler"}).encode() for number in range(100)]
+    saved_state.write(path, Exchange.opened(site, START_MS), waiting, [])
+    door = FullDoor(live=asyncio.Queue())
+    assert door.live is not None
+    door.live.put_nowait(f"event: command\ndata: {json.dumps(order)}\n\n".encode())
+    async with serving(door) as url, asyncio.timeout(PATIENCE_S):
+        running = asyncio.create_task(simulate(Options(url, KEY, site, state=path), clock, stop))
+        while not door.results or clock.now_ms() < START_MS + 3_600_000:
+            await clock.move_on()
+        door.full = False
+        while not kinds(door.said())["switchHeartbeat"]:
+            await clock.move_on()
+        stop.set()
+        await running
+    seen = [event["type"].split(".")[2] for event in door.said()]
+    assert seen[:100] == ["filler"] * 100
+    before = seen[: seen.index("switchHeartbeat")]
+    assert "switchSnapshot" not in seen
+    assert len(before) < 110, "what happened at the telephones waits, and nothing else"
 
 
 async def test_a_product_that_is_away_at_the_start_does_not_keep_it_from_stopping(unused_tcp_port: int) -> None:

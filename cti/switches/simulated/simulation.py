@@ -22,7 +22,7 @@ from cti.switches.simulated.pbx import Fact, rfc3339
 from cti.switches.simulated.switch_log import SwitchLog
 
 HEARTBEAT_MS = 5_000
-OUTBOX_MAX = 20_000  # events that could not be sent; beyond that the lines are full and no caller comes in
+OUTBOX_MAX = 20_000  # events that could not be sent; beyond that no caller comes in, no heartbeat, no snapshot goes out
 DISCONNECTED_S = 3.0
 FLUSH_S = 2.0  # at the stop, for what is still to be sent
 STOP_S = 3.5  # at the stop, for everything
@@ -134,7 +134,8 @@ class Simulation:
                 self._exchange.hurry(now_ms)
                 hurried = True
             if now_ms >= beat_ms:
-                self._send([self._exchange.heartbeat(now_ms)])
+                if self._has_room():
+                    self._send([self._exchange.heartbeat(now_ms)])
                 beat_ms += HEARTBEAT_MS * ((now_ms - beat_ms) // HEARTBEAT_MS + 1)
             self._outbox.put(self._held_back.take(now_ms))
             self._exchange.take_calls(self._may_take_calls(now_ms), now_ms)
@@ -155,6 +156,9 @@ class Simulation:
             closing_ms = now_ms + IDLE_CHECK_MS
         due = (beat_ms, self._exchange.next_ms, self._held_back.next_ms, self._at(self._options.for_s), closing_ms)
         return min(moment for moment in due if moment is not None)
+
+    def _has_room(self) -> bool:
+        return len(self._outbox) < OUTBOX_MAX
 
     def _may_take_calls(self, now_ms: int) -> bool:
         """Hysteresis: lines that were full stay so until half of what waits has gone."""
@@ -238,10 +242,11 @@ class Simulation:
                 await backoff.wait(away)
 
     def _on_connect(self) -> None:
-        """The stream stands: say all that is live, behind whatever is still unsent."""
+        """The stream stands: say all that is live, behind whatever is still unsent, if there is room."""
         now_ms = self._now_ms()
         self._send(self._exchange.advance(now_ms))
-        self._send([self._exchange.snapshot(now_ms)])
+        if self._has_room():
+            self._send([self._exchange.snapshot(now_ms)])
         self._wake.set()
 
     def _obey(self, command: Command) -> None:
