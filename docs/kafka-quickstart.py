@@ -114,7 +114,7 @@ def show(topic: str, record) -> dict:
 CALLER, AGENT = {"connection": "c"}, {"connection": "a", "device": "SIP/1001", "agent": "1001"}
 
 
-async def call(switch: Switch, copies: Outbox) -> None:
+async def call(switch: Switch, outbox: Outbox) -> None:
     """A caller comes, 1001 answers, puts the caller on hold, and in the end hangs up first."""
     await switch.structured(
         "offered", {**CALLER, "calling": "+8679186261234", "called": "95598", "direction": "inbound"}
@@ -124,18 +124,18 @@ async def call(switch: Switch, copies: Outbox) -> None:
     await switch.structured("established", AGENT)
     await switch.structured("held", {**CALLER, "holdingDevice": "SIP/1001"})
 
-    await obey(switch, await copies.next("commands"), "hold_inform")  # HOLD-1: tell the caller
+    await obey(switch, await outbox.next("commands"), "hold_inform")  # HOLD-1: tell the caller
     await switch.structured("retrieved", {**CALLER, "holdingDevice": "SIP/1001"})
-    await obey(switch, await copies.next("commands"), "hold_thanks")  # HOLD-1: thank the caller
+    await obey(switch, await outbox.next("commands"), "hold_thanks")  # HOLD-1: thank the caller
     await switch.structured("connectionCleared", {"connection": "a", "releasingDevice": "SIP/1001"})
     await switch.structured("callCleared", {})
     await switch.garbled()
 
-    record = await copies.next("calls.records")
+    record = await outbox.next("calls.records")
     assert (record["subject"], record["outcome"], record["released_by"]) == (CALL, "answered", "agent"), record
-    breach = await copies.next("calls.breaches")
+    breach = await outbox.next("calls.breaches")
     assert (breach["rule"], breach["call"], breach["agent"]) == ("END-1", record["call"], "1001"), breach
-    await copies.next("dead-letters")  # what was no event, byte for byte
+    await outbox.next("dead-letters")  # what was no event, byte for byte
 
 
 async def obey(switch: Switch, order: dict, message: str) -> None:

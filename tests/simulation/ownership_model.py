@@ -143,7 +143,7 @@ class World:
         process.watch.gained(claims if answered else ())
         self.moves += len(claims)
         for former in {before[claim.partition] for claim in claims} - {"", process.watch.owner}:
-            assert self.unbeaten_ms[former] >= SILENT_MS, f"{former} was taken from while it heartbeat"
+            assert self.unbeaten_ms[former] >= SILENT_MS, f"{former} was taken from while its heartbeat went on"
 
     def do_engine(self, process: Process) -> None:
         """The engine commits what it believes to own, then hears what has changed: lets go, and loads what is new."""

@@ -1,5 +1,7 @@
 """The switch's own machine, moved by hand: what is said, and when."""
 
+import json
+
 import pytest
 
 from cti.switches.simulated import saved_state
@@ -176,6 +178,18 @@ def test_stopped_and_started_again_it_goes_on_with_the_same_calls(tmp_path, monk
     assert got == expected
     assert expected
     assert not path.exists(), "read once: after a crash the ids would come again"
+
+
+def test_the_file_keeps_the_names_that_it_had(tmp_path) -> None:
+    """A state that an earlier release left behind is read by this one, and the other way round."""
+    path, exchange = tmp_path / "switch.json", Exchange.opened(Site(), START_MS)
+    exchange.advance(START_MS)
+    saved_state.write(path, exchange, [], [])
+    plant = json.loads(path.read_text("utf-8"))["plant"]
+    assert plant["orders_made"] == exchange.pbx.made > 0
+    kept = saved_state.take(path, Site(), START_MS)
+    assert kept is not None
+    assert kept.exchange.pbx.made >= plant["orders_made"]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format":1,"plant":{},"events":[],"results":[]}'])

@@ -1,7 +1,7 @@
 """The state of the PBX: agents, calls and legs, queues, and the schedule.
 
-All times are integer milliseconds since the epoch on the switch's own clock. The plant holds and reports; what happens
-next is decided in `floor` (queues and telephones), `conversation`, `transfers` and `orders`.
+All times are integer milliseconds since the epoch on the switch's own clock. The PBX holds and reports; what happens
+next is decided in `acd` (queues and telephones), `conversation`, `transfers` and `commands`.
 """
 
 import heapq
@@ -96,7 +96,7 @@ class Call:
 
 class Due(NamedTuple):
     at_ms: int
-    command: int
+    number: int  # of two at one time, the one that was made first
     action: str
     subject: str
     turn: int
@@ -104,7 +104,7 @@ class Due(NamedTuple):
 
 @dataclass(slots=True)
 class Pbx:
-    """The whole state of the switch; `write` and `take` in `memory` turn it into JSON and back."""
+    """The whole state of the switch; `write` and `take` in `saved_state` turn it into JSON and back."""
 
     switch: str
     seed: int
@@ -120,7 +120,7 @@ class Pbx:
     calls: dict[str, Call] = field(default_factory=dict)
     waiting: list[str] = field(default_factory=list)  # call ids, the head first
     agenda: list[Due] = field(default_factory=list)
-    orders_made: int = 0
+    made: int = 0  # of the agenda's entries, ever
     seen: dict[str, None] = field(default_factory=dict)
     ended: dict[str, None] = field(default_factory=dict)
     out: list[Fact] = field(default_factory=list)
@@ -169,8 +169,8 @@ class Pbx:
             self.tell(call, "announcementEnded", at_ms, data, command_id)
 
     def later(self, at_ms: int, action: str, subject: str, turn: int = ANY_TURN) -> None:
-        self.orders_made += 1
-        heapq.heappush(self.agenda, Due(at_ms, self.orders_made, action, subject, turn))
+        self.made += 1
+        heapq.heappush(self.agenda, Due(at_ms, self.made, action, subject, turn))
 
     def next_for(self, call: Call, at_ms: int, action: str) -> None:
         """Schedule the call's next step; replaces the one scheduled before."""

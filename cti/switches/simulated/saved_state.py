@@ -14,8 +14,9 @@ from cti.switches.simulated.outbox import Result
 from cti.switches.simulated.pbx import Agent, Call, Doing, Due, Leg, Pbx, Standing
 
 FORMAT = 1
+MADE = "orders_made"  # the file's name of `Pbx.made`
 GAP_MAX_MS = 600_000  # a longer absence is a new day: nobody has stayed on the line
-BACK_MAX_MS = 5_000  # a memory from the future was kept under another clock
+BACK_MAX_MS = 5_000  # a saved state from the future was kept under another clock
 
 
 class Kept(NamedTuple):
@@ -30,7 +31,7 @@ def write(path: Path, exchange: Exchange, events: Sequence[bytes], results: Sequ
     """Whole or not at all. Raises OSError."""
     kept = {
         "format": FORMAT,
-        "plant": asdict(exchange.pbx),
+        "plant": _plant(exchange.pbx),
         "events": [body.decode() for body in events],
         "results": list(results),
     }
@@ -74,7 +75,14 @@ def _reopened(pbx: Pbx, now_ms: int) -> Exchange:
     return exchange
 
 
+def _plant(pbx: Pbx) -> dict[str, Any]:
+    plant = asdict(pbx)
+    plant[MADE] = plant.pop("made")
+    return plant
+
+
 def _pbx(kept: dict[str, Any]) -> Pbx:
+    kept["made"] = kept.pop(MADE)
     kept["agents"] = {key: _agent(agent) for key, agent in kept["agents"].items()}
     kept["calls"] = {key: _call(call) for key, call in kept["calls"].items()}
     kept["agenda"] = [Due(*due) for due in kept["agenda"]]

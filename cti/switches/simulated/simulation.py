@@ -56,9 +56,7 @@ class Simulation:
         self.switch_log = SwitchLog(options.log)
         self._door = Door(session, options.url, options.key, options.site.switch)
         self._outbox = Outbox(self._door, self._on_refused)
-        self._results = Results(
-            self._door, lambda result, status: self.switch_log.result_status(result.command_id, status)
-        )
+        self._results = Results(self._door, self._on_result)
         self._spoiler = Spoiler(options.misbehave, options.site.seed)
         self._held_back = HeldBack()
         self._known = False  # to the product: before that there is nothing to finish

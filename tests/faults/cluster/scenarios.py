@@ -182,7 +182,7 @@ def ordered_within(orders: Sequence[Ordered], blind: Blind) -> int:
 
 
 def published_within(copies: Sequence[Copy], blind: Blind) -> int:
-    """Outbox that came to a topic while the ledger was away, of what was decided, or happened, after it had gone."""
+    """Messages that came to a topic while the ledger was away, of what was decided, or happened, after it had gone."""
     return sum(
         copy.at_ms < blind.ended_ms and ms_of(copy.body[_when(copy)]) > blind.began_ms + CLOCKS_MS for copy in copies
     )
