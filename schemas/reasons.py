@@ -41,11 +41,11 @@ class Ignored(StrEnum):
 
     DUPLICATE = "duplicate"  # the same id with the same bytes
     ALREADY_ENDED = "already_ended"  # after the call's end, by event time
-    UNKNOWN_TYPE = "unknown_type"
-    NEWER_VERSION = "newer_version"
+    UNKNOWN_TYPE = "unknown_type"  # a word that this release does not know
+    NEWER_VERSION = "newer_version"  # the same, in a type of a later version
     NO_SUCH_CALL = "no_such_call"  # a result or report without a call; a command of its id is settled all the same
-    NO_SUCH_LEG = "no_such_leg"
-    NO_SUCH_COMMAND = "no_such_command"
+    NO_SUCH_LEG = "no_such_leg"  # about a connection that the call does not have
+    NO_SUCH_COMMAND = "no_such_command"  # a result for a command that the call does not have
     WRONG_STATE = "wrong_state"  # the leg, call or agent is in a state that has no such transition
     ALREADY_OPEN = "already_open"  # the interval runs already: a second hold of a held leg
     NOT_OPEN = "not_open"  # the end of an interval that does not run
@@ -61,7 +61,7 @@ class DeadLetter(StrEnum):
     UNREADABLE = "unreadable"  # a record of Kafka without a value, or whose headers make no CloudEvent of it
     INVALID = "invalid"  # no JSON, or an event that breaks the contract
     ID_CONFLICT = "id_conflict"  # a known id with other bytes
-    TOO_LARGE = "too_large"
+    TOO_LARGE = "too_large"  # more bytes than an event may have; the first of them are kept
     BAD_TIME = "bad_time"  # stamped before 1980, or more than a day ahead of the log's clock
     CALL_TOO_LARGE = "call_too_large"  # beyond the events or bytes that one call may hold
     WRONG_PARTITION = "wrong_partition"  # written to the log under a key, or by a partitioner, that is not ours

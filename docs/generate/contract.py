@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from cti.gateway.routes import routes_of
 from cti.web.limits import Limits
-from docs.generate.writing import meaning, members, shape, table
+from docs.generate.writing import described, meaning, members, shape, table
 from schemas import agent_events, call_events, switch_events
 from schemas.commands import COMMAND_MODELS, Order
 from schemas.records import CallRecord
@@ -17,7 +17,7 @@ def _events(models: Mapping[str, type[BaseModel]], common: type[BaseModel]) -> s
     rows = (
         (f"`{kind}`", meaning(model), ", ".join(members(model, everywhere)) or "-") for kind, model in models.items()
     )
-    return table(("event", "means", "`data` (bold: required)"), rows)
+    return described(("event", "means", "`data` (bold: required)"), rows, 1)
 
 
 def call_event_table() -> str:
@@ -38,7 +38,7 @@ def command_table() -> str:
         (f"`{name}`", meaning(model), ", ".join(members(model, everywhere)) or "-")
         for name, model in COMMAND_MODELS.items()
     )
-    return table(("command", "means", "its own fields (bold: always there)"), rows)
+    return described(("command", "means", "its own fields (bold: always there)"), rows, 1)
 
 
 def order_table() -> str:
@@ -66,4 +66,4 @@ def route_table() -> str:
         (f"`{one.method} {one.path}`", f"`{one.scope}`" if one.scope else "no key", one.summary)
         for one in routes_of(Limits())
     )
-    return table(("route", "scope", "what it is for"), rows)
+    return described(("route", "scope", "what it is for"), rows)

@@ -10,7 +10,7 @@ from cti.settings import PREFIX, Settings
 from cti.telemetry import Telemetry
 from cti.web import limits as limits_module
 from cti.web.limits import Limits
-from docs.generate.writing import table
+from docs.generate.writing import described
 from schemas import reasons
 
 SETTINGS_MEAN = {
@@ -51,7 +51,7 @@ def setting_table() -> str:
         (f"`{PREFIX}{name.upper()}`", f"`{field.default}`" if str(field.default) else "", SETTINGS_MEAN[name])
         for name, field in Settings.model_fields.items()
     )
-    return table(("variable", "default", "meaning"), rows)
+    return described(("variable", "default", "meaning"), rows)
 
 
 def _comments(path: Path) -> dict[int, str]:
@@ -68,7 +68,7 @@ def limit_table() -> str:
         (f"`{name}`", _plain(field.default), comments.get(places[name], ""))
         for name, field in Limits.model_fields.items()
     )
-    return table(("limit", "value", ""), rows)
+    return described(("limit", "value", ""), rows)
 
 
 def _plain(number: float) -> str:
@@ -85,7 +85,7 @@ def metric_table() -> str:
         rows.append(
             (f"`{name}`", family.type, ", ".join(f"`{one}`" for one in labels[family.name]), family.documentation)
         )
-    return table(("metric", "type", "labels", "meaning"), rows)
+    return described(("metric", "type", "labels", "meaning"), rows)
 
 
 def _closed_list(words: Iterable[reasons.StrEnum], source: type) -> str:
@@ -100,7 +100,7 @@ def _closed_list(words: Iterable[reasons.StrEnum], source: type) -> str:
         if found:
             told.append((f"`{found[1]}`", comments.get(number, "")))
     assert [row[0].strip("`") for row in told] == [str(one) for one in words], source
-    return table(("word", ""), told)
+    return described(("word", ""), told)
 
 
 def ignored_table() -> str:

@@ -1,7 +1,7 @@
 """Markdown from models: a table, a schema in a few words, a model's members."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,6 +15,15 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines.append(re.sub(r"[^|]+", " --- ", lines[0]))
     lines += ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def described(heads: Iterable[str], rows: Iterable[Sequence[str]], column: int = -1) -> str:
+    """A table whose rows all say in this column what they are. Raises ValueError for the first that does not."""
+    told = list(rows)
+    for row in told:
+        if not row[column]:
+            raise ValueError(f"{row[0]} has no description: a comment stands at the end of its one line")
+    return table(heads, told)
 
 
 def shape(schema: Schema, root: Schema) -> str:

@@ -16,6 +16,7 @@ from cti.settings import PROFILES
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
 from docs.generate.pages import BLOCKS, filled, outdated
+from docs.generate.writing import described
 from schemas.profile import read_profile
 from schemas.records import CallRecord
 from tests.tidy.sources import ROOT, sources
@@ -32,6 +33,7 @@ REQUEST = re.compile(r"""(?:\bapi (\w+) ["']?|(?:-X (\w+) )?"?\$URL)(/[A-Za-z0-9
 REPOSITORY_PATH = re.compile(r"`((?:cti|schemas|tests|docs|deploy|campaigns)/[A-Za-z0-9_./-]+)`")
 COMMAND_LINE = re.compile(r"\bringback ([a-z]+(?:-[a-z]+)*)\b")
 METRIC = re.compile(r"`(ringback_[a-z_]+)`")
+FILE = re.compile(r"\.(?:py|mako|toml|json)$")
 ACTION = re.compile(r"""\baction="(?!store_true)(\w+)"|\blog(?:ger)?\.\w+\("(\w+)\"""")
 
 
@@ -108,6 +110,13 @@ def test_every_generated_part_stands_on_a_page_and_a_stale_one_is_found() -> Non
         filled(stale.replace("setting_table", "nobody_makes_this"))
 
 
+def test_what_a_generated_table_leaves_without_a_word_is_found() -> None:
+    rows = [("`connections`", "2 000", "open at a time"), ("`streams`", "1 000", "")]
+    assert described(("limit", "value", ""), rows[:1]).endswith("| `connections` | 2 000 | open at a time |\n")
+    with pytest.raises(ValueError, match="`streams` has no description"):
+        described(("limit", "value", ""), rows)
+
+
 # -- what is named exists ----------------------------------------------------------------------------------------------
 
 
@@ -179,15 +188,30 @@ def test_files_that_are_named_exist(page: Path) -> None:
 
 def folders_listed(text: str) -> dict[str, str]:
     """What docs/architecture.md says under the heading of each folder."""
-    parts = re.split(r"^### `((?:cti|schemas)[\w/]*)/`$", text.partition("## Every file")[2], flags=re.MULTILINE)
+    parts = re.split(
+        r"^### `((?:cti|schemas)[\w/]*)/`$",
+        text.partition("## Every file")[2].partition("\n## ")[0],
+        flags=re.MULTILINE,
+    )
     return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def names_listed(text: str) -> set[str]:
+    """Each name with the folder under whose heading it stands."""
+    folders = folders_listed(text)
+    return {f"{folder}/{name}" for folder, part in folders.items() for name in re.findall(r"`([\w./-]+)`", part)}
 
 
 def not_listed(text: str, files: list[str]) -> list[str]:
     """The files that no folder's list names. A folder's `__init__.py` is named by its heading."""
-    folders = folders_listed(text)
-    named = {f"{folder}/{name}" for folder, part in folders.items() for name in re.findall(r"`([\w./-]+)`", part)}
+    named, folders = names_listed(text), folders_listed(text)
     return [one for one in files if one not in named and one.removesuffix("/__init__.py") not in folders]
+
+
+def not_there(text: str) -> list[str]:
+    """The files that a folder's list names and that the folder does not have."""
+    files = (one for one in names_listed(text) if FILE.search(one) and not one.endswith("/__init__.py"))
+    return sorted(one for one in files if not (ROOT / one).is_file())
 
 
 def test_the_architecture_names_every_file() -> None:
@@ -195,12 +219,18 @@ def test_the_architecture_names_every_file() -> None:
     has_code = [one for one in files if text_of(ROOT / one).count("\n") > 1 or not one.endswith("__init__.py")]
     assert len(files) > 200
     assert not_listed(text_of(DOCS / "architecture.md"), has_code) == []
+    assert not_there(text_of(DOCS / "architecture.md")) == []
 
 
 def test_a_file_that_is_named_nowhere_is_found() -> None:
     text = "`gone.py`\n## Every file\n\n### `cti/web/`\n\n| [`auth.py`](../cti/web/auth.py) | keys |\n"
     files = ["cti/web/__init__.py", "cti/web/auth.py", "cti/web/gone.py", "cti/sql/auth.py"]
     assert not_listed(text, files) == ["cti/web/gone.py", "cti/sql/auth.py"]
+
+
+def test_a_file_that_a_folder_does_not_have_is_found() -> None:
+    text = "## Every file\n\n### `cti/web/`\n\n| [`auth.py`](../cti/web/auth.py) | `gone` |\n| `gone.py` | keys |\n"
+    assert not_there(text) == ["cti/web/gone.py"]
 
 
 def test_the_architecture_answers_twelve_questions() -> None:
