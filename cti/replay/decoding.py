@@ -38,12 +38,8 @@ def decoded(content: bytes, said: str | None = None) -> tuple[str, str]:
         return content.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         pass
-    if _looks_chinese(content):
-        try:
-            return content.decode(GUESSED), GUESSED
-        except UnicodeDecodeError:
-            pass
-    return content.decode("utf-8", errors="replace"), "utf-8"
+    encoding = GUESSED if _looks_chinese(content) else "utf-8"
+    return content.decode(encoding, errors="replace"), encoding
 
 
 def text_encoding(name: str) -> str:

@@ -45,6 +45,15 @@ def test_a_spoilt_line_of_an_utf_8_file_does_not_make_it_another_encoding() -> N
     assert [UNREADABLE in line for line in text.splitlines()] == [False, False, True, False, False]
 
 
+@pytest.mark.parametrize("spoilt", [b"\xff", b"\xc4", b"\x810"])
+def test_a_spoilt_line_of_a_gb18030_file_suffers_alone(spoilt: bytes) -> None:
+    lines = [f"{number},呼入客户服务".encode("gb18030") for number in range(5)]
+    lines[2] += spoilt
+    text, used = decoded(b"\n".join(lines))
+    assert used == "gb18030"
+    assert [line for line in text.splitlines() if UNREADABLE not in line] == [f"{n},呼入客户服务" for n in (0, 1, 3, 4)]
+
+
 @pytest.mark.parametrize("name", ["latin-2000", "base64", "rot13"])
 def test_what_is_no_text_encoding_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"no such text encoding: {name}"):
