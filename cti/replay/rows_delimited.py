@@ -6,7 +6,7 @@ Lines are numbered as an editor numbers them; blank lines and skipped ones are n
 import csv
 from collections.abc import Iterator
 
-from cti.replay.decoding import UNREADABLE, decoded
+from cti.replay.decoding import UNREADABLE, decoded, unreadable
 from cti.replay.rows import Columns, FileRefused, Layout, Row, Table
 
 # A quoted cell may run over lines, but one stray quote must not swallow the rest of the file.
@@ -79,7 +79,7 @@ def _lines_of_record(lines: list[str], at: int, quote: str) -> int:
 def _cells(record: str, layout: Layout, closed: bool) -> tuple[list[str], str]:
     if not closed:
         return [], "a quote is never closed"
-    if UNREADABLE in record:
+    if unreadable(record):
         return [], UNREADABLE
     if not layout.quote:
         return record.split(layout.delimiter), ""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from cti.replay.decoding import UNREADABLE, decoded
+from cti.replay.decoding import decoded, unreadable
 from cti.replay.rows import Layout, Row, Table
 
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str)
@@ -27,7 +27,7 @@ def read_json_lines(content: bytes, layout: Layout) -> Table:
 
 
 def _rows(number: int, line: str, paths: dict[str, list[str]], encoding: str) -> Iterator[Row]:
-    if UNREADABLE in line:
+    if unreadable(line):
         yield Row(number, {}, f"bytes that are no {encoding}: say encoding in the mapping")
         return
     at = 0
@@ -38,10 +38,14 @@ def _rows(number: int, line: str, paths: dict[str, list[str]], encoding: str) ->
         except (ValueError, RecursionError) as error:
             yield Row(number, {}, f"no JSON: {error}")
             return
-        if isinstance(item, dict):
-            yield Row(number, {path: _cell(_found(item, path, steps)) for path, steps in paths.items()})
-        else:
-            yield Row(number, {}, "no JSON object")
+        yield _row(number, item, paths) if isinstance(item, dict) else Row(number, {}, "no JSON object")
+
+
+def _row(number: int, item: dict[str, Any], paths: dict[str, list[str]]) -> Row:
+    cells = {path: _cell(_found(item, path, steps)) for path, steps in paths.items()}
+    if any(map(unreadable, cells.values())):
+        return Row(number, {}, "half of a surrogate pair")  # JSON can escape what no text can hold
+    return Row(number, cells)
 
 
 def _found(item: dict[str, Any], path: str, steps: list[str]) -> Any:

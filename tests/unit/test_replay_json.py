@@ -46,6 +46,16 @@ def test_objects_may_follow_each_other_on_a_line_and_damage_stays_where_it_is() 
     ]
 
 
+def test_half_a_surrogate_pair_is_damage_and_a_replacement_character_is_not() -> None:
+    found = rows('{"a":"\\ud83d\\ude00"}\n{"a":"\\ud83d"}\n{"a":"\ufffd"}\n{"a":{"b":"\\udc00"}}\n', "a")
+    assert [(row.cells.get("a"), row.damage) for row in found] == [
+        ("\U0001f600", ""),
+        (None, "half of a surrogate pair"),
+        ("\ufffd", ""),
+        (None, "half of a surrogate pair"),
+    ]
+
+
 def test_nesting_without_end_is_damage_and_no_crash() -> None:
     assert rows('{"a":' * 100_000, "a")[0].damage.startswith("no JSON")
 

@@ -45,6 +45,10 @@ def test_a_line_that_is_no_text_suffers_alone() -> None:
     ]
 
 
+def test_a_replacement_character_of_the_file_s_own_is_a_character() -> None:
+    assert cells("a,b\nL\ufffdwe,1\n".encode()) == [{"a": "L\ufffdwe", "b": "1"}]
+
+
 @pytest.mark.parametrize("line", [b"1", b"1,2,3", b""])
 def test_a_line_with_other_columns_is_damaged(line: bytes) -> None:
     rows = read_table(b"a,b\n" + line + b"\n5,6\n", Layout()).rows
