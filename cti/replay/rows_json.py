@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cti.replay.decoding import decoded, unreadable
-from cti.replay.rows import Layout, Row, Table
+from cti.replay.rows import Layout, Row, Table, drop_last, filled
 
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str)
 
@@ -20,10 +20,11 @@ def read_json_lines(content: bytes, layout: Layout) -> Table:
     paths = {path: path.split(".") for path in layout.used or ()}
     rows: list[Row] = []
     lines = text.split("\n")
+    drop_last(lines, layout.skip_last_lines, filled)
     for number, line in enumerate(lines[layout.skip_lines :], start=layout.skip_lines + 1):
         if line.strip() and not (layout.skip_prefix and line.startswith(layout.skip_prefix)):
             rows.extend(_rows(number, line, paths, encoding))
-    return Table(None, rows[: len(rows) - layout.skip_last_lines], encoding)
+    return Table(None, rows, encoding)
 
 
 def _rows(number: int, line: str, paths: dict[str, list[str]], encoding: str) -> Iterator[Row]:

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from cti.replay.rows import Columns, FileRefused, Layout, Row, Table
+from cti.replay.rows import Columns, FileRefused, Layout, Row, Table, drop_last
 from cti.replay.sheet_reach import reach_of
 
 UNPACKED_BYTES_MAX = 2 * 1024 * 1024 * 1024
@@ -50,12 +50,12 @@ def _records(lines: Sequence[Sequence[Cell]], layout: Layout) -> list[tuple[int,
         for number, cells in enumerate(lines, start=1)
         if number > layout.skip_lines
     ]
-    found = [
+    drop_last(found, layout.skip_last_lines, lambda line: any(line[1]))
+    return [
         (number, cells)
         for number, cells in found
         if any(cells) and not (layout.skip_prefix and cells[0].startswith(layout.skip_prefix))
     ]
-    return found[: len(found) - layout.skip_last_lines]
 
 
 def _row(columns: Columns, line: int, cells: list[str]) -> Row:

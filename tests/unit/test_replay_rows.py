@@ -87,6 +87,10 @@ def test_lines_before_the_header_remarks_and_a_last_line_are_no_records() -> Non
     ]
 
 
+def test_more_last_lines_than_there_are_leave_no_records() -> None:
+    assert read_table(b"1,2\n3,4\n", Layout(columns=["a", "b"], skip_last_lines=3)).rows == []
+
+
 def test_without_a_header_the_columns_are_the_mapping_s() -> None:
     found = read_table(b"1,2\n3,4\n", Layout(columns=["a", "b"]))
     assert [(row.line, row.cells) for row in found.rows] == [(1, {"a": "1", "b": "2"}), (2, {"a": "3", "b": "4"})]

@@ -43,6 +43,12 @@ def test_a_workbook_s_own_times_are_read_whatever_the_format() -> None:
     assert (reading.accepted, reading.rejected) == (2, [])
 
 
+@pytest.mark.parametrize(("count", "kept"), [(1, [4, 5]), (2, [4]), (3, []), (5, []), (9, [])])
+def test_last_lines_are_counted_as_in_a_text_and_more_than_there_are_leave_none(count: int, kept: list[int]) -> None:
+    layout = {"columns": LINES[2], "skip_lines": 3, "skip_prefix": ("Total",), "skip_last_lines": count}
+    assert [row.line for row in table(workbook(Calls=LINES), **layout).rows] == kept
+
+
 def test_a_sheet_is_chosen_by_its_name() -> None:
     content = workbook(Other=[["x"]], Calls=LINES)
     assert table(content, sheet="Calls", skip_lines=2).columns == LINES[2]
