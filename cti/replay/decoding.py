@@ -1,15 +1,15 @@
 """The text of a file of call records, and the encoding it was read by.
 
 A byte-order mark decides. Without one it is the encoding the mapping says; without that strict UTF-8, then GB18030
-where the text looks like it. Nothing else is guessed: bytes that fit none of these become U+FFFD, so that only their
-own line is set aside, with its number.
+where the text looks like it. Nothing else is guessed: bytes that fit none of these become half of a surrogate pair,
+so that only their own line is set aside, with its number. U+FFFD will not do: a sound file may hold it.
 """
 
 import codecs
 import re
 from itertools import islice
 
-UNREADABLE = "\N{REPLACEMENT CHARACTER}"
+UNREADABLE = "\ud800"
 # The longer marks first: that of UTF-16 begins that of UTF-32.
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -23,34 +23,46 @@ GUESSED = "gb18030"
 # letter beyond ASCII mostly stands before an ASCII letter, which no character of GB2312 looks like.
 CHINESE_SHARE_MIN = 0.9
 LINES_EXAMINED_MAX = 10_000
+_MARKED = "ringback.unreadable"
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _PAIRS = re.compile(rb"[\x81-\xfe][\x30-\xfe]")
 _GB2312 = re.compile(rb"[\xa1-\xf7][\xa1-\xfe]")
+
+
+def _marked(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return UNREADABLE, error.end
+
+
+codecs.register_error(_MARKED, _marked)
 
 
 def decoded(content: bytes, said: str | None = None) -> tuple[str, str]:
     """(text, encoding) of a file; `said` is the mapping's."""
     for mark, encoding in MARKS:
         if content.startswith(mark):
-            return content[len(mark) :].decode(encoding, errors="replace"), encoding
+            return content[len(mark) :].decode(encoding, errors=_MARKED), encoding
     if said is not None:
-        return content.decode(said, errors="replace").removeprefix("\ufeff"), said
+        return content.decode(said, errors=_MARKED).removeprefix("\ufeff"), said
     try:
         return content.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         pass
-    if _looks_chinese(content):
-        try:
-            return content.decode(GUESSED), GUESSED
-        except UnicodeDecodeError:
-            pass
-    return content.decode("utf-8", errors="replace"), "utf-8"
+    encoding = GUESSED if _looks_chinese(content) else "utf-8"
+    return content.decode(encoding, errors=_MARKED), encoding
+
+
+def unreadable(text: str) -> bool:
+    """Whether a part of the text was no text: such a text can be neither written nor sent."""
+    return not text.isascii() and _HALF_PAIR.search(text) is not None
 
 
 def text_encoding(name: str) -> str:
     """The name, if text can be decoded by it; raises ValueError."""
     try:
-        b"text".decode(name, errors="replace")
-    except LookupError as error:
+        b"text".decode(name, errors=_MARKED)
+    except (LookupError, UnicodeError) as error:
         raise ValueError(f"no such text encoding: {name}") from error
     return name
 

@@ -27,12 +27,11 @@ from cti.replay.mapping import (
 )
 from cti.replay.reasons import Damaged, Rejection
 from cti.replay.times import Times
-from schemas.envelope import Refused, read_event
+from schemas.envelope import AHEAD_MAX_MS, EARLIEST_MS, Refused, read_event
 
 KEY_CHARS_MAX = 200
-# The product refuses events before 1980 and more than a day ahead; the replay itself takes a while.
-EARLIEST_MS = 315_532_800_000
-FUTURE_MAX_MS = 23 * 3600 * 1000
+# The product refuses events more than a day ahead; the replay itself takes a while.
+FUTURE_MAX_MS = AHEAD_MAX_MS - 3_600_000
 YEAR_2200_MS = 7_258_118_400_000
 
 

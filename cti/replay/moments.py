@@ -66,6 +66,8 @@ def mistake_in_date(form: str) -> str | None:
     """Why no day can ever be read by this format of a date column."""
     if form in UNIX_US or form == ISO:
         return None
+    if ZONE_NAME in form:
+        return f"{form!r} names a zone: a day has no %Z"
     try:
         found = _read_back(form)
     except ValueError as error:

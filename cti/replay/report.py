@@ -57,14 +57,11 @@ class Summary:
     wait_known: bool = True
     total: Totals = field(default_factory=Totals)
     tables: dict[str, dict[str, Totals]] = field(default_factory=dict)
-    breaches: dict[str, int] = field(default_factory=dict)
 
     def add(self, record: Record) -> None:
         self.total.add(record)
         for name, group in self.groups.items():
             self.tables.setdefault(name, {}).setdefault(group(record), Totals()).add(record)
-        for breach in record["breaches"]:
-            self.breaches[breach["rule"]] = self.breaches.get(breach["rule"], 0) + 1
 
     def table(self, name: str) -> list[Line]:
         """The lines of one table, in order of the group."""

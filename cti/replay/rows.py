@@ -3,11 +3,12 @@
 The readers: `rows_delimited.py`, `rows_json.py`, `rows_workbook.py`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Literal
+from typing import Literal, TypeVar
 
+Line = TypeVar("Line")
 Format = Literal["csv", "jsonl", "xlsx"]
 FILE_BYTES_MAX = 512 * 1024 * 1024
 SUFFIXES: dict[str, Format] = {
@@ -89,6 +90,17 @@ class Columns:
             return Row(line, {}, f"{count} cells, fewer than {self._cells_min}")
         there = {name: cells[index].strip() if index < count else "" for name, index in self._at}
         return Row(line, there | self._absent)
+
+
+def drop_last(lines: list[Line], count: int, is_filled: Callable[[Line], bool]) -> None:
+    """Without the last lines, blank ones not counted."""
+    while count and lines:
+        count -= is_filled(lines.pop())
+
+
+def filled(line: str) -> bool:
+    """Whether a line of text is not blank."""
+    return bool(line.strip())
 
 
 def format_of(file: str) -> Format:

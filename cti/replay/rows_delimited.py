@@ -6,8 +6,8 @@ Lines are numbered as an editor numbers them; blank lines and skipped ones are n
 import csv
 from collections.abc import Iterator
 
-from cti.replay.decoding import UNREADABLE, decoded
-from cti.replay.rows import Columns, FileRefused, Layout, Row, Table
+from cti.replay.decoding import UNREADABLE, decoded, unreadable
+from cti.replay.rows import Columns, FileRefused, Layout, Row, Table, drop_last, filled
 
 # A quoted cell may run over lines, but one stray quote must not swallow the rest of the file.
 LINES_PER_RECORD_MAX = 20
@@ -45,7 +45,7 @@ def _explained(damage: str, encoding: str) -> str:
 def _records(text: str, layout: Layout) -> Iterator[tuple[int, list[str], str]]:
     """(line, cells, damage) of each record that is neither blank nor skipped."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    _drop_last(lines, layout.skip_last_lines)
+    drop_last(lines, layout.skip_last_lines, filled)
     at = layout.skip_lines
     while at < len(lines):
         if layout.skip_prefix and lines[at].startswith(layout.skip_prefix):
@@ -56,12 +56,6 @@ def _records(text: str, layout: Layout) -> Iterator[tuple[int, list[str], str]]:
         if record.strip():
             yield (at + 1, *_cells(record, layout, closed=taken > 0))
         at += max(taken, 1)
-
-
-def _drop_last(lines: list[str], count: int) -> None:
-    """Without the last lines, blank ones not counted."""
-    while count and lines:
-        count -= bool(lines.pop().strip())
 
 
 def _lines_of_record(lines: list[str], at: int, quote: str) -> int:
@@ -79,7 +73,7 @@ def _lines_of_record(lines: list[str], at: int, quote: str) -> int:
 def _cells(record: str, layout: Layout, closed: bool) -> tuple[list[str], str]:
     if not closed:
         return [], "a quote is never closed"
-    if UNREADABLE in record:
+    if unreadable(record):
         return [], UNREADABLE
     if not layout.quote:
         return record.split(layout.delimiter), ""

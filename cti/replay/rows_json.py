@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from cti.replay.decoding import UNREADABLE, decoded
-from cti.replay.rows import Layout, Row, Table
+from cti.replay.decoding import decoded, unreadable
+from cti.replay.rows import Layout, Row, Table, drop_last, filled
 
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str)
 
@@ -20,14 +20,15 @@ def read_json_lines(content: bytes, layout: Layout) -> Table:
     paths = {path: path.split(".") for path in layout.used or ()}
     rows: list[Row] = []
     lines = text.split("\n")
+    drop_last(lines, layout.skip_last_lines, filled)
     for number, line in enumerate(lines[layout.skip_lines :], start=layout.skip_lines + 1):
         if line.strip() and not (layout.skip_prefix and line.startswith(layout.skip_prefix)):
             rows.extend(_rows(number, line, paths, encoding))
-    return Table(None, rows[: len(rows) - layout.skip_last_lines], encoding)
+    return Table(None, rows, encoding)
 
 
 def _rows(number: int, line: str, paths: dict[str, list[str]], encoding: str) -> Iterator[Row]:
-    if UNREADABLE in line:
+    if unreadable(line):
         yield Row(number, {}, f"bytes that are no {encoding}: say encoding in the mapping")
         return
     at = 0
@@ -38,10 +39,14 @@ def _rows(number: int, line: str, paths: dict[str, list[str]], encoding: str) ->
         except (ValueError, RecursionError) as error:
             yield Row(number, {}, f"no JSON: {error}")
             return
-        if isinstance(item, dict):
-            yield Row(number, {path: _cell(_found(item, path, steps)) for path, steps in paths.items()})
-        else:
-            yield Row(number, {}, "no JSON object")
+        yield _row(number, item, paths) if isinstance(item, dict) else Row(number, {}, "no JSON object")
+
+
+def _row(number: int, item: dict[str, Any], paths: dict[str, list[str]]) -> Row:
+    cells = {path: _cell(_found(item, path, steps)) for path, steps in paths.items()}
+    if any(map(unreadable, cells.values())):
+        return Row(number, {}, "half of a surrogate pair")  # JSON can escape what no text can hold
+    return Row(number, cells)
 
 
 def _found(item: dict[str, Any], path: str, steps: list[str]) -> Any:

@@ -5,14 +5,19 @@ A cell that is a date, a time or a length is written in ISO's form, which is rea
 
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from cti.replay.rows import Columns, FileRefused, Layout, Row, Table
+from cti.replay.rows import Columns, FileRefused, Layout, Row, Table, drop_last
+from cti.replay.sheet_reach import reach_of
 
 UNPACKED_BYTES_MAX = 2 * 1024 * 1024 * 1024
+# The most rows of a sheet, 19 columns wide. The reader makes room for the empty cells too: some 80 bytes each.
+CELLS_MAX = 20_000_000
+CHUNK_BYTES = 64 * 1024
 Cell = int | float | str | bool | time | date | datetime | timedelta
 
 
@@ -45,12 +50,12 @@ def _records(lines: Sequence[Sequence[Cell]], layout: Layout) -> list[tuple[int,
         for number, cells in enumerate(lines, start=1)
         if number > layout.skip_lines
     ]
-    found = [
+    drop_last(found, layout.skip_last_lines, lambda line: any(line[1]))
+    return [
         (number, cells)
         for number, cells in found
         if any(cells) and not (layout.skip_prefix and cells[0].startswith(layout.skip_prefix))
     ]
-    return found[: len(found) - layout.skip_last_lines]
 
 
 def _row(columns: Columns, line: int, cells: list[str]) -> Row:
@@ -74,13 +79,30 @@ def _text(cell: Cell) -> str:
 
 
 def _refuse_too_large(content: bytes) -> None:
-    """A packed file of a few bytes may unpack to more than the memory holds."""
+    """A packed file of a few bytes may take more than the memory holds."""
     if not zipfile.is_zipfile(io.BytesIO(content)):
         return
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            size = sum(part.file_size for part in packed.infolist())
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+            if sum(part.file_size for part in packed.infolist()) > UNPACKED_BYTES_MAX:
+                raise FileRefused(f"unpacked it is larger than {UNPACKED_BYTES_MAX} bytes")
+            for part in packed.infolist():
+                _refuse_too_wide(packed, part)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise FileRefused(f"no workbook that can be read: {error}") from error
-    if size > UNPACKED_BYTES_MAX:
-        raise FileRefused(f"unpacked it is larger than {UNPACKED_BYTES_MAX} bytes")
+
+
+def _refuse_too_wide(packed: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    """Only a part that is XML by its name must be sound: others are pictures, drawings and the like."""
+    with packed.open(part) as unpacked:
+        try:
+            rows, columns = reach_of(iter(lambda: unpacked.read(CHUNK_BYTES), b""))
+        except ValueError as error:
+            if part.filename.lower().endswith(".xml"):
+                raise FileRefused(f"no workbook that can be read: {part.filename}: {error}") from error
+            return
+    if rows * columns > CELLS_MAX:
+        reach = f"cells down to row {rows} and across to column {columns}"
+        raise FileRefused(
+            f"{part.filename}: {reach}, more than {CELLS_MAX} cells: delete what stands far from the rest"
+        )

@@ -32,8 +32,7 @@ class Times:
         self._known: dict[str, int | None] = {}
         self._day: date | None = None
         if mapping.date_column is not None and mapping.date_format is not None:
-            word = cells[mapping.date_column]
-            self._day = self._read(mapping.date_column, word, mapping.date_format)[0].date()
+            self._day = self._day_in(mapping.date_column, mapping.date_format)
 
     def at_ms(self, name: str) -> int | None:
         """The time in ms since 1970, or None where the record has none; raises Damaged."""
@@ -103,6 +102,14 @@ class Times:
                     return at_ms
         told, column = self._cells[source.duration_s], source.column
         raise Damaged(Rejection.DURATION, f"{column}: {local.time()} is not {told} s ({source.duration_s}) on")
+
+    def _day_in(self, column: str, forms: Sequence[str]) -> date:
+        """The day there was in the mapping's zone, where the cell says an instant; raises Damaged."""
+        word = self._cells[column]
+        try:
+            return self._read(column, word, forms)[0].astimezone(self._zone).date()
+        except OverflowError as error:
+            raise Damaged(Rejection.BAD_TIME, f"{column}: {word!r}") from error
 
     def _read(self, column: str, word: str, forms: Sequence[str]) -> tuple[datetime, str]:
         """What a cell says, and the first of the formats that reads it; raises Damaged."""

@@ -1,14 +1,14 @@
 """Files through the whole replay: a workbook, and what is said of what was not read or was recognised."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from tests.replay.workbooks import LINES, workbook
 from tests.replay.workbooks import MAPPING as BOOK
 from tests.trials.replays import replayed
+
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
 MAPPING = """name = "plain"
 switch = "plain"
@@ -43,13 +43,6 @@ at = "went"
 """
 HEADER = "id,came,answered,went"
 SOUND = "甲,2024-03-04 09:00:00,2024-03-04 09:00:10,2024-03-04 09:01:00"
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """A command sets up its process's logs; here that process is the tests'."""
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -3,17 +3,17 @@
 import argparse
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from sqlalchemy import make_url
 
 from cti.replay.command import add_arguments, run
 from tests.postgres import PostgresServer
 from tests.replay.month import Month, generate
+
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
 DAMAGED = 12
 COUNTS = ("calls", "answered", "abandoned", "abandoned_from_queue")
@@ -31,13 +31,6 @@ def replayed(folder: Path, file: Path, db: str, *options: str) -> dict[str, Any]
     assert run(parser.parse_args(args)) == 0
     found: dict[str, Any] = json.loads(out.read_text("utf-8"))
     return found
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """A command sets up its process's logs; here that process is the tests'."""
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")

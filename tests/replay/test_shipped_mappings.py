@@ -1,24 +1,17 @@
 """The mappings that ship, on made-up files of the exchanges that they are for: what comes out is true to the call."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from cti.replay.mapping_file import shipped_names
 from tests.trials.replays import Replayed, replayed
 
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
+
 FILES = Path(__file__).parent / "files"
 FIGURES = ("lines_in", "accepted", "excluded", "rejected_by_reason", "calls", "answered", "abandoned_from_queue")
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """A command sets up its process's logs; here that process is the tests'."""
-    yield
-    structlog.reset_defaults()
 
 
 def figures(result: Replayed) -> list[Any]:

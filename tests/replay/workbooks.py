@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
 # Styles by number: plain, date and time, time of day, a length beyond a day.
@@ -18,12 +18,36 @@ TYPES = (
     '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
     '<Default Extension="xml" ContentType="application/xml"/></Types>'
 )
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+OPEN_DOCUMENT = "urn:oasis:names:tc:opendocument:xmlns"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 Cell = str | float | tuple[float, int]
 
 
 def workbook(**sheets: Sequence[Sequence[Cell]]) -> bytes:
     """A workbook as small as a reader takes; a cell is a text, a number, or a number and its style."""
+    return _packed({name: _sheet(lines) for name, lines in sheets.items()})
+
+
+def sheet(rows: str, before: str = "") -> bytes:
+    """A workbook of one sheet, whose rows are this XML."""
+    return _packed({"Sheet": before + _written(rows)})
+
+
+def open_document(rows: str) -> bytes:
+    """An OpenDocument spreadsheet of one sheet, whose rows are this XML."""
+    spaces = " ".join(f'xmlns:{name}="{OPEN_DOCUMENT}:{name}:1.0"' for name in ("office", "table", "text"))
+    table = f'<table:table table:name="Sheet">{rows}</table:table>'
+    body = f"<office:body><office:spreadsheet>{table}</office:spreadsheet></office:body>"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        packed.writestr("META-INF/manifest.xml", f'<m:manifest xmlns:m="{OPEN_DOCUMENT}:manifest:1.0"/>')
+        packed.writestr("content.xml", f"<office:document-content {spaces}>{body}</office:document-content>")
+    return out.getvalue()
+
+
+def _packed(sheets: Mapping[str, str]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("[Content_Types].xml", TYPES)
@@ -32,8 +56,8 @@ def workbook(**sheets: Sequence[Sequence[Cell]]) -> bytes:
         packed.writestr("xl/_rels/workbook.xml.rels", _relations(named))
         packed.writestr("xl/workbook.xml", _book(list(sheets)))
         packed.writestr("xl/styles.xml", STYLES)
-        for name, lines in sheets.items():
-            packed.writestr(f"xl/worksheets/{name}.xml", _sheet(lines))
+        for name, written in sheets.items():
+            packed.writestr(f"xl/worksheets/{name}.xml", written)
     return out.getvalue()
 
 
@@ -47,8 +71,7 @@ def _relations(named: Sequence[tuple[str, str]]) -> str:
 
 def _book(names: Sequence[str]) -> str:
     sheets = [f'<sheet name="{name}" sheetId="{n}" r:id="rId{n}"/>' for n, name in enumerate(names, start=1)]
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    return f'<workbook xmlns="{main}" xmlns:r="{RELATIONS}"><sheets>{"".join(sheets)}</sheets></workbook>'
+    return f'<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}"><sheets>{"".join(sheets)}</sheets></workbook>'
 
 
 def _sheet(lines: Sequence[Sequence[Cell]]) -> str:
@@ -56,8 +79,11 @@ def _sheet(lines: Sequence[Sequence[Cell]]) -> str:
     for number, cells in enumerate(lines, start=1):
         written = [_cell(f"{chr(65 + index)}{number}", cell) for index, cell in enumerate(cells) if cell != ""]
         rows.append(f'<row r="{number}">{"".join(written)}</row>')
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    return f'<worksheet xmlns="{main}"><sheetData>{"".join(rows)}</sheetData></worksheet>'
+    return _written("".join(rows))
+
+
+def _written(rows: str) -> str:
+    return f'<worksheet xmlns="{MAIN}" xmlns:x="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'
 
 
 def _cell(at: str, cell: Cell) -> str:

@@ -9,12 +9,13 @@ import contextlib
 import io
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cti.replay import command
+from tests.replay.vectors import differences
 from tests.trials.replays_right import RIGHT
 
 MAPPINGS = Path(__file__).parent / "mappings"
@@ -37,12 +38,23 @@ class Replayed:
 def run(folder: Path, right: Mapping[str, Any] = RIGHT) -> dict[str, str]:
     """{file: "passed" or the difference} of every r*.csv (and .jsonl, .xlsx, .log) in a folder."""
     found: dict[str, str] = {}
-    for file in sorted(path for path in folder.glob("r*") if path.suffix in SUFFIXES):
-        found[file.stem] = _judged(replayed(file, _mapping(file)), _right(file, right))
-        if file.stem == LATIN1:
-            found[f"{LATIN1}, encoding not said"] = _never_something_else(replayed(file, file.with_suffix(".toml")))
-        if file.stem == EPOCH:
-            found[f"{EPOCH}, a format that cannot be read"] = _refused_format(file)
+    for file in files_of(folder):
+        found |= run_file(file, right)
+    return found
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The trials of a folder, without the mappings beside them."""
+    return sorted(path for path in folder.glob("r*") if path.suffix in SUFFIXES)
+
+
+def run_file(file: Path, right: Mapping[str, Any] = RIGHT) -> dict[str, str]:
+    """The judgement of one file, and of what is tried with it besides."""
+    found = {file.stem: _judged(replayed(file, _mapping(file)), _right(file, right))}
+    if file.stem == LATIN1:
+        found[f"{LATIN1}, encoding not said"] = _never_something_else(replayed(file, file.with_suffix(".toml")))
+    if file.stem == EPOCH:
+        found[f"{EPOCH}, a format that cannot be read"] = _refused_format(file)
     return found
 
 
@@ -83,20 +95,13 @@ def _judged(result: Replayed, right: Mapping[str, Any] | None) -> str:
     if right is None:
         counts = {name: result.figures[name] for name in ("lines_in", "accepted", "calls", "answered")}
         return f"no right values are known for this file, which gives {counts}"
-    differences = list(_differences("figures", right.get("figures", {}), result.figures))
+    found = differences("figures", right.get("figures", {}), result.figures)
     records = right.get("records")
     if records is not None and len(records) != len(result.records):
-        differences.append(f"{len(records)} records expected, {len(result.records)} found")
-    for index, (expected, found) in enumerate(zip(records or (), result.records, strict=False)):
-        differences += _differences(f"records[{index}]", expected, found)
-    return "; ".join(differences) or PASSED
-
-
-def _differences(where: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
-    """Only the members named are compared."""
-    for key, value in expected.items():
-        if found.get(key) != value:
-            yield f"{where}.{key}: {value!r} expected, {found.get(key)!r} found"
+        found.append(f"{len(records)} records expected, {len(result.records)} found")
+    for index, (expected, record) in enumerate(zip(records or (), result.records, strict=False)):
+        found += differences(f"records[{index}]", expected, record)
+    return "; ".join(found) or PASSED
 
 
 def _never_something_else(result: Replayed) -> str:

@@ -1,14 +1,16 @@
-"""The trials' runner on made-up files of the same kinds: it passes what is right, and says what is not."""
+"""The trials of call records, and their runner on made-up files of the same kinds: it says what is not right."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
-from tests.trials.replays import PASSED, run
+from tests.trials.replays import PASSED, files_of, run, run_file
+from tests.trials.replays_right import RIGHT as RIGHT_OF_FILES
 
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
+
+FILES = files_of(Path(__file__).parent / "files")
 PLAIN_TIMES = '[times]\ncame = { column = "came" }\nwent = { column = "went" }\n'
 BEGIN_AND_END = '[[event]]\nkind = "offered"\nat = "came"\n[[event]]\nkind = "callCleared"\nat = "went"\n'
 WAIT_AND_TALK = """[times]
@@ -151,13 +153,6 @@ KINDS: dict[str, Kind] = {
 RIGHT = {name: kind[3] for name, kind in KINDS.items()}
 
 
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """A command sets up its process's logs; here that process is the tests'."""
-    yield
-    structlog.reset_defaults()
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name, (content, encoding, mapping, _) in KINDS.items():
@@ -165,6 +160,19 @@ def folder(tmp_path: Path) -> Path:
         if mapping:
             (tmp_path / f"{name}.toml").write_text(mapping, "utf-8")
     return tmp_path
+
+
+def by_stem(file: Path) -> str:
+    return file.stem
+
+
+@pytest.mark.parametrize("file", FILES, ids=by_stem)
+def test_records_as_they_really_are_come_out_right(file: Path) -> None:
+    assert set(run_file(file).values()) == {PASSED}
+
+
+def test_every_right_value_has_its_file() -> None:
+    assert [file.stem for file in FILES] == sorted(RIGHT_OF_FILES)
 
 
 def test_files_of_every_kind_come_out_right(folder: Path) -> None:

@@ -311,6 +311,23 @@ def test_the_ends_of_the_calendar_are_bad_times(came: str) -> None:
     assert rejected(reading(HEADER, f"a,{came},900000000,0,0,0,Y", by=mapping(text=text))) == [(2, Rejection.BAD_TIME)]
 
 
+@pytest.mark.parametrize(
+    ("form", "day"),
+    [("unix_s", "1709483400"), ("%Y-%m-%d %H:%M%z", "2024-03-03 16:30+0000"), ("iso8601", "2024-03-03T16:30:00Z")],
+)
+def test_a_day_that_an_instant_says_is_the_one_where_the_calls_are(form: str, day: str) -> None:
+    text = PLAIN.replace('"%s"', f'"%H:%M"\ndate_column = "day"\ndate_format = "{form}"')
+    text = text.replace('time_zone = "UTC"', 'time_zone = "Asia/Shanghai"')
+    lines = ["id,day,came,whole,talk,more,ms,state", f"a,{day},00:30,0,0,0,0,N"]
+    assert facts(reading(*lines, by=mapping(text=text)))[0] == ("a/offered", 1709483400 - START_S)
+
+
+def test_a_day_outside_the_calendar_where_the_calls_are_is_a_bad_time() -> None:
+    text = PLAIN.replace('"%s"', '"%H:%M"\ndate_column = "day"\ndate_format = "iso8601"')
+    lines = ["id,day,came,whole,talk,more,ms,state", "a,0001-01-01T00:00:00+14:00,00:30,0,0,0,0,N"]
+    assert rejected(reading(*lines, by=mapping(text=text))) == [(2, Rejection.BAD_TIME)]
+
+
 def test_a_day_that_would_be_before_the_calendar_is_a_bad_time() -> None:
     text = PLAIN.replace('"%s"', '"%H:%M"\ndate_column = "day"\ndate_format = "%Y-%m-%d"')
     text = text.replace("came = {", 'start = { column = "start" }\ncame = { after = "start", duration_s = "whole",')

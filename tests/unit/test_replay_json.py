@@ -6,7 +6,7 @@ from cti.replay.rows import Layout, Row, format_of
 from cti.replay.table import read_table
 
 
-def rows(content: str, *paths: str, **layout: int) -> list[Row]:
+def rows(content: str, *paths: str, **layout: object) -> list[Row]:
     return read_table(content.encode(), Layout(format="jsonl", used=frozenset(paths), **layout)).rows
 
 
@@ -46,6 +46,16 @@ def test_objects_may_follow_each_other_on_a_line_and_damage_stays_where_it_is() 
     ]
 
 
+def test_half_a_surrogate_pair_is_damage_and_a_replacement_character_is_not() -> None:
+    found = rows('{"a":"\\ud83d\\ude00"}\n{"a":"\\ud83d"}\n{"a":"\ufffd"}\n{"a":{"b":"\\udc00"}}\n', "a")
+    assert [(row.cells.get("a"), row.damage) for row in found] == [
+        ("\U0001f600", ""),
+        (None, "half of a surrogate pair"),
+        ("\ufffd", ""),
+        (None, "half of a surrogate pair"),
+    ]
+
+
 def test_nesting_without_end_is_damage_and_no_crash() -> None:
     assert rows('{"a":' * 100_000, "a")[0].damage.startswith("no JSON")
 
@@ -53,6 +63,12 @@ def test_nesting_without_end_is_damage_and_no_crash() -> None:
 def test_first_and_last_lines_can_be_skipped() -> None:
     found = rows('export\n{"a":"1"}\n{"a":"2"}\n{"total":2}\n', "a", skip_lines=1, skip_last_lines=1)
     assert [row.cells for row in found] == [{"a": "1"}, {"a": "2"}]
+
+
+@pytest.mark.parametrize(("count", "kept"), [(2, ["1"]), (3, []), (4, []), (9, [])])
+def test_last_lines_are_counted_as_lines_and_more_than_there_are_leave_none(count: int, kept: list[str]) -> None:
+    found = rows('{"a":"1"}\n{"a":"2"}{"a":"3"}\n\n# end\n\n', "a", skip_prefix=("#",), skip_last_lines=count)
+    assert [row.cells["a"] for row in found] == kept
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,11 @@ def test_a_date_column_needs_a_whole_date() -> None:
     assert "can never be read" in (mistake_in_date("%Q") or "")
 
 
+@pytest.mark.parametrize("form", ["%Y-%m-%d %Z", "%Z %Y-%m-%d"])
+def test_a_date_column_names_no_zone(form: str) -> None:
+    assert "a day has no %Z" in (mistake_in_date(form) or "")
+
+
 @pytest.mark.parametrize(
     ("word", "ms"),
     [

@@ -13,7 +13,6 @@ def record(**fields: object) -> Record:
         "queue": None,
         "called": "PS",
         "opened_at": "1999-01-04T05:10:00.000Z",
-        "breaches": [],
     }
     return plain | fields
 
@@ -73,10 +72,6 @@ def test_groups_are_local_half_hours_and_service_types_in_order() -> None:
         "1999-01-04T07:30",
     ]
     assert [(line["service_type"], line["calls"]) for line in found.table("service_type")] == [("PS", 2), ("TT", 1)]
-
-
-def test_breaches_are_counted_by_rule() -> None:
-    assert summary(record(breaches=[{"rule": "END-1"}, {"rule": "END-1"}]), record()).breaches == {"END-1": 2}
 
 
 def test_a_table_has_its_columns_in_order() -> None:

@@ -45,6 +45,10 @@ def test_a_line_that_is_no_text_suffers_alone() -> None:
     ]
 
 
+def test_a_replacement_character_of_the_file_s_own_is_a_character() -> None:
+    assert cells("a,b\nL\ufffdwe,1\n".encode()) == [{"a": "L\ufffdwe", "b": "1"}]
+
+
 @pytest.mark.parametrize("line", [b"1", b"1,2,3", b""])
 def test_a_line_with_other_columns_is_damaged(line: bytes) -> None:
     rows = read_table(b"a,b\n" + line + b"\n5,6\n", Layout()).rows
@@ -81,6 +85,10 @@ def test_lines_before_the_header_remarks_and_a_last_line_are_no_records() -> Non
         (5, {"a": "1", "b": "2"}),
         (6, {"a": "3", "b": "4"}),
     ]
+
+
+def test_more_last_lines_than_there_are_leave_no_records() -> None:
+    assert read_table(b"1,2\n3,4\n", Layout(columns=["a", "b"], skip_last_lines=3)).rows == []
 
 
 def test_without_a_header_the_columns_are_the_mapping_s() -> None:

@@ -9,7 +9,7 @@ from cti.replay.events import read_events
 from cti.replay.mapping_file import parse
 from cti.replay.rows import FileRefused, Layout, Table
 from cti.replay.table import read_table
-from tests.replay.workbooks import LINES, MAPPING, workbook
+from tests.replay.workbooks import LINES, MAPPING, open_document, sheet, workbook
 
 
 def table(content: bytes, **layout: object) -> Table:
@@ -43,6 +43,12 @@ def test_a_workbook_s_own_times_are_read_whatever_the_format() -> None:
     assert (reading.accepted, reading.rejected) == (2, [])
 
 
+@pytest.mark.parametrize(("count", "kept"), [(1, [4, 5]), (2, [4]), (3, []), (5, []), (9, [])])
+def test_last_lines_are_counted_as_in_a_text_and_more_than_there_are_leave_none(count: int, kept: list[int]) -> None:
+    layout = {"columns": LINES[2], "skip_lines": 3, "skip_prefix": ("Total",), "skip_last_lines": count}
+    assert [row.line for row in table(workbook(Calls=LINES), **layout).rows] == kept
+
+
 def test_a_sheet_is_chosen_by_its_name() -> None:
     content = workbook(Other=[["x"]], Calls=LINES)
     assert table(content, sheet="Calls", skip_lines=2).columns == LINES[2]
@@ -63,3 +69,63 @@ def test_what_is_no_workbook_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(rows_workbook, "UNPACKED_BYTES_MAX", 100)
     with pytest.raises(FileRefused, match="unpacked"):
         table(workbook(Calls=LINES))
+
+
+FIRST, LAST = '<row r="1"><c r="A1"><v>1</v></c></row>', '<row r="1048576"><c r="XFD1048576"%s</row>'
+FILLED = '<table:table-cell office:value-type="string"><text:p>x</text:p></table:table-cell>'
+
+
+def rows_without_numbers(rows: int, columns: int) -> str:
+    return "<row><c><v>1</v></c></row>" * (rows - 1) + f"<row>{'<c/>' * (columns - 1)}<c><v>1</v></c></row>"
+
+
+@pytest.mark.parametrize(
+    ("content", "rows", "columns"),
+    [
+        (sheet(FIRST + LAST % "><v>1</v></c>"), 1_048_576, 16_384),
+        (sheet(FIRST + LAST % ' t="inlineStr"><is><t>x</t></is></c>'), 1_048_576, 16_384),
+        (sheet(rows_without_numbers(5_001, 4_000)), 5_001, 4_000),
+        (sheet('<row r="5000"/><row><c r="B5001"><v>1</v></c><c r="EWV1"/><c><v>1</v></c></row>'), 5_001, 4_001),
+        (sheet("<x:row r='9000000'><x:c r='a1'/><x:c r='ZZ9000000'><x:v>1</x:v></x:c></x:row>"), 9_000_000, 702),
+        (
+            open_document(
+                '<table:table-row table:number-rows-repeated="1048575"><table:table-cell/></table:table-row>'
+                f'<table:table-row><table:table-cell table:number-columns-repeated="16383"/>{FILLED}</table:table-row>'
+            ),
+            1_048_576,
+            16_384,
+        ),
+    ],
+)
+def test_cells_too_far_apart_are_refused_before_room_is_made_for_them(content: bytes, rows: int, columns: int) -> None:
+    assert len(content) < 100_000
+    with pytest.raises(FileRefused, match=rf"down to row {rows} and across to column {columns}, more than 20000000"):
+        table(content)
+
+
+def test_cells_without_a_value_take_no_room() -> None:
+    assert table(sheet(FIRST + LAST % ' s="1"/>')).columns == ["1"]
+    empty = '<table:table-cell table:number-columns-repeated="16384"/>'
+    more = f'<table:table-row table:number-rows-repeated="1048575">{empty}</table:table-row>'
+    assert table(open_document(f"<table:table-row>{FILLED}</table:table-row>{more}")).columns == ["x"]
+
+
+def test_the_limit_of_cells_holds_to_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_workbook, "CELLS_MAX", 6)
+    assert len(table(sheet(rows_without_numbers(2, 3)), columns=["a", "b", "c"]).rows) == 2
+    with pytest.raises(FileRefused, match="more than 6 cells"):
+        table(sheet(rows_without_numbers(7, 1)))
+
+
+@pytest.mark.parametrize(
+    "rows", ['<row r="1"><c r="A1">', '<row r="1"><c r="1A"><v>1</v></c></row>', '<row r="one"></row>']
+)
+def test_a_sheet_that_is_no_sound_xml_is_refused(rows: str) -> None:
+    with pytest.raises(FileRefused, match="no workbook that can be read"):
+        table(sheet(rows))
+
+
+def test_a_document_type_hides_no_cells() -> None:
+    content = sheet(FIRST, before='<!DOCTYPE a [<!ENTITY b "c">]>')
+    with pytest.raises(FileRefused, match="no workbook that can be read: .*document type"):
+        table(content)
