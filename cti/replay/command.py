@@ -118,9 +118,10 @@ async def _figures(way: Door, plan: Plan, posted: int, seconds: float) -> tuple[
     reading = plan.reading
     summary = Summary(_groups(plan.mapping, agents), wait_known="queued" in reading.kinds())
     lines = [line async for line in way.records()]
-    digest = records_digest(_counted(lines, plan.mapping.source, summary))
+    own: list[bytes] = []
+    digest = records_digest(_counted(lines, plan.mapping.source, summary, own))
     if plan.records is not None:
-        plan.records.write_bytes(b"".join(line + b"\n" for line in lines if _is_of(plan.mapping.source, line)))
+        plan.records.write_bytes(b"".join(line + b"\n" for line in own))
     figures = {
         "encoding": plan.encoding,
         "columns_never_filled": plan.columns_never_filled,
@@ -147,16 +148,13 @@ def _nothing_measured(rules: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_of(source: str, line: bytes) -> bool:
-    return bool(json.loads(line)["source"] == source)
-
-
-def _counted(lines: Iterable[bytes], source: str, summary: Summary) -> Iterator[Record]:
-    """The records of this source, each added to the summary as it passes."""
+def _counted(lines: Iterable[bytes], source: str, summary: Summary, own: list[bytes]) -> Iterator[Record]:
+    """The records of this source, each added to the summary as it passes, and its line to `own`."""
     for line in lines:
         record: Record = json.loads(line)
         if record["source"] == source:
             summary.add(record)
+            own.append(line)
             yield record
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cti.replay import command
 from tests.replay.workbooks import LINES, workbook
 from tests.replay.workbooks import MAPPING as BOOK
 from tests.trials.replays import replayed
@@ -87,6 +88,19 @@ def test_an_encoding_that_nobody_said_is_told(tmp_path: Path, mapping: Path) -> 
 def test_columns_that_say_nothing_are_named(tmp_path: Path, mapping: Path) -> None:
     (tmp_path / "calls.csv").write_text(f"{HEADER}\n{SOUND}\n", "utf-8")
     assert replayed(tmp_path / "calls.csv", mapping).figures["columns_never_filled"] == ["trunk"]
+
+
+def test_a_file_beyond_the_limit_is_refused_before_it_is_read(
+    tmp_path: Path, mapping: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "calls.csv"
+    file.write_text(f"{HEADER}\n{SOUND}\n", "utf-8")
+    monkeypatch.setattr(command, "FILE_BYTES_MAX", file.stat().st_size)
+    assert replayed(file, mapping).code == 0
+    monkeypatch.setattr(command, "FILE_BYTES_MAX", file.stat().st_size - 1)
+    monkeypatch.setattr(command, "read_table", lambda *_: pytest.fail("it was read"))
+    result = replayed(file, mapping)
+    assert (result.code, result.said) == (2, f"{file}: larger than {file.stat().st_size - 1} bytes\n")
 
 
 def test_a_workbook_goes_the_same_way(tmp_path: Path) -> None:
