@@ -18,7 +18,7 @@ from sqlalchemy import Connection, MetaData, Table, delete, select, update
 from cti.errors import Fenced, LedgerAway, OutcomeUnknown
 from cti.hosting import Host, Opened, Part
 from cti.leases.sql import hold
-from cti.ports import Clock
+from cti.ports import WallClock
 from cti.rows import Round
 from cti.sql.bulk import insertion
 from cti.sql.columns import text, whole
@@ -91,8 +91,8 @@ def drop(connection: Connection, before_ms: Sequence[int]) -> Sequence[int]:
 class Notes:
     """What the handlers and the task share."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self.reader, self.writer, self.clock = database.reader, database.writer("notes"), clock
+    def __init__(self, database: Database, wall: WallClock) -> None:
+        self.reader, self.writer, self._wall = database.reader, database.writer("notes"), wall
         self.made = Counter("ringback_notes", "Notes that were posted", ("tenant",), registry=None)
         self.wake = asyncio.Event()
         self._tell = database.telling(CHANNEL)
@@ -100,7 +100,7 @@ class Notes:
 
     async def add(self, tenant: str, lane: str, body: str) -> str:
         note = uuid4().hex
-        row = (note, tenant, lane, body, int(self.clock.now_ms()), 0)
+        row = (note, tenant, lane, body, int(self._wall.wall_ms()), 0)
         await self.writer.transact((keep, row), (self._told, None))
         self.made.labels(tenant).inc()
         self.wake.set()
@@ -182,7 +182,7 @@ class Reading:
 
 def open_notes(host: Host) -> Opened:
     assert host.database is not None
-    shared = Notes(host.database, host.clock)
+    shared = Notes(host.database, host.wall)
     return Opened(
         shared=shared, tasks=[Reading(shared, host)], purge=shared.purge, beside_round=keep_births,
         collectors=[shared.made],
