@@ -5,13 +5,14 @@ makes nothing old; where the clock was right, retention catches up after a day w
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import structlog
 
 from cti.adapters.store import Store
 from cti.errors import RingbackError
+from cti.hosting import Purge
 from cti.ports import Clock
 from cti.settings import Settings
 from cti.telemetry import Telemetry
@@ -67,11 +68,12 @@ class Retention:
     """Drops what is old. `owns`: of several engines one does it."""
 
     def __init__(
-        self, store: Store, settings: Settings, telemetry: Telemetry, clock: Clock, owns: Callable[[], bool]
-    ) -> None:
-        """`clock` is monotonic."""
+        self, store: Store, settings: Settings, telemetry: Telemetry, clock: Clock, owns: Callable[[], bool],
+        purges: Sequence[Purge] = (),
+    ) -> None:  # fmt: skip
+        """`clock` is monotonic. `purges`: those of other parts."""
         self._store, self._settings, self._telemetry = store, settings, telemetry
-        self._clock, self._owns = clock, owns
+        self._clock, self._owns, self._purges = clock, owns, purges
         self._time: RetentionTime | None = None
         self._apart = False
 
@@ -105,6 +107,8 @@ class Retention:
         for _ in range(PURGES_MAX):
             gone = await self._store.log.purge(timeline_before, latest_ms)
             gone += await self._store.ledger.purge(timeline_before, records_before, latest_ms)
+            for purge in self._purges:
+                gone += await purge(at_ms)
             if not gone:
                 return
 

@@ -8,18 +8,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 import structlog
 
 from cti import errors
-from cti.adapters.clock import MonotonicClock, SystemClock
+from cti.adapters.clock import MonotonicClock, SystemClock, SystemWallClock
 from cti.adapters.event_log_kafka.settings import kafka_options
-from cti.adapters.store import Store, open_store
+from cti.adapters.store import MEMORY, Store, open_store
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.rules import RuleBook, compile_profile
 from cti.descriptions import Descriptions
 from cti.engine.gathering import CallLimits
 from cti.engine.loop import Engine
+from cti.engine.metrics import CallMetrics
 from cti.gateway.app import make_app
 from cti.gateway.context import Standard
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
+from cti.hosting import ENGINE, GATEWAY, WHOLE, Host, Hosted, Part, chains_of, check, find_parts
 from cti.leases.alone import Alone, new_owner
 from cti.leases.ownership import Shared
 from cti.ports import Clock, Ownership
@@ -39,6 +41,7 @@ DRAIN_LOOK_MS = 200.0
 TELL_EVERY_MS = 5_000.0  # Kafka's tools see how far behind we are
 READY_S = 0.6  # for each of three questions: /readyz answers within 2 s
 STOP_DOOR_S = 2.0  # for open requests
+STOP_TASKS_S = 0.5  # for the tasks of parts
 STOP_ENGINE_S = 1.5  # for the round under way; the whole stop stays within 5 s
 FIRST = 0  # there is always a partition of this number
 
@@ -71,12 +74,8 @@ def call_limits(settings: Settings) -> CallLimits:
     return CallLimits(round(settings.call_idle_max_s * 1000), settings.call_events_max, settings.call_bytes_max)
 
 
-GATEWAY, ENGINE = "gateway", "engine"
-BOTH = frozenset({GATEWAY, ENGINE})
-
-
 class Service:
-    """One process of the product: its store, and door or engine or both."""
+    """One process of the product: its store, door or engine or both, and the parts that it hosts."""
 
     def __init__(
         self,
@@ -84,31 +83,38 @@ class Service:
         clock: Clock,
         store: Store,
         book: RuleBook,
-        parts: Collection[str],
+        roles: Collection[str],
         interventions: bool,
+        parts: Sequence[Part] = (),
     ) -> None:
-        self.settings, self.clock, self.store, self.parts = settings, clock, store, parts
+        """`roles`: which of the product's processes this one is."""
+        self.settings, self.clock, self.store, self.roles = settings, clock, store, roles
         self._steady: Clock = MonotonicClock() if isinstance(clock, SystemClock) else clock  # for waiting
-        self.telemetry, self.pulse = Telemetry(settings.metrics_sources), Pulse()
+        self.telemetry, self.pulse = Telemetry(), Pulse()
+        self._metrics = CallMetrics(self.telemetry, settings.metrics_sources)
         self._supervision = Supervision()
         self.failed = self._supervision.failed
         self._book = book
         store.hear_commands(self.pulse.commanded)
-        self._engine = self._made_engine(interventions) if ENGINE in parts else None
+        host = Host(self._steady, SystemWallClock(), store.database, store.leases, store.shared)
+        self.hosted = open_parts(parts, host, store, self.telemetry)
+        self._tasks = [(one.part.name, task) for one in self.hosted for task in one.tasks_in(roles)]
+        self._engine = self._made_engine(interventions) if ENGINE in roles else None
         self._listening: Listening | None = None
 
     def _made_engine(self, interventions: bool) -> Engine:
         store = self.store
         self._ownership = _ownership_of(store, self._changed)
         return Engine(
-            store.log, store.ledger, self._steady, self._book, self.telemetry, self.pulse, interventions=interventions,
+            store.log, store.ledger, self._steady, self._book, self._metrics, self.pulse, interventions=interventions,
             limits=call_limits(self.settings), ownership=self._ownership, publisher=store.publisher,
         )  # fmt: skip
 
     def _retention(self) -> Retention:
         """Of several engines the one that has the first partition does it."""
         store, engine = self.store, self.engine
-        return Retention(store, self.settings, self.telemetry, self._steady, lambda: FIRST in engine.positions)
+        purges = [opened.purge for _, opened in self.hosted if opened.purge is not None]
+        return Retention(store, self.settings, self.telemetry, self._steady, lambda: FIRST in engine.positions, purges)
 
     def _changed(self) -> None:
         """Other partitions are ours now than the engine knows."""
@@ -168,10 +174,13 @@ class Service:
             start("positions", self._tell_positions())
             if self._engine.outbox is not None:
                 start("outbox", self._engine.outbox.run())
+        for name, task in self._tasks:
+            await task.start()
+            self._supervision.start(name, task.run())
         app = make_app(
             self.store.log, self.store.ledger, self.store.ledger, limits, self.telemetry, self.pulse,
-            standard=standard_of(self._book), ready=self.ready, probes_alone=GATEWAY not in self.parts,
-            watched=self._supervision.watch,
+            standard=standard_of(self._book), ready=self.ready, probes_alone=GATEWAY not in self.roles,
+            watched=self._supervision.watch, hosted=self.hosted,
         )  # fmt: skip
         host, port = self.settings.host, self.settings.port
         self._listening = await listen(app, host, port, limits, STOP_DOOR_S, bound)
@@ -183,17 +192,25 @@ class Service:
             await self._steady.wait(asyncio.Event(), self._steady.now_ms() + TELL_EVERY_MS)
 
     async def stop(self) -> None:
-        """Close the door, let the last round commit for STOP_ENGINE_S at most, close the store."""
+        """Close the door, let the parts' tasks and the last round come to their end, each for a bounded time."""
         self._supervision.stopping()
         if self._listening is not None:
             await self._listening.stop()
         await self._supervision.stop()
+        await self._stop_tasks()
         if self._engine is not None:
             try:
                 async with asyncio.timeout(STOP_ENGINE_S):
                     await self._engine.stop()
             except TimeoutError:  # its events are in the log: the next start reads them again
                 log.warning("stopped before the last round was committed", action="round_left")
+
+    async def _stop_tasks(self) -> None:
+        try:
+            async with asyncio.timeout(STOP_TASKS_S):
+                await asyncio.gather(*(task.stop() for _, task in self._tasks))
+        except TimeoutError:
+            log.warning("stopped before every part had given up what it holds", action="part_left")
 
 
 async def _word_of(asked: Awaitable[object], slow: str) -> str | None:
@@ -216,6 +233,27 @@ def _ownership_of(store: Store, changed: Callable[[], None]) -> Ownership:
     return Alone(store.ledger, store.log.partitions, new_owner())
 
 
+def fit_parts(parts: Sequence[Part], db: str) -> list[Part]:
+    """Those that can be hosted on this store: one with tables needs a database. Raises errors.SettingsMistake."""
+    check(parts)
+    fit = [part for part in parts if part.chain is None or db != MEMORY]
+    for part in parts:
+        if part not in fit:
+            log.warning("a part needs a database: it is left out", action="part_left_out", part=part.name)
+    return fit
+
+
+def open_parts(parts: Sequence[Part], host: Host, store: Store, telemetry: Telemetry) -> list[Hosted]:
+    """Open each part in this process: its statements beside the rounds, its metrics among the process's."""
+    hosted = [Hosted(part, part.open(host)) for part in parts]
+    for _, opened in hosted:
+        if opened.beside_round is not None:
+            store.beside_rounds(opened.beside_round)
+        for collector in opened.collectors:
+            telemetry.registry.register(collector)
+    return hosted
+
+
 @contextlib.asynccontextmanager
 async def serving(
     settings: Settings,
@@ -223,9 +261,12 @@ async def serving(
     interventions: bool = True,
     clock: Clock | None = None,
     limits: Limits | None = None,
-    parts: Collection[str] = BOTH,
+    roles: Collection[str] = WHOLE,
+    parts: Sequence[Part] | None = None,
 ) -> AsyncIterator[Service]:
-    """The product, or one part of it, started and, at the end, stopped in order.
+    """The product, or one process of several, started and, at the end, stopped in order.
+
+    `parts`: what is hosted beside the call side; by default all that is installed.
 
     Its address and its file are had first: a process that cannot have them has touched nothing of another's.
     Raises errors.RingbackError, OSError (address in use).
@@ -233,8 +274,12 @@ async def serving(
     real = clock is None
     clock = clock or SystemClock()
     book = read_book(settings.profile)
-    store = open_store(settings.db, clock, settings.partitions, server_clock=real, kafka=kafka_options(settings))
-    if not store.shared and parts != BOTH:
+    found = fit_parts(find_parts() if parts is None else parts, settings.db)
+    store = open_store(
+        settings.db, clock, settings.partitions, server_clock=real, kafka=kafka_options(settings),
+        chains=chains_of(found), channels=[channel for part in found for channel in part.channels],
+    )  # fmt: skip
+    if not store.shared and roles != WHOLE:
         raise errors.SettingsMistake("gateway and engine apart need PostgreSQL: SQLite belongs to one process")
     async with contextlib.AsyncExitStack() as stack:
         bound = bind(settings.host, settings.port)
@@ -243,7 +288,7 @@ async def serving(
         if (file := sqlite_file(settings.db)) is not None:
             stack.enter_context(FileLock(file))
         await stack.enter_async_context(store)
-        service = Service(settings, clock, store, book, parts, interventions)
+        service = Service(settings, clock, store, book, roles, interventions, found)
         stack.push_async_callback(service.stop)
         await service.start(limits or Limits(), bound)
         yield service

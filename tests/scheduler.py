@@ -18,22 +18,25 @@ from typing import Any
 
 import aiohttp
 
-from cti.adapters.clock import VirtualClock
+from cti.adapters.clock import VirtualClock, VirtualWallClock
 from cti.adapters.store import Store, open_store
 from cti.engine.gathering import CallLimits
 from cti.engine.loop import Engine
+from cti.engine.metrics import CallMetrics
 from cti.gateway.app import make_app
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
+from cti.hosting import WHOLE, Host, Hosted, Part, chains_of, find_parts
 from cti.ports import Clock
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
 from cti.web.server import listen
-from cti.wiring import read_book, standard_of
+from cti.wiring import fit_parts, open_parts, read_book, standard_of
 
 START = datetime.fromisoformat("2026-03-02T09:00:00+08:00")
 START_MS = int(START.timestamp() * 1000)
 HEARTBEAT_S = 5.0
+SETTLE_MAX = 10_000  # steps at one instant; more of them would never end
 TENANT = "test"
 ALL_BUT_RING_TIMEOUT = (
     "deflectCall",
@@ -94,9 +97,14 @@ class Switch:
 class Scene:
     """A running product whose time stands still until `to`."""
 
-    def __init__(self, store: Store, clock: VirtualClock, engine: Engine, session: aiohttp.ClientSession, url: str):
+    def __init__(
+        self, store: Store, clock: VirtualClock, engine: Engine, session: aiohttp.ClientSession, url: str,
+        wall_clock: VirtualWallClock, hosted: Sequence[Hosted],
+    ) -> None:  # fmt: skip
         self.store, self.clock, self.engine, self.url = store, clock, engine, url
+        self.wall_clock, self.hosted = wall_clock, hosted  # the time of day, for parts; the parts
         self._session = session
+        self._tasks = [task for one in hosted for task in one.tasks_in(WHOLE)]
         self.switches: dict[str, Switch] = {}
         self.running = True  # False: the engine is stopped, the door is open
 
@@ -151,6 +159,7 @@ class Scene:
             instants = [goal_ms]
             if self.running:  # the engine counts by the log's clock, the test by its own
                 instants.append(self.clock.now_ms() + (self.engine.next_ms() - self.store.log.now_ms()))
+                instants += [task.next_ms() for task in self._tasks]
             instants += [START_MS + one.next_heartbeat_s * 1000 for one in self.switches.values() if one.heartbeats]
             instant = max(min(instants), self.clock.now_ms())
             self.clock.move_to(instant)
@@ -172,12 +181,18 @@ class Scene:
                 assert status == 202, told
 
     async def settle(self) -> None:
-        """The engine does all that can be done now, and the switches answer, until nothing moves."""
+        """The engine and the parts do all that can be done now, and the switches answer, until nothing moves."""
         if not self.running:
             return
         await self.engine.drain()
-        while await self._deliver():
+        for _ in range(SETTLE_MAX):
+            moved = await self._deliver()
+            for task in self._tasks:
+                moved = await task.step() or moved
+            if not moved:
+                return
             await self.engine.drain()
+        raise AssertionError(f"still moving after {SETTLE_MAX} steps at one instant")
 
     async def _deliver(self) -> bool:
         delivered = False
@@ -230,18 +245,26 @@ async def scene(
     call_idle_max_s: float = 4 * 3600,
     partitions: int = 4,
     wall: Callable[[VirtualClock], Clock] | None = None,
+    parts: Sequence[Part] | None = None,
 ) -> AsyncIterator[Scene]:
     """The product on the store at `url`, its clock at START. `wall` makes the clock that dates the log's entries, from
-    the one that the test moves, where they differ.
+    the one that the test moves, where they differ. `parts`: by default all that is installed; each task is stepped.
     """
     clock, telemetry, pulse = VirtualClock(START_MS), Telemetry(), Pulse()
+    found, wall_clock = fit_parts(find_parts() if parts is None else parts, url), VirtualWallClock(clock)
+    channels = [channel for part in found for channel in part.channels]
     book, limits = read_book(profile), Limits(requests_per_s=1e9, requests_burst=1e9)
     async with (
-        open_store(url, wall(clock) if wall else clock, partitions) as store,
+        open_store(
+            url, wall(clock) if wall else clock, partitions, chains=chains_of(found), channels=channels
+        ) as store,
         contextlib.AsyncExitStack() as stack,
     ):
+        host = Host(clock, wall_clock, store.database, store.leases, store.shared)
+        hosted = open_parts(found, host, store, telemetry)
+        metrics = CallMetrics(telemetry)
         engine = Engine(
-            store.log, store.ledger, clock, book, telemetry, pulse, limits=CallLimits(round(call_idle_max_s * 1000))
+            store.log, store.ledger, clock, book, metrics, pulse, limits=CallLimits(round(call_idle_max_s * 1000))
         )
         await engine.start()
 
@@ -249,14 +272,19 @@ async def scene(
             return {}
 
         app = make_app(
-            store.log, store.ledger, store.ledger, limits, telemetry, pulse, standard=standard_of(book), ready=ready
-        )
+            store.log, store.ledger, store.ledger, limits, telemetry, pulse, standard=standard_of(book), ready=ready,
+            hosted=hosted,
+        )  # fmt: skip
         listening = await listen(app, "127.0.0.1", 0, limits, stop_s=0.1)
         stack.push_async_callback(listening.stop)
         scopes = "admin calls:read commands:read events:write"
         _, key = await make_key(store.ledger, TENANT, scopes, "*", "scene", START_MS)
         session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"})
         stack.push_async_callback(session.close)
-        it = Scene(store, clock, engine, session, listening.url)
+        it = Scene(store, clock, engine, session, listening.url, wall_clock, hosted)
+        for one in hosted:
+            for task in one.tasks_in(WHOLE):
+                await task.start()
+                stack.push_async_callback(task.stop)
         yield it
         await it.engine.stop()

@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from cti.cli.doctor_profile import judge_rules
 from cti.cli.logging_setup import set_up_logging
 from cti.core.rules import RuleBook
 from cti.errors import LedgerAway, LogAway, SettingsMistake
+from cti.hosting import Part, chains_of, find_parts
 from cti.leases.ownership import HEARTBEAT_MS, SILENT_MS
 from cti.ports import Clock
 from cti.settings import PREFIX, Settings, names
@@ -59,9 +60,11 @@ async def examine(db: str | None, clock: Clock, own: Clock) -> list[Finding]:
     except SettingsMistake as mistake:
         return [fault("settings", mistake.detail, "values as docs/operations.md has them", "set the variable right")]
     options = kafka_options(settings)
-    found = [*_settings(settings, options)]
+    found: list[Finding] = []
+    parts = _parts(found)
+    found += _settings(settings, options, parts)
     book = _book(settings, found)
-    facts = await _ledger(settings, options, book, clock, own, found)
+    facts = await _ledger(settings, options, book, clock, own, found, parts)
     if options is not None:
         await _log(options, facts, clock, found)
     elif facts is not None and facts.current:
@@ -72,11 +75,22 @@ async def examine(db: str | None, clock: Clock, own: Clock) -> list[Finding]:
 # -- settings and profile ----------------------------------------------------------------------------------------------
 
 
-def _settings(settings: Settings, options: KafkaOptions | None) -> Iterator[Finding]:
+def _parts(found: list[Finding]) -> list[Part]:
+    """The installed parts beside the call side."""
+    try:
+        parts = find_parts()
+    except SettingsMistake as mistake:
+        mend = "install the release that belongs to this one, or uninstall the part: no process starts with it"
+        found.append(fault("parts", mistake.detail, "parts that fit together", mend))
+        return []
+    found += [ok("parts", ", ".join(part.name for part in parts))] if parts else []
+    return parts
+
+
+def _settings(settings: Settings, options: KafkaOptions | None, parts: Sequence[Part]) -> Iterator[Finding]:
+    known = names().union(*[part.variables for part in parts])
     unknown = sorted(
-        name
-        for name in os.environ
-        if name.startswith(PREFIX) and name not in names() and not name.startswith(OF_OTHERS)
+        name for name in os.environ if name.startswith(PREFIX) and name not in known and not name.startswith(OF_OTHERS)
     )
     if unknown:
         mend = "a name that nobody reads does nothing: correct or remove it"
@@ -111,6 +125,7 @@ async def _ledger(
     clock: Clock,
     own: Clock,
     found: list[Finding],
+    parts: Sequence[Part],
 ) -> LedgerFacts | None:
     """The facts, where they could be had."""
     if settings.db == MEMORY:
@@ -120,7 +135,7 @@ async def _ledger(
     if not is_there(settings.db):
         found.append(_no_file(settings.db))
         return None
-    inspection = Inspection(settings.db)
+    inspection = Inspection(settings.db, chains_of(parts))
     try:
         facts = await _bounded(inspection, lambda: inspection.facts(clock.now_ms))
         found.append(ok("ledger", f"{facts.kind} {facts.version} answers"))
@@ -176,7 +191,11 @@ async def _judged(
     book: RuleBook | None,
     own: Clock,
 ) -> list[Finding]:
-    found = [*doctor_ledger.judge_server(facts), doctor_ledger.judge_schema(facts)]
+    found = [
+        *doctor_ledger.judge_server(facts),
+        doctor_ledger.judge_schema(facts),
+        *doctor_ledger.judge_parts(facts),
+    ]
     if facts.kind == "sqlite":
         found += await _bounded(inspection, lambda: _sqlite(inspection))
     if not facts.current:

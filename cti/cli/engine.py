@@ -6,11 +6,11 @@ Several processes share a PostgreSQL ledger; `ringback serve` is both parts in o
 import argparse
 
 from cti.cli import serve
-from cti.wiring import ENGINE
+from cti.hosting import ENGINE
 
 add_arguments = serve.add_places
 
 
 def run(args: argparse.Namespace) -> int:
     """0 after an orderly stop; 1 when the part cannot start or had to stop."""
-    return serve.run_parts(args, frozenset({ENGINE}))
+    return serve.run_roles(args, frozenset({ENGINE}))

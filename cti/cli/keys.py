@@ -11,9 +11,10 @@ from typing import Any
 from cti.adapters.clock import SystemClock
 from cti.adapters.store import open_store
 from cti.cli.logging_setup import set_up_logging
-from cti.errors import RingbackError
+from cti.errors import RingbackError, SettingsMistake
 from cti.gateway.bindings import SWITCH_ID_PATTERN
 from cti.gateway.keys import make_key
+from cti.hosting import find_parts
 from cti.ports import Registry
 from cti.rows import KeyRow
 from cti.settings import Settings
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="keys_command", required=True, metavar="create|list|revoke")
     create = commands.add_parser("create", help="make a key and show it, this once")
     create.add_argument("--tenant", type=_tenant, required=True, help="whose events and reads it is for")
-    create.add_argument("--scopes", type=_scopes, required=True, help=f"comma-separated: {', '.join(SCOPES)}")
+    create.add_argument("--scopes", type=_scopes, required=True, help=f"comma-separated: {', '.join(SCOPES)}, a part's")
     create.add_argument("--switches", type=_switches, default="*", help='comma-separated switch ids, or "*" (default)')
     create.add_argument("--label", type=_label, default="", help="what it is for, in your words")
     create.add_argument("--expires", type=_expiry, help="until when it is good: 90d, or 2027-01-31T00:00:00Z")
@@ -131,9 +132,13 @@ def _tenant(value: str) -> str:
 
 def _scopes(value: str) -> str:
     names = value.split(",")
-    unknown = sorted(set(names) - set(SCOPES))
+    try:
+        known = [*SCOPES, *(scope for part in find_parts() for scope in part.scopes)]
+    except SettingsMistake as mistake:
+        raise argparse.ArgumentTypeError(str(mistake)) from None
+    unknown = sorted(set(names) - set(known))
     if unknown:
-        raise argparse.ArgumentTypeError(f"no such scope: {', '.join(unknown)}; there are {', '.join(SCOPES)}")
+        raise argparse.ArgumentTypeError(f"no such scope: {', '.join(unknown)}; there are {', '.join(known)}")
     return " ".join(dict.fromkeys(names))
 
 

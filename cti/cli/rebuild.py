@@ -27,6 +27,7 @@ from cti.cli.rebuild_log import LogToRebuild
 from cti.core.rules import RuleBook
 from cti.engine.gathering import CallLimits
 from cti.engine.loop import Engine
+from cti.engine.metrics import CallMetrics
 from cti.errors import LedgerAway, RingbackError, SettingsMistake
 from cti.gateway.pulse import Pulse
 from cti.ports import Clock, EventLog
@@ -161,7 +162,7 @@ async def _work(
 ) -> None:
     """Run an engine until it has read everything. Raises what stops it; `LogTruncated` if retention was faster."""
     pulse = Pulse()
-    engine = Engine(log, target, clock, book, Telemetry(), pulse, interventions=False, limits=limits)
+    engine = Engine(log, target, clock, book, CallMetrics(Telemetry()), pulse, interventions=False, limits=limits)
     await engine.start()
     turning = asyncio.create_task(engine.run())
     reported_ms = clock.now_ms()

@@ -13,9 +13,10 @@ from cti.cli.log_writer import LogWriter
 from cti.cli.logging_setup import set_up_logging
 from cti.cli.runtime import end_by_force_later, run_serving, settle_memory, stop_on_signals
 from cti.errors import RingbackError
+from cti.hosting import WHOLE
 from cti.ports import Clock
 from cti.settings import Settings
-from cti.wiring import BOTH, Service, serving
+from cti.wiring import Service, serving
 
 SPEED_MIN, SPEED_MAX = 0.01, 1000.0
 
@@ -43,10 +44,10 @@ def speed(word: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """0 after an orderly stop; 1 when the service cannot start or had to stop."""
-    return run_parts(args, BOTH)
+    return run_roles(args, WHOLE)
 
 
-def run_parts(args: argparse.Namespace, parts: Collection[str]) -> int:
+def run_roles(args: argparse.Namespace, roles: Collection[str]) -> int:
     """As `run`, for a process that is only a part of the product."""
     try:
         settings = settings_of(args)
@@ -55,7 +56,7 @@ def run_parts(args: argparse.Namespace, parts: Collection[str]) -> int:
         return 1
     writer = set_up_logging(settings.log_level)
     try:
-        return run_serving(_serve(settings, clock_of(args), parts, writer))
+        return run_serving(_serve(settings, clock_of(args), roles, writer))
     except (RingbackError, OSError) as error:
         log.error("cannot start", action="failed", why=str(error))
         return 1
@@ -74,15 +75,15 @@ def clock_of(args: argparse.Namespace) -> Clock | None:
     return ScaledClock(SystemClock().now_ms() if args.origin_ms is None else args.origin_ms, args.speed)
 
 
-async def _serve(settings: Settings, clock: Clock | None, parts: Collection[str], writer: LogWriter) -> int:
+async def _serve(settings: Settings, clock: Clock | None, roles: Collection[str], writer: LogWriter) -> int:
     stop = stop_on_signals()
-    async with _started(stop, serving(settings, clock=clock, parts=parts)) as service:
+    async with _started(stop, serving(settings, clock=clock, roles=roles)) as service:
         if service is None:
             log.info("stopping", action="stopping")
             return 0
         writer.report_to(service.telemetry.log_lines_dropped)
         settle_memory()
-        log.info("serving", action="serving", url=service.url, parts=sorted(parts), settings=settings.shown())
+        log.info("serving", action="serving", url=service.url, parts=sorted(roles), settings=settings.shown())
         return await until(stop, service)
 
 

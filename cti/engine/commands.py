@@ -8,10 +8,10 @@ from cti.core.commands import Command
 from cti.core.rules import Intervention
 from cti.core.times import rfc3339
 from cti.engine.live_calls import Key, LiveCall, log_key, occurrence_of
+from cti.engine.metrics import CallMetrics
 from cti.engine.round_writer import RoundWriter
 from cti.engine.times import Times
 from cti.rows import CommandRow, OutcomeRow
-from cti.telemetry import Telemetry
 from schemas.reasons import FINAL_STATES, InterventionOutcome
 
 UNANSWERED_AFTER_MS = 2_000  # contract, Commands: no result 2 s after the expiry
@@ -22,7 +22,7 @@ class CommandWriter:
 
     __slots__ = ("_deadlines", "_telemetry", "_times", "_writer")
 
-    def __init__(self, writer: RoundWriter, times: Times, telemetry: Telemetry) -> None:
+    def __init__(self, writer: RoundWriter, times: Times, telemetry: CallMetrics) -> None:
         self._writer, self._times, self._telemetry = writer, times, telemetry
         self._deadlines: list[tuple[float, str, int]] = []  # (when unanswered, call id, hash of its key), a heap
 

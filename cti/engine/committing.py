@@ -9,9 +9,9 @@ import structlog
 
 from cti import errors
 from cti.engine.live_calls import Key
+from cti.engine.metrics import CallMetrics
 from cti.ports import Clock, Ledger
 from cti.rows import Fence, Round
-from cti.telemetry import Telemetry
 
 ASK_AGAIN_MS = 500.0  # while the ledger does not say what became of a commit
 
@@ -59,7 +59,7 @@ class Commit:
     def done(self) -> bool:
         return self._task.done()
 
-    async def verdict(self, telemetry: Telemetry) -> Verdict:
+    async def verdict(self, telemetry: CallMetrics) -> Verdict:
         """Wait for its end."""
         await asyncio.wait([self._task])
         fault = self._task.exception()

@@ -12,6 +12,7 @@ from cti.core.rules import RuleBook
 from cti.engine.commands import CommandWriter
 from cti.engine.late import LateCalls
 from cti.engine.live_calls import Key, Layers, LiveCall
+from cti.engine.metrics import CallMetrics
 from cti.engine.recent_ids import RecentIds
 from cti.engine.records import RecordWriter
 from cti.engine.round_writer import RoundWriter
@@ -19,7 +20,6 @@ from cti.engine.sources import Source
 from cti.engine.times import Times
 from cti.ports import Appending, Entry
 from cti.rows import Round
-from cti.telemetry import Telemetry
 from schemas.reasons import DeadLetter
 
 KEYS_KEPT = 8_192  # a call's key comes again with each of its events
@@ -44,7 +44,7 @@ class Gathering:
         "recent_ids", "records", "sources", "telemetry", "times", "waiting", "writer",
     )  # fmt: skip
 
-    def __init__(self, book: RuleBook, telemetry: Telemetry, interventions_on: bool, limits: CallLimits) -> None:
+    def __init__(self, book: RuleBook, telemetry: CallMetrics, interventions_on: bool, limits: CallLimits) -> None:
         self.book, self.telemetry, self.interventions_on, self.limits = book, telemetry, interventions_on, limits
         self.layers, self.late, self.times = Layers(), LateCalls(), Times()
         self.sources: dict[tuple[str, str], Source] = {}

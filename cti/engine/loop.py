@@ -24,6 +24,7 @@ from cti.engine.gathering import LIMITS, CallLimits, Gathering
 from cti.engine.ingest import conclude_late
 from cti.engine.intake import Intake
 from cti.engine.loading import Loaded, load_switches
+from cti.engine.metrics import CallMetrics
 from cti.engine.outbox import Outbox
 from cti.engine.partitions import Partitions
 from cti.engine.passivation import Passivation
@@ -34,7 +35,6 @@ from cti.leases.alone import Alone, new_owner
 from cti.ports import Appending, Clock, EventLog, Ledger, Ownership, Publisher, Pulse
 from cti.rows import Claim, OutcomeRow
 from cti.sql.trouble import MALFORMED
-from cti.telemetry import Telemetry
 
 EVENTS_MAX = 2_000  # in a round: some 100 ms of work and of writing
 ROUND_MAX_MS = 100.0  # a round is committed after so long, whatever is still to be read
@@ -51,7 +51,7 @@ class Engine:
     """Reads the log, keeps the calls, commits rounds. One per process."""
 
     def __init__(
-        self, event_log: EventLog, ledger: Ledger, clock: Clock, book: RuleBook, telemetry: Telemetry, pulse: Pulse,
+        self, event_log: EventLog, ledger: Ledger, clock: Clock, book: RuleBook, telemetry: CallMetrics, pulse: Pulse,
         *, interventions: bool = True, limits: CallLimits = LIMITS, ownership: Ownership | None = None,
         publisher: Publisher | None = None,
     ) -> None:  # fmt: skip

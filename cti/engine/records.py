@@ -10,9 +10,9 @@ from cti.core.record import Identity, Measured, measure, queue_of, record_of
 from cti.core.rules import RuleBook
 from cti.core.times import seconds
 from cti.engine.live_calls import LiveCall, log_key
+from cti.engine.metrics import CallMetrics
 from cti.engine.round_writer import RoundWriter
 from cti.rows import BreachRow, RecordRow
-from cti.telemetry import Telemetry
 from schemas.reasons import FINAL_STATES
 
 _OF_A_BREACH = ("call", "tenant", "source", "subject", "queue", "revision", "profile")
@@ -23,7 +23,7 @@ class RecordWriter:
 
     __slots__ = ("_book", "_telemetry", "_writer")
 
-    def __init__(self, writer: RoundWriter, book: RuleBook, telemetry: Telemetry) -> None:
+    def __init__(self, writer: RoundWriter, book: RuleBook, telemetry: CallMetrics) -> None:
         self._writer, self._book, self._telemetry = writer, book, telemetry
 
     def publish(self, live: LiveCall, before: LiveCall) -> None:

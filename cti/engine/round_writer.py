@@ -1,8 +1,8 @@
 """The rows of the round that is being gathered, and the numbers given to them."""
 
+from cti.engine.metrics import CallMetrics
 from cti.ports import Entry
 from cti.rows import DeadLetterRow, OutboxRow, Round
-from cti.telemetry import Telemetry
 from schemas.reasons import DeadLetter
 
 DETAIL_MAX = 1_000  # characters of why an entry was set aside
@@ -13,7 +13,7 @@ class RoundWriter:
 
     __slots__ = ("_telemetry", "command_nos", "outbox_nos", "publishing", "round_")
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    def __init__(self, telemetry: CallMetrics) -> None:
         self._telemetry = telemetry
         self.round_ = Round()
         self.command_nos: dict[int, int] = {}

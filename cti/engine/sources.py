@@ -8,8 +8,8 @@ import structlog
 
 from cti.core.clocks import SourceClock
 from cti.core.rules import Abilities, RuleBook, RuleSet
+from cti.engine.metrics import CallMetrics
 from cti.rows import SourceRow
-from cti.telemetry import Telemetry
 
 RULES_CACHE_MAX = 1_000
 
@@ -92,7 +92,7 @@ class Source:
     def row(self, partition: int) -> SourceRow:
         return SourceRow(self.tenant, self.name, partition, " ".join(sorted(self.kinds)))
 
-    def show(self, telemetry: Telemetry, now_ms: float) -> None:
+    def show(self, telemetry: CallMetrics, now_ms: float) -> None:
         """Measure the switch's clock; say when it is believed no more, and when it is again."""
         lag_ms = self.clock.lag_ms
         if lag_ms is None:

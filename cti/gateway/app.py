@@ -9,7 +9,7 @@ limits)`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -23,6 +23,7 @@ from cti.gateway.openapi import written
 from cti.gateway.pulse import Pulse
 from cti.gateway.results_given import ResultsGiven
 from cti.gateway.routes import routes_of
+from cti.hosting import Hosted
 from cti.ports import EventLog, Reads, Registry
 from cti.web.auth import KeyRing
 from cti.web.limits import Limits
@@ -44,11 +45,12 @@ def make_app(
     ready: Checks,
     probes_alone: bool = False,
     watched: Callable[[str, asyncio.Task[Any]], None] | None = None,
+    hosted: Sequence[Hosted] = (),
 ) -> web.Application:
     """Nothing is opened here; the hub's task starts and ends with the application.
 
     `probes_alone`: of a process that has an engine and no door, /healthz, /readyz and /metrics are all. `watched` is
-    told the hub's task.
+    told the hub's task. The routes of `hosted` parts are served beside the gateway's own.
     """
     context = Context(
         log=log,
@@ -65,15 +67,18 @@ def make_app(
         log_places=Places(limits),
         latest=LatestTime(),
         backpressure=Backpressure(reads, pulse, limits),
-        openapi=written(limits),
+        openapi=written(limits, [part for part, _ in hosted]),
         describing=asyncio.Semaphore(limits.calls_described),
     )
     app = web.Application(client_max_size=limits.body_bytes, middlewares=[answering(limits, telemetry)])
 
     routes = [route for route in routes_of(limits) if not probes_alone or route.path in PROBES]
-    add_routes(app, routes, KeyRing(registry, limits, now_ms=log.now_ms), context)
+    ring = KeyRing(registry, limits, now_ms=log.now_ms)
+    add_routes(app, routes, ring, context)
     if probes_alone:
         return app
+    for part, opened in hosted:
+        add_routes(app, part.routes(limits), ring, opened.shared)
 
     async def hub_task(_: web.Application) -> AsyncIterator[None]:
         running = asyncio.create_task(context.hub.run(), name="command-hub")

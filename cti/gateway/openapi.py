@@ -12,6 +12,8 @@ from cti.gateway.results import Result
 from cti.gateway.routes import routes_of
 from cti.gateway.shapes import ANSWERS
 from cti.gateway.switches import Declaration
+from cti.hosting import Part
+from cti.web.codes import CODES
 from cti.web.limits import Limits
 from cti.web.openapi import component_schemas, document
 from cti.web.route import Route
@@ -35,15 +37,21 @@ EXAMPLE = {
 }
 
 
-def openapi_of(routes: Sequence[Route]) -> dict[str, Any]:
-    """The document of the gateway's routes."""
-    schemas = exact(component_schemas([Declaration, Result]))
-    return document(INFO, routes, {**schemas, **event_schemas(EXAMPLE), **ANSWERS})
+def openapi_of(routes: Sequence[Route], parts: Sequence[Part] = ()) -> dict[str, Any]:
+    """The document of these routes, with what the parts' routes refer to."""
+    schemas = {**exact(component_schemas([Declaration, Result])), **event_schemas(EXAMPLE), **ANSWERS}
+    codes = dict(CODES)
+    for part in parts:
+        schemas |= part.schemas
+        codes |= part.codes
+    return document(INFO, routes, schemas, codes)
 
 
-def written(limits: Limits) -> bytes:
-    """The document as it is served and published."""
-    return to_json(openapi_of(routes_of(limits)), indent=1) + b"\n"
+def written(limits: Limits, parts: Sequence[Part] = ()) -> bytes:
+    """The document as it is served; without parts, as it is published."""
+    routes = [*routes_of(limits), *(route for part in parts for route in part.routes(limits))]
+    assert len({route.name for route in routes}) == len(routes), "two routes have one name"
+    return to_json(openapi_of(routes, parts), indent=1) + b"\n"
 
 
 if __name__ == "__main__":

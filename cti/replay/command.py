@@ -97,7 +97,7 @@ async def replay(plan: Plan) -> tuple[dict[str, Any], Summary]:
         records_days=HISTORY_DAYS,
         call_idle_max_s=HISTORY_DAYS * 86_400,
     )
-    async with serving(settings, interventions=False) as service:
+    async with serving(settings, interventions=False, parts=()) as service:
         key = await service.new_key(TENANT, SCOPES, [plan.mapping.switch])
         async with door(service.url, key) as way:
             await way.declare(plan.mapping.switch, plan.mapping.source, plan.reading.kinds())

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from cti.web.codes import CODES
+from cti.web.codes import CODES, Code
 from cti.web.query import Parameter
 from cti.web.refusal import PROBLEM_JSON
 from cti.web.route import Route
@@ -53,13 +53,15 @@ def component_schemas(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
     return schemas
 
 
-def document(info: Mapping[str, Any], routes: Iterable[Route], schemas: Mapping[str, Any]) -> dict[str, Any]:
-    """The document of these routes."""
+def document(
+    info: Mapping[str, Any], routes: Iterable[Route], schemas: Mapping[str, Any], codes: Mapping[str, Code] = CODES
+) -> dict[str, Any]:
+    """The document of these routes, which may answer with these codes."""
     paths: dict[str, Any] = defaultdict(dict)
     for route in routes:
-        paths[route.path][route.method.lower()] = _operation(route)
+        paths[route.path][route.method.lower()] = _operation(route, codes)
         if route.head:
-            paths[route.path]["head"] = _head(route)
+            paths[route.path]["head"] = _head(route, codes)
     return {
         "openapi": "3.1.0",
         "info": dict(info),
@@ -71,12 +73,12 @@ def document(info: Mapping[str, Any], routes: Iterable[Route], schemas: Mapping[
     }
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(route: Route, codes: Mapping[str, Code]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
         "parameters": [*_path_parameters(route), *(_query_parameter(each) for each in route.query)],
-        "responses": {**_answers(route), **_errors(route)},
+        "responses": {**_answers(route), **_errors(route, codes)},
     }
     if route.scope is not None:
         operation["security"] = [{"key": []}]
@@ -87,9 +89,9 @@ def _operation(route: Route) -> dict[str, Any]:
     return operation
 
 
-def _head(route: Route) -> dict[str, Any]:
+def _head(route: Route, codes: Mapping[str, Code]) -> dict[str, Any]:
     """The same without bodies."""
-    operation = _operation(route)
+    operation = _operation(route, codes)
     responses = {status: {"description": each["description"]} for status, each in operation["responses"].items()}
     return operation | {"operationId": f"{route.name}_head", "responses": responses}
 
@@ -125,22 +127,24 @@ def _answers(route: Route) -> dict[str, Any]:
     }
 
 
-def _errors(route: Route) -> dict[str, Any]:
+def _errors(route: Route, known: Mapping[str, Code]) -> dict[str, Any]:
     """The errors an operation may answer, by status."""
     codes = [*route.codes, *EVERY, *(GUARDED if route.scope is not None else ())]
     if route.query:
         codes.append("bad_parameter")
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in dict.fromkeys(codes):
-        by_status[CODES[code].status].append(code)
+        by_status[known[code].status].append(code)
     return {
-        str(status): _error(status, by_status[status]) for status in sorted(by_status) if status not in route.answers
+        str(status): _error(status, by_status[status], known)
+        for status in sorted(by_status)
+        if status not in route.answers
     }
 
 
-def _error(status: int, codes: Sequence[str]) -> dict[str, Any]:
+def _error(status: int, codes: Sequence[str], known: Mapping[str, Code]) -> dict[str, Any]:
     answer: dict[str, Any] = {
-        "description": "; ".join(f"`{code}`: {CODES[code].title}" for code in sorted(codes)),
+        "description": "; ".join(f"`{code}`: {known[code].title}" for code in sorted(codes)),
         "content": {PROBLEM_JSON: {"schema": ref("Problem")}},
     }
     return answer | ({"headers": RETRY_AFTER} if status in (429, 503) else {})

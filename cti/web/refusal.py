@@ -7,7 +7,7 @@ from aiohttp import web
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from cti.web.codes import CODES, ERRORS_URL
+from cti.web.codes import CODES, ERRORS_URL, Code
 from cti.web.masking import masked_identifier, masked_problem
 
 PROBLEM_JSON = "application/problem+json"
@@ -31,7 +31,7 @@ def pointer_of(steps: Iterable[int | str]) -> str:
 
 
 class Refusal(Exception):
-    """A request that is answered by an error. `code` is one of `codes.CODES`."""
+    """A request that is answered by an error. `code` is one of `codes`: those of the call side, or a part's own."""
 
     def __init__(
         self,
@@ -40,19 +40,21 @@ class Refusal(Exception):
         errors: list[dict[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
         members: Mapping[str, Any] | None = None,
+        codes: Mapping[str, Code] = CODES,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code, self.detail, self.errors = code, detail, errors
+        self.known = codes[code]
         self.headers, self.members = headers, members
 
     @property
     def status(self) -> int:
         """The HTTP status."""
-        return CODES[self.code].status
+        return self.known.status
 
     def body(self) -> dict[str, Any]:
         """The problem document."""
-        known = CODES[self.code]
+        known = self.known
         body: dict[str, Any] = {
             "type": ERRORS_URL + self.code,
             "code": self.code,

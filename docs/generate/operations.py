@@ -6,6 +6,7 @@ import tokenize
 from collections.abc import Iterable
 from pathlib import Path
 
+from cti.engine.metrics import CallMetrics
 from cti.settings import PREFIX, Settings
 from cti.telemetry import Telemetry
 from cti.web import limits as limits_module
@@ -77,7 +78,8 @@ def _plain(number: float) -> str:
 
 def metric_table() -> str:
     telemetry = Telemetry()
-    instruments = [one for one in vars(telemetry).values() if hasattr(one, "describe")]
+    metrics = CallMetrics(telemetry)
+    instruments = [one for one in (*vars(telemetry).values(), *vars(metrics).values()) if hasattr(one, "describe")]
     labels = {one.describe()[0].name: getattr(one, "_labelnames", ()) for one in instruments}
     rows = []
     for family in telemetry.registry.collect():

@@ -25,6 +25,7 @@ from cti.adapters.store import Store, open_store
 from cti.cli.logging_setup import set_up_logging
 from cti.cli.runtime import run_serving, settle_memory
 from cti.engine.loop import Engine
+from cti.engine.metrics import CallMetrics
 from cti.engine.passivation import PASSIVATE_AFTER_MS
 from cti.gateway.pulse import Pulse
 from cti.ports import Appending, Clock
@@ -129,7 +130,7 @@ async def _load(db: str) -> Mapping[str, object]:
 
 
 def _engine(store: Store, clock: Clock, settings: Settings) -> Engine:
-    return Engine(store.log, store.ledger, clock, read_book(settings.profile), Telemetry(), Pulse())
+    return Engine(store.log, store.ledger, clock, read_book(settings.profile), CallMetrics(Telemetry()), Pulse())
 
 
 if __name__ == "__main__":

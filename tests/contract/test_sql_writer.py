@@ -147,6 +147,42 @@ async def test_a_stopped_writer_has_written_what_waited(scratch: Scratch) -> Non
         await scratch.writer.run(scratch.keep, "late")
 
 
+def refuse(_: Connection, words: Sequence[str]) -> Sequence[None]:
+    raise Fenced(f"not {words[0]}")
+
+
+async def test_steps_are_committed_together_and_answered_in_order(scratch: Scratch) -> None:
+    assert await scratch.writer.transact((scratch.keep, "one"), (scratch.keep, "three")) == [3, 5]
+    with pytest.raises(Fenced):
+        await scratch.writer.transact((scratch.keep, "lost"), (scratch.keep, "lost too"), (refuse, "both"))
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        await scratch.writer.transact((scratch.keep, "lost"), (scratch.keep, "one"))
+    assert scratch.words() == ["one", "three"]
+
+
+async def test_steps_in_a_group_are_kept_or_lost_as_one(scratch: Scratch) -> None:
+    """The group is rolled back after the good ones have run; tried again one by one, only the faulty one is missing."""
+    done: list[Any] = []
+    with scratch.held() as (first, entered):
+        await asyncio.to_thread(entered.wait, 20)
+        asked = [
+            asyncio.ensure_future(scratch.writer.run(scratch.keep, "alone")),
+            asyncio.ensure_future(scratch.writer.transact((scratch.keep, "a1"), (scratch.keep, "a22"))),
+            asyncio.ensure_future(
+                scratch.writer.transact((scratch.keep, "b1"), (refuse, "b"), (scratch.keep, "b2"), done=done.append)
+            ),
+            asyncio.ensure_future(scratch.writer.transact((scratch.keep, "c1"), (scratch.keep, "c22"))),
+        ]
+        await turn()
+    await first
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [answers[0], answers[1], answers[3]] == [5, [2, 3], [2, 3]]
+    assert isinstance(answers[2], Fenced)
+    assert done == [None]
+    assert scratch.words() == ["a1", "a22", "alone", "c1", "c22"]
+    assert sum(group == ["alone"] for group in scratch.groups) == 2, "in the group, and once more alone"
+
+
 @pytest.fixture
 async def store(durable_url: str, clock: VirtualClock) -> AsyncIterator[Store]:
     async with open_store(durable_url, clock, PARTITIONS) as started:

@@ -370,10 +370,11 @@ def figures_of(more: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("earlier_moved", 0), ("earlier_ended", 0), ("earlier_refused", 0), ("handovers", 0), ("stuck", 1)],
+    [("stuck", 1), *((name, 1) for name in upgrading.MUST_BE_0), *((name, 0) for name in upgrading.MUST_NOT_BE_0)],
 )
 def test_each_figure_of_an_upgrade_can_fail(name: str, value: int) -> None:
-    good = figures_of({"earlier_moved": 9, "earlier_ended": 1, "earlier_refused": 1, "handovers": 5, "copies": 0})
+    zeros, others = dict.fromkeys(upgrading.MUST_BE_0, 0), dict.fromkeys(upgrading.MUST_NOT_BE_0, 9)
+    good = figures_of({**zeros, **others, "copies": 0})
     assert upgrading.failures(good) == []
     assert upgrading.failures(good | {name: value}) == [name]
 

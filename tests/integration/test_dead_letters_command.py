@@ -17,6 +17,7 @@ from cti.adapters.store import Store, open_store
 from cti.cli.dead_letters import add_arguments, run
 from cti.core.identity import key_of
 from cti.engine.loop import Engine
+from cti.engine.metrics import CallMetrics
 from cti.gateway.pulse import Pulse
 from cti.ports import Appending
 from cti.telemetry import Telemetry
@@ -47,17 +48,17 @@ def appending(body: bytes, subject: str = "call-1") -> Appending:
     return Appending("test", key_of("test", "/switches/s1", subject), body)
 
 
-async def engine_on(store: Store, clock: VirtualClock, telemetry: Telemetry) -> Engine:
+async def engine_on(store: Store, clock: VirtualClock, telemetry: CallMetrics) -> Engine:
     engine = Engine(store.log, store.ledger, clock, read_book("power-95598"), telemetry, Pulse())
     await engine.start()
     return engine
 
 
-def worked(url: str, bodies: Sequence[bytes], *, poison: bool = False) -> Telemetry:
+def worked(url: str, bodies: Sequence[bytes], *, poison: bool = False) -> CallMetrics:
     """What an engine counts that takes these in, with all that is in the log already."""
 
-    async def work() -> Telemetry:
-        clock, telemetry = VirtualClock(START_MS), Telemetry()
+    async def work() -> CallMetrics:
+        clock, telemetry = VirtualClock(START_MS), CallMetrics(Telemetry())
         async with open_store(url, clock, PARTITIONS) as store:
             engine = await engine_on(store, clock, telemetry)
             places = await store.log.append([appending(body) for body in bodies])
@@ -70,7 +71,7 @@ def worked(url: str, bodies: Sequence[bytes], *, poison: bool = False) -> Teleme
     return asyncio.run(work())
 
 
-def count(telemetry: Telemetry, name: str, **labels: str) -> float:
+def count(telemetry: CallMetrics, name: str, **labels: str) -> float:
     return telemetry.registry.get_sample_value(name, labels) or 0.0
 
 

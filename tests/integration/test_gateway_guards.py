@@ -9,8 +9,9 @@ import pytest
 from aiohttp import web
 
 from cti.core.agent import Agent, AgentState
+from cti.engine.metrics import OTHER, CallMetrics
 from cti.rows import KeyRow, Round, SourceRow, SwitchRow
-from cti.telemetry import OTHER, Telemetry
+from cti.telemetry import Telemetry
 from cti.web.auth import digest_of, new_key
 from cti.web.limits import Limits
 from cti.web.server import Conversation
@@ -240,10 +241,11 @@ async def test_connections_without_a_key_have_a_limit_and_others_stay() -> None:
 
 
 def test_the_labels_of_sources_are_bounded_and_one_tenant_takes_half_at_most() -> None:
-    telemetry = Telemetry(sources_max=8)
+    telemetry = Telemetry()
+    metrics = CallMetrics(telemetry, sources_max=8)
     for n in range(20_000):
-        telemetry.source("flood", f"/s/{n}", n, n != 19_999)
-    telemetry.source("other", "/s/1", 5, True)
+        metrics.source("flood", f"/s/{n}", n, n != 19_999)
+    metrics.source("other", "/s/1", 5, True)
     text = telemetry.exposition().decode()
     lags = [line for line in text.splitlines() if line.startswith("ringback_source_lag_seconds{")]
     assert sum('tenant="flood"' in line for line in lags) == 4
@@ -256,7 +258,7 @@ def test_the_labels_of_sources_are_bounded_and_one_tenant_takes_half_at_most() -
 
 def test_no_label_is_a_telephone_number() -> None:
     telemetry = Telemetry()
-    telemetry.source("t", "sip:+8613987654321@pbx", 1, True)
+    CallMetrics(telemetry).source("t", "sip:+8613987654321@pbx", 1, True)
     text = telemetry.exposition().decode()
     assert "13987654321" not in text
     assert "sip:+86139****4321@pbx" in text
@@ -264,12 +266,13 @@ def test_no_label_is_a_telephone_number() -> None:
 
 def test_agents_are_never_fewer_than_none() -> None:
     telemetry = Telemetry()
-    telemetry.agent_moved(None, AgentState.READY)
-    telemetry.agent_moved(AgentState.LOGGED_OFF, AgentState.READY)
-    telemetry.agent_moved(AgentState.READY, AgentState.BUSY)
+    metrics = CallMetrics(telemetry)
+    metrics.agent_moved(None, AgentState.READY)
+    metrics.agent_moved(AgentState.LOGGED_OFF, AgentState.READY)
+    metrics.agent_moved(AgentState.READY, AgentState.BUSY)
     text = telemetry.exposition().decode()
     assert 'ringback_agents{state="loggedOff"} -' not in text
     assert 'ringback_agents{state="ready"} 1.0' in text
-    telemetry.agents_are([Agent(AgentState.BUSY)])
-    telemetry.agent_moved(AgentState.BUSY, AgentState.LOGGED_OFF)
+    metrics.agents_are([Agent(AgentState.BUSY)])
+    metrics.agent_moved(AgentState.BUSY, AgentState.LOGGED_OFF)
     assert 'ringback_agents{state="loggedOff"} 1.0' in telemetry.exposition().decode()

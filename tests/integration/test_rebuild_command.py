@@ -18,6 +18,7 @@ from cti.cli.rebuild import add_arguments, as_json, rebuild, run
 from cti.cli.rebuild_digest import Comparison, Digest, digest
 from cti.core.identity import key_of
 from cti.engine.loop import Engine
+from cti.engine.metrics import CallMetrics
 from cti.errors import LogTruncated, SettingsMistake
 from cti.gateway.pulse import Pulse
 from cti.ports import Appending
@@ -224,7 +225,9 @@ def test_what_holds_anything_is_refused_and_left(tmp_path: Path, capsys: pytest.
 async def worked(store: Store, clock: SystemClock) -> None:
     """Append a few calls, and let an engine take them all in."""
     pulse = Pulse()
-    engine = Engine(store.log, store.ledger, clock, read_book("power-95598"), Telemetry(), pulse, interventions=False)
+    engine = Engine(
+        store.log, store.ledger, clock, read_book("power-95598"), CallMetrics(Telemetry()), pulse, interventions=False
+    )
     await engine.start()
     items = [read_event(one) for n in range(CALLS) for one in events_of(f"call-{n}", n)]
     bodies = [body_of(one) for n in range(CALLS) for one in events_of(f"call-{n}", n)]

@@ -19,6 +19,7 @@ from cti.core.facts import Fact, fact
 from cti.core.identity import call_id, key_of
 from cti.core.record import Identity, measure, record_of
 from cti.engine.loop import Engine
+from cti.engine.metrics import CallMetrics
 from cti.errors import LedgerAway, OutcomeUnknown
 from cti.gateway.pulse import Pulse
 from cti.ports import Appending
@@ -70,7 +71,7 @@ class Centre:
         self._clock = VirtualClock(START_MS)
         self.store = MemoryStore(self._clock, PARTITIONS)
         self.ledger = self.store.ledger = ShakyLedger(seed, shaky)
-        self._telemetry, self._pulse = Telemetry(), Pulse()
+        self._telemetry, self._pulse = CallMetrics(Telemetry()), Pulse()
         self._engine = self._new_engine()
         self._coming: list[tuple[int, int, dict[str, Any]]] = []
         self._number = 0

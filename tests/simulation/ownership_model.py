@@ -8,10 +8,9 @@ import copy
 from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
-from cti.leases.memory import MemoryLeases
+from cti.leases.memory import MemoryLeases, MemoryNamedLeases
 from cti.leases.ownership import SILENT_MS, Watch
 from cti.leases.ports import Wanted
-from cti.rows import Claim
 
 Found = TypeVar("Found")
 PASS_MS = 1_000.0
@@ -40,12 +39,12 @@ class Process:
     """One engine process: its decisions, what it wants to take, and what the engine in it believes to own."""
 
     def __init__(self, name: str) -> None:
-        self.watch: Watch[int, Claim] = Watch(name)
-        self.wanted: list[Wanted[int]] = []
-        self.reads: dict[int, int] = {}  # partition: epoch, as the engine proper knows it
+        self.watch: Watch[Any, Any] = Watch(name)
+        self.wanted: list[Wanted[Any]] = []
+        self.reads: dict[Any, int] = {}  # partition: epoch, as the engine proper knows it
         self.heartbeat = 1
 
-    def epochs(self) -> list[dict[int, int]]:
+    def epochs(self) -> list[dict[Any, int]]:
         """All that it remembers of epochs."""
         watch = self.watch
         held = {partition: claim.epoch for partition, claim in watch.held.items()}
@@ -58,15 +57,18 @@ class World:
     def __init__(self, engines: int, partitions: int, faults: int) -> None:
         self.now_ms = 0.0
         self.away, self.faults = False, faults
-        self.partitions = partitions
+        self.partitions: Any = partitions
         self.started = 0
-        self.ledger = MemoryLeases()
+        self.ledger: Any = self._ledger()
         self.processes: dict[str, Process] = {}
-        self.committed: dict[tuple[int, int], str] = {}  # (partition, epoch): who committed there
+        self.committed: dict[tuple[Any, int], str] = {}  # (partition, epoch): who committed there
         self.unbeaten_ms: dict[str, float] = {}  # since an engine's last heartbeat, time with the ledger away left out
         self.moves = 0
         for _ in range(engines):
             self.do_start()
+
+    def _ledger(self) -> Any:
+        return MemoryLeases()
 
     def copy(self) -> "World":
         other = twin(self)
@@ -142,7 +144,7 @@ class World:
         claims = at_once(self.ledger.take(process.watch.owner, wanted))
         process.watch.gained(claims if answered else ())
         self.moves += len(claims)
-        for former in {before[claim.partition] for claim in claims} - {"", process.watch.owner}:
+        for former in {before[claim.resource] for claim in claims} - {"", process.watch.owner}:
             assert self.unbeaten_ms[former] >= SILENT_MS, f"{former} was taken from while its heartbeat went on"
 
     def do_engine(self, process: Process) -> None:
@@ -151,7 +153,7 @@ class World:
         changes = process.watch.changes()
         for partition in changes.lost:
             process.reads.pop(partition, None)
-        process.reads |= {claim.partition: claim.epoch for claim in changes.take}
+        process.reads |= {claim.resource: claim.epoch for claim in changes.take}
         for partition in changes.release:
             process.reads.pop(partition)
         process.watch.released(changes.release)
@@ -198,3 +200,30 @@ class World:
         assert set(owners.values()) <= self.processes.keys(), f"not everything is owned: {owners}"
         shares = [len(process.reads) for process in self.processes.values()]
         assert max(shares) - min(shares) <= 1, f"unfair: {shares}"
+
+
+class NamedWorld(World):
+    """Lanes instead of partitions; they come and go while the processes share them."""
+
+    def __init__(self, processes: int, lanes: int, faults: int) -> None:
+        self.names = [f"lane {n:02}" for n in range(lanes)]
+        super().__init__(processes, lanes, faults)
+
+    def _ledger(self) -> Any:
+        self.partitions = self.names
+        return MemoryNamedLeases()
+
+    def actions(self) -> Iterator[Action]:
+        yield from super().actions()
+        if self.faults and not self.away:
+            yield from [("add", name) for name in self.names if name not in self.ledger._owners]
+            yield from [("retire", name) for name in self.ledger._owners]
+
+    def do(self, action: Action) -> None:
+        what, name = action
+        if what in {"add", "retire"}:
+            self.faults -= 1
+            at_once(getattr(self.ledger, what)([name]))
+            self.check()
+        else:
+            super().do(action)

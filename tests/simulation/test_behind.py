@@ -5,6 +5,7 @@ import pytest
 from cti.adapters.clock import VirtualClock
 from cti.adapters.store import MEMORY, open_store
 from cti.engine.loop import Engine
+from cti.engine.metrics import CallMetrics
 from cti.gateway.pulse import Pulse
 from cti.ports import Appending, LogEnd
 from cti.telemetry import Telemetry
@@ -36,7 +37,7 @@ async def test_who_is_behind_does_not_ask_for_the_end(monkeypatch: pytest.Monkey
             return await end()
 
         monkeypatch.setattr(store.log, "end", counted)
-        engine = Engine(store.log, store.ledger, clock, read_book("power-95598"), Telemetry(), Pulse())
+        engine = Engine(store.log, store.ledger, clock, read_book("power-95598"), CallMetrics(Telemetry()), Pulse())
         await engine.start()
         items = [{**BEAT, "id": f"beat-{number}"} for number in range(EVENTS)]
         await store.log.append(

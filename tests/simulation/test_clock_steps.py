@@ -12,6 +12,7 @@ from cti.adapters.clock import SystemClock, VirtualClock
 from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.log_clock import ServerClock
 from cti.engine.gathering import LIMITS, Gathering
+from cti.engine.metrics import CallMetrics
 from cti.engine.time_steps import TimeSteps
 from cti.retention import Retention
 from cti.rows import CallFilter, CallListing
@@ -278,7 +279,7 @@ def test_a_log_that_is_worked_once_more_has_the_time_of_its_entries(intervention
     """Its clock leaps from entry to entry; that is no step, and calls fall silent by it as they did then."""
     clock, moved = VirtualClock(0), Moved()
     machine = VirtualClock(0)
-    work = Gathering(read_book("power-95598"), Telemetry(), interventions, LIMITS)
+    work = Gathering(read_book("power-95598"), CallMetrics(Telemetry()), interventions, LIMITS)
     steps = TimeSteps(work, MemoryEventLog(clock, 1), machine)
     steps.move_with(moved)
     assert steps.now_ms() == 0

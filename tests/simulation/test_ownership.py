@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.simulation.ownership_likeness import signature
-from tests.simulation.ownership_model import Action, World, at_once
+from tests.simulation.ownership_model import Action, NamedWorld, World, at_once
 
 LOOKS = 12  # once the faults have ended: three for silence, one to be proven, the others to hand over
 SETTLED_EVERY = 23  # of the worlds explored one is let settle; no divisor of the number of actions
@@ -47,9 +47,34 @@ def test_random_days(seed: int, engines: int, partitions: int) -> None:
     world.settled()
 
 
+@pytest.mark.parametrize(("processes", "lanes"), [(1, 3), (3, 5), (4, 16)])
+@pytest.mark.parametrize("seed", range(20))
+def test_random_days_of_lanes_that_come_and_go(seed: int, processes: int, lanes: int) -> None:
+    chance = random.Random(f"{seed} {processes} {lanes}")
+    world = NamedWorld(processes, lanes, faults=40)
+    for _ in range(600):
+        world.do(_some(chance, list(world.actions())))
+    world.settle(3 * LOOKS)
+    world.settled()
+    assert all(lane not in process.reads for process in world.processes.values() for lane in _retired(world))
+
+
+def _retired(world: NamedWorld) -> set[str]:
+    return set(world.names) - world.ledger._owners.keys()
+
+
 def _some(chance: random.Random, actions: list[Action]) -> Action:
     """Faults are seldom, and a crowd of engines leaves room for time to pass."""
-    weights = {"pass": 3.0, "ledger": 0.3, "start": 0.1, "crash": 0.05, "leave": 0.05, "unknown": 0.1}
+    weights = {
+        "pass": 3.0,
+        "ledger": 0.3,
+        "start": 0.1,
+        "crash": 0.05,
+        "leave": 0.05,
+        "unknown": 0.1,
+        "retire": 0.02,
+        "add": 0.1,
+    }
     return chance.choices(actions, [weights.get(what, 1.0) for what, _ in actions])[0]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cti.engine.metrics import CallMetrics
 from cti.telemetry import Telemetry
 from tests.tidy.sources import ROOT
 
@@ -23,7 +24,8 @@ PROMETHEUS_ADDS = frozenset({"instance", "job"})
 def exposed() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
     """Series name -> its labels, and for buckets the edges as they are written."""
     series: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
-    for instrument in vars(Telemetry()).values():
+    telemetry = Telemetry()
+    for instrument in (*vars(telemetry).values(), *vars(CallMetrics(telemetry)).values()):
         name, labels = getattr(instrument, "_name", ""), frozenset(getattr(instrument, "_labelnames", ()))
         kind = getattr(instrument, "_type", "")
         if kind == "counter":

@@ -13,8 +13,8 @@ import pytest
 from cti.cli import serve
 from cti.cli.log_writer import LogWriter
 from cti.errors import LedgerAway
+from cti.hosting import WHOLE
 from cti.settings import Settings
-from cti.wiring import BOTH
 
 
 @pytest.mark.parametrize("word", ["0", "-1", "nan", "inf", "fast"])
@@ -41,7 +41,7 @@ async def test_a_stop_is_heard_while_the_start_waits(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(serve, "stop_on_signals", lambda: stop)
     monkeypatch.setattr(serve, "serving", never)
     async with asyncio.timeout(10):
-        assert await serve._serve(Settings(), None, BOTH, LogWriter(io.StringIO())) == 0
+        assert await serve._serve(Settings(), None, WHOLE, LogWriter(io.StringIO())) == 0
     assert told == ["cleaned up"]
 
 
@@ -59,7 +59,7 @@ async def test_a_start_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(serve, "stop_on_signals", asyncio.Event)
     monkeypatch.setattr(serve, "serving", lambda *_, **__: Refused())
     with pytest.raises(OSError, match="in use"):
-        await serve._serve(Settings(), None, BOTH, LogWriter(io.StringIO()))
+        await serve._serve(Settings(), None, WHOLE, LogWriter(io.StringIO()))
 
 
 @pytest.mark.usefixtures("logging_as_it_was")
@@ -73,7 +73,7 @@ def test_the_last_line_is_as_all_the_others(
     monkeypatch.setattr(serve, "run_serving", refused)
     parser = argparse.ArgumentParser()
     serve.add_places(parser)
-    assert serve.run_parts(parser.parse_args(["--db", "memory:"]), BOTH) == 1
+    assert serve.run_roles(parser.parse_args(["--db", "memory:"]), WHOLE) == 1
     told = json.loads(capsys.readouterr().err)
     assert (told["action"], told["level"]) == ("failed", "error")
     assert "nobody answers" in told["why"]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import column, create_engine, make_url, select, text
+from sqlalchemy import table as sql_table
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.ledger.timeline_days import DAY_MS, days, make_days
@@ -16,44 +17,51 @@ from cti.leases.ports import Wanted
 from cti.rows import BreachFilter, CallFilter, Fence, Round, StoredCall
 from cti.sql.schema import upgrade
 from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT, appending, call, event
+from tests.rooms import notes
 from tests.upgrade import written
 
 HERE = Path(__file__).parent
-RELEASE = "spine-3a8a4b2"
+SPINE, BEFORE = "spine-3a8a4b2", "cluster-30fac69"
+REVISIONS = {SPINE: "0001", BEFORE: "0005"}
 
 
-def load_sqlite(url: str) -> None:
+def load_sqlite(url: str, release: str) -> None:
     with closing(sqlite3.connect(make_url(url).database or "")) as connection:
-        connection.executescript((HERE / f"{RELEASE}.sqlite.sql").read_text("utf-8"))
+        connection.executescript((HERE / f"{release}.sqlite.sql").read_text("utf-8"))
 
 
-def load_postgresql(url: str) -> None:
+def load_postgresql(url: str, release: str) -> None:
     conninfo = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(conninfo) as connection:
-        connection.execute((HERE / f"{RELEASE}.postgresql.sql").read_bytes())
+        connection.execute((HERE / f"{release}.postgresql.sql").read_bytes())
+
+
+@pytest.fixture(params=REVISIONS)
+def release(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, release: str, tmp_path: Path) -> str:
     """A ledger as the earlier release left it."""
     if request.param == "sqlite":
-        load_sqlite(f"sqlite:///{tmp_path}/ringback.db")
+        load_sqlite(f"sqlite:///{tmp_path}/ringback.db", release)
         return f"sqlite:///{tmp_path}/ringback.db"
     made = str(request.getfixturevalue("postgres_url"))
-    load_postgresql(made)
+    load_postgresql(made, release)
     return made
 
 
-def revision(url: str) -> str:
+def revision(url: str, table: str = "alembic_version") -> str:
     engine = create_engine(url)
     with engine.connect() as connection:
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+        found = connection.execute(select(column("version_num")).select_from(sql_table(table))).scalar_one()
     engine.dispose()
     return str(found)
 
 
-async def test_nothing_is_lost(url: str) -> None:
-    assert revision(url) == "0001"
+async def test_nothing_is_lost(url: str, release: str) -> None:
+    assert revision(url) == REVISIONS[release]
     async with open_store(url, VirtualClock(START_MS), PARTITIONS) as store:
         done, open_one, observed, other = written.COMMANDS
         done = done._replace(state="done")
@@ -83,8 +91,10 @@ async def test_nothing_is_lost(url: str) -> None:
     engine.dispose()
 
 
-async def test_it_goes_on_where_it_was(url: str) -> None:
-    async with open_store(url, VirtualClock(START_MS), PARTITIONS) as store:
+async def test_it_goes_on_where_it_was_with_the_tables_of_a_part_beside(url: str) -> None:
+    async with open_store(url, VirtualClock(START_MS), PARTITIONS, chains=[notes.CHAIN]) as store:
+        assert revision(url, "alembic_version_notes") == "0001"
+        store.beside_rounds(notes.keep_births)
         places = await store.log.append([appending(f"call {n}") for n in range(9)])
         assert all(position > 1 for _, position in places)
         await store.ledger.join("one", PARTITIONS)
@@ -99,7 +109,7 @@ async def test_it_goes_on_where_it_was(url: str) -> None:
 
 
 async def test_its_timeline_becomes_one_part_that_goes_with_its_last_day(postgres_url: str) -> None:
-    load_postgresql(postgres_url)
+    load_postgresql(postgres_url, SPINE)
     upgrade(postgres_url, [CHAIN])
     end_ms = (START_MS + 2 * DAY_MS) // DAY_MS * DAY_MS + DAY_MS
     engine = create_engine(postgres_url)

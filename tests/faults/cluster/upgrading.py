@@ -1,9 +1,10 @@
-"""A rolling upgrade: processes of the earlier release and of this one on one ledger under load, one by one.
+"""A rolling upgrade: processes of the release before and of this one on one ledger under load, one by one.
 
-The earlier release's one process serves. This release brings the schema up to date beneath it, which then has to go on;
-opens a door beside its door; and starts an engine, which takes everything over: the earlier process hears of it at its
-next commit and ends. Started again, as a supervisor would, it must refuse the ledger. Then this release takes its
-place at its address, one more engine joins, and the first engine is stopped in order and started again.
+The release before serves. This release brings the schema up to date beneath it, which then has to go on; opens a door
+beside its door, starts processes of a part that is installed (`tests/rooms`), and starts an engine: the two share the
+partitions, and both go on. Then the process of the release before is stopped in order; started again, it must refuse
+the ledger. This release takes its place at its address, one more engine joins, and the first engine is stopped in order
+and started again.
 """
 
 import asyncio
@@ -12,15 +13,17 @@ import os
 import sys
 import time
 import zipfile
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from sqlalchemy import create_engine, make_url, select
 
-from cti.adapters.ledger.tables import event_log_heads
+from cti.adapters.ledger.tables import calls, engines, event_log_heads
 from tests.faults.cluster.client import Client
 from tests.faults.cluster.holdings import Looks
 from tests.faults.cluster.journal import joined
@@ -33,7 +36,9 @@ from tests.faults.cluster.waiting import TooLong, pause, until
 from tests.faults.judge import Reader
 from tests.faults.served import made_key
 from tests.postgres import own_server
-from tests.upgrade import EARLIER
+from tests.rooms.installed import install
+from tests.rooms.notes import births
+from tests.upgrade import BEFORE
 
 NAME = "upgrade"
 TENANT = "faults"
@@ -41,6 +46,17 @@ SERVE = "serve"
 PARTITIONS = 12
 END_MAX_S = 30.0
 READ_S = 60.0
+BESIDE_S = 6.0  # both releases work on the partitions
+NOTER = "noter"
+NOTES, LANES, NOTE_EVERY_S = 80, 6, 0.2
+MUST_BE_0 = (
+    "ended_alone", "stopped_badly", "calls_unfinished", "earlier_stopped_badly", "notes_unread", "births_unknown",
+    "not_engines",
+)  # fmt: skip
+MUST_NOT_BE_0 = (
+    "earlier_moved", "earlier_moved_beside", "moved_beside_earlier", "earlier_refused", "handovers", "notes",
+    "births_beside",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -56,14 +72,20 @@ class Upgrade:
     gateway: Part
     serve: Part  # this release at the earlier one's address
     engines: list[Part]
+    noters: list[Part]  # processes of the installed part, which share names and no partitions
 
     @property
     def ours(self) -> list[Part]:
-        return [self.gateway, self.serve, *self.engines]
+        return [self.gateway, self.serve, *self.engines, *self.noters]
 
     def moved(self) -> int:
         """How far all partitions have come."""
         return sum(row.position for row in self.looks.now.values())
+
+    def moved_by_owner(self) -> dict[str, int]:
+        """The same of each engine's partitions."""
+        rows = [row for row in self.looks.now.values() if row.owner]
+        return {owner: sum(row.position for row in rows if row.owner == owner) for owner in {row.owner for row in rows}}
 
 
 async def upgraded(seed: int, folder: Path) -> dict[str, Any]:
@@ -78,7 +100,9 @@ async def upgraded(seed: int, folder: Path) -> dict[str, Any]:
             await pause(WARM_S)
             figures: dict[str, Any] = {}
             figures |= await _beneath(site, lambda: clients[1].start(doors, key, seed, LINES, LINES))
-            figures |= await _over(site)
+            figures |= await _beside(site)
+            noting = asyncio.create_task(_note(site, key))
+            figures |= await _replaced(site)
             figures |= await _one_by_one(site)
             load.check()
             for part in site.ours:
@@ -87,6 +111,7 @@ async def upgraded(seed: int, folder: Path) -> dict[str, Any]:
         finally:
             await asyncio.gather(*(client.stop() for client in clients))
         await _settled(site)
+        figures |= await noting | await asyncio.to_thread(_part_kept, site.db)
         reader = Reader(site.gateway.url, key, site.session)
         found = await kept(reader, site.db, _ends(site.db))
     told = {name: value for name, value in verdict(diary, found, earlier=True).items() if name not in OF_TOPICS}
@@ -110,19 +135,21 @@ async def _opened(folder: Path) -> AsyncIterator[tuple[Upgrade, str]]:
     """The earlier release at work, with a key for its door."""
     with own_server() as postgres:
         db = await asyncio.to_thread(postgres.create_database)
-        ours = {"RINGBACK_DB": db, "RINGBACK_PARTITIONS": str(PARTITIONS)}
-        release = folder / "earlier"
-        with zipfile.ZipFile(EARLIER) as wheel:
+        settings = {"RINGBACK_DB": db, "RINGBACK_PARTITIONS": str(PARTITIONS)}
+        ours = {**settings, "PYTHONPATH": str(install(folder / "site"))}
+        release = folder / "before"
+        with zipfile.ZipFile(BEFORE) as wheel:
             await asyncio.to_thread(wheel.extractall, release)
         # Safe path: else the sources in the working folder come first.
-        theirs = {**ours, "PYTHONSAFEPATH": "1", "PYTHONPATH": str(release)}
+        theirs = {**settings, "PYTHONSAFEPATH": "1", "PYTHONPATH": str(release)}
         key = await made_key(db, TENANT, theirs)
         looks = Looks(make_url(db).set(drivername="postgresql").render_as_string(hide_password=False), kinds=1)
         earlier = Part(SERVE, 0, theirs, folder)
         serve = Part(SERVE, 1, ours, folder, earlier.port)
         gateway, engines = Part(GATEWAY, 0, ours, folder), [Part(ENGINE, n, ours, folder) for n in range(2)]
+        noters = [Part(NOTER, n, ours, folder) for n in range(2)]
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=READ_S)) as session:
-            site = Upgrade(db, ours, folder, session, looks, earlier, gateway, serve, engines)
+            site = Upgrade(db, ours, folder, session, looks, earlier, gateway, serve, engines, noters)
             watching = asyncio.create_task(looks.run())
             try:
                 await earlier.start(session)
@@ -155,14 +182,34 @@ async def _beneath(site: Upgrade, more: Callable[[], Any]) -> dict[str, Any]:
     return {"upgrade_s": round(upgrade_s, 1), "earlier_moved": site.moved() - before}
 
 
-async def _over(site: Upgrade) -> dict[str, Any]:
-    """An engine of this release takes over; the earlier process ends, and is refused when it comes back."""
-    began = time.monotonic()
+async def _beside(site: Upgrade) -> dict[str, Any]:
+    """An engine of this release joins: it gets half of the partitions, and the release before goes on with the rest."""
+    for noter in site.noters:
+        await noter.start(site.session)
+    (earlier,) = site.moved_by_owner()
     await site.engines[0].start(site.session)
-    first = await asyncio.wait_for(site.earlier.process.wait(), END_MAX_S)
-    say(f"the earlier release has ended {time.monotonic() - began:.1f} s after an engine of this one was started")
+
+    async def shared() -> bool:
+        shares = Counter(row.owner for row in site.looks.now.values())
+        return shares[earlier] == PARTITIONS // 2 and sum(shares.values()) - shares[""] == PARTITIONS
+
+    await until("both releases have their share", shared, SETTLE_MAX_S)
+    before = site.moved_by_owner()
+    await pause(BESIDE_S)
+    moved = {owner: position - before.get(owner, 0) for owner, position in site.moved_by_owner().items()}
+    say("both releases have worked side by side")
+    return {"earlier_moved_beside": moved[earlier], "moved_beside_earlier": sum(moved.values()) - moved[earlier]}
+
+
+async def _replaced(site: Upgrade) -> dict[str, Any]:
+    """The release before is stopped in order, and refused when it comes back."""
+    await site.earlier.stop()
     again = await site.earlier.tried(END_MAX_S)
-    return {"earlier_ended": first, "earlier_refused": again, "earlier_said": site.earlier.last_words().strip()[-200:]}
+    return {
+        "earlier_stopped_badly": int(site.earlier.exit_code != 0),
+        "earlier_refused": again,
+        "earlier_said": site.earlier.last_words().strip()[-200:],
+    }
 
 
 async def _one_by_one(site: Upgrade) -> dict[str, Any]:
@@ -176,6 +223,41 @@ async def _one_by_one(site: Upgrade) -> dict[str, Any]:
     await site.engines[0].start(site.session)
     await pause(WARM_S)
     return {"restarts": sum(part.starts - 1 for part in site.ours)}
+
+
+# -- the part ----------------------------------------------------------------------------------------------------------
+
+
+async def _note(site: Upgrade, key: str) -> dict[str, int]:
+    """Notes to the part while processes are replaced, and how many of them nobody has read in the end."""
+    headers, posted = {"Authorization": f"Bearer {key}"}, 0
+    for n in range(NOTES):
+        note = {"lane": f"lane {n % LANES}", "body": str(n)}
+        async with site.session.post(f"{site.gateway.url}/v1/notes", json=note, headers=headers) as answer:
+            posted += answer.status == HTTPStatus.CREATED
+        await pause(NOTE_EVERY_S)
+    unread = 0
+
+    async def all_read() -> bool:
+        nonlocal unread
+        async with site.session.get(f"{site.gateway.url}/v1/notes", headers=headers) as answer:
+            unread = sum(note["read_epoch"] == 0 for note in (await answer.json())["notes"])
+        return unread == 0
+
+    with contextlib.suppress(TooLong):
+        await until("every note is read", all_read, SETTLE_MAX_S, 0.5)
+    return {"notes": posted, "notes_unread": unread + NOTES - posted}
+
+
+def _part_kept(db: str) -> dict[str, int]:
+    """What the part has beside the rounds of this release, and who is where nobody but engines may be."""
+    engine = create_engine(db)
+    with engine.connect() as connection:
+        kept = {row.call_id for row in connection.execute(select(births.c.call_id))}
+        known = {row.call_id for row in connection.execute(select(calls.c.call_id))}
+        strange = [owner for owner in connection.scalars(select(engines.c.owner)) if not owner.startswith("engine-")]
+    engine.dispose()
+    return {"births_beside": len(kept), "births_unknown": len(kept - known), "not_engines": len(strange)}
 
 
 # -- the end -----------------------------------------------------------------------------------------------------------
@@ -206,6 +288,4 @@ async def _settled(site: Upgrade) -> None:
 def failures(figures: Mapping[str, Any]) -> list[str]:
     """What is not as it must be."""
     wrong = [name for name in sound(figures) if name not in OF_TOPICS]
-    wrong += [name for name in ("ended_alone", "stopped_badly", "calls_unfinished") if figures[name]]
-    wrong += [name for name in ("earlier_moved", "earlier_ended", "earlier_refused", "handovers") if not figures[name]]
-    return wrong
+    return wrong + [name for name in MUST_BE_0 if figures[name]] + [name for name in MUST_NOT_BE_0 if not figures[name]]
