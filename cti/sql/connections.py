@@ -1,4 +1,4 @@
-"""Engines for both databases: durability, locking and time limits are settled here and nowhere else."""
+"""SQLAlchemy engines for both databases: durability, locking and timeouts are set here and nowhere else."""
 
 import sqlite3
 from pathlib import Path
@@ -27,8 +27,8 @@ def database_url(text: str) -> URL:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):  # their words would show a password that has such a character
-        told = "not a database URL; in names and passwords write : as %3A and @ as %40, a port as a number"
-        raise SettingsMistake(told) from None
+        why = "not a database URL; in names and passwords write : as %3A and @ as %40, a port as a number"
+        raise SettingsMistake(why) from None
     kind = url.get_backend_name()
     if kind == "sqlite" and url.database and url.database != ":memory:":
         return url.set(drivername="sqlite")
