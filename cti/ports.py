@@ -53,8 +53,8 @@ class Clock(Protocol):
 
 
 class WallClock(Protocol):
-    """The date and the time of day, as the machine has them now. Whoever sets the machine's clock makes it jump, either
-    way: calling hours are judged by it, nothing waits or is ordered by it.
+    """The date and the time of day, as the machine shows them now. It jumps, either way, when the machine's clock is
+    set: calling hours are judged by it, nothing waits or is ordered by it.
     """
 
     def wall_ms(self) -> float:
@@ -88,7 +88,7 @@ class Entry(NamedTuple):
 
     @property
     def is_mark(self) -> bool:
-        """A place that the log took for itself: nothing but the position moves."""
+        """A position that the log uses for itself: nothing but the position moves."""
         return not self.body and self.unfit is None
 
 
@@ -131,14 +131,14 @@ class EventLog(Protocol):
         """
 
     async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
-        """Up to `limit` entries behind the given position of each named partition, in order within a partition.
+        """Up to `limit` entries after the given position of each named partition, in order within a partition.
 
         What is at hand, without waiting for more: on Kafka an empty answer does not say that the log ends here.
         Raises `errors.LogTruncated` when the log no longer holds what follows a position.
         """
 
     async def end(self) -> LogEnd:
-        """The end of every partition: whoever has read to these positions has read all. Raises `errors.LogAway`."""
+        """The high-water mark of every partition, confirmed. Raises `errors.LogAway`."""
 
     def wake(self, event: asyncio.Event) -> None:
         """Set `event` whenever something has been appended (by this process at least)."""
@@ -274,7 +274,7 @@ class Reads(Protocol):
     ) -> list[BreachRow]: ...
 
     async def records(self, tenant: str, after: str, limit: int, sources: Sources = None) -> list[str]:
-        """Latest records behind a call id, in call-id order, as canonical JSON."""
+        """Latest records after a call id, in call-id order, as canonical JSON."""
 
     async def totals(
         self,
@@ -302,7 +302,7 @@ class Reads(Protocol):
         """Commands without a final result that have not expired, in the order of sending."""
 
     async def commands_after(self, marks: Mapping[int, int], limit: int) -> list[CommandRow]:
-        """Commands of every tenant behind each partition's number, in order within a partition."""
+        """Commands of every tenant after each partition's number, in order within a partition."""
 
     async def command_marks(self) -> Mapping[int, int]:
         """The last command number of every partition."""
@@ -330,12 +330,12 @@ class Registry(Protocol):
 
 
 class DeadLetters(Protocol):
-    """Entries that were set aside, for whoever looks after the service; of all tenants."""
+    """Dead letters of all tenants, for those who operate the service."""
 
     async def dead_letters(
         self, wanted: DeadLetterFilter, after: tuple[int, int, int] | None, limit: int
     ) -> list[DeadLetterLine]:
-        """A page, the oldest first, behind (at_ms, partition, position)."""
+        """A page, the oldest first, after (at_ms, partition, position)."""
 
     async def dead_letter(self, partition: int, position: int) -> DeadLetterRow | None: ...
 

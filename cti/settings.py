@@ -84,10 +84,10 @@ class Settings(BaseModel):
         try:
             return cls(**given)
         except ValidationError as error:
-            told = "; ".join(
+            why = "; ".join(
                 f"{PREFIX}{'_'.join(map(str, one['loc'])).upper() or '*'}: {one['msg']}" for one in error.errors()
             )
-            raise SettingsMistake(told) from None
+            raise SettingsMistake(why) from None
 
     @property
     def host(self) -> str:

@@ -11,7 +11,7 @@ COMMIT_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2)
 
 
 class Telemetry:
-    """The instruments of one process. Whoever has more of them adds them to `registry`."""
+    """The instruments of one process. More of them can be added to `registry`."""
 
     def __init__(self) -> None:
         self._updates: list[Callable[[], None]] = []

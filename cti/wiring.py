@@ -38,7 +38,7 @@ from cti.web.server import Listening, listen
 from schemas.profile import ProfileMistakes, read_profile
 
 DRAIN_LOOK_MS = 200.0
-TELL_EVERY_MS = 5_000.0  # Kafka's tools see how far behind we are
+TELL_EVERY_MS = 5_000.0  # Kafka's tools show the lag from it
 READY_S = 0.6  # for each of three questions: /readyz answers within 2 s
 STOP_DOOR_S = 2.0  # for open requests
 STOP_TASKS_S = 0.5  # for the tasks of parts

@@ -76,7 +76,7 @@ def event(
 
 
 def obeys(_command: Mapping[str, Any], _now_s: float) -> Sequence[tuple[str, str | None]]:
-    """A switch that does what it is told."""
+    """A switch that obeys every command."""
     return (("accepted", None), ("done", None))
 
 
@@ -120,21 +120,21 @@ class Scene:
             "commands": list(options.pop("commands", ALL_BUT_RING_TIMEOUT)),
             "if_other_ready": options.pop("if_other_ready", True),
         }
-        status, told = await self.call("PUT", f"/v1/switches/{name}", declaration)
-        assert status == 200, told
+        status, answer = await self.call("PUT", f"/v1/switches/{name}", declaration)
+        assert status == 200, answer
         switch = self.switches[name] = Switch(name, **options)
         switch.next_heartbeat_s = self.now_s
         await self.settle()
         return switch
 
     async def post(self, *events: Mapping[str, Any]) -> dict[str, Any]:
-        """POST /v1/events; then the engine takes them in, and the switches answer what they are told."""
+        """POST /v1/events; then the engine takes them in, and the switches answer their commands."""
         single = len(events) == 1
         media = "application/cloudevents+json" if single else "application/cloudevents-batch+json"
-        status, told = await self.call("POST", "/v1/events", events[0] if single else list(events), media)
-        assert status == 202, told
+        status, answer = await self.call("POST", "/v1/events", events[0] if single else list(events), media)
+        assert status == 202, answer
         await self.settle()
-        return told
+        return answer
 
     async def call(self, method: str, path: str, body: Any = None, media: str = "application/json") -> tuple[int, Any]:
         """One request to the real door: (status, JSON)."""
@@ -173,12 +173,12 @@ class Scene:
             if switch.heartbeats and switch.next_heartbeat_s <= self.now_s + 1e-9:
                 switch.next_heartbeat_s += HEARTBEAT_S
                 switch.heartbeat_no += 1
-                beat = event(
+                heartbeat = event(
                     switch.name, switch.name, "switchHeartbeat", self.now_s + switch.clock_off_s,
                     family="switch", id=f"{switch.name}-beat-{switch.heartbeat_no}",
                 )  # fmt: skip
-                status, told = await self.call("POST", "/v1/events", beat, "application/cloudevents+json")
-                assert status == 202, told
+                status, answer = await self.call("POST", "/v1/events", heartbeat, "application/cloudevents+json")
+                assert status == 202, answer
 
     async def settle(self) -> None:
         """The engine and the parts do all that can be done now, and the switches answer, until nothing moves."""
@@ -198,11 +198,11 @@ class Scene:
         delivered = False
         for switch in self.switches.values():
             after = "" if switch.cursor is None else f"&after={switch.cursor}"
-            status, told = await self.call("GET", f"/v1/switches/{switch.name}/commands?wait_s=0{after}")
-            assert status == 200, told
-            switch.cursor = told["cursor"]
+            status, answer = await self.call("GET", f"/v1/switches/{switch.name}/commands?wait_s=0{after}")
+            assert status == 200, answer
+            switch.cursor = answer["cursor"]
             known = {one["id"] for one in switch.commands}
-            for command in told["commands"]:
+            for command in answer["commands"]:
                 if command["id"] in known:
                     continue
                 delivered = True
@@ -213,8 +213,8 @@ class Scene:
 
     async def result(self, command_id: str, state: str, reason: str | None = None) -> None:
         body = {"state": state, "reason": reason} if reason is not None else {"state": state}
-        status, told = await self.call("POST", f"/v1/commands/{command_id}/result", body)
-        assert status == 202, told
+        status, answer = await self.call("POST", f"/v1/commands/{command_id}/result", body)
+        assert status == 202, answer
 
     # -- what came of it ---------------------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
-"""Ownership where one process has the store for itself (SQLite, memory): it owns everything at once, whoever owned it
-before. A process that is taken over ends.
+"""Ownership where one process has the store for itself (SQLite, memory): it owns everything at once, also what another
+process owned before. A process that is taken over ends.
 """
 
 import asyncio

@@ -37,7 +37,7 @@ SILENT_MS = 3_000.0  # two heartbeats may fail
 GAP_MAX_MS = 1_000.0
 PROVEN_HEARTBEATS = 2  # one that ends at its start, again and again, moves nothing
 MOVING_MAX = 4  # released at a time: nobody works on one until its taker has loaded it
-FORGET_MS = 60_000.0  # a silent process that owns nothing any more is struck off
+FORGET_MS = 60_000.0  # a silent process that owns nothing any more is removed
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ class Plan(NamedTuple, Generic[R]):
     """What follows from one look."""
 
     take: list[Wanted[R]]
-    forget: Mapping[str, int]  # processes to strike off, with their last heartbeat
+    forget: Mapping[str, int]  # processes to remove, with their last heartbeat
 
 
 class Watch(Generic[R, C]):
@@ -62,7 +62,7 @@ class Watch(Generic[R, C]):
         self.held: dict[R, C] = {}
         self.leaving: set[R] = set()  # of those held: the process shall release them
         self.giving: dict[R, int] = {}  # released by the process, under this epoch; not yet seen in the ledger
-        self._told: dict[R, int] = {}  # the process knows that it has these, under this epoch
+        self._reported: dict[R, int] = {}  # the process knows that it has these, under this epoch
         self._heartbeats: dict[str, tuple[int, float]] = {}  # the last heartbeat, and since when it has been that
         self._looked_ms: float | None = None
 
@@ -136,18 +136,18 @@ class Watch(Generic[R, C]):
     def lost(self, resources: Iterable[R]) -> None:
         gone = set(resources)
         self._drop(gone)
-        self._told = {resource: epoch for resource, epoch in self._told.items() if resource not in gone}
+        self._reported = {resource: epoch for resource, epoch in self._reported.items() if resource not in gone}
 
     def changes(self) -> Changes[R, C]:
         now = {resource: claim.epoch for resource, claim in self.held.items()}
-        told, self._told = self._told, now
-        lost = [resource for resource, epoch in told.items() if now.get(resource) != epoch]
-        take = [resource for resource, epoch in now.items() if told.get(resource) != epoch]
+        known, self._reported = self._reported, now
+        lost = [resource for resource, epoch in known.items() if now.get(resource) != epoch]
+        take = [resource for resource, epoch in now.items() if known.get(resource) != epoch]
         return Changes(sorted(lost), sorted(self.leaving), [self.held[resource] for resource in sorted(take)])
 
     def changed(self) -> bool:
         """Whether `changes` has anything to say."""
-        return bool(self.leaving) or self._told != {resource: claim.epoch for resource, claim in self.held.items()}
+        return bool(self.leaving) or self._reported != {resource: claim.epoch for resource, claim in self.held.items()}
 
 
 class Shared(Generic[R, C]):
@@ -160,7 +160,7 @@ class Shared(Generic[R, C]):
         """`clock`: monotonic, of this process alone. `changed`: called when `changes` has something to say."""
         self._leases, self._clock, self._resources, self._changed = leases, clock, resources, changed
         self._watch: Watch[R, C] = Watch(owner or new_owner(), kind_of)
-        self._beat, self._heartbeat_ms = 1, clock.now_ms()  # the first is written by `join`
+        self._count, self._heartbeat_ms = 1, clock.now_ms()  # the first is written by `join`
         self._wake = asyncio.Event()
         self.changes, self.lost = self._watch.changes, self._watch.lost
 
@@ -198,8 +198,8 @@ class Shared(Generic[R, C]):
         now_ms = self._clock.now_ms()
         # Every second turn, even if one comes a little early.
         if now_ms - self._heartbeat_ms >= HEARTBEAT_MS - LOOK_MS / 2:
-            await self._leases.heartbeat(self._watch.owner, self._beat + 1)
-            self._beat, self._heartbeat_ms = self._beat + 1, now_ms
+            await self._leases.heartbeat(self._watch.owner, self._count + 1)
+            self._count, self._heartbeat_ms = self._count + 1, now_ms
 
     def released(self, resources: Iterable[R]) -> None:
         self._watch.released(resources)

@@ -75,7 +75,7 @@ class Leases(Protocol[R, C]):
         """Make these resources where they are missing; write the first heartbeat, 1."""
 
     async def heartbeat(self, owner: str, count: int) -> None:
-        """Write a heartbeat, also of a process that has been struck off."""
+        """Write a heartbeat, also of a process that has been removed."""
 
     async def holdings(self) -> Holdings[R]: ...
 
@@ -89,7 +89,7 @@ class Leases(Protocol[R, C]):
         """Give up all that is ours; the heartbeat goes."""
 
     async def forget(self, heartbeats: Mapping[str, int]) -> None:
-        """Strike off processes whose heartbeat is still this one and that own nothing."""
+        """Remove processes whose heartbeat is still this one and that own nothing."""
 
 
 class NamedLeases(Leases[str, Lease], Protocol):
@@ -99,7 +99,7 @@ class NamedLeases(Leases[str, Lease], Protocol):
         """Make these where they are missing or were retired; nobody owns them yet."""
 
     async def retire(self, resources: Collection[str]) -> None:
-        """Take these away from whoever owns them. Their epochs go on rising if they are ever added again."""
+        """Take these from their owners. Their epochs go on rising if they are added again."""
 
 
 class NamedOwnership(Protocol):
@@ -127,7 +127,7 @@ class NamedOwnership(Protocol):
         """The group shares these, too."""
 
     async def retire(self, resources: Collection[str]) -> None:
-        """The group shares these no more: whoever owns one hears that it is lost."""
+        """The group shares these no more; their owners hear that they are lost."""
 
     async def stop(self) -> None:
         """Give up everything, once nothing is under way; `run` has been cancelled."""

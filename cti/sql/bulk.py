@@ -1,11 +1,11 @@
 """Many rows in one statement, whatever their number, given straight to the driver.
 
-`executemany` of sqlite3 gives up the interpreter lock at every row; beside a busy event loop a batch of 500 rows was
-seen to take seconds. One statement holds it once: `VALUES` lists of a few sizes, the rest cut off by LIMIT, so that few
-statements are ever prepared. A failed statement fails its transaction, hence OR FAIL: without it SQLite keeps a copy of
-every page that the statement changes, to be able to undo it alone.
+`executemany` of sqlite3 releases the interpreter lock at every row: beside a busy event loop a batch of 500 rows took
+seconds. One statement acquires it once. `VALUES` lists have one of a few sizes, padded, with a LIMIT, so that few
+statements are ever prepared. OR FAIL: a failed statement fails its transaction anyway, and without it SQLite keeps a
+copy of every page that the statement changes, to be able to undo it alone.
 
-On PostgreSQL rows that are only inserted go by COPY, others as one JSON parameter: psycopg has no fast way for arrays.
+On PostgreSQL, plain inserts go by COPY, others as one JSON parameter: psycopg has no fast way for arrays.
 """
 
 import sqlite3
@@ -30,7 +30,7 @@ _TYPES = {LargeBinary: "bytea", Float: "float8", BigInteger: "int8", Integer: "i
 
 
 def driver_of(connection: Connection) -> Driver:
-    """What SQLAlchemy's connection stands on, inside the same transaction."""
+    """The driver's connection under SQLAlchemy's, in the same transaction."""
     return cast("Driver", connection.connection.driver_connection)
 
 

@@ -1,4 +1,4 @@
-"""Engines for both databases: durability, locking and time limits are settled here and nowhere else."""
+"""SQLAlchemy engines for both databases: durability, locking and timeouts are set here and nowhere else."""
 
 import sqlite3
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""NOTIFY between the processes of one PostgreSQL: something was appended, a round wrote commands. Whoever brings a
-channel names it when the listener is made.
+"""NOTIFY between the processes of one PostgreSQL: something was appended, a round wrote commands.
+Channels are named when the listener is made.
 
 A notification only saves waiting. Every subscriber also looks by itself now and then: a notification that is lost, or a
 listener that is cut off for a while, costs time and nothing else. PostgreSQL delivers a notification when its

@@ -1,4 +1,4 @@
-"""Readers: a few threads with a connection each, so that reading neither waits for the writer nor holds the loop."""
+"""A few reading threads with a connection each: a query neither waits for the writer nor blocks the event loop."""
 
 import asyncio
 from collections.abc import Callable

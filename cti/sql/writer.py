@@ -1,7 +1,7 @@
-"""The thread that writes: whatever waits goes into one transaction, one hop from the event loop and one back.
+"""The writing thread. All jobs that wait go into one transaction (a group): one hop from the event loop and one back.
 
 A group that fails is rolled back and its jobs are tried one by one, so that only the faulty one fails. A database that
-is away fails them all at once. An await that is cancelled leaves no transaction open: the thread ends its group.
+is away fails them all at once. A cancelled await leaves no transaction open: the thread finishes its group.
 
 Parts that must write together make one job of several steps (`transact`): all of them are committed, or none, in a
 group and alone.
@@ -33,11 +33,11 @@ Step = tuple[Work[Any, Any], Any]
 """(work, payload): one of several that are done together."""
 
 JOBS_WAITING_MAX = 1024
-GROUP_WEIGHT_MAX = 4096  # rows in one transaction: some 30 ms, so that nobody waits long behind a group
+GROUP_WEIGHT_MAX = 4096  # rows in one transaction: some 30 ms, so that a job does not wait long for the group before it
 
 _DOWN = (LedgerAway, OutcomeUnknown)
 # The server has ended a session that was idle for too long, in a transaction or not: this process stood still. The
-# driver takes it for a fault of the statement that finds out.
+# driver raises it as an error of the next statement.
 _ENDED = frozenset({"25P03", "25P04", "57P05"})
 
 logger = structlog.get_logger()
@@ -68,7 +68,7 @@ class SqlWriter:
         self._driver_error: type[Exception] = driver.Error
         self._away_error: type[Exception] = driver.OperationalError
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._room = asyncio.Semaphore(JOBS_WAITING_MAX)
+        self._free = asyncio.Semaphore(JOBS_WAITING_MAX)
         self._connection: Connection | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -101,9 +101,9 @@ class SqlWriter:
         job = _Job(work, payload, weight, asyncio.get_running_loop().create_future())
         submitted = False
         try:
-            await self._room.acquire()
+            await self._free.acquire()
             if self._thread is None:
-                self._room.release()
+                self._free.release()
                 raise LedgerAway("its writer is not running")
             job.done = done
             self._queue.put(job)
@@ -166,7 +166,7 @@ class SqlWriter:
             job.fault = down or self._attempt([job])
             self.trouble = job.fault.word if isinstance(job.fault, _DOWN) else None
             if down is None and isinstance(job.fault, _DOWN):
-                down = LedgerAway(job.fault.detail, job.fault.word)  # those behind it were not tried
+                down = LedgerAway(job.fault.detail, job.fault.word)  # those after it were not tried
 
     def _attempt(self, jobs: list[_Job]) -> Exception | None:
         """One transaction; what went wrong, if anything."""
@@ -217,7 +217,7 @@ class SqlWriter:
 
     def _deliver(self, group: list[_Job]) -> None:
         for job in group:
-            self._room.release()
+            self._free.release()
             if job.done is not None:
                 job.done(job.made if job.fault is None else None)
             if job.future.done():

@@ -33,12 +33,12 @@ async def test_who_joins_makes_the_partitions_once(store: Store) -> None:
     assert "three" not in (await store.ledger.holdings()).heartbeats
 
 
-async def test_a_beat_is_the_last_one_written(store: Store) -> None:
+async def test_a_heartbeat_is_the_last_one_written(store: Store) -> None:
     await store.ledger.join("one", PARTITIONS)
     await store.ledger.heartbeat("one", 2)
     await store.ledger.heartbeat("one", 2)
-    await store.ledger.heartbeat("struck off meanwhile", 77)
-    assert (await store.ledger.holdings()).heartbeats == {"one": 2, "struck off meanwhile": 77}
+    await store.ledger.heartbeat("removed meanwhile", 77)
+    assert (await store.ledger.holdings()).heartbeats == {"one": 2, "removed meanwhile": 77}
 
 
 async def test_who_takes_gets_a_new_epoch_and_where_to_go_on(store: Store) -> None:
@@ -63,7 +63,7 @@ async def test_nothing_is_taken_that_has_changed_since_it_was_seen(store: Store)
     assert await store.ledger.take("two", [Wanted(0, 0, None)]) == [], "seen before it was taken"
     assert await store.ledger.take("two", [Wanted(0, 0, 1)]) == []
     await store.ledger.heartbeat("one", 2)
-    assert await store.ledger.take("two", [Wanted(0, 1, 1)]) == [], "its owner has beaten since"
+    assert await store.ledger.take("two", [Wanted(0, 1, 1)]) == [], "its owner has written a heartbeat since"
     assert await store.ledger.take("two", [Wanted(0, 1, None)]) == [], "its owner has joined since"
     assert await store.ledger.take("two", []) == []
     assert await owners(store) == before
@@ -95,7 +95,7 @@ async def test_who_leaves_lets_go_of_everything(store: Store) -> None:
     assert (await store.ledger.holdings()).heartbeats == {"two": 1}
 
 
-async def test_only_who_is_silent_and_owns_nothing_is_struck_off(store: Store) -> None:
+async def test_only_who_is_silent_and_owns_nothing_is_removed(store: Store) -> None:
     for name in ("silent", "owner", "heartbeats"):
         await store.ledger.join(name, PARTITIONS)
     await store.ledger.take("owner", [Wanted(0, 0, None)])

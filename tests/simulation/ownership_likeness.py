@@ -16,7 +16,7 @@ def signature(world: World) -> tuple[Any, ...]:
         for partition, owner in world.ledger._owners.items()
     ]
     heartbeats = [
-        (name, min(heartbeat, PROVEN_HEARTBEATS), min(world.unbeaten_ms[name], SILENT_MS))
+        (name, min(heartbeat, PROVEN_HEARTBEATS), min(world.silent_ms[name], SILENT_MS))
         for name, heartbeat in world.ledger._heartbeats.items()
     ]
     return (

@@ -48,7 +48,7 @@ class Process:
         """All that it remembers of epochs."""
         watch = self.watch
         held = {partition: claim.epoch for partition, claim in watch.held.items()}
-        return [self.reads, watch._told, watch.giving, held, {one.resource: one.epoch for one in self.wanted}]
+        return [self.reads, watch._reported, watch.giving, held, {one.resource: one.epoch for one in self.wanted}]
 
 
 class World:
@@ -62,7 +62,7 @@ class World:
         self.ledger: Any = self._ledger()
         self.processes: dict[str, Process] = {}
         self.committed: dict[tuple[Any, int], str] = {}  # (partition, epoch): who committed there
-        self.unbeaten_ms: dict[str, float] = {}  # since an engine's last heartbeat, time with the ledger away left out
+        self.silent_ms: dict[str, float] = {}  # since an engine's last heartbeat, time with the ledger away left out
         self.moves = 0
         for _ in range(engines):
             self.do_start()
@@ -100,14 +100,14 @@ class World:
         self.started += 1
         name = f"e{999 - self.started}"  # a newcomer is the first by name: what is settled by name is in its favour
         self.processes[name] = Process(name)
-        self.unbeaten_ms[name] = 0.0
+        self.silent_ms[name] = 0.0
         at_once(self.ledger.join(name, self.partitions))
 
     def do_pass(self) -> None:
         """Time, for everybody."""
         self.now_ms += PASS_MS
-        for name in self.unbeaten_ms:
-            self.unbeaten_ms[name] += 0.0 if self.away else PASS_MS
+        for name in self.silent_ms:
+            self.silent_ms[name] += 0.0 if self.away else PASS_MS
 
     def do_ledger(self) -> None:
         self.away = not self.away
@@ -121,12 +121,12 @@ class World:
             self.do_crash(process)
 
     def do_turn(self, process: Process) -> None:
-        """Beat, write what was let go, look and judge. The taking is a step of its own: much may happen before it."""
+        """Write a heartbeat and what was released, look and judge. Taking is a step of its own: much may precede it."""
         name, watch = process.watch.owner, process.watch
         if self.away:
             watch.away()
             return
-        process.heartbeat, self.unbeaten_ms[name] = process.heartbeat + 1, 0.0
+        process.heartbeat, self.silent_ms[name] = process.heartbeat + 1, 0.0
         at_once(self.ledger.heartbeat(name, process.heartbeat))
         at_once(self.ledger.release(name, dict(watch.giving)))
         process.wanted = watch.judge(self.now_ms, self.now_ms, at_once(self.ledger.holdings())).take
@@ -145,7 +145,7 @@ class World:
         process.watch.gained(claims if answered else ())
         self.moves += len(claims)
         for former in {before[claim.resource] for claim in claims} - {"", process.watch.owner}:
-            assert self.unbeaten_ms[former] >= SILENT_MS, f"{former} was taken from while its heartbeat went on"
+            assert self.silent_ms[former] >= SILENT_MS, f"{former} was taken from though its heartbeat rose"
 
     def do_engine(self, process: Process) -> None:
         """The engine commits what it believes to own, then hears what has changed: lets go, and loads what is new."""
@@ -168,13 +168,13 @@ class World:
         if gone:
             process.watch.lost(gone)
             return
-        for place in process.reads.items():
-            assert self.ledger._owners[place[0]] == process.watch.owner, "a former owner's commit was not refused"
-            assert self.committed.setdefault(place, process.watch.owner) == process.watch.owner, "two under one epoch"
+        for read in process.reads.items():
+            assert self.ledger._owners[read[0]] == process.watch.owner, "a former owner's commit was not refused"
+            assert self.committed.setdefault(read, process.watch.owner) == process.watch.owner, "two under one epoch"
 
     def check(self) -> None:
         """After every step: no partition is read by two engines under the same epoch."""
-        reading = [place for process in self.processes.values() for place in process.reads.items()]
+        reading = [read for process in self.processes.values() for read in process.reads.items()]
         assert len(reading) == len(set(reading)), f"two read under one epoch: {reading}"
 
     def settle(self, looks: int) -> None:

@@ -61,7 +61,7 @@ async def test_a_newcomer_gets_what_its_elder_has_let_go(site: Site) -> None:
     one.changes()
     await two.start()
     await site.turns(one, two, looks=2)
-    assert one.changes() == NOTHING, "it has not beaten twice yet"
+    assert one.changes() == NOTHING, "it has not written two heartbeats yet"
     await site.turns(one)
     assert one.changes().release == [2, 3]
     await site.turns(one, two)
@@ -145,7 +145,7 @@ async def test_a_ledger_that_is_away_starts_the_waiting_anew(site: Site) -> None
     assert len(two.changes().take) == 4
 
 
-async def test_a_beat_that_fails_is_tried_with_the_next_turn_and_nothing_is_taken_before(site: Site) -> None:
+async def test_a_heartbeat_that_fails_is_tried_with_the_next_turn_and_nothing_is_taken_before(site: Site) -> None:
     ledger = Failing(site.ledger)
     one = site.engine("one", ledger)
     await one.start()
@@ -207,7 +207,7 @@ def test_what_is_let_go_while_a_look_is_under_way_counts_as_let_go() -> None:
     assert watch.changes() == NOTHING
 
 
-def test_engines_that_are_silent_for_long_are_struck_off() -> None:
+def test_engines_that_are_silent_for_long_are_removed() -> None:
     watch = Watch("one")
     seen = Holdings({"one": 5, "old": 7}, [Holding(0, 1, "one")])
     plans = [watch.judge(at_ms, at_ms, seen) for at_ms in range(0, 61_000, 500)]

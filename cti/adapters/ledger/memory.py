@@ -54,9 +54,7 @@ class MemoryLedger(MemoryReads):
         self._agents |= {(row.tenant, row.source, row.agent): row for row in round_.agents}
         self._sources |= {row[:3]: row for row in round_.sources}
         for partition, number in round_.published.items():
-            self._outbox = {
-                place: row for place, row in self._outbox.items() if place[0] != partition or place[1] > number
-            }
+            self._outbox = {key: row for key, row in self._outbox.items() if key[0] != partition or key[1] > number}
         self._outbox |= {row[:2]: row for row in round_.outbox}
         letters = [dated(row, self._retention_ms or 0) for row in round_.dead_letters]
         self._dead_letters |= {(row.partition, row.position): row for row in letters}
@@ -129,7 +127,7 @@ class MemoryLedger(MemoryReads):
         return joined(self._sources[name] for name in sorted(self._sources))
 
     async def pending_outbox(self, partition: int) -> list[OutboxRow]:
-        return [self._outbox[place] for place in sorted(self._outbox) if place[0] == partition]
+        return [self._outbox[key] for key in sorted(self._outbox) if key[0] == partition]
 
     async def switches(self) -> list[SwitchRow]:
         return [self._switches[name] for name in sorted(self._switches)]
@@ -157,9 +155,9 @@ class MemoryLedger(MemoryReads):
         callless = [c.id for c in self._commands.values() if not c.call_id and c.issued_at_ms < records_before_ms]
         for command_id in callless[:CALLS_A_TIME]:
             self._drop_command(command_id)
-        letters = [place for place, letter in self._dead_letters.items() if letter.at_ms < records_before_ms]
-        for place in letters[:CALLS_A_TIME]:
-            del self._dead_letters[place]
+        letters = [key for key, letter in self._dead_letters.items() if letter.at_ms < records_before_ms]
+        for key in letters[:CALLS_A_TIME]:
+            del self._dead_letters[key]
         return sum(len(gone[:CALLS_A_TIME]) for gone in (ahead, kept, old, callless, letters))
 
     def _forget(self, call_id: str) -> None:
@@ -222,9 +220,9 @@ class MemoryLedger(MemoryReads):
         return self._dead_letters.get((partition, position))
 
     async def mark_replayed(self, places: Sequence[tuple[int, int]], at_ms: int) -> int:
-        there = [place for place in set(places) if place in self._dead_letters]
-        for place in there:
-            self._dead_letters[place] = self._dead_letters[place]._replace(replayed_at_ms=at_ms)
+        there = [key for key in set(places) if key in self._dead_letters]
+        for key in there:
+            self._dead_letters[key] = self._dead_letters[key]._replace(replayed_at_ms=at_ms)
         return len(there)
 
 
@@ -238,5 +236,5 @@ def _refuse_repeats(
     births = [row.call_id for row in round_.births]
     if len(set(rows)) < len(rows) or len(set(births)) < len(births):
         raise ValueError("a round holds a row twice")
-    if any(place in timeline.get(call, ()) for call, place in rows) or any(call_id in calls for call_id in births):
+    if any(key in timeline.get(call, ()) for call, key in rows) or any(call_id in calls for call_id in births):
         raise ValueError("a round repeats a row")

@@ -218,7 +218,7 @@ def _within(at_ms: int, from_ms: int | None, to_ms: int | None) -> bool:
 
 
 def _page(rows: Iterable[Row], key: Callable[[Row], Any], after: Any, limit: int) -> list[Row]:
-    """The newest first, behind `after`."""
+    """The newest first, after `after`."""
     return sorted((row for row in rows if after is None or key(row) < after), key=key, reverse=True)[:limit]
 
 
