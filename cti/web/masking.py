@@ -2,7 +2,7 @@
 
 Every text of an answer is looked through, not only the fields that are meant for numbers: people write numbers into
 notes, and switches into names of recordings. A number is seven digits or more, whatever stands between them: blanks,
-dashes, brackets, dots; in any script, Chinese numerals included. Dates, times and IP addresses are no numbers.
+dashes, brackets, dots, commas; in any script, Chinese numerals included. Dates, times and IP addresses are no numbers.
 
 Fields that hold identifiers are masked only where the number is unmistakable (`+86...`, `0086...`, `tel:`, `sip:`, a
 Chinese mobile number): other digits there are counters and times, and a client looks calls up by them.
@@ -26,10 +26,10 @@ IDENTIFIERS = frozenset(
 )
 DIGITS = "digits"
 
-_D = r"[\d\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089\u2460-\u2468〇零一二三四五六七八九幺]"
+_D = r"[\d\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089\u2460-\u2468〇零一二三四五六七八九幺壹贰叁肆伍陆柒捌玖]"
 _BETWEEN = (
-    r"(?:[\s().\-/_\u00ad\u00b7\u200b-\u200f\u2010-\u2015\u2060\u2212\u30fb\ufe58\ufe63\ufeff\uff08\uff09\uff0d"
-    r"\uff0e\uff0f]|%20|%2[dD]){0,4}"
+    r"(?:[\s().,'\-/_\u00ad\u00b7\u200b-\u200f\u2010-\u2015\u2019\u2060\u2212\u3001\u30fb\ufe58\ufe63\ufeff"
+    r"\uff08\uff09\uff0c\uff0d\uff0e\uff0f]|%20|%2[dD]){0,8}"
 )
 _ISO_TIME = (
     r"(?P<time>(?<!\d)(?:(?:19|20|21)\d\d|\d{4}(?=[-\d]{6}T\d))([-/.])(?:0[1-9]|1[0-2])\2(?:0[1-9]|[12]\d|3[01])(?!\d)"
@@ -44,7 +44,11 @@ _UNMISTAKABLE = re.compile(
     rf"|(?P<scheme>(?:sips?|tel):)(?P<named>\d(?:{_BETWEEN}\d){{{DIGITS_MIN - 1},}})"
     r"|(?<![0-9A-Za-z])(?P<bare>(?:00\d{8,15})|(?:86)?1[3-9]\d{9})(?![0-9A-Za-z])"
 )
-_CHINESE = {"〇": "0", "零": "0", "幺": "1", **{numeral: str(n) for n, numeral in enumerate("一二三四五六七八九", 1)}}
+_CHINESE = {"〇": "0", "零": "0", "幺": "1"} | {
+    numeral: str(n)
+    for numerals in ("一二三四五六七八九", "壹贰叁肆伍陆柒捌玖")
+    for n, numeral in enumerate(numerals, 1)
+}
 
 
 def masked(text: str) -> str:
