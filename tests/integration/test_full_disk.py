@@ -33,9 +33,8 @@ class Disk:
         """A table that is made needs a file; one that is there may have room in its last page."""
         if none:
             self._run(NO_FILE)
-            self._run(
-                "CREATE EVENT TRIGGER no_file ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION no_file()"
-            )
+            when = "ddl_command_start WHEN TAG IN ('CREATE TABLE')"
+            self._run(f"CREATE EVENT TRIGGER no_file ON {when} EXECUTE FUNCTION no_file()")
         else:
             self._run("DROP EVENT TRIGGER no_file")
 
