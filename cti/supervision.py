@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from cti.errors import PartEnded
+from cti.errors import PartEnded, RingbackError
 
 log = structlog.get_logger()
 
@@ -52,4 +52,6 @@ class Supervision:
         failure = PartEnded(name if fault is None else f"{name}: {fault}")
         failure.__cause__ = fault
         self.failed.set_exception(failure)  # first: whatever becomes of the line below, the process stops
-        log.error("a part has ended", action="engine_stopped", part=name, why=str(failure), exc_info=fault)
+        # What says itself why (a malformed database, a takeover) is a line; a defect of ours needs its traceback.
+        shown = None if isinstance(fault, RingbackError) else fault
+        log.error("a part has ended", action="engine_stopped", part=name, why=str(failure), exc_info=shown)

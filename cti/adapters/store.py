@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from sqlalchemy import URL, Connection, delete, insert
+from sqlalchemy import URL, Connection, delete, insert, text
 
 from cti.adapters.clock import MonotonicClock
 from cti.adapters.event_log_kafka.log import KafkaEventLog
@@ -31,6 +31,9 @@ MEMORY = "memory:"
 LEDGER, HEARTBEATS, LOG = "ledger-writer", "heartbeat-writer", "log-writer"
 APPENDED, COMMANDED = "ringback_appended", "ringback_commanded"  # channels: to the log; a round with commands
 CHECK = "check"  # the owner in a row that no other transaction sees
+ROOM = text("CREATE TEMPORARY TABLE IF NOT EXISTS ringback_room (filling text) ON COMMIT DROP")
+ROOM_FILLED = text("INSERT INTO ringback_room SELECT repeat('x', 1000) FROM generate_series(1, :rows)")
+ROOM_ROWS = 64  # eight pages
 
 
 class WholeLedger(Ledger, Reads, Registry, Leases[int, Claim], DeadLetters, Protocol):
@@ -245,7 +248,12 @@ def _nothing(_: Connection, asked: Sequence[None]) -> Sequence[None]:
 
 
 def _touch(connection: Connection, asked: Sequence[None]) -> Sequence[None]:
-    """Write, and leave nothing behind. SQLite writes no page for a row that is overwritten with itself."""
+    """Write, and leave nothing behind. SQLite writes no page for a row that is overwritten with itself; PostgreSQL puts
+    a row into a page that is there, on a full disk too, so that a new file must be given some pages as well.
+    """
     connection.execute(insert(engines).values(owner=CHECK, beat=0))
     connection.execute(delete(engines).where(engines.c.owner == CHECK))
+    if connection.dialect.name == "postgresql":
+        connection.execute(ROOM)
+        connection.execute(ROOM_FILLED, {"rows": ROOM_ROWS})
     return asked

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.stores import Fresh
+from tests.hostile.busy import Busy
 from tests.hostile.site import Site, site_on
 from tests.hostile.verdict import Verdict
 from tests.postgres import PostgresServer
@@ -72,6 +72,7 @@ def attack(name: str, limit_s: float, stores: tuple[str, ...] = BOTH) -> Callabl
 async def carried_out(one: Attack, bench: Bench) -> dict[str, Any]:
     """The attack's entry in the JSON document."""
     verdict, began = Verdict(" ".join((one.run.__doc__ or "").split())), time.monotonic()
+    busy = Busy()
     task = asyncio.ensure_future(one.run(bench, verdict))
     try:
         await asyncio.wait({task}, timeout=one.limit_s)
@@ -82,6 +83,5 @@ async def carried_out(one: Attack, bench: Bench) -> dict[str, Any]:
         await asyncio.wait({task}, timeout=LEAVES_S)
     if task.done() and not task.cancelled() and (error := task.exception()) is not None:
         verdict.must(False, f"the attack comes to its end: {type(error).__name__}: {str(error)[-ERROR_CHARS_MAX:]}")
-    verdict.figure["seconds"] = round(time.monotonic() - began, 1)
-    verdict.figure["machine_load"] = round(os.getloadavg()[0], 1)
+    verdict.figure |= {"seconds": round(time.monotonic() - began, 1), **await busy.figure()}
     return verdict.shown()

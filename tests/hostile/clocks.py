@@ -5,13 +5,14 @@ import contextlib
 import json
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import aiohttp
 import psycopg
 from psycopg import sql
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, make_url, text
 
 from tests.hostile.attack import Bench, attack
 from tests.hostile.events import HOLD, event, heartbeat, now_ms, talking, whole
@@ -21,13 +22,17 @@ from tests.hostile.site import BROKEN, KeyAsked, Process, Site, pause
 from tests.hostile.verdict import Verdict
 
 SWITCH = "clock-1"
+PURGED = "long-ago"
 SOURCE = f"/switches/{SWITCH}"
 JUMP_S = 12.0
 AGAIN_WITHIN_S = 60.0
 STEP_S = 1.0
+NEAR_S = 5.0
+LOOKED_S = 100.0
 KEPT_DAYS = "0.03"  # 43 minutes: an hour ahead, all that was kept would seem old
 DAY_MS = 86_400_000
-PURGED_WITHIN_S = 8.0
+PURGED_WITHIN_S = 10.0
+LONG_AGO_MS = 4 * 365 * DAY_MS  # longer than records are kept
 
 
 class Holding:
@@ -41,8 +46,8 @@ class Holding:
     @contextlib.asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Declared, talking, listening, and holding, until the block ends."""
-        await self._site.declare(self._key, SWITCH)
-        await self._site.post(self._key, talking(SOURCE, "held", now_ms() - 5_000))
+        await self._site.declared(self._key, SWITCH)
+        await self._site.sent(self._key, talking(SOURCE, "held", now_ms() - 5_000))
         tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._go_on())]
         try:
             yield
@@ -128,34 +133,36 @@ async def _kept(site: Site, key: str) -> dict[str, bool]:
     return {"record": True, "timeline": whole_call.status == 200 and "callCleared" in whole_call.text}
 
 
-@attack("H2-clock-jump", 260)
+@attack("H2-clock-jump", 400)
 async def clock_jump(bench: Bench, verdict: Verdict) -> None:
     """The wall clock of the process (`time.time`), and on PostgreSQL that of the database, is set an hour ahead for
-    12 s, with retention at 43 minutes, while a switch holds and retrieves a call every second. Afterwards commands
-    must come again within 60 s; after a new start with a right clock, within 60 s too; and the record and the
-    timeline of a call that had ended before must still be there.
+    12 s, with retention at 43 minutes, while a switch holds and retrieves a call every second; then once more, until
+    retention, which looks once a minute, has seen it. After each, commands must come again within 60 s; after a new
+    start with a right clock, within 60 s too; and the record and the timeline of a call that had ended before must
+    still be there.
     """
     kept = {"RINGBACK_TIMELINE_DAYS": KEPT_DAYS, "RINGBACK_RECORDS_DAYS": KEPT_DAYS}
     async with bench.site("clock", kept, start=False) as site:
         clocks = Clocks(site.db)
         [key] = await site.keys(KeyAsked())
         await site.start()
-        await site.post(key, whole("/switches/old", "old", now_ms() - 5_000))
+        await site.sent(key, whole("/switches/old", "old", now_ms() - 5_000))
         verdict.must(await site.comes(key, 10.0, source="/switches/old", state="ended") is not None, "a call is kept")
         holding = Holding(site, key)
         async with holding.at_work():
             verdict.figure["before_s"] = await holding.commanded(10.0)
             verdict.must(verdict.figure["before_s"] is not None, "commands come before the jump")
-            clocks.move(site.process, AHEAD_S)
-            await pause(JUMP_S)
-            clocks.move(site.process, 0.0)
-            await pause(STEP_S)  # what was on its way when the clock was set right
-            again = await holding.commanded(AGAIN_WITHIN_S)
-            verdict.figure["commands_again_s"] = again
-            verdict.must(again is not None, f"commands come again within {AGAIN_WITHIN_S:g} s of the jump's end")
+            await _jump(site, clocks, holding, verdict, "jump", pause(JUMP_S))
+            looked = asyncio.ensure_future(_retention_ahead(site))
+            await _jump(site, clocks, holding, verdict, "jump_until_retention_looks", looked)
+            seen_s = looked.result()
+            verdict.figure["retention_behind_s"] = seen_s
+            verdict.must(seen_s >= AHEAD_S / 2, "retention looks while the clock is ahead")
+            verdict.must("retention_held" in site.process.log(), "the log says that retention holds")
             verdict.figure["kept"] = await _kept(site, key)
             verdict.must(all(verdict.figure["kept"].values()), "nothing is purged for the jump")
-            await site.stop()
+            code, _ = await site.stop()
+            verdict.must(code == 0, "it stops in order")
             await site.start()
             restarted = await holding.commanded(AGAIN_WITHIN_S)
             await pause(STEP_S)
@@ -163,6 +170,38 @@ async def clock_jump(bench: Bench, verdict: Verdict) -> None:
         verdict.must(restarted is not None, f"commands come within {AGAIN_WITHIN_S:g} s of a new start")
         verdict.figure["kept_after_restart"] = await _kept(site, key)
         verdict.must(all(verdict.figure["kept_after_restart"].values()), "nothing is purged at the new start")
+
+
+async def _jump(
+    site: Site, clocks: Clocks, holding: Holding, verdict: Verdict, name: str, lasts: Awaitable[object]
+) -> None:
+    """The clock is ahead, as the process's own answers say, until `lasts` is over; then commands come again."""
+    clocks.move(site.process, AHEAD_S)
+    await pause(STEP_S)
+    ahead_s = await _ahead_s(site)
+    await lasts
+    clocks.move(site.process, 0.0)
+    await pause(STEP_S)  # what was on its way when the clock was set right
+    again = await holding.commanded(AGAIN_WITHIN_S)
+    right_s = await _ahead_s(site)
+    verdict.figure[name] = {"ahead_s": ahead_s, "afterwards_s": right_s, "commands_again_s": again}
+    verdict.must(abs(ahead_s - AHEAD_S) < NEAR_S and abs(right_s) < NEAR_S, f"{name}: the clock is ahead, then right")
+    verdict.must(again is not None, f"{name}: commands come again within {AGAIN_WITHIN_S:g} s of its end")
+
+
+async def _ahead_s(site: Site) -> float:
+    """By how much the clock of the process is ahead, by the `Date` of its answer."""
+    answer = await site.ask("GET", "/healthz")
+    return round(parsedate_to_datetime(answer.headers["Date"]).timestamp() - time.time(), 1)
+
+
+async def _retention_ahead(site: Site) -> float:
+    """How far retention finds itself behind the clock, in s: returns once that is much, or after LOOKED_S."""
+    found, end = 0.0, time.monotonic() + LOOKED_S
+    while found < AHEAD_S / 2 and time.monotonic() < end:
+        await pause(0.5)
+        found = await counted(site, "ringback_retention_behind_seconds")
+    return found
 
 
 def _year(year: int) -> float:
@@ -202,14 +241,40 @@ async def bad_time(bench: Bench, verdict: Verdict) -> None:
         }
         verdict.figure["legal"] = statuses
         verdict.must(set(statuses.values()) == {202}, "what lies within the bounds is taken")
-        await site.comes(key, 10.0, source="/switches/legal", subject="1985", state="ended")
+        await site.sent(key, whole("/switches/legal", PURGED, now_ms() - 5_000))
+        missing, _ = await site.without(key, 10.0, ["1985", PURGED], "/switches/legal", "ended")
+        verdict.must(not missing, "the calls have ended before the purge")
         await site.stop()
+        _recorded_long_ago(site.db, PURGED)
         await site.start()
-        await pause(PURGED_WITHIN_S)
-        there = [one["subject"] for one in await site.listed(key, source="/switches/legal")]
-        verdict.figure["kept_after_purge"] = there
-        verdict.must("1985" in there, "retention goes by the time of arrival, not by the event's date")
+        await _purged(site, key, verdict)
         await _agent_counts(site, key, verdict)
+
+
+def _recorded_long_ago(db: str, subject: str) -> None:
+    """Let a call have been recorded years ago, as far as the store knows: the next purge takes it."""
+    engine = create_engine(db)
+    with engine.begin() as connection:
+        change = "UPDATE calls SET recorded_at_ms = recorded_at_ms - :by WHERE subject = :subject"
+        connection.execute(text(change), {"by": LONG_AGO_MS, "subject": subject})
+    engine.dispose()
+
+
+async def _purged(site: Site, key: str, verdict: Verdict) -> None:
+    """The purge of a new start takes the call that arrived long ago, and leaves that which is only dated so."""
+    there, end = [PURGED], time.monotonic() + PURGED_WITHIN_S
+    while PURGED in there and time.monotonic() < end:
+        await pause(0.1)
+        there = [
+            one["subject"] for one in (await site.seen(key, "/v1/calls", source="/switches/legal")).json()["calls"]
+        ]
+    listed = await site.listed(key, source="/switches/legal", state="ended")
+    calls = {one["subject"]: one["call"] for one in listed}
+    timeline = (await site.get(key, f"/v1/calls/{calls.get('1985', '')}")).text
+    verdict.figure["kept_after_purge"] = there
+    verdict.must(PURGED not in there, "the new start purges what arrived long ago")
+    verdict.must("1985" in there, "retention goes by the time of arrival, not by the event's date")
+    verdict.must("callCleared" in timeline, "so does that of timelines")
 
 
 async def _agent_counts(site: Site, key: str, verdict: Verdict) -> None:
@@ -224,4 +289,5 @@ async def _agent_counts(site: Site, key: str, verdict: Verdict) -> None:
         ready = await counted(site, "ringback_agents", state="ready")
         await pause(0.1)
     verdict.figure["agent"] = {"statuses": answers, "ready": ready}
+    verdict.must(answers == [422, 202], "the far-future event is refused, the real one taken")
     verdict.must(ready == 1.0, "an agent's real event counts after a far-future one")

@@ -1,14 +1,13 @@
 """Metrics under attack: labels without an end, a scrape that holds everything up, a gauge below nothing."""
 
 import time
-from collections import Counter
-from collections.abc import Iterable
 
 from tests.hostile.attack import Bench, attack
-from tests.hostile.events import Event, event, in_batches, now_ms
+from tests.hostile.events import event, in_batches, now_ms
 from tests.hostile.probing import probing
-from tests.hostile.readings import samples
-from tests.hostile.site import ADMIN, EVERYTHING, KeyAsked, Site, pause
+from tests.hostile.readings import counted, samples
+from tests.hostile.sending import send_all
+from tests.hostile.site import ADMIN, EVERYTHING, KeyAsked, NotCarriedOut, Site, pause
 from tests.hostile.verdict import Verdict
 
 SOURCES = 20_000
@@ -17,6 +16,11 @@ SERIES_MAX = 5_000  # of one metric with the label `source`; the product may kee
 SCRAPE_MS_MAX = 1_000.0
 SCRAPES = 3
 AGENTS = 5
+READ_S = 40.0
+STEPS = (
+    ("agentReady", "ready"), ("agentLoggedOff", "loggedOff"), ("agentLoggedOn", "loggedOn"), ("agentReady", "ready"),
+    ("agentLoggedOff", "loggedOff"), ("agentLoggedOff", "loggedOff"),
+)  # fmt: skip
 
 
 @attack("M-metrics-labels", 150)
@@ -28,9 +32,11 @@ async def metrics_labels(bench: Bench, verdict: Verdict) -> None:
     async with bench.site() as site:
         key, other = await site.keys(KeyAsked(scopes=f"{EVERYTHING},{ADMIN}"), KeyAsked("other"))
         sent = (event(f"/switches/n{n}", "1", "agent.agentReady", now_ms()) for n in range(SOURCES))
-        statuses = await _posted(site, key, sent)
-        await _settled(site)
-        verdict.figure["posts_of_the_sources"] = statuses
+        posts = await send_all(site, key, in_batches(sent, BATCH))
+        read = await _all_read(site)
+        verdict.figure["posts_of_the_sources"] = posts.figure() | {"read_by_the_engine": read}
+        verdict.must(posts.accepted == SOURCES, "an event of each source is taken")
+        verdict.must(read >= SOURCES, f"the engine has read them within {READ_S:g} s")
         took, text = list[float](), ""
         async with probing(site, other) as probe:
             for _ in range(SCRAPES):
@@ -46,33 +52,19 @@ async def metrics_labels(bench: Bench, verdict: Verdict) -> None:
             "scrape_ms": [round(each, 1) for each in took], "bytes": len(text), "most_series": series.get(most, 0),
             "of": most, "has_other": others,
         }  # fmt: skip
+        verdict.must(series.get(most, 0) > 1, "sources have series of their own")
         verdict.must(bool(text) and min(took) <= SCRAPE_MS_MAX, f"a scrape takes {SCRAPE_MS_MAX:g} ms at most")
         verdict.must(series.get(most, 0) < SERIES_MAX, f"a metric has fewer than {SERIES_MAX} series of sources")
         verdict.must(others, "sources beyond the limit count as `other`")
 
 
-async def _posted(site: Site, key: str, events: Iterable[Event]) -> dict[int, int]:
-    """Post all; what gets 429 or 503 is posted again."""
-    statuses = Counter[int]()
-    for batch in in_batches(events, BATCH):
-        for _ in range(40):
-            status = (await site.post(key, batch)).status
-            statuses[status] += 1
-            if status not in (429, 503):
-                break
-            await pause(0.5)
-    return dict(statuses)
-
-
-async def _settled(site: Site) -> None:
-    """Return when two looks a moment apart find as many series: the engine has read what was posted."""
-    before, end = -1, time.monotonic() + 40.0
-    while time.monotonic() < end:
-        now = len((await site.ask("GET", "/metrics", within_s=20.0)).text)
-        if now == before:
-            return
-        before = now
-        await pause(1.0)
+async def _all_read(site: Site) -> int:
+    """How many events the engine has committed, once that is all of them, or time is up."""
+    read, end = 0.0, time.monotonic() + READ_S
+    while read < SOURCES and time.monotonic() < end:
+        await pause(0.5)
+        read = await counted(site, "ringback_round_events_sum")
+    return int(read)
 
 
 @attack("M-agents-gauge", 60)
@@ -83,33 +75,34 @@ async def agents_gauge(bench: Bench, verdict: Verdict) -> None:
     """
     async with bench.site() as site:
         [key] = await site.keys(KeyAsked())
-        seen = [await _gauge(site)]
-        kinds = ("agentReady", "agentLoggedOff", "agentLoggedOn", "agentReady", "agentLoggedOff", "agentLoggedOff")
-        for kind in kinds:
-            events = [
-                event("/switches/g", f"{n}", f"agent.{kind}", now_ms(), {"device": f"8{n}"}) for n in range(AGENTS)
-            ]
-            await site.post(key, events)
-            await pause(0.3)
+        seen, wrong = [await _gauge(site)], list[str]()
+        for kind, state in STEPS:
+            await _agents(site, key, kind, now_ms())
             seen.append(await _gauge(site))
-        late = [
-            event("/switches/g", f"{n}", "agent.agentReady", now_ms() - 60_000, {"device": f"8{n}"})
-            for n in range(AGENTS)
-        ]
-        await site.post(key, late)
-        await pause(0.3)
+            if seen[-1].get(state) != AGENTS:
+                wrong.append(f"{kind}: {seen[-1]}")
+        await _agents(site, key, "agentReady", now_ms() - 60_000)
         seen.append(await _gauge(site))
-        await site.stop()
+        code, _ = await site.stop()
         await site.start()
         seen.append(await _gauge(site))
-        await site.post(key, [event("/switches/g", "new", "agent.agentLoggedOff", now_ms())])
-        await pause(0.3)
+        answer = await site.sent(key, [event("/switches/g", "new", "agent.agentLoggedOff", now_ms())])
+        await site.caught_up(key, answer.json()["position"], READ_S)
         seen.append(await _gauge(site))
         least = min((value for gauge in seen for value in gauge.values()), default=None)
         most = max((sum(gauge.values()) for gauge in seen), default=0.0)
-        verdict.figure |= {"least": least, "largest_sum": most, "looks": seen}
+        verdict.figure |= {"least": least, "largest_sum": most, "looks": seen, "exit_code": code}
+        verdict.must(not wrong, f"after each step all agents are in its state ({'; '.join(wrong)})")
         verdict.must(least is not None and least >= 0, "the gauge is never below 0")
         verdict.must(most <= AGENTS + 1, "no agent counts twice")
+
+
+async def _agents(site: Site, key: str, kind: str, at_ms: int) -> None:
+    """An event of every agent; returns when the engine has committed them. Raises NotCarriedOut."""
+    events = [event("/switches/g", f"{n}", f"agent.{kind}", at_ms, {"device": f"8{n}"}) for n in range(AGENTS)]
+    answer = await site.sent(key, events)
+    if await site.caught_up(key, answer.json()["position"], READ_S) is None:
+        raise NotCarriedOut(f"{kind} of {AGENTS} agents is not committed within {READ_S:g} s")
 
 
 async def _gauge(site: Site) -> dict[str, float]:

@@ -22,7 +22,9 @@ from tests.hostile.verdict import Verdict
 SQLITE_MB, POSTGRES_MB = 16, 96
 FILLING = 1 << 16
 LEFT_OVER = 4_096
+BLOCK = 4_096
 Act = Callable[[], None]
+Fill = Callable[[], int]
 
 
 class NoMount(Exception):
@@ -49,18 +51,20 @@ def small_disk(megabytes: int) -> Iterator[Path]:
             folder.rmdir()
 
 
-def filled(folder: Path) -> None:
-    """Take all the room that is left."""
+def filled(folder: Path) -> int:
+    """Take all the room that is left; the bytes that remain."""
     with (folder / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
         while filler.write(b"\0" * FILLING) == FILLING:
             pass
     with (folder / "filler").open("ab", buffering=0) as filler, contextlib.suppress(OSError):
         while filler.write(b"\0" * LEFT_OVER) == LEFT_OVER:
             pass
+    left = os.statvfs(folder)
+    return left.f_bavail * left.f_frsize
 
 
 @contextlib.asynccontextmanager
-async def full_disk_site(bench: Bench, verdict: Verdict) -> AsyncIterator[tuple[Site, Act, Act]]:
+async def full_disk_site(bench: Bench, verdict: Verdict) -> AsyncIterator[tuple[Site, Fill, Act]]:
     """(a site that is not started, fill its disk, free it again). Raises NoMount on PostgreSQL."""
     made = _on_sqlite if bench.store == SQLITE else _on_postgres
     async with made(bench, verdict) as found:
@@ -68,30 +72,34 @@ async def full_disk_site(bench: Bench, verdict: Verdict) -> AsyncIterator[tuple[
 
 
 @contextlib.asynccontextmanager
-async def _on_sqlite(bench: Bench, verdict: Verdict) -> AsyncIterator[tuple[Site, Act, Act]]:
+async def _on_sqlite(bench: Bench, verdict: Verdict) -> AsyncIterator[tuple[Site, Fill, Act]]:
     with contextlib.ExitStack() as stack:
         try:
             disk = stack.enter_context(small_disk(SQLITE_MB))
         except NoMount as refused:
             verdict.figure["how"] = f"RLIMIT_FSIZE of the running process; mounting was refused: {refused}"
             async with bench.site(start=False) as site:
-                yield site, lambda: _files_bounded(site, True), lambda: _files_bounded(site, False)
+                yield site, lambda: _files_bounded(site), lambda: _files_unbounded(site)
             return
         verdict.figure["how"] = f"the SQLite file on a tmpfs of {SQLITE_MB} MB"
         async with bench.site(db=f"sqlite:///{disk / 'ringback.db'}", start=False) as site:
             yield site, lambda: filled(disk), (disk / "filler").unlink
 
 
-def _files_bounded(site: Site, bounded: bool) -> None:
-    """No file of the running process grows beyond the size of the largest it has, or each does as it likes."""
+def _files_bounded(site: Site) -> int:
+    """No file of the running process grows beyond the size of the largest it has: nothing is left."""
     db = Path(site.db.removeprefix("sqlite:///"))
-    sizes = [path.stat().st_size for path in db.parent.glob(f"{db.name}*")]
-    soft = max(sizes) if bounded else resource.RLIM_INFINITY
-    resource.prlimit(site.process.pid, resource.RLIMIT_FSIZE, (soft, resource.RLIM_INFINITY))
+    largest = max(path.stat().st_size for path in db.parent.glob(f"{db.name}*"))
+    resource.prlimit(site.process.pid, resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
+    return largest - resource.prlimit(site.process.pid, resource.RLIMIT_FSIZE)[0]
+
+
+def _files_unbounded(site: Site) -> None:
+    resource.prlimit(site.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 @contextlib.asynccontextmanager
-async def _on_postgres(bench: Bench, verdict: Verdict) -> AsyncIterator[tuple[Site, Act, Act]]:
+async def _on_postgres(bench: Bench, verdict: Verdict) -> AsyncIterator[tuple[Site, Fill, Act]]:
     assert bench.server is not None
     assert bench.server.folder is not None, "a tablespace needs a server of our own"
     verdict.figure["how"] = f"a tablespace of PostgreSQL on a tmpfs of {POSTGRES_MB} MB"

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.hostile.attack import Bench, attack
 from tests.hostile.events import AGENT, event, now_ms, opening, talking, whole
-from tests.hostile.site import EVERYTHING, READ, KeyAsked, Site, commands_ran, pause
+from tests.hostile.site import EVERYTHING, READ, REVEAL, KeyAsked, Site, commands_ran, pause
 from tests.hostile.verdict import Verdict
 
 ROUNDS = 40
@@ -24,8 +24,8 @@ async def colliding_keys(bench: Bench, verdict: Verdict) -> None:
     """
     async with bench.site() as site:
         every, first, second = await site.keys(
-            KeyAsked(), KeyAsked(switches="first"), KeyAsked(switches="second")
-        )  # fmt: skip
+            KeyAsked(scopes=f"{EVERYTHING},{REVEAL}"), KeyAsked(switches="first"), KeyAsked(switches="second")
+        )
         declared = [(await site.declare(every, switch, source=source)).status for switch, source in SOURCES.items()]
         at_ms = now_ms() - 2_000
         posts = [
@@ -48,7 +48,8 @@ async def colliding_keys(bench: Bench, verdict: Verdict) -> None:
         verdict.must(bool(one) and bool(two) and one.get("call") != two.get("call"), "there are two calls")
         verdict.must(one.get("state") == "live", "the first call lives on")
         verdict.must(two.get("state") == "ended", "the second call has ended")
-        whole_one = await site.get(every, f"/v1/calls/{one.get('call')}")
+        whole_one = await site.seen(every, f"/v1/calls/{one.get('call')}")
+        verdict.must("+8679100000001" in whole_one.text, "the first call has its own caller, whom this key may read")
         verdict.must("+8679100000002" not in whole_one.text, "nothing of the second call is in the first")
 
 
@@ -100,7 +101,7 @@ async def undeclared_source(bench: Bench, verdict: Verdict) -> None:
     """
     async with bench.site() as site:
         every, bound = await site.keys(KeyAsked(), KeyAsked(switches="mine"))
-        await site.post(every, talking("pbx-silent", "kept", now_ms() - 5_000))
+        await site.sent(every, talking("pbx-silent", "kept", now_ms() - 5_000))
         await site.comes(every, 5.0, source="pbx-silent", state="live")
         declared = await site.declare(bound, "mine", source="pbx-silent")
         await pause(0.5)
@@ -108,7 +109,13 @@ async def undeclared_source(bench: Bench, verdict: Verdict) -> None:
         await pause(1.0)
         state = (await _one(site, every, source="pbx-silent", subject="kept")).get("state")
         own = await site.declare(bound, "mine")
-        verdict.figure |= {"declaration": declared.status, "post": posted.status, "call": state, "own": own.status}
+        await site.sent(every, [event("pbx-silent", "kept", "callCleared", now_ms())])
+        ended = await site.comes(every, 10.0, source="pbx-silent", subject="kept", state="ended")
+        verdict.figure |= {
+            "declaration": declared.status, "post": posted.status, "call": state, "own": own.status,
+            "ended_by_its_own_key_after_s": ended,
+        }  # fmt: skip
+        verdict.must(ended is not None, "the same event from a key that may send it ends the call")
         verdict.must(declared.status in (403, 409), "the declaration is refused")
         verdict.must(posted.status in (403, 422), "the event is refused")
         verdict.must(state == "live", "the call lives on")
@@ -124,7 +131,7 @@ async def bound_key_reads(bench: Bench, verdict: Verdict) -> None:
         every, bound = await site.keys(KeyAsked(), KeyAsked(scopes=READ, switches="own"))
         at_ms = now_ms() - 60_000
         for source in (OWN, OTHER):
-            await site.post(every, [*_slow(source, "slow", at_ms), *talking(source, "open", now_ms() - 3_000)])
+            await site.sent(every, [*_slow(source, "slow", at_ms), *talking(source, "open", now_ms() - 3_000)])
         await site.comes(every, 10.0, 2, state="ended")
         calls = {one["source"]: one["call"] for one in await site.listed(every, state="ended")}
         pages = {path: await site.get(bound, path) for path in ("/v1/calls", "/v1/records", "/v1/breaches")}
@@ -135,7 +142,11 @@ async def bound_key_reads(bench: Bench, verdict: Verdict) -> None:
         others = (await site.get(bound, f"/v1/calls/{calls[OTHER]}")).status
         own = (await site.get(bound, f"/v1/calls/{calls[OWN]}")).status
         figures = (await site.get(bound, "/v1/indicators")).json()
-        groups = (await site.get(bound, "/v1/indicators", by="queue")).text
+        groups = (await site.seen(bound, "/v1/indicators", by="queue")).text
+        hidden = {path: await site.seen(every, path) for path in ("/v1/calls", "/v1/records", "/v1/breaches")}
+        hidden["by queue"] = await site.seen(every, "/v1/indicators", by="queue")
+        there = [name for name, page in hidden.items() if OTHER in page.text or "queue-of-other" in page.text]
+        verdict.must(there == [*hidden], "a key that may see both switches sees the other in every list")
         verdict.figure |= {
             "shown_of_the_other": leaks, "shown_of_its_own": sees, "other_call": others, "own_call": own,
             "statuses": {name: page.status for name, page in pages.items()}, "indicator_calls": figures.get("calls"),
@@ -144,6 +155,7 @@ async def bound_key_reads(bench: Bench, verdict: Verdict) -> None:
         verdict.must(sees == ["/v1/calls", "/v1/records", "/v1/breaches", "csv"], "each list shows its own calls")
         verdict.must(others == 404, "the other's call is not found")
         verdict.must(own == 200, "its own call is found")
+        verdict.must("queue-of-own" in groups, "figures by queue show its own")
         verdict.must(figures.get("calls") == 1 and "queue-of-other" not in groups, "figures are of its own calls")
 
 
@@ -177,10 +189,12 @@ async def keys_expire(bench: Bench, verdict: Verdict) -> None:
             return
         before = (await site.post(key, whole("/switches/own", "e1", now_ms() - 5_000))).status
         await pause(EXPIRED_WITHIN_S)
-        after = (await site.get(key, "/v1/calls")).status
+        refused = await site.get(key, "/v1/calls")
+        after = refused.status
         other = (await site.get(lasting, "/v1/calls")).status
         verdict.figure |= {"before": before, "after": after, "lasting_key": other}
         verdict.must(before == 202, "the key works before it expires")
+        verdict.must("key_expired" in refused.text, "the refusal says that the key has expired")
         verdict.must(after == 401, f"the key is refused within {EXPIRED_WITHIN_S:g} s")
         verdict.must(other == 200, "a key without an end works on")
 

@@ -13,6 +13,7 @@ from tests.hostile.verdict import Verdict, spread
 EVERY_S = 0.05
 DELAY_MS_MAX = 500.0
 WAITING_MAX = 1_000
+POSTS_MIN = 10  # fewer show nothing
 
 
 class Probe:
@@ -25,7 +26,7 @@ class Probe:
     def judge(self, verdict: Verdict, name: str = "other_posts") -> None:
         figure = spread(self.took_ms)
         verdict.figure[name] = figure | {"statuses": dict(sorted(self.statuses.items()))}
-        verdict.must(bool(self.took_ms), "other tenants' posts are answered at all")
+        verdict.must(len(self.took_ms) >= POSTS_MIN, f"{POSTS_MIN} or more posts of other tenants are answered")
         p99 = figure["p99_ms"] or 0.0
         verdict.must(p99 <= DELAY_MS_MAX, f"other tenants' posts take {DELAY_MS_MAX:g} ms at most (p99)")
         verdict.must(set(self.statuses) <= {202}, "other tenants' posts are all taken")

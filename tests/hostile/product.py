@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import io
 import json
+import os
 import signal
 import sys
 import time
@@ -22,6 +23,7 @@ from typing import Any
 AHEAD_S = 3_600.0
 TRIES_MAX = 200  # a task that works at the moment waits for nothing; it is looked at again
 AGAIN_S = 0.01
+HIT = "hit by the attack"
 
 
 class Disturbed(Exception):
@@ -61,14 +63,33 @@ def _end_one(loop: asyncio.AbstractEventLoop, how: str, path: str, tried: int) -
     for task in asyncio.all_tasks(loop):
         if any(path in file for file in _files(task)):
             waiter: Any = getattr(task, "_fut_waiter", None)
+            files = _files(task)
             if how == "cancel":
                 task.cancel()
+                _felt(loop, task, waiter, files, 0)
                 return
             if isinstance(waiter, asyncio.Future) and not isinstance(waiter, asyncio.Task) and not waiter.done():
                 waiter.set_exception(Disturbed("ended by the attack"))
+                _felt(loop, task, waiter, files, 0)
                 return
     if tried < TRIES_MAX:
         loop.call_later(AGAIN_S, _end_one, loop, how, path, tried + 1)
+
+
+def _felt(
+    loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any]", waiter: object, files: list[str], tried: int
+) -> None:
+    """Say in the log which task it was, once that no longer waits for what it waited for."""
+    if task.done() or getattr(task, "_fut_waiter", None) is not waiter:
+        line = {HIT: task.get_name(), "in": files, "ended": task.done()}
+        os.write(sys.stderr.fileno(), f"{json.dumps(line)}\n".encode())
+    elif tried < TRIES_MAX:
+        loop.call_soon(_felt, loop, task, waiter, files, tried + 1)
+
+
+def hits(log: str) -> list[dict[str, Any]]:
+    """What was hit, as the log of such a process says."""
+    return [json.loads(line) for line in log.splitlines() if line.startswith(f'{{"{HIT}"')]
 
 
 def _files(task: "asyncio.Task[Any]") -> list[str]:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,11 @@ BATCH = "application/cloudevents-batch+json"
 REQUEST_S = 30.0
 COMMAND_S = 60.0
 STOP_S_MAX = 20.0
+LIST_PAGES_MAX = 50
 LOOK_EVERY_S = 0.1
+UMASK = 0o022  # of the serving process, whatever that of the attack is
 WRITE, READ, LISTEN, ADMIN = "events:write", "calls:read", "commands:read", "admin"
+REVEAL = "numbers:reveal"
 EVERYTHING = f"{WRITE},{READ},{LISTEN}"
 BROKEN = (aiohttp.ClientError, ConnectionError, TimeoutError)
 
@@ -32,6 +35,10 @@ async def pause(seconds: float) -> None:
     """Let time pass: these attacks are on a real process, with a real clock."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.Event().wait(), seconds)
+
+
+class NotCarriedOut(Exception):
+    """What the attack does has not the effect that it needs: it has shown nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +151,7 @@ async def spawned(
         sink = log.fileno() if log_to is None else log_to
         return await asyncio.create_subprocess_exec(
             sys.executable, *arguments, stdout=sink, stderr=sink, cwd=ROOT,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **(environment or {})}, umask=UMASK,
         )  # fmt: skip
 
 
@@ -195,6 +202,13 @@ class Site:
         body = json.dumps(events[0] if len(events) == 1 else list(events), ensure_ascii=False).encode()
         return await self.ask("POST", "/v1/events", key, within_s, data=body, headers={"Content-Type": media})
 
+    async def sent(self, key: str, events: Sequence[Event], within_s: float = REQUEST_S) -> Answer:
+        """POST events which the attack needs: every one must be accepted. Raises NotCarriedOut."""
+        answer = await self.post(key, events, within_s)
+        if answer.status != 202 or answer.json()["accepted"] != len(events):
+            raise NotCarriedOut(f"{len(events)} events were not accepted: {answer.status} {answer.text[:200]}")
+        return answer
+
     async def get(self, key: str, path: str, within_s: float = REQUEST_S, **query: str) -> Answer:
         headers = {"Accept": query.pop("accept")} if "accept" in query else {}
         return await self.ask("GET", path, key, within_s, params=query, headers=headers)
@@ -203,6 +217,19 @@ class Site:
         """PUT a switch that can do what RING-1 and HOLD-1 order."""
         told = {"commands": ["deflectCall", "promptAgent", "playMessage"], "if_other_ready": True} | more
         return await self.ask("PUT", f"/v1/switches/{switch}", key, within_s, json=told)
+
+    async def declared(self, key: str, switch: str, **more: Any) -> None:
+        """Declare a switch which the attack needs. Raises NotCarriedOut."""
+        answer = await self.declare(key, switch, **more)
+        if answer.status != 200:
+            raise NotCarriedOut(f"the switch {switch} was not declared: {answer.status} {answer.text[:200]}")
+
+    async def seen(self, key: str, path: str, **query: str) -> Answer:
+        """GET what the attack has to read: it must be there. Raises NotCarriedOut."""
+        answer = await self.get(key, path, **query)
+        if answer.status != 200:
+            raise NotCarriedOut(f"{path} was not answered: {answer.status} {answer.text[:200]}")
+        return answer
 
     async def listed(self, key: str, within_s: float = 10.0, **query: str) -> list[dict[str, Any]]:
         """The calls that match, or none where the list cannot be read."""
@@ -217,6 +244,32 @@ class Site:
                 return round(time.monotonic() - began, 2)
             await pause(LOOK_EVERY_S)
         return None
+
+    async def without(
+        self, key: str, within_s: float, subjects: Iterable[str], source: str, state: str
+    ) -> tuple[list[str], float]:
+        """(which of these calls of a source are not in this state; seconds after which that was known)."""
+        began, wanted = time.monotonic(), list(subjects)
+        while True:
+            found = {one["subject"] for one in await self._all_listed(key, source=source, state=state)}
+            missing, passed = [one for one in wanted if one not in found], round(time.monotonic() - began, 2)
+            if not missing or passed > within_s:
+                return missing, passed
+            await pause(LOOK_EVERY_S)
+
+    async def _all_listed(self, key: str, **query: str) -> list[dict[str, Any]]:
+        """The calls that match, from every page of the list."""
+        found, more = list[dict[str, Any]](), dict[str, str]()
+        for _ in range(LIST_PAGES_MAX):
+            answer = await self.get(key, "/v1/calls", 10.0, limit="1000", **query, **more)
+            if answer.status != 200:
+                break
+            page = answer.json()
+            found += page["calls"]
+            if not page["cursor"]:
+                break
+            more = {"cursor": page["cursor"]}
+        return found
 
     async def caught_up(self, key: str, position: str, within_s: float) -> float | None:
         """Seconds until the ledger holds all up to a position that a 202 told; None where it does not in time."""

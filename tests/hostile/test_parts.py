@@ -4,16 +4,21 @@ import asyncio
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.benchmarks.stores import fresh_sqlite
 from tests.hostile.__main__ import chosen
 from tests.hostile.attack import ATTACKS, BOTH, SQLITE, Attack, Bench, Run, carried_out
+from tests.hostile.events import event
 from tests.hostile.every import ALL
 from tests.hostile.masking import FORMS, Numbers, leaks
+from tests.hostile.probing import Probe
+from tests.hostile.product import HIT, hits
 from tests.hostile.readings import samples
+from tests.hostile.sending import send_all
+from tests.hostile.site import Answer, Site
 from tests.hostile.verdict import Verdict, spread
 from tests.tidy.sources import ROOT
 
@@ -72,6 +77,41 @@ def test_metrics_are_read_with_their_labels() -> None:
         "a_total": [({"source": "x", "tenant": "t"}, 2.0), ({"source": "other"}, 1.0)],
         "b": [({}, -5.0)],
     }
+
+
+async def test_what_is_sent_must_be_accepted_and_is_sent_again_where_it_may(tmp_path: Path) -> None:
+    async def nothing_is_taken(bench: Bench, _verdict: Verdict) -> None:
+        async with bench.site(start=False) as site:
+            await site.sent("no key", [event("/switches/x", "x", "offered", 0)])
+
+    entry = await _entry(tmp_path, nothing_is_taken)
+    assert not entry["passed"]
+    assert "NotCarriedOut" in entry["figure"]["wrong"][0]
+
+    class Door:
+        """Refuses for a moment, takes, then refuses for good."""
+
+        def __init__(self) -> None:
+            self.answers = [429, 202, 422]
+
+        async def post(self, _key: str, events: list[Any]) -> Answer:
+            body = {"accepted": len(events), "position": "0:2"}
+            return Answer(self.answers.pop(0), {}, json.dumps(body), 0.0)
+
+    sent = await send_all(cast("Site", Door()), "key", [[{}, {}], [{}]])
+    assert (dict(sent.statuses), sent.accepted, sent.position) == ({429: 1, 202: 1, 422: 1}, 2, "0:2")
+
+
+def test_few_answers_of_others_show_nothing() -> None:
+    probe, verdict = Probe(), Verdict()
+    probe.judge(verdict)
+    assert not verdict.passed
+
+
+def test_a_task_that_was_hit_is_read_from_the_log() -> None:
+    log = json.dumps({HIT: "engine", "in": ["a.py"], "ended": True})
+    assert hits(f"a line\n{log}\n") == [{HIT: "engine", "in": ["a.py"], "ended": True}]
+    assert hits('{"event": "stopped"}') == []
 
 
 def test_attacks_are_chosen_by_name_and_store() -> None:

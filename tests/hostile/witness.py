@@ -19,8 +19,8 @@ SOURCE = f"/switches/{SWITCH}"
 CALLS = 20
 RING_MS = 12_000  # RING-1
 LATE_MS_MAX = 500.0
+EARLY_MS_MAX = 50.0
 BEAT_S = 2.0
-LOOK_S = 0.02
 GRACE_S = 6.0  # a command later than this is of no use (`useful_for_s` of the rule): it counts as missing
 POST_TRIES_MAX = 40
 AGAIN_S = 0.1
@@ -36,22 +36,16 @@ class Witness:
         self.commands: list[dict[str, Any]] = []
         self.statuses: Counter[int] = Counter()
         self.posts_ms: list[float] = []
-        self.own_ms: list[float] = []  # how late this process itself is woken: no fault of the product's
         self._opened = asyncio.Event()
 
     async def declare(self) -> None:
-        answer = await self._site.declare(self._key, SWITCH)
-        assert answer.status == 200, answer
+        await self._site.declared(self._key, SWITCH)
 
     @contextlib.asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Declared, listening, and sending heartbeats, until the block ends."""
         await self.declare()
-        tasks = [
-            asyncio.create_task(self._listen()),
-            asyncio.create_task(self._beat()),
-            asyncio.create_task(self._look()),
-        ]
+        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._beat())]
         try:
             await asyncio.wait_for(self._opened.wait(), 10.0)
             yield
@@ -82,6 +76,16 @@ class Witness:
         events = [event for subject in self._due_ms for event in ending(SOURCE, subject, now_ms())]
         await self._post(events)
 
+    def due_meanwhile(self, verdict: Verdict, from_ms: int, to_ms: int, least: int) -> None:
+        """So many commands at least were due while the attack went on, or it has shown nothing."""
+        due = sum(from_ms <= at <= to_ms for at in self._due_ms.values())
+        verdict.figure["due_meanwhile"] = due
+        verdict.must(due >= least, f"{least} or more RING-1 commands are due while the attack goes on")
+
+    @property
+    def first_due_ms(self) -> int:
+        return min(self._due_ms.values())
+
     def judge(self, verdict: Verdict) -> None:
         """RING-1 came for each call, and in time; the door never turned it away."""
         missing = len(self._due_ms) - len(self.late_ms)
@@ -91,20 +95,19 @@ class Witness:
             "late": spread([*self.late_ms.values()]),
         }
         figure |= {"posts": spread(self.posts_ms), "statuses": dict(sorted(self.statuses.items()))}
-        figure["own_delay"] = spread(self.own_ms)
         verdict.figure["witness"] = figure
         verdict.must(not missing, f"every one of the {len(self._due_ms)} RING-1 commands of the other tenant comes")
         late = max(self.late_ms.values(), default=0.0)
+        early = -min(self.late_ms.values(), default=0.0)
+        verdict.must(early <= EARLY_MS_MAX, "no RING-1 of the other tenant comes before it is due")
         verdict.must(late <= LATE_MS_MAX, f"RING-1 of the other tenant is at most {LATE_MS_MAX:g} ms late (p99 of 20)")
         verdict.must(set(self.statuses) <= {200, 202}, "the other tenant's posts are all taken at once")
 
     async def none_lost(self, verdict: Verdict, within_s: float = 30.0) -> None:
         """Each of its calls has a record."""
-        found = await self._site.comes(
-            self._key, within_s, len(self._due_ms), source=SOURCE, state="ended", limit="1000"
-        )
-        verdict.figure["witness"]["records_after_s"] = found
-        verdict.must(found is not None, "every call of the other tenant has its record")
+        lost, after_s = await self._site.without(self._key, within_s, self._due_ms, SOURCE, "ended")
+        verdict.figure["witness"] |= {"records_after_s": after_s, "lost": lost}
+        verdict.must(not lost, "every call of the other tenant has its record")
 
     async def _post(self, events: list[Event]) -> None:
         for _ in range(POST_TRIES_MAX):
@@ -114,12 +117,6 @@ class Witness:
             if answer.status in (200, 202):
                 return
             await pause(AGAIN_S)
-
-    async def _look(self) -> None:
-        while True:
-            began = time.monotonic()
-            await pause(LOOK_S)
-            self.own_ms.append((time.monotonic() - began - LOOK_S) * 1000)
 
     async def _beat(self) -> None:
         while True:

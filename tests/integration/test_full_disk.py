@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
+from cti.errors import LedgerAway
 from tests.scheduler import Scene, event, scene
 
 FULL = (
     "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
     "$$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100', MESSAGE = 'could not extend file'; END $$"
 )
+NO_FILE = FULL.replace("full_disk()", "no_file()").replace("RETURNS trigger", "RETURNS event_trigger")
 CALLER = {"connection": "c", "calling": "13800000000", "called": "95598", "direction": "inbound"}
 
 
@@ -26,6 +28,15 @@ class Disk:
 
     def has_room(self, table: str) -> None:
         self._run(f"DROP TRIGGER full_disk ON {table}")
+
+    def no_new_file(self, none: bool) -> None:
+        """A table that is made needs a file; one that is there may have room in its last page."""
+        if none:
+            self._run(NO_FILE)
+            when = "ddl_command_start WHEN TAG IN ('CREATE TABLE')"
+            self._run(f"CREATE EVENT TRIGGER no_file ON {when} EXECUTE FUNCTION no_file()")
+        else:
+            self._run("DROP EVENT TRIGGER no_file")
 
     def _run(self, statement: str) -> None:
         with psycopg.connect(self._url, autocommit=True) as connection:
@@ -60,3 +71,19 @@ async def test_the_engine_waits_and_goes_on_with_what_was_accepted(it: Scene, po
     assert sum(it.engine.positions.values()) == 5
     with psycopg.connect(postgres_url.replace("+psycopg", "")) as connection:
         assert connection.execute("SELECT count(*) FROM dead_letters").fetchone() == (0,)
+
+
+async def test_a_row_that_still_fits_does_not_make_a_full_disk_ready(it: Scene, postgres_url: str) -> None:
+    disk = Disk(postgres_url)
+    disk.full("event_log")
+    disk.no_new_file(True)
+    offered = event("s1", "a", "offered", 0, CALLER)
+    status, _ = await it.call("POST", "/v1/events", offered, "application/cloudevents+json")
+    assert status == 503
+    with pytest.raises(LedgerAway):
+        await it.store.check()
+    disk.has_room("event_log")
+    disk.no_new_file(False)
+    await it.store.check()
+    await it.post(offered)
+    await it.store.check()

@@ -4,9 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
+import structlog
 
 from cti import supervision
-from cti.errors import PartEnded
+from cti.errors import LogAway, PartEnded
 from cti.supervision import Supervision
 
 
@@ -78,3 +79,19 @@ async def test_a_watched_task_that_is_cancelled_by_a_stranger_is_a_failure() -> 
     foreign.cancel()
     assert isinstance(await failure_of(watched), PartEnded)
     await watched.stop()
+
+
+@pytest.mark.parametrize(
+    ("fault", "traced"), [(LogAway("database disk image is malformed"), False), (ValueError("broken"), True)]
+)
+async def test_what_says_itself_why_is_a_line_and_a_defect_of_ours_a_traceback(fault: Exception, traced: bool) -> None:
+    async def ends() -> None:
+        raise fault
+
+    watched = Supervision()
+    with structlog.testing.capture_logs() as lines:
+        watched.start("engine", ends())
+        await failure_of(watched)
+    await watched.stop()
+    [line] = lines
+    assert (str(fault) in line["why"], line["exc_info"]) == (True, fault if traced else None)
