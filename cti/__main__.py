@@ -35,10 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="ringback", description="Event-driven CTI with service-standard clocks.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     known = {**COMMANDS, **{point.name: (point.load(), "") for point in entry_points(group="ringback.commands")}}
-    for name, (module, told) in known.items():
-        one = commands.add_parser(name, help=told, description=told)
-        module.add_arguments(one)
-        one.set_defaults(run_command=module.run)
+    for name, (module, description) in known.items():
+        subparser = commands.add_parser(name, help=description, description=description)
+        module.add_arguments(subparser)
+        subparser.set_defaults(run_command=module.run)
     args = parser.parse_args(arguments)
     try:
         code: int = args.run_command(args)

@@ -49,7 +49,7 @@ class Descriptions:
         facts = [fact_of(event) for event in stored.timeline]
         folded = fold(stored.row.subject, facts)
         if len(facts) >= self._events_min and not folded.beyond:
-            after = max(map(_place, stored.timeline))
+            after = max(map(_position, stored.timeline))
             self._keep(stored.row.call_id, Kept(folded.call, len(facts), after, max(facts, key=_order)))
         return self._described(stored, folded.call, now_ms)
 
@@ -67,7 +67,7 @@ class Descriptions:
             return None
         if stored.timeline:
             latest = max([kept.latest, *map(fact_of, stored.timeline)], key=_order)
-            self._keep(stored.row.call_id, Kept(call, events, max(map(_place, stored.timeline)), latest))
+            self._keep(stored.row.call_id, Kept(call, events, max(map(_position, stored.timeline)), latest))
         return self._described(stored, call, now_ms)
 
     def _keep(self, call_id: str, kept: Kept) -> None:
@@ -105,7 +105,7 @@ def _advanced(kept: Kept, events: Sequence[TimelineRow]) -> Call | None:
     return call
 
 
-def _place(event: TimelineRow) -> tuple[int, int]:
+def _position(event: TimelineRow) -> tuple[int, int]:
     return event.position, event.n
 
 

@@ -48,7 +48,7 @@ class Fenced(RingbackError):
     def __init__(self, detail: str = "", partitions: Iterable[int] = (), resources: Iterable[str] = ()) -> None:
         """What was lost: partitions of the engines' group, or resources of another lease group."""
         self.partitions, self.resources = frozenset(partitions), frozenset(resources)
-        lost = [f"partition {one}" for one in sorted(self.partitions)] + sorted(self.resources)
+        lost = [f"partition {partition}" for partition in sorted(self.partitions)] + sorted(self.resources)
         super().__init__(detail or ", ".join(lost))
 
 

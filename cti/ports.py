@@ -339,5 +339,5 @@ class DeadLetters(Protocol):
 
     async def dead_letter(self, partition: int, position: int) -> DeadLetterRow | None: ...
 
-    async def mark_replayed(self, places: Sequence[tuple[int, int]], at_ms: int) -> int:
+    async def mark_replayed(self, letters: Sequence[tuple[int, int]], at_ms: int) -> int:
         """Note that these (partition, position) were appended again; how many of them exist."""

@@ -115,7 +115,7 @@ class BreachRow(NamedTuple):
 
 
 class CommandRow(NamedTuple):
-    """One intervention. Only those of state `open` go to a switch; `overtaken` and `observed` are kept and counted."""
+    """One intervention. Only those of state `open` go to a switch; those of state `overtaken` are kept and counted."""
 
     id: str
     tenant: str
@@ -129,7 +129,7 @@ class CommandRow(NamedTuple):
     due_at_ms: int  # switch clock
     issued_at_ms: int  # log clock
     expires_at_ms: int  # log clock
-    state: str  # open | accepted | done | refused | unanswered | overtaken | observed
+    state: str  # open | accepted | done | refused | unanswered | overtaken
     reason: str | None
     body: str  # the command's own JSON fields, without valid_for_ms
 

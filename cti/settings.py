@@ -16,8 +16,8 @@ from cti.errors import SettingsMistake
 PREFIX = "RINGBACK_"
 PROFILES = Path(__file__).parent / "profiles"
 PORT_MAX = 65_535
-_PLACE = r"(\[[0-9a-fA-F:]+\]|[^:,\s]+):[0-9]{1,5}"
-SERVERS = rf"^({_PLACE}(\s*,\s*{_PLACE})*)?$"  # host:port, several with commas
+_ADDRESS = r"(\[[0-9a-fA-F:]+\]|[^:,\s]+):[0-9]{1,5}"
+SERVERS = rf"^({_ADDRESS}(\s*,\s*{_ADDRESS})*)?$"  # host:port, several with commas
 
 
 class Settings(BaseModel):
@@ -26,7 +26,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     db: str = "sqlite:///ringback.db"  # SQLAlchemy URL; also memory:
-    listen: str = Field("127.0.0.1:8080", pattern=rf"^{_PLACE}$")
+    listen: str = Field("127.0.0.1:8080", pattern=rf"^{_ADDRESS}$")
     profile: str = "power-95598"  # a shipped profile's name, or a file
     partitions: int = Field(4, ge=1, le=256)  # of the event log; fixed for the life of a ledger
     call_idle_max_s: float = Field(4 * 3600, gt=0)  # a call that nothing is heard of ends as `lost`
@@ -55,12 +55,12 @@ class Settings(BaseModel):
 
     @field_validator("listen", "kafka_bootstrap")
     @classmethod
-    def _ports_exist(cls, places: str) -> str:
+    def _ports_exist(cls, addresses: str) -> str:
         """The operating system would take another one, without a word."""
-        for port in re.findall(r":([0-9]+)\s*(?:,|$)", places):
+        for port in re.findall(r":([0-9]+)\s*(?:,|$)", addresses):
             if int(port) > PORT_MAX:
                 raise ValueError(f"a port is a number up to {PORT_MAX}")
-        return places
+        return addresses
 
     @model_validator(mode="after")
     def _kafka_fits(self) -> Self:
@@ -85,7 +85,7 @@ class Settings(BaseModel):
             return cls(**given)
         except ValidationError as error:
             why = "; ".join(
-                f"{PREFIX}{'_'.join(map(str, one['loc'])).upper() or '*'}: {one['msg']}" for one in error.errors()
+                f"{PREFIX}{'_'.join(map(str, fault['loc'])).upper() or '*'}: {fault['msg']}" for fault in error.errors()
             )
             raise SettingsMistake(why) from None
 

@@ -98,7 +98,9 @@ class Service:
         store.hear_commands(self.pulse.commanded)
         host = Host(self._steady, SystemWallClock(), store.database, store.leases, store.shared)
         self.hosted = open_parts(parts, host, store, self.telemetry)
-        self._tasks = [(one.part.name, task) for one in self.hosted for task in one.tasks_in(roles)]
+        self._tasks = [
+            (hosted_part.part.name, task) for hosted_part in self.hosted for task in hosted_part.tasks_in(roles)
+        ]
         self._engine = self._made_engine(interventions) if ENGINE in roles else None
         self._listening: Listening | None = None
 
@@ -229,7 +231,9 @@ def _ownership_of(store: Store, changed: Callable[[], None]) -> Ownership:
     """Who decides what this process reads: itself, where the store is its own. `changed` wakes the engine."""
     if store.shared:
         kinds = store.log.kinds
-        return Shared(store.ledger, MonotonicClock(), store.log.partitions, changed, kind_of=lambda one: one % kinds)
+        return Shared(
+            store.ledger, MonotonicClock(), store.log.partitions, changed, kind_of=lambda partition: partition % kinds
+        )
     return Alone(store.ledger, store.log.partitions, new_owner())
 
 
@@ -283,8 +287,8 @@ async def serving(
         raise errors.SettingsMistake("gateway and engine apart need PostgreSQL: SQLite belongs to one process")
     async with contextlib.AsyncExitStack() as stack:
         bound = bind(settings.host, settings.port)
-        for one in bound:
-            stack.enter_context(one)
+        for listener in bound:
+            stack.enter_context(listener)
         if (file := sqlite_file(settings.db)) is not None:
             stack.enter_context(FileLock(file))
         await stack.enter_async_context(store)

@@ -66,18 +66,18 @@ def _starts(text: str) -> Iterator[tuple[int, str]]:
 
 def _state_after(line: str, quote: str) -> tuple[str, int]:
     """The quotes still open at the end of `line`, and how much deeper in brackets it ends."""
-    depth, place = 0, 0
-    while place < len(line):
+    depth, offset = 0, 0
+    while offset < len(line):
         if quote:
-            end = line.find(quote, place)
+            end = line.find(quote, offset)
             if end < 0:
                 return quote, depth
-            quote, place = "", end + 3
+            quote, offset = "", end + 3
             continue
-        token = _TOKEN.search(line, place)
+        token = _TOKEN.search(line, offset)
         if token is None:
             break
-        place = token.end()
+        offset = token.end()
         word = token[0]
         if word in {'"""', "'''"}:
             quote = word

@@ -99,8 +99,8 @@ class VirtualClock:
             try:
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for one in waits:
-                    one.cancel()
+                for wait in waits:
+                    wait.cancel()
                 await asyncio.gather(*waits, return_exceptions=True)
 
 

@@ -41,10 +41,10 @@ class MemoryEventLog:
 
     async def append(self, items: Sequence[Appending]) -> list[tuple[int, int]]:
         now_ms = int(self.now_ms())
-        places = [self._keep(item, now_ms) for item in items]
-        for event in self._wakes if places else ():
+        positions = [self._keep(item, now_ms) for item in items]
+        for event in self._wakes if positions else ():
             event.set()
-        return places
+        return positions
 
     def _keep(self, item: Appending, now_ms: int) -> tuple[int, int]:
         parts = self._parts if item.everywhere else [self._parts[partition_of(item.key, self.partitions)]]

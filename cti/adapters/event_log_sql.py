@@ -45,7 +45,7 @@ LOOK_SHARED_MS = 10.0  # other processes append too
 
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
-Placed = list[tuple[int, Appending]]
+Routed = list[tuple[int, Appending]]
 
 _HEAD = event_log_heads.c
 _insert = Insertion(event_log)
@@ -124,16 +124,16 @@ class SqlEventLog:
     async def append(self, items: Sequence[Appending]) -> list[tuple[int, int]]:
         if not items:
             return []
-        placed, firsts = self._place(items)
+        routed, firsts = self._with_partitions(items)
         ticket = next(self._tickets)
         self._asked_ms[ticket] = self.now_ms()
 
         def done(entries: list[Entry] | None) -> None:
             del self._asked_ms[ticket]
-            self._landed(placed, entries)
+            self._landed(routed, entries)
 
         try:
-            entries = await self._writer.run(self._append_all, placed, weight=len(placed), done=done)
+            entries = await self._writer.run(self._append_all, routed, weight=len(routed), done=done)
         except (LedgerAway, OutcomeUnknown) as fault:
             raise LogAway(fault.detail, fault.word) from fault
         return [(entries[first].partition, entries[first].position) for first in firsts]
@@ -173,19 +173,19 @@ class SqlEventLog:
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
-    def _place(self, items: Sequence[Appending]) -> tuple[Placed, list[int]]:
+    def _with_partitions(self, items: Sequence[Appending]) -> tuple[Routed, list[int]]:
         """Every item beside its partition, once or everywhere; and where each item's first copy stands."""
-        placed: Placed = []
+        routed: Routed = []
         firsts: list[int] = []
         for item in items:
-            firsts.append(len(placed))
+            firsts.append(len(routed))
             if item.everywhere:
-                placed += [(partition, item) for partition in range(self._partitions)]
+                routed += [(partition, item) for partition in range(self._partitions)]
             else:
-                placed.append((partition_of(item.key, self._partitions), item))
-        return placed, firsts
+                routed.append((partition_of(item.key, self._partitions), item))
+        return routed, firsts
 
-    def _append_all(self, connection: Connection, batches: Sequence[Placed]) -> Sequence[list[Entry]]:
+    def _append_all(self, connection: Connection, batches: Sequence[Routed]) -> Sequence[list[Entry]]:
         """In the writer's thread: all batches that wait, in one insert."""
         counts = Counter(partition for batch in batches for partition, _ in batch)
         heads = _grow(connection, counts, self._server_clock is None, int(self.now_ms()))
@@ -205,9 +205,9 @@ class SqlEventLog:
             self._appended(connection)
         return appended
 
-    def _landed(self, placed: Placed, entries: list[Entry] | None) -> None:
+    def _landed(self, routed: Routed, entries: list[Entry] | None) -> None:
         if entries is None:  # perhaps written: what the table holds behind our last entry is unknown
-            for partition, _ in placed:
+            for partition, _ in routed:
                 self._tails[partition].last = UNKNOWN
             return
         tails = self._tails
@@ -287,15 +287,15 @@ def _growing(touched: int, local: bool) -> str:
 
 def _read(connection: Connection, after: Mapping[int, int], share: int) -> list[Entry]:
     """Up to `share` entries of each partition, parsed by nobody yet. Raises `LogTruncated`."""
-    places = sorted(after.items())
+    offsets = sorted(after.items())
     values: dict[str, int] = {"share": share}
-    for n, (partition, position) in enumerate(places):
+    for n, (partition, position) in enumerate(offsets):
         values |= {f"partition_{n}": partition, f"after_{n}": position, f"last_{n}": position + share}
-    rows = connection.execute(_page(len(places)), values).all()
+    rows = connection.execute(_page(len(offsets)), values).all()
     found = [Entry(*row) for row in sorted(rows, key=itemgetter(0, 1))]
     firsts = {entry.partition: entry.position for entry in reversed(found)}
-    purged = dict(connection.execute(select(_HEAD.partition, _HEAD.purged)).all()) if len(firsts) < len(places) else {}
-    for partition, position in places:
+    purged = dict(connection.execute(select(_HEAD.partition, _HEAD.purged)).all()) if len(firsts) < len(offsets) else {}
+    for partition, position in offsets:
         if firsts.get(partition, position + 1) != position + 1 or purged.get(partition, 0) > position:
             raise LogTruncated(f"partition {partition}: position {position + 1} has gone")
     return found

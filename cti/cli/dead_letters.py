@@ -15,7 +15,7 @@ from cti.adapters.clock import SystemClock
 from cti.adapters.event_log_kafka.settings import kafka_options
 from cti.adapters.ledger.inspection import facts_of_release
 from cti.adapters.store import MEMORY, open_ledger, open_store
-from cti.cli.dead_letters_replay import Place, Replay, Verdict, verdicts, waiting_places
+from cti.cli.dead_letters_replay import LetterId, Replay, Verdict, verdicts, waiting_letters
 from cti.cli.logging_setup import set_up_logging
 from cti.errors import RingbackError, SettingsMistake
 from cti.ports import DeadLetters
@@ -24,7 +24,7 @@ from cti.settings import Settings
 from cti.web.instants import ms_of, optional_rfc3339, rfc3339
 from schemas.reasons import DeadLetter
 
-PLACE = re.compile(r"([0-9]{1,4}):([0-9]{1,18})\Z", re.ASCII)
+LETTER_ID = re.compile(r"([0-9]{1,4}):([0-9]{1,18})\Z", re.ASCII)
 LIMIT, LIMIT_MAX = 100, 10_000
 DETAIL_CHARS_SHOWN = 100
 Command = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
@@ -40,10 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--all", action="store_true", help="also those that were replayed")
     listing.set_defaults(letters_run=_list)
     show = commands.add_parser("show", help="one, its bytes on standard output, what is known of it on standard error")
-    show.add_argument("place", type=_place, metavar="PARTITION:POSITION")
+    show.add_argument("letter_id", type=_letter_id, metavar="PARTITION:POSITION")
     show.set_defaults(letters_run=_show)
     replay = commands.add_parser("replay", help="judge again, append to the log what can be used, and mark it")
-    replay.add_argument("places", type=_place, nargs="*", metavar="PARTITION:POSITION")
+    replay.add_argument("letter_ids", type=_letter_id, nargs="*", metavar="PARTITION:POSITION")
     replay.add_argument("--dry-run", action="store_true", help="only say what would be replayed")
     replay.add_argument("--again", action="store_true", help="also what was replayed before, where given by position")
     replay.set_defaults(letters_run=_replay)
@@ -83,13 +83,13 @@ async def _list(settings: Settings, args: argparse.Namespace) -> int:
         lines = await ledger.dead_letters(wanted, args.after, args.limit)
     cursor = cursor_of(lines[-1]) if len(lines) == args.limit else None
     if args.json:
-        print(json.dumps({"letters": [_told(line) for line in lines], "after": cursor}))
+        print(json.dumps({"letters": [_as_json(line) for line in lines], "after": cursor}))
         return 0
     for line in lines:
         replayed = "" if line.replayed_at_ms is None else f"  replayed {rfc3339(line.replayed_at_ms)}"
-        place = f"{line.partition}:{line.position}"
+        letter_id = f"{line.partition}:{line.position}"
         print(
-            f"{place:<14} {rfc3339(line.at_ms)}  {line.reason:<15} {line.tenant}  {line.size} bytes{replayed}  "
+            f"{letter_id:<14} {rfc3339(line.at_ms)}  {line.reason:<15} {line.tenant}  {line.size} bytes{replayed}  "
             f"{plain(line.detail)[:DETAIL_CHARS_SHOWN]}"
         )
     if cursor is not None:
@@ -102,7 +102,7 @@ def cursor_of(line: DeadLetterLine) -> str:
     return f"{line.at_ms}:{line.partition}:{line.position}"
 
 
-def _told(line: DeadLetterLine) -> dict[str, Any]:
+def _as_json(line: DeadLetterLine) -> dict[str, Any]:
     return {
         "place": f"{line.partition}:{line.position}",
         "tenant": line.tenant,
@@ -126,15 +126,15 @@ def plain(text: str, kept: str = "") -> str:
 
 async def _show(settings: Settings, args: argparse.Namespace) -> int:
     async with open_ledger(settings.db, as_it_is=True) as ledger:
-        letter = await ledger.dead_letter(*args.place)
+        letter = await ledger.dead_letter(*args.letter_id)
     if letter is None:
-        print(f"There is no dead letter {args.place[0]}:{args.place[1]}", file=sys.stderr)
+        print(f"There is no dead letter {args.letter_id[0]}:{args.letter_id[1]}", file=sys.stderr)
         return 1
     line = DeadLetterLine(*letter[:6], len(letter.body), letter.replayed_at_ms)
     if args.json:
-        print(json.dumps(_told(line) | _body(letter)))
+        print(json.dumps(_as_json(line) | _body(letter)))
         return 0
-    for name, value in _told(line).items():
+    for name, value in _as_json(line).items():
         print(f"{name}: {plain(str(value))}", file=sys.stderr)
     if sys.stdout.isatty():
         print(plain(letter.body.decode("utf-8", "backslashreplace"), kept="\n\t"))
@@ -166,11 +166,11 @@ async def _replay(settings: Settings, args: argparse.Namespace) -> int:
 
 
 def _mistake(args: argparse.Namespace) -> str:
-    if bool(args.places) == (args.reason is not None):
+    if bool(args.letter_ids) == (args.reason is not None):
         return "give either positions or a --reason"
-    if args.places and (args.tenant is not None or args.since is not None):
+    if args.letter_ids and (args.tenant is not None or args.since is not None):
         return "--tenant and --since go with a --reason; positions name dead letters one by one"
-    if args.again and not args.places:
+    if args.again and not args.letter_ids:
         return "--again needs positions: a replay by --reason never repeats what was replayed"
     return ""
 
@@ -193,19 +193,19 @@ async def _verdicts(settings: Settings, args: argparse.Namespace) -> AsyncGenera
 
 def _named(
     args: argparse.Namespace, letters: DeadLetters, wanted: DeadLetterFilter, before_ms: float
-) -> AsyncIterator[Place]:
-    return _each(args.places) if args.places else waiting_places(letters, wanted, before_ms)
+) -> AsyncIterator[LetterId]:
+    return _each(args.letter_ids) if args.letter_ids else waiting_letters(letters, wanted, before_ms)
 
 
-async def _each(places: Sequence[Place]) -> AsyncIterator[Place]:
-    for place in dict.fromkeys(places):
-        yield place
+async def _each(letter_ids: Sequence[LetterId]) -> AsyncIterator[LetterId]:
+    for letter_id in dict.fromkeys(letter_ids):
+        yield letter_id
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     at = None if verdict.at is None else f"{verdict.at[0]}:{verdict.at[1]}"
-    place = f"{verdict.place[0]}:{verdict.place[1]}"
-    return {"place": place, "state": verdict.state, "position": at, "why": verdict.why}
+    letter_id = f"{verdict.letter_id[0]}:{verdict.letter_id[1]}"
+    return {"place": letter_id, "state": verdict.state, "position": at, "why": verdict.why}
 
 
 def _said(verdict: Verdict) -> str:
@@ -217,8 +217,8 @@ def _said(verdict: Verdict) -> str:
 # -- arguments ---------------------------------------------------------------------------------------------------------
 
 
-def _place(word: str) -> Place:
-    found = PLACE.match(word)
+def _letter_id(word: str) -> LetterId:
+    found = LETTER_ID.match(word)
     if found is None:
         raise argparse.ArgumentTypeError("a position is PARTITION:POSITION, as the list shows it")
     return int(found[1]), int(found[2])

@@ -17,16 +17,16 @@ PAGE = 500  # lines of a listing read at a time
 BATCH_MAX = 200  # letters in one append
 BATCH_BYTES_MAX = 4_000_000
 
-Place = tuple[int, int]
+LetterId = tuple[int, int]
 """(partition, position)"""
 
 
 class Verdict(NamedTuple):
     """The outcome of one dead letter. `state`: replayed, replayable (a dry run), stays."""
 
-    place: Place
+    letter_id: LetterId
     state: str
-    at: Place | None  # where it is in the log now
+    at: LetterId | None  # where it is in the log now
     why: str
 
 
@@ -40,7 +40,7 @@ def appending_of(letter: DeadLetterRow) -> Appending | str:
     return Appending(letter.tenant, key, letter.body, event, everywhere=event.family == "switch")
 
 
-async def waiting_places(letters: DeadLetters, wanted: DeadLetterFilter, before_ms: float) -> AsyncIterator[Place]:
+async def waiting_letters(letters: DeadLetters, wanted: DeadLetterFilter, before_ms: float) -> AsyncIterator[LetterId]:
     """The letters that fit, the oldest first; none that came later: what is replayed may be set aside once more."""
     after: tuple[int, int, int] | None = None
     while page := await letters.dead_letters(wanted, after, PAGE):
@@ -52,9 +52,9 @@ async def waiting_places(letters: DeadLetters, wanted: DeadLetterFilter, before_
         after = (last.at_ms, last.partition, last.position)
 
 
-async def judged(letters: DeadLetters, place: Place, *, again: bool) -> Appending | str:
+async def judged(letters: DeadLetters, letter_id: LetterId, *, again: bool) -> Appending | str:
     """The dead letter there, as an append; or why it stays. `again`: also one replayed before."""
-    letter = await letters.dead_letter(*place)
+    letter = await letters.dead_letter(*letter_id)
     if letter is None:
         return "there is no such dead letter"
     if letter.replayed_at_ms is not None and not again:
@@ -62,11 +62,15 @@ async def judged(letters: DeadLetters, place: Place, *, again: bool) -> Appendin
     return appending_of(letter)
 
 
-async def verdicts(letters: DeadLetters, places: AsyncIterator[Place], *, again: bool) -> AsyncIterator[Verdict]:
+async def verdicts(letters: DeadLetters, letter_ids: AsyncIterator[LetterId], *, again: bool) -> AsyncIterator[Verdict]:
     """What a replay would do; nothing is written. Raises `LedgerAway`."""
-    async for place in places:
-        item = await judged(letters, place, again=again)
-        yield Verdict(place, "stays", None, item) if isinstance(item, str) else Verdict(place, "replayable", None, "")
+    async for letter_id in letter_ids:
+        item = await judged(letters, letter_id, again=again)
+        yield (
+            Verdict(letter_id, "stays", None, item)
+            if isinstance(item, str)
+            else Verdict(letter_id, "replayable", None, "")
+        )
 
 
 @dataclass(slots=True)
@@ -74,12 +78,12 @@ class _Batch:
     """Letters that are appended together."""
 
     items: list[Appending] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)  # of each item: the letter that it was
+    letter_ids: list[LetterId] = field(default_factory=list)  # of each item: the letter that it was
     size: int = 0
 
-    def put(self, place: Place, item: Appending) -> None:
+    def put(self, letter_id: LetterId, item: Appending) -> None:
         self.items.append(item)
-        self.places.append(place)
+        self.letter_ids.append(letter_id)
         self.size += len(item.body)
 
     @property
@@ -95,15 +99,15 @@ class Replay:
         self._log, self._letters, self._again = log, letters, again
         self._everywhere: set[tuple[str, int]] = set()  # switch events of this run: each partition may have a letter
 
-    async def run(self, places: AsyncIterator[Place]) -> AsyncIterator[Verdict]:
+    async def run(self, letter_ids: AsyncIterator[LetterId]) -> AsyncIterator[Verdict]:
         """A verdict on each, in order; those that stay come first. Raises `LogAway`, `LedgerAway`."""
         batch = _Batch()
-        async for place in places:
-            item = await judged(self._letters, place, again=self._again)
+        async for letter_id in letter_ids:
+            item = await judged(self._letters, letter_id, again=self._again)
             if isinstance(item, str):
-                yield Verdict(place, "stays", None, item)
+                yield Verdict(letter_id, "stays", None, item)
             else:
-                batch.put(place, item)
+                batch.put(letter_id, item)
             if batch.full:
                 for verdict in await self._append(batch):
                     yield verdict
@@ -117,10 +121,12 @@ class Replay:
             return []
         new = [item for item in batch.items if self._is_new(item)]
         at = dict(zip(map(id, new), await self._log.append(new), strict=True)) if new else {}
-        await self._letters.mark_replayed(batch.places, int(self._log.now_ms()))
+        await self._letters.mark_replayed(batch.letter_ids, int(self._log.now_ms()))
         return [
-            Verdict(place, "replayed", at.get(id(item)), "" if id(item) in at else "it is in every partition already")
-            for place, item in zip(batch.places, batch.items, strict=True)
+            Verdict(
+                letter_id, "replayed", at.get(id(item)), "" if id(item) in at else "it is in every partition already"
+            )
+            for letter_id, item in zip(batch.letter_ids, batch.items, strict=True)
         ]
 
     def _is_new(self, item: Appending) -> bool:

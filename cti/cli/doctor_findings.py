@@ -40,19 +40,22 @@ def fault(check: str, found: str, wanted: str, mend: str) -> Finding:
 
 def is_healthy(findings: Iterable[Finding]) -> bool:
     """Whether there is no fault."""
-    return all(one.level is not Level.FAULT for one in findings)
+    return all(finding.level is not Level.FAULT for finding in findings)
 
 
 def as_json(findings: Iterable[Finding]) -> str:
     """A list of {check, level, found, wanted, mend}."""
-    return json.dumps([one._asdict() for one in findings], ensure_ascii=False, indent=2)
+    return json.dumps([finding._asdict() for finding in findings], ensure_ascii=False, indent=2)
 
 
 def as_text(findings: Iterable[Finding]) -> str:
     """For people: a finding a line, what is wanted and how to mend it below."""
     lines = []
-    for one in findings:
-        lines.append(f"{one.level:<8} {one.check:<{CHECK_CHARS}} {one.found}")
-        if one.level is not Level.OK:
-            lines += [f"{'':<9}{'wanted':<{CHECK_CHARS}} {one.wanted}", f"{'':<9}{'mend':<{CHECK_CHARS}} {one.mend}"]
+    for finding in findings:
+        lines.append(f"{finding.level:<8} {finding.check:<{CHECK_CHARS}} {finding.found}")
+        if finding.level is not Level.OK:
+            lines += [
+                f"{'':<9}{'wanted':<{CHECK_CHARS}} {finding.wanted}",
+                f"{'':<9}{'mend':<{CHECK_CHARS}} {finding.mend}",
+            ]
     return "\n".join(lines)

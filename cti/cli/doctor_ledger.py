@@ -116,7 +116,7 @@ def judge_owners(before: Holdings[int], after: Holdings[int]) -> Iterator[Findin
         yield warning(check, f"silent: {', '.join(sorted(silent))}", "a heartbeat a second", mend)
     if living:
         yield ok(check, f"{len(living)} alive")
-    unread = [one.resource for one in after.resources if one.owner not in living]
+    unread = [lease.resource for lease in after.resources if lease.owner not in living]
     check, wanted = "owners", "a living engine for each partition"
     if unread:
         found = f"nobody reads {', '.join(map(str, unread))}"
@@ -128,26 +128,26 @@ def judge_owners(before: Holdings[int], after: Holdings[int]) -> Iterator[Findin
 
 def judge_reach(reaches: list[Reach]) -> Iterator[Finding]:
     """Whether the log still holds what the ledger has not read, and for how long."""
-    check, worst = "unread events", max((one.aged for one in reaches), default=0.0)
-    for one in reaches:
-        where = f"partition {one.partition}: read to {one.position}"
-        if one.position < one.gone:
+    check, worst = "unread events", max((reach.aged for reach in reaches), default=0.0)
+    for reach in reaches:
+        where = f"partition {reach.partition}: read to {reach.position}"
+        if reach.position < reach.gone:
             mend = (
                 "the events between are lost to this ledger: raise the retention, then `ringback rebuild` from the log"
             )
-            yield fault(check, f"{where}, the log begins at {one.gone + 1}", "all that is unread is there", mend)
-        elif one.position > one.last:
+            yield fault(check, f"{where}, the log begins at {reach.gone + 1}", "all that is unread is there", mend)
+        elif reach.position > reach.last:
             mend = (
                 "log and ledger do not belong together (another cluster, another backup, or topics made anew): give "
                 "the ledger its log back, or begin a new ledger with `ringback rebuild`"
             )
-            yield fault(check, f"{where}, the log ends at {one.last}", "a log that reaches as far", mend)
-    lag = sum(max(one.last - max(one.position, one.gone), 0) for one in reaches)
+            yield fault(check, f"{where}, the log ends at {reach.last}", "a log that reaches as far", mend)
+    lag = sum(max(reach.last - max(reach.position, reach.gone), 0) for reach in reaches)
     if worst >= SOON:
         found = f"the oldest of {lag} has lived {worst:.0%} of its retention"
         mend = "start engines, or raise the retention (RINGBACK_TIMELINE_DAYS, RINGBACK_KAFKA_RETENTION_DAYS) now"
         yield (fault if worst >= VERY_SOON else warning)(check, found, f"less than {SOON:.0%}", mend)
-    elif reaches and all(one.gone <= one.position <= one.last for one in reaches):
+    elif reaches and all(reach.gone <= reach.position <= reach.last for reach in reaches):
         yield ok(check, f"{lag}, all in the log")
 
 

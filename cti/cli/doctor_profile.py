@@ -57,7 +57,11 @@ def _ordered(row: SwitchRow, declared: Mapping[str, Any], book: RuleBook) -> Ite
     able = frozenset[str]().union(
         *(_ids(book.interventions_for(row.switch, None, abilities, direction)) for direction in DIRECTIONS)
     )
-    idle = [rule for rule in dict.fromkeys(one.id for one in book.interventions if one.steps) if rule not in able]
+    idle = [
+        rule
+        for rule in dict.fromkeys(intervention.id for intervention in book.interventions if intervention.steps)
+        if rule not in able
+    ]
     if idle:
         found = f"of {', '.join(idle)} it can obey no step: they are only counted"
         mend = "declare the commands that the switch can do, or set these rules to `observe` in the profile"

@@ -8,7 +8,7 @@ import argparse
 from cti.cli import serve
 from cti.hosting import GATEWAY
 
-add_arguments = serve.add_places
+add_arguments = serve.add_addresses
 
 
 def run(args: argparse.Namespace) -> int:

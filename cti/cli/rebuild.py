@@ -66,7 +66,9 @@ class Rebuilt:
     @property
     def differs(self) -> bool:
         """Whether a complete log gave other records. One whose start was deleted necessarily does."""
-        return self.complete and any(isinstance(one, Comparison) and not one.equal for one in self.tenants.values())
+        return self.complete and any(
+            isinstance(comparison, Comparison) and not comparison.equal for comparison in self.tenants.values()
+        )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +120,7 @@ async def _source(settings: Settings, clock: Clock) -> AsyncIterator[Source]:
         return
     facts = await asyncio.to_thread(facts_of_release, settings.db)
     async with open_store(settings.db, clock, settings.partitions, server_clock=True) as store:
-        yield Source(store.log, {partition: one.purged for partition, one in facts.heads.items()}, store.ledger, True)
+        yield Source(store.log, {partition: head.purged for partition, head in facts.heads.items()}, store.ledger, True)
 
 
 @contextlib.asynccontextmanager
@@ -148,7 +150,7 @@ async def _prepare(target: WholeLedger, source: Source) -> None:
     """Start where the log begins; copy what no log holds."""
     claims = await target.claim(OWNER, source.log.partitions)
     await target.commit(
-        Round(fences=[Fence(one.partition, one.epoch, source.begins[one.partition], 0) for one in claims])
+        Round(fences=[Fence(claim.partition, claim.epoch, source.begins[claim.partition], 0) for claim in claims])
     )
     if source.original is not None:
         for key in await source.original.keys():
@@ -213,29 +215,29 @@ def as_json(rebuilt: Rebuilt) -> dict[str, Any]:
         "live": rebuilt.live,
         "records": rebuilt.ended,
         "log_complete": rebuilt.complete,
-        "tenants": {tenant: _digests(one) for tenant, one in rebuilt.tenants.items()},
+        "tenants": {tenant: _digests(result) for tenant, result in rebuilt.tenants.items()},
     }
 
 
-def _digests(one: Comparison | Digest) -> dict[str, Any]:
-    if isinstance(one, Digest):
-        return one.as_json() | {"original": None}
-    counts = {name: getattr(one, name) for name in ("same", "different", "missing", "new")}
-    return one.rebuilt.as_json() | {"original": one.original.as_json() | counts | {"calls": one.calls}}
+def _digests(result: Comparison | Digest) -> dict[str, Any]:
+    if isinstance(result, Digest):
+        return result.as_json() | {"original": None}
+    counts = {name: getattr(result, name) for name in ("same", "different", "missing", "new")}
+    return result.rebuilt.as_json() | {"original": result.original.as_json() | counts | {"calls": result.calls}}
 
 
 def as_text(rebuilt: Rebuilt) -> str:
     """For people."""
     lines = [f"{rebuilt.entries} entries: {rebuilt.ended + rebuilt.live} calls, {rebuilt.live} of them live"]
-    for tenant, one in rebuilt.tenants.items():
-        here = one.as_json() if isinstance(one, Digest) else one.rebuilt.as_json()
+    for tenant, result in rebuilt.tenants.items():
+        here = result.as_json() if isinstance(result, Digest) else result.rebuilt.as_json()
         lines.append(f"{tenant}: {here['records']} records, sha256 {here['records_sha256']}")
-        if isinstance(one, Comparison) and one.equal:
+        if isinstance(result, Comparison) and result.equal:
             lines.append("  the same as in the ledger that there is")
-        elif isinstance(one, Comparison):
+        elif isinstance(result, Comparison):
             lines.append(
-                f"  against the ledger that there is: {one.same} the same, {one.different} different, "
-                f"{one.missing} only there, {one.new} only here: {', '.join(one.calls)}"
+                f"  against the ledger that there is: {result.same} the same, {result.different} different, "
+                f"{result.missing} only there, {result.new} only here: {', '.join(result.calls)}"
             )
     if not rebuilt.complete:
         lines.append("The log begins later than the ledger: what was before is missing here, or begins in the middle.")

@@ -46,16 +46,16 @@ class LogToRebuild:
         if not unread:
             return []
         entries: list[Entry] = []
-        for one in await self._log.read(unread, limit):
-            end = self._ends[one.partition]
-            if one.position <= end:
-                entries.append(one)
-            elif unread[one.partition] < end:  # only Kafka's control records are left before the end
-                entries.append(Entry(one.partition, end, 0, one.tenant, b""))
-            unread[one.partition] = one.position
+        for entry in await self._log.read(unread, limit):
+            end = self._ends[entry.partition]
+            if entry.position <= end:
+                entries.append(entry)
+            elif unread[entry.partition] < end:  # only Kafka's control records are left before the end
+                entries.append(Entry(entry.partition, end, 0, entry.tenant, b""))
+            unread[entry.partition] = entry.position
         if entries:
             now_ms = self.now_ms()
-            self._seen_ms = max(now_ms, *(one.appended_at_ms for one in entries))
+            self._seen_ms = max(now_ms, *(entry.appended_at_ms for entry in entries))
             self._seen_at_ms = self._clock.now_ms()
         return entries
 

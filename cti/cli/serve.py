@@ -24,12 +24,12 @@ log = structlog.get_logger()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_places(parser)
+    add_addresses(parser)
     parser.add_argument("--speed", type=speed, default=1.0, help="a faster clock, for simulations only")
     parser.add_argument("--origin-ms", type=float, help="where the faster clock starts; the same for all processes")
 
 
-def add_places(parser: argparse.ArgumentParser) -> None:
+def add_addresses(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--db", metavar="URL", help="SQLAlchemy URL (default: RINGBACK_DB)")
     parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (default: RINGBACK_LISTEN)")
 

@@ -54,7 +54,7 @@ def notices_owed(hold: Hold, every_ms: int | None) -> int:
 
 def notices_played(holds: Sequence[Hold], rule: str, done: Sequence[Intervention]) -> tuple[int, ...]:
     """For each hold: the notices that the switch said were played."""
-    causes = [one.cause for one in done if one.rule == rule and one.state == "done"]
+    causes = [intervention.cause for intervention in done if intervention.rule == rule and intervention.state == "done"]
     if not causes:
         return (0,) * len(holds)
     counts = Counter(causes)

@@ -12,7 +12,7 @@ from cti.core.rules import PROMPTS, Due, Intervention, Step
 from schemas.profile import Profile
 from schemas.reasons import RefusalReason
 
-STEPS_MAX = 16  # steps of one entry; a step's number within its rule is entry * STEPS_MAX + step.place
+STEPS_MAX = 16  # steps of one entry; a step's number within its rule is entry * STEPS_MAX + step.ordinal
 GOES_ON = frozenset(
     {RefusalReason.NO_OTHER_AGENT, RefusalReason.NOT_SUPPORTED, RefusalReason.BUSY, RefusalReason.ERROR}
 )
@@ -28,7 +28,7 @@ class Command(NamedTuple):
 def command_for(due: Due, tenant: str, call_id: str, profile: Profile, after_step: int = -1) -> Command | None:
     """The first possible command after `after_step` of the due rule's chain, or None: then the rule only counts."""
     for step in due.rule.steps:
-        if step.place <= after_step or (step.command == "setRingTimeout") is not _at_the_offer(due):
+        if step.ordinal <= after_step or (step.command == "setRingTimeout") is not _at_the_offer(due):
             continue
         if due.target.prompts_only and step.command not in PROMPTS:
             continue
@@ -49,11 +49,20 @@ def _at_the_offer(due: Due) -> bool:
 
 
 def _intervention(due: Due, tenant: str, call_id: str, step: Step) -> Intervention:
-    number = due.rule.entry * STEPS_MAX + step.place
-    name = command_id(tenant, f"{call_id}:{due.cause}", due.rule.id, due.n, number)
+    number = due.rule.entry * STEPS_MAX + step.ordinal
+    intervention_id = command_id(tenant, f"{call_id}:{due.cause}", due.rule.id, due.n, number)
     expires = due.due_ms + due.rule.useful_ms
     return Intervention(
-        name, due.rule.id, due.rule.entry, due.n, step.place, due.cause, step.command, due.due_ms, expires, "open"
+        intervention_id,
+        due.rule.id,
+        due.rule.entry,
+        due.n,
+        step.ordinal,
+        due.cause,
+        step.command,
+        due.due_ms,
+        expires,
+        "open",
     )
 
 

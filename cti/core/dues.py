@@ -158,9 +158,14 @@ def _ticks(
     if end_ms is not None and start_ms + (rule.first_ms or rule.at_ms or 0) >= end_ms:
         return NEVER  # over before its first: what most intervals are
     n = 0
-    for one in done:
-        if one.n > n and one.cause == cause and one.rule == rule.id and one.entry == rule.entry:
-            n = one.n
+    for intervention in done:
+        if (
+            intervention.n > n
+            and intervention.cause == cause
+            and intervention.rule == rule.id
+            and intervention.entry == rule.entry
+        ):
+            n = intervention.n
     named = 0
     while named < MISSED_TICKS_MAX:
         n += 1
@@ -192,8 +197,13 @@ def _ringing(offers: Sequence[Offer], at_ms: int) -> bool:
 def _once(
     found: list[Due], rule: Rule, cause: str, n: int, at_ms: int, target: Whom, done: Sequence[Intervention]
 ) -> None:
-    for one in done:
-        if one.n == n and one.cause == cause and one.rule == rule.id and one.entry == rule.entry:
+    for intervention in done:
+        if (
+            intervention.n == n
+            and intervention.cause == cause
+            and intervention.rule == rule.id
+            and intervention.entry == rule.entry
+        ):
             return
     found.append(Due(rule, cause, n, at_ms, Target(*target), False))
 

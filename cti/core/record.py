@@ -134,7 +134,7 @@ def record_of(
         "announcements": list(extras.announcements),
         "answer_s": None if measured.answer_ms is None else seconds(measured.answer_ms),
         "answered_at": None if call.answered_ms is None else rfc3339(call.answered_ms),
-        "breaches": [_breach(one) for one in measured.breaches],
+        "breaches": [_breach(breach) for breach in measured.breaches],
         "call": who.call_id,
         "called": opening.called,
         "calling": opening.calling,
@@ -147,7 +147,7 @@ def record_of(
         "ended_at": rfc3339(call.ended_ms if call.ended_ms is not None else call.opened_at_ms),
         "ended_waiting": call.left_waiting,
         "hold_s": seconds(measured.hold_ms),
-        "holds": [_hold(*one) for one in zip(call.holds, measured.owed, measured.played, strict=True)],
+        "holds": [_hold(*hold) for hold in zip(call.holds, measured.owed, measured.played, strict=True)],
         "identity_verified": extras.identity_verified,
         "interventions": [_intervention(known) for known in _in_order(done, call.ended_ms)],
         "machine": extras.machine,
@@ -168,12 +168,12 @@ def record_of(
         "tone": extras.tone,
         "transfers": [
             {
-                "at": rfc3339(one.at_ms),
-                "kind": "blind" if one.blind else "attended",
-                "reason": one.reason,
-                "to": one.to,
+                "at": rfc3339(transfer.at_ms),
+                "kind": "blind" if transfer.blind else "attended",
+                "reason": transfer.reason,
+                "to": transfer.to,
             }
-            for one in call.transfers
+            for transfer in call.transfers
         ],
         "trunk": opening.trunk,
         "wait_s": seconds(measured.wait_ms),
@@ -185,12 +185,24 @@ def _in_order(done: Sequence[Intervention], ended_ms: int | None) -> Sequence[In
     """By when they were due, then by rule; without what was overtaken and, as is known by now, due after the end."""
     if not done:
         return done
-    kept = [one for one in done if ended_ms is None or one.state != "overtaken" or one.due_ms <= ended_ms]
+    kept = [
+        intervention
+        for intervention in done
+        if ended_ms is None or intervention.state != "overtaken" or intervention.due_ms <= ended_ms
+    ]
     return sorted(kept, key=_when)
 
 
-def _when(one: Intervention) -> tuple[int, str, int, int, int, str, str]:
-    return one.due_ms, one.rule, one.entry, one.n, one.step, one.cause, one.id
+def _when(intervention: Intervention) -> tuple[int, str, int, int, int, str, str]:
+    return (
+        intervention.due_ms,
+        intervention.rule,
+        intervention.entry,
+        intervention.n,
+        intervention.step,
+        intervention.cause,
+        intervention.id,
+    )
 
 
 def _offer(offer: Offer, talked_ms: int) -> dict[str, Any]:
@@ -217,24 +229,24 @@ def _hold(hold: Hold, owed: int, played: int) -> dict[str, Any]:
     }
 
 
-def _breach(one: measures.Breach) -> dict[str, Any]:
-    limit, actual = one.limit, one.actual
+def _breach(breach: measures.Breach) -> dict[str, Any]:
+    limit, actual = breach.limit, breach.actual
     return {
-        "actual": actual if one.counts or actual is None else seconds(actual),
-        "agent": one.agent,
-        "at": rfc3339(one.at_ms),
-        "hold": one.hold,
-        "limit": limit if one.counts or limit is None else seconds(limit),
-        "offer": one.offer,
-        "rule": one.rule,
+        "actual": actual if breach.counts or actual is None else seconds(actual),
+        "agent": breach.agent,
+        "at": rfc3339(breach.at_ms),
+        "hold": breach.hold,
+        "limit": limit if breach.counts or limit is None else seconds(limit),
+        "offer": breach.offer,
+        "rule": breach.rule,
     }
 
 
-def _intervention(one: Intervention) -> dict[str, Any]:
+def _intervention(intervention: Intervention) -> dict[str, Any]:
     return {
-        "command": one.command,
-        "due_at": rfc3339(one.due_ms),
-        "outcome": one.state if one.state in FINAL_STATES else None,
-        "reason": one.reason,
-        "rule": one.rule,
+        "command": intervention.command,
+        "due_at": rfc3339(intervention.due_ms),
+        "outcome": intervention.state if intervention.state in FINAL_STATES else None,
+        "reason": intervention.reason,
+        "rule": intervention.rule,
     }

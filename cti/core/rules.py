@@ -27,7 +27,7 @@ NEEDS_OTHER_READY = frozenset({"deflectCall", "setRingTimeout", "setAgentState"}
 class Step(NamedTuple):
     """One link of a rule's chain: a command and its arguments ("promptAgent:ring_unanswered,to=leader")."""
 
-    place: int  # in the chain as the profile wrote it
+    ordinal: int  # in the chain as the profile wrote it
     command: str
     argument: str | None
     options: tuple[tuple[str, str], ...]
@@ -178,8 +178,8 @@ def compile_profile(profile: Profile) -> RuleBook:
 
 def _compiled(written: Written, entry: int, profile: Profile) -> Rule:
     shape = "while" if written.while_ else "on" if written.on else "at_end"
-    same = [one for one in profile.rules if one.id == written.id and one.while_ == written.while_]
-    siblings = [one for one in same if one.at_s is not None]
+    same = [rule for rule in profile.rules if rule.id == written.id and rule.while_ == written.while_]
+    siblings = [rule for rule in same if rule.at_s is not None]
     return Rule(
         written.id,
         entry,
@@ -192,10 +192,10 @@ def _compiled(written: Written, entry: int, profile: Profile) -> Rule:
         _ms(written.first_s if written.first_s is not None else written.every_s),
         _ms(written.if_longer_s),
         frozenset(written.unless_reason),
-        tuple(_step(place, text, profile) for place, text in enumerate(written.do)),
+        tuple(_step(ordinal, text, profile) for ordinal, text in enumerate(written.do)),
         _ms(written.useful_for_s) or 0,
         tuple(written.needs),
-        frozenset(_ms(one.at_s) or 0 for one in siblings) if written.every_s is not None else frozenset(),
+        frozenset(_ms(rule.at_s) or 0 for rule in siblings) if written.every_s is not None else frozenset(),
     )
 
 
@@ -203,12 +203,12 @@ def _ms(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds * 1000)
 
 
-def _step(place: int, text: str, profile: Profile) -> Step:
+def _step(ordinal: int, text: str, profile: Profile) -> Step:
     command, argument, option = step_parts(text)
     name, _, value = option.partition("=")
     words = profile.messages.get(argument)
     said = {"message": argument, **({} if words is None else {"text": words.model_dump(exclude_none=True)})}
-    return Step(place, command, argument or None, ((name, value),) if option else (), said)
+    return Step(ordinal, command, argument or None, ((name, value),) if option else (), said)
 
 
 def speaks_of(rule: Rule, direction: str | None) -> bool:

@@ -49,7 +49,7 @@ def running_dues(call: Call, rules: RuleSet, done: Sequence[Intervention], now_m
     causes = {each.cause for each in offers} | {each.cause for each in holds} | {each.cause for each in waits}
     if not causes:
         return []
-    of_these = [one for one in done if one.cause in causes]
+    of_these = [intervention for intervention in done if intervention.cause in causes]
     first_ms = min([offer.at_ms for offer in offers], default=None)
     now = call.copy()
     now.holds, now.waits = tuple(holds), ()
@@ -74,7 +74,7 @@ def _rule(
     measured).
     """
     armed = [due for due in open_dues if due.rule.id == name and not due.passed and due.rule.shape == "while"]
-    fired = [one for one in done if one.rule == name and one.state != "overtaken"]
+    fired = [intervention for intervention in done if intervention.rule == name and intervention.state != "overtaken"]
     broken = sum(breach.rule == name for breach in breaches)
     judged = call.ended_ms is not None and any(rule.id == name for rule in measures)
     return {
@@ -82,7 +82,7 @@ def _rule(
         "armed": bool(armed) and call.ended_ms is None,
         "due_at": rfc3339(min(due.due_ms for due in armed)) if armed and call.ended_ms is None else None,
         "fired": len(fired),
-        "overtaken": sum(one.rule == name and one.state == "overtaken" for one in done),
+        "overtaken": sum(intervention.rule == name and intervention.state == "overtaken" for intervention in done),
         "kept": not broken if judged else None,
         "breached": broken,
     }

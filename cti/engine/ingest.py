@@ -39,10 +39,10 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
     if event.kind != "commandResult" and work.recent_ids.is_of_another(entry.tenant, event.source, event.id, name):
         work.dead_letter(entry, DeadLetter.ID_CONFLICT, "this event id is known from another call of the source")
         return
-    one = _fact_of(event, entry.body)
+    fact = _fact_of(event, entry.body)
     key: Key = name
     live = work.layers.call(key)
-    while live is not None and _belongs_earlier(live, one):
+    while live is not None and _belongs_earlier(live, fact):
         key = (name, live.incarnation - 1)
         live = work.layers.call(key)
         if live is None:
@@ -55,30 +55,30 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
         if not event.known:
             work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
             return
-        live = born(work, key, newborn(source, event.subject, 0, entry.partition, entry.position), one)
-    elif _begins_after(key, live, one):
+        live = born(work, key, newborn(source, event.subject, 0, entry.partition, entry.position), fact)
+    elif _begins_after(key, live, fact):
         if key in work.late:  # its state is not known yet, and the next incarnation may have begun
             conclude(work, key)
             ingest_call(work, entry, event)
             return
-        _begin_with(work, key, live, [one, *_waiting(live)], entry, 0)
+        _begin_with(work, key, live, [fact, *_waiting(live)], entry, 0)
         return
     elif live.timeline_gone:
         work.telemetry.ignored(Ignored.TIMELINE_EXPIRED)
         return
-    apply(work, key, live, one, entry)
+    apply(work, key, live, fact, entry)
 
 
-def _begins_after(key: Key, live: LiveCall, one: Fact) -> bool:
+def _begins_after(key: Key, live: LiveCall, fact: Fact) -> bool:
     """Whether the fact opens the next incarnation, after all that this one has said: it need not keep it."""
-    if not isinstance(key, int) or not begins_again(live.call, one):
+    if not isinstance(key, int) or not begins_again(live.call, fact):
         return False
-    return live.timeline_gone or (live.call.phase is ENDED and (live.last is None or live.last < one.order))
+    return live.timeline_gone or (live.call.phase is ENDED and (live.last is None or live.last < fact.order))
 
 
 def _waiting(live: LiveCall) -> list[Fact]:
     """Words of the next incarnation that came before its opening; until then the call that ended kept them."""
-    return [one for one in live.history() if is_beyond(live.call, one)]
+    return [fact for fact in live.history() if is_beyond(live.call, fact)]
 
 
 def _after(work: Gathering, key: int, live: LiveCall, opening: Fact, entry: Entry) -> LiveCall:
@@ -98,12 +98,12 @@ def earlier_until_ms(call: Call, next_opened_ms: int) -> int:
     return call.ended_ms + REINCARNATION_MS
 
 
-def _belongs_earlier(live: LiveCall, one: Fact) -> bool:
+def _belongs_earlier(live: LiveCall, fact: Fact) -> bool:
     """Whether the fact is of the time of the incarnation before."""
-    return live.earlier_until_ms is not None and one.at_ms <= live.earlier_until_ms
+    return live.earlier_until_ms is not None and fact.at_ms <= live.earlier_until_ms
 
 
-def born(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:
+def born(work: Gathering, key: Key, live: LiveCall, fact: Fact) -> LiveCall:
     """A call's row. Its direction may still be unknown: what arrives first is not always what happened first."""
     source = live.source
     assert isinstance(key, int), "only the latest incarnation is born"
@@ -117,8 +117,8 @@ def born(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:
             live.incarnation,
             live.partition,
             live.born,
-            one.at_ms,
-            one.data.get("direction"),
+            fact.at_ms,
+            fact.data.get("direction"),
         )
     )
     return live
@@ -138,44 +138,44 @@ def _fact_of(event: Event, body: bytes) -> Fact:
         data = {**data, **{name: value for name, value in extra.items() if value is not None}}
     kind = event.kind if event.known else f"?{event.type}"  # never one of ours, whatever the switch calls it
     # Whichever gateway took a result has dated it: the same one through another gateway is still the same.
-    told = to_json(data) if kind == "commandResult" else body
-    return fact(event.at_ms, event.sequence, event.id, kind, hash64(told), data)
+    content = to_json(data) if kind == "commandResult" else body
+    return fact(event.at_ms, event.sequence, event.id, kind, hash64(content), data)
 
 
-def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n: int = 0) -> None:
+def apply(work: Gathering, key: Key, live: LiveCall, fact: Fact, entry: Entry, n: int = 0) -> None:
     """Put the fact into the call. `n` > 0: derived from the entry, not the entry itself."""
-    known = live.known_hash(one.id)
+    known = live.known_hash(fact.id)
     if known is not None:
-        _repeated(work, entry, known == one.body_hash)
+        _repeated(work, entry, known == fact.body_hash)
         return
-    if n == 0 and _is_full(work, live) and not _ends_it(live, one):
+    if n == 0 and _is_full(work, live) and not _ends_it(live, fact):
         work.telemetry.ignored(Ignored.TOO_MANY_EVENTS)
         held = f"call {live.call_id} has {live.facts} events, {live.size} bytes of them, already"
         work.dead_letter(entry, DeadLetter.CALL_TOO_LARGE, held)
         return
     before, live = live, live.copy()
-    data, order = to_json(one.data), one.order
-    live.add(one, data)
+    data, order = to_json(fact.data), fact.order
+    live.add(fact, data)
     if n == 0:
-        if one.kind != "commandResult":  # a result is dated by the gateway unless the switch gave a time
-            live.source.clock.observe(entry.appended_at_ms, one.at_ms, True)
+        if fact.kind != "commandResult":  # a result is dated by the gateway unless the switch gave a time
+            live.source.clock.observe(entry.appended_at_ms, fact.at_ms, True)
         live.heard_ms = max(live.heard_ms, entry.appended_at_ms)
-    _write(work, live, one, entry, n, data)
+    _write(work, live, fact, entry, n, data)
     was, last = live.call, live.last
     late = last is not None and order <= last
     if not late:
         live.last = order
-        late = (work.late.facts > 0 and work.late.folds(key)) or begins_again(was, one)
+        late = (work.late.facts > 0 and work.late.folds(key)) or begins_again(was, fact)
     if not late:
-        live.state, ignored = advance(was, one)
+        live.state, ignored = advance(was, fact)
         if ignored is not None:
             work.telemetry.ignored(ignored)
     if late or live.facts > LONG_FACTS:
-        work.late.add(key, before, live, was, one, entry, late)
+        work.late.add(key, before, live, was, fact, entry, late)
         work.put(key, live)
         return
-    if one.kind == "commandResult":
-        _answered(work, key, live, one)
+    if fact.kind == "commandResult":
+        _answered(work, key, live, fact)
     _follow(work, key, live, before, was, _moved(was, live.call))
 
 
@@ -184,9 +184,9 @@ def _is_full(work: Gathering, live: LiveCall) -> bool:
     return live.facts >= work.limits.events or (live.sealed is not None and live.size >= work.limits.bytes)
 
 
-def _ends_it(live: LiveCall, one: Fact) -> bool:
+def _ends_it(live: LiveCall, fact: Fact) -> bool:
     """A full call takes its end all the same."""
-    return one.kind == "callCleared" and live.call.ended_by != "callCleared"
+    return fact.kind == "callCleared" and live.call.ended_by != "callCleared"
 
 
 def conclude_late(work: Gathering) -> dict[int, int]:
@@ -233,18 +233,18 @@ def _follow(work: Gathering, key: Key, live: LiveCall, before: LiveCall, was: Ca
 
 def _begin_with(work: Gathering, key: Key, live: LiveCall, facts: Sequence[Fact], entry: Entry, first_n: int) -> None:
     """The next incarnation, with the facts that are its own; with `first_n` 0 the first of them is the entry itself."""
-    name = key if isinstance(key, int) else key[0]
-    target: Key = name
+    call_key = key if isinstance(key, int) else key[0]
+    target: Key = call_key
     if isinstance(key, int):
-        work.put(name, born(work, name, _after(work, name, live, facts[0], entry), facts[0]))
+        work.put(call_key, born(work, call_key, _after(work, call_key, live, facts[0], entry), facts[0]))
     else:
-        newest = work.layers.call(name)
+        newest = work.layers.call(call_key)
         is_next = newest is not None and newest.incarnation == live.incarnation + 1
-        target = name if is_next else (name, live.incarnation + 1)
-    for n, one in enumerate(facts, start=first_n):
+        target = call_key if is_next else (call_key, live.incarnation + 1)
+    for n, later in enumerate(facts, start=first_n):
         after = work.layers.call(target)
         if after is not None:
-            apply(work, target, after, one, entry, n)
+            apply(work, target, after, later, entry, n)
 
 
 def _moved(before: Call, after: Call) -> int:
@@ -270,10 +270,10 @@ def _repeated(work: Gathering, entry: Entry, same: bool) -> None:
         work.dead_letter(entry, DeadLetter.ID_CONFLICT, "this event id is known with other content")
 
 
-def _write(work: Gathering, live: LiveCall, one: Fact, entry: Entry, n: int, data: bytes) -> None:
-    sequence = None if one.sequence < 0 else one.sequence
-    place = (live.partition, live.born, entry.position, n, one.at_ms, entry.appended_at_ms, sequence)
-    row = (*place, one.kind, one.id, one.body_hash, data.decode())
+def _write(work: Gathering, live: LiveCall, fact: Fact, entry: Entry, n: int, data: bytes) -> None:
+    sequence = None if fact.sequence < 0 else fact.sequence
+    key_columns = (live.partition, live.born, entry.position, n, fact.at_ms, entry.appended_at_ms, sequence)
+    row = (*key_columns, fact.kind, fact.id, fact.body_hash, data.decode())
     work.round_.timeline.append(tuple.__new__(TimelineRow, row))  # one an event; a call of the class is half as fast
 
 
@@ -291,15 +291,15 @@ def ingest_agent(work: Gathering, entry: Entry, event: Event) -> None:
         _repeated(work, entry, repeated == digest)
         return
     at_ms = agents.counted_ms(event.at_ms, entry.appended_at_ms)
-    one = agents.agent_fact(at_ms, event.sequence, event.id, event.kind, digest, event.data)
-    set_agent(work, key, known, one, entry.partition)
+    fact = agents.agent_fact(at_ms, event.sequence, event.id, event.kind, digest, event.data)
+    set_agent(work, key, known, fact, entry.partition)
 
 
 def set_agent(
-    work: Gathering, key: tuple[str, str, str], known: agents.Agent, one: agents.AgentFact, partition: int
+    work: Gathering, key: tuple[str, str, str], known: agents.Agent, fact: agents.AgentFact, partition: int
 ) -> None:
     """The agent after this fact, written if it changed anything."""
-    agent, ignored = agents.advance(known, one)
+    agent, ignored = agents.advance(known, fact)
     work.layers.gathering.agents[key] = agent
     if ignored is not None:
         work.telemetry.ignored(ignored)

@@ -133,7 +133,7 @@ class Intake:
     async def _asked_ends(self, now_ms: float) -> Mapping[int, int] | None:
         """The end of every partition, if that of one that seems to be at its end must be confirmed."""
         every_ms = END_ASK_MS if self.empty else END_ASK_LAGGING_MS
-        if abs(now_ms - self._asked_ms) <= every_ms or not any(self._is_stale(one, now_ms) for one in self._queues):
+        if abs(now_ms - self._asked_ms) <= every_ms or not any(self._is_stale(queue, now_ms) for queue in self._queues):
             return None
         self._asked_ms = now_ms
         end = await self._log.end()

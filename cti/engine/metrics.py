@@ -249,6 +249,6 @@ class _Sources:
 def _open(intervals: Sequence[Wait | Offer | Hold]) -> int:
     """How many intervals have not ended."""
     count = 0
-    for one in intervals:
-        count += one.end_ms is None
+    for interval in intervals:
+        count += interval.end_ms is None
     return count

@@ -113,11 +113,17 @@ class Partitions:
 
     def commit(self, positions: Mapping[int, int]) -> None:
         """A round up to these positions is committed."""
-        self.committed.update({partition: at for partition, at in positions.items() if partition in self.epochs})
+        self.committed.update(
+            {partition: position for partition, position in positions.items() if partition in self.epochs}
+        )
 
     def moved(self, positions: Mapping[int, int]) -> Sequence[tuple[int, int]]:
         """(partition, position) of each partition that a round up to these positions moves on."""
-        return [(one, at) for one, at in positions.items() if self.committed.get(one, at) < at]
+        return [
+            (partition, position)
+            for partition, position in positions.items()
+            if self.committed.get(partition, position) < position
+        ]
 
     def fences(self, positions: Mapping[int, int]) -> list[Fence]:
         """What a round up to these positions has to prove, and where it leads."""

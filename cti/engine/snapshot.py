@@ -97,9 +97,9 @@ def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mappi
     live = newborn(source, subject, 0 if earlier is None else earlier.incarnation + 1, entry.partition, born_at)
     if earlier is not None:
         live.earlier_until_ms = earlier_until_ms(earlier.call, _opened_ms(event, call))
-    for n, one in enumerate(_facts(event, subject, call), start=1):
-        live = born(work, key, live, one) if n == 1 else work.layers.call(key) or live
-        apply(work, key, live, one, entry, n)
+    for n, opening in enumerate(_facts(event, subject, call), start=1):
+        live = born(work, key, live, opening) if n == 1 else work.layers.call(key) or live
+        apply(work, key, live, opening, entry, n)
     opened = work.layers.call(key)
     if opened is not None:
         opened.in_snapshot, opened.heard_ms = True, entry.appended_at_ms  # this round's own: `apply` has put it there

@@ -17,7 +17,7 @@ from aiohttp import web
 from cti.gateway.backpressure import Backpressure
 from cti.gateway.bindings import Bindings
 from cti.gateway.catching_up import CatchingUp
-from cti.gateway.context import Checks, Context, LatestTime, Places, Standard
+from cti.gateway.context import Checks, Context, LatestTime, LogWaiters, Standard
 from cti.gateway.hub import Hub
 from cti.gateway.openapi import written
 from cti.gateway.pulse import Pulse
@@ -64,7 +64,7 @@ def make_app(
         catching_up=CatchingUp(reads, pulse, limits),
         hub=Hub(reads, pulse, limits, telemetry, log.partitions),
         results=ResultsGiven(limits),
-        log_places=Places(limits),
+        log_waiters=LogWaiters(limits),
         latest=LatestTime(),
         backpressure=Backpressure(reads, pulse, limits),
         openapi=written(limits, [part for part, _ in hosted]),

@@ -74,7 +74,7 @@ async def _whole(context: Context, asked: Asked, as_of: str, limit: int) -> byte
     now_ms = context.log.now_ms()
 
     def written() -> bytes:
-        page = _timeline(sorted(stored.timeline, key=_place), limit)
+        page = _timeline(sorted(stored.timeline, key=_position), limit)
         return _written(asked, dict(context.standard.describe.whole(stored, now_ms)) | {"as_of": as_of} | page)
 
     return await asyncio.to_thread(written)
@@ -109,7 +109,7 @@ def _timeline(events: Sequence[TimelineRow], limit: int) -> dict[str, Any]:
     }
 
 
-def _place(event: TimelineRow) -> tuple[int, int]:
+def _position(event: TimelineRow) -> tuple[int, int]:
     return event.position, event.n
 
 

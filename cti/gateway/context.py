@@ -59,7 +59,7 @@ class Standard:
     ring_ms: int
 
 
-class Places:
+class LogWaiters:
     """How many requests wait for the log at a time; one more is turned away at once, it would only wait longer."""
 
     __slots__ = ("_limits", "_taken")
@@ -111,7 +111,7 @@ class Context:
     catching_up: CatchingUp
     hub: Hub
     results: ResultsGiven
-    log_places: Places
+    log_waiters: LogWaiters
     latest: LatestTime
     backpressure: Backpressure
     openapi: bytes

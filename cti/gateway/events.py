@@ -57,7 +57,7 @@ class Judged:
     """The accepted items of a request with their places in it, and the verdicts on the others."""
 
     accepted: list[Appending] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
+    indexes: list[int] = field(default_factory=list)
     refused: list[Verdict] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)  # of accepted items that will change nothing
 
@@ -105,7 +105,7 @@ def judge(items: Sequence[Any], tenant: str, sources: frozenset[str] | None, now
             judged.refused.append(Verdict(index, _id_of(item), reason.code, reason.detail, reason.errors))
         else:
             judged.accepted.append(appending)
-            judged.places.append(index)
+            judged.indexes.append(index)
             if not event.known:
                 judged.warnings.append({"index": index, "id": event.id, **_warning(event)})
     return judged
@@ -181,9 +181,9 @@ def _all_refused(arrived: Arrived, judged: Judged) -> Refusal:
 
 def _mixed(judged: Judged, token: str) -> web.Response:
     items: list[dict[str, Any]] = [verdict.item() for verdict in judged.refused]
-    for place, appending in zip(judged.places, judged.accepted, strict=True):
+    for index, appending in zip(judged.indexes, judged.accepted, strict=True):
         event_id = appending.event.id if appending.event else None
-        items.append({"index": place, "id": event_id, "status": "accepted"})
+        items.append({"index": index, "id": event_id, "status": "accepted"})
     items.sort(key=lambda item: int(item["index"]))
     answer = {"accepted": len(judged.accepted), "refused": len(judged.refused), "position": token, "items": items}
     if judged.warnings:
@@ -198,10 +198,10 @@ async def append(context: Context, items: Sequence[Appending]) -> str:
 
 async def appended_to_log(context: Context, items: Sequence[Appending]) -> dict[int, int]:
     """Make the items durable; their last position in each partition. Raises Refusal `log_busy`, or `LogAway`."""
-    async with context.log_places:
+    async with context.log_waiters:
         try:
             async with asyncio.timeout(context.limits.log_wait_s):
-                places = await context.log.append(items)
+                indexes = await context.log.append(items)
         except TimeoutError:
-            raise context.log_places.busy(f"No answer within {context.limits.log_wait_s:g} s") from None
-    return highest(places)
+            raise context.log_waiters.busy(f"No answer within {context.limits.log_wait_s:g} s") from None
+    return highest(indexes)

@@ -14,10 +14,10 @@ def token_of(positions: Mapping[int, int]) -> str:
     return ",".join(f"{partition}:{positions[partition]}" for partition in sorted(positions))
 
 
-def highest(places: Iterable[tuple[int, int]]) -> dict[int, int]:
+def highest(positions: Iterable[tuple[int, int]]) -> dict[int, int]:
     """The last position of each partition among the places."""
     last: dict[int, int] = {}
-    for partition, position in places:
+    for partition, position in positions:
         if position > last.get(partition, -1):
             last[partition] = position
     return last
@@ -27,10 +27,10 @@ def positions_of(token: str) -> dict[int, int]:
     """The positions of a token; the highest where a partition is named twice. Raises ValueError with a sentence."""
     if len(token) > TOKEN_CHARS_MAX:
         raise ValueError(f"takes at most {TOKEN_CHARS_MAX} characters")
-    return highest(_place(part) for part in token.split(","))
+    return highest(_parsed(part) for part in token.split(","))
 
 
-def _place(part: str) -> tuple[int, int]:
+def _parsed(part: str) -> tuple[int, int]:
     partition, _, position = part.partition(":")
     if not (_number(partition, 4) and _number(position, 18)):
         raise ValueError("takes partition:position pairs joined by commas, like 0:12,3:7")

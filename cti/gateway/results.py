@@ -22,7 +22,6 @@ from schemas.reasons import RefusalReason
 
 RESULT_TYPE = "ringback.call.commandResult.v1"
 FINAL = frozenset({"done", "refused"})
-NEVER_SENT = frozenset({"observed", "overtaken"})
 
 
 def _either(schema: dict[str, Any]) -> None:
@@ -65,7 +64,7 @@ async def post_result(context: Context, asked: Asked) -> web.Response:
     row = context.hub.lately(tenant, command_id) or await context.reads.command(tenant, command_id)
     if row is None or not await context.bindings.may_speak_for(asked.caller, row.source):
         raise Refusal("not_found", "No such command of a switch of this key")
-    if row.state in NEVER_SENT:
+    if row.state == "overtaken":
         raise Refusal("not_sent")
     if _stands(row, result):
         token = token_of(await context.reads.positions())

@@ -43,8 +43,8 @@ class Alone(Generic[R, C]):
     def lost(self, resources: Iterable[R]) -> None:
         gone = list(resources)
         raise Fenced(
-            partitions=[one for one in gone if isinstance(one, int)],
-            resources=[one for one in gone if isinstance(one, str)],
+            partitions=[resource for resource in gone if isinstance(resource, int)],
+            resources=[resource for resource in gone if isinstance(resource, str)],
         )
 
     async def stop(self) -> None:
@@ -62,8 +62,8 @@ class AloneNamed(Alone[str, Lease]):
     async def add(self, resources: Collection[str]) -> None:
         await self._named.add(resources)
         seen = await self._named.holdings()
-        free = [one for one in seen.resources if one.owner != self._owner]
-        wanted = [Wanted(one.resource, one.epoch, seen.heartbeats.get(one.owner)) for one in free]
+        free = [holding for holding in seen.resources if holding.owner != self._owner]
+        wanted = [Wanted(holding.resource, holding.epoch, seen.heartbeats.get(holding.owner)) for holding in free]
         self._new += await self._named.take(self._owner, wanted)
 
     async def retire(self, resources: Collection[str]) -> None:

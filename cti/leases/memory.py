@@ -42,7 +42,7 @@ class MemoryGroup(Generic[R, C]):
         return Holdings(dict(self._heartbeats), sorted(held))
 
     async def take(self, owner: str, wanted: Sequence[Wanted[R]]) -> list[C]:
-        free = [one.resource for one in wanted if one == self._as_wanted(one.resource)]
+        free = [want.resource for want in wanted if want == self._as_wanted(want.resource)]
         for resource in free:
             self._pass_on(resource, owner)
         return [self._claims[resource] for resource in sorted(free)]

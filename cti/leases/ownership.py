@@ -77,41 +77,43 @@ class Watch(Generic[R, C]):
         silent_ms = {name: asked_ms - since for name, (_, since) in self._heartbeats.items() if name != self.owner}
         alive = {self.owner, *(name for name, ms in silent_ms.items() if ms < SILENT_MS)}
         forget = {name: seen.heartbeats[name] for name, ms in silent_ms.items() if ms >= FORGET_MS}
-        owners = {one.owner for one in seen.resources}
+        owners = {holding.owner for holding in seen.resources}
         counted = {name for name in alive if name in owners or seen.heartbeats.get(name, 0) >= PROVEN_HEARTBEATS}
         if self.owner not in counted and alive != {self.owner}:
             return Plan([], forget)
         known = self.held.keys() | self.giving.keys()  # a take whose outcome was unknown: ours, and we have no claim
-        mine = [one for one in seen.resources if one.owner == self.owner and one.resource not in known]
+        mine = [holding for holding in seen.resources if holding.owner == self.owner and holding.resource not in known]
         kinds: dict[int, list[Holding[R]]] = {}
-        for one in seen.resources:
-            kinds.setdefault(self._kind_of(one.resource), []).append(one)
+        for holding in seen.resources:
+            kinds.setdefault(self._kind_of(holding.resource), []).append(holding)
         for kind, all_ in sorted(kinds.items()):
             mine += self._share(kind, all_, alive, counted | {self.owner})
-        return Plan([Wanted(one.resource, one.epoch, seen.heartbeats.get(one.owner)) for one in mine], forget)
+        return Plan(
+            [Wanted(holding.resource, holding.epoch, seen.heartbeats.get(holding.owner)) for holding in mine], forget
+        )
 
     def _share(self, kind: int, all_: Sequence[Holding[R]], alive: set[str], counted: set[str]) -> Sequence[Holding[R]]:
         """What to take of one kind of resources; marks what to release of it."""
-        owned = Counter(one.owner for one in all_ if one.owner in alive)
+        owned = Counter(holding.owner for holding in all_ if holding.owner in alive)
         shares = fair_shares(owned, counted, len(all_))
-        going = [one for one in (*self.leaving, *self.giving) if self._kind_of(one) == kind]
+        going = [resource for resource in (*self.leaving, *self.giving) if self._kind_of(resource) == kind]
         moving = len(self.leaving) + len(self.giving)
         self._let_go(kind, min(owned[self.owner] - len(going) - shares[self.owner], MOVING_MAX - moving))
-        free = [one for one in all_ if one.owner not in alive]
-        start = sum(max(shares[name] - owned[name], 0) for name in shares if name < self.owner)
+        free = [holding for holding in all_ if holding.owner not in alive]
+        start = sum(max(shares[owner] - owned[owner], 0) for owner in shares if owner < self.owner)
         return free[start : start + max(shares[self.owner] - owned[self.owner], 0)]
 
     def _listen(self, asked_ms: float, answered_ms: float, heartbeats: Mapping[str, int]) -> None:
         gap_ms = 0.0 if self._looked_ms is None else asked_ms - self._looked_ms
         skipped_ms = max(gap_ms - GAP_MAX_MS, 0.0)
         known, self._heartbeats, self._looked_ms = self._heartbeats, {}, answered_ms
-        for name, heartbeat in heartbeats.items():
-            last, since_ms = known.get(name, (None, answered_ms))
-            self._heartbeats[name] = (heartbeat, since_ms + skipped_ms if last == heartbeat else answered_ms)
+        for owner, heartbeat in heartbeats.items():
+            last, since_ms = known.get(owner, (None, answered_ms))
+            self._heartbeats[owner] = (heartbeat, since_ms + skipped_ms if last == heartbeat else answered_ms)
 
     def _compare(self, seen: Holdings[R]) -> None:
         """Drop what the ledger says is no longer ours."""
-        ours = {one.resource: one.epoch for one in seen.resources if one.owner == self.owner}
+        ours = {holding.resource: holding.epoch for holding in seen.resources if holding.owner == self.owner}
         self._drop([resource for resource, claim in self.held.items() if ours.get(resource) != claim.epoch])
         self.giving = {resource: epoch for resource, epoch in self.giving.items() if ours.get(resource) == epoch}
 
@@ -121,7 +123,7 @@ class Watch(Generic[R, C]):
             self.leaving.discard(resource)
 
     def _let_go(self, kind: int, count: int) -> None:
-        staying = sorted(one for one in self.held.keys() - self.leaving if self._kind_of(one) == kind)
+        staying = sorted(resource for resource in self.held.keys() - self.leaving if self._kind_of(resource) == kind)
         self.leaving.update(staying[len(staying) - max(count, 0) :])
 
     def gained(self, claims: Iterable[C]) -> None:

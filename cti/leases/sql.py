@@ -27,7 +27,7 @@ from cti.sql.writer import SqlWriter
 
 RETIRED = "-"  # the owner of a resource that is shared no more
 
-Told = ParamSpec("Told")
+Arguments = ParamSpec("Arguments")
 Made = TypeVar("Made")
 
 
@@ -79,7 +79,7 @@ class SqlGroup(Generic[R, C]):
 
     def take(self, connection: Connection, owner: str, wanted: Sequence[Wanted[R]]) -> list[C]:
         """Own those of which nothing has changed since they were seen. Skips rows that another transaction locks."""
-        as_seen = {one.resource: one for one in wanted}
+        as_seen = {want.resource: want for want in wanted}
         query = self._as_wanted.where(self._listed, self.resource.in_(as_seen)).order_by(self.resource)
         found = connection.execute(query.with_for_update(of=self.resources, skip_locked=True))
         free = [row[0] for row in found if tuple(row) == as_seen[row[0]]]
@@ -186,7 +186,10 @@ class SqlLeases(Generic[R, C]):
         await self._do(self._group.forget, heartbeats)
 
     async def _do(
-        self, work: Callable[Concatenate[Connection, Told], Made], *args: Told.args, **kwargs: Told.kwargs
+        self,
+        work: Callable[Concatenate[Connection, Arguments], Made],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
     ) -> Made:
         """One transaction."""
         return await self._heartbeats.run(_each, lambda connection: work(connection, *args, **kwargs))

@@ -100,8 +100,8 @@ class Times:
                 at_ms = _instant_ms(local + timedelta(days=days), fold)
                 if at_ms - anchor_ms == length_ms:
                     return at_ms
-        told, column = self._cells[source.duration_s], source.column
-        raise Damaged(Rejection.DURATION, f"{column}: {local.time()} is not {told} s ({source.duration_s}) on")
+        duration_text, column = self._cells[source.duration_s], source.column
+        raise Damaged(Rejection.DURATION, f"{column}: {local.time()} is not {duration_text} s ({source.duration_s}) on")
 
     def _day_in(self, column: str, forms: Sequence[str]) -> date:
         """The day there was in the mapping's zone, where the cell says an instant; raises Damaged."""

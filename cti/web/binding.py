@@ -24,16 +24,16 @@ def bind(host: str, port: int) -> list[socket.socket]:
         raise OSError(f"cannot listen on {host}:{port}: {fault.strerror or fault}") from fault
     with contextlib.ExitStack() as undo:
         for family, kind, protocol, _, address in dict.fromkeys(found):
-            one = undo.enter_context(socket.socket(family, kind, protocol))
-            one.setblocking(False)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener = undo.enter_context(socket.socket(family, kind, protocol))
+            listener.setblocking(False)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
-                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             try:
-                one.bind(address)
+                listener.bind(address)
             except OSError as fault:
                 raise _refused(host, port, fault) from fault
-            bound.append(one)
+            bound.append(listener)
         undo.pop_all()
     return bound
 

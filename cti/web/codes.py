@@ -104,7 +104,7 @@ CODES: dict[str, Code] = {
     "not_sent": Code(
         409,
         "The command was never sent to a switch",
-        "It was kept for the record only (observed or overtaken) and takes no result.",
+        "Its state is `overtaken`: it is kept for the record only and takes no result.",
     ),
     "source_taken": Code(
         409,

@@ -242,12 +242,12 @@ async def listen(
     )
     try:
         await runner.setup()
-        sites = [_BoundedSite(runner, one, limits) for one in sockets]
+        sites = [_BoundedSite(runner, listener, limits) for listener in sockets]
         for site in sites:
             await site.start()
     except BaseException:
         await runner.cleanup()
-        for one in sockets:
-            one.close()
+        for listener in sockets:
+            listener.close()
         raise
     return Listening(runner, sites[0], host)

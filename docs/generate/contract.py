@@ -46,8 +46,8 @@ def order_table() -> str:
     schema = Order.model_json_schema()
     required = schema["required"]
     rows = (
-        (f"`{name}`", shape(one, schema), "yes" if name in required else "")
-        for name, one in schema["properties"].items()
+        (f"`{name}`", shape(property_schema, schema), "yes" if name in required else "")
+        for name, property_schema in schema["properties"].items()
     )
     return table(("field", "form", "always there"), rows)
 
@@ -55,15 +55,15 @@ def order_table() -> str:
 def record_table() -> str:
     schema = CallRecord.model_json_schema()
     rows = (
-        (f"`{name}`", shape(one, schema), "yes" if name in schema["required"] else "")
-        for name, one in schema["properties"].items()
+        (f"`{name}`", shape(property_schema, schema), "yes" if name in schema["required"] else "")
+        for name, property_schema in schema["properties"].items()
     )
     return table(("field", "form", "never null"), rows)
 
 
 def route_table() -> str:
     rows = (
-        (f"`{one.method} {one.path}`", f"`{one.scope}`" if one.scope else "no key", one.summary)
-        for one in routes_of(Limits())
+        (f"`{route.method} {route.path}`", f"`{route.scope}`" if route.scope else "no key", route.summary)
+        for route in routes_of(Limits())
     )
     return described(("route", "scope", "what it is for"), rows)

@@ -58,15 +58,17 @@ def setting_table() -> str:
 def _comments(path: Path) -> dict[int, str]:
     """Line -> the comment at its end."""
     tokens = tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline)
-    return {one.start[0]: one.string.lstrip("# ") for one in tokens if one.type == tokenize.COMMENT}
+    return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
 
 
 def limit_table() -> str:
     path = Path(limits_module.__file__)
     comments, lines = _comments(path), path.read_text("utf-8").splitlines()
-    places = {line.split(":")[0].strip(): number for number, line in enumerate(lines, start=1) if line[:4] == " " * 4}
+    line_numbers = {
+        line.split(":")[0].strip(): number for number, line in enumerate(lines, start=1) if line[:4] == " " * 4
+    }
     rows = (
-        (f"`{name}`", _plain(field.default), comments.get(places[name], ""))
+        (f"`{name}`", _plain(field.default), comments.get(line_numbers[name], ""))
         for name, field in Limits.model_fields.items()
     )
     return described(("limit", "value", ""), rows)
@@ -79,13 +81,17 @@ def _plain(number: float) -> str:
 def metric_table() -> str:
     telemetry = Telemetry()
     metrics = CallMetrics(telemetry)
-    instruments = [one for one in (*vars(telemetry).values(), *vars(metrics).values()) if hasattr(one, "describe")]
-    labels = {one.describe()[0].name: getattr(one, "_labelnames", ()) for one in instruments}
+    instruments = [
+        instrument
+        for instrument in (*vars(telemetry).values(), *vars(metrics).values())
+        if hasattr(instrument, "describe")
+    ]
+    labels = {instrument.describe()[0].name: getattr(instrument, "_labelnames", ()) for instrument in instruments}
     rows = []
     for family in telemetry.registry.collect():
         name = family.name + ("_total" if family.type == "counter" else "")
         rows.append(
-            (f"`{name}`", family.type, ", ".join(f"`{one}`" for one in labels[family.name]), family.documentation)
+            (f"`{name}`", family.type, ", ".join(f"`{label}`" for label in labels[family.name]), family.documentation)
         )
     return described(("metric", "type", "labels", "meaning"), rows)
 
@@ -95,14 +101,14 @@ def _closed_list(words: Iterable[reasons.StrEnum], source: type) -> str:
         _comments(Path(reasons.__file__ or "")),
         Path(reasons.__file__ or "").read_text("utf-8").splitlines(),
     )
-    inside, told = False, []
+    inside, rows = False, []
     for number, line in enumerate(lines, start=1):
         inside = line.startswith(f"class {source.__name__}(") or (inside and not line.startswith("class "))
         found = re.match(r'    [A-Z_]+ = "(\w+)"', line) if inside else None
         if found:
-            told.append((f"`{found[1]}`", comments.get(number, "")))
-    assert [row[0].strip("`") for row in told] == [str(one) for one in words], source
-    return described(("word", ""), told)
+            rows.append((f"`{found[1]}`", comments.get(number, "")))
+    assert [row[0].strip("`") for row in rows] == [str(word) for word in words], source
+    return described(("word", ""), rows)
 
 
 def ignored_table() -> str:

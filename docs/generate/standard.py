@@ -72,9 +72,9 @@ def profile_table() -> str:
     models = {"": schema, "rule.": schema["$defs"]["Rule"], "override.": schema["$defs"]["Override"]}
     rows = []
     for prefix, model in models.items():
-        for name, one in model["properties"].items():
-            form = "" if not prefix and name in ("rule", "override") else shape(one, schema)
-            default = one.get("default")
+        for name, property_schema in model["properties"].items():
+            form = "" if not prefix and name in ("rule", "override") else shape(property_schema, schema)
+            default = property_schema.get("default")
             rows.append(
                 (
                     f"`{prefix}{name}`",

@@ -19,11 +19,11 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def described(heads: Iterable[str], rows: Iterable[Sequence[str]], column: int = -1) -> str:
     """A table whose rows all say in this column what they are. Raises ValueError for the first that does not."""
-    told = list(rows)
-    for row in told:
+    kept = list(rows)
+    for row in kept:
         if not row[column]:
             raise ValueError(f"{row[0]} has no description: a comment stands at the end of its one line")
-    return table(heads, told)
+    return table(heads, kept)
 
 
 def shape(schema: Schema, root: Schema) -> str:
@@ -32,10 +32,10 @@ def shape(schema: Schema, root: Schema) -> str:
         named = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
         return "{" + ", ".join(named["properties"]) + "}"
     if "anyOf" in schema:
-        found = dict.fromkeys(shape(one, root) for one in schema["anyOf"] if one.get("type") != "null")
+        found = dict.fromkeys(shape(variant, root) for variant in schema["anyOf"] if variant.get("type") != "null")
         return " or ".join(found)
     if "enum" in schema:
-        return " / ".join(str(one) for one in schema["enum"])
+        return " / ".join(str(value) for value in schema["enum"])
     if "const" in schema:
         return str(schema["const"])
     if schema.get("type") == "array":

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from cti.adapters.ledger.memory import MemoryLedger
 from cti.adapters.store import Store
-from cti.cli.dead_letters_replay import Place, Replay, Verdict, verdicts, waiting_places
+from cti.cli.dead_letters_replay import LetterId, Replay, Verdict, verdicts, waiting_letters
 from cti.ports import EventLog, Ledger
 from cti.rows import DeadLetterFilter, DeadLetterRow, Round
 from tests.contract.reading import all_of
@@ -40,13 +40,13 @@ async def keep(ledger: Ledger, letters: Iterable[DeadLetterRow]) -> None:
     await ledger.commit(Round(dead_letters=list(letters), fences=[fence(claims[0])]))
 
 
-async def each(*places: Place) -> AsyncIterator[Place]:
-    for place in places:
-        yield place
+async def each(*letter_ids: LetterId) -> AsyncIterator[LetterId]:
+    for letter_id in letter_ids:
+        yield letter_id
 
 
-async def replayed(log: EventLog, ledger: MemoryLedger, *places: Place, **options: bool) -> list[Verdict]:
-    return [verdict async for verdict in Replay(log, ledger, **options).run(each(*places))]
+async def replayed(log: EventLog, ledger: MemoryLedger, *letter_ids: LetterId, **options: bool) -> list[Verdict]:
+    return [verdict async for verdict in Replay(log, ledger, **options).run(each(*letter_ids))]
 
 
 # -- the ledger --------------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ async def test_a_letter_goes_into_the_log_with_its_own_bytes_where_its_key_belon
     found = await replayed(event_log, ledger, *[(3, n) for n in range(1, 6)])
     entries = {(entry.partition, entry.position): entry for entry in await all_of(event_log)}
     for row, verdict in zip(kept, found, strict=True):
-        assert (verdict.place, verdict.state) == ((3, row.position), "replayed")
+        assert (verdict.letter_id, verdict.state) == ((3, row.position), "replayed")
         assert verdict.at is not None
         entry = entries[verdict.at]
         assert (entry.body, entry.tenant) == (row.body, row.tenant)
@@ -128,7 +128,7 @@ async def test_what_is_still_unusable_stays_with_its_reason(store: Store) -> Non
     wrong = body("call 2", no_such_field=1)
     await keep(store.ledger, [dead_letter(1, body=b"no JSON"), dead_letter(2, body=wrong), dead_letter(3)])
     found = [one async for one in Replay(store.log, store.ledger).run(each((0, 1), (0, 2), (0, 3), (0, 4)))]
-    told = {verdict.place[1]: (verdict.state, verdict.why) for verdict in found}
+    told = {verdict.letter_id[1]: (verdict.state, verdict.why) for verdict in found}
     assert "JSON" in told[1][1]
     assert "/data/no_such_field" in told[2][1]
     assert told[4] == ("stays", "there is no such dead letter")
@@ -158,5 +158,7 @@ async def test_a_dry_run_writes_nothing(store: Store) -> None:
 
 async def test_those_that_come_while_a_reason_is_replayed_are_left(store: Store) -> None:
     await keep(store.ledger, [dead_letter(n, reason="id_conflict" if n % 2 else "poison") for n in range(1, 9)])
-    found = [place async for place in waiting_places(store.ledger, DeadLetterFilter("id_conflict"), START_MS + 6)]
+    found = [
+        letter_id async for letter_id in waiting_letters(store.ledger, DeadLetterFilter("id_conflict"), START_MS + 6)
+    ]
     assert found == [(0, 1), (0, 3), (0, 5)]

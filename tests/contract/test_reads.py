@@ -291,9 +291,9 @@ async def test_open_commands_are_unanswered_and_unexpired(store: Store) -> None:
     ]
 
 
-async def test_commands_behind_the_marks_in_order(store: Store) -> None:
+async def test_commands_after_the_marks_in_order(store: Store) -> None:
     orders = [command(f"{partition}-{no}", no, partition=partition) for partition in (0, 3) for no in (3, 1, 2, 4)]
-    await fill(store, Round(commands=[*orders, command("x", 1, partition=1, tenant="other", state="observed")]))
+    await fill(store, Round(commands=[*orders, command("x", 1, partition=1, tenant="other", state="overtaken")]))
     marks = dict.fromkeys(range(PARTITIONS), 0)
     found = await store.ledger.commands_after(marks, 100)
     assert [row.id for row in found] == ["0-1", "0-2", "0-3", "0-4", "x", "3-1", "3-2", "3-3", "3-4"]

@@ -166,7 +166,7 @@ async def test_a_command_derived_again_changes_nothing(store: Store) -> None:
 
 async def test_an_outcome_never_replaces_a_final_one(store: Store) -> None:
     (claim, *_) = await store.ledger.claim("one", PARTITIONS)
-    states = ("open", "accepted", "overtaken", "observed")
+    states = ("open", "accepted", "overtaken")
     orders = [command(state, n, state=state) for n, state in enumerate(states, 1)]
     await store.ledger.commit(Round(commands=orders, fences=[fence(claim, 1, 4)]))
     refused = [OutcomeRow(state, "refused", "busy", START_MS) for state in (*states, "no such command")]
@@ -178,7 +178,6 @@ async def test_an_outcome_never_replaces_a_final_one(store: Store) -> None:
         "open": ("refused", "busy"),
         "accepted": ("refused", "busy"),
         "overtaken": ("overtaken", None),
-        "observed": ("observed", None),
     }
 
 

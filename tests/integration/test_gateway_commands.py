@@ -108,8 +108,7 @@ async def test_a_switch_gets_its_own_commands_only(site: Site) -> None:
     foreign = [
         site.command(1, source="/switches/pbx-2"),
         site.command(2, tenant="stranger"),
-        site.command(3, state="observed"),
-        site.command(4, state="overtaken"),
+        site.command(3, state="overtaken"),
     ]
     await site.commit(Round(commands=foreign))
     async with streamed(site, await site.key()) as stream:

@@ -4,7 +4,7 @@ import argparse
 
 from cti.cli import serve
 
-add_arguments = serve.add_places
+add_arguments = serve.add_addresses
 
 
 def run(args: argparse.Namespace) -> int:

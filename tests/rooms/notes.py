@@ -101,12 +101,12 @@ class Notes:
     async def add(self, tenant: str, lane: str, body: str) -> str:
         note = uuid4().hex
         row = (note, tenant, lane, body, int(self._wall.wall_ms()), 0)
-        await self.writer.transact((keep, row), (self._told, None))
+        await self.writer.transact((keep, row), (self._committed, None))
         self.made.labels(tenant).inc()
         self.wake.set()
         return note
 
-    def _told(self, connection: Connection, asked: Sequence[None]) -> Sequence[None]:
+    def _committed(self, connection: Connection, asked: Sequence[None]) -> Sequence[None]:
         if self._tell is not None:
             self._tell(connection)
         return asked

@@ -87,7 +87,9 @@ async def desk() -> AsyncIterator[Desk]:
 async def test_what_the_engine_hands_over_needs_no_read(desk: Desk) -> None:
     one = await desk.listening()
     reads = desk.ledger.reads
-    await desk.commit(command("a", 1), command("b", 2), command("c", 1, partition=2), command("d", 3, state="observed"))
+    await desk.commit(
+        command("a", 1), command("b", 2), command("c", 1, partition=2), command("d", 3, state="overtaken")
+    )
     await desk.commit(command("e", 4), command("f", 5, source="/switches/other"), command("g", 6))
     assert await ids(one) == ["a", "b", "c", "e", "g"]
     assert desk.ledger.reads == reads

@@ -72,7 +72,7 @@ def test_the_last_line_is_as_all_the_others(
 
     monkeypatch.setattr(serve, "run_serving", refused)
     parser = argparse.ArgumentParser()
-    serve.add_places(parser)
+    serve.add_addresses(parser)
     assert serve.run_roles(parser.parse_args(["--db", "memory:"]), WHOLE) == 1
     told = json.loads(capsys.readouterr().err)
     assert (told["action"], told["level"]) == ("failed", "error")

@@ -55,7 +55,7 @@ def document() -> Document:
     """Everything."""
     events = {topic: [kind for kind in DATA_MODELS if kind.startswith(family)] for topic, family in EVENTS_IN.items()}
     read = {topic: [name for kind in kinds for name in (kind, kind + BINARY)] for topic, kinds in events.items()}
-    told = {COMMANDS: [*COMMAND_MODELS], RECORDS: [RECORD], BREACHES: [BREACH], DEAD_LETTERS: [LETTER]}
+    sent = {COMMANDS: [*COMMAND_MODELS], RECORDS: [RECORD], BREACHES: [BREACH], DEAD_LETTERS: [LETTER]}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -66,10 +66,10 @@ def document() -> Document:
         },
         "defaultContentType": JSON,
         "servers": {"kafka": _server()},
-        "channels": {_name(topic): _channel(topic, names) for topic, names in (read | told).items()},
+        "channels": {_name(topic): _channel(topic, names) for topic, names in (read | sent).items()},
         "operations": {
             **{f"receive.{topic}": _operation("receive", topic, names) for topic, names in read.items()},
-            **{f"send.{topic}": _operation("send", topic, names) for topic, names in told.items()},
+            **{f"send.{topic}": _operation("send", topic, names) for topic, names in sent.items()},
         },
         "components": {"messages": _messages(), "messageTraits": _traits(), "schemas": {"breach": _breach()}},
     }

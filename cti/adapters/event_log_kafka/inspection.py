@@ -119,7 +119,7 @@ async def _topics(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str,
     there = [name for name in await admin.list_topics() if name in set(names)]
     if not there:
         return {}
-    described = {one["topic"]: one["partitions"] for one in await admin.describe_topics(there)}
+    described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics(there)}
     found = await configurations(admin, there, LogAway)
     return {name: _topic(described[name], found.get(name, {})) for name in there}
 
@@ -127,9 +127,9 @@ async def _topics(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str,
 def _topic(partitions: Sequence[Mapping[str, Any]], configuration: Mapping[str, str]) -> TopicFacts:
     return TopicFacts(
         len(partitions),
-        min((len(one["replicas"]) for one in partitions), default=0),
-        min((len(one["isr"]) for one in partitions), default=0),
-        sum(one["leader"] < 0 for one in partitions),
+        min((len(partition["replicas"]) for partition in partitions), default=0),
+        min((len(partition["isr"]) for partition in partitions), default=0),
+        sum(partition["leader"] < 0 for partition in partitions),
         configuration,
     )
 
@@ -149,7 +149,7 @@ async def _offsets(
     newer: dict[float, dict[int, int]] = {}
     for moment in moments if tps else ():
         found = await consumer.offsets_for_times(dict.fromkeys(tps, max(int(moment), 0)))
-        newer[moment] = {numbers[tp]: ends[tp] if one is None else one.offset for tp, one in found.items()}
+        newer[moment] = {numbers[tp]: ends[tp] if mark is None else mark.offset for tp, mark in found.items()}
     return KafkaFacts(
         brokers,
         topics,

@@ -171,14 +171,16 @@ class KafkaReader:
         offsets = await self._offsets([self._topics.tp(partition) for partition in range(self._topics.count)])
         ends = {partition: offsets[self._topics.tp(partition)] for partition in range(self._topics.count)}
         await self._pass_marks()
-        lagging = any(one.after < ends[partition] and not one.waits for partition, one in self._assigned.items())
+        lagging = any(
+            assigned.after < ends[partition] and not assigned.waits for partition, assigned in self._assigned.items()
+        )
         await self._replace_stalled_client(lagging)
         return ends
 
     async def _pass_marks(self) -> bool:
         """Return marker entries for offsets the client skipped without a record; whether there are any."""
         passed = False
-        for state in [one for one in self._assigned.values() if one.lost is None]:
+        for state in [assigned for assigned in self._assigned.values() if assigned.lost is None]:
             position: int = await self._consumer().position(state.tp)
             if position > state.next_offset:
                 state.put_mark(position)

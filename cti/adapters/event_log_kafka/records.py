@@ -70,20 +70,22 @@ class Reading:
         partition, tenant, known_keys, appended_ms = self._partition, self._tenant, self._known_keys, self._appended_ms
         new = tuple.__new__  # calling Entry would cost as much as all the rest
         entries: list[Entry] = []
-        for one in records:
-            value, at_ms = one.value, one.timestamp
+        for record in records:
+            value, at_ms = record.value, record.timestamp
             if at_ms > appended_ms or appended_ms - at_ms > STEP_MS:
                 appended_ms = at_ms  # never falls for the difference of two brokers' clocks, but where one was set back
             if (
-                one.key in known_keys
-                and not one.headers
+                record.key in known_keys
+                and not record.headers
                 and value
                 and len(value) <= BODY_BYTES_MAX
                 and _NAMES_TENANT not in value
             ):
-                entries.append(new(Entry, (partition, one.offset + 1, appended_ms, tenant, value, None, None, False)))
+                entries.append(
+                    new(Entry, (partition, record.offset + 1, appended_ms, tenant, value, None, None, False))
+                )
             else:
-                entries.append(self._entry(one, appended_ms))
+                entries.append(self._entry(record, appended_ms))
         self._appended_ms = appended_ms
         return entries
 

@@ -136,10 +136,10 @@ async def _create(
 async def _describe(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, Sequence[Mapping[str, Any]]]:
     """The partitions of each topic that exists and has leaders."""
     found = await admin.describe_topics(list(names))
-    for one in found:
-        if one["error_code"] not in (0, UNKNOWN_TOPIC, NO_LEADER):
-            raise for_code(one["error_code"])(one["topic"])
-    return {one["topic"]: one["partitions"] for one in found if one["error_code"] == 0 and one["partitions"]}
+    for topic in found:
+        if topic["error_code"] not in (0, UNKNOWN_TOPIC, NO_LEADER):
+            raise for_code(topic["error_code"])(topic["topic"])
+    return {topic["topic"]: topic["partitions"] for topic in found if topic["error_code"] == 0 and topic["partitions"]}
 
 
 def fits(name: str, found: int, wanted: int) -> bool:
@@ -159,7 +159,7 @@ def enough(key: str, has: str, wanted: str) -> bool:
 def _check_partitions(name: str, found: Sequence[Mapping[str, Any]], partitions: int, options: KafkaOptions) -> None:
     if not fits(name, len(found), partitions):
         raise WrongPartitions(f"topic {name}: {len(found)} partitions, wanted {partitions}")
-    fewest = min(len(one["replicas"]) for one in found)
+    fewest = min(len(topic["replicas"]) for topic in found)
     if fewest < options.replication:
         raise WrongTopic(f"{name}: replication.factor is {fewest}, wanted {options.replication}")
 

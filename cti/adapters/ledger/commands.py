@@ -10,7 +10,7 @@ from cti.rows import CommandRow, OutcomeRow, ResultRow, Sources
 from cti.sql import bulk
 from cti.sql.point import rows_of
 
-FINAL = frozenset({"done", "refused", "unanswered", "overtaken", "observed"})
+FINAL = frozenset({"done", "refused", "unanswered", "overtaken"})
 insert_commands = bulk.insertion(commands, tail="ON CONFLICT (id) DO NOTHING")
 _set_outcomes = bulk.update(
     commands, [commands.c.id], [commands.c.state, commands.c.reason], only="commands.state IN ('open', 'accepted')"
@@ -85,7 +85,7 @@ def commands_after(connection: Connection, marks: Mapping[int, int], limit: int)
     if not marks:
         return []
     share = max(1, limit // len(marks))
-    values = [value for place in marks.items() for value in (*place, share)]
+    values = [value for mark in marks.items() for value in (*mark, share)]
     found = rows_of(connection, _behind(len(marks)), *values)
     return sorted((CommandRow._make(row) for row in found), key=lambda row: (row.partition, row.no))
 

@@ -11,7 +11,7 @@ from cti.sql.bulk import NAMED_MAX, Insertion, slices
 insert_dead_letters = Insertion(dead_letters)
 
 _L = dead_letters.c
-_PLACE = tuple_(_L.partition, _L.position)
+_KEY = tuple_(_L.partition, _L.position)
 _LINE = (_L.partition, _L.position, _L.tenant, _L.reason, _L.detail, _L.at_ms, func.length(_L.body), _L.replayed_at_ms)
 
 
@@ -43,7 +43,7 @@ def mark_replayed(connection: Connection, marks: Sequence[tuple[Sequence[tuple[i
     """(positions, at_ms) of each job; how many of these positions hold a dead letter."""
     return [
         sum(
-            connection.execute(update(dead_letters).where(_PLACE.in_(some)).values(replayed_at_ms=at_ms)).rowcount
+            connection.execute(update(dead_letters).where(_KEY.in_(some)).values(replayed_at_ms=at_ms)).rowcount
             for some in slices(positions, NAMED_MAX // 2)
         )
         for positions, at_ms in marks

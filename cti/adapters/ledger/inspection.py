@@ -120,7 +120,7 @@ class Inspection:
         self._engine = _read_only(self._url.database or "") if sqlite else reader_engine(self._url, 1)
         self._servers: list[psycopg.Connection[Any]] = []
         if not sqlite:
-            event.listen(self._engine, "connect", lambda one, _: self._servers.append(one), insert=True)
+            event.listen(self._engine, "connect", lambda connection, _: self._servers.append(connection), insert=True)
 
     @property
     def was_let_in(self) -> bool:
@@ -131,8 +131,8 @@ class Inspection:
         """From another thread: whoever waits for a server that has fallen silent waits no longer. No limit of the
         server's own helps where the server stands still.
         """
-        for one in self._servers:
-            with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(one.fileno())) as line:
+        for connection in self._servers:
+            with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
                 line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:

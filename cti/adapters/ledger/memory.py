@@ -97,8 +97,8 @@ class MemoryLedger(MemoryReads):
                 yield [self._stored(row) for row in live[at : at + LIVE_SLICE]]
 
     async def unanswered_calls(self, partition: int) -> list[str]:
-        commands = (one for one in self._commands.values() if one.partition == partition)
-        waiting = {one.call_id for one in commands if one.state in ("open", "accepted")}
+        commands = (command for command in self._commands.values() if command.partition == partition)
+        waiting = {command.call_id for command in commands if command.state in ("open", "accepted")}
         return sorted(waiting & self._ended.keys())
 
     async def past_calls(self, key_hashes: Sequence[int]) -> list[PastCall]:
@@ -219,8 +219,8 @@ class MemoryLedger(MemoryReads):
     async def dead_letter(self, partition: int, position: int) -> DeadLetterRow | None:
         return self._dead_letters.get((partition, position))
 
-    async def mark_replayed(self, places: Sequence[tuple[int, int]], at_ms: int) -> int:
-        there = [key for key in set(places) if key in self._dead_letters]
+    async def mark_replayed(self, letters: Sequence[tuple[int, int]], at_ms: int) -> int:
+        there = [key for key in set(letters) if key in self._dead_letters]
         for key in there:
             self._dead_letters[key] = self._dead_letters[key]._replace(replayed_at_ms=at_ms)
         return len(there)

@@ -60,7 +60,7 @@ class MemoryReads(MemoryLeases):
     def _stored(self, row: CallRow) -> StoredCall:
         rows = self._timeline.get((row.partition, row.born), {})
         commands = [self._commands[command_id] for _, command_id in self._commands_of.get(row.call_id, [])]
-        return StoredCall(row, [rows[place] for place in sorted(rows)], commands, self._records.get(row.call_id))
+        return StoredCall(row, [rows[position] for position in sorted(rows)], commands, self._records.get(row.call_id))
 
     def _put_command(self, command: CommandRow) -> None:
         if command.id not in self._commands:

@@ -86,9 +86,9 @@ def drop_timelines(connection: Connection, before_ms: int) -> int:
     """
     found = _recorded_before(connection, KEPT, before_ms, calls.c.call_id, calls.c.partition, calls.c.born)
     if found:
-        places = [(partition, born) for _, partition, born in found]
+        keys = [(partition, born) for _, partition, born in found]
         rows = timeline_default if connection.dialect.name == "postgresql" else timeline
-        connection.execute(delete(rows).where(tuple_(rows.c.partition, rows.c.born).in_(places)))
+        connection.execute(delete(rows).where(tuple_(rows.c.partition, rows.c.born).in_(keys)))
         ids = [call_id for call_id, _, _ in found]
         connection.execute(update(calls).where(calls.c.call_id.in_(ids)).values(timeline_kept=0))
     return len(found)

@@ -254,8 +254,8 @@ class SqlLedger(SqlLeases[int, Claim]):
     async def dead_letter(self, partition: int, position: int) -> DeadLetterRow | None:
         return await self._reader.run(dead_letters.dead_letter, partition, position)
 
-    async def mark_replayed(self, places: Sequence[tuple[int, int]], at_ms: int) -> int:
-        return await self._writer.run(dead_letters.mark_replayed, (places, at_ms))
+    async def mark_replayed(self, letters: Sequence[tuple[int, int]], at_ms: int) -> int:
+        return await self._writer.run(dead_letters.mark_replayed, (letters, at_ms))
 
 
 def _claims(connection: Connection, asked: Sequence[tuple[str, int]]) -> Sequence[list[Claim]]:

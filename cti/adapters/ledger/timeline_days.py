@@ -107,7 +107,7 @@ def _is_needed(connection: Connection, name: str) -> bool:
     lasts = [row for row in rows_of(connection, _LAST_BORN.format(name)) if row[1] is not None]
     born = or_(false(), *[(calls.c.partition == partition) & (calls.c.born <= last) for partition, last in lasts])
     kept = [exists().where(state, born).select_from(calls) for state in (LIVE, KEPT)]
-    return any(connection.scalar(select(one)) for one in kept)
+    return any(connection.scalar(select(table)) for table in kept)
 
 
 def drop_days(connection: Connection, names: Sequence[str]) -> Sequence[bool]:

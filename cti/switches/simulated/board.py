@@ -87,13 +87,17 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _counted(rules: Mapping[str, Mapping[str, Any]]) -> str:
-    counts = {rule: one["breaches"] for rule, one in sorted(rules.items()) if one["breaches"] is not None}
+    counts = {
+        rule: rule_figures["breaches"]
+        for rule, rule_figures in sorted(rules.items())
+        if rule_figures["breaches"] is not None
+    }
     return "   ".join(f"{rule} {count}" for rule, count in counts.items()) or "-"
 
 
 def _unknown(rules: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Rules whose facts no switch has reported: never shown as 0."""
-    names = sorted(rule for rule, one in rules.items() if one["breaches"] is None)
+    names = sorted(rule for rule, rule_figures in rules.items() if rule_figures["breaches"] is None)
     return [f"not measurable yet: {', '.join(names)}"] if names else []
 
 

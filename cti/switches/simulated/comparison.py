@@ -7,7 +7,6 @@ from typing import Any
 from cti.switches.simulated.judge import JUDGED
 
 IN_TIME_S = 12.0
-NEVER_SENT = {"observed", "overtaken"}
 COMPARED = (
     "calls",
     "answered",
@@ -33,7 +32,7 @@ def product_figures(records: Sequence[Mapping[str, Any]], indicators: Mapping[st
         "breaches": by_rule(breach for record in records for breach in record["breaches"]),
         "notices_owed": sum(hold["notices_owed"] for hold in holds),
         "notices_played": sum(hold["notices_played"] for hold in holds),
-        "commands": sum(count for state, count in states.items() if state not in NEVER_SENT),
+        "commands": sum(count for state, count in states.items() if state != "overtaken"),
         "obeyed": indicators["obeyed"],
         "refused": dict(sorted(indicators["refused"].items())),
     }
@@ -67,7 +66,7 @@ def contradictions(
         for name in ("calls", "answered", "answered_in_time", "notices_owed", "notices_played")
         if product[name] != indicators.get(name)
     ]
-    rules = {rule: told.get("breaches") for rule, told in indicators["rules"].items() if rule in JUDGED}
+    rules = {rule: figures.get("breaches") for rule, figures in indicators["rules"].items() if rule in JUDGED}
     counted = {rule: count for rule, count in rules.items() if count}
     if counted != product["breaches"]:
         found.append(f"breaches: records say {product['breaches']}, indicators {counted}")

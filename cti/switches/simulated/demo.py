@@ -91,8 +91,8 @@ async def _demo(args: argparse.Namespace) -> dict[str, Any]:
 
 async def _make_key(environment: dict[str, str]) -> str:
     wanted = ("keys", "create", "--tenant", "demo", "--scopes", SCOPES, "--switches", "*", "--json")
-    told = json.loads(await _finished(wanted, environment, START_S))
-    return str(told["key"])
+    created = json.loads(await _finished(wanted, environment, START_S))
+    return str(created["key"])
 
 
 @asynccontextmanager
@@ -180,16 +180,16 @@ def _free_port() -> int:
 async def _judged(reader: Reader, log: Path) -> dict[str, Any]:
     """Both sides once the product has caught up; what still differs then differs."""
     switch = figures_of(log)
-    told: dict[str, Any] = {}
+    comparison: dict[str, Any] = {}
     for _ in range(int(SETTLE_S / LOOK_EVERY_S)):
-        told = await _told(reader, switch)
-        if told["agree"]:
+        comparison = await _comparison(reader, switch)
+        if comparison["agree"]:
             break
         await asyncio.sleep(LOOK_EVERY_S)
-    return told
+    return comparison
 
 
-async def _told(reader: Reader, switch: dict[str, Any]) -> dict[str, Any]:
+async def _comparison(reader: Reader, switch: dict[str, Any]) -> dict[str, Any]:
     indicators = await reader.indicators()
     product = product_figures(await reader.records(), indicators)
     differing = differences(product, switch) + contradictions(product, indicators, await reader.breaches())

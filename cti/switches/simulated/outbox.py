@@ -186,5 +186,5 @@ class Results:
 
 
 def result_body(state: str, time: str, reason: str | None = None, answer: str | None = None) -> str:
-    told = {"state": state, "time": time, "reason": reason, "answer": answer}
-    return json.dumps({name: value for name, value in told.items() if value is not None})
+    result = {"state": state, "time": time, "reason": reason, "answer": answer}
+    return json.dumps({name: value for name, value in result.items() if value is not None})

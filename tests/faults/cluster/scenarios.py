@@ -34,7 +34,6 @@ BEYOND = 64  # requests above the bound
 FLOOD_MAX_S = 60.0
 BACK_MAX_S = 90.0
 CLOCKS_MS = 250  # the log's clock is set against the broker's, by an answer that took a while
-NOT_SENT = frozenset({"overtaken", "observed"})
 FULL = "requests wait already"  # says a door whose places are taken; the others waited for their time
 FLOOD_SOURCE = "/switches/flood"
 
@@ -178,7 +177,7 @@ def flooded(answers: Sequence[Answer]) -> dict[str, Any]:
 def ordered_within(orders: Sequence[Ordered], blind: Blind) -> int:
     """Commands that were issued while nobody could know what happens. The log's last word counts for a moment."""
     first_ms = blind.began_ms + END_FRESH_MS + CLOCKS_MS
-    return sum(first_ms < one.issued_ms < blind.ended_ms and one.state not in NOT_SENT for one in orders)
+    return sum(first_ms < one.issued_ms < blind.ended_ms and one.state != "overtaken" for one in orders)
 
 
 def published_within(copies: Sequence[Copy], blind: Blind) -> int:
