@@ -15,9 +15,9 @@ from pydantic_core import to_json
 from cti.core import agent as agents
 from cti.core.call import advance
 from cti.core.call_reuse import begins_again, is_beyond
-from cti.core.call_state import ENDED, Call
+from cti.core.call_state import ENDED, PHASE_NULL, Call
 from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
-from cti.core.facts import GIVEN_UP_KINDS, REINCARNATION_MS, Fact, fact
+from cti.core.facts import FIRST_KINDS, GIVEN_UP_KINDS, REINCARNATION_MS, STALE, Fact, fact
 from cti.core.identity import hash64, stored_hash
 from cti.engine.fire_rules import answered, fire_rules
 from cti.engine.gathering import Gathering, hash_of
@@ -28,6 +28,8 @@ from cti.ports import Entry
 from cti.rows import AgentRow, CallRow, TimelineRow
 from schemas.envelope import Event
 from schemas.reasons import DeadLetter, Ignored
+
+ABSENT_N = 100_001  # a derived fact's number at its position: those of a snapshot stay below, `timers.LOST_N` is the other
 
 
 def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
@@ -92,8 +94,8 @@ def _after(work: Gathering, key: int, live: LiveCall, opening: Fact, entry: Entr
 
 
 def earlier_until_ms(call: Call, next_opened_ms: int) -> int:
-    """Until when facts are this call's, not the next incarnation's: where nobody cleared it, up to the next opening."""
-    if call.ended_ms is None or call.ended_by in GIVEN_UP_KINDS:
+    """Until when facts are this call's, not the next incarnation's: where its end is tentative, up to the next opening."""
+    if call.ended_ms is None or call.ended_by in GIVEN_UP_KINDS or call.tentative.clock_stepped:
         return next_opened_ms - 1
     return call.ended_ms + REINCARNATION_MS
 
@@ -156,16 +158,16 @@ def apply(work: Gathering, key: Key, live: LiveCall, one: Fact, entry: Entry, n:
     before, live = live, live.copy()
     data, order = to_json(one.data), one.order
     live.add(one, data)
-    if n == 0:
-        if one.kind != "commandResult":  # a result is dated by the gateway unless the switch gave a time
-            live.source.clock.observe(entry.appended_at_ms, one.at_ms, True)
+    if n == 0 and one.kind != "commandResult":  # a result is dated by the gateway unless the switch gave a time
+        live.source.clock.observe(entry.appended_at_ms, one.at_ms, True)
+    if one.kind not in GIVEN_UP_KINDS:
         live.heard_ms = max(live.heard_ms, entry.appended_at_ms)
     _write(work, live, one, entry, n, data)
     was, last = live.call, live.last
     late = last is not None and order <= last
     if not late:
         live.last = order
-        late = (work.late.facts > 0 and work.late.folds(key)) or begins_again(was, one)
+        late = (work.late.facts > 0 and work.late.folds(key)) or begins_again(was, one) or _may_be_lacked(live, one)
     if not late:
         live.state, ignored = advance(was, one)
         if ignored is not None:
@@ -204,12 +206,33 @@ def conclude(work: Gathering, only: Key | None = None) -> LiveCall:
     kept = work.layers.call(key)
     assert kept is not None, "what came late is in the round's own layer"
     live, beyond = refolded(kept) if late.folds else (kept.copy(), ())
+    if late.folds and (absent := _absent(live)) is not None:
+        live.add(absent, b"{}")
+        _write(work, live, absent, late.entry, ABSENT_N, b"{}")
+        live, beyond = refolded(live)
     for result in late.results:
         _answered(work, key, live, result)
     _follow(work, key, live, late.before, late.was, ALL)
     if beyond:
         _begin_with(work, key, live, beyond, late.entry, 1)
     return live
+
+
+def _may_be_lacked(live: LiveCall, one: Fact) -> bool:
+    """Whether this may be a second opening, after a snapshot that lacked the call and arrived before it."""
+    return one.kind in FIRST_KINDS and live.source.snapshot is not None and _absent(live) is not None
+
+
+def _absent(live: LiveCall) -> Fact | None:
+    """That the switch's latest snapshot lacked this call: news only where an opening after it is among the facts."""
+    snapshot = live.source.snapshot
+    if snapshot is None or live.last is None or live.last[0] <= snapshot.at_ms or live.call.phase is PHASE_NULL:
+        return None
+    one = snapshot.derived(STALE)
+    if not snapshot.lacks(live.subject, live.call.opened_at_ms) or live.known_hash(one.id) is not None:
+        return None
+    opens_after = any(fact.kind in FIRST_KINDS and fact.at_ms > snapshot.at_ms for fact in live.history())
+    return one if opens_after else None
 
 
 def _answered(work: Gathering, key: Key, live: LiveCall, result: Fact) -> None:

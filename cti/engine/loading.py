@@ -72,8 +72,12 @@ async def _know_earlier(calls: Mapping[Key, LiveCall], ledger: Ledger) -> None:
 
 
 def _until_ms(past: PastCall, next_opened_ms: int) -> int:
-    """Until when facts are this past call's: where nobody cleared it, up to the next one's opening."""
-    return next_opened_ms - 1 if past.given_up else past.ended_at_ms + REINCARNATION_MS
+    """Until when facts are this past call's: where nobody cleared it, up to the next one's opening.
+
+    One that was cleared has no next one within REINCARNATION_MS, unless a clock was set back.
+    """
+    until_ms = next_opened_ms - 1
+    return until_ms if past.given_up else min(past.ended_at_ms + REINCARNATION_MS, until_ms)
 
 
 async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry, Event | str]]) -> None:
