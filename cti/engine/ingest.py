@@ -29,6 +29,10 @@ from cti.rows import AgentRow, CallRow, TimelineRow
 from schemas.envelope import Event
 from schemas.reasons import DeadLetter, Ignored
 
+# One entry may open many calls: each is born at the entry's position, with a number of its own above these bits. That is
+# its place in a snapshot, or, from FOUND on, the incarnation of a call that was found among the facts of another.
+BORN_BITS = 40
+FOUND = 1 << 20
 ABSENT_N = 100_001  # a derived fact's number at its position: those of a snapshot stay below, `timers.LOST_N` is the other
 
 
@@ -83,12 +87,12 @@ def _waiting(live: LiveCall) -> list[Fact]:
     return [one for one in live.history() if is_beyond(live.call, one)]
 
 
-def _after(work: Gathering, key: int, live: LiveCall, opening: Fact, entry: Entry) -> LiveCall:
+def _after(work: Gathering, key: int, live: LiveCall, opening: Fact, born_at: int) -> LiveCall:
     """The next incarnation; the one before it stays at hand, under a key of its own, for what comes late."""
     if not live.timeline_gone:
         work.put((key, live.incarnation), live)
         work.ended.append((key, live.incarnation))
-    after = newborn(live.source, live.subject, live.incarnation + 1, entry.partition, entry.position)
+    after = newborn(live.source, live.subject, live.incarnation + 1, live.partition, born_at)
     after.earlier_until_ms = earlier_until_ms(live.call, opening.at_ms)
     return after
 
@@ -259,7 +263,9 @@ def _begin_with(work: Gathering, key: Key, live: LiveCall, facts: Sequence[Fact]
     name = key if isinstance(key, int) else key[0]
     target: Key = name
     if isinstance(key, int):
-        work.put(name, born(work, name, _after(work, name, live, facts[0], entry), facts[0]))
+        # Of the facts of one call several may begin, all with this entry.
+        born_at = entry.position + (FOUND + live.incarnation << BORN_BITS if first_n else 0)
+        work.put(name, born(work, name, _after(work, name, live, facts[0], born_at), facts[0]))
     else:
         newest = work.layers.call(name)
         is_next = newest is not None and newest.incarnation == live.incarnation + 1

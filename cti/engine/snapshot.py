@@ -16,7 +16,7 @@ from cti.core.call_state import PHASE_NULL
 from cti.core.facts import GIVEN_UP_KINDS, PRESENT, REINCARNATION_MS, STALE, Fact, fact, rank_of
 from cti.core.identity import hash64, key_of
 from cti.engine.gathering import Gathering, hash_of
-from cti.engine.ingest import apply, born, earlier_until_ms, set_agent
+from cti.engine.ingest import BORN_BITS, apply, born, earlier_until_ms, set_agent
 from cti.engine.live_calls import LiveCall, newborn
 from cti.ports import Entry
 from schemas.envelope import Event, Family
@@ -24,8 +24,6 @@ from schemas.fields import ms_of, read_time
 
 PartitionOf = Callable[[str, Family], int]
 DECLARED = "ringback.switch.switchDeclared.v1"
-# One entry opens many calls: each is born at the entry's position, with its place in the snapshot above these bits.
-BORN_BITS = 40
 ABSENT_AFTER_MS = 5_000
 _LEG_KINDS = {"queued": "queued", "alerting": "delivered", "connected": "established", "hold": "established"}
 _AGENT_KINDS = {

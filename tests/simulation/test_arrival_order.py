@@ -262,3 +262,15 @@ async def test_an_opening_after_a_snapshot_that_came_before_all_the_call_s_facts
     assert await records_of([[snapshot(10)], call, later]) == first
     assert await records_of([[snapshot(10)], later, call]) == first
     assert await records_of([[snapshot(10)], [*later, *call]]) == first
+
+
+async def test_one_late_fact_that_parts_a_call_into_three() -> None:
+    """Two calls begin with one entry of the log: it is no poison, and none of them is lost."""
+    events = [opens(10), opens(200, OTHER), opens(280), said("callCleared", 300)]
+    first = await records_of([[one] for one in events])
+    assert [(one["outcome"], one["calling"]) for one in first] == [
+        ("stale", CALLER), ("stale", OTHER), ("abandoned", CALLER),
+    ]  # fmt: skip
+    for order in ((0, 2, 3, 1), (3, 2, 0, 1), (2, 0, 1, 3)):
+        assert await records_of([[events[place]] for place in order]) == first, order
+        assert await records_of([[events[place] for place in order]]) == first, order
