@@ -17,7 +17,7 @@ from cti.core.call import advance
 from cti.core.call_reuse import begins_again, is_beyond
 from cti.core.call_state import ENDED, PHASE_NULL, Call
 from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
-from cti.core.facts import FIRST_KINDS, GIVEN_UP_KINDS, REINCARNATION_MS, STALE, Fact, fact
+from cti.core.facts import AFTERWARDS_KINDS, FIRST_KINDS, GIVEN_UP_KINDS, REINCARNATION_MS, STALE, Fact, fact
 from cti.core.identity import hash64, stored_hash
 from cti.engine.fire_rules import answered, fire_rules
 from cti.engine.gathering import Gathering, hash_of
@@ -29,11 +29,12 @@ from cti.rows import AgentRow, CallRow, TimelineRow
 from schemas.envelope import Event
 from schemas.reasons import DeadLetter, Ignored
 
-# One entry may open many calls: each is born at the entry's position, with a number of its own above these bits. That is
-# its place in a snapshot, or, from FOUND on, the incarnation of a call that was found among the facts of another.
+# One entry may open many calls: each is born at the entry's position, with a number of its own above these bits. That
+# is its index in a snapshot, or, from FOUND on, the incarnation of a call that was found among the facts of another.
 BORN_BITS = 40
 FOUND = 1 << 20
-ABSENT_N = 100_001  # a derived fact's number at its position: those of a snapshot stay below, `timers.LOST_N` is the other
+LATER_WORDS = AFTERWARDS_KINDS - {"commandResult"}  # of an ended call, however late; a result is dated by the gateway
+ABSENT_N = 100_001  # a derived fact's number at its position, as `timers.LOST_N` is; a snapshot's own stay below
 
 
 def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
@@ -48,7 +49,7 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
     one = _fact_of(event, entry.body)
     key: Key = name
     live = work.layers.call(key)
-    while live is not None and _belongs_earlier(live, one):
+    while live is not None and belongs_earlier(live, one.kind, one.at_ms):
         key = (name, live.incarnation - 1)
         live = work.layers.call(key)
         if live is None:
@@ -98,15 +99,19 @@ def _after(work: Gathering, key: int, live: LiveCall, opening: Fact, born_at: in
 
 
 def earlier_until_ms(call: Call, next_opened_ms: int) -> int:
-    """Until when facts are this call's, not the next incarnation's: where its end is tentative, up to the next opening."""
+    """Until when facts are this call's, not the next one's: where its end is tentative, up to the next opening."""
     if call.ended_ms is None or call.ended_by in GIVEN_UP_KINDS or call.tentative.clock_stepped:
         return next_opened_ms - 1
     return call.ended_ms + REINCARNATION_MS
 
 
-def _belongs_earlier(live: LiveCall, one: Fact) -> bool:
-    """Whether the fact is of the time of the incarnation before."""
-    return live.earlier_until_ms is not None and one.at_ms <= live.earlier_until_ms
+def belongs_earlier(live: LiveCall, kind: str, at_ms: int) -> bool:
+    """Whether a fact is of the time of the incarnation before."""
+    if live.earlier_until_ms is None:
+        return False
+    if kind in LATER_WORDS and live.call.phase is not PHASE_NULL:
+        return at_ms < live.call.opened_at_ms
+    return at_ms <= live.earlier_until_ms
 
 
 def born(work: Gathering, key: Key, live: LiveCall, one: Fact) -> LiveCall:

@@ -10,6 +10,7 @@ from cti.core.agent import Agent, AgentState
 from cti.core.facts import REINCARNATION_MS
 from cti.core.identity import stored_hash
 from cti.engine.gathering import Gathering, hash_of
+from cti.engine.ingest import belongs_earlier
 from cti.engine.live_calls import AgentKey, Key, LiveCall, expired, loaded
 from cti.ports import Entry, Ledger
 from cti.rows import CallRow, OutboxRow, PastCall, StoredCall
@@ -93,8 +94,7 @@ async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry
             continue
         key = hash_of(entry.tenant, event.source, event.subject)
         live = work.layers.call(key)
-        earlier_ms = None if live is None else live.earlier_until_ms
-        if live is None or (earlier_ms is not None and event.at_ms <= earlier_ms):
+        if live is None or belongs_earlier(live, event.kind, event.at_ms):
             wanted[key] = stored_hash(entry.tenant, event.source, event.subject)
     found = await ledger.past_calls(sorted(set(wanted.values()))) if wanted else []
     past = [call for call in found if _key_of(call.row) in wanted]  # others share a stored hash

@@ -274,3 +274,15 @@ async def test_one_late_fact_that_parts_a_call_into_three() -> None:
     for order in ((0, 2, 3, 1), (3, 2, 0, 1), (2, 0, 1, 3)):
         assert await records_of([[events[place]] for place in order]) == first, order
         assert await records_of([[events[place] for place in order]]) == first, order
+
+
+async def test_a_word_about_a_call_that_is_over_comes_after_the_next_one_s_opening() -> None:
+    """It was said more than 300 s after the end, and before the next call of the id began."""
+    calls, survey = [opens(1), said("callCleared", 9), opens(454, OTHER), said("callCleared", 500)], [
+        said("surveyScored", 334, {"score": 4})
+    ]  # fmt: skip
+    first = await records_of([calls[:2], survey, calls[2:]])
+    assert [record["survey"] for record in first] == [4, None]
+    assert await records_of([calls, survey]) == first
+    assert await records_of([calls[:2], calls[2:], survey], restarts=True) == first, "out of the ledger"
+    assert await records_of([survey, calls[::-1]]) == first
