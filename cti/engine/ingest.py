@@ -15,9 +15,9 @@ from pydantic_core import to_json
 from cti.core import agent as agents
 from cti.core.call import advance
 from cti.core.call_reuse import begins_again, is_beyond
-from cti.core.call_state import ENDED, Call
+from cti.core.call_state import ENDED, PHASE_NULL, Call
 from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
-from cti.core.facts import GIVEN_UP_KINDS, REINCARNATION_MS, Fact, fact
+from cti.core.facts import AFTERWARDS_KINDS, FIRST_KINDS, GIVEN_UP_KINDS, REINCARNATION_MS, STALE, Fact, fact
 from cti.core.identity import hash64, stored_hash
 from cti.engine.fire_rules import answered, fire_rules
 from cti.engine.gathering import Gathering, hash_of
@@ -29,21 +29,28 @@ from cti.rows import AgentRow, CallRow, TimelineRow
 from schemas.envelope import Event
 from schemas.reasons import DeadLetter, Ignored
 
+# One entry may open many calls: each is born at the entry's position, with a number of its own above these bits. That
+# is its index in a snapshot, or, from FOUND on, the incarnation of a call that was found among the facts of another.
+BORN_BITS = 40
+FOUND = 1 << 20
+LATER_WORDS = AFTERWARDS_KINDS - {"commandResult"}  # of an ended call, however late; a result is dated by the gateway
+ABSENT_N = 100_001  # a derived fact's number at its position, as `timers.LOST_N` is; a snapshot's own stay below
+
 
 def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
     """One call event: into the incarnation of the call that it belongs to."""
     source = work.source(entry.tenant, event.source)
     if event.known and source.saw(event.kind):
         work.round_.sources.append(source.row(entry.partition))
-    name = hash_of(entry.tenant, event.source, event.subject)
-    if event.kind != "commandResult" and work.recent_ids.is_of_another(entry.tenant, event.source, event.id, name):
+    call_key = hash_of(entry.tenant, event.source, event.subject)
+    if event.kind != "commandResult" and work.recent_ids.is_of_another(entry.tenant, event.source, event.id, call_key):
         work.dead_letter(entry, DeadLetter.ID_CONFLICT, "this event id is known from another call of the source")
         return
     fact = _fact_of(event, entry.body)
-    key: Key = name
+    key: Key = call_key
     live = work.layers.call(key)
-    while live is not None and _belongs_earlier(live, fact):
-        key = (name, live.incarnation - 1)
+    while live is not None and belongs_earlier(live, fact.kind, fact.at_ms):
+        key = (call_key, live.incarnation - 1)
         live = work.layers.call(key)
         if live is None:
             work.telemetry.ignored(Ignored.TIMELINE_EXPIRED)
@@ -81,26 +88,30 @@ def _waiting(live: LiveCall) -> list[Fact]:
     return [fact for fact in live.history() if is_beyond(live.call, fact)]
 
 
-def _after(work: Gathering, key: int, live: LiveCall, opening: Fact, entry: Entry) -> LiveCall:
+def _after(work: Gathering, key: int, live: LiveCall, opening: Fact, born_at: int) -> LiveCall:
     """The next incarnation; the one before it stays at hand, under a key of its own, for what comes late."""
     if not live.timeline_gone:
         work.put((key, live.incarnation), live)
         work.ended.append((key, live.incarnation))
-    after = newborn(live.source, live.subject, live.incarnation + 1, entry.partition, entry.position)
+    after = newborn(live.source, live.subject, live.incarnation + 1, live.partition, born_at)
     after.earlier_until_ms = earlier_until_ms(live.call, opening.at_ms)
     return after
 
 
 def earlier_until_ms(call: Call, next_opened_ms: int) -> int:
-    """Until when facts are this call's, not the next incarnation's: where nobody cleared it, up to the next opening."""
-    if call.ended_ms is None or call.ended_by in GIVEN_UP_KINDS:
+    """Until when facts are this call's, not the next one's: where its end is tentative, up to the next opening."""
+    if call.ended_ms is None or call.ended_by in GIVEN_UP_KINDS or call.tentative.clock_stepped:
         return next_opened_ms - 1
     return call.ended_ms + REINCARNATION_MS
 
 
-def _belongs_earlier(live: LiveCall, fact: Fact) -> bool:
-    """Whether the fact is of the time of the incarnation before."""
-    return live.earlier_until_ms is not None and fact.at_ms <= live.earlier_until_ms
+def belongs_earlier(live: LiveCall, kind: str, at_ms: int) -> bool:
+    """Whether a fact is of the time of the incarnation before."""
+    if live.earlier_until_ms is None:
+        return False
+    if kind in LATER_WORDS and live.call.phase is not PHASE_NULL:
+        return at_ms < live.call.opened_at_ms
+    return at_ms <= live.earlier_until_ms
 
 
 def born(work: Gathering, key: Key, live: LiveCall, fact: Fact) -> LiveCall:
@@ -156,16 +167,16 @@ def apply(work: Gathering, key: Key, live: LiveCall, fact: Fact, entry: Entry, n
     before, live = live, live.copy()
     data, order = to_json(fact.data), fact.order
     live.add(fact, data)
-    if n == 0:
-        if fact.kind != "commandResult":  # a result is dated by the gateway unless the switch gave a time
-            live.source.clock.observe(entry.appended_at_ms, fact.at_ms, True)
+    if n == 0 and fact.kind != "commandResult":  # a result is dated by the gateway unless the switch gave a time
+        live.source.clock.observe(entry.appended_at_ms, fact.at_ms, True)
+    if fact.kind not in GIVEN_UP_KINDS:
         live.heard_ms = max(live.heard_ms, entry.appended_at_ms)
     _write(work, live, fact, entry, n, data)
     was, last = live.call, live.last
     late = last is not None and order <= last
     if not late:
         live.last = order
-        late = (work.late.facts > 0 and work.late.folds(key)) or begins_again(was, fact)
+        late = (work.late.facts > 0 and work.late.folds(key)) or begins_again(was, fact) or _may_be_lacked(live, fact)
     if not late:
         live.state, ignored = advance(was, fact)
         if ignored is not None:
@@ -204,12 +215,33 @@ def conclude(work: Gathering, only: Key | None = None) -> LiveCall:
     kept = work.layers.call(key)
     assert kept is not None, "what came late is in the round's own layer"
     live, beyond = refolded(kept) if late.folds else (kept.copy(), ())
+    if late.folds and (absent := _absent(live)) is not None:
+        live.add(absent, b"{}")
+        _write(work, live, absent, late.entry, ABSENT_N, b"{}")
+        live, beyond = refolded(live)
     for result in late.results:
         _answered(work, key, live, result)
     _follow(work, key, live, late.before, late.was, ALL)
     if beyond:
         _begin_with(work, key, live, beyond, late.entry, 1)
     return live
+
+
+def _may_be_lacked(live: LiveCall, fact: Fact) -> bool:
+    """Whether this may be a second opening, after a snapshot that lacked the call and arrived before it."""
+    return fact.kind in FIRST_KINDS and live.source.snapshot is not None and _absent(live) is not None
+
+
+def _absent(live: LiveCall) -> Fact | None:
+    """That the switch's latest snapshot lacked this call: news only where an opening after it is among the facts."""
+    snapshot = live.source.snapshot
+    if snapshot is None or live.last is None or live.last[0] <= snapshot.at_ms or live.call.phase is PHASE_NULL:
+        return None
+    stale = snapshot.derived(STALE)
+    if not snapshot.lacks(live.subject, live.call.opened_at_ms) or live.known_hash(stale.id) is not None:
+        return None
+    opens_after = any(fact.kind in FIRST_KINDS and fact.at_ms > snapshot.at_ms for fact in live.history())
+    return stale if opens_after else None
 
 
 def _answered(work: Gathering, key: Key, live: LiveCall, result: Fact) -> None:
@@ -236,7 +268,9 @@ def _begin_with(work: Gathering, key: Key, live: LiveCall, facts: Sequence[Fact]
     call_key = key if isinstance(key, int) else key[0]
     target: Key = call_key
     if isinstance(key, int):
-        work.put(call_key, born(work, call_key, _after(work, call_key, live, facts[0], entry), facts[0]))
+        # Of the facts of one call several may begin, all with this entry.
+        born_at = entry.position + (FOUND + live.incarnation << BORN_BITS if first_n else 0)
+        work.put(call_key, born(work, call_key, _after(work, call_key, live, facts[0], born_at), facts[0]))
     else:
         newest = work.layers.call(call_key)
         is_next = newest is not None and newest.incarnation == live.incarnation + 1

@@ -10,6 +10,7 @@ from cti.core.agent import Agent, AgentState
 from cti.core.facts import REINCARNATION_MS
 from cti.core.identity import stored_hash
 from cti.engine.gathering import Gathering, hash_of
+from cti.engine.ingest import belongs_earlier
 from cti.engine.live_calls import AgentKey, Key, LiveCall, expired, loaded
 from cti.ports import Entry, Ledger
 from cti.rows import CallRow, OutboxRow, PastCall, StoredCall
@@ -72,8 +73,12 @@ async def _know_earlier(calls: Mapping[Key, LiveCall], ledger: Ledger) -> None:
 
 
 def _until_ms(past: PastCall, next_opened_ms: int) -> int:
-    """Until when facts are this past call's: where nobody cleared it, up to the next one's opening."""
-    return next_opened_ms - 1 if past.given_up else past.ended_at_ms + REINCARNATION_MS
+    """Until when facts are this past call's: where nobody cleared it, up to the next one's opening.
+
+    One that was cleared has no next one within REINCARNATION_MS, unless a clock was set back.
+    """
+    until_ms = next_opened_ms - 1
+    return until_ms if past.given_up else min(past.ended_at_ms + REINCARNATION_MS, until_ms)
 
 
 async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry, Event | str]]) -> None:
@@ -89,8 +94,7 @@ async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry
             continue
         key = hash_of(entry.tenant, event.source, event.subject)
         live = work.layers.call(key)
-        earlier_ms = None if live is None else live.earlier_until_ms
-        if live is None or (earlier_ms is not None and event.at_ms <= earlier_ms):
+        if live is None or belongs_earlier(live, event.kind, event.at_ms):
             wanted[key] = stored_hash(entry.tenant, event.source, event.subject)
     found = await ledger.past_calls(sorted(set(wanted.values()))) if wanted else []
     past = [call for call in found if _key_of(call.row) in wanted]  # others share a stored hash

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cti.core.agent import Agent, AgentFact, counted_ms
+from cti.core.call_state import PHASE_NULL
 from cti.core.facts import GIVEN_UP_KINDS, PRESENT, REINCARNATION_MS, STALE, Fact, fact, rank_of
 from cti.core.identity import hash64, key_of
 from cti.engine.gathering import Gathering, hash_of
-from cti.engine.ingest import apply, born, earlier_until_ms, set_agent
+from cti.engine.ingest import BORN_BITS, apply, born, earlier_until_ms, set_agent
 from cti.engine.live_calls import LiveCall, newborn
 from cti.ports import Entry
 from schemas.envelope import Event, Family
@@ -23,8 +24,6 @@ from schemas.fields import ms_of, read_time
 
 PartitionOf = Callable[[str, Family], int]
 DECLARED = "ringback.switch.switchDeclared.v1"
-# One entry opens many calls: each is born at the entry's position, with its place in the snapshot above these bits.
-BORN_BITS = 40
 ABSENT_AFTER_MS = 5_000
 _LEG_KINDS = {"queued": "queued", "alerting": "delivered", "connected": "established", "hold": "established"}
 _AGENT_KINDS = {
@@ -78,13 +77,18 @@ def _derived(event_id: str, at_ms: int, kind: str) -> Fact:
 
 
 def absent_fact(live: LiveCall, now_ms: float) -> Fact | None:
-    """That the switch's latest snapshot lacks this call, which arrived after it and has been quiet since."""
+    """That the switch's latest snapshot lacks this call, which arrived after it and has been quiet since.
+
+    The call may have gone on after it, as with a snapshot that arrives later: what that means is the core's.
+    """
     snapshot = live.source.snapshot
-    if snapshot is None or live.ended or live.subject in snapshot.calls or now_ms - live.heard_ms < ABSENT_AFTER_MS:
+    if snapshot is None or live.ended or live.last is None or now_ms - live.heard_ms < ABSENT_AFTER_MS:
         return None
-    if live.last is None or live.last[0] >= snapshot.at_ms:
+    call = live.call
+    if not snapshot.lacks(live.subject, live.last[0] if call.phase is PHASE_NULL else call.opened_at_ms):
         return None
-    return _derived(snapshot.event_id, snapshot.at_ms, STALE)
+    fact = snapshot.derived(STALE)
+    return fact if live.known_hash(fact.id) is None else None
 
 
 def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mapping[str, Any], born_at: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from cti.core.clocks import SourceClock
+from cti.core.facts import Fact, rank_of
 from cti.core.rules import Abilities, RuleBook, RuleSet
 from cti.engine.metrics import CallMetrics
 from cti.rows import SourceRow
@@ -22,6 +23,14 @@ class Snapshot(NamedTuple):
     event_id: str
     at_ms: int
     calls: frozenset[str]
+
+    def lacks(self, subject: str, opened_ms: int) -> bool:
+        """Whether the call had opened by then, and is not named."""
+        return opened_ms < self.at_ms and subject not in self.calls
+
+    def derived(self, kind: str) -> Fact:
+        """What it says of a call that it does not describe, dated as it is."""
+        return Fact(self.at_ms, -1, rank_of(kind), f"{self.event_id}:{kind}", kind, 0, {})
 
 
 class Source:

@@ -125,12 +125,14 @@ class Timers:
     def _sweep(self, positions: Mapping[int, int]) -> None:
         """Give up calls that nothing was heard of for `limits.idle_ms`, and those that a snapshot lacked."""
         work = self._work
-        for key, live in list(work.layers.base.calls.items()):
+        for key in list(work.layers.base.calls):
+            live = work.layers.call(key)
+            assert live is not None, "it is in the base"
             live.heard_ms = min(live.heard_ms, int(work.times.now_ms))  # the clock that dated an entry may have leapt
             partition_ms = min(work.times.partition_ms[live.partition], work.times.now_ms)
             idle = is_idle(live, partition_ms, work.limits.idle_ms)
             end = lost_fact(live, partition_ms) if idle else absent_fact(live, partition_ms)
-            if end is None or work.layers.call(key) is not live:
+            if end is None or key in work.late:
                 continue
             entry = Entry(live.partition, positions[live.partition], int(work.times.now_ms), live.source.tenant, b"")
             apply(work, key, live, end, entry, LOST_N)

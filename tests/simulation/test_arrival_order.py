@@ -214,3 +214,75 @@ async def test_the_same_event_id_on_two_calls_of_a_source_is_a_conflict(scene_: 
     assert [letter.reason for letter in letters] == ["id_conflict"]
     calls = (await scene_.call("GET", "/v1/calls"))[1]["calls"]
     assert sorted((call["source"], call["subject"]) for call in calls) == [("/switches/s1", "x"), ("/switches/s2", "x")]
+
+
+# -- what the next call of an id, and a silent one, are ---------------------------------------------------------------
+
+
+async def test_a_call_that_a_second_opening_began_has_its_whole_time_to_be_silent() -> None:
+    """It was found among the facts of the call before it: it has been heard of all the same."""
+    async with scene("memory:") as it:
+        await it.declare("s1")
+        await it.to(10)
+        await it.post(*BEFORE)
+        await it.to(700)
+        await it.post(opens(700, OTHER), said("queued", 700, {"connection": "c", "queue": "q1"}))
+        await it.to(1_500)
+        assert [record["outcome"] for record in await it.records()] == ["stale"]
+        listed = (await it.call("GET", "/v1/calls?subject=7&state=live"))[1]["calls"]
+        assert len(listed) == 1
+
+
+async def test_a_call_falls_silent_where_nothing_else_arrives() -> None:
+    """A timer that had nothing to say leaves the call in a round that nothing else commits."""
+    async with scene("memory:", call_idle_max_s=400) as it:
+        await it.to(10)
+        await it.post(*BEFORE)
+        await it.post(said("networkReached", 10, {"connection": "c"}))  # its clock is believed 5 s later
+        await it.to(1_000)
+        assert [record["outcome"] for record in await it.records()] == ["lost"]
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+async def test_an_id_used_again_after_a_clock_was_set_back(restarts: bool) -> None:
+    stepped = [[said("callCleared", 1)], [opens(10)]]
+    again = [opens(50, OTHER), said("delivered", 52, SECOND), said("established", 60, SECOND), hangs_up(90, OTHER),
+             said("callCleared", 90)]  # fmt: skip
+    first = await records_of([*stepped, *([one] for one in again)], restarts=restarts)
+    assert [(record["clock_stepped"], record["talk_s"]) for record in first] == [(True, 0), (False, 30)]
+    assert await records_of([[one] for one in reversed([*stepped[0], *stepped[1], *again])], restarts=restarts) == first
+
+
+@pytest.mark.parametrize("last_s", [10, 20])
+async def test_an_opening_after_a_snapshot_that_came_before_all_the_call_s_facts(last_s: float) -> None:
+    """The call went on after the snapshot that lacked it, or had its last fact with it: it lacked it all the same."""
+    call, later = [*BEFORE, said("established", last_s, FIRST)], [opens(25), said("callCleared", 40)]
+    first = await records_of([call, [snapshot(10)], later])
+    assert [record["outcome"] for record in first] == ["stale", "abandoned"]
+    assert await records_of([[snapshot(10)], call, later]) == first
+    assert await records_of([[snapshot(10)], later, call]) == first
+    assert await records_of([[snapshot(10)], [*later, *call]]) == first
+
+
+async def test_one_late_fact_that_parts_a_call_into_three() -> None:
+    """Two calls begin with one entry of the log: it is no poison, and none of them is lost."""
+    events = [opens(10), opens(200, OTHER), opens(280), said("callCleared", 300)]
+    first = await records_of([[one] for one in events])
+    assert [(one["outcome"], one["calling"]) for one in first] == [
+        ("stale", CALLER), ("stale", OTHER), ("abandoned", CALLER),
+    ]  # fmt: skip
+    for order in ((0, 2, 3, 1), (3, 2, 0, 1), (2, 0, 1, 3)):
+        assert await records_of([[events[place]] for place in order]) == first, order
+        assert await records_of([[events[place] for place in order]]) == first, order
+
+
+async def test_a_word_about_a_call_that_is_over_comes_after_the_next_one_s_opening() -> None:
+    """It was said more than 300 s after the end, and before the next call of the id began."""
+    calls, survey = [opens(1), said("callCleared", 9), opens(454, OTHER), said("callCleared", 500)], [
+        said("surveyScored", 334, {"score": 4})
+    ]  # fmt: skip
+    first = await records_of([calls[:2], survey, calls[2:]])
+    assert [record["survey"] for record in first] == [4, None]
+    assert await records_of([calls, survey]) == first
+    assert await records_of([calls[:2], calls[2:], survey], restarts=True) == first, "out of the ledger"
+    assert await records_of([survey, calls[::-1]]) == first
