@@ -136,7 +136,7 @@ def find_parts() -> list[Part]:
 def _loaded(point: EntryPoint) -> Part:
     try:
         part = point.load()
-    except (ImportError, AttributeError) as fault:
+    except Exception as fault:  # a module may raise anything
         raise SettingsMistake(f"part {point.name} cannot be loaded: {fault}") from fault
     if not isinstance(part, Part) or part.name != point.name:
         raise SettingsMistake(f"part {point.name}: {point.value} is no Part of that name")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 
 import structlog
 
@@ -21,7 +21,7 @@ from cti.gateway.app import make_app
 from cti.gateway.context import Standard
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
-from cti.hosting import ENGINE, GATEWAY, WHOLE, Host, Hosted, Part, chains_of, check, find_parts
+from cti.hosting import ENGINE, GATEWAY, WHOLE, Host, Hosted, Part, Task, chains_of, check, find_parts
 from cti.leases.alone import Alone, new_owner
 from cti.leases.ownership import Shared
 from cti.ports import Clock, Ownership
@@ -98,9 +98,8 @@ class Service:
         store.hear_commands(self.pulse.commanded)
         host = Host(self._steady, SystemWallClock(), store.database, store.leases, store.shared)
         self.hosted = open_parts(parts, host, store, self.telemetry)
-        self._tasks = [
-            (hosted_part.part.name, task) for hosted_part in self.hosted for task in hosted_part.tasks_in(roles)
-        ]
+        self._tasks = [(hosted.part.name, task) for hosted in self.hosted for task in hosted.tasks_in(roles)]
+        self._begun: list[tuple[str, Task]] = []
         self._engine = self._made_engine(interventions) if ENGINE in roles else None
         self._listening: Listening | None = None
 
@@ -177,7 +176,9 @@ class Service:
             if self._engine.outbox is not None:
                 start("outbox", self._engine.outbox.run())
         for name, task in self._tasks:
-            await task.start()
+            self._begun.append((name, task))
+            with _named(name, "start"):
+                await task.start()
             self._supervision.start(name, task.run())
         app = make_app(
             self.store.log, self.store.ledger, self.store.ledger, limits, self.telemetry, self.pulse,
@@ -210,9 +211,28 @@ class Service:
     async def _stop_tasks(self) -> None:
         try:
             async with asyncio.timeout(STOP_TASKS_S):
-                await asyncio.gather(*(task.stop() for _, task in self._tasks))
+                await asyncio.gather(*(_stopped(name, task) for name, task in self._begun))
         except TimeoutError:
             log.warning("stopped before every part had given up what it holds", action="part_left")
+
+
+async def _stopped(name: str, task: Task) -> None:
+    """One that fails keeps nobody from stopping: neither the other parts, nor the engine."""
+    try:
+        await task.stop()
+    except Exception as fault:  # a part may raise anything
+        log.exception("a part failed to stop", action="part_left", part=name, why=str(fault))
+
+
+@contextlib.contextmanager
+def _named(name: str, what: str) -> Iterator[None]:
+    """A part that raises anything of its own is named; what is wrong outside is said as it is."""
+    try:
+        yield
+    except (errors.RingbackError, OSError):
+        raise
+    except Exception as fault:
+        raise errors.SettingsMistake(f"part {name} cannot {what}: {fault}") from fault
 
 
 async def _word_of(asked: Awaitable[object], slow: str) -> str | None:
@@ -249,12 +269,17 @@ def fit_parts(parts: Sequence[Part], db: str) -> list[Part]:
 
 def open_parts(parts: Sequence[Part], host: Host, store: Store, telemetry: Telemetry) -> list[Hosted]:
     """Open each part in this process: its statements beside the rounds, its metrics among the process's."""
-    hosted = [Hosted(part, part.open(host)) for part in parts]
-    for _, opened in hosted:
-        if opened.beside_round is not None:
-            store.beside_rounds(opened.beside_round)
-        for collector in opened.collectors:
-            telemetry.registry.register(collector)
+    hosted: list[Hosted] = []
+    for part in parts:
+        with _named(part.name, "open"):
+            opened = part.open(host)
+            if opened.beside_round is not None:
+                if host.database is None:
+                    raise errors.SettingsMistake(f"part {part.name} writes beside rounds: it needs a database")
+                store.beside_rounds(opened.beside_round)
+            for collector in opened.collectors:
+                telemetry.registry.register(collector)
+        hosted.append(Hosted(part, opened))
     return hosted
 
 

@@ -124,11 +124,13 @@ def _warning(event: Event) -> dict[str, str]:
     """Why an accepted event will change nothing: nobody here knows its type."""
     family, _, kind = event.type.removeprefix("ringback.").rpartition(".v")[0].partition(".")
     if event.version > 1:
-        return {"code": "newer_version", "detail": f"Version {event.version} of {event.type} is not known here"}
+        detail = f"Version {event.version} of {masked_identifier(event.type)} is not known here"
+        return {"code": "newer_version", "detail": detail}
     others = [other for other in ("call", "agent", "switch") if f"ringback.{other}.{kind}.v1" in DATA_MODELS]
     if event.family and others:
         return {"code": "unknown_type", "detail": f"{kind} is an event of the family {others[0]}, not of {family}"}
-    return {"code": "unknown_type", "detail": f"The type {event.type[:200]} is not known here; the event is kept"}
+    shown = masked_identifier(event.type[:200])
+    return {"code": "unknown_type", "detail": f"The type {shown} is not known here; the event is kept"}
 
 
 def _appending(item: Any, tenant: str, sources: frozenset[str] | None, now_ms: float) -> tuple[Appending, Event]:

@@ -64,6 +64,7 @@ def _sqlite(url: URL, begin: str, *, read_only: bool, connections: int) -> Engin
         pool_size=connections,
         max_overflow=0,
         pool_timeout=CONNECT_S,
+        hide_parameters=True,  # an error's text is logged: it must carry nobody's number
         connect_args={"cached_statements": STATEMENTS_KEPT, "check_same_thread": False, "timeout": BUSY_MS / 1000},
     )
 
@@ -97,6 +98,7 @@ def _postgresql(url: URL, statement_ms: int, connections: int, **execution: Any)
         pool_size=connections,
         max_overflow=0,
         pool_timeout=CONNECT_S,
+        hide_parameters=True,  # an error's text is logged: it must carry nobody's number
         connect_args={
             "connect_timeout": CONNECT_S,
             "options": limits,

@@ -100,6 +100,17 @@ class KeyRing:
             raise busy("rate_limited", wait_s, f"At most {self._limits.requests_per_s:g} requests/s with this key")
         return caller
 
+    async def still_good(self, caller: Caller) -> bool:
+        """Whether a key is neither revoked nor expired by now: for an answer that goes on. Raises `LedgerAway`."""
+        if self._expired(caller):
+            return False
+        async with self._lookups:
+            row = await self._registry.key(caller.key_id)
+        return row is not None and row.revoked_at_ms is None
+
+    def _expired(self, caller: Caller) -> bool:
+        return caller.expires_at_ms is not None and self._now_ms() >= caller.expires_at_ms
+
     async def _looked_up(self, key_id: str, digest: str) -> Caller:
         if self._unknown.get(digest):
             raise _unauthenticated("The key is unknown or revoked")

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -23,13 +24,18 @@ log = structlog.get_logger()
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH")
 
 
+async def _for_ever() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that passed the checks of its route."""
+    """A request that passed the checks of its route. `still_good`: whether its key still is; asks the registry."""
 
     request: web.Request
     caller: Caller
     query: Mapping[str, Any]
+    still_good: Callable[[], Awaitable[bool]] = _for_ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,8 @@ def _guarded(route: Route, scope: str, ring: KeyRing, shared: object) -> WebHand
             request.protocol.has_key()
         if not caller.may(scope):
             raise Refusal("scope_missing", f"This needs the scope {scope}")
-        return await handle(shared, Asked(request, caller, read_query(request.rel_url.raw_query_string, parameters)))
+        query = read_query(request.rel_url.raw_query_string, parameters)
+        return await handle(shared, Asked(request, caller, query, partial(ring.still_good, caller)))
 
     return serve
 

@@ -23,6 +23,7 @@ def at(ms: int) -> str:
         ("ringback.agent.delivered.v1", "unknown_type", "delivered is an event of the family call, not of agent"),
         ("ringback.call.delivered.v2", "newer_version", "Version 2"),
         ("com.example.ring", "unknown_type", "com.example.ring"),
+        ("x.+8613800131234", "unknown_type", "The type x.+86138****1234 is not known here"),
     ],
 )
 async def test_an_unknown_type_is_accepted_with_a_warning(site: Site, kind: str, code: str, named: str) -> None:
