@@ -13,15 +13,15 @@ from docs.generate.writing import table
 STATES_HEAD = """# States
 
 Written by `python -m docs.generate` from the transition tables of the core. The words are CSTA's (ECMA-269) where CSTA
-has one. An event for which a state has no arrow changes nothing and
-is counted as ignored. "any" stands for every other state.
+has one. An event for which a state has no arrow changes nothing and is counted as ignored.
+"any" stands for every other state.
 """
 
 CALL_HEAD = """## A call
 
 Ringback derives three of the events: `present` (a snapshot names the call), `stale` (a snapshot lacks it) and `lost`
-(no event for too long). An end by `stale` or `lost` is tentative: a later fact continues from the state before it. An end
-before any opening is kept, because the switch's clock may have been set back.
+(no event for too long). An end by `stale` or `lost` is tentative: a later fact continues from the state before it. An
+end before any opening is kept, because the switch's clock may have been set back.
 """
 
 
