@@ -51,6 +51,6 @@ def command_id(tenant: str, cause: str, rule: str, occurrence: int, step: int) -
 
 
 def _digest(*parts: str) -> str:
-    """Each part goes in behind its length, so that no two lists of parts look alike."""
+    """Hash each part after its length, so that different lists of parts never give the same input."""
     text = "".join([f"{len(part)}:{part}" for part in parts])
     return blake2b(text.encode(), digest_size=12).hexdigest()
