@@ -117,7 +117,7 @@ class Retention:
         apart = look.at_ms is None or abs(look.behind_ms) > APART_MS
         if apart and not self._apart:
             log.warning(
-                "the clock was set, or the service stood still: retention goes on by the time that has really passed",
+                "the clock was set, or the service stood still: retention continues by the time that really passed",
                 action="retention_held", behind_s=look.behind_ms // 1000,
             )  # fmt: skip
         self._apart = apart

@@ -213,7 +213,7 @@ class Service:
             async with asyncio.timeout(STOP_TASKS_S):
                 await asyncio.gather(*(_stopped(name, task) for name, task in self._begun))
         except TimeoutError:
-            log.warning("stopped before every part had given up what it holds", action="part_left")
+            log.warning("stopped before every part had released its resources", action="part_left")
 
 
 async def _stopped(name: str, task: Task) -> None:

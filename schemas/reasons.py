@@ -1,6 +1,6 @@
-"""The closed lists of outcomes: what became of a call, an offer, an event, a command.
+"""The closed lists of outcomes: of a call, an offer, an event, a command.
 
-A value here is a metric's label, a column's value and a word of the documentation: it is never renamed.
+Each value is a metric's label, a column's value and a term of the documentation: it is never renamed.
 """
 
 from enum import StrEnum
@@ -12,7 +12,7 @@ class Outcome(StrEnum):
     ANSWERED = "answered"
     ABANDONED = "abandoned"
     FAILED = "failed"
-    LOST = "lost"  # nothing heard for call_idle_max_s
+    LOST = "lost"  # no event for call_idle_max_s
     STALE = "stale"  # absent from its switch's snapshot
 
 
@@ -41,7 +41,7 @@ class Ignored(StrEnum):
 
     DUPLICATE = "duplicate"  # the same id with the same bytes
     ALREADY_ENDED = "already_ended"  # after the call's end, by event time
-    UNKNOWN_TYPE = "unknown_type"  # a word that this release does not know
+    UNKNOWN_TYPE = "unknown_type"  # a type that this release does not know
     NEWER_VERSION = "newer_version"  # the same, in a type of a later version
     NO_SUCH_CALL = "no_such_call"  # a result or report without a call; a command of its id is settled all the same
     NO_SUCH_LEG = "no_such_leg"  # about a connection that the call does not have
@@ -49,7 +49,7 @@ class Ignored(StrEnum):
     WRONG_STATE = "wrong_state"  # the leg, call or agent is in a state that has no such transition
     ALREADY_OPEN = "already_open"  # the interval runs already: a second hold of a held leg
     NOT_OPEN = "not_open"  # the end of an interval that does not run
-    NO_CHANGE = "no_change"  # says what is known already
+    NO_CHANGE = "no_change"  # it repeats what is known already
     TOO_MANY_EVENTS = "too_many_events"  # beyond what one call may hold
     TIMELINE_EXPIRED = "timeline_expired"  # belongs to a call whose timeline is no longer kept
     REUSED_TOO_SOON = "reused_too_soon"  # an opening within 300 s after the same call id was cleared
@@ -78,7 +78,7 @@ class InterventionOutcome(StrEnum):
 
 
 FINAL_STATES: frozenset[str] = frozenset(InterventionOutcome)
-"""Whoever is in one of these stays there."""
+"""Terminal states."""
 
 
 class RefusalReason(StrEnum):

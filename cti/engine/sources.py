@@ -113,7 +113,7 @@ class Source:
         if trusted is self.alarmed:
             self.alarmed = not trusted
             log.warning(
-                "switch clock believed again" if trusted else "switch clock not believed", action="source_trust",
+                "switch clock trusted again" if trusted else "switch clock not trusted", action="source_trust",
                 source=self.name, tenant=self.tenant, lag_ms=lag_ms, trusted=trusted,
             )  # fmt: skip
 

@@ -26,11 +26,11 @@ class Limits(BaseModel):
     lag_wait_s: float = Field(5.0, gt=0)  # for room; then 429
     key_events: int = Field(5000, ge=1)  # of one key, that wait for room; beyond it 429 at once
     engine_away_s: float = Field(5.0, gt=0)  # nothing committed for so long: no engine is at work, and no key waits
-    retry_after_s: int = Field(2, ge=1)  # what Retry-After says where nothing else is known
+    retry_after_s: int = Field(2, ge=1)  # Retry-After where nothing more exact is known
     requests_per_s: float = Field(5000.0, gt=0)  # of one key, lasting
     requests_burst: float = Field(10000.0, ge=1)  # of one key, at once
     keys_cached: int = Field(10_000, ge=1)  # keys that this process knows without asking the registry
-    key_cache_s: float = Field(3.0, ge=0)  # a revoked key lives on in this process for at most this long
+    key_cache_s: float = Field(3.0, ge=0)  # a revoked key still works in this process for at most this long
     key_lookups: int = Field(8, ge=1)  # questions to the registry at a time; a flood of wrong keys waits here
     page_items: int = Field(1000, ge=1)  # of a list in one answer
     timeline_items: int = Field(200, ge=1)  # events of a call in one answer, where not said otherwise
@@ -42,7 +42,7 @@ class Limits(BaseModel):
     streams_per_switch: int = Field(8, ge=1)  # streams and long polls
     streams: int = Field(1000, ge=1)  # streams and long polls of all switches
     stream_backlog: int = Field(1000, ge=1)  # commands that wait for a slow reader before it is dropped
-    stream_keep_alive_s: float = Field(10.0, gt=0)  # of silence; then a line that says nothing
+    stream_keep_alive_s: float = Field(10.0, gt=0)  # of silence; then a comment line
     stream_write_s: float = Field(10.0, gt=0)  # for one write to a slow reader
     stream_open: int = Field(10_000, ge=1)  # open commands read when a switch connects
     hub_slice: int = Field(5000, ge=1)  # commands read at a time
