@@ -25,7 +25,7 @@ from cti.leases.tables import leases, owners
 from cti.sql.bulk import insertion
 from cti.sql.writer import SqlWriter
 
-RETIRED = "-"  # the owner of a resource that is shared no more
+RETIRED = "-"  # stored as the owner of a resource that was retired
 
 Arguments = ParamSpec("Arguments")
 Made = TypeVar("Made")
@@ -78,7 +78,7 @@ class SqlGroup(Generic[R, C]):
         return Holdings({row[0]: row[1] for row in beats}, held)
 
     def take(self, connection: Connection, owner: str, wanted: Sequence[Wanted[R]]) -> list[C]:
-        """Own those of which nothing has changed since they were seen. Skips rows that another transaction locks."""
+        """Compare-and-set on (epoch, heartbeat): own those that match. Skips rows that another transaction locks."""
         as_seen = {want.resource: want for want in wanted}
         query = self._as_wanted.where(self._listed, self.resource.in_(as_seen)).order_by(self.resource)
         found = connection.execute(query.with_for_update(of=self.resources, skip_locked=True))
@@ -91,12 +91,12 @@ class SqlGroup(Generic[R, C]):
         self._pass_on(connection, and_(self._of(owner), under), NOBODY)
 
     def leave(self, connection: Connection, owner: str) -> None:
-        """The same for all that is the owner's; and its row goes."""
+        """Release all that the owner has, and delete its row."""
         self._pass_on(connection, self._of(owner), NOBODY)
         connection.execute(delete(self.owners).where(self._known, self.owners.c.owner == owner))
 
     def forget(self, connection: Connection, heartbeats: Mapping[str, int]) -> None:
-        """Rows go that still have these heartbeats and whose process owns nothing."""
+        """Delete the rows that still have these heartbeats and whose process owns nothing."""
         silent = tuple_(self.owners.c.owner, self.beat).in_(list(heartbeats.items()))
         holding = select(self.resources.c.owner).where(self._shared)
         connection.execute(delete(self.owners).where(self._known, silent, self.owners.c.owner.not_in(holding)))
