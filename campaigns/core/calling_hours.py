@@ -16,7 +16,7 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -170,12 +170,22 @@ _Layer = _Daily | _Once
 
 def judge(hours: CallingHours, asked: Asked, now_ms: int) -> Open | Closed:
     """Whether an order for a call (or a message) may be made at this instant."""
-    if not _can_be_judged(hours, asked, now_ms):
+    if not can_be_judged(hours, asked, now_ms):
         return Closed(None, QUIET_HOURS, REST_RULE)
-    margin_ms = 0 if asked.channel == SMS else max(asked.ring_timeout_ms, 0) + hours.set_up_ms
+    margin = margin_ms(hours, asked)
     if asked.agreed_at_ms is None:
-        return _judged(_ordinary(hours, asked), now_ms, margin_ms)
-    return _by_agreement(hours, asked, asked.agreed_at_ms, now_ms, margin_ms)
+        return _judged(_ordinary(hours, asked), now_ms, margin)
+    return _by_agreement(hours, asked, asked.agreed_at_ms, now_ms, margin)
+
+
+def margin_ms(hours: CallingHours, asked: Asked) -> int:
+    """How long before the end of the hours an order is made at the latest."""
+    return 0 if asked.channel == SMS else max(asked.ring_timeout_ms, 0) + hours.set_up_ms
+
+
+def is_too_late(hours: CallingHours, asked: Asked, now_ms: int) -> bool:
+    """Whether nothing but the margin keeps it closed."""
+    return isinstance(judge(replace(hours, set_up_ms=0), replace(asked, ring_timeout_ms=0), now_ms), Open)
 
 
 def part_of_day(at_ms: int, zone: str) -> str:
@@ -198,12 +208,13 @@ def next_part_of_day(after_ms: int, zone: str, hours: CallingHours, asked: Asked
 
 def zone_is_open(hours: CallingHours, asked: Asked, zone: str, now_ms: int) -> bool:
     """Whether this candidate zone lies inside its own windows, whatever rings how long and whatever the others say."""
-    if zone_named(zone) is None or not _can_be_judged(hours, asked, now_ms):
+    if zone_named(zone) is None or not can_be_judged(hours, asked, now_ms):
         return False
     return all(_first(layer, now_ms, now_ms + 1) is not None for layer in _of_the_callee(hours, asked, (zone,)))
 
 
-def _can_be_judged(hours: CallingHours, asked: Asked, now_ms: int) -> bool:
+def can_be_judged(hours: CallingHours, asked: Asked, now_ms: int) -> bool:
+    """Else it is closed, and stays so."""
     return (
         EARLIEST_MS <= now_ms <= LATEST_MS
         and asked.customer_class in hours.kinds.get(asked.kind, {})
@@ -253,32 +264,32 @@ def _daily(
     return _Daily(why, rule, zone, windows, other_days, closed_dates, hours.calendar)
 
 
-def _by_agreement(hours: CallingHours, asked: Asked, agreed_ms: int, now_ms: int, margin_ms: int) -> Open | Closed:
+def _by_agreement(hours: CallingHours, asked: Asked, agreed_ms: int, now_ms: int, margin: int) -> Open | Closed:
     """Around the agreed time; after a missed one from the next day on by the ordinary hours."""
     ordinary = _ordinary(hours, asked)
     dates, windows = _of_the_campaign(hours, asked)
     around = _Once(AGREED_TIME, REST_RULE, agreed_ms - hours.agreed_ms, agreed_ms + hours.agreed_ms)
     prevails = asked.kind in hours.agreed_time_prevails
-    then = _judged([*([*dates, *windows] if prevails else ordinary), around], now_ms, margin_ms)
+    then = _judged([*([*dates, *windows] if prevails else ordinary), around], now_ms, margin)
     if isinstance(then, Open):
         return then
     next_day_ms = instant(local_day(agreed_ms, asked.zone) + timedelta(days=1), 0, asked.zone)
-    later = _judged([*ordinary, _Once(AGREED_TIME, REST_RULE, next_day_ms, LATEST_MS * 2)], now_ms, margin_ms)
+    later = _judged([*ordinary, _Once(AGREED_TIME, REST_RULE, next_day_ms, LATEST_MS * 2)], now_ms, margin)
     if isinstance(later, Open) or then.until_ms is None:
         return later
     return then
 
 
-def _judged(layers: Sequence[_Layer], now_ms: int, margin_ms: int) -> Open | Closed:
-    opening = _first_opening(layers, now_ms, margin_ms)
+def _judged(layers: Sequence[_Layer], now_ms: int, margin: int) -> Open | Closed:
+    opening = _first_opening(layers, now_ms, margin)
     if opening is not None and opening.start_ms == now_ms:
-        return Open(opening.end_ms - margin_ms, opening.end_ms)
+        return Open(opening.end_ms - margin, opening.end_ms)
     until_ms = None if opening is None else opening.start_ms
-    why = next(layer for layer in layers if _keeps_closed(layer, now_ms, margin_ms))
+    why = next(layer for layer in layers if _keeps_closed(layer, now_ms, margin))
     return Closed(until_ms, why.why, why.rule)
 
 
-def _first_opening(layers: Sequence[_Layer], from_ms: int, margin_ms: int) -> _Stretch | None:
+def _first_opening(layers: Sequence[_Layer], from_ms: int, margin: int) -> _Stretch | None:
     """The first stretch in which every layer is open for longer than the margin."""
     streams = [_joined(layer.stretches(from_ms, from_ms + LOOKAHEAD_MS)) for layer in layers]
     heads = [next(stream, None) for stream in streams]
@@ -288,17 +299,17 @@ def _first_opening(layers: Sequence[_Layer], from_ms: int, margin_ms: int) -> _S
             return None
         start = max(head.start_ms for head in known)
         end = min(head.end_ms for head in known)
-        if start < end - margin_ms:
+        if start < end - margin:
             return _Stretch(start, end)
         heads = [
             next(stream, None) if head.end_ms == end else head for head, stream in zip(known, streams, strict=True)
         ]
 
 
-def _keeps_closed(layer: _Layer, now_ms: int, margin_ms: int) -> bool:
+def _keeps_closed(layer: _Layer, now_ms: int, margin: int) -> bool:
     """Whether this layer alone would not let an order be made now."""
     first = _first(layer, now_ms, now_ms + LOOKAHEAD_MS)
-    return first is None or not first.start_ms <= now_ms < first.end_ms - margin_ms
+    return first is None or not first.start_ms <= now_ms < first.end_ms - margin
 
 
 def _first(layer: _Layer, from_ms: int, to_ms: int) -> _Stretch | None:
