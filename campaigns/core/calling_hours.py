@@ -2,8 +2,8 @@
 
 1. Hours are layers, and an instant is open where every layer is: the rest hours of CB-1 in each candidate zone of the
    callee, the hours of the kind and customer class in each candidate zone, the closed dates and windows of the campaign
-   in the campaign's zone. A layer can only take away. Windows are half open: the first millisecond belongs to them, the
-   last does not.
+   in the campaign's zone. A layer can only take away. Windows are half open: the first millisecond is inside, the last
+   is the one before `closes_ms`.
 2. An order is made only while now < end - (ring-out + set-up), `end` being the end of the span in which all layers are
    open; what adjoins is one span. A span that is not longer than that margin never opens. A message does not ring: it
    has no margin.
@@ -12,7 +12,7 @@
    leaves it out once that was made. Missed, the ordinary hours of the next day hold.
 4. Local time is that of the instant: in a gap or an overlap of summer time no instant is judged twice or not at all.
 5. In doubt closed: a kind, class or zone that is not known, no zone at all, an instant out of range. `until` is looked
-   for `LOOKAHEAD_MS` ahead, and None beyond.
+   for `LOOKAHEAD_MS` ahead, and None beyond; what is open without an end is said to end there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -291,7 +291,10 @@ def _judged(layers: Sequence[_Layer], now_ms: int, margin: int) -> Open | Closed
 
 def _first_opening(layers: Sequence[_Layer], from_ms: int, margin: int) -> _Stretch | None:
     """The first stretch in which every layer is open for longer than the margin."""
-    streams = [_joined(layer.stretches(from_ms, from_ms + LOOKAHEAD_MS)) for layer in layers]
+    to_ms = from_ms + LOOKAHEAD_MS
+    if not layers:
+        return _Stretch(from_ms, to_ms)
+    streams = [_joined(layer.stretches(from_ms, to_ms)) for layer in layers]
     heads = [next(stream, None) for stream in streams]
     while True:
         known = [head for head in heads if head is not None]

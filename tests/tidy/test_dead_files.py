@@ -8,7 +8,9 @@ from tests.tidy.sources import PRODUCT, ROOT, Source, sources
 
 # Reached otherwise than by an import. An entry that is reached, or is gone, fails the test: the list only shrinks.
 REACHED_OTHERWISE = {
-    "campaigns": "the place of the outbound side, a distribution package of its own from the first day",
+    "campaigns.calendars": "read at the start by the dialler, which comes next",
+    "campaigns.core.explain": "asked by the dialler and by the API of campaigns, which come next",
+    "campaigns.profile": "read at the start by the dialler, which comes next",
     "cti.adapters.event_log_kafka.asyncapi": "run as `python -m cti.adapters.event_log_kafka.asyncapi`",
     "schemas.publish": "run as `python -m schemas.publish`",
 }
