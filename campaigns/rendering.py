@@ -24,20 +24,10 @@ ITEMS_SPOKEN_MAX = 6  # of an account; of more the sums are told
 WORDS_CHARS_MAX = 2_000  # as the schema of commands allows
 TEMPLATES_KEPT = 512
 LANGUAGES = ("zh", "en")
-MONTH_NAMES = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]  # no locale decides what is said
+MONTH_NAMES = (  # no locale decides what is said
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 class CannotSay(Exception):

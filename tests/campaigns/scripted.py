@@ -1,4 +1,4 @@
-"""What a scripted switch says to an order, as evidence after so many seconds (docs: the words of the played campaigns)."""
+"""What a scripted switch says to an order: evidence, after so many seconds. The words are those of the played files."""
 
 from collections.abc import Callable
 from dataclasses import replace
