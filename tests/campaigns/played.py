@@ -9,11 +9,9 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import count
 from typing import Any
 
-from campaigns.calendars import work_calendar
 from campaigns.core.after import (
     UNKNOWN_FINAL_AFTER_MS,
     Closed,
@@ -33,23 +31,17 @@ from campaigns.core.contact import Attempt, Contact, Item, Phone, Step
 from campaigns.core.deadlines import default_deadlines
 from campaigns.core.decide import Close, Decision, Dial, Fallback, asked_of, decide
 from campaigns.core.dispositions import Disposition, confirmed, verdict
-from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.pacing import Lane, Pace, Slot, kept, room, room_at
 from campaigns.core.reasons import Channel, FallbackKind, NotDialled
 from campaigns.core.waiting import WaitUntil, World
 from campaigns.core.zones import local_day
 from campaigns.kinds import Kind, known_kinds
-from campaigns.profile import shipped_rules
+from tests.campaigns import shipped
 from tests.campaigns.scripted import said_to
 from tests.replay.cases import PASSED, ms_of
 
 TOLERANCE_S = 60
 STEPS_MAX = 100_000
-
-
-@cache
-def operator_rules() -> OperatorRules:
-    return shipped_rules(work_calendar())
 
 
 def kind_of(case: Mapping[str, Any]) -> Kind:
@@ -58,7 +50,7 @@ def kind_of(case: Mapping[str, Any]) -> Kind:
 
 def campaign_of(case: Mapping[str, Any]) -> Campaign:
     """The campaign as it holds, defaults included."""
-    asked, kind, rules = case["campaign"], kind_of(case), operator_rules()
+    asked, kind, rules = case["campaign"], kind_of(case), shipped.rules()
     start_ms = ms_of(case["start"])
     outage = next((row for row in case["rows"] if "starts_at" in row), {})
     by = default_deadlines(

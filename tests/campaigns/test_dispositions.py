@@ -1,4 +1,4 @@
-"""Every row of the table of dispositions once in each way it can arise, the order of the rules, and that it is total."""
+"""Every row of the dispositions once in each way it can arise, the order of the rules, and that the table is total."""
 
 from dataclasses import replace
 
