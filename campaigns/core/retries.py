@@ -6,18 +6,25 @@
    time; a number that is retired makes way for the next at once.
 3. The third attempt goes into another part of the day than the first two, where an open instant before the fallback
    allows it. What goes on at once, was agreed, or goes before others is not moved.
-4. A due time may lie in closed hours: whoever decides moves it to the next opening.
+4. An order that rang nowhere is decided anew at once. After three of them in a row the next waits 10 s, then twice as
+   long each time, 5 min at the most: a switch that takes nothing is not flooded.
+5. A due time may lie in closed hours: whoever decides moves it to the next opening.
 """
 
+from itertools import takewhile
 from typing import NamedTuple
 
 from campaigns.core.calling_hours import Asked, CallingHours, Open, judge, next_part_of_day, part_of_day
 from campaigns.core.campaign import THIRD, Campaign
 from campaigns.core.contact import Attempt, Contact, Step, exempt
-from campaigns.core.dispositions import TABLE, Then
-from campaigns.core.reasons import Disposition, Why
+from campaigns.core.dispositions import MINUTE_MS, TABLE, Then
+from campaigns.core.reasons import WRITTEN, Disposition, Why
 
 PARTS_TRIED_MAX = 3  # morning, afternoon, evening
+NOWHERE_AT_ONCE_MAX = 3
+NOWHERE_WAIT_MS = 10_000
+NOWHERE_WAIT_MAX_MS = 5 * MINUTE_MS
+DOUBLINGS_MAX = 5
 
 
 class Due(NamedTuple):
@@ -28,7 +35,26 @@ class Due(NamedTuple):
 
 
 def due(contact: Contact, campaign: Campaign, asked: Asked) -> Due | None:
-    """When the retry rules allow the next call; None: they ask for no wait."""
+    """When the retry rules allow the next call or message; None: they ask for no wait."""
+    written = asked.channel in WRITTEN
+    by_rule = None if written else _after_last(contact, campaign, asked)
+    nowhere_ms = _after_nowhere(contact, written)
+    if nowhere_ms is None or (by_rule is not None and (by_rule.at_ms is None or by_rule.at_ms >= nowhere_ms)):
+        return by_rule
+    return Due(nowhere_ms, Why.RETRY_WAIT)
+
+
+def _after_nowhere(contact: Contact, written: bool) -> int | None:
+    """When to try again after too many orders in a row that rang nowhere."""
+    orders = [attempt for attempt in contact.this_round if attempt.written is written]
+    in_row = list(takewhile(lambda attempt: attempt.step is Step.NOT_DIALLED, reversed(orders)))
+    beyond = len(in_row) - NOWHERE_AT_ONCE_MAX
+    if beyond < 0 or in_row[0].ended_ms is None:
+        return None
+    return in_row[0].ended_ms + min(NOWHERE_WAIT_MS << min(beyond, DOUBLINGS_MAX), NOWHERE_WAIT_MAX_MS)
+
+
+def _after_last(contact: Contact, campaign: Campaign, asked: Asked) -> Due | None:
     last = last_call(contact)
     if last is None or last.disposition is None or last.ended_ms is None:
         return None

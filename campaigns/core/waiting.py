@@ -162,8 +162,6 @@ def _number_busy(asking: Asking) -> WaitUntil | None:
 
 
 def _retry(asking: Asking) -> WaitUntil | None:
-    if asking.choice.channel in WRITTEN:
-        return None
     due_at = due(asking.contact, asking.campaign, asking.asked)
     if due_at is None or (due_at.at_ms is not None and due_at.at_ms <= asking.now_ms):
         return None

@@ -8,7 +8,7 @@ has come or anything else happened.
 import heapq
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -32,7 +32,7 @@ from campaigns.core.deadlines import default_deadlines
 from campaigns.core.decide import Close, Decision, Dial, Fallback, asked_of, decide
 from campaigns.core.dispositions import Disposition, confirmed, verdict
 from campaigns.core.pacing import Lane, Pace, Slot, kept, room, room_at
-from campaigns.core.reasons import Channel, FallbackKind, NotDialled
+from campaigns.core.reasons import CampaignState, Channel, FallbackKind, NotDialled
 from campaigns.core.waiting import WaitUntil, World
 from campaigns.core.zones import local_day
 from campaigns.kinds import Kind, known_kinds
@@ -184,6 +184,8 @@ class Played:
         said = said_to(word, self.campaign.ring_timeout_ms / 1000, self.has_gate)
         at_ms = self.now_ms + round(said.after_s * 1000)
         came_to = verdict(said.evidence)
+        if came_to is NotDialled.NOT_SUPPORTED:
+            self.campaign = replace(self.campaign, state=CampaignState.PAUSED)
         if isinstance(came_to, NotDialled):
             self._at(at_ms, index, NeverDialled(attempt.n, at_ms))
         else:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from campaigns.core.after import (
@@ -28,6 +28,7 @@ from campaigns.core.waiting import WaitUntil, World
 from tests.campaigns.cases import DAY, FIRST, HOUR, NINE, SECOND, THIRD, campaign
 from tests.campaigns.shipped import text
 
+EXAMPLES = 300
 NUMBERS = (FIRST, SECOND, THIRD, "+862788888888")
 instants = st.integers(NINE - 2 * DAY, NINE + 12 * DAY) | st.sampled_from([NINE + 3 * HOUR, NINE + 5 * HOUR])
 later = st.none() | st.integers(NINE - DAY, NINE + 10 * DAY)
@@ -104,6 +105,7 @@ def lived(contact: Contact, plan: Campaign, history: list[Outcome]) -> Contact:
     return contact
 
 
+@settings(max_examples=EXAMPLES)
 @given(contacts, campaigns, histories, worlds, instants)
 def test_any_decision_keeps_the_rules(
     contact: Contact, plan: Campaign, history: list[Outcome], world: World, now_ms: int
@@ -116,7 +118,7 @@ def test_any_decision_keeps_the_rules(
         may_be_dialled(decision, contact, plan, world, now_ms)
     if isinstance(decision, WaitUntil):
         assert decision.at_ms is None or decision.at_ms > now_ms
-        assert decision.why in Why or decision.why is None
+        assert decision.why is None or isinstance(decision.why, Why)
     if isinstance(decision, Fallback):
         assert not contact.handed_over
         assert after(contact, HandedOver(), plan).state in {State.FALLBACK, State.PERSON, State.IN_PROGRESS}
@@ -147,11 +149,12 @@ def may_be_dialled(dial: Dial, contact: Contact, plan: Campaign, world: World, n
         assert now_ms - world.switch_heard_ms <= 15_000
 
 
+@settings(max_examples=EXAMPLES)
 @given(contacts, campaigns, histories, instants)
 def test_when_all_is_well_a_wait_ends_where_it_says(
     contact: Contact, plan: Campaign, history: list[Outcome], now_ms: int
 ) -> None:
-    """The instant that a wait names is the first at which something is to be done: none before, that one surely."""
+    """At the instant that a wait names something is to be done, or no clock can tell; just before there is nothing."""
     contact = lived(contact, plan, history)
     decision = decide(contact, plan, World(switch_heard_ms=now_ms), now_ms)
     if not isinstance(decision, WaitUntil) or decision.at_ms is None:
@@ -159,11 +162,12 @@ def test_when_all_is_well_a_wait_ends_where_it_says(
     at_ms = decision.at_ms
     then = decide(contact, plan, World(switch_heard_ms=at_ms), at_ms)
     by = {plan.fallback_by_ms, plan.expires_at_ms}
-    assert not isinstance(then, WaitUntil) or at_ms in by or then.why is Why.DEADLINE_PAST, text(at_ms)
+    assert not isinstance(then, WaitUntil) or at_ms in by or then.at_ms is None, text(at_ms)
     just_before = decide(contact, plan, World(switch_heard_ms=at_ms), at_ms - 1)
     assert isinstance(just_before, WaitUntil), text(at_ms)
 
 
+@settings(max_examples=EXAMPLES)
 @given(contacts, campaigns, histories, worlds, instants)
 def test_the_explanation_is_the_decision(
     contact: Contact, plan: Campaign, history: list[Outcome], world: World, now_ms: int

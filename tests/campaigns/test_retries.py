@@ -216,6 +216,26 @@ def test_who_asked_for_an_agent_goes_first() -> None:
     assert not goes_first(contact())
 
 
+def test_after_three_orders_in_a_row_that_rang_nowhere_the_next_waits() -> None:
+    found = contact()
+    waits = []
+    for _ in range(9):
+        found = never_dialled(found, PLAN)
+        due_at = due_ms(found)
+        waits.append(None if due_at is None else (due_at - NINE - 1000) // 1000)
+    assert waits == [None, None, 10, 20, 40, 80, 160, 300, 300]
+    assert due_ms(tried(found, PLAN, D.BUSY)) == NINE + 1000 + 30 * MINUTE
+    late = never_dialled(found, PLAN, NINE + HOUR)
+    assert due_ms(late) == NINE + HOUR + 1000 + 300_000
+
+
+def test_an_order_that_rang_nowhere_leaves_a_longer_wait_as_it_was() -> None:
+    found = tried(contact(), PLAN, D.NO_ANSWER)
+    for _ in range(3):
+        found = never_dialled(found, PLAN, NINE + 2 * MINUTE)
+    assert due_ms(found) == NINE + 1000 + HOUR
+
+
 def test_where_no_opening_is_known_nothing_is_due() -> None:
     plan = campaign(windows=(Window(2 * HOUR, 3 * HOUR),))
     found = tried(contact(), plan, D.REJECTED)
