@@ -129,8 +129,8 @@ def test_a_window_that_is_not_longer_than_the_margin_never_opens(length_ms: int,
 
 
 @pytest.mark.parametrize(("closes", "opens"), [("18:00", False), ("18:01", True)])
-def test_two_zones_that_meet_for_too_short_a_time_never_open(closes: str, opens: bool) -> None:
-    """17:59:30 here is 18:59:30 in Tokyo, where the hours begin; here they end at 18:00, or a minute later."""
+def test_layers_that_meet_for_too_short_a_time_never_open(closes: str, opens: bool) -> None:
+    """Tokyo opens at 18:59:30, 17:59:30 by the campaign's clock; its windows end at 18:00, or a minute later."""
     changed = replace(hours(), rest=(Window(clock_ms("18:59") + 30_000, clock_ms("23:00")),), kinds=own_hours())
     here = replace(asked("billing", "resident", "Asia/Tokyo"), windows=(window(f"10:00-{closes}"),))
     answer = judge(changed, here, ms(f"{WEDNESDAY} 09:00"))
