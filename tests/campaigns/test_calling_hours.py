@@ -276,6 +276,16 @@ def test_an_agreed_time_around_midnight_is_one_span() -> None:
     assert judge(hours(), question, end) == Closed(ms("2026-03-06 07:30"), *QUIET)
 
 
+def test_an_agreed_time_around_midnight_is_missed_only_when_it_is_over() -> None:
+    around_the_clock = replace(hours(), rest=(window("00:00-24:00"),))
+    question, end = asked("callback", agreed_at_ms="2026-03-05 00:00"), ms("2026-03-05 00:15")
+    late = asked("callback", agreed_at_ms=f"{WEDNESDAY} 23:59:59")
+    assert judge(around_the_clock, question, end) == Closed(ms("2026-03-06 00:00"), "agreed_time", "CB-1")
+    for at in (end - 1000 - MARGIN_MS, end - 1001):
+        assert judge(around_the_clock, late, at) == Closed(end - 1000, "agreed_time", "CB-1")
+    assert isinstance(judge(around_the_clock, late, end - 1000), Open)
+
+
 @pytest.mark.parametrize("kind", ["arrears", "billing", "outage", "follow-up", "reminder"])
 def test_for_other_kinds_an_agreed_time_only_narrows(kind: str) -> None:
     at_night = asked(kind, agreed_at_ms=AGREED)
