@@ -274,7 +274,8 @@ def _by_agreement(hours: CallingHours, asked: Asked, agreed_ms: int, now_ms: int
     if isinstance(then, Open):
         return then
     next_day_ms = instant(local_day(agreed_ms, asked.zone) + timedelta(days=1), 0, asked.zone)
-    later = _judged([*ordinary, _Once(AGREED_TIME, REST_RULE, next_day_ms, LATEST_MS * 2)], now_ms, margin)
+    missed = _Once(AGREED_TIME, REST_RULE, max(next_day_ms, around.end_ms), LATEST_MS * 2)
+    later = _judged([*ordinary, missed], now_ms, margin)
     if isinstance(later, Open) or then.until_ms is None:
         return later
     return then

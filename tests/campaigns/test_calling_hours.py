@@ -129,8 +129,8 @@ def test_a_window_that_is_not_longer_than_the_margin_never_opens(length_ms: int,
 
 
 @pytest.mark.parametrize(("closes", "opens"), [("18:00", False), ("18:01", True)])
-def test_two_zones_that_meet_for_too_short_a_time_never_open(closes: str, opens: bool) -> None:
-    """17:59:30 here is 18:59:30 in Tokyo, where the hours begin; here they end at 18:00, or a minute later."""
+def test_layers_that_meet_for_too_short_a_time_never_open(closes: str, opens: bool) -> None:
+    """Tokyo opens at 18:59:30, 17:59:30 by the campaign's clock; its windows end at 18:00, or a minute later."""
     changed = replace(hours(), rest=(Window(clock_ms("18:59") + 30_000, clock_ms("23:00")),), kinds=own_hours())
     here = replace(asked("billing", "resident", "Asia/Tokyo"), windows=(window(f"10:00-{closes}"),))
     answer = judge(changed, here, ms(f"{WEDNESDAY} 09:00"))
@@ -274,6 +274,16 @@ def test_an_agreed_time_around_midnight_is_one_span() -> None:
     for at in (ms(f"{WEDNESDAY} 23:45"), ms("2026-03-05 00:00"), end - MARGIN_MS - 1):
         assert judge(hours(), question, at) == Open(end - MARGIN_MS, end)
     assert judge(hours(), question, end) == Closed(ms("2026-03-06 07:30"), *QUIET)
+
+
+def test_an_agreed_time_around_midnight_is_missed_only_when_it_is_over() -> None:
+    around_the_clock = replace(hours(), rest=(window("00:00-24:00"),))
+    question, end = asked("callback", agreed_at_ms="2026-03-05 00:00"), ms("2026-03-05 00:15")
+    late = asked("callback", agreed_at_ms=f"{WEDNESDAY} 23:59:59")
+    assert judge(around_the_clock, question, end) == Closed(ms("2026-03-06 00:00"), "agreed_time", "CB-1")
+    for at in (end - 1000 - MARGIN_MS, end - 1001):
+        assert judge(around_the_clock, late, at) == Closed(end - 1000, "agreed_time", "CB-1")
+    assert isinstance(judge(around_the_clock, late, end - 1000), Open)
 
 
 @pytest.mark.parametrize("kind", ["arrears", "billing", "outage", "follow-up", "reminder"])
