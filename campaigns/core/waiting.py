@@ -13,7 +13,7 @@ from campaigns.core.campaign import CALLS_A_DAY_MAX, Campaign
 from campaigns.core.choice import Choice
 from campaigns.core.contact import Contact, blocking, exempt
 from campaigns.core.dispositions import MINUTE_MS
-from campaigns.core.reasons import WRITTEN, CampaignState, State, Why
+from campaigns.core.reasons import WRITTEN, CampaignState, Why
 from campaigns.core.retries import due
 from campaigns.core.zones import instant, local_day
 
@@ -130,7 +130,7 @@ def _or_deadline(asking: Asking, at_ms: int | None) -> int | None:
 
 
 def _held(asking: Asking) -> WaitUntil | None:
-    if asking.contact.state is not State.UNKNOWN:
+    if asking.contact.held is None:
         return None
     return WaitUntil(_deadline_ms(asking), Why.UNKNOWN_PENDING, TRY_1)
 

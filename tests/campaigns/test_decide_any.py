@@ -137,7 +137,7 @@ def may_be_dialled(dial: Dial, contact: Contact, plan: Campaign, world: World, n
     assert world.amount_known
     assert dial.number not in contact.retired
     assert blocking(contact, plan) is None
-    assert contact.held is None or contact.handed_over
+    assert contact.held is None
     for by_ms in (None if contact.handed_over else plan.fallback_by_ms, plan.expires_at_ms):
         assert by_ms is None or dial.dial_before_ms <= by_ms
     if not exempt(contact, plan):

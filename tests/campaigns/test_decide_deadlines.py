@@ -143,6 +143,9 @@ class TestPersons:
         decision = asked(over, at("03-05 10:00"), plan)
         assert isinstance(decision, Dial)
         assert decision.dial_before_ms == at("03-05 12:30")
+        held = after(tried(contact(important=True), plan, D.UNKNOWN), HandedOver(), plan)
+        unsure = asked(held, at("03-05 10:00"), plan)
+        assert unsure == WaitUntil(at("03-12 08:00"), Why.UNKNOWN_PENDING, "TRY-1"), "never redialled on a guess"
         nobody = after(contact(important=True, phones=()), HandedOver(), plan)
         assert asked(nobody, at("03-05 10:00"), plan) == WaitUntil(at("03-12 08:00"), None, "TRY-1")
 

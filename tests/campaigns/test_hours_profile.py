@@ -48,7 +48,7 @@ def test_the_delays_between_attempts() -> None:
         "congestion": 5,
         "failedOther": 15,
         "machine": 120,
-        "noAgent": 60,
+        "noAgent": 15,
     }
     assert rules().retry_ms.keys() == {"billing", "arrears", "outage", "callback", "follow-up", "reminder"}
 

@@ -167,7 +167,7 @@ class TestTheThird:
         assert due_ms(tried(twice, PLAN, D.NO_AGENT, at("03-04 10:02"))) == at("03-04 10:17:01")
 
     def test_an_important_contact_is_not_moved(self) -> None:
-        plan = outage()
+        plan = outage(channels=(Channel.AUTO,))
         found = contact(important=True)
         for time in ("03-04 09:00", "03-04 09:31"):
             found = tried(found, plan, D.BUSY, at(time))
@@ -175,7 +175,7 @@ class TestTheThird:
 
 
 def test_an_important_contact_who_did_not_confirm_is_called_like_one_who_hung_up() -> None:
-    plan = outage()
+    plan = outage(channels=(Channel.AUTO,))
     assert due_ms(tried(contact(important=True), plan, D.REACHED), plan) == NINE + 1000 + 15 * MINUTE
 
 
