@@ -152,6 +152,22 @@ def test_adjoining_rates_do_not_overlap() -> None:
     read_hours(TEXT, "h.toml")
 
 
+def test_limits_that_are_equal_and_a_rate_of_one_day_are_no_mistakes() -> None:
+    read_hours(TEXT.replace("timeout_max_s = 120", "timeout_max_s = 30"), "h.toml")
+    read_hours(TEXT.replace("fallback_working_days = 3", "fallback_working_days = 1"), "h.toml")
+    read_hours(
+        TEXT.removesuffix(RATES) + RATES.replace("from = 2024-06-01", "from = 2024-06-01\nuntil = 2024-06-01"), "h.toml"
+    )
+
+
+def test_a_rate_that_stands_after_a_later_one_overlaps_on_a_single_day() -> None:
+    """The last row ends on the day on which another one begins."""
+    row = RATES.replace("2024-06-01", "1990-01-01\nuntil = 1996-10-07")
+    read_hours(TEXT + row, "h.toml")
+    with pytest.raises(ProfileMistakes, match="Another rate of organisation holds"):
+        read_hours(TEXT + row.replace("1996-10-07", "1996-10-08"), "h.toml")
+
+
 def test_no_more_mistakes_are_shown_than_can_be_read() -> None:
     with pytest.raises(ProfileMistakes) as caught:
         read_hours("\n".join(f"x{number} = 1" for number in range(100)), "h.toml")

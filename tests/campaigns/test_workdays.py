@@ -6,7 +6,7 @@ from pathlib import Path
 import chinese_calendar
 import pytest
 
-from campaigns.calendars import YearFile, announced, read_year, work_calendar, year_files
+from campaigns.calendars import YEAR_FILES_MAX, YearFile, announced, read_year, work_calendar, year_files
 from campaigns.core.deadlines import NO_DEADLINES, Deadlines, by_working_days, default_deadlines
 from campaigns.core.workdays import WorkCalendar, WorkingDay, Year
 from tests.campaigns.shipped import DAY_MS, HOUR_MS, NEW_YORK, SHANGHAI, ms, rules, text
@@ -156,6 +156,15 @@ def test_a_year_file_replaces_what_was_known(tmp_path: Path) -> None:
     assert calendar.is_working(date(2026, 1, 3))
     assert calendar.is_working(date(2026, 10, 1)), "nothing of the library's year is left"
     assert not calendar.is_provisional(date(2026, 10, 1))
+
+
+def test_a_folder_has_a_bounded_number_of_year_files(tmp_path: Path) -> None:
+    for number in range(YEAR_FILES_MAX):
+        (tmp_path / f"{number}.toml").write_text(GOOD, "utf-8")
+    assert len(year_files(tmp_path)) == YEAR_FILES_MAX
+    (tmp_path / "more.toml").write_text(GOOD, "utf-8")
+    with pytest.raises(ValueError, match="more than 100 year files"):
+        year_files(tmp_path)
 
 
 @pytest.mark.parametrize(
