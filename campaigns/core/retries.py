@@ -39,9 +39,11 @@ def due(contact: Contact, campaign: Campaign, asked: Asked) -> Due | None:
     written = asked.channel in WRITTEN
     by_rule = None if written else _after_last(contact, campaign, asked)
     nowhere_ms = _after_nowhere(contact, written)
-    if nowhere_ms is None or (by_rule is not None and (by_rule.at_ms is None or by_rule.at_ms >= nowhere_ms)):
+    if nowhere_ms is None:
         return by_rule
-    return Due(nowhere_ms, Why.RETRY_WAIT)
+    if by_rule is None:
+        return Due(nowhere_ms, Why.RETRY_WAIT)
+    return by_rule if by_rule.at_ms is None else Due(max(by_rule.at_ms, nowhere_ms), by_rule.why)
 
 
 def _after_nowhere(contact: Contact, written: bool) -> int | None:

@@ -149,6 +149,10 @@ class TestUnknown:
         assert (late.state, late.counted, late.attempts[0].revised) == (State.FALLBACK, 0, True)
         assert owes_notice(late, PLAN)
 
+    def test_a_persons_word_is_for_who_is_still_held(self) -> None:
+        over = after(after(self.held, HeldLong(1), PLAN), HandedOver(), PLAN)
+        assert after(over, Word(NINE, D.REACHED), PLAN) == over
+
     def test_a_notice_is_recalled_for_who_was_reached_after_all(self) -> None:
         over = after(after(self.held, HeldLong(1), PLAN), HandedOver(), PLAN)
         assert owes_notice(over, PLAN)

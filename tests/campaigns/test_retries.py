@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from campaigns.core.after import Ended, NewRound, Word, after
+from campaigns.core.after import Ended, NeverDialled, NewRound, Word, after
 from campaigns.core.calling_hours import Asked, Window
 from campaigns.core.campaign import Campaign, delays
 from campaigns.core.choice import next_call
@@ -234,6 +234,24 @@ def test_an_order_that_rang_nowhere_leaves_a_longer_wait_as_it_was() -> None:
     for _ in range(3):
         found = never_dialled(found, PLAN, NINE + 2 * MINUTE)
     assert due_ms(found) == NINE + 1000 + HOUR
+    found = tried(contact(), PLAN, D.CONGESTION)
+    for _ in range(3):
+        found = never_dialled(found, PLAN, NINE + HOUR)
+    assert due_ms(found) == NINE + HOUR + 11_000
+    closed = campaign(windows=(Window(2 * HOUR, 3 * HOUR),))
+    found = tried(contact(), closed, D.REJECTED)
+    for _ in range(3):
+        found = never_dialled(found, closed)
+    assert due(found, closed, asked(found, closed)) == (None, Why.RETRY_WAIT)
+
+
+def test_messages_that_never_left_wait_too() -> None:
+    plan = outage()
+    found = contact()
+    for expected in (None, None, NINE + 11_000):
+        under_way = dialled(found, plan, channel=Channel.SMS)
+        found = after(under_way, NeverDialled(under_way.attempts[-1].n, NINE + 1000), plan)
+        assert due_ms(found, plan) == expected
 
 
 def test_where_no_opening_is_known_nothing_is_due() -> None:

@@ -12,6 +12,7 @@ REACHED_OTHERWISE = {
     "campaigns.core.after": "called by the dialler, which comes next",
     "campaigns.core.explain_contact": "asked by the API of campaigns, which comes next",
     "campaigns.core.pacing": "asked by the dialler, which comes next",
+    "campaigns.owed_today": "called by the dialler, which comes next",
     "campaigns.profile": "read at the start by the dialler, which comes next",
     "campaigns.rendering": "called by the dialler, which comes next",
     "cti.adapters.event_log_kafka.asyncapi": "run as `python -m cti.adapters.event_log_kafka.asyncapi`",
