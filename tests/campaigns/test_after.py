@@ -234,6 +234,10 @@ class TestAPersonsWord:
     def test_it_closes(self, disposition: Disposition) -> None:
         assert after(self.stuck, Word(NINE, disposition), PLAN).state is FINAL_BY[disposition]
 
+    def test_a_promise_has_its_date(self) -> None:
+        promised = after(self.stuck, Word(NINE, D.PROMISED_TO_PAY, promise_date="2026-03-06"), PLAN)
+        assert promised.promise_date == "2026-03-06"
+
     def test_it_lets_calling_go_on_and_the_limits_begin_again(self) -> None:
         going_on = after(self.stuck, Word(NINE + MINUTE, D.FAILED_OTHER), PLAN)
         assert (going_on.state, going_on.counted) == (State.WAITING, 0)
