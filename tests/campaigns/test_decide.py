@@ -14,6 +14,7 @@ from campaigns.core.decide import Close, Decision, Dial, Fallback, decide
 from campaigns.core.reasons import FINAL_STATES, CampaignState, Channel, Disposition, State, Why
 from campaigns.core.waiting import WaitUntil
 from tests.campaigns.cases import (
+    DAY,
     FIRST,
     HOUR,
     NINE,
@@ -28,6 +29,7 @@ from tests.campaigns.cases import (
     tried,
     world,
 )
+from tests.campaigns.shipped import hours
 
 D = Disposition
 PLAN = campaign()
@@ -191,6 +193,11 @@ class TestThePersonsCap:
     def test_three_calls_a_day_are_enough(self) -> None:
         assert isinstance(asked(contact(), calls_today=2), Dial)
         assert asked(contact(), calls_today=3) == WaitUntil(at("03-05 08:00"), Why.PERSON_CAP, "TRY-1")
+
+    def test_the_day_ends_at_midnight(self) -> None:
+        day = replace(hours(), rest=(Window(0, DAY),), kinds={"arrears": {"resident": None}})
+        capped = asked(contact(), at("03-04 23:59:59.999"), campaign(hours=day), calls_today=3)
+        assert capped == WaitUntil(at("03-05 00:00"), Why.PERSON_CAP, "TRY-1")
 
     def test_it_is_of_calls_and_not_of_important_contacts(self) -> None:
         plan = outage()
