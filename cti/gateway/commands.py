@@ -139,7 +139,7 @@ class _Stream:
     """The writing end of one stream."""
 
     def __init__(self, context: Context, response: web.StreamResponse, sent: set[str]) -> None:
-        self._room, self._response = context, response
+        self._context, self._response = context, response
         self._sent = sent  # ids of the opening that may come once more from the hub
 
     async def send(self, rows: Iterable[CommandRow]) -> None:
@@ -148,9 +148,9 @@ class _Stream:
         """
         frames = [
             f"event: command\nid: {row.id}\ndata: {json}\n\n".encode()
-            for row, json in sendable(rows, self._room.log.now_ms())
+            for row, json in sendable(rows, self._context.log.now_ms())
         ]
-        async with asyncio.timeout(self._room.limits.stream_write_s):
+        async with asyncio.timeout(self._context.limits.stream_write_s):
             await self._response.write(b"".join(frames) or KEEP_ALIVE)
 
     async def send_new(self, rows: Iterable[CommandRow]) -> None:

@@ -21,7 +21,7 @@ _MARKS = "SELECT partition, command_no FROM partitions"
 class Engines(SqlGroup[int, Claim]):
     """The engines' lease group, in its own tables. A resource is a partition; their number is fixed for life."""
 
-    owners, beat = engines, engines.c.beat
+    owners, heartbeat = engines, engines.c.beat
     resources, resource = partitions, partitions.c.partition
     claim_columns = (partitions.c.partition, partitions.c.epoch, partitions.c.position, partitions.c.command_no)
 
