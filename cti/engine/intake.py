@@ -1,5 +1,7 @@
 """From the log into the round: entries are read ahead, and taken in turn, a few of each partition.
 
+* The next entries are read while the last ones are taken: on SQL a reading waits for a thread, and once a batch for the
+  ledger.
 * No partition waits for another: entries queue by partition, and each gets its share of a turn's time.
 * A partition whose calls cost much rests for a moment (`late.pause_ms`); the others go on.
 * Partition time (contract, Time) is the append time of the last entry taken; where all of a partition has been taken up
@@ -7,8 +9,9 @@
   that lags holds up no other's time.
 """
 
+import asyncio
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 import structlog
@@ -33,6 +36,9 @@ END_ASK_MS = 20.0  # how often the log is asked for its ends at most
 END_ASK_LAGGING_MS = 100.0  # the same while entries queue: on Kafka an answer takes as long as a reading
 NEVER_MS = float("-inf")
 
+Read = tuple[Entry, Event | str]
+"""An entry, and the event in it, or why there is none."""
+
 log = structlog.get_logger()
 
 
@@ -53,6 +59,7 @@ class Intake:
         self._more: set[int] = set()  # the last read returned its limit for these: more entries follow
         self._end_ms: dict[int, float] = {}  # when, by the log's clock, each was last known to be ingested to its end
         self._asked_ms = self._ends_at_ms = NEVER_MS
+        self._reading: asyncio.Task[list[Read]] | None = None  # entries on their way into the queues
 
     # -- partitions ----------------------------------------------------------------------------------------------------
 
@@ -65,6 +72,7 @@ class Intake:
 
     def remove(self, partitions: Iterable[int]) -> None:
         """Stop reading these partitions."""
+        self.stop_reading()
         for partition in partitions:
             del self.positions[partition], self._fetched[partition], self._queues[partition], self._end_ms[partition]
             self._turns.remove(partition)
@@ -72,6 +80,7 @@ class Intake:
 
     def start_over(self, committed: Mapping[int, int]) -> None:
         """Read again from the committed positions."""
+        self.stop_reading()
         for partition, position in committed.items():
             self.positions[partition] = self._fetched[partition] = position
             self._queues[partition].clear()
@@ -88,14 +97,14 @@ class Intake:
 
     @property
     def empty(self) -> bool:
-        """Whether all that was read has been taken."""
-        return not any(self._queues.values())
+        """Whether all that was read has been taken, and nothing is being read."""
+        return self._reading is None and not any(self._queues.values())
 
     @property
     def idle(self) -> bool:
         """Whether, as far as is known, there is nothing to ingest now."""
         now_ms = self._work.times.now_ms
-        return not any(
+        return self._reading is None and not any(
             (queue or partition in self._more) and not self._rests(partition, now_ms)
             for partition, queue in self._queues.items()
         )
@@ -122,7 +131,7 @@ class Intake:
         now_ms = self._work.times.now_ms = self._time.now_ms()
         ends = await self._asked_ends(now_ms) if needs_ends else None
         if read_on or self.empty:
-            await self._read(now_ms)
+            await self._read_on(now_ms)
         taken = self._take(most)
         for partition, end in ends.items() if ends is not None else ():
             if not self._queues[partition] and self._fetched[partition] >= end:
@@ -144,20 +153,49 @@ class Intake:
         at_its_end = not self._queues[partition] and partition not in self._more
         return at_its_end and now_ms - self._end_ms[partition] > END_CONFIRM_MS
 
-    async def _read(self, now_ms: float) -> None:
-        queued = [(partition, len(queue)) for partition, queue in self._queues.items()]
-        ready = sum(count for partition, count in queued if not self._rests(partition, now_ms))
-        if ready >= READ_MAX or sum(count for _, count in queued) >= QUEUED_MAX:
-            return
+    async def _read_on(self, now_ms: float) -> None:
+        """Queue what has been read, and start the next reading; wait for it only if there is nothing to take."""
+        if self._reading is not None and self._reading.done():
+            self._queue(await self._read_ahead(self._reading))
+        ready = self._ready(now_ms)
+        if self._reading is None and ready < READ_MAX and sum(map(len, self._queues.values())) < QUEUED_MAX:
+            self._reading = asyncio.create_task(self._read())
+        if self._reading is not None and not ready:
+            self._queue(await self._read_ahead(self._reading))
+
+    def _ready(self, now_ms: float) -> int:
+        """How many entries may be taken now."""
+        return sum(len(queue) for partition, queue in self._queues.items() if not self._rests(partition, now_ms))
+
+    async def _read(self) -> list[Read]:
         entries = await self._log.read(self._fetched, READ_MAX)
         events = [(entry, event_in(entry)) for entry in entries]
         await remember(self._work, self._ledger, events)
+        return events
+
+    async def _read_ahead(self, reading: asyncio.Task[list[Read]]) -> list[Read]:
+        """What a reading has found, once it has ended."""
+        try:
+            return await reading
+        finally:
+            self._reading = None
+
+    def _queue(self, events: list[Read]) -> None:
+        """Entries that were read, for their partitions."""
+        counts: dict[int, int] = {}
         for read in events:
-            self._queues[read[0].partition].append(read)
-            self._fetched[read[0].partition] = read[0].position
+            partition = read[0].partition
+            self._queues[partition].append(read)
+            counts[partition] = counts.get(partition, 0) + 1
+            self._fetched[partition] = read[0].position
         share = max(1, READ_MAX // max(1, len(self._queues)))
-        counts = Counter(entry.partition for entry in entries)
         self._more = {partition for partition, count in counts.items() if count >= share}
+
+    def stop_reading(self) -> None:
+        """Drop what is being read: it is of the partitions as they were."""
+        reading, self._reading = self._reading, None
+        if reading is not None and not reading.cancel() and not reading.cancelled():
+            reading.exception()  # an error of a reading that nobody waits for any more is no news
 
     # -- taking --------------------------------------------------------------------------------------------------------
 

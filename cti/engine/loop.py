@@ -99,6 +99,7 @@ class Engine:
 
     async def stop(self) -> None:
         """Wait for the round that commits, then release everything."""
+        self._intake.stop_reading()
         if self._commit is not None:
             with contextlib.suppress(errors.RingbackError):
                 await self._settle()
