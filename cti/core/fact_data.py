@@ -1,16 +1,19 @@
 """What a fact says, typed: the one place in the core that reads `data`.
 
 The events' models (`schemas.call_events`) have validated it; a fact of an unknown or later form may lack any member.
+Nearly every event makes one of the first three: their constructors are written out, which compiles to assignments.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from cti.core.facts import Fact
 from schemas.fields import NUMBER_CHARS_MAX
 
 
-class OpeningData(NamedTuple):
+@dataclass(slots=True, init=False)
+class OpeningData:
     """offered, serviceInitiated, originated. A snapshot's call has its queue here too."""
 
     connection: str | None
@@ -22,8 +25,29 @@ class OpeningData(NamedTuple):
     correlation: str | None
     commandid: str | None
 
+    def __init__(
+        self,
+        connection: str | None,
+        direction: str | None,
+        calling: str | None,
+        called: str | None,
+        trunk: str | None,
+        queue: str | None,
+        correlation: str | None,
+        commandid: str | None,
+    ) -> None:
+        self.connection = connection
+        self.direction = direction
+        self.calling = calling
+        self.called = called
+        self.trunk = trunk
+        self.queue = queue
+        self.correlation = correlation
+        self.commandid = commandid
 
-class PartyData(NamedTuple):
+
+@dataclass(slots=True, init=False)
+class PartyData:
     """delivered, established: a leg, and who it is."""
 
     connection: str
@@ -31,14 +55,39 @@ class PartyData(NamedTuple):
     agent: str | None
     queue: str | None
 
+    def __init__(
+        self,
+        connection: str,
+        device: str | None,
+        agent: str | None,
+        queue: str | None,
+    ) -> None:
+        self.connection = connection
+        self.device = device
+        self.agent = agent
+        self.queue = queue
 
-class ClearingData(NamedTuple):
+
+@dataclass(slots=True, init=False)
+class ClearingData:
     """networkReached, diverted, failed, connectionCleared: a leg moves, and who moved it."""
 
     connection: str | None
     device: str | None
     releasing_device: str | None
     release_reason: str | None
+
+    def __init__(
+        self,
+        connection: str | None,
+        device: str | None,
+        releasing_device: str | None,
+        release_reason: str | None,
+    ) -> None:
+        self.connection = connection
+        self.device = device
+        self.releasing_device = releasing_device
+        self.release_reason = release_reason
 
 
 class HoldData(NamedTuple):

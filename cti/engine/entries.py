@@ -19,7 +19,7 @@ def ingest(work: Gathering, event_log: EventLog, entry: Entry, event: Event | st
         work.dead_letter(entry, DeadLetter.WRONG_PARTITION, "the record's key is not that of the event in it")
     elif (problem := _misplaced_or_mistimed(event_log, entry, event)) is not None:
         work.dead_letter(entry, *problem)
-    elif event_log.passes_on(entry.partition):
+    elif event_log.kinds > 1 and event_log.passes_on(entry.partition):
         key = key_of(entry.tenant, event.source, event.subject)
         work.passing.append(Appending(entry.tenant, key, entry.body, event, everywhere=True))
     elif event.family == "switch":

@@ -29,6 +29,7 @@ from cti.web.refusal import Refusal, busy
 APPENDS_MAX = 64  # of one key, kept apart; older ones count together until the last of them is committed
 SAMPLES_MAX = 256  # commits that count for the speed
 RETRY_AFTER_S = 1
+HERE_POLL_S = 0.5  # time between queries for positions where the engine of this process is at work
 
 
 class Committed(Protocol):
@@ -45,12 +46,12 @@ class Progress:
         self._known: dict[int, int] = {}
         self._samples: deque[tuple[float, int]] = deque(maxlen=SAMPLES_MAX)  # (when, events committed since before)
         self._moved_at: float | None = None
-        self._read_at = float("-inf")
+        self._read_at = self._heard_at = float("-inf")
         self._reading = asyncio.Lock()
 
     def positions(self) -> Mapping[int, int]:
         """By partition, as far as is known here."""
-        self._learn(self._pulse.positions)
+        self._hear()
         return self._known
 
     async def look(self) -> None:
@@ -63,15 +64,15 @@ class Progress:
                 self._learn(await self._ledger.positions())
 
     async def look_beyond(self) -> None:
-        """Ask the ledger where the engine of this process commits nothing: another process may have one at work."""
-        self._learn(self._pulse.positions)
-        if self._moved_at is None or self._monotonic() - self._moved_at > self._limits.position_poll_s:
+        """Ask the ledger if the positions are not of late: another process may have an engine at work."""
+        self._hear()
+        if self._fresh_s() <= 0:
             await self.look()
 
     async def moved(self) -> None:
         """Wait until the engine of this process commits, or it is time to ask the ledger."""
         try:
-            async with asyncio.timeout(self._limits.position_poll_s):
+            async with asyncio.timeout(max(self._fresh_s(), 0.0) or self._limits.position_poll_s):
                 await self._pulse.moved.wait()
         except TimeoutError:
             await self.look()
@@ -87,7 +88,19 @@ class Progress:
             return True
         return self._monotonic() - max(self._moved_at, since) > self._limits.engine_away_s
 
-    def _learn(self, positions: Mapping[int, int]) -> None:
+    def _fresh_s(self) -> float:
+        """How much longer no question is due. An engine of this process at work makes them rarer: it tells its own."""
+        now = self._monotonic()
+        here = now - self._heard_at < HERE_POLL_S
+        return self._read_at + (HERE_POLL_S if here else self._limits.position_poll_s) - now
+
+    def _hear(self) -> None:
+        if self._learn(self._pulse.positions):
+            self._heard_at = self._monotonic()
+            if self._read_at == float("-inf"):
+                self._read_at = self._heard_at  # at its start the engine of this process tells all positions
+
+    def _learn(self, positions: Mapping[int, int]) -> bool:
         more = 0
         for partition, position in positions.items():
             known = self._known.get(partition)
@@ -97,6 +110,7 @@ class Progress:
         if more:
             self._moved_at = self._monotonic()
             self._samples.append((self._moved_at, more))
+        return more > 0
 
 
 class Account:
@@ -145,6 +159,17 @@ class Backpressure:
         self._limits, self._monotonic = limits, monotonic
         self._progress = Progress(ledger, pulse, limits, monotonic)
         self._accounts: OrderedDict[str, Account] = OrderedDict()
+
+    def check(self, key_id: str, events: int) -> None:
+        """Raise Refusal `engine_behind` if a request of about so many events would get it: before any work on it."""
+        account = self._accounts.get(key_id)
+        if account is not None and account.waiting:
+            self._check_waiting(account, events)
+
+    def _check_waiting(self, account: Account, events: int) -> None:
+        bound = max(self._limits.key_events, self._progress.committed_in(2 * self._limits.lag_s))
+        if account.waiting_events + events > bound:
+            raise _behind(account)
 
     async def append(self, key_id: str, events: int, append: Callable[[], Awaitable[dict[int, int]]]) -> dict[int, int]:
         """Call `append` for the events of one request once there is room for them; what it gives: the last position in
@@ -196,9 +221,7 @@ class Backpressure:
 
     async def _wait(self, account: Account, events: int) -> None:
         """Wait for room, in the order of arrival."""
-        bound = max(self._limits.key_events, self._progress.committed_in(2 * self._limits.lag_s))
-        if account.waiting_events + events > bound:
-            raise _behind(account)
+        self._check_waiting(account, events)
         turn = asyncio.Event()
         account.waiting.append(turn)
         account.waiting_events += events

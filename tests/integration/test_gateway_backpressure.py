@@ -236,6 +236,24 @@ async def test_at_the_door_the_key_that_floods_gets_429_and_the_other_202(store_
         assert len(await site.kept()) == 80 + 20 + 20 + 30
 
 
+async def test_what_a_flooding_key_sends_is_not_parsed_to_be_refused(store_url: str) -> None:
+    async with site_at(store_url, LIMITS.model_copy(update={"lag_s": 1e-6})) as site:
+        flooding = await site.key()
+        for first in (0, 1000):
+            assert await posted(site, flooding, first, 20) == (202, "")
+            site.pulse.committed((await site.log.end()).positions)
+        assert await posted(site, flooding, 2000, 20) == (202, "")
+        waiting = asyncio.create_task(posted(site, flooding, 3000, 15))
+        broken = b"[" + b'{"specversion": oh' * 6  # read as JSON it is a 400, as it is until the other waits
+        for _ in range(100):
+            answer = await site.post(flooding, broken, BATCH)
+            if answer.status != 400:
+                break
+        assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
+        site.pulse.committed((await site.log.end()).positions)
+        assert await waiting == (202, "")
+
+
 async def test_at_a_door_without_an_engine_of_its_own_the_ledger_says_that_another_works() -> None:
     bench = Bench(position_poll_s=0.001)
     bench.pulse, bench.ledger.at = Pulse(), {0: 0}
