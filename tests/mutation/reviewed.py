@@ -1,0 +1,97 @@
+"""What is judged, by which tests, and the mutants that no test can tell from the original.
+
+An entry of `EQUIVALENT` is found by its source, so that lines may move. One that fits no mutant, or more than one, is
+stale; one whose mutant is caught is wrong. Both fail the run.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+FOLDER = "campaigns/core"
+TESTS = "tests/campaigns"
+JUDGES: Mapping[str, Sequence[str]] = {
+    "calling_hours": ("test_calling_hours", "test_day_parts", "test_zones"),
+    "dispositions": ("test_dispositions", "test_after"),
+    "retries": ("test_retries", "test_day_parts"),
+    "deadlines": ("test_workdays",),
+    "workdays": ("test_workdays",),
+    "penalty": ("test_penalty", "test_owed_today"),
+    "pacing": ("test_pacing",),
+    "zones": ("test_zones", "test_day_parts", "test_calling_hours"),
+}
+"""Fast tests that need no luck: those of the hours against a second judge are left out."""
+
+
+class Equivalent(NamedTuple):
+    """`line`: the source line of the change; `part`: what is changed of it; `what`: how."""
+
+    module: str
+    line: str
+    part: str
+    what: str
+    reason: str
+
+
+SIZE_OF_A_CACHE = "how much is kept changes no answer"
+HOW_MUCH_AT_ONCE = "how much is looked up at once changes no answer"
+NEVER_TWICE_IN_A_DAY = "since 1970 no zone has changed its offset twice within three days; half a day is caution"
+FAR_MORE_DIGITS = "amounts, rates and days together have at most 35 digits"
+
+EQUIVALENT: tuple[Equivalent, ...] = (
+    Equivalent(
+        "calling_hours", "if start < end:", "start < end", "< becomes <=", "an empty stretch opens nothing, like none"
+    ),
+    Equivalent(
+        "calling_hours",
+        "return isinstance(_judged_with(0, hours, asked, now_ms), Open)",
+        "0",
+        "0 becomes -1",
+        "no stretch of time is empty, so none opens for a margin below nothing",
+    ),
+    Equivalent(
+        "calling_hours",
+        "if zone_named(zone) is None or not EARLIEST_MS <= after_ms <= LATEST_MS:",
+        "after_ms <= LATEST_MS",
+        "<= becomes <",
+        "after the last instant nothing opens: the answer is None either way",
+    ),
+    Equivalent(
+        "calling_hours",
+        "next(stream, None) if head.end_ms == end else head for head, stream in zip(known, streams, strict=True)",
+        "True",
+        "True becomes False",
+        "the lists are of one length",
+    ),
+    Equivalent(
+        "retries",
+        "DOUBLINGS_MAX = 5",
+        "5",
+        "5 becomes 6",
+        "five doublings are past the longest wait already; the bound keeps the number small",
+    ),
+    Equivalent(
+        "retries",
+        "return campaign.delays_ms.get(disposition, 0)",
+        "0",
+        "0 becomes -1",
+        "nothing is due before the attempt has ended",
+    ),
+    Equivalent("penalty", "DIGITS = 60", "60", "60 becomes 59", FAR_MORE_DIGITS),
+    Equivalent("penalty", "DIGITS = 60", "60", "60 becomes 61", FAR_MORE_DIGITS),
+    Equivalent("zones", "STRETCH_MS = 128 * DAY_MS", "128", "128 becomes 127", HOW_MUCH_AT_ONCE),
+    Equivalent("zones", "STRETCH_MS = 128 * DAY_MS", "128", "128 becomes 129", HOW_MUCH_AT_ONCE),
+    Equivalent("zones", "SAMPLE_MS = DAY_MS // 2", "DAY_MS // 2", "// becomes *", NEVER_TWICE_IN_A_DAY),
+    Equivalent("zones", "SAMPLE_MS = DAY_MS // 2", "2", "2 becomes 1", NEVER_TWICE_IN_A_DAY),
+    Equivalent("zones", "SAMPLE_MS = DAY_MS // 2", "2", "2 becomes 3", NEVER_TWICE_IN_A_DAY),
+    Equivalent("zones", "ZONES_KEPT = 1_024", "1_024", "1024 becomes 1023", SIZE_OF_A_CACHE),
+    Equivalent("zones", "ZONES_KEPT = 1_024", "1_024", "1024 becomes 1025", SIZE_OF_A_CACHE),
+    Equivalent("zones", "STRETCHES_KEPT = 8_192", "8_192", "8192 becomes 8191", SIZE_OF_A_CACHE),
+    Equivalent("zones", "STRETCHES_KEPT = 8_192", "8_192", "8192 becomes 8193", SIZE_OF_A_CACHE),
+    Equivalent(
+        "zones",
+        "while right - left > 1000:",
+        "1000",
+        "1000 becomes 1001",
+        "the distance is a whole number of seconds",
+    ),
+)
