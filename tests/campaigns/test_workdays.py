@@ -164,7 +164,7 @@ def test_a_year_file_is_read() -> None:
 
 def test_a_year_file_replaces_what_was_known(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(GOOD.replace("2027", "2026").replace("2026-01-02", "2026-01-03"), "utf-8")
-    calendar = work_calendar(year_files(tmp_path))
+    calendar = work_calendar(year_files(tmp_path).values())
     assert not calendar.is_working(date(2026, 1, 4))
     assert calendar.is_working(date(2026, 1, 3))
     assert calendar.is_working(date(2026, 10, 1)), "nothing of the library's year is left"
