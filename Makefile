@@ -10,6 +10,7 @@
 #   make faults SCENARIO=broker-away [SECONDS_AWAY=120] [HOW=stopped]   one server away (or ledger-away; HOW=killed)
 #   make faults SCENARIO=brokers                   three brokers: one killed, two, each restarted (HOW=stopped)
 #   make hostile [ONLY=C2-flood] [STORE=both] [JSON=out.json]   attacks of a hostile client on a real process
+#   make mutate [ONLY=zones] [JSON=out.json]   each small change of the deciding part must fail a test: some minutes
 #   make alerts                   the alert rules against their own tests (needs promtool)
 #   make requirements             pin anew (looks at the package registry)
 
@@ -41,7 +42,7 @@ STAMP := $(ENVIRONMENT)-package-$(call checksum,pyproject.toml)
 
 PROMTOOL ?= promtool
 
-.PHONY: run demo test test-compiled compiled acceptance bench faults hostile check alerts format requirements setup clean
+.PHONY: run demo test test-compiled compiled acceptance bench faults hostile mutate check alerts format requirements setup clean
 
 setup: $(STAMP)
 
@@ -89,6 +90,9 @@ faults: $(STAMP)
 
 hostile: $(STAMP)
 	@exec $(BIN)/python -m tests.hostile --store $(STORE) $(addprefix --only ,$(ONLY)) $(if $(JSON),--json $(JSON))
+
+mutate: $(STAMP)
+	@exec $(BIN)/python -m tests.mutation $(addprefix --only ,$(ONLY)) $(if $(JSON),--json $(JSON))
 
 check: $(STAMP)
 	$(BIN)/ruff check $(CODE)

@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from campaigns.core.workdays import SATURDAY, WorkCalendar, Year
 from schemas.fields import YEAR_MAX, YEAR_MIN, Message
-from schemas.profile import Contradiction, read_toml
+from schemas.profile import PROFILE_BYTES_MAX, Contradiction, read_toml
 
 PROFILES = Path(__file__).parent / "profiles"
 STATUTORY_FILE = PROFILES / "statutory-days.toml"
@@ -91,12 +91,28 @@ def work_calendar(year_files: Iterable[YearFile] = ()) -> WorkCalendar:
     )
 
 
-def year_files(folder: Path) -> list[YearFile]:
-    """All year files of a folder, by name."""
+def year_files(folder: Path) -> dict[Path, YearFile]:
+    """All year files of a folder, by name. Raises OSError, and ValueError where one of them, or all, cannot be used."""
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder}: no such folder")
     paths = sorted(folder.glob("*.toml"))
     if len(paths) > YEAR_FILES_MAX:
         raise ValueError(f"{folder}: more than {YEAR_FILES_MAX} year files")
-    return [read_year(path.read_text("utf-8"), str(path)) for path in paths]
+    return {path: year_of(content_of(path), str(path)) for path in paths}
+
+
+def content_of(path: Path) -> bytes:
+    """A year file's bytes, no more than there may be."""
+    with path.open("rb") as file:
+        return file.read(4 * PROFILE_BYTES_MAX + 4)  # 4 bytes a character; the reader refuses one too many
+
+
+def year_of(content: bytes, where: str) -> YearFile:
+    """Raises ValueError: ProfileMistakes, which name file, line and field, or that it is not UTF-8."""
+    try:
+        return read_year(content.decode("utf-8-sig"), where)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{where}: the file: not UTF-8 at byte {error.start}") from None
 
 
 def announced() -> dict[int, Year]:

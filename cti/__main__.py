@@ -1,12 +1,12 @@
-"""The `ringback` command. Other parts of the product add theirs by the entry point group `ringback.commands`."""
+"""The `ringback` command. Parts of the product add theirs by the entry point group `ringback.commands`."""
 
 import argparse
 import os
 import sys
-from importlib.metadata import entry_points
 from typing import Any
 
 from cti.cli import dead_letters, doctor, engine, gateway, keys, migrate, profile, rebuild, run, serve
+from cti.hosting import find_commands
 from cti.replay import command as replay
 from cti.switches.simulated import command as simulate
 from cti.switches.simulated import demo
@@ -30,12 +30,19 @@ COMMANDS: dict[str, tuple[Any, str]] = {
 INTERRUPTED = 130  # what a shell makes of Ctrl-C
 
 
+def known_commands() -> dict[str, tuple[Any, str]]:
+    """Those of the call side, and those of installed parts. One that cannot be loaded is left out, and said."""
+    found, mistakes = find_commands()
+    for mistake in mistakes:
+        print(f"ringback: {mistake.detail}", file=sys.stderr)
+    return {**COMMANDS, **{name: (module, getattr(module, "SUMMARY", "")) for name, module in found.items()}}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit code."""
     parser = argparse.ArgumentParser(prog="ringback", description="Event-driven CTI with service-standard clocks.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    known = {**COMMANDS, **{point.name: (point.load(), "") for point in entry_points(group="ringback.commands")}}
-    for name, (module, description) in known.items():
+    for name, (module, description) in known_commands().items():
         subparser = commands.add_parser(name, help=description, description=description)
         module.add_arguments(subparser)
         subparser.set_defaults(run_command=module.run)

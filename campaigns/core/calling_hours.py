@@ -16,7 +16,7 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -140,13 +140,12 @@ class _Daily(NamedTuple):
 
     def stretches(self, from_ms: int, to_ms: int) -> Iterator[_Stretch]:
         for span in spans(self.zone, from_ms, to_ms):
-            end = min(span.end_ms, to_ms)
-            first = (max(span.start_ms, from_ms) + span.offset_ms) // DAY_MS
-            for day in range(first, -(-(end + span.offset_ms) // DAY_MS)):
+            first = (span.start_ms + span.offset_ms) // DAY_MS
+            for day in range(first, -(-(span.end_ms + span.offset_ms) // DAY_MS)):
                 midnight = day * DAY_MS - span.offset_ms
                 for window in self.windows(day):
-                    start = max(midnight + window.opens_ms, span.start_ms, from_ms)
-                    close = min(midnight + window.closes_ms, end)
+                    start = max(midnight + window.opens_ms, span.start_ms)
+                    close = min(midnight + window.closes_ms, span.end_ms)
                     if start < close:
                         yield _Stretch(start, close)
 
@@ -170,9 +169,12 @@ _Layer = _Daily | _Once
 
 def judge(hours: CallingHours, asked: Asked, now_ms: int) -> Open | Closed:
     """Whether an order for a call (or a message) may be made at this instant."""
+    return _judged_with(margin_ms(hours, asked), hours, asked, now_ms)
+
+
+def _judged_with(margin: int, hours: CallingHours, asked: Asked, now_ms: int) -> Open | Closed:
     if not can_be_judged(hours, asked, now_ms):
         return Closed(None, QUIET_HOURS, REST_RULE)
-    margin = margin_ms(hours, asked)
     if asked.agreed_at_ms is None:
         return _judged(_ordinary(hours, asked), now_ms, margin)
     return _by_agreement(hours, asked, asked.agreed_at_ms, now_ms, margin)
@@ -185,7 +187,7 @@ def margin_ms(hours: CallingHours, asked: Asked) -> int:
 
 def is_too_late(hours: CallingHours, asked: Asked, now_ms: int) -> bool:
     """Whether nothing but the margin keeps it closed."""
-    return isinstance(judge(replace(hours, set_up_ms=0), replace(asked, ring_timeout_ms=0), now_ms), Open)
+    return isinstance(_judged_with(0, hours, asked, now_ms), Open)
 
 
 def part_of_day(at_ms: int, zone: str) -> str:
@@ -200,7 +202,7 @@ def next_part_of_day(after_ms: int, zone: str, hours: CallingHours, asked: Asked
         return None
     this = part_of_day(after_ms, zone)
     parts = _daily(hours, NO_RULE, NO_RULE, zone, tuple(PARTS_OF_THE_DAY.values()))
-    starts = (stretch.start_ms for stretch in parts.stretches(after_ms, after_ms + 3 * DAY_MS))
+    starts = (stretch.start_ms for stretch in parts.stretches(after_ms, after_ms + LOOKAHEAD_MS))
     begins_ms = next(start for start in starts if part_of_day(start, zone) != this)
     answer = judge(hours, asked, begins_ms)
     return begins_ms if isinstance(answer, Open) else answer.until_ms
@@ -274,7 +276,7 @@ def _by_agreement(hours: CallingHours, asked: Asked, agreed_ms: int, now_ms: int
     if isinstance(then, Open):
         return then
     next_day_ms = instant(local_day(agreed_ms, asked.zone) + timedelta(days=1), 0, asked.zone)
-    missed = _Once(AGREED_TIME, REST_RULE, max(next_day_ms, around.end_ms), LATEST_MS * 2)
+    missed = _Once(AGREED_TIME, REST_RULE, max(next_day_ms, around.end_ms), now_ms + LOOKAHEAD_MS)
     later = _judged([*ordinary, missed], now_ms, margin)
     if isinstance(later, Open) or then.until_ms is None:
         return later

@@ -1,15 +1,43 @@
-"""A campaign's settings and state, as far as they decide about a contact."""
+"""A campaign's settings and state, as far as they decide about a contact; and the table of its states.
+
+A pause stops the clock of nothing: deadlines run, fallbacks are made, and a campaign may end while it is paused. A stop
+is final, and acknowledged once nothing more can leave.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 
 from campaigns.core.calling_hours import CallingHours, Window
 from campaigns.core.dispositions import MINUTE_MS, TABLE, Then
-from campaigns.core.reasons import CampaignState, Channel, Disposition, FallbackKind, Why
+from campaigns.core.reasons import CampaignState, CampaignStep, Channel, Disposition, FallbackKind, Why
 
 THIRD = 3  # TRY-1
 CALLS_A_DAY_MAX = 3  # to one person, over all campaigns
+
+_S, _M = CampaignState, CampaignStep
+CAMPAIGN_TABLE: Mapping[tuple[CampaignState, CampaignStep], CampaignState] = MappingProxyType(
+    {
+        (_S.DRAFT, _M.START): _S.RUNNING,
+        (_S.DRAFT, _M.STOP): _S.STOPPING,
+        (_S.DRAFT, _M.EXPIRY): _S.EXPIRED,
+        (_S.RUNNING, _M.PAUSE): _S.PAUSED,
+        (_S.RUNNING, _M.STOP): _S.STOPPING,
+        (_S.RUNNING, _M.ALL_FINAL): _S.DONE,
+        (_S.RUNNING, _M.EXPIRY): _S.EXPIRED,
+        (_S.PAUSED, _M.RESUME): _S.RUNNING,
+        (_S.PAUSED, _M.STOP): _S.STOPPING,
+        (_S.PAUSED, _M.ALL_FINAL): _S.DONE,
+        (_S.PAUSED, _M.EXPIRY): _S.EXPIRED,
+        (_S.STOPPING, _M.STOP_ACKNOWLEDGED): _S.STOPPED,
+    }
+)
+
+
+def moved(state: CampaignState, step: CampaignStep) -> CampaignState | None:
+    """The state after a step; None where this state does not allow it (`wrong_state`)."""
+    return CAMPAIGN_TABLE.get((state, step))
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,5 @@ def _call(contact: Contact, campaign: Campaign, phones: list[Phone]) -> Choice |
         for attempt in contact.this_round
         if not attempt.written and attempt.step is not Step.NOT_DIALLED and attempt.number in order
     ]
-    last = called[-1] if called else -1
-    following = (phone for phone in phones if order.index(phone.number) > last)
+    following = (phone for phone in phones if not called or order.index(phone.number) > called[-1])
     return Choice(next(following, phones[0]), channel)

@@ -45,11 +45,10 @@ def room(pace: Pace, lane: Lane, now_ms: int) -> int:
 
 def room_at(pace: Pace, lane: Lane, now_ms: int) -> int | None:
     """The first instant at which time alone makes room; None where something must happen first."""
-    if lane.live >= pace.calls_at_once:
-        return None
     from_ms = max(now_ms, lane.taken_over_ms + TAKEOVER_WAIT_MS)
-    leaving = sorted({from_ms, *_leavings(lane.slots, from_ms)})
-    return next((at_ms for at_ms in leaving if room(pace, lane, at_ms) > 0), None)
+    leaving = [slot.sent_at_ms + SECOND_MS for slot in lane.slots if slot.sent_at_ms is not None]
+    instants = sorted({from_ms, *(max(at_ms, from_ms) for at_ms in leaving)})
+    return next((at_ms for at_ms in instants if room(pace, lane, at_ms) > 0), None)
 
 
 def kept(slots: Iterable[Slot], now_ms: int) -> tuple[Slot, ...]:
@@ -59,8 +58,3 @@ def kept(slots: Iterable[Slot], now_ms: int) -> tuple[Slot, ...]:
 
 def _taken(slot: Slot, now_ms: int) -> bool:
     return slot.sent_at_ms is None or now_ms < slot.sent_at_ms + SECOND_MS
-
-
-def _leavings(slots: Iterable[Slot], from_ms: int) -> list[int]:
-    times = [slot.sent_at_ms + SECOND_MS for slot in slots if slot.sent_at_ms is not None]
-    return [at_ms for at_ms in times if at_ms > from_ms]

@@ -104,8 +104,8 @@ def _by_table(arrears: Arrears, first: date, days: int, table: tuple[Rate, ...])
     for begin, end in _years(first, days):
         counted = 0
         for rate in table:
-            here = _shared(rate, begin, end) if rate.customer_class == arrears.customer_class else 0
-            if here > 0:
+            here = _shared(rate, begin, end)
+            if here > 0 and rate.customer_class == arrears.customer_class:
                 per_day = rate.this_year if begin.year == first.year else rate.earlier_years
                 with localcontext(prec=DIGITS):
                     total += arrears.amount * per_day * here

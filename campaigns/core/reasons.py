@@ -74,6 +74,18 @@ class CampaignState(StrEnum):
     EXPIRED = "expired"
 
 
+class CampaignStep(StrEnum):
+    """What moves a campaign: an order of its manager, or what became of its contacts."""
+
+    START = "start"
+    PAUSE = "pause"  # by hand, or by the product: a failure spike, `cannot_dial`
+    RESUME = "resume"
+    STOP = "stop"
+    STOP_ACKNOWLEDGED = "stop acknowledged"  # every sent order is done, refused or past its expiry
+    ALL_FINAL = "all contacts final"
+    EXPIRY = "expiry"  # `expires_at` is past, and no attempt is open
+
+
 class Channel(StrEnum):
     """How a person is told. PERSON is the record of a person's word, never a channel of a campaign."""
 

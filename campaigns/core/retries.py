@@ -51,9 +51,10 @@ def _after_nowhere(contact: Contact, written: bool) -> int | None:
     orders = [attempt for attempt in contact.this_round if attempt.written is written]
     in_row = list(takewhile(lambda attempt: attempt.step is Step.NOT_DIALLED, reversed(orders)))
     beyond = len(in_row) - NOWHERE_AT_ONCE_MAX
-    if beyond < 0 or in_row[0].ended_ms is None:
+    ended_ms = in_row[0].ended_ms if beyond >= 0 else None
+    if ended_ms is None:
         return None
-    return in_row[0].ended_ms + min(NOWHERE_WAIT_MS << min(beyond, DOUBLINGS_MAX), NOWHERE_WAIT_MAX_MS)
+    return ended_ms + min(NOWHERE_WAIT_MS << min(beyond, DOUBLINGS_MAX), NOWHERE_WAIT_MAX_MS)
 
 
 def _after_last(contact: Contact, campaign: Campaign, asked: Asked) -> Due | None:

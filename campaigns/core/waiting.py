@@ -1,7 +1,7 @@
 """The reasons to wait, in the order in which a person reads the first, and until when.
 
 Of a later instant is known: the hours, the retry rules, the deadlines, and that another day has no calls yet. Whatever
-else the moment knows is taken to hold.
+else the moment knows is taken to hold; whether the switch will be there nobody knows, and it moves no instant.
 """
 
 from collections.abc import Callable, Sequence
@@ -88,10 +88,8 @@ def waiting(asking: Asking) -> WaitUntil | None:
 
 def _later_world(asking: Asking, at_ms: int) -> World:
     """What is known of a later instant."""
-    heard_ms = asking.world.switch_heard_ms
-    heard_ms = None if heard_ms is None else heard_ms + at_ms - asking.now_ms
     same_day = at_ms < _next_day_ms(asking)
-    return asking.world._replace(calls_today=asking.world.calls_today if same_day else 0, switch_heard_ms=heard_ms)
+    return asking.world._replace(calls_today=asking.world.calls_today if same_day else 0)
 
 
 def _first_reason(asking: Asking) -> WaitUntil | None:

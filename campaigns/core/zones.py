@@ -43,11 +43,12 @@ def zone_named(name: str) -> ZoneInfo | None:
 
 
 def spans(zone: str, from_ms: int, to_ms: int) -> Iterator[Span]:
-    """The spans that cover [from_ms, to_ms), in order. Neighbours may have the same offset."""
+    """The spans of [from_ms, to_ms), in order. Neighbours may have the same offset."""
     for stretch in range(from_ms // STRETCH_MS, -(-to_ms // STRETCH_MS)):
         for span in _stretch(zone, stretch):
-            if span.end_ms > from_ms and span.start_ms < to_ms:
-                yield span
+            start, end = max(span.start_ms, from_ms), min(span.end_ms, to_ms)
+            if start < end:
+                yield Span(start, end, span.offset_ms)
 
 
 def local_time(ms: int, zone: str) -> datetime:
@@ -64,7 +65,7 @@ def local_day(ms: int, zone: str) -> date:
 def instant(day: date, time_ms: int, zone: str) -> int:
     """The first instant of the local time `time_ms` after midnight; in a gap the instant at which the gap ends."""
     wanted = (day.toordinal() - EPOCH_DAY) * DAY_MS + time_ms
-    for span in spans(zone, wanted - DAY_MS, wanted + 2 * DAY_MS):
+    for span in spans(zone, wanted - DAY_MS, wanted + DAY_MS):
         if wanted < span.end_ms + span.offset_ms:
             return max(wanted - span.offset_ms, span.start_ms)
     raise AssertionError((day, time_ms, zone))
@@ -72,6 +73,7 @@ def instant(day: date, time_ms: int, zone: str) -> int:
 
 @lru_cache(maxsize=STRETCHES_KEPT)
 def _stretch(zone: str, stretch: int) -> tuple[Span, ...]:
+    """The last is empty where the offset changes as the stretch ends."""
     found: list[Span] = []
     start = stretch * STRETCH_MS
     end = start + STRETCH_MS
@@ -82,8 +84,7 @@ def _stretch(zone: str, stretch: int) -> tuple[Span, ...]:
             changed = _change(zone, left, right)
             found.append(Span(start, changed, before))
             start = changed
-    if start < end:
-        found.append(Span(start, end, _offset_ms(zone, start)))
+    found.append(Span(start, end, _offset_ms(zone, start)))
     return tuple(found)
 
 

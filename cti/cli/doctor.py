@@ -22,7 +22,7 @@ from cti.cli.doctor_profile import judge_rules
 from cti.cli.logging_setup import set_up_logging
 from cti.core.rules import RuleBook
 from cti.errors import LedgerAway, LogAway, SettingsMistake
-from cti.hosting import Part, chains_of, find_parts
+from cti.hosting import Part, chains_of, find_parts, variables_of
 from cti.leases.ownership import HEARTBEAT_MS, SILENT_MS
 from cti.ports import Clock
 from cti.settings import PREFIX, Settings, names
@@ -88,7 +88,7 @@ def _parts(found: list[Finding]) -> list[Part]:
 
 
 def _settings(settings: Settings, options: KafkaOptions | None, parts: Sequence[Part]) -> Iterator[Finding]:
-    known = names().union(*[part.variables for part in parts])
+    known = names() | variables_of(parts)
     unknown = sorted(
         name for name in os.environ if name.startswith(PREFIX) and name not in known and not name.startswith(OF_OTHERS)
     )

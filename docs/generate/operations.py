@@ -6,6 +6,7 @@ import tokenize
 from collections.abc import Iterable
 from pathlib import Path
 
+from campaigns.settings import Settings as CampaignSettings
 from cti.engine.metrics import CallMetrics
 from cti.settings import PREFIX, Settings
 from cti.telemetry import Telemetry
@@ -45,6 +46,7 @@ SETTINGS_MEAN = {
     "kafka_key_file": "Private key of the client certificate, if it is in another file",
     "metrics_sources": "Sources with their own series in the metrics; one tenant gets at most as many as it leaves "
     "free. The rest count as `other`",
+    "calendars": "The folder of the year files of the work calendar; empty: only the years that ship are known",
     "log_level": "Lowest level that is logged: `debug`, `info`, `warning` or `error`",
 }
 
@@ -52,7 +54,7 @@ SETTINGS_MEAN = {
 def setting_table() -> str:
     rows = (
         (f"`{PREFIX}{name.upper()}`", f"`{field.default}`" if str(field.default) else "", SETTINGS_MEAN[name])
-        for name, field in Settings.model_fields.items()
+        for name, field in {**Settings.model_fields, **CampaignSettings.model_fields}.items()
     )
     return described(("variable", "default", "meaning"), rows)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from campaigns.core.after import Closed, Dialled, Ended, HandedOver, NeverDialled, NewRound, after
 from campaigns.core.calling_hours import CallingHours
-from campaigns.core.campaign import Campaign
+from campaigns.core.campaign import CAMPAIGN_TABLE, Campaign
 from campaigns.core.contact import Contact, Phone
 from campaigns.core.reasons import FINAL_STATES, Channel, Disposition, FallbackKind, State
 from campaigns.core.workdays import WorkCalendar
@@ -40,6 +40,14 @@ that is in progress. One disposition too often, and the fallback of a campaign w
 """
 
 
+CAMPAIGN_HEAD = """## A campaign
+
+A pause stops the clock of nothing: deadlines run and fallbacks are made, so a campaign may end while it is paused. A
+stop is final. It is acknowledged once no order can leave any more, and every sent one is done, refused or past its
+expiry.
+"""
+
+
 def diagram(edges: Mapping[tuple[str, str], list[str]], first: str) -> str:
     names = dict.fromkeys([first, *(state for edge in edges for state in edge)])
     lines = ["```mermaid", "stateDiagram-v2"]
@@ -51,7 +59,7 @@ def diagram(edges: Mapping[tuple[str, str], list[str]], first: str) -> str:
 
 def edges_of(moves: Mapping[tuple[Any, str], Any]) -> dict[tuple[str, str], list[str]]:
     """(state, event) -> state becomes (state, state) -> events; "any" where all states but the new one have it."""
-    states = {source.value for source, _ in moves}
+    states = {source.value for source, _ in moves} | {target.value for target in moves.values()}
     sources: dict[tuple[str, str], set[str]] = {}  # (event, target) -> from where
     for (source, kind), target in moves.items():
         sources.setdefault((kind, target.value), set()).add(source.value)
@@ -136,6 +144,8 @@ def states() -> str:
             "## An agent\n",
             diagram(edges_of(AGENT_TABLE), "loggedOff"),
             CONTACT_HEAD,
-            diagram(edges_of(contact_moves()), "waiting").rstrip("\n") + "\n",
+            diagram(edges_of(contact_moves()), "waiting"),
+            CAMPAIGN_HEAD,
+            diagram(edges_of(CAMPAIGN_TABLE), "draft"),
         )
     )

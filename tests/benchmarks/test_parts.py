@@ -8,7 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from campaigns.core.calling_hours import Open, judge
+from campaigns.core.decide import Dial, decide
+from campaigns.core.waiting import WaitUntil
 from schemas.envelope import read_event
+from tests.benchmarks.deciding import asked, due, rates, waiting
 from tests.benchmarks.figures import Figure, against, quantile
 from tests.benchmarks.stream import Stream
 from tests.benchmarks.traffic import OPEN_TIME, WHOLE, batch_of, heartbeat, interleaved, stamp
@@ -113,3 +117,13 @@ def test_commands_are_read_off_the_stream_however_it_is_cut(
         there.sendall(chunked[at : at + size])
         stream.serve()
     assert heard == [f"c{n}" for n in range(5)]
+
+
+def test_who_is_due_is_called_and_the_others_wait_for_five_reasons() -> None:
+    assert all(isinstance(decide(*case), Dial) for case in due())
+    assert all(isinstance(judge(case.campaign.hours, asked(case), case.now_ms), Open) for case in due())
+    reasons = [found.why for found in (decide(*case) for case in waiting()) if isinstance(found, WaitUntil)]
+    assert len(reasons) == len(waiting())
+    assert len(set(reasons)) == 5
+    found = rates(due(), rounds=1, runs=2)
+    assert {name: len(values) for name, values in found.items()} == {"decide": 2, "hours": 2}

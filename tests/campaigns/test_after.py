@@ -37,7 +37,7 @@ def test_an_order_puts_the_contact_in_progress() -> None:
     assert under_way.state is State.IN_PROGRESS
     [attempt] = under_way.attempts
     assert (attempt.n, attempt.round, attempt.number, attempt.at_ms, attempt.step) == (1, 1, FIRST, NINE, Step.OPEN)
-    assert (attempt.disposition, attempt.counted) == (None, False)
+    assert (attempt.disposition, attempt.counted, attempt.rang, attempt.confirmed) == (None, False, False, False)
 
 
 @pytest.mark.parametrize("disposition", [each for each in D if each is not D.UNKNOWN])
@@ -264,6 +264,11 @@ class TestAPersonsWord:
         assert after(waiting, Word(NINE, D.REACHED), PLAN) == waiting
         assert after(self.stuck, Word(NINE, D.UNKNOWN), PLAN) == self.stuck
 
+    def test_on_who_was_never_called_it_is_the_first_attempt(self) -> None:
+        nobody = after(contact(phones=()), HandedOver(), outage())
+        [said] = after(nobody, Word(NINE, D.REACHED), outage()).attempts
+        assert (said.n, said.number, said.channel) == (1, "", Channel.PERSON)
+
     def test_unresolved_it_goes_to_the_fallback(self) -> None:
         assert after(self.stuck, HandedOver(), PLAN).state is State.FALLBACK
 
@@ -304,6 +309,16 @@ class TestImportant:
 
     def test_other_kinds_know_no_such_contact(self) -> None:
         assert tried(self.important, PLAN, D.REACHED).state is State.REACHED
+
+    def test_the_word_of_a_person_on_what_is_held_confirms(self) -> None:
+        held = tried(self.important, self.plan, D.UNKNOWN)
+        assert after(held, Word(NINE, D.REACHED), self.plan).state is State.REACHED
+
+    def test_a_fourth_failure_is_what_it_is(self) -> None:
+        found = self.important
+        for _ in range(5):
+            found = tried(found, self.plan, D.FAILED_OTHER)
+        assert [attempt.disposition for attempt in found.attempts] == [D.FAILED_OTHER] * 5
 
     def test_after_the_third_attempt_a_person_works_on_it_while_calling_goes_on(self) -> None:
         found = self.important
@@ -368,3 +383,4 @@ def test_a_call_rang_once_it_was_said_so() -> None:
     held = after(under_way, Ended(1, NINE, D.UNKNOWN, rang=True), PLAN)
     assert held.attempts[0].rang
     assert after(held, Ended(1, NINE, D.NO_ANSWER), PLAN).attempts[0].rang
+    assert not after(under_way, Ended(1, NINE, D.BUSY), PLAN).attempts[0].rang

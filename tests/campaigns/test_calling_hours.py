@@ -12,6 +12,7 @@ from campaigns.core.calling_hours import (
     Open,
     OwnHours,
     Window,
+    is_too_late,
     judge,
     margin_ms,
     zone_is_open,
@@ -68,6 +69,13 @@ def test_a_message_has_no_margin() -> None:
     assert judge(hours(), question, end) == Closed(ms(f"{WEDNESDAY} 14:00"), *QUIET)
 
 
+def test_it_is_too_late_where_the_margin_alone_keeps_it_closed() -> None:
+    end = ms(f"{WEDNESDAY} 12:30")
+    assert is_too_late(hours(), asked(), end - 1)
+    assert not is_too_late(hours(), asked(), end)
+    assert not is_too_late(hours(), asked("sales"), end - 1)
+
+
 @pytest.mark.parametrize("channel", ["auto", "agent", "fax"])
 def test_what_rings_has_one(channel: str) -> None:
     assert margin_ms(hours(), asked(channel=channel)) == MARGIN_MS
@@ -98,6 +106,12 @@ def test_all_candidate_zones_are_open() -> None:
     assert opening(question, f"{WEDNESDAY} 14:30") == f"{WEDNESDAY} 16:00:00"
 
 
+def test_an_evening_west_of_greenwich_is_the_day_that_it_is_there() -> None:
+    """20:00 in New York is 01:00 of the next day in UTC."""
+    question, end = asked("billing", "resident", NEW_YORK), ms(f"{WEDNESDAY} 21:00", NEW_YORK)
+    assert judge(hours(), question, ms(f"{WEDNESDAY} 20:00", NEW_YORK)) == Open(end - MARGIN_MS, end)
+
+
 def test_the_order_of_the_zones_is_nothing() -> None:
     one, other = asked("billing", "resident", URUMQI, SHANGHAI), asked("billing", "resident", SHANGHAI, URUMQI)
     for minute in range(0, 24 * 60, 10):
@@ -111,6 +125,8 @@ def test_a_zone_is_open_by_its_own_windows_alone() -> None:
     assert zone_is_open(hours(), question, SHANGHAI, noon - 1)  # too late for an order, open all the same
     assert not zone_is_open(hours(), question, SHANGHAI, noon)
     assert zone_is_open(hours(), question, URUMQI, noon)
+    assert not zone_is_open(hours(), question, URUMQI, ms(f"{WEDNESDAY} 07:30", URUMQI) - 1)
+    assert not zone_is_open(hours(), asked("arrears"), SHANGHAI, ms(f"{WEDNESDAY} 07:59")), "the rest hours are open"
     assert not zone_is_open(hours(), question, "Mars/Olympus", noon)
 
 

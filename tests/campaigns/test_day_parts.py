@@ -1,10 +1,12 @@
 """The parts of the day: the third attempt falls in another one than the first two, a rebooked one in the next."""
 
+from dataclasses import replace
+
 import pytest
 
 from campaigns.core.calling_hours import next_part_of_day, part_of_day
 from campaigns.core.zones import LATEST_MS
-from tests.campaigns.shipped import SHANGHAI, URUMQI, asked, hours, ms, text
+from tests.campaigns.shipped import SHANGHAI, URUMQI, asked, hours, ms, text, window
 
 PARTS = [
     ("00:00", "morning"),
@@ -44,6 +46,12 @@ def test_a_part_that_is_closed_is_passed_over() -> None:
     assert text(next_part_of_day(ms("2026-03-04 09:00"), SHANGHAI, hours(), mornings)) == "2026-03-05 08:00:00"
     late = asked(windows=["08:00-11:00", "19:00-20:00"])
     assert text(next_part_of_day(ms("2026-03-04 09:00"), SHANGHAI, hours(), late)) == "2026-03-04 19:00:00"
+
+
+def test_where_nobody_rests_the_morning_begins_at_midnight() -> None:
+    around_the_clock = replace(hours(), rest=(window("00:00-24:00"),))
+    evening = ms("2026-03-04 20:00")
+    assert text(next_part_of_day(evening, SHANGHAI, around_the_clock, asked())) == "2026-03-05 00:00:00"
 
 
 def test_all_zones_are_open_then_too() -> None:

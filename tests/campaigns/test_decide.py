@@ -12,7 +12,7 @@ from campaigns.core.campaign import Campaign
 from campaigns.core.contact import Contact, Phone
 from campaigns.core.decide import Close, Decision, Dial, Fallback, decide
 from campaigns.core.reasons import FINAL_STATES, CampaignState, Channel, Disposition, State, Why
-from campaigns.core.waiting import WaitUntil
+from campaigns.core.waiting import WaitUntil, World
 from tests.campaigns.cases import (
     DAY,
     FIRST,
@@ -190,6 +190,9 @@ class TestRetries:
 
 
 class TestThePersonsCap:
+    def test_who_was_not_called_today_has_three(self) -> None:
+        assert World().calls_today == 0
+
     def test_three_calls_a_day_are_enough(self) -> None:
         assert isinstance(asked(contact(), calls_today=2), Dial)
         assert asked(contact(), calls_today=3) == WaitUntil(at("03-05 08:00"), Why.PERSON_CAP, "TRY-1")
@@ -223,6 +226,7 @@ class TestNumbers:
         found = tried(found, PLAN, D.BUSY)
         assert self.number(found) == SECOND
         assert self.number(tried(found, PLAN, D.BUSY, NINE + HOUR, n=1), at("03-05 15:00")) == FIRST
+        assert self.number(contact(FIRST, SECOND, THIRD)) == FIRST
 
     def test_retired_numbers_are_passed_over(self) -> None:
         found = tried(contact(FIRST, SECOND, THIRD), PLAN, D.INVALID_NUMBER)

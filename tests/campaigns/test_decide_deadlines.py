@@ -1,5 +1,6 @@
 """Deadlines and fallbacks, a person's work, the lane, a stop."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -119,6 +120,19 @@ class TestPersons:
     def test_their_work_waits_for_the_fallback(self) -> None:
         assert asked(self.stuck, NINE + HOUR) == WaitUntil(FALLBACK_BY, None, "TRY-1")
         assert asked(self.stuck, FALLBACK_BY) == Fallback(Why.DEADLINE_PAST, "TRY-1")
+
+    def test_their_work_is_not_taken_from_them_whatever_was_counted(self) -> None:
+        found = contact()
+        for hour in range(3):
+            found = tried(found, PLAN, D.BUSY, NINE + hour * HOUR)
+        worked_on = replace(found, state=State.PERSON)
+        assert asked(worked_on, NINE + 3 * HOUR) == WaitUntil(FALLBACK_BY, None, "TRY-1")
+
+    def test_after_the_end_nobody_is_called_while_a_message_is_on_its_way(self) -> None:
+        plan = outage(fallback_by_ms=at("03-05 09:00"), expires_at_ms=at("03-05 11:00"))
+        over = dialled(after(contact(important=True), HandedOver(), plan), plan, at("03-05 10:00"), Channel.SMS)
+        assert isinstance(asked(over, at("03-05 10:30"), plan), Dial)
+        assert asked(over, at("03-05 11:00"), plan) == WaitUntil(None, Why.DEADLINE_PAST, "TRY-1")
 
     def test_an_important_contact_is_called_on(self) -> None:
         plan = outage()

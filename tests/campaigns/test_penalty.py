@@ -36,6 +36,10 @@ def test_a_rows_own_rate_counts_both_days(day: str, expected: str) -> None:
     assert amount(ROW, day) == expected
 
 
+def test_before_its_first_day_it_counts_none() -> None:
+    assert penalty_on(ROW, DUE - timedelta(days=2)) == Penalty(Decimal("0.00"), 0, ())
+
+
 @pytest.mark.parametrize(
     ("arrears", "rate", "expected"),
     [
@@ -64,7 +68,7 @@ def test_the_minimum_holds_once_it_is_due() -> None:
 
 def test_a_fixed_penalty_holds_on_its_day_alone() -> None:
     row = Arrears("resident", Decimal("120.00"), penalty=Decimal("3.84"), as_of=date(2026, 3, 4))
-    assert amount(row, "2026-03-04") == "3.84"
+    assert penalty_on(row, date(2026, 3, 4)) == Penalty(Decimal("3.84"), 0, ())
     for day in (date(2026, 3, 3), date(2026, 3, 5)):
         assert penalty_on(row, day) == NoFormula("the fixed penalty is that of 2026-03-04")
     without = replace(row, as_of=None)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from campaigns.core.after import Ended, NeverDialled, NewRound, Word, after
-from campaigns.core.calling_hours import Asked, Window
+from campaigns.core.calling_hours import Asked, OwnHours, Window
 from campaigns.core.campaign import Campaign, delays
 from campaigns.core.choice import next_call
-from campaigns.core.contact import Contact
+from campaigns.core.contact import Contact, Phone
 from campaigns.core.decide import asked_of
 from campaigns.core.dispositions import TABLE
 from campaigns.core.reasons import Channel, Disposition, Why
@@ -28,7 +28,7 @@ from tests.campaigns.cases import (
     outage,
     tried,
 )
-from tests.campaigns.shipped import rules
+from tests.campaigns.shipped import SHANGHAI, URUMQI, hours, rules
 
 D = Disposition
 PLAN = campaign()
@@ -135,6 +135,25 @@ class TestTheThird:
     def test_it_moves(self, first: str, second: str, expected: str) -> None:
         found = tried(tried(contact(), PLAN, D.NO_ANSWER, at(first)), PLAN, D.NO_ANSWER, at(second))
         assert due_ms(found) == at(expected)
+
+    def test_it_is_looked_for_through_three_openings(self) -> None:
+        """Working days have no evening, other days no afternoon; attempts were made in both other parts."""
+        weekdays = (Window(9 * HOUR, 12 * HOUR), Window(14 * HOUR, 18 * HOUR))
+        for weekend, expected in (
+            ((Window(18 * HOUR, 21 * HOUR),), "03-07 18:00"),
+            ((Window(9 * HOUR, 12 * HOUR), Window(18 * HOUR, 21 * HOUR)), "03-06 10:00:01"),
+        ):
+            own = {"arrears": {"resident": OwnHours("X-1", weekdays, weekend)}}
+            plan = campaign(hours=replace(hours(), kinds=own), delays_ms={D.BUSY: DAY})
+            found = tried(tried(contact(), plan, D.BUSY, at("03-03 15:00")), plan, D.BUSY, at("03-05 10:00"))
+            assert due_ms(found, plan) == at(expected)
+
+    def test_the_parts_are_those_of_the_first_candidate_zone(self) -> None:
+        found = contact(phones=(Phone(FIRST, (URUMQI, SHANGHAI)),))
+        assert due_ms(tried(found, PLAN, D.NOT_CONVENIENT, at("03-04 15:00"))) == at("03-04 16:00")
+        for time in ("03-04 12:15", "03-04 15:00"):  # both in the morning of Urumqi
+            found = tried(found, PLAN, D.BUSY, at(time))
+        assert due_ms(found) == at("03-04 16:00")
 
     def test_the_second_does_not(self) -> None:
         assert due_ms(tried(contact(), PLAN, D.BUSY, at("03-04 10:00"))) == at("03-04 10:30:01")
@@ -268,6 +287,11 @@ class TestDelays:
 
     def test_what_the_profile_leaves_out_is_the_tables(self) -> None:
         assert delays({})[D.MACHINE] == 120 * MINUTE
+        assert delays({})[D.REJECTED] == 0
+
+    def test_a_campaign_without_a_delay_waits_for_nothing(self) -> None:
+        plan = campaign(delays_ms={})
+        assert due_ms(tried(contact(), plan, D.BUSY), plan) == NINE + 1000
 
     def test_what_goes_on_at_once_or_not_at_all_has_none(self) -> None:
         assert D.WRONG_PARTY not in delays({}, {"wrongParty": HOUR})

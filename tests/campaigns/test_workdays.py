@@ -77,6 +77,17 @@ def test_a_calendar_without_working_days_is_a_broken_invariant() -> None:
         nothing.working_day_after(date(2027, 1, 1), 1)
 
 
+def test_a_run_of_365_days_off_is_counted_through_and_no_longer_one() -> None:
+    def day_after(off: list[date]) -> date:
+        others = frozenset(days(date(2027, 1, 1), date(2028, 12, 31))) - frozenset(off)
+        years = dict.fromkeys((2027, 2028), Year(frozenset(off), working_weekends=others))
+        return WorkCalendar(years, {}, frozenset()).working_day_after(date(2027, 1, 1), 1).day
+
+    assert day_after(days(date(2027, 1, 2), date(2028, 1, 1))) == date(2028, 1, 2)
+    with pytest.raises(AssertionError, match="without working days"):
+        day_after(days(date(2027, 1, 2), date(2028, 1, 2)))
+
+
 # -- deadlines ---------------------------------------------------------------------------------------------------------
 
 
@@ -129,7 +140,9 @@ def test_an_outage_counts_from_when_the_power_goes_off() -> None:
 
 @pytest.mark.parametrize("kind", ["callback", "follow-up", "reminder", "outage"])
 def test_kinds_without_defaults(kind: str) -> None:
-    assert deadlines("2026-03-04 10:00", kind) == NO_DEADLINES
+    nothing = deadlines("2026-03-04 10:00", kind)
+    assert nothing == Deadlines(None, None, None, provisional=False)
+    assert nothing == NO_DEADLINES
 
 
 # -- year files --------------------------------------------------------------------------------------------------------
@@ -151,7 +164,7 @@ def test_a_year_file_is_read() -> None:
 
 def test_a_year_file_replaces_what_was_known(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(GOOD.replace("2027", "2026").replace("2026-01-02", "2026-01-03"), "utf-8")
-    calendar = work_calendar(year_files(tmp_path))
+    calendar = work_calendar(year_files(tmp_path).values())
     assert not calendar.is_working(date(2026, 1, 4))
     assert calendar.is_working(date(2026, 1, 3))
     assert calendar.is_working(date(2026, 10, 1)), "nothing of the library's year is left"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from campaigns.core.calling_hours import Asked, Closed, Open, judge
-from campaigns.core.zones import instant, local_day, local_time, spans, zone_named
+from campaigns.core.zones import LATEST_MS, instant, local_day, local_time, spans, zone_named
 from tests.campaigns.shipped import DAY_MS, HOUR_MS, MARGIN_MS, MINUTE_MS, hours, ms, text, window
 
 BERLIN = "Europe/Berlin"
@@ -56,6 +56,20 @@ def test_spans_cover_what_was_asked_and_no_more() -> None:
     assert [span.offset_ms for span in spans(BERLIN, GAP - 1, GAP)] == [HOUR_MS]
     assert [span.offset_ms for span in spans(BERLIN, GAP, GAP + 1)] == [2 * HOUR_MS]
     assert list(spans(BERLIN, GAP, GAP)) == []
+
+
+def test_a_clock_that_changes_where_one_look_up_ends_leaves_no_empty_span() -> None:
+    """In Moldova clocks went back at midnight UTC, 145 times 128 days after the epoch."""
+    change = ms("2020-10-25 00:00", "UTC")
+    assert change % (128 * DAY_MS) == 0
+    found = list(spans("Europe/Chisinau", change - 1, change + 1))
+    assert [(span.end_ms, span.offset_ms) for span in found if span.start_ms < change] == [(change, 3 * HOUR_MS)]
+    assert [(span.start_ms, span.offset_ms) for span in found if span.end_ms > change] == [(change, 2 * HOUR_MS)]
+    assert len(found) == 2
+
+
+def test_instants_up_to_the_year_9000_are_known() -> None:
+    assert text(LATEST_MS, "UTC") == "9000-01-01 00:00:00"
 
 
 def test_local_time_keeps_its_milliseconds() -> None:

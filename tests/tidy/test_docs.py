@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cti.__main__ import COMMANDS
+from campaigns.core.campaign import CAMPAIGN_TABLE
+from campaigns.core.reasons import CampaignState
+from cti.__main__ import known_commands
 from cti.core.indicators import indicators
 from cti.engine.metrics import CallMetrics
 from cti.gateway.routes import routes_of
@@ -17,6 +19,7 @@ from cti.settings import PROFILES
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
 from docs.generate.pages import BLOCKS, filled, outdated
+from docs.generate.states import edges_of
 from docs.generate.writing import described
 from schemas.profile import read_profile
 from schemas.records import CallRecord
@@ -109,6 +112,14 @@ def test_every_generated_part_stands_on_a_page_and_a_stale_one_is_found() -> Non
     assert "RINGBACK_DB" in filled(stale)
     with pytest.raises(KeyError):
         filled(stale.replace("setting_table", "nobody_makes_this"))
+
+
+def test_any_in_a_diagram_stands_for_all_other_states_those_without_an_arrow_too() -> None:
+    stop = {(state, "stop"): CampaignState.STOPPING for state in CampaignState}
+    assert edges_of(stop | {(CampaignState.STOPPING, "stop"): CampaignState.STOPPING}).keys() == {("any", "stopping")}
+    without_final = edges_of(CAMPAIGN_TABLE)
+    assert [edge for edge in without_final if edge[0] == "any"] == []
+    assert {source for source, target in without_final if target == "stopping"} == {"draft", "running", "paused"}
 
 
 def test_what_a_generated_table_leaves_without_a_word_is_found() -> None:
@@ -246,7 +257,7 @@ def test_commands_that_are_named_exist() -> None:
     code = [part for page in PAGES for part in CODE.findall(text_of(page))]
     named = {word for part in code for word in COMMAND_LINE.findall(part)}
     assert {"run", "serve", "keys"} <= named
-    assert named - COMMANDS.keys() == set()
+    assert named - known_commands().keys() == set()
 
 
 def test_metrics_that_are_named_exist() -> None:

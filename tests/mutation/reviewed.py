@@ -1,0 +1,149 @@
+"""What is judged, by which tests, and the mutants that no test can tell from the original.
+
+An entry of `EQUIVALENT` is found by its source, so that lines may move. One that fits no mutant, or more than one, is
+stale; one whose mutant is caught is wrong. Both fail the run.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+FOLDER = "campaigns/core"
+TESTS = "tests/campaigns"
+JUDGES: Mapping[str, Sequence[str]] = {
+    "calling_hours": ("test_calling_hours", "test_day_parts", "test_zones"),
+    "dispositions": ("test_dispositions", "test_after"),
+    "retries": ("test_retries", "test_day_parts"),
+    "deadlines": ("test_workdays",),
+    "workdays": ("test_workdays",),
+    "penalty": ("test_penalty", "test_owed_today"),
+    "pacing": ("test_pacing",),
+    "zones": ("test_zones", "test_day_parts", "test_calling_hours"),
+    "campaign": ("test_campaign_states", "test_retries", "test_decide"),
+    "contact": ("test_after", "test_decide", "test_decide_deadlines", "test_retries"),
+    "after": ("test_after", "test_decide"),
+    "choice": ("test_decide", "test_after", "test_retries"),
+    "waiting": ("test_decide", "test_decide_deadlines"),
+    "decide": ("test_decide", "test_decide_deadlines"),
+}
+"""Fast tests that need no luck: those on chosen examples are left out."""
+
+
+class Equivalent(NamedTuple):
+    """`line`: the source line of the change; `part`: what is changed of it; `what`: how."""
+
+    module: str
+    line: str
+    part: str
+    what: str
+    reason: str
+
+
+SIZE_OF_A_CACHE = "how much is kept changes no answer"
+HOW_MUCH_AT_ONCE = "how much is looked up at once changes no answer"
+NEVER_TWICE_IN_A_DAY = "since 1970 no zone has changed its offset twice within three days; half a day is caution"
+FAR_MORE_DIGITS = "amounts, rates and days together have at most 35 digits"
+
+NO_SUCH_CHAIN = "no chain of reasons to wait is that long"
+BELOW_THE_CAP = "another day begins below the cap"
+BEFORE_THE_FIRST = "attempts are numbered from 1"
+
+EQUIVALENT: tuple[Equivalent, ...] = (
+    Equivalent(
+        "calling_hours", "if start < end:", "start < end", "< becomes <=", "an empty stretch opens nothing, like none"
+    ),
+    Equivalent(
+        "calling_hours",
+        "return isinstance(_judged_with(0, hours, asked, now_ms), Open)",
+        "0",
+        "0 becomes -1",
+        "no stretch of time is empty, so none opens for a margin below nothing",
+    ),
+    Equivalent(
+        "calling_hours",
+        "if zone_named(zone) is None or not EARLIEST_MS <= after_ms <= LATEST_MS:",
+        "after_ms <= LATEST_MS",
+        "<= becomes <",
+        "after the last instant nothing opens: the answer is None either way",
+    ),
+    Equivalent(
+        "calling_hours",
+        "next(stream, None) if head.end_ms == end else head for head, stream in zip(known, streams, strict=True)",
+        "True",
+        "True becomes False",
+        "the lists are of one length",
+    ),
+    Equivalent(
+        "retries",
+        "DOUBLINGS_MAX = 5",
+        "5",
+        "5 becomes 6",
+        "five doublings are past the longest wait already; the bound keeps the number small",
+    ),
+    Equivalent(
+        "retries",
+        "return campaign.delays_ms.get(disposition, 0)",
+        "0",
+        "0 becomes -1",
+        "nothing is due before the attempt has ended",
+    ),
+    Equivalent("penalty", "DIGITS = 60", "60", "60 becomes 59", FAR_MORE_DIGITS),
+    Equivalent("penalty", "DIGITS = 60", "60", "60 becomes 61", FAR_MORE_DIGITS),
+    Equivalent("zones", "STRETCH_MS = 128 * DAY_MS", "128", "128 becomes 127", HOW_MUCH_AT_ONCE),
+    Equivalent("zones", "STRETCH_MS = 128 * DAY_MS", "128", "128 becomes 129", HOW_MUCH_AT_ONCE),
+    Equivalent("zones", "SAMPLE_MS = DAY_MS // 2", "DAY_MS // 2", "// becomes *", NEVER_TWICE_IN_A_DAY),
+    Equivalent("zones", "SAMPLE_MS = DAY_MS // 2", "2", "2 becomes 1", NEVER_TWICE_IN_A_DAY),
+    Equivalent("zones", "SAMPLE_MS = DAY_MS // 2", "2", "2 becomes 3", NEVER_TWICE_IN_A_DAY),
+    Equivalent("zones", "ZONES_KEPT = 1_024", "1_024", "1024 becomes 1023", SIZE_OF_A_CACHE),
+    Equivalent("zones", "ZONES_KEPT = 1_024", "1_024", "1024 becomes 1025", SIZE_OF_A_CACHE),
+    Equivalent("zones", "STRETCHES_KEPT = 8_192", "8_192", "8192 becomes 8191", SIZE_OF_A_CACHE),
+    Equivalent("zones", "STRETCHES_KEPT = 8_192", "8_192", "8192 becomes 8193", SIZE_OF_A_CACHE),
+    Equivalent(
+        "zones",
+        "while right - left > 1000:",
+        "1000",
+        "1000 becomes 1001",
+        "the distance is a whole number of seconds",
+    ),
+    Equivalent(
+        "waiting", "STEPS_MAX = 64  # from one reason to wait to the next", "64", "64 becomes 63", NO_SUCH_CHAIN
+    ),
+    Equivalent(
+        "waiting", "STEPS_MAX = 64  # from one reason to wait to the next", "64", "64 becomes 65", NO_SUCH_CHAIN
+    ),
+    Equivalent(
+        "waiting",
+        "if deadline_ms is not None and at_ms >= deadline_ms:",
+        "at_ms >= deadline_ms",
+        ">= becomes >",
+        "at the deadline the reason to wait is the deadline itself: a step later the answer is the same",
+    ),
+    Equivalent(
+        "waiting",
+        "if later is None or later.at_ms is None or later.at_ms <= at_ms:",
+        "later.at_ms <= at_ms",
+        "<= becomes <",
+        "the same instant again, up to the bound of steps, changes nothing",
+    ),
+    Equivalent(
+        "waiting",
+        "return asking.world._replace(calls_today=asking.world.calls_today if same_day else 0)",
+        "0",
+        "0 becomes -1",
+        BELOW_THE_CAP,
+    ),
+    Equivalent(
+        "waiting",
+        "return asking.world._replace(calls_today=asking.world.calls_today if same_day else 0)",
+        "0",
+        "0 becomes 1",
+        BELOW_THE_CAP,
+    ),
+    Equivalent("contact", "decided_upto: int = 0", "0", "0 becomes -1", BEFORE_THE_FIRST),
+    Equivalent(
+        "campaign",
+        "disposition: max(profile_ms.get(disposition, row.minutes * MINUTE_MS), own.get(disposition, 0))",
+        "0",
+        "0 becomes -1",
+        "no delay of the table or a profile is negative",
+    ),
+)
