@@ -1,7 +1,5 @@
 """The instruments of dial orders, with labels from closed lists: what diallers, gateways and engines count of them."""
 
-from collections.abc import Iterable
-
 from prometheus_client import Counter, Gauge, Histogram
 
 from cti.telemetry import Telemetry
@@ -63,7 +61,7 @@ class DialMetrics:
     def made(self, command: str, count: int = 1) -> None:
         self._made.labels(command).inc(count)
 
-    def withdrawn(self, count: int) -> None:
+    def withdrawn(self, count: int = 1) -> None:
         self._withdrawn.inc(count)
 
     def not_dialled(self, count: int = 1) -> None:
@@ -72,16 +70,14 @@ class DialMetrics:
     def unknown(self, count: int = 1) -> None:
         self._unknown.inc(count)
 
-    def two_calls(self, count: int = 1) -> None:
-        self._two_calls.inc(count)
+    def two_calls(self) -> None:
+        self._two_calls.inc()
 
     # -- of those who send them ----------------------------------------------------------------------------------------
 
-    def sent(self, orders: Iterable[tuple[str, float]]) -> None:
-        """(command, ms from making to claim) of each."""
-        for command, waited_ms in orders:
-            self._sent.labels(command).inc()
-            self._made_to_sent.observe(max(0.0, waited_ms) / 1000)
+    def sent(self, command: str, made_to_sent_ms: float) -> None:
+        self._sent.labels(command).inc()
+        self._made_to_sent.observe(max(0.0, made_to_sent_ms) / 1000)
 
     def unwritten(self, count: int) -> None:
         self._unwritten.inc(count)

@@ -98,9 +98,7 @@ class DialStreams(Protocol):
     async def leave(self, tenant: str, switch: str, epoch: int) -> None:
         """The subscription has ended: it claims nothing any more, and if it was the newest, none lives."""
 
-    async def claim(
-        self, tenant: str, switch: str, epoch: int, limits: Mapping[str, int], most: int
-    ) -> DialClaim:
+    async def claim(self, tenant: str, switch: str, epoch: int, limits: Mapping[str, int], most: int) -> DialClaim:
         """Mark open orders of the switch as sent, at most `most`, in the order of their numbers.
 
         `limits`: makeCalls a second, by lane; a makeCall of another lane is not claimed. In any 1,000 ms of `sent_at`
@@ -113,6 +111,8 @@ class DialStreams(Protocol):
         """Keep a result in the order's row. An accepted one never replaces a final one."""
 
     async def order(self, tenant: str, order_id: str) -> OrderState | None: ...
+
+    async def standing(self, tenant: str, switch: str, source: str) -> SwitchStanding: ...
 
     def wake_claims(self, event: asyncio.Event) -> None:
         """Set `event` when orders were made, by other processes too. One can be missed: look now and then."""

@@ -170,9 +170,7 @@ class _Permit:
 class _Stream:
     """The writing end of one stream."""
 
-    def __init__(
-        self, context: Context, request: web.Request, response: web.StreamResponse, sent: set[str]
-    ) -> None:
+    def __init__(self, context: Context, request: web.Request, response: web.StreamResponse, sent: set[str]) -> None:
         self._context, self._request, self._response = context, request, response
         self._sent = sent  # ids of the opening that may come once more from the hub
         self._writing = 0

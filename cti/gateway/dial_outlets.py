@@ -82,7 +82,7 @@ def is_stalled(request: web.Request) -> bool:
 
 
 class PollOrders:
-    """The dial orders of one poll: those of the first claim that finds any. The ledger's pace bounds what that takes."""
+    """The dial orders of one poll: those of the first claim that finds any, so no more than the pace allows at once."""
 
     def __init__(self, dialling: Dialling) -> None:
         self._dialling = dialling

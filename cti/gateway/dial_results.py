@@ -1,7 +1,5 @@
 """What a switch says of a dial order goes straight into the order's row: no event is appended, no call is born."""
 
-from typing import Any
-
 from cti.dial.rows import OrderResult
 from cti.gateway.context import Context
 from cti.gateway.dialling import Dialling
@@ -16,12 +14,13 @@ def unknown_command() -> Refusal:
     return Refusal("not_found", "No such command of a switch of this key")
 
 
-async def switch_of(dialling: Dialling, tenant: str, order_id: str) -> str | None:
-    """The switch of a dial order; None: there is no such order. Raises `LedgerAway`."""
-    switch = dialling.lately(tenant, order_id)
-    if switch is None and (found := await dialling.streams.order(tenant, order_id)) is not None:
-        switch = found.order.switch
-    return switch
+async def addressed_to(dialling: Dialling, tenant: str, order_id: str) -> tuple[str, str] | None:
+    """(switch, command) of a dial order; None: there is no such order. Raises `LedgerAway`."""
+    lately = dialling.lately(tenant, order_id)
+    if lately is not None:
+        return lately
+    found = await dialling.streams.order(tenant, order_id)
+    return None if found is None else (found.order.switch, found.order.command)
 
 
 async def keep_result(context: Context, dialling: Dialling, caller: Caller, result: OrderResult) -> str:
@@ -29,8 +28,8 @@ async def keep_result(context: Context, dialling: Dialling, caller: Caller, resu
 
     Raises Refusal `not_found`, `not_sent`, `already_answered`; `LedgerAway`, `OutcomeUnknown`.
     """
-    switch = await switch_of(dialling, result.tenant, result.id)
-    if switch is None or not caller.may_switch(switch):
+    addressed = await addressed_to(dialling, result.tenant, result.id)
+    if addressed is None or not caller.may_switch(addressed[0]):
         raise unknown_command()
     kept = await dialling.streams.set_result(result)
     if kept == "not_found":
@@ -40,5 +39,5 @@ async def keep_result(context: Context, dialling: Dialling, caller: Caller, resu
     if kept == "contradiction":
         raise already_answered()
     if kept == "kept":
-        dialling.meter.result(result)
+        dialling.meter.result(addressed[1], result.result)
     return token_of(await context.reads.positions())

@@ -19,7 +19,7 @@ import structlog
 
 from cti.dial.metrics import DialMetrics
 from cti.dial.ports import DialStreams
-from cti.dial.rows import SentOrder
+from cti.dial.rows import STREAM_PROLONG_MS, SentOrder
 from cti.errors import RingbackError
 from cti.gateway.bindings import Bindings
 from cti.gateway.dial_ability import Ability, ability_of
@@ -28,7 +28,7 @@ from cti.web.limits import Limits
 from cti.web.recent import Recent
 
 log = structlog.get_logger()
-PROLONG_S = 5.0  # a third of the time for which a subscription counts as alive
+PROLONG_S = STREAM_PROLONG_MS / 1000
 STALLED_LOOK_S = 0.05  # until the next look whether a slow reader has read
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.1, 5.0
 LEAVE_S = 1.0  # longest wait for a ledger that is away when a stream ends; it counts as alive a little longer then
@@ -38,6 +38,13 @@ NEVER = math.inf
 
 class OutletBroken(Exception):
     """The switch reads no more: its stream is to end."""
+
+
+class DialLedger(NamedTuple):
+    """Where the orders are, and who counts them."""
+
+    streams: DialStreams
+    meter: DialMetrics
 
 
 class Leaving(NamedTuple):
@@ -66,24 +73,25 @@ class Dialling:
 
     def __init__(
         self,
-        streams: DialStreams,
+        ledger: DialLedger,
         bindings: Bindings,
         limits: Limits,
-        meter: DialMetrics,
         now_ms: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`now_ms`: the log's clock."""
-        self.streams, self.limits, self.meter, self.now_ms, self.monotonic = streams, limits, meter, now_ms, monotonic
+        self.streams, self.meter = ledger
+        self.limits, self.now_ms, self.monotonic = limits, now_ms, monotonic
         self._bindings = bindings
         self._known: dict[tuple[str, str], tuple[SwitchRow, Ability | None]] = {}
         self._open: set[DialSubscription] = set()
-        self._sent: Recent[tuple[str, str], str] = Recent(SENT_KEPT, SENT_KEPT_S, monotonic)
+        self._word_ages_s: dict[DialSubscription, float] = {}
+        self._sent: Recent[tuple[str, str], tuple[str, str]] = Recent(SENT_KEPT, SENT_KEPT_S, monotonic)
 
     async def run(self) -> None:
         """Until cancelled: wakes every subscription when orders were put."""
         stirred = asyncio.Event()
-        self.streams.wake(stirred)
+        self.streams.wake_claims(stirred)
         while True:
             await stirred.wait()
             stirred.clear()
@@ -113,18 +121,28 @@ class Dialling:
         try:
             yield made
         finally:
+            made.close()
             self._open.discard(made)
             if not any((each.tenant, each.switch) == (tenant, switch) for each in self._open):
                 self._known.pop((tenant, switch), None)
 
     def is_sent(self, tenant: str, claimed: Sequence[SentOrder], switch: str) -> None:
-        """Remember whose orders these are."""
+        """Count them, and remember whose they are."""
         for order in claimed:
-            self._sent.put((tenant, order.id), switch)
+            self._sent.put((tenant, order.id), (switch, order.command))
+            self.meter.sent(order.command, order.sent_at_ms - order.made_at_ms)
 
-    def lately(self, tenant: str, order_id: str) -> str | None:
-        """The switch that was sent this order a short while ago by this gateway; for others ask the ledger."""
+    def lately(self, tenant: str, order_id: str) -> tuple[str, str] | None:
+        """(switch, command) of an order that this gateway sent a short while ago; for others ask the ledger."""
         return self._sent.get((tenant, order_id))
+
+    def word_age(self, subscription: "DialSubscription", age_s: float | None) -> None:
+        """How old the last word of this one's switch is; None: it is not the newest of the switch any more."""
+        if age_s is None:
+            self._word_ages_s.pop(subscription, None)
+        else:
+            self._word_ages_s[subscription] = age_s
+        self.meter.word_age(max(self._word_ages_s.values(), default=0.0))
 
     def rendered(self, leaving: Sequence[Leaving]) -> list[tuple[str, str]]:
         """(id, JSON) of those that are still valid, to be written at once; how long they stay so is counted from now.
@@ -134,7 +152,6 @@ class Dialling:
         now_ms = self.now_ms()
         left = [(each.order, int(each.left_ms(now_ms))) for each in leaving]
         out = [(order.id, f'{order.body[:-1]},"valid_for_ms":{left_ms}}}') for order, left_ms in left if left_ms > 0]
-        self.meter.sent([(each.order.command, each.order.sent_at_ms - each.order.made_at_ms) for each in leaving])
         if len(out) < len(left):
             log.warning("dial_orders_unwritten", count=len(left) - len(out))
             self.meter.unwritten(len(left) - len(out))
@@ -149,9 +166,7 @@ def backoff_s(failures: int) -> float:
 class DialSubscription:
     """One stream or poll on its way to dial orders. `turn` is one look; `run` repeats it."""
 
-    def __init__(
-        self, shared: Dialling, tenant: str, switch: str, outlet: Outlet, alive: Callable[[], bool]
-    ) -> None:
+    def __init__(self, shared: Dialling, tenant: str, switch: str, outlet: Outlet, alive: Callable[[], bool]) -> None:
         self.tenant, self.switch = tenant, switch
         self.woken = asyncio.Event()
         self.looked = asyncio.Event()  # the first look is over, whatever it found
@@ -214,27 +229,44 @@ class DialSubscription:
         if ability is None:
             await self.leave()
             return self._shared.limits.dial_poll_s
-        if not await self._is_newest():
+        if not await self._is_newest(ability.source):
             return NEVER
         return await self._claimed(ability)
 
-    async def _is_newest(self) -> bool:
+    async def _is_newest(self, source: str) -> bool:
         """Subscribe at first, and now and then say that the subscription is alive."""
         now_s, streams = self._shared.monotonic(), self._shared.streams
         if self._epoch is None:
             if not self.superseded:
-                self._epoch = await streams.subscribe(self.tenant, self.switch)
+                self._hold(await streams.subscribe(self.tenant, self.switch))
                 self._prolong_s = now_s + PROLONG_S
         elif now_s >= self._prolong_s:
             if await streams.prolong(self.tenant, self.switch, self._epoch):
                 self._prolong_s = now_s + PROLONG_S
+                await self._look_at_word(source)
             else:
                 self._lose()
         return self._epoch is not None
 
+    async def _look_at_word(self, source: str) -> None:
+        standing = await self._shared.streams.standing(self.tenant, self.switch, source)
+        if standing.last_word_ms is not None:
+            self._shared.word_age(self, max(0, standing.at_ms - standing.last_word_ms) / 1000)
+
     def _lose(self) -> None:
         log.info("dial_stream_superseded", switch=self.switch, tenant=self.tenant)
-        self._epoch, self.superseded = None, True
+        self._hold(None)
+        self.superseded = True
+
+    def _hold(self, epoch: int | None) -> None:
+        self._shared.meter.streams((epoch is not None) - (self._epoch is not None))
+        self._epoch = epoch
+        if epoch is None:
+            self._shared.word_age(self, None)
+
+    def close(self) -> None:
+        """It is no subscription any more: what it holds runs out by itself, as between two polls."""
+        self._hold(None)
 
     async def _claimed(self, ability: Ability) -> float:
         """Claim as much as can be written now, and write it."""
@@ -254,7 +286,7 @@ class DialSubscription:
                 await self._outlet.put([Leaving(order, began_ms) for order in claim.orders])
         if len(claim.orders) >= most:
             return 0.0
-        next_s = NEVER if claim.next_ms is None else claim.next_ms / 1000
+        next_s = NEVER if claim.next_ms is None else (claim.next_ms - claim.at_ms) / 1000
         return max(0.0, min(next_s, shared.limits.dial_poll_s))
 
     async def claim_ended(self) -> None:
@@ -264,9 +296,10 @@ class DialSubscription:
 
     async def leave(self) -> None:
         """The switch has no live dial stream from now on, unless a newer one is there. Waits LEAVE_S at most."""
-        epoch, self._epoch = self._epoch, None
+        epoch = self._epoch
         if epoch is None:
             return
+        self._hold(None)
         try:
             async with asyncio.timeout(LEAVE_S):
                 await self._shared.streams.leave(self.tenant, self.switch, epoch)
