@@ -1,4 +1,4 @@
-"""Dial orders at the gateway, look by look: the newest subscription alone, each order once, nothing that is too late."""
+"""Dial orders at the gateway, look by look: to the newest subscription alone, each once, none too late."""
 
 import asyncio
 from typing import Any
@@ -201,8 +201,8 @@ async def test_a_claim_under_way_when_its_stream_ends_is_not_given_to_another(de
     (subscription, reader), (later, after) = desk.listener(), desk.listener()
     await subscription.turn()
     desk.book.put("a")
-    desk.book.meanwhile = lambda: claimed.set()
     claimed = asyncio.Event()
+    desk.book.meanwhile = claimed.set
     task = asyncio.create_task(subscription.turn())
     await claimed.wait()
     task.cancel()
@@ -221,7 +221,7 @@ async def test_orders_made_here_wake_a_subscription_that_waits() -> None:
         task = asyncio.create_task(subscription.run())
         await subscription.looked.wait()
         claimed = asyncio.Event()
-        desk.book.meanwhile = lambda: claimed.set()
+        desk.book.meanwhile = claimed.set
         desk.book.put("a")
         async with asyncio.timeout(20):
             await claimed.wait()
@@ -235,12 +235,12 @@ async def test_orders_made_here_wake_a_subscription_that_waits() -> None:
 async def test_a_subscription_goes_on_after_a_defect() -> None:
     desk = Desk(Limits(key_cache_s=0, dial_poll_s=0.001, dial_gap_s=0.001))
     await desk.declare()
-    subscription, reader = desk.listener()
+    subscription, _ = desk.listener()
     desk.book.put("a")
     desk.book.faults = [ZeroDivisionError("a defect"), LedgerAway("tried")]
     task = asyncio.create_task(subscription.run())
     claimed = asyncio.Event()
-    desk.book.meanwhile = lambda: claimed.set()
+    desk.book.meanwhile = claimed.set
     async with asyncio.timeout(20):
         await claimed.wait()
     task.cancel()
