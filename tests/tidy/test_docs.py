@@ -10,6 +10,7 @@ import yaml
 
 from cti.__main__ import COMMANDS
 from cti.core.indicators import indicators
+from cti.dial.metrics import DialMetrics
 from cti.engine.metrics import CallMetrics
 from cti.gateway.routes import routes_of
 from cti.rows import Totals
@@ -250,9 +251,10 @@ def test_commands_that_are_named_exist() -> None:
 
 
 def test_metrics_that_are_named_exist() -> None:
-    families = {
-        one.name + ("_total" if one.type == "counter" else "") for one in CallMetrics(Telemetry()).registry.collect()
-    }
+    telemetry = Telemetry()
+    CallMetrics(telemetry)
+    DialMetrics(telemetry)
+    families = {each.name + ("_total" if each.type == "counter" else "") for each in telemetry.registry.collect()}
     named = {name for page in PAGES for name in METRIC.findall(text_of(page))}
     assert named - families == set()
     assert families - named == set()
