@@ -98,9 +98,7 @@ class DialStreams(Protocol):
     async def leave(self, tenant: str, switch: str, epoch: int) -> None:
         """The subscription has ended: it claims nothing any more, and if it was the newest, none lives."""
 
-    async def claim(
-        self, tenant: str, switch: str, epoch: int, limits: Mapping[str, int], most: int
-    ) -> DialClaim:
+    async def claim(self, tenant: str, switch: str, epoch: int, limits: Mapping[str, int], most: int) -> DialClaim:
         """Mark open orders of the switch as sent, at most `most`, in the order of their numbers.
 
         `limits`: makeCalls a second, by lane; a makeCall of another lane is not claimed. In any 1,000 ms of `sent_at`
