@@ -40,8 +40,11 @@ class Book:
         self.asked: list[tuple[str, Any]] = []
         self.faults: list[Exception] = []
         self.meanwhile: Callable[[], None] = lambda: None
-        self.going = asyncio.Event()
+        self.going = asyncio.Event()  # cleared: claims do not come to their end
         self.going.set()
+        self.open = asyncio.Event()  # cleared: nobody can subscribe
+        self.open.set()
+        self.claimed = asyncio.Event()  # a claim has marked something
         self.last_word_ms: int | None = NOW_MS
         self._events: list[asyncio.Event] = []
 
@@ -64,6 +67,7 @@ class Book:
 
     async def subscribe(self, tenant: str, switch: str) -> int:
         self._may_fail("subscribe", switch)
+        await self.open.wait()
         epoch = self.epochs[tenant, switch] = self.epochs.get((tenant, switch), 0) + 1
         await self.prolong(tenant, switch, epoch)
         return epoch
@@ -82,7 +86,6 @@ class Book:
 
     async def claim(self, tenant: str, switch: str, epoch: int, limits: Mapping[str, int], most: int) -> DialClaim:
         self._may_fail("claim", dict(limits))
-        await self.going.wait()
         now_ms = int(self.clock.now_ms())
         if self.epochs.get((tenant, switch)) != epoch:
             return DialClaim([], True, now_ms, None)
@@ -93,6 +96,9 @@ class Book:
         claimed = [order._replace(sent_at_ms=now_ms) for order in open_[:most]]
         self.sent.update({order.id: epoch for order in claimed})
         self.meanwhile()
+        if claimed:
+            self.claimed.set()
+        await self.going.wait()
         return DialClaim(claimed, False, now_ms, None)
 
     async def set_result(self, result: OrderResult) -> Kept:
