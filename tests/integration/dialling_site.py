@@ -8,13 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from cti.dial.metrics import DialMetrics
 from cti.dial.rows import DialOrderRow
-from cti.dial.store import SqlDialOrders
-from cti.gateway.dialling import DialLedger
+from cti.dial.store import WRITER, SqlDialOrders
 from cti.rows import SwitchRow
+from cti.sql.writer import SqlWriter
 from cti.web.limits import Limits
-from tests.integration.gateway_site import NOW_MS, PARTITIONS, TENANT, Site, site_at
+from tests.integration.gateway_site import TENANT, Site, site_at
 
 SWITCH = "pbx-1"
 SOON = Limits(key_cache_s=0.01, dial_poll_s=0.01, dial_gap_s=0.001)
@@ -44,15 +43,20 @@ class DialSite:
         def put(connection: Connection, asked: Sequence[list[DialOrderRow]]) -> list[set[str]]:
             return [self.orders.put(connection, made) for made in asked]
 
-        database = self.site.database
-        assert await database.writer("dial-writer").run(put, rows) == set(names)
+        assert await self._writer.run(put, rows) == set(names)
         self.orders.made()
+
+    @property
+    def _writer(self) -> SqlWriter:
+        database = self.site.store.database
+        assert database is not None
+        return database.writer(WRITER)
 
     async def withdraw(self, *names: str, tenant: str = TENANT) -> set[str]:
         def withdraw(connection: Connection, asked: Sequence[tuple[str, ...]]) -> list[set[str]]:
             return [self.orders.withdraw(connection, tenant, ids) for ids in asked]
 
-        return await self.site.database.writer("dial-writer").run(withdraw, names)
+        return await self._writer.run(withdraw, names)
 
     def order(self, name: str, **changed: Any) -> DialOrderRow:
         """A makeCall to SWITCH that is good for 10 s."""
@@ -90,6 +94,3 @@ async def dialling_at(folder: Path, limits: Limits | None = None, **parts: Any) 
         it = DialSite(site, site.dial_orders)
         await it.declare()
         yield it
-
-
-__all__ = ("NOW_MS", "PARTITIONS", "DialLedger", "DialMetrics", "DialSite", "dialling_at")

@@ -11,9 +11,12 @@ from typing import Any
 import aiohttp
 
 from cti.adapters.clock import VirtualClock
-from cti.adapters.store import WholeLedger, open_store
+from cti.adapters.store import Store, WholeLedger, open_store
+from cti.dial.metrics import DialMetrics
+from cti.dial.store import SqlDialOrders
 from cti.gateway.app import make_app
 from cti.gateway.context import Standard
+from cti.gateway.dialling import DialLedger
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.ports import Entry, EventLog
@@ -83,6 +86,8 @@ class Site:
     limits: Limits
     listening: Listening
     session: aiohttp.ClientSession
+    store: Store
+    dial_orders: SqlDialOrders | None = None  # None: the store does not dial
     claims: dict[int, Claim] = field(default_factory=dict)
     numbers: dict[int, int] = field(default_factory=dict)
 
@@ -168,21 +173,26 @@ STANDARD = Standard(Described(), figures, {"RING-1": ("delivered",), "HOLD-2": (
 
 @asynccontextmanager
 async def site_at(url: str, limits: Limits | None = None, **parts: Any) -> AsyncIterator[Site]:
-    """A gateway over the store at `url`. `parts` stand in for the store's own: log, reads, registry, ready."""
+    """A gateway over the store at `url`. `parts` stand in for the store's own: log, reads, registry, ready. With
+    `dial_orders`, the class of its orders, it dials.
+    """
     clock, pulse, telemetry, limits = VirtualClock(NOW_MS), Pulse(), Watched(), limits or Limits()
 
     async def ready() -> dict[str, str | None]:
         return {"ledger": None}
 
     async with open_store(url, clock, PARTITIONS) as store, aiohttp.ClientSession(auto_decompress=False) as session:
-        log = parts.get("log", store.log)
+        log, orders = parts.get("log", store.log), None
+        if "dial_orders" in parts:
+            orders = parts["dial_orders"](store.database, clock.now_ms, lambda: range(PARTITIONS))
         app = make_app(
             log, parts.get("reads", store.ledger), parts.get("registry", store.ledger), limits, telemetry, pulse,
             standard=STANDARD, ready=parts.get("ready", ready),
+            dial=None if orders is None else DialLedger(orders, DialMetrics(telemetry)),
         )  # fmt: skip
         listening = await listen(app, "127.0.0.1", 0, limits)
         try:
-            yield Site(log, store.ledger, pulse, clock, telemetry, limits, listening, session)
+            yield Site(log, store.ledger, pulse, clock, telemetry, limits, listening, session, store, orders)
         finally:
             await listening.stop()
 
