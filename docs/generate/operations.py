@@ -83,7 +83,7 @@ def _plain(number: float) -> str:
 
 def metric_table() -> str:
     telemetry = Telemetry()
-    packages = (telemetry, CallMetrics(telemetry), DialMetrics(telemetry))
+    packages = (telemetry, CallMetrics(telemetry), DialMetrics(telemetry.registry))
     instruments = [
         instrument for package in packages for instrument in vars(package).values() if hasattr(instrument, "describe")
     ]

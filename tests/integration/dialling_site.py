@@ -87,9 +87,8 @@ class DialSite:
 
 @asynccontextmanager
 async def dialling_at(folder: Path, limits: Limits | None = None, **parts: Any) -> AsyncIterator[DialSite]:
-    """A gateway whose SWITCH has declared that it dials. `parts`: `dial_orders` in the place of the store's own."""
-    make = parts.pop("dial_orders", SqlDialOrders)
-    async with site_at(f"sqlite:///{folder / 'ringback.db'}", limits or SOON, dial_orders=make, **parts) as site:
+    """A gateway whose SWITCH has declared that it dials. `parts` as of `site_at`."""
+    async with site_at(f"sqlite:///{folder / 'ringback.db'}", limits or SOON, **parts) as site:
         assert site.dial_orders is not None
         it = DialSite(site, site.dial_orders)
         await it.declare()

@@ -173,8 +173,8 @@ STANDARD = Standard(Described(), figures, {"RING-1": ("delivered",), "HOLD-2": (
 
 @asynccontextmanager
 async def site_at(url: str, limits: Limits | None = None, **parts: Any) -> AsyncIterator[Site]:
-    """A gateway over the store at `url`. `parts` stand in for the store's own: log, reads, registry, ready. With
-    `dial_orders`, the class of its orders, it dials.
+    """A gateway over the store at `url`. `parts` stand in for the store's own: log, reads, registry, ready;
+    `dial_orders` makes the dial orders from the store.
     """
     clock, pulse, telemetry, limits = VirtualClock(NOW_MS), Pulse(), Watched(), limits or Limits()
 
@@ -182,13 +182,12 @@ async def site_at(url: str, limits: Limits | None = None, **parts: Any) -> Async
         return {"ledger": None}
 
     async with open_store(url, clock, PARTITIONS) as store, aiohttp.ClientSession(auto_decompress=False) as session:
-        log, orders = parts.get("log", store.log), None
-        if "dial_orders" in parts:
-            orders = parts["dial_orders"](store.database, clock.now_ms, lambda: range(PARTITIONS))
+        log = parts.get("log", store.log)
+        orders = parts["dial_orders"](store) if "dial_orders" in parts else store.dial
         app = make_app(
             log, parts.get("reads", store.ledger), parts.get("registry", store.ledger), limits, telemetry, pulse,
             standard=STANDARD, ready=parts.get("ready", ready),
-            dial=None if orders is None else DialLedger(orders, DialMetrics(telemetry)),
+            dial=None if orders is None else DialLedger(orders, DialMetrics(telemetry.registry)),
         )  # fmt: skip
         listening = await listen(app, "127.0.0.1", 0, limits)
         try:

@@ -26,7 +26,7 @@ def exposed() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
     """Series name -> its labels, and for buckets the edges as they are written."""
     series: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
     telemetry = Telemetry()
-    packages = (telemetry, CallMetrics(telemetry), DialMetrics(telemetry))
+    packages = (telemetry, CallMetrics(telemetry), DialMetrics(telemetry.registry))
     for instrument in (each for package in packages for each in vars(package).values()):
         name, labels = getattr(instrument, "_name", ""), frozenset(getattr(instrument, "_labelnames", ()))
         kind = getattr(instrument, "_type", "")

@@ -33,7 +33,7 @@ def test_every_series_of_the_dashboard_exists() -> None:
 def test_every_metric_of_the_product_is_on_it() -> None:
     telemetry = Telemetry()
     CallMetrics(telemetry)
-    DialMetrics(telemetry)
+    DialMetrics(telemetry.registry)
     families = {family.name for family in telemetry.registry.collect()}
     shown = {name for _, expression in expressions() for name, _ in SELECTOR.findall(expression)}
     assert {family for family in families if not any(name.startswith(family) for name in shown)} == set()

@@ -253,7 +253,7 @@ def test_commands_that_are_named_exist() -> None:
 def test_metrics_that_are_named_exist() -> None:
     telemetry = Telemetry()
     CallMetrics(telemetry)
-    DialMetrics(telemetry)
+    DialMetrics(telemetry.registry)
     families = {each.name + ("_total" if each.type == "counter" else "") for each in telemetry.registry.collect()}
     named = {name for page in PAGES for name in METRIC.findall(text_of(page))}
     assert named - families == set()

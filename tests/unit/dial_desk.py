@@ -144,10 +144,12 @@ class Desk:
         self.book = Book(self.clock) if book is None else book
         self.registry, self.telemetry = MemoryLedger(), Telemetry()
         self.limits = limits or Limits(key_cache_s=0)
-        self.dialling = Dialling(
-            DialLedger(self.book, DialMetrics(self.telemetry)), Bindings(self.registry, self.limits), self.limits,
-            self.clock.now_ms, lambda: self.clock.now_ms() / 1000,
-        )  # fmt: skip
+        ledger, bindings = (
+            DialLedger(self.book, DialMetrics(self.telemetry.registry)),
+            Bindings(self.registry, self.limits),
+        )
+        clock = self.clock
+        self.dialling = Dialling(ledger, bindings, self.limits, clock.now_ms, lambda: clock.now_ms() / 1000)
 
     async def declare(self, switch: str = SWITCH, **changed: Any) -> None:
         row = SwitchRow(TENANT, switch, f"/switches/{switch}", json.dumps(DECLARED | changed))
