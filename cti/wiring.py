@@ -14,6 +14,7 @@ from cti.adapters.store import MEMORY, Store, open_store
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.rules import RuleBook, compile_profile
 from cti.descriptions import Descriptions
+from cti.dial.metrics import DialMetrics
 from cti.engine.gathering import CallLimits
 from cti.engine.loop import Engine
 from cti.engine.metrics import CallMetrics
@@ -92,11 +93,14 @@ class Service:
         self._steady: Clock = MonotonicClock() if isinstance(clock, SystemClock) else clock  # for waiting
         self.telemetry, self.pulse = Telemetry(), Pulse()
         self._metrics = CallMetrics(self.telemetry, settings.metrics_sources)
+        self.dial_metrics = DialMetrics(self.telemetry.registry)
         self._supervision = Supervision()
         self.failed = self._supervision.failed
         self._book = book
         store.hear_commands(self.pulse.commanded)
-        host = Host(self._steady, SystemWallClock(), store.database, store.leases, store.shared)
+        host = Host(
+            self._steady, SystemWallClock(), store.database, store.leases, store.shared, store.dial, self.dial_metrics
+        )
         self.hosted = open_parts(parts, host, store, self.telemetry)
         self._tasks = [(hosted.part.name, task) for hosted in self.hosted for task in hosted.tasks_in(roles)]
         self._begun: list[tuple[str, Task]] = []

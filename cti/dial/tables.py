@@ -3,7 +3,7 @@
 Apart from `commands`: processes of the release before send every open command that they find there.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, literal_column
+from sqlalchemy import BigInteger, Column, ColumnClause, Index, Integer, MetaData, Table, literal_column
 
 from cti.sql.columns import small, text, whole
 
@@ -38,7 +38,8 @@ orders = Table(
     sqlite_autoincrement=True,
 )
 # Conditions with literals: a partial index serves only queries that repeat its condition, word for word.
-_OPEN, _CALLS = literal_column("'open'"), literal_column("'makeCall'")
+_OPEN: ColumnClause[str] = literal_column("'open'")
+_CALLS: ColumnClause[str] = literal_column("'makeCall'")
 PACED = (orders.c.state == _OPEN) & (orders.c.command == _CALLS)
 UNPACED = (orders.c.state == _OPEN) & (orders.c.command != _CALLS)
 UNSETTLED = orders.c.state.in_([literal_column("'open'"), literal_column("'sent'")])

@@ -1,0 +1,53 @@
+"""Facts of dialled calls: written by the engine's rounds, deleted by the dialler once it has acted on them."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from cti.dial.rows import DialFact
+from cti.dial.tables import facts
+from cti.sql.bulk import Bulk
+
+_KEY = ("tenant", "commandid", "call_id")
+_NAMES = DialFact._fields
+_GIVEN = [facts.c[name] for name in _NAMES]
+_CHANGED = [name for name in _NAMES if name not in (*_KEY, "revision")]
+_SELECT = ("SELECT", ", ".join(f"given.{name}" for name in _NAMES), ", dial_orders.switch, dial_orders.lane")
+_PUT = ("INTO dial_facts (", ", ".join(_NAMES), ", switch, lane)", *_SELECT, "FROM dial_orders,")
+_WHERE = "AND dial_orders.id = given.commandid AND dial_orders.tenant = given.tenant"
+_SET = (
+    "ON CONFLICT (tenant, commandid, call_id) DO UPDATE SET",
+    ", ".join(f"{name} = excluded.{name}" for name in _CHANGED),
+    ", revision = CASE WHEN excluded.revision > dial_facts.revision THEN excluded.revision",
+    "ELSE dial_facts.revision + 1 END",
+)
+_upsert = Bulk("INSERT", " ".join(_PUT), _GIVEN, " ".join((_WHERE, *_SET)))
+# The revision is compared with that of the row itself: one that is written meanwhile has another, and stays.
+_KEYED = [facts.c[name] for name in (*_KEY, "revision")]
+_ROW = ", ".join(column.name for column in _KEYED)
+_OLD = ("FROM dial_facts WHERE (", _ROW, ") IN (SELECT", _ROW, "FROM")
+_delete = Bulk("DELETE", " ".join(_OLD), _KEYED, ")")
+
+
+def put_facts(connection: Connection, said: Sequence[DialFact]) -> None:
+    """Write what is known of calls, over what was known; of several for one call the last stands.
+
+    What carries no dial order's id of its tenant is not kept. The revision given should rise over a call's whole life
+    (as the log's positions do), so that one that was acknowledged never comes again; the stored one rises in any case.
+    """
+    _upsert(connection, list({(row.tenant, row.commandid, row.call_id): row for row in said}.values()))
+
+
+def acknowledge(connection: Connection, read: Sequence[DialFact]) -> None:
+    """Delete those that were not written again since they were read."""
+    _delete(connection, [(row.tenant, row.commandid, row.call_id, row.revision) for row in read])
+
+
+def read_facts(connection: Connection, tenant: str, switch: str, lane: str, limit: int) -> list[DialFact]:
+    """Those of a lane's orders, the first appended first."""
+    columns = facts.c
+    of_lane = (columns.tenant == tenant, columns.switch == switch, columns.lane == lane)
+    order = (columns.appended_at_ms, columns.commandid, columns.call_id)
+    return [
+        DialFact._make(row) for row in connection.execute(select(*_GIVEN).where(*of_lane).order_by(*order).limit(limit))
+    ]
