@@ -247,6 +247,7 @@ class Round:
     outbox: list[OutboxRow] = field(default_factory=list)
     published: dict[int, int] = field(default_factory=dict)  # by partition: outbox rows up to this number have arrived
     dial_facts: list[DialFact] = field(default_factory=list)  # those that carry no dial order's id are not kept
+    dial_facts_gone: list[tuple[str, str, str]] = field(default_factory=list)  # (tenant, commandid, call_id): deleted
     source_words: list[SourceWordRow] = field(default_factory=list)
     fences: list[Fence] = field(default_factory=list)
 

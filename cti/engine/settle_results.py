@@ -2,15 +2,13 @@
 
 from typing import Any
 
+from cti.core.facts import RESULT_KINDS
 from cti.engine.gathering import Gathering
 from cti.engine.live_calls import LiveCall
 from cti.ports import Entry
 from cti.rows import ResultRow
 from schemas.envelope import Event
 from schemas.reasons import Ignored
-
-RESULT_KINDS = frozenset({"commandResult", "messageReport"})
-"""Kinds that belong to a command. They may be added to a known call, and never open one."""
 
 
 def settles_alone(event: Event, live: LiveCall | None) -> bool:
