@@ -47,6 +47,8 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
     if event.kind != "commandResult" and work.recent_ids.is_of_another(entry.tenant, event.source, event.id, call_key):
         work.dead_letter(entry, DeadLetter.ID_CONFLICT, "this event id is known from another call of the source")
         return
+    if event.commandid is not None and event.kind == "messageReport" and event.known:
+        work.dial_facts.report(entry, event)
     fact = _fact_of(event, entry.body)
     key: Key = call_key
     live = work.layers.call(key)
