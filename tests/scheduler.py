@@ -262,8 +262,8 @@ async def scene(
         ) as store,
         contextlib.AsyncExitStack() as stack,
     ):
-        dial_metrics = DialMetrics(telemetry.registry)
-        host = Host(clock, wall_clock, store.database, store.leases, store.shared, store.dial, dial_metrics)
+        meter = DialMetrics(telemetry.registry)
+        host = Host(clock, wall_clock, store.database, store.leases, store.shared, store.dial, meter)
         hosted = open_parts(found, host, store, telemetry)
         metrics = CallMetrics(telemetry)
         engine = Engine(
@@ -276,7 +276,7 @@ async def scene(
 
         app = make_app(
             store.log, store.ledger, store.ledger, limits, telemetry, pulse, standard=standard_of(book), ready=ready,
-            hosted=hosted, dial=None if store.dial is None else DialLedger(store.dial, dial_metrics),
+            hosted=hosted, dial=None if store.dial is None else DialLedger(store.dial, meter),
         )  # fmt: skip
         listening = await listen(app, "127.0.0.1", 0, limits, stop_s=0.1)
         stack.push_async_callback(listening.stop)
