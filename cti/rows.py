@@ -215,7 +215,7 @@ class DialFact(NamedTuple):
     answered_at_ms: int | None
     ended_at_ms: int | None
     record: str | None  # the call's record, canonical JSON; None while it is live
-    appended_at_ms: int  # log clock: of the entry that said it last
+    appended_at_ms: int  # log clock: how far the partition was read when this was written
 
 
 class SourceWordRow(NamedTuple):
@@ -224,10 +224,10 @@ class SourceWordRow(NamedTuple):
     tenant: str
     source: str
     partition: int
-    appended_at_ms: int  # log clock: all that the source appended up to here is read in this partition
+    appended_at_ms: int  # log clock: all that was appended to this partition before is committed with the word
     lag_ms: int  # of the source's clock: appended minus said
     trusted: int  # 1: the source's clock is believed
-    word_at_ms: int  # log clock: when the word was written
+    word_at_ms: int  # log clock: when the source was last heard of, to the second; 0: not since the engine started
 
 
 @dataclass(slots=True)

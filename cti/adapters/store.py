@@ -23,7 +23,7 @@ from cti.errors import SettingsMistake
 from cti.leases.memory import MemoryNamedLeases
 from cti.leases.ports import Leases, NamedLeases
 from cti.leases.sql import SqlNamedLeases
-from cti.ports import Clock, DeadLetters, EventLog, Ledger, Publisher, Reads, Registry
+from cti.ports import Clock, DeadLetters, EventLog, Ledger, Publisher, Reads, Registry, call_partitions
 from cti.rows import Claim
 from cti.sql.connections import database_url
 from cti.sql.database import Database
@@ -153,8 +153,8 @@ class _DatabaseStore(Store):
         self._chains = (CHAIN, *chains)
 
     def _said_by(self) -> list[int]:
-        """The partitions that calls are in: each must say how far it has read a source."""
-        return [partition for partition in range(self.log.partitions) if not self.log.passes_on(partition)]
+        """Each of these must say how far it has read a source."""
+        return call_partitions(self.log)
 
     def hear_commands(self, heard: Callable[[], None]) -> None:
         self.database.hear(COMMANDED, heard)

@@ -121,10 +121,10 @@ class OrderResult(NamedTuple):
 class SourceWord(NamedTuple):
     """What all partitions together say of a source: everything is read up to `appended_at_ms`."""
 
-    appended_at_ms: int  # the least
+    appended_at_ms: int  # the least: all that was appended before is committed
     lag_ms: int  # the greatest
     trusted: bool  # all say so
-    word_at_ms: int  # the least
+    word_at_ms: int  # the least: when the source was last heard of
 
 
 class SwitchStanding(NamedTuple):
@@ -133,5 +133,5 @@ class SwitchStanding(NamedTuple):
     epoch: int  # of its newest subscription; 0: there was none
     alive: bool  # that one lives
     word: SourceWord | None  # None: a partition has no word of the source
-    last_word_ms: int | None  # log clock: the newest that any partition has read of the source
+    last_word_ms: int | None  # log clock: when the source was last heard of, by any partition
     at_ms: int  # the ledger's clock

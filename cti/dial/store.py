@@ -106,7 +106,7 @@ class SqlDialOrders:
         epoch, alive_until_ms = streams.stream(connection, tenant, switch)
         said = words.read_words(connection, tenant, source)
         at_ms = self.now_ms(connection)
-        last_ms = max((row.appended_at_ms for row in said), default=None)
+        last_ms = max((row.word_at_ms for row in said if row.word_at_ms), default=None)
         return SwitchStanding(epoch, alive_until_ms > at_ms, words.least(said, self._partitions()), last_ms, at_ms)
 
     async def stop_acknowledged(self, tenant: str, ids: Collection[str], now_ms: int) -> bool:

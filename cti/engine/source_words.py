@@ -18,7 +18,7 @@ from pydantic_core import from_json
 from cti.engine.gathering import Gathering
 from cti.engine.intake import END_ASK_MS, END_CONFIRM_MS, NEVER_MS, Intake
 from cti.engine.sources import Source
-from cti.ports import EventLog, Ledger
+from cti.ports import EventLog, Ledger, call_partitions
 from cti.rows import SourceWordRow, SwitchRow
 
 WORD_EVERY_MS = 1_000.0
@@ -32,7 +32,7 @@ class SourceWords:
 
     def __init__(self, work: Gathering, event_log: EventLog, ledger: Ledger, intake: Intake) -> None:
         self._work, self._ledger, self._intake = work, ledger, intake
-        self._kinds, self._kind = event_log.kinds, event_log.partition_of("", "call") % event_log.kinds
+        self._partitions_of_calls = frozenset(call_partitions(event_log))
         self._sources: list[Source] = []
         self._asked_ms = NEVER_MS
         self._due_ms = NEVER_MS
@@ -87,7 +87,7 @@ class SourceWords:
                 yield _word(source, partition, int(until_ms), self._work.times.partition_ms[partition])
 
     def _partitions(self) -> Iterable[int]:
-        return [number for number in self._intake.positions if number % self._kinds == self._kind]
+        return [partition for partition in self._intake.positions if partition in self._partitions_of_calls]
 
 
 def _word(source: Source, partition: int, until_ms: int, partition_ms: float) -> SourceWordRow:

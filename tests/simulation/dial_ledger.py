@@ -6,29 +6,59 @@ from typing import Any
 from pydantic_core import to_json
 
 from cti.adapters.clock import VirtualClock
+from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.ledger.memory import MemoryLedger
-from cti.adapters.store import MemoryStore
 from cti.core.identity import key_of
 from cti.engine.loop import Engine
 from cti.engine.metrics import CallMetrics
 from cti.gateway.pulse import Pulse
-from cti.ports import Appending
+from cti.ports import Appending, Entry
 from cti.rows import DialFact, Round, SourceWordRow, SwitchRow
 from cti.telemetry import Telemetry
 from cti.wiring import read_book
 from schemas.envelope import body_of, read_event
-from tests.scheduler import START_MS, TENANT, event
+from tests.scheduler import ALL_BUT_RING_TIMEOUT, START_MS, TENANT, event
 from tests.simulation.centre import ShakyLedger
 
 BOOK = read_book("power-95598")
 PARTITIONS = 3
-STEP_MAX_MS = 1_000.0  # an engine turns again after this at the latest
 Key = tuple[str, str]
 """(commandid, call_id)"""
 
 
+class LogClock:
+    """The log's clock: the test's, and what somebody has set it off by."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.off_ms = 0.0
+
+    def now_ms(self) -> float:
+        return self._clock.now_ms() + self.off_ms
+
+    wait = VirtualClock.wait
+
+
+class HeldLog(MemoryEventLog):
+    """A log of which one partition is read only some time after its entries are appended, as if much were to read."""
+
+    held: int | None = None
+    by_ms = float("inf")
+
+    async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
+        known_ms = self.now_ms() - self.by_ms
+        found = await super().read(after, limit)
+        return [entry for entry in found if entry.partition != self.held or entry.appended_at_ms <= known_ms]
+
+    async def unread(self, position: int, partition: int) -> list[Entry]:
+        """All entries of a partition after a position, held or not."""
+        return await super().read({partition: position}, 100_000)
+
+
 class DialLedger(MemoryLedger):
     """Checks each row that is committed, and keeps the last of each key."""
+
+    log: HeldLog
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +80,10 @@ class DialLedger(MemoryLedger):
             self.rows.append(row)
         for _, commandid, call_id in round_.dial_facts_gone:
             self.facts.pop((commandid, call_id), None)
+        read = {fence.partition: fence.position for fence in round_.fences}
         for word in round_.source_words:
+            after = await self.log.unread(read[word.partition], word.partition)
+            assert all(entry.appended_at_ms >= word.appended_at_ms for entry in after), "not all of that is committed"
             self.words[word.source, word.partition] = word
         if round_.source_words:
             self.said.append(round_.source_words)
@@ -71,24 +104,25 @@ class ShakyDialLedger(ShakyLedger, DialLedger):
 class DialSite:
     """A log and a ledger in memory, and one engine at a time. Seconds count from START."""
 
-    def __init__(self, ledger: DialLedger | None = None, *, clock: VirtualClock | None = None, on: bool = True) -> None:
+    def __init__(self, ledger: DialLedger | None = None, *, on: bool = True) -> None:
         """`on` False: an engine without interventions, as a rebuild has it."""
-        self.clock = clock or VirtualClock(START_MS)
-        self.store = MemoryStore(self.clock, PARTITIONS)
-        self.ledger = self.store.ledger = ledger or DialLedger()
+        self.clock = VirtualClock(START_MS)
+        self.log_clock = LogClock(self.clock)
+        self.log = HeldLog(self.log_clock, PARTITIONS)
+        self.ledger = ledger or DialLedger()
+        self.ledger.log = self.log
         self._on = on
         self.engine = self._new_engine()
 
     def _new_engine(self) -> Engine:
         return Engine(
-            self.store.log, self.ledger, self.clock, BOOK, CallMetrics(Telemetry()), Pulse(), interventions=self._on
+            self.log, self.ledger, self.clock, BOOK, CallMetrics(Telemetry()), Pulse(), interventions=self._on
         )
 
     async def declare(self, *names: str, outbound: bool = True) -> None:
         for name in names:
-            declaration = {"commands": ["makeCall", "snapshotCall"], "facts": None} | (
-                {"outbound": 1} if outbound else {}
-            )
+            declaration: dict[str, Any] = {"commands": [*ALL_BUT_RING_TIMEOUT, "makeCall"], "facts": None}
+            declaration |= {"outbound": 1} if outbound else {}
             await self.ledger.put_switch(SwitchRow(TENANT, name, f"/switches/{name}", to_json(declaration).decode()))
 
     async def take_over(self) -> None:
@@ -102,7 +136,7 @@ class DialSite:
             known = read_event(dict(each))
             key = key_of(TENANT, known.source, known.subject)
             everywhere = known.family == "switch"
-            await self.store.log.append([Appending(TENANT, key, body_of(dict(each)), None, everywhere)])
+            await self.log.append([Appending(TENANT, key, body_of(dict(each)), None, everywhere)])
 
     async def beat(self, name: str, off_s: float = 0.0) -> None:
         """A heartbeat of a switch whose clock is off by so much."""
@@ -116,7 +150,8 @@ class DialSite:
             await self.engine.drain()
             if self.clock.now_ms() >= goal_ms:
                 return
-            self.clock.move_to(min(max(self.engine.next_ms(), self.clock.now_ms()), goal_ms))
+            next_ms = self.engine.next_ms() - self.log_clock.off_ms
+            self.clock.move_to(min(max(next_ms, self.clock.now_ms()), goal_ms))
 
 
 def _judged(row: DialFact) -> str | None:

@@ -16,7 +16,7 @@ from cti.adapters.ledger.outbox import put_outbox
 from cti.adapters.ledger.partitions import move_on
 from cti.adapters.ledger.records import insert_records, upsert_records
 from cti.adapters.ledger.timeline import insert_timeline
-from cti.dial.facts import put_facts
+from cti.dial.facts import put_facts, take_back_facts
 from cti.dial.words import put_words
 from cti.rows import DeadLetterRow, RecordRow, Round
 
@@ -47,6 +47,7 @@ def write_round(connection: Connection, round_: Round, retention_ms: int, beside
     if round_.outbox or round_.published:
         put_outbox(connection, round_.outbox, round_.published)
     put_facts(connection, round_.dial_facts)
+    take_back_facts(connection, round_.dial_facts_gone)
     put_words(connection, round_.source_words)
     for write in beside:
         write(connection, round_)
