@@ -163,6 +163,29 @@ class Opening(NamedTuple):
     connection: str | None = None
 
 
+class Keys(NamedTuple):
+    """What a called party pressed."""
+
+    at_ms: int
+    digits: str
+
+
+class Ended(NamedTuple):
+    """A message that the called party heard."""
+
+    at_ms: int
+    message: str
+    completed: bool
+
+
+class Dialled(NamedTuple):
+    """What only a call of a dial order has."""
+
+    keys: tuple[Keys, ...] = ()
+    messages: tuple[Ended, ...] = ()
+    agent_answered_ms: int | None = None
+
+
 class Extras(NamedTuple):
     """What few calls have: kept apart so that the others do not pay for it."""
 
@@ -173,6 +196,7 @@ class Extras(NamedTuple):
     disposition: str | None = None
     identity_verified: bool = False
     survey: int | None = None
+    dialled: Dialled | None = None
 
 
 class Tentative(NamedTuple):
@@ -320,3 +344,9 @@ class Call:
     def inbound(self) -> bool:
         """A call without a direction came in: the minimum of five events does not carry one."""
         return self.opening.direction in (None, "inbound")
+
+    @property
+    def dialled(self) -> bool:
+        """Whether a dial order made this call: it went out, and carries the order's id."""
+        opening = self.opening
+        return opening.commandid is not None and opening.direction == "outbound"
