@@ -9,11 +9,11 @@ and promptAgent the argument is a message's key, for setAgentState a state.
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from schemas import agent_events, call_events, switch_events
@@ -160,6 +160,12 @@ class Mistake:
         return f"{self.where}:{self.line}: {self.field or 'the file'}: {self.detail}"
 
 
+Contradiction = tuple[Path, tuple[str, str]]
+"""(path, (rule broken, sentence))"""
+Model = TypeVar("Model", bound=BaseModel)
+Contradictions = Callable[[Model], Iterator[Contradiction]]
+
+
 class ProfileMistakes(ValueError):
     """A profile that cannot be used; `mistakes` (at most MISTAKES_MAX) in the order of their lines."""
 
@@ -170,6 +176,14 @@ class ProfileMistakes(ValueError):
 
 def read_profile(text: str, where: str) -> Profile:
     """A profile's text -> the profile; `where` names the file in messages. Raises ProfileMistakes."""
+    return read_toml(text, where, Profile, _contradictions)
+
+
+def read_toml(text: str, where: str, model: type[Model], contradictions: Contradictions[Model]) -> Model:
+    """A TOML text -> the strict model it must be; `contradictions` finds what each part allows and the whole does not.
+
+    Raises ProfileMistakes, with the line of each.
+    """
     if len(text) > PROFILE_BYTES_MAX:
         raise ProfileMistakes([Mistake(where, 1, "", "size", f"More than {PROFILE_BYTES_MAX} characters")])
     try:
@@ -178,17 +192,16 @@ def read_profile(text: str, where: str) -> Profile:
         raise ProfileMistakes([_syntax_mistake(error, text, where)]) from None
     lines = Lines(text)
     try:
-        profile = Profile.model_validate(document)
+        read = model.model_validate(document)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         raise ProfileMistakes([_mistake(detail, lines, where) for detail in details]) from None
-    if found := list(_contradictions(profile)):
+    if found := list(contradictions(read)):
         raise ProfileMistakes([Mistake(where, lines.of(path), _field(path), *why) for path, why in found])
-    return profile
+    return read
 
 
-def _contradictions(profile: Profile) -> Iterator[tuple[Path, tuple[str, str]]]:
-    """What each part allows and the whole does not: (path, (rule broken, sentence))."""
+def _contradictions(profile: Profile) -> Iterator[Contradiction]:
     first: dict[tuple[Any, ...], int] = {}
     for index, rule in enumerate(profile.rules):
         for step in rule.do:

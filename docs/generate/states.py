@@ -1,8 +1,15 @@
 """State diagrams in Mermaid, from the transition tables of the core."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from campaigns.core.after import Closed, Dialled, Ended, HandedOver, NeverDialled, NewRound, after
+from campaigns.core.calling_hours import CallingHours
+from campaigns.core.campaign import Campaign
+from campaigns.core.contact import Contact, Phone
+from campaigns.core.reasons import FINAL_STATES, Channel, Disposition, FallbackKind, State
+from campaigns.core.workdays import WorkCalendar
 from cti.core.agent import AGENT_TABLE
 from cti.core.call import TABLE, advance
 from cti.core.call_state import Call, Phase
@@ -21,6 +28,14 @@ CALL_HEAD = """## A call
 `present`, `stale` and `lost` are derived: named by a snapshot, absent from one, silent for too long.
 An end by the last two is tentative: the next fact goes on from the state before it. An end that comes before any
 opening is kept (a clock may have been set back).
+"""
+
+
+CONTACT_HEAD = """## A contact of a campaign
+
+What an attempt came to is written as its disposition; a late fact moves a contact that is `unknown` as it moves one
+that is in progress. One disposition too often, and the fallback of a campaign whose fallback is a person, lead to
+`person`. A final contact is left by a new round alone.
 """
 
 
@@ -68,6 +83,40 @@ def call_moves() -> dict[tuple[Phase, str], Phase]:
     }
 
 
+ORDER_MADE = "order made"
+
+
+def _contact(state: State) -> tuple[Contact, Campaign]:
+    """One in this state, with an attempt in it where there must be one, and a number left to call."""
+    hours = CallingHours((), {}, frozenset(), 0, 0, False, WorkCalendar({}, {}, frozenset()))
+    campaign = Campaign("arrears", (Channel.AUTO,), FallbackKind.NOTICE, 0, hours, "UTC")
+    contact = Contact("a", "resident", (Phone("+1", ()), Phone("+2", ())))
+    under_way = after(contact, Dialled(0, Channel.AUTO, "+1"), campaign)
+    unknown = after(under_way, Ended(1, 0, Disposition.UNKNOWN), campaign)
+    if state in FINAL_STATES:
+        return after(contact, Closed(state), campaign), campaign
+    person = after(contact, HandedOver(), replace(campaign, fallback=FallbackKind.PERSON))
+    found = {State.WAITING: contact, State.IN_PROGRESS: under_way, State.UNKNOWN: unknown, State.PERSON: person}
+    return found[state], campaign
+
+
+def contact_moves() -> dict[tuple[State, str], State]:
+    """What the contact machine does, tried out. A wait that changes no state is left out."""
+    ends = {disposition.value: Ended(1, 0, disposition) for disposition in Disposition}
+    others = {ORDER_MADE: Dialled(0, Channel.AUTO, "+2"), "not dialled": NeverDialled(1, 0)}
+    closings = {f"closed: {state.value}": Closed(state) for state in (State.CANCELLED, State.EXPIRED, State.PAID)}
+    outcomes = ends | others | closings | {"fallback": HandedOver(), "new round": NewRound()}
+    moves = {}
+    for state in State:
+        contact, campaign = _contact(state)
+        for name, outcome in outcomes.items():
+            target = after(contact, outcome, campaign).state
+            never_decided = state is State.UNKNOWN and name == ORDER_MADE
+            if target is not state and not never_decided:
+                moves[state, name] = target
+    return moves
+
+
 def states() -> str:
     """docs/states.md, whole."""
     edges = edges_of(call_moves())
@@ -84,6 +133,8 @@ def states() -> str:
             "## A leg (connection)\n",
             diagram(edges_of(LEG_TABLE), "null"),
             "## An agent\n",
-            diagram(edges_of(AGENT_TABLE), "loggedOff").rstrip("\n") + "\n",
+            diagram(edges_of(AGENT_TABLE), "loggedOff"),
+            CONTACT_HEAD,
+            diagram(edges_of(contact_moves()), "waiting").rstrip("\n") + "\n",
         )
     )

@@ -1,0 +1,306 @@
+"""The one table of what an outcome does to a contact.
+
+1. `after` is total: an outcome that does not fit leaves the contact as it is.
+2. A final contact is never re-opened by a late fact. The fact corrects the attempt (`revised`), and with it the
+   figures; only a new round (a changed outage) begins again.
+3. A call without an outcome is held at once: the contact is `unknown`. After 30 min the attempt is final and counted;
+   the contact stays held until a fact or a person says what happened, or the fallback takes over.
+4. An important contact of an outage is reached when somebody confirmed; after the third attempt a person works on it
+   while calling goes on.
+5. A disposition has its greatest number a contact: congestion beyond it is failedOther, for others a person decides.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+from campaigns.core.campaign import Campaign
+from campaigns.core.contact import Attempt, Contact, Step, exempt
+from campaigns.core.dispositions import MINUTE_MS, TABLE
+from campaigns.core.reasons import FINAL_STATES, Channel, Disposition, FallbackKind, State
+
+UNKNOWN_FINAL_AFTER_MS = TABLE[Disposition.UNKNOWN].minutes * MINUTE_MS
+
+
+class Dialled(NamedTuple):
+    """An order was made: a new attempt."""
+
+    at_ms: int
+    channel: Channel
+    number: str
+
+
+class Ended(NamedTuple):
+    """What an attempt came to, the first time or anew."""
+
+    n: int
+    at_ms: int
+    disposition: Disposition
+    rang: bool = False
+    confirmed: bool = False
+    agreed_at_ms: int | None = None
+    promise_date: str | None = None
+
+
+class NeverDialled(NamedTuple):
+    """The order certainly rang nowhere, or was withdrawn."""
+
+    n: int
+    at_ms: int
+
+
+class HeldLong(NamedTuple):
+    """An attempt is unknown for 30 min: final and counted."""
+
+    n: int
+
+
+class Word(NamedTuple):
+    """A person's word on a contact in `person` or `unknown`."""
+
+    at_ms: int
+    disposition: Disposition
+    agreed_at_ms: int | None = None
+    promise_date: str | None = None
+
+
+class HandedOver(NamedTuple):
+    """The fallback took over."""
+
+
+class Closed(NamedTuple):
+    """Settled, suppressed, cancelled or expired."""
+
+    state: State
+
+
+class NewRound(NamedTuple):
+    """What was told has changed: everything begins again, but for the retired numbers."""
+
+
+Outcome = Dialled | Ended | NeverDialled | HeldLong | Word | HandedOver | Closed | NewRound
+
+
+def after(contact: Contact, outcome: Outcome, campaign: Campaign) -> Contact:
+    """The contact after an outcome."""
+    return _EFFECTS[type(outcome)](contact, outcome, campaign)
+
+
+def owes_notice(contact: Contact, campaign: Campaign) -> bool:
+    """A written notice stands for this contact: its fallback, or what is due in writing to who does not want calls."""
+    return (
+        contact.state in {State.FALLBACK, State.SUPPRESSED}
+        and campaign.fallback is not FallbackKind.PERSON
+        and not any(_closes(attempt, contact, campaign) in _TOLD for attempt in contact.this_round)
+    )
+
+
+_TOLD = frozenset({State.REACHED, State.PROMISED, State.PAID, State.DISPUTED})
+"""A late fact of one of these recalls a notice that has not been exported."""
+
+
+def _dialled(contact: Contact, outcome: Dialled, campaign: Campaign) -> Contact:
+    if contact.final:
+        return contact
+    n = max((attempt.n for attempt in contact.attempts), default=0) + 1
+    attempt = Attempt(n, contact.round, outcome.channel, outcome.number, outcome.at_ms)
+    return _settled(replace(contact, attempts=(*contact.attempts, attempt)), campaign)
+
+
+def _ended(contact: Contact, outcome: Ended, campaign: Campaign) -> Contact:
+    attempt = contact.attempt(outcome.n)
+    if attempt is None:
+        return contact
+    if outcome.disposition is Disposition.UNKNOWN and not attempt.written:
+        if attempt.step is not Step.OPEN:
+            return contact  # that nothing is known is no news
+        held = replace(
+            attempt,
+            step=Step.HELD,
+            ended_ms=outcome.at_ms,
+            disposition=Disposition.UNKNOWN,
+            rang=attempt.rang or outcome.rang,
+        )
+        return _settled(_with(contact, held), campaign)
+    disposition = _counted_as(contact, attempt, outcome.disposition)
+    over = replace(
+        attempt,
+        step=Step.OVER,
+        ended_ms=outcome.at_ms,
+        disposition=disposition,
+        counted=TABLE[disposition].counts and _may_count(contact, attempt, campaign),
+        rang=attempt.rang or outcome.rang,
+        confirmed=outcome.confirmed,
+        agreed_at_ms=outcome.agreed_at_ms,
+        revised=attempt.revised or (_is_final(attempt) and attempt.disposition is not disposition),
+    )
+    if outcome.promise_date is not None:
+        contact = replace(contact, promise_date=outcome.promise_date)
+    return _settled(_with(contact, over), campaign)
+
+
+def _never_dialled(contact: Contact, outcome: NeverDialled, campaign: Campaign) -> Contact:
+    attempt = contact.attempt(outcome.n)
+    if attempt is None or attempt.step not in {Step.OPEN, Step.HELD}:
+        return contact
+    gone = replace(
+        attempt,
+        step=Step.NOT_DIALLED,
+        ended_ms=outcome.at_ms,
+        disposition=None,
+        counted=False,
+        revised=attempt.revised or _is_final(attempt),
+    )
+    return _settled(_with(contact, gone), campaign)
+
+
+def _held_long(contact: Contact, outcome: HeldLong, campaign: Campaign) -> Contact:
+    attempt = contact.attempt(outcome.n)
+    if attempt is None or attempt.step is not Step.HELD:
+        return contact
+    return _with(contact, replace(attempt, counted=_may_count(contact, attempt, campaign)))
+
+
+def _word(contact: Contact, outcome: Word, campaign: Campaign) -> Contact:
+    if outcome.disposition is Disposition.UNKNOWN:
+        return contact
+    if contact.state is State.UNKNOWN and contact.held is not None:
+        held = contact.held
+        said = Ended(
+            held.n,
+            outcome.at_ms,
+            outcome.disposition,
+            held.rang,
+            confirmed=True,
+            agreed_at_ms=outcome.agreed_at_ms,
+            promise_date=outcome.promise_date,
+        )
+        return _ended(contact, said, campaign)
+    if contact.state is not State.PERSON:
+        return contact
+    return _decided_on(contact, outcome, campaign)
+
+
+def _decided_on(contact: Contact, outcome: Word, campaign: Campaign) -> Contact:
+    """The word on a `person` stands in the ledger as an attempt of that person, none of the three."""
+    last = contact.attempts[-1] if contact.attempts else None
+    said = Attempt(
+        n=1 if last is None else last.n + 1,
+        round=contact.round,
+        channel=Channel.PERSON,
+        number="" if last is None else last.number,
+        at_ms=outcome.at_ms,
+        step=Step.OVER,
+        ended_ms=outcome.at_ms,
+        disposition=outcome.disposition,
+        confirmed=True,
+        agreed_at_ms=outcome.agreed_at_ms,
+    )
+    decided = replace(
+        contact,
+        attempts=(*contact.attempts, said),
+        decided_upto=said.n,
+        promise_date=outcome.promise_date or contact.promise_date,
+    )
+    return _settled(decided, campaign)
+
+
+def _handed_over(contact: Contact, _outcome: HandedOver, campaign: Campaign) -> Contact:
+    if contact.final:
+        return contact
+    if campaign.fallback is FallbackKind.PERSON:
+        return _settled(replace(contact, handed_over=True), campaign)
+    return replace(contact, state=State.FALLBACK)
+
+
+def _closed(contact: Contact, outcome: Closed, _campaign: Campaign) -> Contact:
+    if contact.final or outcome.state not in FINAL_STATES:
+        return contact
+    return replace(contact, state=outcome.state)
+
+
+def _new_round(contact: Contact, _outcome: NewRound, _campaign: Campaign) -> Contact:
+    return replace(contact, round=contact.round + 1, state=State.WAITING, handed_over=False, promise_date=None)
+
+
+_EFFECTS: Mapping[type[Outcome], Callable[..., Contact]] = MappingProxyType(
+    {
+        Dialled: _dialled,
+        Ended: _ended,
+        NeverDialled: _never_dialled,
+        HeldLong: _held_long,
+        Word: _word,
+        HandedOver: _handed_over,
+        Closed: _closed,
+        NewRound: _new_round,
+    }
+)
+
+
+def _settled(contact: Contact, campaign: Campaign) -> Contact:
+    """The contact with the state that its attempts give."""
+    return contact if contact.final else replace(contact, state=_state(contact, campaign))
+
+
+def _state(contact: Contact, campaign: Campaign) -> State:
+    closing = (_closes(attempt, contact, campaign) for attempt in contact.this_round)
+    closed = next((state for state in closing if state is not None), None)
+    if closed is not None:
+        return closed
+    if any(attempt.step is Step.OPEN for attempt in contact.this_round):
+        return State.IN_PROGRESS
+    if contact.held is not None and not contact.handed_over:
+        return State.UNKNOWN
+    return State.PERSON if _for_a_person(contact, campaign) else State.WAITING
+
+
+def _closes(attempt: Attempt, contact: Contact, campaign: Campaign) -> State | None:
+    """The final state that an attempt brings about."""
+    state = None if attempt.disposition is None else TABLE[attempt.disposition].state
+    if state is State.REACHED and exempt(contact, campaign) and not attempt.confirmed:
+        return None
+    return state
+
+
+def _for_a_person(contact: Contact, campaign: Campaign) -> bool:
+    """The fallback, one disposition too often, or the third attempt on an important contact."""
+    if contact.handed_over:
+        return True
+    if exempt(contact, campaign) and contact.counted >= campaign.attempts_max:
+        return True
+    since = list(_since_decided(contact))
+    limits = ((disposition, row.at_most) for disposition, row in TABLE.items() if row.beyond is None)
+    return any(limit is not None and since.count(disposition) >= limit for disposition, limit in limits)
+
+
+def _since_decided(contact: Contact) -> Iterator[Disposition]:
+    """The dispositions of calls since a person last decided."""
+    for attempt in contact.this_round:
+        if attempt.n > contact.decided_upto and attempt.disposition is not None and not attempt.written:
+            yield attempt.disposition
+
+
+def _counted_as(contact: Contact, attempt: Attempt, disposition: Disposition) -> Disposition:
+    """Congestion beyond its third is failedOther."""
+    row = TABLE[disposition]
+    if row.beyond is None or row.at_most is None:
+        return disposition
+    others = [other.disposition for other in contact.this_round if contact.decided_upto < other.n != attempt.n]
+    return row.beyond if others.count(disposition) >= row.at_most else disposition
+
+
+def _may_count(contact: Contact, attempt: Attempt, campaign: Campaign) -> bool:
+    """A call, and one of the three is left: a late fact never makes a fourth of it."""
+    others = sum(other.counted for other in contact.this_round if other.n != attempt.n)
+    return not attempt.written and (exempt(contact, campaign) or others < campaign.attempts_max)
+
+
+def _is_final(attempt: Attempt) -> bool:
+    return attempt.step in {Step.OVER, Step.NOT_DIALLED} or attempt.counted
+
+
+def _with(contact: Contact, attempt: Attempt) -> Contact:
+    """The contact with this attempt in the place of its former self."""
+    attempts = tuple(attempt if other.n == attempt.n else other for other in contact.attempts)
+    return replace(contact, attempts=attempts)

@@ -1,0 +1,49 @@
+"""A campaign's settings and state, as far as they decide about a contact."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from campaigns.core.calling_hours import CallingHours, Window
+from campaigns.core.dispositions import MINUTE_MS, TABLE, Then
+from campaigns.core.reasons import CampaignState, Channel, Disposition, FallbackKind, Why
+
+THIRD = 3  # TRY-1
+CALLS_A_DAY_MAX = 3  # to one person, over all campaigns
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """`important_until_confirmed`: an important contact is called without cap until somebody confirms (OUT-1).
+    There an ordinary contact that came without a number expires. `delays_ms`: from the end of an attempt to the next,
+    by its disposition. A deadline is None where there is none.
+    """
+
+    kind: str
+    channels: tuple[Channel, ...]
+    fallback: FallbackKind
+    ring_timeout_ms: int
+    hours: CallingHours
+    zone: str
+    attempts_max: int = THIRD
+    delays_ms: Mapping[Disposition, int] = field(default_factory=lambda: delays({}))
+    windows: tuple[Window, ...] = ()
+    closed_dates: frozenset[date] = frozenset()
+    fallback_by_ms: int | None = None
+    expires_at_ms: int | None = None
+    state: CampaignState = CampaignState.RUNNING
+    paused_why: Why = Why.CAMPAIGN_PAUSED
+    important_until_confirmed: bool = False
+
+
+def delays(profile_ms: Mapping[str, int], own_ms: Mapping[str, int] | None = None) -> Mapping[Disposition, int]:
+    """How long each disposition waits: the profile's delay, else the table's.
+
+    What goes on at once, or not at all, keeps to that. A campaign's own delay makes a wait longer, never shorter.
+    """
+    own = own_ms or {}
+    return {
+        disposition: max(profile_ms.get(disposition, row.minutes * MINUTE_MS), own.get(disposition, 0))
+        for disposition, row in TABLE.items()
+        if row.then not in {Then.STOP, Then.NEXT_NUMBER, Then.HOLD}
+    }

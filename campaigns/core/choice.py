@@ -1,0 +1,57 @@
+"""Which channel and number the next attempt takes.
+
+Messages go first, one for each written channel and round, to the first number that can take it. Calls take the numbers
+in order and begin again after the last; an order that rang nowhere does not use up its number's turn.
+"""
+
+import re
+from typing import NamedTuple
+
+from campaigns.core.campaign import Campaign
+from campaigns.core.contact import Contact, Phone, Step
+from campaigns.core.reasons import WRITTEN, Channel
+
+MAINLAND = "+86"
+MAINLAND_MOBILE = re.compile(r"\+861[3-9]\d{9}")
+
+
+class Choice(NamedTuple):
+    phone: Phone
+    channel: Channel
+
+
+def next_call(contact: Contact, campaign: Campaign) -> Choice | None:
+    """None: no number is left."""
+    phones = [phone for phone in contact.phones if phone.number not in contact.retired]
+    return _message(contact, campaign, phones) or _call(contact, campaign, phones)
+
+
+def takes_messages(number: str) -> bool:
+    """Landlines of the mainland take no SMS; of other countries' numbers nobody knows."""
+    return not number.startswith(MAINLAND) or MAINLAND_MOBILE.fullmatch(number) is not None
+
+
+def _message(contact: Contact, campaign: Campaign, phones: list[Phone]) -> Choice | None:
+    sent = {attempt.channel for attempt in contact.this_round if attempt.step is not Step.NOT_DIALLED}
+    for channel in campaign.channels:
+        if channel in WRITTEN and channel not in sent:
+            able = (phone for phone in phones if channel is not Channel.SMS or takes_messages(phone.number))
+            phone = next(able, None)
+            if phone is not None:
+                return Choice(phone, channel)
+    return None
+
+
+def _call(contact: Contact, campaign: Campaign, phones: list[Phone]) -> Choice | None:
+    channel = next((channel for channel in campaign.channels if channel not in WRITTEN), None)
+    if channel is None or not phones:
+        return None
+    order = [phone.number for phone in contact.phones]
+    called = [
+        order.index(attempt.number)
+        for attempt in contact.this_round
+        if not attempt.written and attempt.step is not Step.NOT_DIALLED and attempt.number in order
+    ]
+    last = called[-1] if called else -1
+    following = (phone for phone in phones if order.index(phone.number) > last)
+    return Choice(next(following, phones[0]), channel)

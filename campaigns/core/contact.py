@@ -1,0 +1,142 @@
+"""A contact: an account in a campaign, its numbers and its attempts.
+
+Figures are not kept, they are counted from the attempts of the round: so whatever arrives late, they agree. A number
+that was invalid, suspended, a fax or the wrong party's is retired for good.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from campaigns.core.campaign import Campaign
+from campaigns.core.dispositions import TABLE, Then
+from campaigns.core.reasons import FINAL_STATES, WRITTEN, Channel, Disposition, State
+
+
+class Step(StrEnum):
+    """How far an attempt is."""
+
+    OPEN = "open"
+    HELD = "held"  # nobody knows what became of it
+    OVER = "over"
+    NOT_DIALLED = "not_dialled"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One order. `at_ms`: decided. `ended_ms`: its call's end, or since when it is held."""
+
+    n: int
+    round: int
+    channel: Channel
+    number: str
+    at_ms: int
+    step: Step = Step.OPEN
+    ended_ms: int | None = None
+    disposition: Disposition | None = None
+    counted: bool = False
+    rang: bool = False
+    confirmed: bool = False
+    agreed_at_ms: int | None = None
+    revised: bool = False
+
+    @property
+    def written(self) -> bool:
+        return self.channel in WRITTEN
+
+
+class Phone(NamedTuple):
+    """A number in E.164 and where its owner may be."""
+
+    number: str
+    zones: tuple[str, ...]
+
+
+class Item(NamedTuple):
+    """A row of the account: a month of arrears, a meter's reading, an outage. Values are text as imported."""
+
+    key: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """`decided_upto`: the attempts up to this one were looked at by a person, who let calling go on.
+
+    `handed_over`: the fallback is a person's work, who has it.
+    """
+
+    account: str
+    customer_class: str
+    phones: tuple[Phone, ...]
+    items: tuple[Item, ...] = ()
+    important: bool = False
+    state: State = State.WAITING
+    round: int = 1
+    attempts: tuple[Attempt, ...] = ()
+    decided_upto: int = 0
+    handed_over: bool = False
+    promise_date: str | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.state in FINAL_STATES
+
+    @property
+    def this_round(self) -> tuple[Attempt, ...]:
+        return tuple(attempt for attempt in self.attempts if attempt.round == self.round)
+
+    @property
+    def counted(self) -> int:
+        """How many of the three (TRY-1) are used."""
+        return sum(attempt.counted for attempt in self.this_round)
+
+    @property
+    def held(self) -> Attempt | None:
+        """The attempt whose outcome nobody knows."""
+        return next((attempt for attempt in self.this_round if attempt.step is Step.HELD), None)
+
+    @property
+    def retired(self) -> frozenset[str]:
+        """Numbers that are not dialled again."""
+        return frozenset(
+            attempt.number
+            for attempt in self.attempts
+            if attempt.disposition is not None and TABLE[attempt.disposition].then is Then.NEXT_NUMBER
+        )
+
+    @property
+    def notice_out_ms(self) -> int | None:
+        """When the person was first tried or told, as `notice_out_by` asks: a counted attempt, a delivered message."""
+        met = [
+            attempt.at_ms
+            for attempt in self.this_round
+            if attempt.counted or (attempt.written and attempt.disposition is Disposition.REACHED)
+        ]
+        return min(met, default=None)
+
+    def attempt(self, n: int) -> Attempt | None:
+        return next((attempt for attempt in self.attempts if attempt.n == n), None)
+
+
+def exempt(contact: Contact, campaign: Campaign) -> bool:
+    """Called without a cap until somebody confirms (OUT-1)."""
+    return contact.important and campaign.important_until_confirmed
+
+
+def exhausted(contact: Contact, campaign: Campaign) -> bool:
+    """No attempt is left (TRY-1)."""
+    return not exempt(contact, campaign) and contact.counted >= campaign.attempts_max
+
+
+def blocking(contact: Contact, campaign: Campaign) -> Attempt | None:
+    """The open attempt that must end before the next. A message to an important contact stops no call."""
+    return next(
+        (
+            attempt
+            for attempt in contact.this_round
+            if attempt.step is Step.OPEN and not (attempt.written and exempt(contact, campaign))
+        ),
+        None,
+    )

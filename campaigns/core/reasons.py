@@ -1,0 +1,138 @@
+"""The closed lists of the outbound side.
+
+A value here is a column's value, a metric's label and a word of the API: it is never renamed.
+"""
+
+from enum import StrEnum
+
+
+class Disposition(StrEnum):
+    """What an attempt came to: one for each attempt that was dialled or sent."""
+
+    REACHED = "reached"
+    ANSWERED_INCOMPLETE = "answeredIncomplete"
+    NO_ANSWER = "noAnswer"
+    BUSY = "busy"
+    REJECTED = "rejected"
+    POWERED_OFF = "poweredOff"
+    SUSPENDED = "suspended"
+    INVALID_NUMBER = "invalidNumber"
+    CONGESTION = "congestion"
+    FAILED_OTHER = "failedOther"
+    PROMISED_TO_PAY = "promisedToPay"
+    ALREADY_PAID = "alreadyPaid"
+    DISPUTED = "disputed"
+    MACHINE = "machine"
+    FAX_OR_MODEM = "faxOrModem"
+    NO_AGENT = "noAgent"
+    NOT_CONVENIENT = "notConvenient"
+    WRONG_PARTY = "wrongParty"
+    CALLBACK_ASKED = "callbackAsked"
+    OPTED_OUT = "optedOut"
+    UNKNOWN = "unknown"
+
+
+class NotDialled(StrEnum):
+    """Why an order certainly rang nowhere: no disposition, never counted, decided anew at once."""
+
+    EXPIRED = "expired"  # unsent, or the switch refused it as too late
+    WITHDRAWN = "withdrawn"
+    NEVER_SEEN = "never_seen"  # the switch's own word, asked for after the expiry
+    NOT_SUPPORTED = "not_supported"  # the campaign pauses: `cannot_dial`
+
+
+class State(StrEnum):
+    """Where a contact stands."""
+
+    WAITING = "waiting"
+    IN_PROGRESS = "in_progress"
+    UNKNOWN = "unknown"
+    PERSON = "person"
+    REACHED = "reached"
+    PROMISED = "promised"
+    PAID = "paid"
+    DISPUTED = "disputed"
+    FALLBACK = "fallback"
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+FINAL_STATES: frozenset[State] = frozenset(State) - {State.WAITING, State.IN_PROGRESS, State.UNKNOWN, State.PERSON}
+"""No fact re-opens a contact in one of these."""
+
+
+class CampaignState(StrEnum):
+    """Where a campaign stands."""
+
+    DRAFT = "draft"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    DONE = "done"
+    EXPIRED = "expired"
+
+
+class Channel(StrEnum):
+    """How a person is told. PERSON is the record of a person's word, never a channel of a campaign."""
+
+    AUTO = "auto"
+    AGENT = "agent"
+    SMS = "sms"
+    FAX = "fax"
+    PERSON = "person"
+
+
+WRITTEN: frozenset[Channel] = frozenset({Channel.SMS, Channel.FAX})
+"""Sent, not dialled: none of the three attempts (TRY-1)."""
+
+
+class FallbackKind(StrEnum):
+    """What takes over where calling ends."""
+
+    NOTICE = "notice"
+    LIST = "list"
+    PERSON = "person"
+
+
+class KeyAction(StrEnum):
+    """What a key of the script does."""
+
+    RIGHT_PARTY = "rightParty"
+    WRONG_PARTY = "wrongParty"
+    CONFIRM = "confirm"
+    REPEAT = "repeat"
+    QUEUE = "queue"
+    ALREADY_PAID = "alreadyPaid"
+    PROMISE = "promise"
+    NOT_CONVENIENT = "notConvenient"
+    OPT_OUT = "optOut"
+
+
+class Why(StrEnum):
+    """Why a contact is not dialled now."""
+
+    QUIET_HOURS = "quiet_hours"
+    CAMPAIGN_HOURS = "campaign_hours"
+    CLOSED_DATE = "closed_date"
+    NUMBER_BUSY = "number_busy"
+    PERSON_CAP = "person_cap"
+    DO_NOT_CALL = "do_not_call"
+    SETTLED = "settled"
+    NO_FORMULA = "no_formula"
+    NO_NUMBER = "no_number"
+    CAMPAIGN_PAUSED = "campaign_paused"
+    CAMPAIGN_STOPPED = "campaign_stopped"
+    FROZEN = "frozen"
+    FAILURE_SPIKE = "failure_spike"
+    SWITCH_AWAY = "switch_away"
+    SWITCH_CLOCK = "switch_clock"
+    CLOCK_STEP = "clock_step"
+    TRUNK_FULL = "trunk_full"
+    QUEUE_BUSY = "queue_busy"
+    MESSAGE_GATEWAY_AWAY = "message_gateway_away"
+    DEADLINE_PAST = "deadline_past"
+    UNKNOWN_PENDING = "unknown_pending"
+    RETRY_WAIT = "retry_wait"
+    AGREED_TIME = "agreed_time"

@@ -1,0 +1,223 @@
+"""The words of a contact: what a call says and a message writes, in both languages.
+
+Templates run in Jinja2's sandbox with a fixed set of values and filters; a value that is missing is an error, never a
+gap in a sentence. What comes out is `on_answer` of makeCall as the contract has it, the text of a message, and what
+goes on record: the template, a hash of what was said, the amount.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from campaigns.kinds import QUEUE_KEY, Kind, Text
+
+ITEMS_SPOKEN_MAX = 6  # of an account; of more the sums are told
+WORDS_CHARS_MAX = 2_000  # as the schema of commands allows
+TEMPLATES_KEPT = 512
+LANGUAGES = ("zh", "en")
+MONTH_NAMES = (  # no locale decides what is said
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+class CannotSay(Exception):
+    """The words of this contact cannot be made; the message says which template and why."""
+
+
+class Speaker(NamedTuple):
+    """Who speaks. `queue`: where key 0 leads; None: it is not offered. `call_back`: the number to call."""
+
+    caller: Text
+    call_back: str
+    zone: str
+    queue: str | None = None
+    queue_wait_s: int = 60
+
+
+class Account(NamedTuple):
+    """Who is told what. Items carry text in canonical form: ISO dates and times, decimal amounts, months as 2026-02."""
+
+    account: str
+    name: str
+    items: Sequence[Mapping[str, str]]
+
+
+class Said(NamedTuple):
+    """What is said, and what of it goes on record."""
+
+    on_answer: Mapping[str, Any]
+    message: Mapping[str, str]
+    template: str
+    sha256: str
+    amount: str | None
+
+
+def said_to(kind: Kind, speaker: Speaker, account: Account) -> Said:
+    """Raises CannotSay. The items are those of the day: what is owed today stands in them."""
+    sums = {name: _sum(account.items, name) for name in kind.sums}
+    values = {
+        language: _values(kind, language, speaker, account, {name: str(amount) for name, amount in sums.items()})
+        for language in LANGUAGES
+    }
+
+    def told(part: str) -> dict[str, str]:
+        text: Text = getattr(kind.words, part)
+        return {
+            language: _filled(f"{kind.name}.{part}", getattr(text, language), language, speaker.zone, values[language])
+            for language in LANGUAGES
+        }
+
+    on_answer = _on_answer(kind, speaker, told)
+    message = told("message")
+    record = json.dumps([on_answer, message], ensure_ascii=False, sort_keys=True)
+    return Said(
+        on_answer=on_answer,
+        message=message,
+        template=kind.name,
+        sha256=hashlib.sha256(record.encode()).hexdigest(),
+        amount=None if kind.amount is None else str(sums[kind.amount]),
+    )
+
+
+def _on_answer(kind: Kind, speaker: Speaker, told: Callable[[str], dict[str, str]]) -> dict[str, Any]:
+    opening = told("opening")
+    keys = {key: action.value for key, action in kind.keys.items()}
+    if speaker.queue is not None:
+        hint = told("queue_hint")
+        opening = {language: _joined(opening[language], hint[language], language) for language in LANGUAGES}
+        keys[QUEUE_KEY] = "queue"
+    said: dict[str, Any] = {"opening": opening}
+    if kind.gate is not None:
+        said["gate"] = kind.gate._asdict()
+    said |= {"body": told("body"), "on_machine": told("on_machine"), "keys": keys}
+    if speaker.queue is not None:
+        said |= {"queue": speaker.queue, "queue_wait_s": speaker.queue_wait_s}
+    return said
+
+
+def _joined(first: str, second: str, language: str) -> str:
+    return first + second if language == "zh" else f"{first} {second}"
+
+
+def _values(
+    kind: Kind, language: str, speaker: Speaker, account: Account, sums: Mapping[str, str]
+) -> dict[str, object]:
+    absent = {field.name: "" for field in kind.fields if not field.required}
+    return {
+        "caller": getattr(speaker.caller, language),
+        "call_back": speaker.call_back,
+        "account": account.account,
+        "name": account.name,
+        "items": tuple({**absent, **item} for item in account.items[:ITEMS_SPOKEN_MAX]),
+        "more": max(0, len(account.items) - ITEMS_SPOKEN_MAX),
+        "sums": dict(sums),
+    }
+
+
+def _sum(items: Sequence[Mapping[str, str]], name: str) -> Decimal:
+    try:
+        return sum((Decimal(item[name]) for item in items), Decimal("0.00"))
+    except (KeyError, InvalidOperation) as error:
+        raise CannotSay(f"{name} of an item is no amount") from error
+
+
+def _filled(name: str, template: str, language: str, zone: str, values: Mapping[str, object]) -> str:
+    try:
+        text = _template(template, language, zone).render(values)
+    except (TemplateError, ValueError, ArithmeticError, TypeError, LookupError) as error:
+        raise CannotSay(f"{name} ({language}): {error}") from error
+    text = re.sub(r"\s+", " ", text).strip()
+    if not 0 < len(text) <= WORDS_CHARS_MAX:
+        raise CannotSay(f"{name} ({language}): {len(text)} characters, 1 to {WORDS_CHARS_MAX} can be said")
+    return text
+
+
+@lru_cache(maxsize=TEMPLATES_KEPT)
+def _template(template: str, language: str, zone: str) -> Any:
+    return _environment(language, zone).from_string(template)
+
+
+@lru_cache(maxsize=TEMPLATES_KEPT)
+def _environment(language: str, zone: str) -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # speech, no markup
+    local = ZoneInfo(zone)
+    zh = language == "zh"
+    environment.globals.clear()  # no range, no namespace: a template has its values and nothing else
+    environment.filters.update(
+        {
+            "day": _day_zh if zh else _day_en,
+            "months": _months_zh if zh else _months_en,
+            "moment": lambda text: (_moment_zh if zh else _moment_en)(_local(text, local)),
+            "money": _money,
+            "per_mille": _per_mille_zh if zh else _percent_en,
+        }
+    )
+    return environment
+
+
+def _day_zh(text: str) -> str:
+    day = date.fromisoformat(text)
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def _day_en(text: str) -> str:
+    day = date.fromisoformat(text)
+    return f"{day.day} {MONTH_NAMES[day.month - 1]} {day.year}"
+
+
+def _months(text: str) -> list[tuple[int, int]]:
+    months = [date.fromisoformat(f"{month}-01") for month in re.split(r"[\s,;]+", text.strip())]
+    return [(month.year, month.month) for month in months]
+
+
+def _months_zh(text: str) -> str:
+    return "、".join(f"{year}年{month}月" for year, month in _months(text))
+
+
+def _months_en(text: str) -> str:
+    return ", ".join(f"{MONTH_NAMES[month - 1]} {year}" for year, month in _months(text))
+
+
+def _local(text: str, zone: ZoneInfo) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text} has no offset from UTC")
+    return at.astimezone(zone)
+
+
+def _moment_zh(at: datetime) -> str:
+    minutes = f"{at.minute}分" if at.minute else ""
+    return f"{at.month}月{at.day}日{at.hour}点{minutes}"
+
+
+def _moment_en(at: datetime) -> str:
+    return f"{at:%H:%M} on {at.day} {MONTH_NAMES[at.month - 1]}"
+
+
+def _money(text: str) -> str:
+    """Two decimals, as it is owed: 123.8 -> 123.80."""
+    return f"{Decimal(text):.2f}"
+
+
+def _per_mille_zh(rate: str) -> str:
+    """0.001 -> 千分之1."""
+    return f"千分之{_short(Decimal(rate) * 1000)}"
+
+
+def _percent_en(rate: str) -> str:
+    return f"{_short(Decimal(rate) * 100)} percent"
+
+
+def _short(number: Decimal) -> str:
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
