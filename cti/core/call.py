@@ -154,7 +154,7 @@ def _opening(call: Call, fact: Fact) -> Ignored | None:
     call.queue = call.queue or data.queue
     _open(call, fact)
     name = data.connection
-    if call.dialled:
+    if call.opening.commandid is not None and call.opening.direction == "outbound":
         dialled.begins(call, name)
         return None
     if name is None and customer_of(call.legs) is not None:

@@ -28,6 +28,7 @@ UNKNOWN = "unknown"
 
 def begins(call: Call, name: str | None) -> None:
     """originated: the called party's leg is on its way."""
+    call.dialled = True
     if customer_of(call.legs) is None and not call.customer_left:
         call.legs = (*call.legs, Leg(name or "", CUSTOMER, INITIATED, call.opening.called))
     else:

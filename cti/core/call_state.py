@@ -226,6 +226,7 @@ class Call:
     phase: Phase
     opened_at_ms: int
     opening: Opening
+    dialled: bool  # a dial order made it: it went out, and its opening carries the order's id
     latest_ms: int  # of the switch's latest fact
     queue: str | None  # the queue last waited in, else the first that an offer named
     served_queue: str | None  # that at the first answer
@@ -256,6 +257,7 @@ class Call:
         phase: Phase = PHASE_NULL,
         opened_at_ms: int = 0,
         opening: Opening = NO_OPENING,
+        dialled: bool = False,
         latest_ms: int = 0,
         queue: str | None = None,
         served_queue: str | None = None,
@@ -284,6 +286,7 @@ class Call:
         self.phase = phase
         self.opened_at_ms = opened_at_ms
         self.opening = opening
+        self.dialled = dialled
         self.latest_ms = latest_ms
         self.queue = queue
         self.served_queue = served_queue
@@ -315,6 +318,7 @@ class Call:
             self.phase,
             self.opened_at_ms,
             self.opening,
+            self.dialled,
             self.latest_ms,
             self.queue,
             self.served_queue,
@@ -344,9 +348,3 @@ class Call:
     def inbound(self) -> bool:
         """A call without a direction came in: the minimum of five events does not carry one."""
         return self.opening.direction in (None, "inbound")
-
-    @property
-    def dialled(self) -> bool:
-        """Whether a dial order made this call: it went out, and carries the order's id."""
-        opening = self.opening
-        return opening.commandid is not None and opening.direction == "outbound"
