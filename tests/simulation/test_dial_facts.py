@@ -115,11 +115,11 @@ async def test_a_result_gives_birth_to_nothing_and_says_nothing_of_a_call(kind: 
     data = {"commandid": "A", "state": "done"} if kind == "commandResult" else {"state": "delivered"}
     await site.say(event("s1", "7", kind, 1, data, commandid="A"))
     await site.to(61)
-    assert site.ledger.rows == []
+    assert [row for row in site.ledger.rows if row.call_id] == []
     await site.say(event("s1", "7", "offered", 2, {"direction": "inbound"}))
     await site.say(event("s1", "7", kind, 3, data, commandid="A"))
     await site.to(62)
-    assert site.ledger.rows == []
+    assert [row for row in site.ledger.rows if row.call_id] == []
 
 
 async def test_a_late_fact_after_the_acknowledgement_is_a_new_and_higher_revision() -> None:

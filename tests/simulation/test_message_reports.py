@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from cti.dial.rows import DialFact, DialOrderRow
 from cti.dial.store import WRITER
-from cti.rows import CallFilter, SwitchRow, TotalsFilter
+from cti.rows import CallFilter, TotalsFilter
 from tests.scheduler import START_MS, TENANT, Scene, event, scene
 
 SWITCH = "sms-1"
@@ -19,8 +19,9 @@ SWITCH = "sms-1"
 
 async def with_order(it: Scene) -> None:
     """A message gateway that took an order, by poll."""
-    declaration = json.dumps({"commands": ["sendMessage"], "outbound": 1})
-    assert await it.store.ledger.put_switch(SwitchRow(TENANT, SWITCH, f"/switches/{SWITCH}", declaration))
+    declaration = {"commands": ["sendMessage"], "outbound": 1}
+    status, answer = await it.call("PUT", f"/v1/switches/{SWITCH}", declaration)
+    assert status == 200, answer
     assert (await it.call("GET", f"/v1/switches/{SWITCH}/commands"))[1]["commands"] == []
     body = {"id": "m1", "command": "sendMessage", "tenant": TENANT, "switch": SWITCH, "to": "+8613812345678"}
     row = DialOrderRow(
@@ -97,3 +98,12 @@ async def test_a_report_under_a_call_that_lives_reaches_the_order_too(url: str) 
         assert [(fact.call_id, from_json(fact.record or "")["state"]) for fact in await facts(it)] == [
             ("", "undeliverable")
         ]
+
+
+async def test_a_call_that_carries_the_id_of_a_message_is_not_taken_for_its_report(url: str) -> None:
+    async with scene(url) as it:
+        await with_order(it)
+        await it.to(2)
+        data = {"connection": "c", "calling": "1", "called": "2"}
+        await it.post(event(SWITCH, "sms-88", "originated", 0.5, data, commandid="m1"))
+        assert await facts(it) == []
