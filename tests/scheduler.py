@@ -20,6 +20,7 @@ import aiohttp
 
 from cti.adapters.clock import VirtualClock, VirtualWallClock
 from cti.adapters.store import Store, open_store
+from cti.dial.metrics import DialMetrics
 from cti.engine.gathering import CallLimits
 from cti.engine.loop import Engine
 from cti.engine.metrics import CallMetrics
@@ -260,7 +261,8 @@ async def scene(
         ) as store,
         contextlib.AsyncExitStack() as stack,
     ):
-        host = Host(clock, wall_clock, store.database, store.leases, store.shared)
+        meter = DialMetrics(telemetry.registry)
+        host = Host(clock, wall_clock, store.database, store.leases, store.shared, store.dial, meter)
         hosted = open_parts(found, host, store, telemetry)
         metrics = CallMetrics(telemetry)
         engine = Engine(

@@ -2,13 +2,13 @@
 nothing else is said.
 """
 
-from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from cti.rows import DialFact, SourceWordRow
 
 __all__ = (
     "ASK_AFTER_MS",
+    "ASK_AGAIN_MS",
     "CALL_COMMANDS",
     "COMMANDS",
     "FINAL_RESULTS",
@@ -32,6 +32,7 @@ __all__ = (
 
 # Of outbound.md, section 3, where no other source is named.
 ASK_AFTER_MS = 5_000  # after an order's expiry without a result, the switch is asked
+ASK_AGAIN_MS = 60_000  # after a question without an answer: our own choice; a switch that restarts is back by then
 SILENT_MS = 1_800_000  # a call without a new fact for so long is asked about
 UNKNOWN_FINAL_MS = 1_800_000  # an attempt that is unknown for so long is final, and counted
 STREAM_PROLONG_MS = 5_000  # how often a live subscription is prolonged
@@ -134,8 +135,3 @@ class SwitchStanding(NamedTuple):
     word: SourceWord | None  # None: a partition has no word of the source
     last_word_ms: int | None  # log clock: when the source was last heard of, by any partition
     at_ms: int  # the ledger's clock
-
-
-def first_call(facts: Sequence[DialFact]) -> DialFact | None:
-    """The fact of the call that opened first."""
-    return min(facts, key=lambda fact: (fact.opened_at_ms, fact.call_id), default=None)
