@@ -88,6 +88,13 @@ async def test_a_fact_is_of_the_order_that_made_the_call(dialled: Store) -> None
     assert await read(dialled) == [fact("a")]
 
 
+async def test_a_message_has_facts_without_a_call(dialled: Store) -> None:
+    await subscribe(dialled)
+    await put(dialled, order("a"), order("b", command="sendMessage"))
+    await tell(dialled, await owned(dialled), 1, fact("a", ""), fact("b", ""), fact("b"))
+    assert await read(dialled) == [fact("b", "")]
+
+
 async def test_a_fact_is_taken_back_with_the_round_that_says_so(dialled: Store) -> None:
     await subscribe(dialled)
     await put(dialled, order("a"), order("b"))

@@ -115,11 +115,27 @@ async def test_a_result_gives_birth_to_nothing_and_says_nothing_of_a_call(kind: 
     data = {"commandid": "A", "state": "done"} if kind == "commandResult" else {"state": "delivered"}
     await site.say(event("s1", "7", kind, 1, data, commandid="A"))
     await site.to(61)
-    assert site.ledger.rows == []
     await site.say(event("s1", "7", "offered", 2, {"direction": "inbound"}))
     await site.say(event("s1", "7", kind, 3, data, commandid="A"))
     await site.to(62)
-    assert site.ledger.rows == []
+    assert [row for row in site.ledger.rows if row.call_id] == []
+
+
+async def test_a_report_reaches_the_order_that_sent_the_message_with_a_call_or_without() -> None:
+    site = await site_at(60)
+    await site.say(event("s1", "m1", "messageReport", 1, {"state": "undeliverable"}, commandid="M"))
+    await site.say(event("s1", "m2", "messageReport", 1, {"state": "delivered"}))
+    await site.to(61)
+    (first,) = site.ledger.rows
+    assert first == site.ledger.facts["M", ""]
+    assert (first.source, first.ended_at_ms, first.record) == (SOURCE, ms(1), '{"state":"undeliverable"}')
+    await site.take_over()
+    await site.say(event("s1", "m1", "offered", 2, {"direction": "inbound"}))
+    await site.say(event("s1", "m1", "messageReport", 3, {"state": "delivered"}, commandid="M"))
+    await site.to(62)
+    last = site.ledger.facts["M", ""]
+    assert (last.ended_at_ms, last.record) == (ms(3), '{"state":"delivered"}')
+    assert last.revision > first.revision
 
 
 async def test_a_late_fact_after_the_acknowledgement_is_a_new_and_higher_revision() -> None:
