@@ -207,14 +207,14 @@ class DialFact(NamedTuple):
     tenant: str
     source: str
     commandid: str  # the dial order's
-    call_id: str
+    call_id: str  # "": a message's, which has no call
     incarnation: int
     revision: int  # rises with each write for this call; see `cti.dial.facts.put_facts`
     opened_at_ms: int
     rang_at_ms: int | None
     answered_at_ms: int | None
     ended_at_ms: int | None
-    record: str | None  # the call's record, canonical JSON; None while it is live
+    record: str | None  # the call's record, canonical JSON, None while it is live; a message's report
     appended_at_ms: int  # log clock: how far the partition was read when this was written
 
 

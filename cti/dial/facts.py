@@ -16,8 +16,8 @@ _SELECT = ("SELECT", ", ".join(f"given.{name}" for name in _NAMES), ", dial_orde
 _PUT = ("INTO dial_facts (", ", ".join(_NAMES), ", switch, lane)", *_SELECT, "FROM dial_orders,")
 _WHERE = (
     "AND dial_orders.id = given.commandid AND dial_orders.tenant = given.tenant",
-    # An order that clears a call, or asks about one, did not make it; a report has no call, and is of a message.
-    "AND dial_orders.command = CASE WHEN given.call_id = '' THEN 'sendMessage' ELSE 'makeCall' END",
+    # An order that clears a call, or asks about one, did not make it. A message has no call.
+    "AND dial_orders.command = CASE given.call_id WHEN '' THEN 'sendMessage' ELSE 'makeCall' END",
 )
 _SET = (
     "ON CONFLICT (tenant, commandid, call_id) DO UPDATE SET",
@@ -39,7 +39,7 @@ _delete = Bulk("DELETE", " ".join(_OLD), _KEYED, ")")
 def put_facts(connection: Connection, said: Sequence[DialFact]) -> None:
     """Write what is known of calls, over what was known; of several for one call the last stands.
 
-    What carries the id of no makeCall of its tenant is not kept, nor a report (no call id) of no sendMessage. The
+    What is of no order of its tenant that makes a call (or, without a call id, sends a message) is not kept. The
     revision given should rise over a call's life (as the log's positions do), so that one that was acknowledged never
     comes again; the stored one rises in any case.
     """

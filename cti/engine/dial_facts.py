@@ -6,8 +6,7 @@
   write, whoever writes: it is the log position that the round commits, with the record's own revision in the low bits
   (a timer may revise a record where the log has not moved).
 * An order that two calls carry has two rows. Rows of ids that no dial order has are not kept (`cti.dial.facts`).
-* What became of a written message (messageReport) is no call: its row has no call id, and the report's data as its
-  record. The last report stands.
+* A message that was sent has no call: a report of it is a row without a call id, the report in the place of a record.
 * If late facts show that an id belongs to another incarnation of the call id, its row here is taken back.
 """
 
@@ -24,8 +23,8 @@ from cti.ports import Entry
 from cti.rows import DialFact, Round
 from schemas.envelope import Event
 
+NO_CALL = ""
 REVISION_BITS = 20  # a record has fewer revisions than a call may have events, and positions stay below 2**43
-NO_CALL = ""  # the call id of a report's row
 REVISION_MAX = (1 << REVISION_BITS) - 1
 
 Milestones = tuple[int, int | None, int | None, int | None]
@@ -37,9 +36,9 @@ class DialFacts:
     __slots__ = ("_calls", "_gone", "_reports")
 
     def __init__(self) -> None:
-        self._reports: dict[tuple[str, str], DialFact] = {}
         self._calls: dict[str, LiveCall] = {}  # by call id, as the round leaves them
         self._gone: dict[tuple[str, str, str], None] = {}
+        self._reports: dict[tuple[str, str], DialFact] = {}  # by tenant and order, the last one
 
     def __bool__(self) -> bool:
         return bool(self._calls or self._gone or self._reports)
@@ -47,24 +46,6 @@ class DialFacts:
     def clear(self) -> None:
         """Begin the next round."""
         self._calls, self._gone, self._reports = {}, {}, {}
-
-    def report(self, entry: Entry, event: Event) -> None:
-        """Note what became of the message that was sent for an order."""
-        assert event.commandid is not None, "a report without an id is of no order"
-        self._reports[entry.tenant, event.commandid] = DialFact(
-            tenant=entry.tenant,
-            source=event.source,
-            commandid=event.commandid,
-            call_id=NO_CALL,
-            incarnation=0,
-            revision=entry.position << REVISION_BITS,
-            opened_at_ms=event.at_ms,
-            rang_at_ms=None,
-            answered_at_ms=None,
-            ended_at_ms=event.at_ms,
-            record=to_json(event.data).decode(),
-            appended_at_ms=entry.appended_at_ms,
-        )
 
     def follow(self, live: LiveCall, before: LiveCall, was: Call) -> None:
         """Note the call if anything that a row says has changed; `was`: its state before."""
@@ -76,6 +57,24 @@ class DialFacts:
     def note(self, live: LiveCall) -> None:
         """Have the rows of this call written."""
         self._calls[live.call_id] = live
+
+    def report(self, entry: Entry, event: Event) -> None:
+        """What became of a message, if the report names the order that sent it."""
+        if event.commandid is not None:
+            self._reports[entry.tenant, event.commandid] = DialFact(
+                tenant=entry.tenant,
+                source=event.source,
+                commandid=event.commandid,
+                call_id=NO_CALL,
+                incarnation=0,
+                revision=entry.position << REVISION_BITS,
+                opened_at_ms=event.at_ms,
+                rang_at_ms=None,
+                answered_at_ms=None,
+                ended_at_ms=event.at_ms,
+                record=to_json(event.data).decode(),
+                appended_at_ms=entry.appended_at_ms,
+            )
 
     def take_back(self, live: LiveCall, orders: Orders) -> None:
         """The call was of these orders; delete its rows of those that it is not of any more."""

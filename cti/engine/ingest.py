@@ -17,14 +17,23 @@ from cti.core.call import advance
 from cti.core.call_reuse import begins_again, is_beyond
 from cti.core.call_state import ENDED, PHASE_NULL, Call
 from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
-from cti.core.facts import AFTERWARDS_KINDS, FIRST_KINDS, GIVEN_UP_KINDS, REINCARNATION_MS, STALE, Fact, fact
+from cti.core.facts import (
+    AFTERWARDS_KINDS,
+    FIRST_KINDS,
+    GIVEN_UP_KINDS,
+    REINCARNATION_MS,
+    RESULT_KINDS,
+    STALE,
+    Fact,
+    fact,
+)
 from cti.core.identity import hash64
 from cti.engine.carried_orders import COMMANDID, orders_with
 from cti.engine.fire_rules import answered, fire_rules
 from cti.engine.gathering import Gathering, hash_of, stored_hash_of
 from cti.engine.late import LONG_FACTS, refolded
 from cti.engine.live_calls import Key, LiveCall, newborn
-from cti.engine.settle_results import settle, settle_by_id, settles_alone
+from cti.engine.settle_results import settle_by_id, settled
 from cti.ports import Entry
 from cti.rows import AgentRow, CallRow, TimelineRow
 from schemas.envelope import Event
@@ -47,8 +56,6 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
     if event.kind != "commandResult" and work.recent_ids.is_of_another(entry.tenant, event.source, event.id, call_key):
         work.dead_letter(entry, DeadLetter.ID_CONFLICT, "this event id is known from another call of the source")
         return
-    if event.commandid is not None and event.kind == "messageReport" and event.known:
-        work.dial_facts.report(entry, event)
     fact = _fact_of(event, entry.body)
     key: Key = call_key
     live = work.layers.call(key)
@@ -58,8 +65,7 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
         if live is None:
             work.telemetry.ignored(Ignored.TIMELINE_EXPIRED)
             return
-    if settles_alone(event, live):
-        settle(work, entry, event)
+    if event.kind in RESULT_KINDS and settled(work, entry, event, live):
         return
     if live is None:
         if not event.known:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from cti.core.facts import RESULT_KINDS
 from cti.engine.gathering import Gathering
 from cti.engine.live_calls import LiveCall
 from cti.ports import Entry
@@ -11,16 +10,21 @@ from schemas.envelope import Event
 from schemas.reasons import Ignored
 
 
-def settles_alone(event: Event, live: LiveCall | None) -> bool:
-    """Whether the event is a result or report without a call that can take it."""
-    return event.kind in RESULT_KINDS and event.known and (live is None or live.timeline_gone)
+def settled(work: Gathering, entry: Entry, event: Event, live: LiveCall | None) -> bool:
+    """Whether this result or report is done with, as there is no call that can take it.
 
-
-def settle(work: Gathering, entry: Entry, event: Event) -> None:
-    """Settle and count a result without a call. A message report settles nothing: its command is already done."""
+    A message report settles no command of ours; the dialler learns of it by the id of its order, call or no call.
+    """
+    if not event.known:
+        return False
+    if event.kind == "messageReport":
+        work.dial_facts.report(entry, event)
+    if live is not None and not live.timeline_gone:
+        return False
     work.telemetry.ignored(Ignored.NO_SUCH_CALL)
     if event.kind == "commandResult":
         settle_by_id(work, entry.tenant, event.source, event.data, event.at_ms)
+    return True
 
 
 def settle_by_id(work: Gathering, tenant: str, source: str, data: dict[str, Any], at_ms: int) -> None:

@@ -79,6 +79,36 @@ async def test_facts_are_those_of_orders_of_the_same_tenant(dialled: Store) -> N
     assert await dial_of(dialled).read_facts("other", SWITCH, LANE) == []
 
 
+async def test_a_fact_is_of_the_order_that_made_the_call(dialled: Store) -> None:
+    """One that clears a call or asks about one is named by its facts too."""
+    await subscribe(dialled)
+    commands = {"a": "makeCall", "b": "clearConnection", "c": "snapshotCall", "d": "sendMessage"}
+    await put(dialled, *[order(name, command=command) for name, command in commands.items()])
+    await tell(dialled, await owned(dialled), 1, *map(fact, commands))
+    assert await read(dialled) == [fact("a")]
+
+
+async def test_a_message_has_facts_without_a_call(dialled: Store) -> None:
+    await subscribe(dialled)
+    await put(dialled, order("a"), order("b", command="sendMessage"))
+    await tell(dialled, await owned(dialled), 1, fact("a", ""), fact("b", ""), fact("b"))
+    assert await read(dialled) == [fact("b", "")]
+
+
+async def test_a_fact_is_taken_back_with_the_round_that_says_so(dialled: Store) -> None:
+    await subscribe(dialled)
+    await put(dialled, order("a"), order("b"))
+    claim = await owned(dialled)
+    await tell(dialled, claim, 1, fact("a"), fact("b"), fact("b", "next"))
+    gone = [(TENANT, "b", "call"), (TENANT, "nothing", "call"), ("other", "a", "call")]
+    fenced = Round(dial_facts_gone=gone, fences=[fence(claim._replace(epoch=claim.epoch - 1), 2)])
+    with pytest.raises(Fenced):
+        await dialled.ledger.commit(fenced)
+    assert len(await read(dialled)) == 3
+    await dialled.ledger.commit(Round(dial_facts_gone=gone, fences=[fence(claim, 2)]))
+    assert {(one.commandid, one.call_id) for one in await read(dialled)} == {("a", "call"), ("b", "next")}
+
+
 async def test_acknowledged_is_what_was_read(dialled: Store) -> None:
     await subscribe(dialled)
     await put(dialled, *[order(f"{n}") for n in range(3)])
@@ -129,9 +159,14 @@ async def test_a_fenced_round_leaves_neither_facts_nor_words(dialled: Store) -> 
 
 async def test_the_word_of_a_source_is_the_least_of_all_partitions(dialled: Store) -> None:
     dial, claim = dial_of(dialled), await owned(dialled)
-    await tell(dialled, claim, 1, words=[word(n, appended_at_ms=START_MS + n, lag_ms=n) for n in range(PARTITIONS - 1)])
+    said = [word(n, appended_at_ms=START_MS + n, lag_ms=n, word_at_ms=0) for n in range(PARTITIONS - 1)]
+    await tell(dialled, claim, 1, words=said)
     standing = await dial.standing(TENANT, SWITCH, SOURCE)
-    assert (standing.word, standing.last_word_ms) == (None, START_MS + 2), "one partition has said nothing"
+    assert (standing.word, standing.last_word_ms) == (None, None), "nobody has heard of the source"
+    heard = [row._replace(word_at_ms=START_MS + 3 - row.partition) for row in said]
+    await tell(dialled, claim, 1, words=heard)
+    standing = await dial.standing(TENANT, SWITCH, SOURCE)
+    assert (standing.word, standing.last_word_ms) == (None, START_MS + 3), "one partition has said nothing"
     assert (standing.epoch, standing.alive, standing.at_ms) == (0, False, START_MS)
     await tell(dialled, claim, 2, words=[word(3, trusted=1), word(3, appended_at_ms=START_MS - 9, word_at_ms=7)])
     standing = await dial.standing(TENANT, SWITCH, SOURCE)

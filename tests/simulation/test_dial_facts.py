@@ -115,11 +115,27 @@ async def test_a_result_gives_birth_to_nothing_and_says_nothing_of_a_call(kind: 
     data = {"commandid": "A", "state": "done"} if kind == "commandResult" else {"state": "delivered"}
     await site.say(event("s1", "7", kind, 1, data, commandid="A"))
     await site.to(61)
-    assert [row for row in site.ledger.rows if row.call_id] == []
     await site.say(event("s1", "7", "offered", 2, {"direction": "inbound"}))
     await site.say(event("s1", "7", kind, 3, data, commandid="A"))
     await site.to(62)
     assert [row for row in site.ledger.rows if row.call_id] == []
+
+
+async def test_a_report_reaches_the_order_that_sent_the_message_with_a_call_or_without() -> None:
+    site = await site_at(60)
+    await site.say(event("s1", "m1", "messageReport", 1, {"state": "undeliverable"}, commandid="M"))
+    await site.say(event("s1", "m2", "messageReport", 1, {"state": "delivered"}))
+    await site.to(61)
+    (first,) = site.ledger.rows
+    assert first == site.ledger.facts["M", ""]
+    assert (first.source, first.ended_at_ms, first.record) == (SOURCE, ms(1), '{"state":"undeliverable"}')
+    await site.take_over()
+    await site.say(event("s1", "m1", "offered", 2, {"direction": "inbound"}))
+    await site.say(event("s1", "m1", "messageReport", 3, {"state": "delivered"}, commandid="M"))
+    await site.to(62)
+    last = site.ledger.facts["M", ""]
+    assert (last.ended_at_ms, last.record) == (ms(3), '{"state":"delivered"}')
+    assert last.revision > first.revision
 
 
 async def test_a_late_fact_after_the_acknowledgement_is_a_new_and_higher_revision() -> None:
@@ -137,11 +153,6 @@ async def test_a_late_fact_after_the_acknowledgement_is_a_new_and_higher_revisio
     assert from_json(again.record)["tone"] == "busy"
 
 
-async def _has_open_commands(site: DialSite, seconds: float) -> bool:
-    await site.to(seconds)
-    return any(row.state == "open" for row in site.ledger._commands.values())
-
-
 async def test_a_record_that_a_timer_revises_rises_without_an_event() -> None:
     """The position stays: the record's own revision tells the two apart, also after a takeover."""
     site = await site_at(0)
@@ -149,10 +160,12 @@ async def test_a_record_that_a_timer_revises_rises_without_an_event() -> None:
     await site.take_over()
     await site.beat("s1")
     offered = event("s1", "7", "offered", 0, {"direction": "inbound", "connection": "c"}, commandid="A")
-    await site.say(offered, event("s1", "7", "queued", 1, {"connection": "c", "queue": "q1"}))
-    now_s = 1
-    while not await _has_open_commands(site, now_s):
+    await site.say(offered, event("s1", "7", "queued", 0, {"connection": "c", "queue": "q1"}))
+    now_s = 0
+    while not any(row.state == "open" for row in site.ledger._commands.values()):
         now_s += 1
+        await site.to(now_s)
+        assert now_s < 60, "the caller is given nothing"
     await site.say(event("s1", "7", "callCleared", now_s))
     await site.to(now_s + 0.5)
     ended = site.ledger.facts["A", FIRST]
