@@ -25,7 +25,13 @@ from tests.tidy.sources import ROOT, sources
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
-PLAYED = [ROOT / "README.md", DOCS / "quickstart.md", DOCS / "quickstart.sh"]
+PLAYED = [
+    ROOT / "README.md",
+    DOCS / "quickstart.md",
+    DOCS / "quickstart.sh",
+    DOCS / "outbound-quickstart.md",
+    DOCS / "outbound-quickstart.sh",
+]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
@@ -149,7 +155,8 @@ def test_a_route_that_is_not_there_is_found() -> None:
 
 
 def test_shell_blocks_can_be_read_by_a_shell() -> None:
-    scripts = [text_of(DOCS / "quickstart.sh"), *(code for page in PAGES for code in blocks(text_of(page), "sh"))]
+    whole = [text_of(DOCS / name) for name in ("quickstart.sh", "outbound-quickstart.sh")]
+    scripts = [*whole, *(code for page in PAGES for code in blocks(text_of(page), "sh"))]
     for script in scripts:
         done = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=False)
         assert done.returncode == 0, f"{done.stderr}\n{script}"
