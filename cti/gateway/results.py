@@ -1,6 +1,7 @@
 """POST /v1/commands/{id}/result: a switch reports a command's outcome, which goes into the log like any other event."""
 
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -40,7 +41,7 @@ def _form(members: dict[str, Any], states: list[str], reason: dict[str, Any], re
 
 
 class Result(BaseModel):
-    """A switch's answer to one command. `answer`, `cause`: to snapshotCall, what became of the call."""
+    """A switch's answer to one command. `answer` and what follows: to snapshotCall, what became of the call."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, json_schema_extra=_either)
 
@@ -49,6 +50,9 @@ class Result(BaseModel):
     time: Time | None = Field(None, description="When, by the switch's clock; the log's clock where absent.")
     answer: Literal["never_seen", "live", "ended"] | None = None
     cause: Code | None = None
+    q850: Annotated[int, Field(ge=0, le=127, strict=True)] | None = None
+    tone: Code | None = None
+    ended_at: Time | None = Field(None, description="When the call ended, by the switch's clock.")
 
     @model_validator(mode="after")
     def _reasoned(self) -> "Result":
@@ -69,7 +73,7 @@ async def post_result(context: Context, asked: Asked) -> web.Response:
     if _stands(row, result):
         token = token_of(await context.reads.positions())
     else:
-        content = (result.state, result.reason, result.answer, result.cause)
+        content = (result.state, result.reason, *found_by(result).values())
         token = await context.results.once(
             tenant, row.id, result.state in FINAL, content, lambda: _keep(context, row, result)
         )
@@ -90,18 +94,34 @@ async def _keep(context: Context, row: CommandRow, result: Result) -> str:
     return await append(context, [Appending(row.tenant, key, body_of(item), event)])
 
 
+def found_by(result: Result) -> dict[str, Any]:
+    """What a snapshotCall found, as the event has it."""
+    ended_at = None if result.ended_at is None else _written(result.ended_at)
+    return {
+        "answer": result.answer,
+        "cause": result.cause,
+        "q850": result.q850,
+        "tone": result.tone,
+        "ended_at": ended_at,
+    }
+
+
+def _written(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
+
+
 def event_item(row: CommandRow, result: Result, now_ms: float) -> dict[str, Any]:
     """The result as a CloudEvent of the command's switch, under the call it concerns (or the agent)."""
     command = from_json(row.body)
     outcome = {"commandid": row.id, "state": result.state, "reason": result.reason and result.reason.value}
-    outcome |= {"answer": result.answer, "cause": result.cause}
+    outcome |= found_by(result)
     return {
         "specversion": "1.0",
         "id": f"result-{row.id}-{result.state}",
         "source": row.source,
         "type": RESULT_TYPE,
         "subject": command.get("subject") or command.get("agent") or row.call_id or row.id,
-        "time": rfc3339(now_ms) if result.time is None else result.time.isoformat().replace("+00:00", "Z"),
+        "time": rfc3339(now_ms) if result.time is None else _written(result.time),
         "datacontenttype": "application/json",
         "commandid": row.id,
         "data": {name: value for name, value in outcome.items() if value is not None},
