@@ -13,7 +13,7 @@ from cti.core.call_state import Call
 from cti.core.facts import RESULT_KINDS, Fact
 from cti.core.rules import Intervention
 
-COMMANDID = "$commandid"
+COMMANDID = "$commandid"  # where a fact has it (`ingest`)
 ORDERS_MAX = 8
 """Ids kept of a call, those that arrived first: one that made it, a few that cleared it or asked about it."""
 

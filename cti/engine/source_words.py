@@ -5,7 +5,7 @@ than what the round commits with it: all that was appended to the partition befo
 word goes on with the log's end, once that is confirmed; an engine that lags says how far it is.
 
 * The words are in the round's own transaction, under its fence. They cause a round where nothing else does.
-* A word goes back only where the log's clock was set back.
+* A word goes back only where the log's clock was set: what was said before is then no time of that clock.
 * Calls alone are dialled: where the log keeps kinds of events apart, only partitions of calls have words.
 * Who is dialled on, the ledger says; it is asked every SOURCES_EVERY_MS. An engine without such a source writes
   nothing, and is not woken.
@@ -36,6 +36,7 @@ class SourceWords:
         self._sources: list[Source] = []
         self._asked_ms = NEVER_MS
         self._due_ms = NEVER_MS
+        self._outdated: set[int] = set()  # partitions whose word is of the time before the clock was set
 
     # -- when ----------------------------------------------------------------------------------------------------------
 
@@ -67,9 +68,10 @@ class SourceWords:
         return self._due_ms if now_ms < self._due_ms else now_ms + END_ASK_MS
 
     def move(self, by_ms: float) -> None:
-        """The log's clock was set: say how far the log is read by the new time."""
+        """The log's clock was set: say how far the log is read by the new time, or that it is not known."""
         del by_ms
         self._asked_ms = self._due_ms = NEVER_MS
+        self._outdated.update(self._intake.positions)
 
     # -- what ----------------------------------------------------------------------------------------------------------
 
@@ -81,10 +83,14 @@ class SourceWords:
     def _rows(self) -> Iterator[SourceWordRow]:
         for partition in self._partitions():
             until_ms = self._intake.read_until_ms(partition)
-            if until_ms == NEVER_MS:
-                continue  # nothing is known since it was taken or a round failed
-            for source in self._sources:
-                yield _word(source, partition, int(until_ms), self._work.times.partition_ms[partition])
+            if until_ms > NEVER_MS:
+                self._outdated.discard(partition)
+                for source in self._sources:
+                    yield _word(source, partition, int(until_ms), self._work.times.partition_ms[partition])
+            elif partition in self._outdated:
+                for source in self._sources:
+                    yield SourceWordRow(source.tenant, source.name, partition, 0, 0, 0, 0)
+            # Else the word that is there holds: this engine has read nothing since it took the partition.
 
     def _partitions(self) -> Iterable[int]:
         return [partition for partition in self._intake.positions if partition in self._partitions_of_calls]

@@ -223,7 +223,18 @@ async def test_an_engine_without_interventions_writes_none() -> None:
 USED_AGAIN = [*call_of("7", "A", 0), *call_of("7", "B", 400)]
 CLEARED_BY_ORDER = [*call_of("7", "A", 0)[:-2], event("s1", "7", "callCleared", 31, commandid="C")]
 TOLD_TWICE = [*call_of("7", "A", 0), *call_of("8", "A", 3), *call_of("9", "B", 4)]
-DAYS = {"used again": USED_AGAIN, "cleared by an order": CLEARED_BY_ORDER, "two calls": TOLD_TWICE}
+NAMED_IN_ALL = [
+    *[{**each, "commandid": "A"} for each in call_of("7", "A", 0)],
+    *[{**each, "commandid": "B"} for each in call_of("7", "B", 400)],
+]
+NEVER_CLEARED = [each for each in NAMED_IN_ALL if "Cleared" not in each["type"] or each["commandid"] == "B"]
+DAYS = {
+    "used again": USED_AGAIN,
+    "cleared by an order": CLEARED_BY_ORDER,
+    "two calls": TOLD_TWICE,
+    "used again, named in all": NAMED_IN_ALL,
+    "used again, named in all, the first without an end": NEVER_CLEARED,
+}
 
 
 async def told_of(events: Events, seed: int | None = None) -> dict[Key, Any]:
@@ -271,3 +282,12 @@ async def test_an_id_that_turns_out_to_be_the_next_call_s_is_taken_back() -> Non
     await site.say(*first[-2:], second[0], second[-1])
     await site.to(LATER_S + 60)
     assert set(site.ledger.facts) == {("A", FIRST), ("B", SECOND)}
+
+
+async def test_what_is_taken_back_in_the_round_that_would_have_said_it_is_not_said() -> None:
+    site = await site_at(LATER_S)
+    first, second = call_of("7", "A", 0), call_of("7", "B", 400)
+    del first[0]["commandid"]
+    await site.say(*first[:-2], {**second[2], "commandid": "B"}, *first[-2:], second[0], second[-1])
+    await site.to(LATER_S + 60)
+    assert {(row.commandid, row.call_id) for row in site.ledger.rows} == {("B", SECOND)}

@@ -6,13 +6,24 @@ from typing import Any
 import pytest
 
 from cti.core.identity import key_of
-from cti.errors import Fenced
-from cti.rows import SourceWordRow
+from cti.errors import Fenced, LedgerAway
+from cti.rows import Round, SourceWordRow
 from tests.scheduler import START_MS, TENANT, event
-from tests.simulation.dial_ledger import PARTITIONS, DialSite, ShakyDialLedger
+from tests.simulation.dial_ledger import PARTITIONS, DialLedger, DialSite, ShakyDialLedger
 
 SOURCE = "/switches/s1"
 ASKED_EVERY_S = 5
+
+
+class AwayDialLedger(DialLedger):
+    """A ledger that can go away."""
+
+    away = False
+
+    async def commit(self, round_: Round) -> None:
+        if self.away:
+            raise LedgerAway("by the test")
+        await super().commit(round_)
 
 
 async def site_on(seconds: float = 10, *, outbound: bool = True, **options: Any) -> DialSite:
@@ -76,6 +87,19 @@ async def test_a_round_that_fails_says_nothing_and_the_next_one_does() -> None:
     await site.to(120)
     assert site.ledger.failed > 10  # type: ignore[attr-defined]
     assert min(word.appended_at_ms for word in words(site)) > START_MS + 115_000
+
+
+async def test_after_a_round_that_failed_only_what_was_read_again_counts() -> None:
+    ledger = AwayDialLedger()
+    site = await site_on(ledger=ledger)
+    ledger.away = True
+    await site.say(event("s1", subject_in(site, 1), "offered", 10, {"direction": "inbound"}))
+    await site.to(12)
+    site.log.held = 1
+    ledger.away = False
+    await site.to(15)
+    assert words(site)[1].appended_at_ms <= START_MS + 10_000
+    assert words(site)[0].appended_at_ms > START_MS + 13_500
 
 
 async def test_the_word_of_a_partition_that_lags_stays_where_it_is() -> None:
@@ -147,6 +171,19 @@ async def test_the_word_goes_with_the_log_s_clock_and_the_source_is_not_believed
     await site.beat("s1", off_s=by_s)
     await site.to(14)
     assert {word.trusted for word in words(site)} == {1}
+
+
+async def test_what_was_said_before_the_clock_was_set_holds_no_more() -> None:
+    """A partition whose end is not known by the new time has nothing to say."""
+    site = await site_on()
+    site.log_clock.off_ms = -3_600_000
+    site.log.held = 1
+    await site.say(event("s1", subject_in(site, 1), "offered", 10, {"direction": "inbound"}))
+    await site.to(12)
+    assert [(word.appended_at_ms > 0, word.trusted) for word in words(site)] == [(True, 0), (False, 0), (True, 0)]
+    site.log.held = None
+    await site.to(14)
+    assert all(word.appended_at_ms > 0 for word in words(site))
 
 
 async def test_a_word_never_goes_back_while_the_clock_goes_on() -> None:
