@@ -19,7 +19,7 @@ class Ability(NamedTuple):
     """What a switch takes. `limits`: calls per second of each trunk group (lane); a lane without one is not dialled."""
 
     source: str
-    limits: Mapping[str, int]
+    limits: Mapping[str, float]
 
 
 def ability_of(row: SwitchRow | None) -> Ability | None:
@@ -36,5 +36,5 @@ def ability_of(row: SwitchRow | None) -> Ability | None:
     commands, facts = frozenset(declared["commands"]), declared.get("facts")
     if commands >= DIALS and (facts is None or HEARTBEAT in facts):
         groups: Mapping[str, Mapping[str, Any]] = declared.get("trunk_groups") or {}
-        return Ability(row.source, {lane: int(group["calls_per_second"]) for lane, group in groups.items()})
+        return Ability(row.source, {lane: float(group["calls_per_second"]) for lane, group in groups.items()})
     return Ability(row.source, {}) if SENDS in commands else None

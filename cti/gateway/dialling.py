@@ -1,9 +1,10 @@
 """Dial orders for connected switches, each sent at most once (docs/integrators.md, "Outbound calls").
 
 An order leaves the ledger by a **claim**, which sets its `sent_at` before the first byte leaves. Only the newest
-subscription of a switch, stream or poll, has its dial epoch and may claim; the others go on with inbound commands. What
-was claimed is written at once, or, where its time is over by then, never; it is not sent again, not even to a switch
-that connects anew: a `snapshotCall` asks for it. Nothing is claimed that could not be written now.
+subscription of a switch, stream or poll, has its dial epoch and may claim; the others go on with inbound commands, and
+claim again only where none has lived for a while. What was claimed is written at once, or, where its time is over by
+then, never; it is not sent again, not even to a switch that connects anew: a `snapshotCall` asks for it. Nothing is
+claimed that could not be written now.
 
 Each subscription does this in a task of its own, so that no inbound command waits for a claim.
 """
@@ -29,6 +30,7 @@ from cti.web.recent import Recent
 
 log = structlog.get_logger()
 PROLONG_S = STREAM_PROLONG_MS / 1000
+SUPERSEDED_LOOK_S = 5.0  # until the next look whether the newer subscription has ended
 STALLED_LOOK_S = 0.05  # until the next look whether a slow reader has read
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.1, 5.0
 LEAVE_S = 1.0  # longest wait for a ledger that is away when a stream ends; it counts as alive a little longer then
@@ -170,7 +172,7 @@ class DialSubscription:
         self.tenant, self.switch = tenant, switch
         self.woken = asyncio.Event()
         self.looked = asyncio.Event()  # the first look is over, whatever it found
-        self.superseded = False  # a newer subscription has the epoch: for good
+        self.superseded = False  # a newer subscription has the epoch
         self._shared, self._outlet, self._alive = shared, outlet, alive
         self._epoch: int | None = None
         self._prolong_s = 0.0
@@ -230,7 +232,7 @@ class DialSubscription:
             await self.leave()
             return self._shared.limits.dial_poll_s
         if not await self._is_newest(ability.source):
-            return NEVER
+            return SUPERSEDED_LOOK_S
         return await self._claimed(ability)
 
     async def _is_newest(self, source: str) -> bool:
@@ -238,8 +240,9 @@ class DialSubscription:
         now_s, streams = self._shared.monotonic(), self._shared.streams
         if self._epoch is None:
             if not self.superseded:
-                self._hold(await streams.subscribe(self.tenant, self.switch))
-                self._prolong_s = now_s + PROLONG_S
+                self._hold(await streams.subscribe(self.tenant, self.switch), now_s)
+            elif (epoch := await streams.resume(self.tenant, self.switch)) is not None:
+                self._hold(epoch, now_s)
         elif now_s >= self._prolong_s:
             if await streams.prolong(self.tenant, self.switch, self._epoch):
                 self._prolong_s = now_s + PROLONG_S
@@ -258,9 +261,9 @@ class DialSubscription:
         self._hold(None)
         self.superseded = True
 
-    def _hold(self, epoch: int | None) -> None:
+    def _hold(self, epoch: int | None, now_s: float = 0.0) -> None:
         self._shared.meter.streams((epoch is not None) - (self._epoch is not None))
-        self._epoch = epoch
+        self._epoch, self._prolong_s = epoch, now_s + PROLONG_S
         if epoch is None:
             self._shared.word_age(self, None)
 
@@ -280,7 +283,7 @@ class DialSubscription:
             if claim.refused:
                 shared.meter.claim_refused()
                 self._lose()
-                return NEVER
+                return SUPERSEDED_LOOK_S
             shared.is_sent(self.tenant, claim.orders, self.switch)
             if claim.orders:
                 await self._outlet.put([Leaving(order, began_ms) for order in claim.orders])

@@ -72,6 +72,12 @@ class Book:
         await self.prolong(tenant, switch, epoch)
         return epoch
 
+    async def resume(self, tenant: str, switch: str) -> int | None:
+        self._may_fail("resume", switch)
+        if self.alive_until_ms[tenant, switch] > self.clock.now_ms() - 15_000:
+            return None
+        return await self.subscribe(tenant, switch)
+
     async def prolong(self, tenant: str, switch: str, epoch: int) -> bool:
         self._may_fail("prolong", epoch)
         if self.epochs.get((tenant, switch)) != epoch:
@@ -84,7 +90,7 @@ class Book:
         if self.epochs.get((tenant, switch)) == epoch:
             self.alive_until_ms[tenant, switch] = self.clock.now_ms()
 
-    async def claim(self, tenant: str, switch: str, epoch: int, limits: Mapping[str, int], most: int) -> DialClaim:
+    async def claim(self, tenant: str, switch: str, epoch: int, limits: Mapping[str, float], most: int) -> DialClaim:
         self._may_fail("claim", dict(limits))
         now_ms = int(self.clock.now_ms())
         if self.epochs.get((tenant, switch)) != epoch:

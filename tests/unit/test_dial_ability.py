@@ -54,9 +54,3 @@ def test_a_message_gateway_takes_messages_and_makes_no_calls(changed: dict[str, 
     ability = ability_of(declared(commands=["sendMessage"], facts=["messageReport"], **changed))
     assert ability is not None
     assert ability.limits == {}
-
-
-def test_a_trunk_group_without_a_whole_call_a_second_is_not_dialled_on() -> None:
-    ability = ability_of(declared(trunk_groups={"slow": {"calls_per_second": 0.5, "calls_at_once": 1}}))
-    assert ability is not None
-    assert ability.limits == {"slow": 0}

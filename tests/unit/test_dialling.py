@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cti.errors import LedgerAway, OutcomeUnknown
-from cti.gateway.dialling import BACKOFF_MAX_S, NEVER, PROLONG_S, STALLED_LOOK_S, backoff_s
+from cti.gateway.dialling import BACKOFF_MAX_S, NEVER, PROLONG_S, STALLED_LOOK_S, SUPERSEDED_LOOK_S, backoff_s
 from cti.web.limits import Limits
 from tests.contract.rows import TENANT
 from tests.unit.dial_desk import NOW_MS, SWITCH, Desk
@@ -35,14 +35,38 @@ async def test_only_the_newest_subscription_is_sent_orders(desk: Desk) -> None:
     await older.turn()
     await newer.turn()
     desk.book.put("a")
-    assert await older.turn() == NEVER
+    assert await older.turn() == SUPERSEDED_LOOK_S
     await newer.turn()
     desk.book.put("b")
-    assert await older.turn() == NEVER
+    assert await older.turn() == SUPERSEDED_LOOK_S
     await newer.turn()
     assert (old.ids, new.ids) == ([], ["a", "b"])
     assert desk.counted("ringback_dial_claims_refused_total") == 1
     assert desk.book.times("subscribe") == 2, "one that was superseded does not take the orders back"
+
+
+async def test_an_older_subscription_takes_over_once_nothing_newer_has_lived_for_a_while(desk: Desk) -> None:
+    """As after somebody has looked with curl."""
+    (older, old), (newer, new) = desk.listener(), desk.listener()
+    await older.turn()
+    await newer.turn()
+    await older.turn()
+    new.here = False
+    await newer.turn()
+    desk.clock.move_to(NOW_MS + 14_999)
+    await older.turn()
+    desk.book.put("a")
+    assert old.ids == []
+    desk.clock.move_to(NOW_MS + 15_000)
+    await older.turn()
+    assert old.ids == ["a"]
+    assert desk.counted("ringback_dial_streams") == 1
+    newest, last = desk.listener()
+    await newest.turn()
+    desk.book.put("b")
+    assert await older.turn() == SUPERSEDED_LOOK_S
+    await newest.turn()
+    assert last.ids == ["b"]
 
 
 async def test_the_newest_at_another_gateway_is_the_newest(desk: Desk) -> None:
@@ -52,7 +76,7 @@ async def test_the_newest_at_another_gateway_is_the_newest(desk: Desk) -> None:
     await here.turn()
     await there.turn()
     desk.book.put("a")
-    assert await here.turn() == NEVER
+    assert await here.turn() == SUPERSEDED_LOOK_S
     await there.turn()
     assert (mine.ids, theirs.ids) == ([], ["a"])
 
@@ -136,7 +160,7 @@ async def test_a_quiet_subscription_learns_that_it_was_superseded(desk: Desk) ->
     await newer.turn()
     assert desk.counted("ringback_dial_streams") == 2, "it does not know yet"
     desk.clock.move_to(NOW_MS + PROLONG_S * 1000)
-    assert await older.turn() == NEVER
+    assert await older.turn() == SUPERSEDED_LOOK_S
     assert desk.counted("ringback_dial_streams") == 1
 
 
