@@ -6,6 +6,8 @@ RingbackError          (this one and those marked * stand in `cti.sql.errors`)
  +- LedgerAway *       the ledger cannot be reached; nothing was written
  +- OutcomeUnknown *   the connection broke while a commit was under way
  +- Fenced             another process owns a partition or another resource now
+ +- DialNotAllowed     no operator has said yet that no older release runs on this ledger
+ +- NoDialStream       no live command stream of a switch takes dial orders
  +- WrongPartitions    the number of partitions differs from the one the ledger was made with
  +- WrongTopic         a Kafka topic is not as Ringback needs it
  +- SchemaTooNew *     the ledger was made by a newer release
@@ -19,10 +21,12 @@ from collections.abc import Iterable
 from cti.sql.errors import LedgerAway, OutcomeUnknown, RingbackError, SchemaTooNew, SettingsMistake, StoreInUse
 
 __all__ = (
+    "DialNotAllowed",
     "Fenced",
     "LedgerAway",
     "LogAway",
     "LogTruncated",
+    "NoDialStream",
     "OutcomeUnknown",
     "PartEnded",
     "RingbackError",
@@ -50,6 +54,14 @@ class Fenced(RingbackError):
         self.partitions, self.resources = frozenset(partitions), frozenset(resources)
         lost = [f"partition {partition}" for partition in sorted(self.partitions)] + sorted(self.resources)
         super().__init__(detail or ", ".join(lost))
+
+
+class DialNotAllowed(RingbackError):
+    """Dialling is not allowed on this ledger: stop what runs of older releases, then `ringback dial allow`."""
+
+
+class NoDialStream(RingbackError):
+    """No live command stream of the switch takes dial orders; nothing was written."""
 
 
 class WrongPartitions(RingbackError):

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
+from cti.dial.ports import DialMeter, DialOrders
 from cti.errors import SettingsMistake
 from cti.leases.alone import AloneNamed, new_owner
 from cti.leases.ownership import SharedNamed
@@ -73,6 +74,8 @@ class Host:
     database: Database | None  # None: the store is in memory
     leases: Callable[[str], NamedLeases]  # of a lease group
     shared: bool  # whether other processes may be on the same store
+    dial: DialOrders | None = None  # None: the store is in memory, and nothing is dialled
+    dial_meter: DialMeter | None = None
 
     def ownership(
         self, group: str, resources: Collection[str] = (), changed: Callable[[], None] = lambda: None

@@ -151,6 +151,13 @@ class EventLog(Protocol):
         """
 
 
+def call_partitions(event_log: EventLog) -> list[int]:
+    """The partitions of calls: all, unless the log keeps kinds of events apart."""
+    kinds = event_log.kinds
+    kind = event_log.partition_of("", "call") % kinds
+    return list(range(kind, event_log.partitions, kinds))
+
+
 class Pulse(Protocol):
     """What an engine wakes after a commit: the HTTP API of its process."""
 

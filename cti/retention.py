@@ -107,6 +107,8 @@ class Retention:
         for _ in range(PURGES_MAX):
             gone = await self._store.log.purge(timeline_before, latest_ms)
             gone += await self._store.ledger.purge(timeline_before, records_before, latest_ms)
+            if self._store.dial is not None:
+                gone += await self._store.dial.purge(at_ms, records_before)
             for purge in self._purges:
                 gone += await purge(at_ms)
             if not gone:

@@ -201,6 +201,35 @@ class OutboxRow(NamedTuple):
     body: bytes
 
 
+class DialFact(NamedTuple):
+    """What is known of a call that carries a dial order's id; the last one written stands."""
+
+    tenant: str
+    source: str
+    commandid: str  # the dial order's
+    call_id: str  # "": a message's, which has no call
+    incarnation: int
+    revision: int  # rises with each write for this call; see `cti.dial.facts.put_facts`
+    opened_at_ms: int
+    rang_at_ms: int | None
+    answered_at_ms: int | None
+    ended_at_ms: int | None
+    record: str | None  # the call's record, canonical JSON, None while it is live; a message's report
+    appended_at_ms: int  # log clock: how far the partition was read when this was written
+
+
+class SourceWordRow(NamedTuple):
+    """How far a partition has read a source that is dialled on; the last one written stands."""
+
+    tenant: str
+    source: str
+    partition: int
+    appended_at_ms: int  # log clock: all that was appended to this partition before is committed with the word
+    lag_ms: int  # of the source's clock: appended minus said
+    trusted: int  # 1: the source's clock is believed
+    word_at_ms: int  # log clock: when the source was last heard of, to the second; 0: not since the engine started
+
+
 @dataclass(slots=True)
 class Round:
     """All that one round decided; committed in one transaction or not at all. The fences go last."""
@@ -217,6 +246,9 @@ class Round:
     dead_letters: list[DeadLetterRow] = field(default_factory=list)
     outbox: list[OutboxRow] = field(default_factory=list)
     published: dict[int, int] = field(default_factory=dict)  # by partition: outbox rows up to this number have arrived
+    dial_facts: list[DialFact] = field(default_factory=list)  # those that carry no dial order's id are not kept
+    dial_facts_gone: list[tuple[str, str, str]] = field(default_factory=list)  # (tenant, commandid, call_id): deleted
+    source_words: list[SourceWordRow] = field(default_factory=list)
     fences: list[Fence] = field(default_factory=list)
 
 

@@ -14,11 +14,13 @@ from cti.adapters.store import MEMORY, Store, open_store
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.rules import RuleBook, compile_profile
 from cti.descriptions import Descriptions
+from cti.dial.metrics import DialMetrics
 from cti.engine.gathering import CallLimits
 from cti.engine.loop import Engine
 from cti.engine.metrics import CallMetrics
 from cti.gateway.app import make_app
 from cti.gateway.context import Standard
+from cti.gateway.dialling import DialLedger
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.hosting import ENGINE, GATEWAY, WHOLE, Host, Hosted, Part, Task, chains_of, check, find_parts
@@ -92,11 +94,14 @@ class Service:
         self._steady: Clock = MonotonicClock() if isinstance(clock, SystemClock) else clock  # for waiting
         self.telemetry, self.pulse = Telemetry(), Pulse()
         self._metrics = CallMetrics(self.telemetry, settings.metrics_sources)
+        self.dial_metrics = DialMetrics(self.telemetry.registry)
         self._supervision = Supervision()
         self.failed = self._supervision.failed
         self._book = book
         store.hear_commands(self.pulse.commanded)
-        host = Host(self._steady, SystemWallClock(), store.database, store.leases, store.shared)
+        host = Host(
+            self._steady, SystemWallClock(), store.database, store.leases, store.shared, store.dial, self.dial_metrics
+        )
         self.hosted = open_parts(parts, host, store, self.telemetry)
         self._tasks = [(hosted.part.name, task) for hosted in self.hosted for task in hosted.tasks_in(roles)]
         self._begun: list[tuple[str, Task]] = []
@@ -184,6 +189,7 @@ class Service:
             self.store.log, self.store.ledger, self.store.ledger, limits, self.telemetry, self.pulse,
             standard=standard_of(self._book), ready=self.ready, probes_alone=GATEWAY not in self.roles,
             watched=self._supervision.watch, hosted=self.hosted,
+            dial=None if self.store.dial is None else DialLedger(self.store.dial, self.dial_metrics),
         )  # fmt: skip
         host, port = self.settings.host, self.settings.port
         self._listening = await listen(app, host, port, limits, STOP_DOOR_S, bound)

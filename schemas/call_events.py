@@ -10,7 +10,20 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from schemas.fields import Q850, CallId, Code, Count, Message, Name, Private, Seconds, Timeout, Words, WrittenNumber
+from schemas.fields import (
+    Q850,
+    CallId,
+    Code,
+    Count,
+    Message,
+    Name,
+    Private,
+    Seconds,
+    Time,
+    Timeout,
+    Words,
+    WrittenNumber,
+)
 
 Direction = Literal["inbound", "outbound", "internal"]
 Digits = Annotated[str, StringConstraints(pattern=r"^[0-9A-Da-d*#]{1,64}$")]
@@ -248,7 +261,8 @@ class MessageReport(CallEvent):
 class CommandResult(CallEvent):
     """The switch's answer to a command (ours; appended by the gateway).
 
-    `answer`, for snapshotCall: what the switch knows of the call; `cause` and `q850` say how an ended one ended.
+    `answer`, for snapshotCall: what the switch knows of the call; `cause`, `q850`, `tone` and `ended_at` say how and
+    when an ended one ended.
     """
 
     commandid: Name
@@ -258,6 +272,8 @@ class CommandResult(CallEvent):
         | None
     ) = None
     answer: Literal["never_seen", "live", "ended"] | None = None
+    tone: Code | None = None
+    ended_at: Time | None = None
 
 
 DATA_MODELS: dict[str, type[CallEvent]] = {

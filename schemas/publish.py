@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from schemas import envelope
 from schemas.commands import COMMAND_MODELS
+from schemas.dial_orders import DIAL_ORDER_MODELS
 from schemas.envelope import Envelope
 from schemas.profile import Profile
 from schemas.publish_asyncapi import asyncapi
@@ -42,6 +43,9 @@ def _schemas() -> dict[str, Schema]:
         schemas[f"v1/{event_path(event_type)}"] = _event(event_type, model)
     for name, command in COMMAND_MODELS.items():
         schemas[f"v1/commands/{name}.json"] = _of(command)
+    for name, order in DIAL_ORDER_MODELS.items():
+        if order is not COMMAND_MODELS[name]:
+            schemas[f"v1/dial-orders/{name}.json"] = _of(order)
     schemas["v1/records/call-record.json"] = _of(CallRecord)
     schemas["v1/profile.json"] = _of(Profile)
     return schemas

@@ -74,12 +74,38 @@ class Intervention(Message):
     reason: Code | None = None
 
 
+class Keys(Message):
+    """What a called party pressed at one time."""
+
+    at: Time
+    digits: Annotated[str, StringConstraints(max_length=64)]
+
+
+class Heard(Message):
+    """A message that a called party heard; `completed`: to its end."""
+
+    at: Time
+    message: Name
+    completed: bool
+
+
+class Dialled(Message):
+    """Facts of a call that a dial order made: when it rang, what was pressed and heard, an agent's answer."""
+
+    rang_at: Time | None = None
+    keys: list[Keys]
+    messages: list[Heard]
+    agent_answered_at: Time | None = None
+
+
 class CallRecord(Message):
     """A call that has ended.
 
     `wait_s`: queued until the first answer, in `queue`; `waited_again_s`: queued after it. `ended_waiting`: he was
     in a queue when he left or the call ended. `talk_s`: somebody of ours was with the customer, connected or held.
     `clock_stepped`: the end was stamped before the beginning (a clock set back), so the latest fact is the end.
+    `dialled`: only if a dial order made the call (`direction` outbound, with the order's `commandid`). Then `cause` and
+    `q850` are the first of the called party's leg, and `tone` is the first.
     """
 
     call: Name
@@ -117,6 +143,7 @@ class CallRecord(Message):
     identity_verified: bool
     survey: Annotated[int, Field(ge=0, le=100)] | None = None
     clock_stepped: bool | None = None
+    dialled: Dialled | None = None
     offers: list[Offer]
     holds: list[Hold]
     transfers: list[Transfer]

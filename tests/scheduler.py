@@ -20,10 +20,12 @@ import aiohttp
 
 from cti.adapters.clock import VirtualClock, VirtualWallClock
 from cti.adapters.store import Store, open_store
+from cti.dial.metrics import DialMetrics
 from cti.engine.gathering import CallLimits
 from cti.engine.loop import Engine
 from cti.engine.metrics import CallMetrics
 from cti.gateway.app import make_app
+from cti.gateway.dialling import DialLedger
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.hosting import WHOLE, Host, Hosted, Part, chains_of, find_parts
@@ -260,7 +262,8 @@ async def scene(
         ) as store,
         contextlib.AsyncExitStack() as stack,
     ):
-        host = Host(clock, wall_clock, store.database, store.leases, store.shared)
+        meter = DialMetrics(telemetry.registry)
+        host = Host(clock, wall_clock, store.database, store.leases, store.shared, store.dial, meter)
         hosted = open_parts(found, host, store, telemetry)
         metrics = CallMetrics(telemetry)
         engine = Engine(
@@ -273,7 +276,7 @@ async def scene(
 
         app = make_app(
             store.log, store.ledger, store.ledger, limits, telemetry, pulse, standard=standard_of(book), ready=ready,
-            hosted=hosted,
+            hosted=hosted, dial=None if store.dial is None else DialLedger(store.dial, meter),
         )  # fmt: skip
         listening = await listen(app, "127.0.0.1", 0, limits, stop_s=0.1)
         stack.push_async_callback(listening.stop)

@@ -17,11 +17,13 @@ from cti.adapters.ledger.rounds import Beside
 from cti.adapters.ledger.sql import SqlLedger
 from cti.adapters.ledger.tables import engines
 from cti.adapters.migrations import CHAIN
+from cti.dial.store import DIALLED, ORDERED, SqlDialOrders
+from cti.dial.store import WRITER as DIAL
 from cti.errors import SettingsMistake
 from cti.leases.memory import MemoryNamedLeases
 from cti.leases.ports import Leases, NamedLeases
 from cti.leases.sql import SqlNamedLeases
-from cti.ports import Clock, DeadLetters, EventLog, Ledger, Publisher, Reads, Registry
+from cti.ports import Clock, DeadLetters, EventLog, Ledger, Publisher, Reads, Registry, call_partitions
 from cti.rows import Claim
 from cti.sql.connections import database_url
 from cti.sql.database import Database
@@ -30,6 +32,7 @@ from cti.sql.schema import Chain
 MEMORY = "memory:"
 LEDGER, HEARTBEATS, LOG = "ledger-writer", "heartbeat-writer", "log-writer"
 APPENDED, COMMANDED = "ringback_appended", "ringback_commanded"  # channels: to the log; a round with commands
+CHANNELS = (COMMANDED, DIALLED, ORDERED)  # of every ledger
 CHECK = "check"  # the owner in a row that no other transaction sees
 ROOM = text("CREATE TEMPORARY TABLE IF NOT EXISTS ringback_room (filling text) ON COMMIT DROP")
 ROOM_FILLED = text("INSERT INTO ringback_room SELECT repeat('x', 1000) FROM generate_series(1, :rows)")
@@ -48,6 +51,7 @@ class Store:
     shared = False  # whether other processes may run engines on it
     publisher: Publisher | None = None  # where integrators read from topics
     database: Database | None = None  # where parts keep tables; None: in memory there are none
+    dial: SqlDialOrders | None = None  # None: in memory nothing is dialled
 
     def leases(self, group: str) -> NamedLeases:
         """A lease group beside the engines' own."""
@@ -140,10 +144,17 @@ class _DatabaseStore(Store):
 
     database: Database
 
-    def __init__(self, database: Database, chains: Sequence[Chain]) -> None:
+    def __init__(self, database: Database, chains: Sequence[Chain], clock: Clock | None) -> None:
+        """`clock`: the ledger's own; None: PostgreSQL's."""
         self.database = database
         self.ledger = self._ledger = _ledger_in(database)
+        self.dial = SqlDialOrders(database, None if clock is None else clock.now_ms, self._said_by)
+        self._ledger.tell_dialled(self.dial.told)
         self._chains = (CHAIN, *chains)
+
+    def _said_by(self) -> list[int]:
+        """Each of these must say how far it has read a source."""
+        return call_partitions(self.log)
 
     def hear_commands(self, heard: Callable[[], None]) -> None:
         self.database.hear(COMMANDED, heard)
@@ -159,8 +170,8 @@ class _DatabaseStore(Store):
 
 
 class SqlStore(_DatabaseStore):
-    """One writer on SQLite (one file, one writer); on PostgreSQL rounds, the log, the heartbeats and each further chain
-    have one each.
+    """One writer on SQLite (one file, one writer); on PostgreSQL rounds, the log, the heartbeats, dial orders and each
+    further chain have one each.
     """
 
     def __init__(
@@ -168,8 +179,9 @@ class SqlStore(_DatabaseStore):
         channels: Sequence[str] = (),
     ) -> None:  # fmt: skip
         super().__init__(
-            Database(url, [LEDGER, HEARTBEATS, LOG, *_writers_of(chains)], (APPENDED, COMMANDED, *channels)), chains
-        )
+            Database(url, [LEDGER, HEARTBEATS, LOG, DIAL, *_writers_of(chains)], (APPENDED, *CHANNELS, *channels)),
+            chains, None if server_clock and url.get_backend_name() != "sqlite" else clock,
+        )  # fmt: skip
         database = self.database
         self.shared = not database.alone
         self.log = self._log = SqlEventLog(
@@ -206,7 +218,9 @@ class KafkaStore(_DatabaseStore):
     def __init__(
         self, url: URL, options: KafkaOptions, chains: Sequence[Chain] = (), channels: Sequence[str] = ()
     ) -> None:
-        super().__init__(Database(url, [LEDGER, HEARTBEATS, *_writers_of(chains)], (COMMANDED, *channels)), chains)
+        super().__init__(
+            Database(url, [LEDGER, HEARTBEATS, DIAL, *_writers_of(chains)], (*CHANNELS, *channels)), chains, None
+        )
         self.log = KafkaEventLog(options, MonotonicClock())
         self.publisher = self.log.publisher
 
@@ -240,7 +254,9 @@ async def _check(database: Database) -> None:
 
 def _ledger_in(database: Database) -> SqlLedger:
     heartbeats = database.writer(HEARTBEATS)
-    return SqlLedger(database.writer(LEDGER), database.reader, heartbeats, database.telling(COMMANDED))
+    return SqlLedger(
+        database.writer(LEDGER), database.reader, heartbeats, database.telling(COMMANDED), database.telling(DIALLED)
+    )
 
 
 def _nothing(_: Connection, asked: Sequence[None]) -> Sequence[None]:

@@ -13,7 +13,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from cti.core import call_dialled as dialled
 from cti.core import call_endings as endings
+from cti.core import call_extras as extras
 from cti.core import call_hold as hold
 from cti.core import call_intervals as intervals
 from cti.core import call_parties as parties
@@ -34,7 +36,6 @@ from cti.core.fact_data import (
     cause_data,
     clearing_data,
     connection_of,
-    noted,
     opening_data,
     party_data,
 )
@@ -61,9 +62,6 @@ from cti.core.legs import (
     moved,
 )
 from schemas.reasons import Ignored
-
-DIGITS_MAX = 4096
-ANNOUNCEMENTS_MAX = 1_000
 
 Handler = Callable[[Call, Fact], Ignored | None]
 """Changes the given call, a copy that `advance` owns, or returns why the fact changes nothing."""
@@ -156,6 +154,9 @@ def _opening(call: Call, fact: Fact) -> Ignored | None:
     call.queue = call.queue or data.queue
     _open(call, fact)
     name = data.connection
+    if call.opening.commandid is not None and call.opening.direction == "outbound":
+        dialled.begins(call, name)
+        return None
     if name is None and customer_of(call.legs) is not None:
         return None
     parties.adopt(call, name)
@@ -176,6 +177,8 @@ def _stand_in(call: Call, fact: Fact) -> None:
     """Give a call whose opening was not seen a customer, who is named later or never."""
     if call.phase is not OPEN:
         _open(call, fact)
+        if fact.kind != "queued":
+            dialled.stand_in(call, fact)
         if call.inbound and not call.legs:
             call.legs = (Leg("", CUSTOMER, INITIATED),)
 
@@ -211,6 +214,8 @@ def _queued(call: Call, fact: Fact) -> Ignored | None:
 
 def _delivered(call: Call, fact: Fact) -> Ignored | None:
     _stand_in(call, fact)
+    if call.dialled:
+        dialled.reaches(call, fact)
     leg = parties.party(call, fact)
     if _waits_himself(call, leg):
         if leg.agent is None:
@@ -219,7 +224,7 @@ def _delivered(call: Call, fact: Fact) -> Ignored | None:
     elif (state := LEG_TABLE.get((leg.state, fact.kind), NULL)) is NULL:
         return Ignored.WRONG_STATE
     intervals.settle(call, with_leg(call.legs, moved(leg, state)), fact.at_ms, fact.id)
-    if call.first_delivered_ms is None and not call.customer_left:
+    if call.first_delivered_ms is None and not call.customer_left and not (leg.side is AGENT and call.dialled):
         call.first_delivered_ms = fact.at_ms
     if leg.side is AGENT:
         intervals.offered(call, leg, fact)
@@ -228,13 +233,16 @@ def _delivered(call: Call, fact: Fact) -> Ignored | None:
 
 def _waits_himself(call: Call, leg: Leg) -> bool:
     """Whether this is the leg of a caller in a queue."""
-    return leg.side is CUSTOMER and leg.state is QUEUED and call.inbound
+    return leg.side is CUSTOMER and leg.state is QUEUED and (call.inbound or call.dialled)
 
 
 def _established(call: Call, fact: Fact) -> Ignored | None:
     _stand_in(call, fact)
     data = party_data(fact)
-    parties.tell_apart(call, data.agent, data.connection)
+    if call.dialled:
+        dialled.reaches(call, fact)
+    else:
+        parties.tell_apart(call, data.agent, data.connection)
     leg = parties.party(call, fact)
     if _waits_himself(call, leg) and data.agent is None:
         return Ignored.NO_CHANGE
@@ -247,6 +255,8 @@ def _established(call: Call, fact: Fact) -> Ignored | None:
         if customer is not None and not _consults(call, leg) and customer.state is not CONNECTED:
             legs = with_leg(legs, moved(customer, CONNECTED))
         intervals.answered(call, leg, fact)
+    if call.dialled and (leg.side is AGENT or data.agent is not None):
+        legs = dialled.agent_answers(call, legs, leg, fact)
     intervals.settle(call, legs, fact.at_ms, fact.id)
     return None
 
@@ -279,10 +289,13 @@ def _consults(call: Call, leg: Leg) -> bool:
 def _moved(call: Call, fact: Fact) -> Ignored | None:
     """networkReached, diverted, failed, connectionCleared: one named leg changes state, and may end."""
     data, clears = clearing_data(fact), fact.kind == "connectionCleared"
-    if clears and leg_at(call.legs, data.releasing_device) is None:
-        parties.adopt(call, data.connection)
-    _note(call, fact)
-    leg = leg_named(call.legs, data.connection) or leg_at(call.legs, data.device)
+    if call.dialled:
+        leg = dialled.moving(call, fact)
+    else:
+        if clears and leg_at(call.legs, data.releasing_device) is None:
+            parties.adopt(call, data.connection)
+        _note(call, fact)
+        leg = leg_named(call.legs, data.connection) or leg_at(call.legs, data.device)
     if leg is None:
         return Ignored.NO_SUCH_LEG
     state = LEG_TABLE.get((leg.state, fact.kind))
@@ -326,29 +339,11 @@ def _note(call: Call, fact: Fact) -> None:
 # -- what is only noted, and the end -----------------------------------------------------------------------------------
 
 
-def _extras(call: Call, fact: Fact) -> None:
-    """Facts that are only noted; commandResult and the rest change nothing here, the timeline has them."""
-    known = call.extras
-    match fact.kind:
-        case "digitsGenerated":
-            call.extras = known._replace(digits=(known.digits + noted(fact, "digits"))[:DIGITS_MAX])
-        case "networkTone":
-            call.extras = known._replace(tone=noted(fact, "tone"))
-        case "answeringMachineResult":
-            call.extras = known._replace(machine=noted(fact, "result"))
-        case "announcementEnded" if noted(fact, "completed") is not False:
-            if len(known.announcements) < ANNOUNCEMENTS_MAX:
-                call.extras = known._replace(announcements=(*known.announcements, noted(fact, "message")))
-        case "surveyScored":
-            call.extras = known._replace(survey=noted(fact, "score"))
-        case "identityVerified":
-            call.extras = known._replace(identity_verified=noted(fact, "verified") is not False)
-        case "agentAction" if noted(fact, "disposition") is not None:
-            call.extras = known._replace(disposition=noted(fact, "disposition"))
-
-
 def _cleared(call: Call, fact: Fact) -> None:
-    _note(call, fact)
+    if call.dialled:
+        dialled.cause(call, fact, None)
+    else:
+        _note(call, fact)
     endings.ended(call, fact.at_ms, fact.kind)
 
 
@@ -368,18 +363,18 @@ def _table() -> Mapping[tuple[Phase, str], Handler]:
         **dict.fromkeys(("muted", "unmuted"), hold.muted),
         **dict.fromkeys(("silenceDetected", "speechDetected"), hold.silent),
         **dict.fromkeys(("transferred", "conferenced"), transfer.transferred),
-        **dict.fromkeys(only_noted, _extras),
-        **dict.fromkeys(AFTERWARDS_KINDS, _extras),
+        **dict.fromkeys(only_noted, extras.heard),
+        **dict.fromkeys(AFTERWARDS_KINDS, extras.noted),
         **dict.fromkeys(GIVEN_UP_KINDS, endings.given_up),
         CLEARED: _cleared,
-        PRESENT: _extras,
+        PRESENT: extras.noted,
     }
     table: dict[tuple[Phase, str], Handler] = {(PHASE_NULL, kind): handler for kind, handler in opens.items()}
     table |= {(PHASE_NULL, kind): _resulting for kind in ("transferred", "conferenced")}
     table |= {(PHASE_NULL, kind): endings.early_end for kind in (CLEARED, "connectionCleared")}
     table |= {(PHASE_NULL, kind): endings.given_up for kind in GIVEN_UP_KINDS}
     table |= {(OPEN, kind): handler for kind, handler in moves.items()}
-    table |= {(ENDED, kind): _extras for kind in AFTERWARDS_KINDS}
+    table |= {(ENDED, kind): extras.noted for kind in AFTERWARDS_KINDS}
     return table
 
 

@@ -80,5 +80,5 @@ def resumed(call: Call) -> Call:
     if before is None:
         return call
     going_on = before.copy()
-    going_on.extras = call.extras
+    going_on.extras = call.extras._replace(dialled=before.extras.dialled)
     return going_on

@@ -190,11 +190,23 @@ def answered(call: Call, leg: Leg, fact: Fact) -> None:
     _close_offer(call, leg.id, fact.at_ms, ANSWERED)
     call.release = None
     if call.answered_ms is None:
-        for offer in call.offers:
-            if offer.end_ms is None:  # the caller no longer waits for the others who rang
-                _close_offer(call, offer.leg, fact.at_ms, OfferResult.REDIRECTED)
+        _others_redirected(call, fact.at_ms)
         call.answered_ms, call.answer_cause, call.first_agent = fact.at_ms, fact.id, leg.agent
         call.served_queue = call.queue
+
+
+def offer_answered(call: Call, leg: Leg, at_ms: int) -> None:
+    """Close an agent's answered offer, and the other offers to this customer."""
+    _close_offer(call, leg.id, at_ms, ANSWERED)
+    _others_redirected(call, at_ms)
+    goes_on(call)
+
+
+def _others_redirected(call: Call, at_ms: int) -> None:
+    """Close the offers that are still open: the caller no longer waits for the others who rang."""
+    for offer in call.offers:
+        if offer.end_ms is None:
+            _close_offer(call, offer.leg, at_ms, OfferResult.REDIRECTED)
 
 
 def ended(call: Call, leg: Leg, fact: Fact) -> None:

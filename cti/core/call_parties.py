@@ -9,7 +9,7 @@ from cti.core.call_legs import agents_speaking, customer_of, leg_at, leg_named, 
 from cti.core.call_state import Call
 from cti.core.fact_data import number, party_data
 from cti.core.facts import Fact
-from cti.core.legs import AGENT, CONNECTED, CUSTOMER, HOLD, NULL, OTHER, Leg, moved, of_side, renamed
+from cti.core.legs import AGENT, CONNECTED, CUSTOMER, HOLD, INITIATED, NULL, OTHER, Leg, moved, of_side, renamed
 from schemas.reasons import ReleasedBy
 
 
@@ -17,6 +17,14 @@ def adopt(call: Call, name: str | None) -> None:
     """Give a caller's unnamed leg this id, if no leg has it: a minimal switch names that leg late."""
     customer = customer_of(call.legs)
     if name is None or customer is None or customer.id != "" or leg_named(call.legs, name) is not None:
+        return
+    call.legs = tuple(renamed(leg, name) if leg is customer else leg for leg in call.legs)
+
+
+def adopt_called(call: Call, name: str) -> None:
+    """Give the called party's leg this id, if no leg has it and the called party's has neither rung nor answered."""
+    customer = customer_of(call.legs)
+    if customer is None or customer.state is not INITIATED or leg_named(call.legs, name) is not None:
         return
     call.legs = tuple(renamed(leg, name) if leg is customer else leg for leg in call.legs)
 
@@ -46,6 +54,8 @@ def _new_party(call: Call, name: str, device: str | None, agent: str | None) -> 
     ours = agent is not None or call.inbound
     calls_out = call.opening.direction == "outbound" and customer_of(call.legs) is None
     side = AGENT if ours else CUSTOMER if calls_out else OTHER
+    if call.dialled and side is (CUSTOMER if call.customer_left else OTHER):
+        side = AGENT
     if side is CUSTOMER:
         device = device or call.opening.called
     return Leg(name, side, NULL, device, agent)

@@ -42,6 +42,8 @@ def _is_cleared(call: Call) -> bool:
 def _opens_again(call: Call, fact: Fact) -> bool:
     """A second opening of the caller's leg, long after the latest fact or from another caller."""
     data = opening_data(fact)
+    if data.commandid is not None and data.commandid == call.opening.commandid:
+        return False  # one order makes one call
     if not _is_second(call, fact.kind, data.connection):
         return False
     return fact.at_ms > call.latest_ms + REINCARNATION_MS or _another_caller(call, fact.kind, data)

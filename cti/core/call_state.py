@@ -163,6 +163,29 @@ class Opening(NamedTuple):
     connection: str | None = None
 
 
+class Keys(NamedTuple):
+    """What a called party pressed."""
+
+    at_ms: int
+    digits: str
+
+
+class Ended(NamedTuple):
+    """A message that the called party heard."""
+
+    at_ms: int
+    message: str
+    completed: bool
+
+
+class Dialled(NamedTuple):
+    """What only a call of a dial order has."""
+
+    keys: tuple[Keys, ...] = ()
+    messages: tuple[Ended, ...] = ()
+    agent_answered_ms: int | None = None
+
+
 class Extras(NamedTuple):
     """What few calls have: kept apart so that the others do not pay for it."""
 
@@ -173,6 +196,7 @@ class Extras(NamedTuple):
     disposition: str | None = None
     identity_verified: bool = False
     survey: int | None = None
+    dialled: Dialled | None = None
 
 
 class Tentative(NamedTuple):
@@ -202,6 +226,7 @@ class Call:
     phase: Phase
     opened_at_ms: int
     opening: Opening
+    dialled: bool  # a dial order made it: it went out, and its opening carries the order's id
     latest_ms: int  # of the switch's latest fact
     queue: str | None  # the queue last waited in, else the first that an offer named
     served_queue: str | None  # that at the first answer
@@ -232,6 +257,7 @@ class Call:
         phase: Phase = PHASE_NULL,
         opened_at_ms: int = 0,
         opening: Opening = NO_OPENING,
+        dialled: bool = False,
         latest_ms: int = 0,
         queue: str | None = None,
         served_queue: str | None = None,
@@ -260,6 +286,7 @@ class Call:
         self.phase = phase
         self.opened_at_ms = opened_at_ms
         self.opening = opening
+        self.dialled = dialled
         self.latest_ms = latest_ms
         self.queue = queue
         self.served_queue = served_queue
@@ -291,6 +318,7 @@ class Call:
             self.phase,
             self.opened_at_ms,
             self.opening,
+            self.dialled,
             self.latest_ms,
             self.queue,
             self.served_queue,

@@ -61,6 +61,11 @@ class SourceClock:
         self.lag_ms, self._straggler_ms, self._ahead = None, None, 0
         self._buckets.clear()
 
+    @property
+    def heard_ms(self) -> int | None:
+        """When the log got the latest entry of the source, to the second; None before anything was heard of it."""
+        return self._buckets[-1][0] * _BUCKET_MS if self._buckets else None
+
     def now_ms(self, partition_ms: float) -> float | None:
         """The switch's clock at this partition time; None before anything was heard of it."""
         return None if self.lag_ms is None else partition_ms - self.lag_ms

@@ -168,6 +168,16 @@ def connection_of(fact: Fact) -> str | None:
     return fact.data.get("connection")
 
 
+def agent_of(fact: Fact) -> str | None:
+    """The agent whom a fact names, if any."""
+    return fact.data.get("agent")
+
+
+def commandid_of(fact: Fact) -> str | None:
+    """The command that caused the event."""
+    return fact.data.get("$commandid")
+
+
 def device_of(fact: Fact) -> str | None:
     return fact.data.get("device")
 

@@ -28,6 +28,8 @@ GIVEN_UP_KINDS = frozenset({STALE, LOST})
 AFTERWARDS_KINDS = frozenset(
     {"commandResult", "surveyScored", "recordingAvailable", "agentAction", "identityVerified", "messageReport"}
 )
+# The kinds that answer a command. They may be added to a known call, and never open one.
+RESULT_KINDS = frozenset({"commandResult", "messageReport"})
 # The kinds that do not prove that the call goes on at the switch.
 SILENT_KINDS = AFTERWARDS_KINDS | GIVEN_UP_KINDS | {PRESENT}
 REINCARNATION_MS = 300_000  # contract, Identity: switches reuse call ids, but not within 300 s

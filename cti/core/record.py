@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from cti.core import breaches as measures
-from cti.core.call_state import Call, Hold, Offer, Talk
+from cti.core.call_state import Call, Dialled, Hold, Offer, Talk
 from cti.core.facts import LOST, STALE
 from cti.core.rules import Intervention, RuleBook
 from cti.core.times import rfc3339, seconds
@@ -129,7 +129,7 @@ def record_of(
 ) -> dict[str, Any]:
     """The record as `schemas.records.CallRecord` reads it; members in the order of their names (canonical)."""
     opening, extras, release = call.opening, call.extras, call.release
-    return {
+    record: dict[str, Any] = {
         "agent_disposition": extras.disposition,
         "announcements": list(extras.announcements),
         "answer_s": None if measured.answer_ms is None else seconds(measured.answer_ms),
@@ -178,6 +178,25 @@ def record_of(
         "trunk": opening.trunk,
         "wait_s": seconds(measured.wait_ms),
         "waited_again_s": seconds(measured.waited_again_ms),
+    }
+    if not call.dialled:
+        return record
+    record["dialled"] = _dialled(call)
+    return dict(sorted(record.items()))
+
+
+def _dialled(call: Call) -> dict[str, Any]:
+    """What a disposition needs beside the rest: of a call that a dial order made."""
+    known = call.extras.dialled or Dialled()
+    answered, rang = known.agent_answered_ms, call.first_delivered_ms
+    return {
+        "agent_answered_at": None if answered is None else rfc3339(answered),
+        "keys": [{"at": rfc3339(keys.at_ms), "digits": keys.digits} for keys in known.keys],
+        "messages": [
+            {"at": rfc3339(ended.at_ms), "completed": ended.completed, "message": ended.message}
+            for ended in known.messages
+        ],
+        "rang_at": None if rang is None else rfc3339(rang),
     }
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from cti.core.identity import identity_hash, is_plain, stored_hash
 from cti.core.rules import RuleBook
 from cti.engine.commands import CommandWriter
+from cti.engine.dial_facts import DialFacts
 from cti.engine.late import LateCalls
 from cti.engine.live_calls import Key, Layers, LiveCall
 from cti.engine.metrics import CallMetrics
@@ -40,8 +41,8 @@ class Gathering:
     """One engine's work in progress."""
 
     __slots__ = (
-        "book", "commands", "ended", "interventions_on", "late", "layers", "limits", "partitions", "passing",
-        "recent_ids", "records", "sources", "telemetry", "times", "waiting", "writer",
+        "book", "commands", "dial_facts", "ended", "interventions_on", "late", "layers", "limits", "partitions",
+        "passing", "recent_ids", "records", "sources", "telemetry", "times", "waiting", "writer",
     )  # fmt: skip
 
     def __init__(self, book: RuleBook, telemetry: CallMetrics, interventions_on: bool, limits: CallLimits) -> None:
@@ -53,6 +54,7 @@ class Gathering:
         self.writer = RoundWriter(telemetry)
         self.commands = CommandWriter(self.writer, self.times, telemetry)
         self.records = RecordWriter(self.writer, book, telemetry)
+        self.dial_facts = DialFacts()
         self.ended: list[Key] = []  # calls that ended in this round
         self.partitions: dict[tuple[int, str], int] = {}  # of recently used keys: (hash, family) -> partition
         self.passing: list[Appending] = []  # appended to every partition before the round may commit
@@ -74,6 +76,8 @@ class Gathering:
     def publish(self, live: LiveCall, before: LiveCall) -> None:
         """Write an ended call's record, as `RecordWriter.publish`."""
         self.records.publish(live, before)
+        if live.orders and live.revision != before.revision:
+            self.dial_facts.note(live)
 
     def dead_letter(self, entry: Entry, reason: DeadLetter, detail: str) -> None:
         """Set an entry aside, as `RoundWriter.dead_letter`."""
@@ -91,6 +95,7 @@ class Gathering:
         """Gather the next round."""
         assert not self.late, "what came late is concluded before a round commits"
         self.writer.round_ = Round()
+        self.dial_facts.clear()
         self.ended, self.passing = [], []
 
 

@@ -17,13 +17,23 @@ from cti.core.call import advance
 from cti.core.call_reuse import begins_again, is_beyond
 from cti.core.call_state import ENDED, PHASE_NULL, Call
 from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
-from cti.core.facts import AFTERWARDS_KINDS, FIRST_KINDS, GIVEN_UP_KINDS, REINCARNATION_MS, STALE, Fact, fact
+from cti.core.facts import (
+    AFTERWARDS_KINDS,
+    FIRST_KINDS,
+    GIVEN_UP_KINDS,
+    REINCARNATION_MS,
+    RESULT_KINDS,
+    STALE,
+    Fact,
+    fact,
+)
 from cti.core.identity import hash64
+from cti.engine.carried_orders import COMMANDID, orders_with
 from cti.engine.fire_rules import answered, fire_rules
 from cti.engine.gathering import Gathering, hash_of, stored_hash_of
 from cti.engine.late import LONG_FACTS, refolded
 from cti.engine.live_calls import Key, LiveCall, newborn
-from cti.engine.settle_results import settle, settle_by_id, settles_alone
+from cti.engine.settle_results import settle_by_id, settled
 from cti.ports import Entry
 from cti.rows import AgentRow, CallRow, TimelineRow
 from schemas.envelope import Event
@@ -55,8 +65,7 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
         if live is None:
             work.telemetry.ignored(Ignored.TIMELINE_EXPIRED)
             return
-    if settles_alone(event, live):
-        settle(work, entry, event)
+    if event.kind in RESULT_KINDS and settled(work, entry, event, live):
         return
     if live is None:
         if not event.known:
@@ -179,6 +188,8 @@ def apply(work: Gathering, key: Key, live: LiveCall, fact: Fact, entry: Entry, n
         late = (work.late.facts > 0 and work.late.folds(key)) or begins_again(was, fact) or _may_be_lacked(live, fact)
     if not late:
         live.state, ignored = advance(was, fact)
+        if COMMANDID in fact.data and not is_beyond(was, fact):
+            live.orders = orders_with(live.orders, fact, live.done)
         if ignored is not None:
             work.telemetry.ignored(ignored)
     if late or live.facts > LONG_FACTS:
@@ -219,6 +230,7 @@ def conclude(work: Gathering, only: Key | None = None) -> LiveCall:
         live.add(absent, b"{}")
         _write(work, live, absent, late.entry, ABSENT_N, b"{}")
         live, beyond = refolded(live)
+    work.dial_facts.take_back(live, late.before.orders)
     for result in late.results:
         _answered(work, key, live, result)
     _follow(work, key, live, late.before, late.was, ALL)
@@ -260,6 +272,8 @@ def _follow(work: Gathering, key: Key, live: LiveCall, before: LiveCall, was: Ca
     if call.phase is ENDED:
         work.publish(live, before)
         work.ended.append(key)
+    if live.orders:
+        work.dial_facts.follow(live, before, was)
     work.put(key, live)
 
 

@@ -59,6 +59,7 @@ class Intake:
         self._resting_ms: dict[int, float] = {}  # until when, by the log's clock
         self._more: set[int] = set()  # the last read returned its limit for these: more entries follow
         self._end_ms: dict[int, float] = {}  # when, by the log's clock, each was last known to be ingested to its end
+        self._taken_ms: dict[int, float] = {}  # when the last entry taken of each was appended
         self._asked_ms = self._ends_at_ms = NEVER_MS
         self._reading: asyncio.Task[list[Read]] | None = None  # entries on their way into the queues
 
@@ -69,13 +70,14 @@ class Intake:
         self.positions[partition] = self._fetched[partition] = position
         self._queues[partition] = deque()
         self._turns.append(partition)
-        self._end_ms[partition] = self._asked_ms = NEVER_MS  # its end is not known yet
+        self._end_ms[partition] = self._taken_ms[partition] = self._asked_ms = NEVER_MS  # its end is not known yet
 
     def remove(self, partitions: Iterable[int]) -> None:
         """Stop reading these partitions."""
         self.stop_reading()
         for partition in partitions:
-            del self.positions[partition], self._fetched[partition], self._queues[partition], self._end_ms[partition]
+            del self.positions[partition], self._fetched[partition], self._queues[partition]
+            del self._end_ms[partition], self._taken_ms[partition]
             self._turns.remove(partition)
             self._resting_ms.pop(partition, None)
 
@@ -85,12 +87,13 @@ class Intake:
         for partition, position in committed.items():
             self.positions[partition] = self._fetched[partition] = position
             self._queues[partition].clear()
-            self._end_ms[partition] = NEVER_MS
+            self._end_ms[partition] = self._taken_ms[partition] = NEVER_MS
         self._asked_ms, self.taken = NEVER_MS, 0
 
     def move(self, by_ms: float) -> None:
         """Shift all times, as the log's clock was set; no partition's end is confirmed any more."""
         self._end_ms = dict.fromkeys(self._end_ms, NEVER_MS)
+        self._taken_ms = dict.fromkeys(self._taken_ms, NEVER_MS)
         self._asked_ms = self._ends_at_ms = NEVER_MS
         self._resting_ms = {partition: at_ms + by_ms for partition, at_ms in self._resting_ms.items()}
 
@@ -109,6 +112,12 @@ class Intake:
             (queue or partition in self._more) and not self._rests(partition, now_ms)
             for partition, queue in self._queues.items()
         )
+
+    def read_until_ms(self, partition: int) -> float:
+        """All that was appended to the partition before this time is in a round, committed or gathered; NEVER_MS:
+        nothing is known.
+        """
+        return min(max(self._end_ms[partition], self._taken_ms[partition]), self._work.times.now_ms)
 
     def resumes_ms(self) -> float:
         """When the first resting partition is read again; infinite if none rests."""
@@ -204,7 +213,7 @@ class Intake:
         """Ingest what was read, TURN_ENTRIES of each partition in turn, until the turn's time is used up."""
         until = time.perf_counter() + CPU_MAX_MS / 1000
         now_ms = self._work.times.now_ms = self._time.now_ms()
-        taken, turns, idle = 0, self._turns, 0
+        taken, turns, idle, times = 0, self._turns, 0, self._work.times.partition_ms
         while idle < len(turns) and taken < most and not self._work.late.full:
             partition = turns[0]
             turns.rotate(-1)
@@ -212,8 +221,10 @@ class Intake:
             if not queue or self._rests(partition, now_ms):
                 idle += 1
                 continue
-            idle = 0
+            idle, before_ms = 0, times[partition]
             taken += self._take_some(partition, queue, min(TURN_ENTRIES, len(queue), most - taken), until)
+            if times[partition] != before_ms:  # else only marks were taken, or nothing newer
+                self._taken_ms[partition] = times[partition]
             if self._quarantine.spoiled or time.perf_counter() > until:
                 break
         return taken

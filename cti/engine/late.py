@@ -14,6 +14,7 @@ from typing import NamedTuple
 from cti.core.call import fold
 from cti.core.call_state import Call
 from cti.core.facts import Fact
+from cti.engine.carried_orders import orders_of
 from cti.engine.live_calls import Key, LiveCall
 from cti.ports import Entry
 
@@ -84,8 +85,10 @@ class LateCalls:
 def refolded(live: LiveCall) -> tuple[LiveCall, tuple[Fact, ...]]:
     """A copy of the call with the state that all its facts make, and the facts that begin its next incarnation."""
     again = live.copy()
-    folded = fold(live.subject, live.history())
+    facts = live.history()
+    folded = fold(live.subject, facts)
     again.state = folded.call
+    again.orders = orders_of(folded.call, facts, folded.beyond, live.done)
     return again, folded.beyond
 
 

@@ -14,6 +14,7 @@ from cti.core.call_state import ENDED, Call
 from cti.core.facts import PRESENT, Fact, find, join, pack, rank_of, unpack
 from cti.core.identity import call_id, key_of
 from cti.core.rules import Intervention
+from cti.engine.carried_orders import NO_ORDERS, Orders, orders_of
 from cti.engine.history import SEALED_AT, SEALED_BYTES, Sealed, sealed_with
 from cti.engine.interventions import INDEXED_FROM, InterventionIndex
 from cti.engine.sources import Source
@@ -48,6 +49,7 @@ class LiveCall:
     last: tuple[int, int, int, str] | None  # the order of the last fact folded in
     scheduled_ms: int | None  # when the source's schedule has it next
     index: InterventionIndex | None  # of `done`, once that is long
+    orders: Orders  # ids of dial orders that its facts carry; hardly any call has one
 
     def __init__(
         self,
@@ -70,6 +72,7 @@ class LiveCall:
         last: tuple[int, int, int, str] | None = None,
         scheduled_ms: int | None = None,
         index: InterventionIndex | None = None,
+        orders: Orders = NO_ORDERS,
     ) -> None:
         self.source = source
         self.call_id = call_id
@@ -90,6 +93,7 @@ class LiveCall:
         self.last = last
         self.scheduled_ms = scheduled_ms
         self.index = index
+        self.orders = orders
 
     def copy(self) -> "LiveCall":
         """A copy that the caller may change. Written out for speed: each event makes one."""
@@ -113,6 +117,7 @@ class LiveCall:
             self.last,
             self.scheduled_ms,
             self.index,
+            self.orders,
         )
 
     @property
@@ -266,10 +271,12 @@ def loaded(stored: StoredCall, source: Source) -> LiveCall:
     row = stored.row
     facts = [fact_of(event) for event in stored.timeline]
     live = newborn(source, row.subject, row.incarnation, row.partition, row.born)
-    live.state = fold(row.subject, facts).call
+    folded = fold(row.subject, facts)
+    live.state = folded.call
     for fact, written in zip(facts, stored.timeline, strict=True):
         live.add(fact, written.data.encode())
     live.done = tuple([intervention_of(command) for command in stored.commands])
+    live.orders = orders_of(folded.call, facts, folded.beyond, live.done)
     live.revision = 0 if stored.record is None else stored.record.revision
     live.last = max([fact.order for fact in facts], default=None)
     live.heard_ms = max((event.appended_at_ms for event in stored.timeline), default=row.opened_at_ms)

@@ -29,6 +29,7 @@ from cti.engine.outbox import Outbox
 from cti.engine.partitions import Partitions
 from cti.engine.passivation import Passivation
 from cti.engine.quarantine import Quarantine
+from cti.engine.source_words import SourceWords
 from cti.engine.time_steps import TimeSteps, heard_by
 from cti.engine.timers import Timers
 from cti.leases.alone import Alone, new_owner
@@ -65,7 +66,8 @@ class Engine:
         self._time = TimeSteps(self.work, event_log, clock)
         self._intake = Intake(self.work, event_log, ledger, self.quarantine, self._time)
         self._timers, self._eviction, self._passivation = Timers(self.work), Eviction(), Passivation()
-        self._time.move_with(self, self._intake, self._timers, self._eviction, self._passivation)
+        self._words = SourceWords(self.work, event_log, ledger, self._intake)
+        self._time.move_with(self, self._intake, self._timers, self._eviction, self._passivation, self._words)
         self.outbox = None if publisher is None else Outbox(publisher, clock)
         self.work.writer.publishing = publisher is not None
         self._wake = asyncio.Event()
@@ -138,6 +140,7 @@ class Engine:
         if self._not_before_ms > now_ms:
             return self._not_before_ms
         soonest = min(self._timers.next_ms(), self._eviction.next_ms(), self._intake.resumes_ms())
+        soonest = min(soonest, self._words.next_ms(now_ms))
         return min(max(soonest, now_ms) + 0.001, now_ms + IDLE_LOOK_MS)
 
     # -- one turn ------------------------------------------------------------------------------------------------------
@@ -166,9 +169,10 @@ class Engine:
         if most <= 0 or (self.quarantine.searching and self._commit is not None):
             return 0
         now_ms = self._time.now_ms()
-        needs_ends = self._timers.near(now_ms) or self._passivation.lags
+        needs_ends = self._timers.near(now_ms) or self._passivation.lags or self._words.due(now_ms)
         overdue = self._eviction.next_ms() < now_ms - EVICTION_LATE_MS
         try:
+            await self._words.ask(now_ms)
             taken = await self._intake.turn(most, needs_ends=needs_ends, read_on=not overdue)
         except (errors.LogAway, errors.LedgerAway) as error:
             self._back_off(error)
@@ -275,7 +279,8 @@ class Engine:
                 await self._settle()
             return full
         old = self._began_ms is not None and self._time.now_ms() - self._began_ms >= ROUND_MAX_MS
-        if not self._has_round() or not (full or old or self._intake.idle):
+        spoken = self._words.ready(self.work.times.now_ms)
+        if not (self._has_round() or spoken) or not (full or old or self._intake.idle):
             return False
         self._start_commit()
         return True
@@ -283,12 +288,16 @@ class Engine:
     def _start_commit(self) -> None:
         work, intake = self.work, self._intake
         intake.rest(conclude_late(work))
-        if not intake.taken and not work.round_.commands and self._partitions.epochs:
+        if self._words.ready(work.times.now_ms):
+            self._words.write(work.times.now_ms)
+        if not intake.taken and not work.round_.commands and self._partitions.epochs and says_anything(work.round_):
             # A round of outcomes alone moves no position and no number, so a lost reply to it could not be verified.
             work.writer.next_command_no(min(self._partitions.epochs))
         if self.outbox is not None:
             acknowledged, ours = self.outbox.acknowledged(), work.writer.outbox_nos
             work.round_.published = {partition: no for partition, no in acknowledged.items() if partition in ours}
+        if work.dial_facts and work.interventions_on:
+            work.dial_facts.write(work.round_, work.records, work.times, intake.positions)
         work.round_.fences = self._partitions.fences(intake.positions)
         what = Committing(
             work.round_, dict(intake.positions), intake.taken, work.ended, self._telemetry.live_now(),

@@ -44,6 +44,10 @@ class RecordWriter:
             self._enqueue(live, record, body)
         self._telemetry.recorded(live.call, measured, again=revision > 1)
 
+    def text(self, live: LiveCall) -> str:
+        """The record of an ended call as it was last written."""
+        return to_json(self._record(live, live.revision)).decode()
+
     def _enqueue(self, live: LiveCall, record: Mapping[str, Any], body: bytes) -> None:
         tenant, key, row_id = live.source.tenant, log_key(live), f"{live.call_id}:{live.revision}"
         self._writer.enqueue("calls.records", live.partition, tenant, key, row_id, body)
@@ -56,11 +60,11 @@ class RecordWriter:
         """Whether the record has changed. If the call's state is the same object, only the outcomes can differ."""
         if live.call is before.call or live.call == before.call:
             return live.done is not before.done and _outcomes(live) != _outcomes(before)
-        return self._record(live) != self._record(before)
+        return self._record(live, 0) != self._record(before, 0)
 
-    def _record(self, live: LiveCall) -> dict[str, Any]:
+    def _record(self, live: LiveCall, revision: int) -> dict[str, Any]:
         measured = measure(live.call, self._book, live.done)
-        return record_of(_identity(live), live.call, measured, live.done, self._book.name, 0)
+        return record_of(_identity(live), live.call, measured, live.done, self._book.name, revision)
 
 
 def _outcomes(live: LiveCall) -> list[tuple[str, str, str | None]]:

@@ -9,20 +9,22 @@ from cti.rows import ResultRow
 from schemas.envelope import Event
 from schemas.reasons import Ignored
 
-RESULT_KINDS = frozenset({"commandResult", "messageReport"})
-"""Kinds that belong to a command. They may be added to a known call, and never open one."""
 
+def settled(work: Gathering, entry: Entry, event: Event, live: LiveCall | None) -> bool:
+    """Whether this result or report is done with, as there is no call that can take it.
 
-def settles_alone(event: Event, live: LiveCall | None) -> bool:
-    """Whether the event is a result or report without a call that can take it."""
-    return event.kind in RESULT_KINDS and event.known and (live is None or live.timeline_gone)
-
-
-def settle(work: Gathering, entry: Entry, event: Event) -> None:
-    """Settle and count a result without a call. A message report settles nothing: its command is already done."""
+    A message report settles no command of ours; the dialler learns of it by the id of its order, call or no call.
+    """
+    if not event.known:
+        return False
+    if event.kind == "messageReport":
+        work.dial_facts.report(entry, event)
+    if live is not None and not live.timeline_gone:
+        return False
     work.telemetry.ignored(Ignored.NO_SUCH_CALL)
     if event.kind == "commandResult":
         settle_by_id(work, entry.tenant, event.source, event.data, event.at_ms)
+    return True
 
 
 def settle_by_id(work: Gathering, tenant: str, source: str, data: dict[str, Any], at_ms: int) -> None:

@@ -1,12 +1,17 @@
-"""POST /v1/commands/{id}/result: a switch reports a command's outcome, which goes into the log like any other event."""
+"""POST /v1/commands/{id}/result: a switch reports a command's outcome, which goes into the log like any other event.
+That of a dial order goes straight into the order (`dial_results`).
+"""
 
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import from_json, to_json
 
+from cti.dial.rows import OrderResult
 from cti.gateway.context import Context
+from cti.gateway.dial_results import keep_result, unknown_command
 from cti.gateway.events import JSON_HEADERS, append
 from cti.gateway.positions import token_of
 from cti.gateway.results_given import already_answered
@@ -17,7 +22,7 @@ from cti.web.instants import rfc3339
 from cti.web.refusal import Refusal
 from cti.web.route import Asked
 from schemas.envelope import body_of, read_event
-from schemas.fields import Code, Time
+from schemas.fields import Code, Time, ms_of
 from schemas.reasons import RefusalReason
 
 RESULT_TYPE = "ringback.call.commandResult.v1"
@@ -40,7 +45,7 @@ def _form(members: dict[str, Any], states: list[str], reason: dict[str, Any], re
 
 
 class Result(BaseModel):
-    """A switch's answer to one command. `answer`, `cause`: to snapshotCall, what became of the call."""
+    """A switch's answer to one command. `answer` and what follows: to snapshotCall, what became of the call."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, json_schema_extra=_either)
 
@@ -49,6 +54,9 @@ class Result(BaseModel):
     time: Time | None = Field(None, description="When, by the switch's clock; the log's clock where absent.")
     answer: Literal["never_seen", "live", "ended"] | None = None
     cause: Code | None = None
+    q850: Annotated[int, Field(ge=0, le=127, strict=True)] | None = None
+    tone: Code | None = None
+    ended_at: Time | None = Field(None, description="When the call ended, by the switch's clock.")
 
     @model_validator(mode="after")
     def _reasoned(self) -> "Result":
@@ -61,19 +69,38 @@ async def post_result(context: Context, asked: Asked) -> web.Response:
     """Keeps a result; the same one again is fine. Raises Refusal: `not_found`, `not_sent`, `already_answered`, ..."""
     result = await read_model(asked.request, context.limits, Result)
     tenant, command_id = asked.caller.tenant, asked.request.match_info["command"]
-    row = context.hub.lately(tenant, command_id) or await context.reads.command(tenant, command_id)
+    dialling = context.dialling
+    row = context.hub.lately(tenant, command_id)
+    if row is None and (dialling is None or not dialling.lately(tenant, command_id)):
+        row = await context.reads.command(tenant, command_id)
+    if row is None and dialling is not None:
+        given = _of_order(tenant, command_id, result, context.log.now_ms())
+        return _kept(await keep_result(context, dialling, asked.caller, given))
     if row is None or not await context.bindings.may_speak_for(asked.caller, row.source):
-        raise Refusal("not_found", "No such command of a switch of this key")
+        raise unknown_command()
     if row.state == "overtaken":
         raise Refusal("not_sent")
     if _stands(row, result):
         token = token_of(await context.reads.positions())
     else:
-        content = (result.state, result.reason, result.answer, result.cause)
+        content = (result.state, result.reason, *found_by(result).values())
         token = await context.results.once(
             tenant, row.id, result.state in FINAL, content, lambda: _keep(context, row, result)
         )
+    return _kept(token)
+
+
+def _kept(token: str) -> web.Response:
     return web.Response(status=202, body=to_json({"position": token}), headers=JSON_HEADERS)
+
+
+def _of_order(tenant: str, order_id: str, result: Result, now_ms: float) -> OrderResult:
+    ended_ms = None if result.ended_at is None else ms_of(result.ended_at)
+    reason = None if result.reason is None else result.reason.value
+    return OrderResult(
+        tenant, order_id, result.state, reason, result.answer, result.cause, result.q850, result.tone, ended_ms,
+        int(now_ms),
+    )  # fmt: skip
 
 
 def _stands(row: CommandRow, result: Result) -> bool:
@@ -90,18 +117,34 @@ async def _keep(context: Context, row: CommandRow, result: Result) -> str:
     return await append(context, [Appending(row.tenant, key, body_of(item), event)])
 
 
+def found_by(result: Result) -> dict[str, Any]:
+    """What a snapshotCall found, as the event has it."""
+    ended_at = None if result.ended_at is None else _written(result.ended_at)
+    return {
+        "answer": result.answer,
+        "cause": result.cause,
+        "q850": result.q850,
+        "tone": result.tone,
+        "ended_at": ended_at,
+    }
+
+
+def _written(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
+
+
 def event_item(row: CommandRow, result: Result, now_ms: float) -> dict[str, Any]:
     """The result as a CloudEvent of the command's switch, under the call it concerns (or the agent)."""
     command = from_json(row.body)
     outcome = {"commandid": row.id, "state": result.state, "reason": result.reason and result.reason.value}
-    outcome |= {"answer": result.answer, "cause": result.cause}
+    outcome |= found_by(result)
     return {
         "specversion": "1.0",
         "id": f"result-{row.id}-{result.state}",
         "source": row.source,
         "type": RESULT_TYPE,
         "subject": command.get("subject") or command.get("agent") or row.call_id or row.id,
-        "time": rfc3339(now_ms) if result.time is None else result.time.isoformat().replace("+00:00", "Z"),
+        "time": rfc3339(now_ms) if result.time is None else _written(result.time),
         "datacontenttype": "application/json",
         "commandid": row.id,
         "data": {name: value for name, value in outcome.items() if value is not None},

@@ -76,7 +76,10 @@ ANSWERS: dict[str, Any] = {
             "commands": array(TEXT),
             "facts": nullable(array(TEXT)),
             "if_other_ready": {"type": "boolean"},
-        }
+            "outbound": {"const": 1},
+            "trunk_groups": {"type": "object", "additionalProperties": ref("TrunkGroup")},
+        },
+        ("switch", "source", "commands", "facts", "if_other_ready"),
     ),
     "Command": obj({"id": TEXT, "command": TEXT, "valid_for_ms": WHOLE}, more=True),
     "Commands": obj({"commands": array(ref("Command")), "cursor": TEXT}),

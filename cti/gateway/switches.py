@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import from_json, to_json
 
 from cti.gateway.bindings import DEFAULT_SOURCE
@@ -21,16 +21,51 @@ from cti.web.refusal import Refusal, busy, fault
 from cti.web.route import Asked
 from schemas.commands import COMMAND_MODELS
 from schemas.envelope import body_of, read_event
+from schemas.fields import Number
 
 DECLARED_TYPE = "ringback.switch.switchDeclared.v1"
 NAMES_MAX = 100
+TRUNK_GROUPS_MAX = 64
+CALLS_PER_SECOND_MAX = 1_000
+CALLS_AT_ONCE_MAX = 100_000
+OF_OUTBOUND = frozenset({"outbound", "trunk_groups"})
 COMMANDS = tuple(COMMAND_MODELS)
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]{0,63}$")]
 Names = Annotated[list[Name], Field(max_length=NAMES_MAX)]
 # `_check_commands` refuses any other, by name.
 CommandName = Annotated[Name, WithJsonSchema({"type": "string", "enum": list(COMMANDS)})]
 CommandNames = Annotated[list[CommandName], Field(max_length=NAMES_MAX)]
+
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: 5.0 is a whole one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = BeforeValidator(_whole)
+OutboundVersion = Annotated[int, Field(ge=1, le=1), Whole]  # strict, where a literal 1 would take true
+CallerId = Annotated[Number, StringConstraints(min_length=1, pattern=r"^[ -~]+$")]
+TrunkName = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
 Source = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,256}$")]
+
+
+class TrunkGroup(BaseModel):
+    """What a group of trunks can carry: limits that dialling on it keeps to, and the number it calls from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    calls_per_second: Annotated[float, Field(gt=0, le=CALLS_PER_SECOND_MAX)] = Field(
+        description="Calls that begin within any second."
+    )
+    calls_at_once: Annotated[int, Field(ge=1, le=CALLS_AT_ONCE_MAX), Whole] = Field(
+        description="Calls that live at once."
+    )
+    caller_id: CallerId | None = Field(None, description="The number shown where a campaign names none.")
+
+
+TrunkGroups = Annotated[
+    dict[TrunkName, TrunkGroup], Field(max_length=TRUNK_GROUPS_MAX, json_schema_extra={"additionalProperties": False})
+]
 
 
 class Declaration(BaseModel):
@@ -42,6 +77,8 @@ class Declaration(BaseModel):
     commands: CommandNames = Field(description="CSTA names of the commands it can do.")
     facts: Names | None = Field(None, description="Short kinds of the events it reports; null: whatever it sends.")
     if_other_ready: bool = Field(False, description="It judges `if_other_ready` itself.")
+    outbound: OutboundVersion | None = Field(None, description="It takes dial orders; the version of their contract.")
+    trunk_groups: TrunkGroups | None = Field(None, description="Groups of trunks that may be dialled on, by name.")
 
 
 async def put_switch(context: Context, asked: Asked) -> web.Response:
@@ -53,13 +90,19 @@ async def put_switch(context: Context, asked: Asked) -> web.Response:
     source = declaration.source or DEFAULT_SOURCE + switch
     _check_commands(declaration.commands)
     await _check_source(context, asked.caller, switch, source)
-    declared = declaration.model_dump(exclude={"source"})
+    declared = declared_of(declaration)
     row = SwitchRow(asked.caller.tenant, switch, source, to_json(declared).decode())
     if not await context.registry.put_switch(row):
         raise Refusal("source_taken")
     context.bindings.forget(asked.caller)
     await append(context, [_declared(row, declared, context.log.now_ms())])
     return web.Response(body=to_json(shown(row)), headers=JSON_HEADERS)
+
+
+def declared_of(declaration: Declaration) -> dict[str, Any]:
+    """A declaration as it is kept; what is of outbound calls only where it says anything of them."""
+    declared = declaration.model_dump(exclude={"source"})
+    return {name: value for name, value in declared.items() if value is not None or name not in OF_OUTBOUND}
 
 
 def _check_commands(names: Sequence[str]) -> None:

@@ -79,17 +79,28 @@ class Bulk:
             return 0
         driver = driver_of(connection)
         if isinstance(driver, sqlite3.Connection):
-            return sum(self._with_values(driver, part) for part in slices(rows, ROWS_MAX))
-        names = self.names
-        given = to_json([dict(zip(names, row, strict=True)) for row in rows]).decode()
-        return driver.execute(self._from_json, (given,)).rowcount
+            return sum(self._values_cursor(driver, part).rowcount for part in slices(rows, ROWS_MAX))
+        return driver.execute(self._from_json, (self._as_json(rows),)).rowcount
 
-    def _with_values(self, driver: sqlite3.Connection, rows: Rows) -> int:
+    def returning(self, connection: Connection, rows: Rows) -> list[tuple[Any, ...]]:
+        """What a statement with RETURNING in its tail returns for these rows, in no order."""
+        if not rows:
+            return []
+        driver = driver_of(connection)
+        if isinstance(driver, sqlite3.Connection):
+            return [row for part in slices(rows, ROWS_MAX) for row in self._values_cursor(driver, part).fetchall()]
+        return driver.execute(self._from_json, (self._as_json(rows),)).fetchall()
+
+    def _as_json(self, rows: Rows) -> str:
+        names = self.names
+        return to_json([dict(zip(names, row, strict=True)) for row in rows]).decode()
+
+    def _values_cursor(self, driver: sqlite3.Connection, rows: Rows) -> sqlite3.Cursor:
         size = _size(len(rows))
         flat = list(chain.from_iterable(rows))
         flat.extend([None] * ((size - len(rows)) * len(self.names)))
         flat.append(len(rows))
-        return driver.execute(_values_statement(self, size), flat).rowcount
+        return driver.execute(_values_statement(self, size), flat)
 
 
 def insertion(table: Table, columns: Sequence[Column[Any]] | None = None, tail: str = "") -> Bulk:

@@ -9,6 +9,7 @@ from cti.web.limits import Limits
 from docs.generate.writing import described, meaning, members, shape, table
 from schemas import agent_events, call_events, switch_events
 from schemas.commands import COMMAND_MODELS, Order
+from schemas.dial_orders import DIAL_ORDER_MODELS
 from schemas.records import CallRecord
 
 
@@ -39,6 +40,16 @@ def command_table() -> str:
         for name, model in COMMAND_MODELS.items()
     )
     return described(("command", "means", "its own fields (bold: always there)"), rows, 1)
+
+
+def dial_order_table() -> str:
+    """The fields of dial orders beyond those of the commands with the same names."""
+    rows = (
+        (f"`{name}`", meaning(model), ", ".join(members(model, COMMAND_MODELS[name].model_fields)))
+        for name, model in DIAL_ORDER_MODELS.items()
+        if model is not COMMAND_MODELS[name]
+    )
+    return described(("order", "means", "its fields beyond those of the command"), rows, 1)
 
 
 def order_table() -> str:

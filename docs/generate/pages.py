@@ -18,6 +18,7 @@ TABLES = (
     contract.switch_event_table,
     contract.command_table,
     contract.order_table,
+    contract.dial_order_table,
     contract.record_table,
     contract.route_table,
     operations.setting_table,

@@ -39,6 +39,13 @@ def durable_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url_of(request.param, request, tmp_path)
 
 
+@pytest.fixture
+async def dialled(durable_url: str, clock: VirtualClock) -> AsyncIterator[Store]:
+    """An empty store that dials, started."""
+    async with open_store(durable_url, clock, PARTITIONS) as started:
+        yield started
+
+
 @pytest.fixture(params=("memory", *DURABLE, "kafka"))
 async def event_log(request: pytest.FixtureRequest, tmp_path: Path, clock: VirtualClock) -> AsyncIterator[EventLog]:
     """An empty log, started. Kafka's dates are real ones; no test that takes this fixture moves the clock."""

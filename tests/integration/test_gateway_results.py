@@ -55,6 +55,19 @@ async def test_the_switch_s_own_time_and_answer_are_kept(site: Site) -> None:
     assert kept["data"] == {"commandid": "cmd-0-1", "state": "done", "answer": "ended", "cause": "normalClearing"}
 
 
+async def test_what_became_of_a_call_that_was_asked_about_is_kept(site: Site) -> None:
+    await site.commit(Round(commands=[site.command(1)]))
+    found = {"answer": "ended", "cause": "busy", "q850": 17, "tone": "poweredOff"}
+    told = {"state": "done", **found, "ended_at": "2026-03-02T09:00:13.25+08:00"}
+    key = await site.key()
+    assert (await result(site, key, "cmd-0-1", told)).status == 202
+    assert (await result(site, key, "cmd-0-1", told)).status == 202
+    assert (await result(site, key, "cmd-0-1", {**told, "q850": 16})).code == "already_answered"
+    [entry] = await site.kept()
+    ended = "2026-03-02T01:00:13.250000Z"
+    assert json.loads(entry.body)["data"] == {"commandid": "cmd-0-1", "state": "done", **found, "ended_at": ended}
+
+
 async def test_the_same_result_again_is_kept_once(site: Site) -> None:
     await site.commit(Round(commands=[site.command(1)]))
     key = await site.key()
@@ -136,6 +149,9 @@ async def test_a_stranger_s_command_does_not_exist(site: Site) -> None:
         {"state": "refused", "reason": "mood"},
         {"state": "done", "time": "now"},
         {"state": "done", "more": 1},
+        {"state": "done", "q850": 128},
+        {"state": "done", "q850": "17"},
+        {"state": "done", "ended_at": "21:00"},
     ],
 )
 async def test_a_result_is_judged(body: dict[str, Any]) -> None:
@@ -167,6 +183,16 @@ async def test_a_switch_declares_itself(site: Site) -> None:
     assert len((await site.ask("GET", STREAM, listening)).json()["commands"]) == 1
 
 
+async def test_a_switch_declares_what_it_can_dial_on(site: Site) -> None:
+    groups = {"main": {"calls_per_second": 2.5, "calls_at_once": 30, "caller_id": "95598"}}
+    groups["spare"] = {"calls_per_second": 1, "calls_at_once": 5, "caller_id": None}
+    told = {"commands": ["makeCall", "snapshotCall"], "facts": None, "if_other_ready": False, "outbound": 1}
+    told["trunk_groups"] = groups
+    answer = await site.put(await site.key(), "/v1/switches/pbx-1", told)
+    assert (answer.status, answer.json()) == (200, {"switch": "pbx-1", "source": SOURCE, **told})
+    assert json.loads((await site.kept())[0].body)["data"] == told
+
+
 async def test_no_switch_takes_another_s_calls(site: Site) -> None:
     one, two = await site.key(switches="pbx-1"), await site.key(switches="pbx-2")
     said: dict[str, Any] = {"commands": []}
@@ -187,6 +213,13 @@ async def test_no_switch_takes_another_s_calls(site: Site) -> None:
         {"commands": ["a b"]},
         {"commands": [], "source": "a\nb"},
         {"commands": [], "more": 1},
+        {"commands": [], "outbound": 2},
+        {"commands": [], "outbound": True},
+        {"commands": [], "trunk_groups": {"main": {"calls_per_second": 1}}},
+        {"commands": [], "trunk_groups": {"main": {"calls_per_second": 0, "calls_at_once": 1}}},
+        {"commands": [], "trunk_groups": {"main": {"calls_per_second": 1, "calls_at_once": 1.5}}},
+        {"commands": [], "trunk_groups": {"a b": {"calls_per_second": 1, "calls_at_once": 1}}},
+        {"commands": [], "trunk_groups": {str(n): {"calls_per_second": 1, "calls_at_once": 1} for n in range(65)}},
         [],
     ],
 )
@@ -194,3 +227,14 @@ async def test_a_declaration_is_judged(body: Any) -> None:
     async with site_at("memory:") as site:
         answer = await site.put(await site.key(), "/v1/switches/pbx-1", body)
         assert (answer.status, answer.code) == (422, "invalid_body")
+
+
+async def test_a_trunk_group_that_cannot_be_kept_is_refused_and_changes_nothing(site: Site) -> None:
+    key = await site.key("events:write", switches="pbx-1")
+    group = {"calls_per_second": 1, "calls_at_once": 5.0, "caller_id": "a\0b"}
+    declaration: dict[str, Any] = {"commands": [], "outbound": 1.0, "trunk_groups": {"main": group}}
+    answer = await site.put(key, "/v1/switches/pbx-1", declaration)
+    assert (answer.status, answer.code) == (422, "invalid_body")
+    assert (await site.ask("GET", "/v1/switches/pbx-1", key)).status == 404
+    group["caller_id"] = "95598"
+    assert (await site.put(key, "/v1/switches/pbx-1", declaration)).status == 200

@@ -103,6 +103,28 @@ async def test_any_shuffle_gives_the_same_records(seed: int) -> None:
     assert await records_of([backwards], restarts=bool(seed % 2)) == first
 
 
+LEG = {"connection": "c"}
+DIALLED = [
+    event("s1", "7", "originated", 1, {"direction": "outbound", "called": CALLER}, commandid="0f3a"),
+    *(said("networkReached", 2, LEG), said("delivered", 3, LEG), said("established", 8, LEG)),
+    said("announcementEnded", 12, LEG | {"message": "opening"}),
+    said("digitsGenerated", 13, LEG | {"digits": "10"}),
+    *(said("queued", 14, LEG | {"queue": "q1"}), said("delivered", 15, FIRST), said("established", 20, FIRST)),
+    said("connectionCleared", 40, LEG | {"q850": 17, "releasingDevice": CALLER}),
+    *(said("connectionCleared", 41, {"connection": "a", "q850": 16}), said("callCleared", 41, {"q850": 16})),
+]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_call_that_was_dialled_has_one_record_in_any_order(seed: int) -> None:
+    [first] = await records_of([[one] for one in DIALLED])
+    assert (first["commandid"], first["q850"], first["digits"]) == ("0f3a", 17, "10")
+    assert first["dialled"]["agent_answered_at"][-13:] == first["offers"][0]["ended_at"][-13:]
+    shuffled = random.Random(seed).sample(DIALLED, len(DIALLED))
+    assert await records_of([[one] for one in shuffled], restarts=bool(seed % 2)) == [first]
+    assert await records_of([shuffled]) == [first]
+
+
 @pytest.mark.parametrize("idle_first", [True, False])
 async def test_a_call_that_fell_silent_is_revised_by_what_was_spooled(idle_first: bool) -> None:
     async with scene("memory:", call_idle_max_s=400) as it:

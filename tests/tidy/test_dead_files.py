@@ -15,6 +15,7 @@ REACHED_OTHERWISE = {
     "campaigns.profile": "read at the start by the dialler, which comes next",
     "campaigns.rendering": "called by the dialler, which comes next",
     "cti.adapters.event_log_kafka.asyncapi": "run as `python -m cti.adapters.event_log_kafka.asyncapi`",
+    "cti.dial.silence": "asked by the dialler, which comes next",
     "schemas.publish": "run as `python -m schemas.publish`",
 }
 # Alembic finds its files by path, `campaigns.kinds` its modules.

@@ -45,6 +45,12 @@ RECORD: dict[str, Any] = {
     "identity_verified": False,
     "survey": 5,
     "clock_stepped": False,
+    "dialled": {
+        "rang_at": AT,
+        "keys": [{"at": AT, "digits": "1"}],
+        "messages": [{"at": AT, "message": "body", "completed": True}],
+        "agent_answered_at": None,
+    },
     "offers": [
         {
             "agent": "1001",
@@ -83,7 +89,7 @@ def test_a_record_without_its_core_is_none(member: str) -> None:
 
 
 def test_a_record_of_the_release_before_is_read() -> None:
-    added = {"waited_again_s", "ended_waiting", "clock_stepped"}
+    added = {"waited_again_s", "ended_waiting", "clock_stepped", "dialled"}
     CallRecord.model_validate({key: value for key, value in RECORD.items() if key not in added})
 
 

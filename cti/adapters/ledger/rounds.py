@@ -16,6 +16,8 @@ from cti.adapters.ledger.outbox import put_outbox
 from cti.adapters.ledger.partitions import move_on
 from cti.adapters.ledger.records import insert_records, upsert_records
 from cti.adapters.ledger.timeline import insert_timeline
+from cti.dial.facts import put_facts, take_back_facts
+from cti.dial.words import put_words
 from cti.rows import DeadLetterRow, RecordRow, Round
 
 Beside = Callable[[Connection, Round], None]
@@ -44,6 +46,9 @@ def write_round(connection: Connection, round_: Round, retention_ms: int, beside
     insert_dead_letters(connection, [dated(row, retention_ms) for row in round_.dead_letters])
     if round_.outbox or round_.published:
         put_outbox(connection, round_.outbox, round_.published)
+    put_facts(connection, round_.dial_facts)
+    take_back_facts(connection, round_.dial_facts_gone)
+    put_words(connection, round_.source_words)
     for write in beside:
         write(connection, round_)
     move_on(connection, round_.fences)

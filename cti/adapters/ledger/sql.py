@@ -64,20 +64,26 @@ class SqlLedger(SqlLeases[int, Claim]):
         reader: SqlReader,
         heartbeats: SqlWriter,
         commanded: Callable[[Connection], None] | None = None,
+        dialled: Callable[[Connection], None] | None = None,
     ) -> None:
         """`heartbeats`: for the engines' leases, so that a heartbeat waits neither for a long round nor for readers.
-        `commanded` is called in a transaction that holds commands.
+        `commanded` is called in a transaction that holds commands, `dialled` in one with facts of dialled calls.
         """
         super().__init__(heartbeats, partitions.ENGINES)
         self._writer = writer
         self._reader = reader
-        self._commanded = commanded
+        self._commanded, self._dialled = commanded, dialled
         self._retention_ms = 0  # as it was last read or kept: no record of ours is dated before it
         self._beside: list[Beside] = []
+        self._told: Callable[[], None] = _nobody
 
     def beside_rounds(self, write: Beside) -> None:
         """Call `write` in the transaction of every round from now on, before its fence: both are committed, or none."""
         self._beside.append(write)
+
+    def tell_dialled(self, told: Callable[[], None]) -> None:
+        """Call `told` in this process after the commit of a round with facts of dialled calls."""
+        self._told = told
 
     # -- Ledger --------------------------------------------------------------------------------------------------------
 
@@ -94,11 +100,15 @@ class SqlLedger(SqlLeases[int, Claim]):
             if gone:
                 raise Fenced(str(fault), gone) from fault
             raise
+        if round_.dial_facts:
+            self._told()
 
     def _write(self, connection: Connection, rounds: Sequence[Round]) -> Sequence[None]:
         """In the writer's thread."""
         if self._commanded is not None and any(round_.commands for round_ in rounds):
             self._commanded(connection)
+        if self._dialled is not None and any(round_.dial_facts for round_ in rounds):
+            self._dialled(connection)
         return write_rounds(connection, rounds, self._retention_ms, self._beside)
 
     async def committed(self) -> Mapping[int, Fence]:
@@ -260,3 +270,7 @@ class SqlLedger(SqlLeases[int, Claim]):
 
 def _claims(connection: Connection, asked: Sequence[tuple[str, int]]) -> Sequence[list[Claim]]:
     return [partitions.ENGINES.claim(connection, owner, count) for owner, count in asked]
+
+
+def _nobody() -> None:
+    """Nobody in this process dials."""

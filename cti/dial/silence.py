@@ -1,0 +1,188 @@
+"""What an order has come to, judged from what is known of it: by its result, the facts of its call, the answers to
+questions about it, and silence. Pure, total, and the same whoever asks.
+
+In this order:
+1. Two calls of one order: an alarm. The first that opened is the outcome.
+2. A fact that the call has ended; else the switch's answer that it has.
+3. Never sent, and it cannot be sent any more (withdrawn, expired); or refused as expired: certainly not dialled.
+4. Any other refusal that says what happened.
+5. Else the order is **silent** at some time: 5 s after its expiry where nothing is known but that it was sent; 30 min
+   after the last sign of the call; never before 5 s after its expiry, because a question uses the id up at the switch.
+   Until then, and until every partition has read the source beyond that time, there is nothing to judge: a log that
+   lags makes nothing unknown.
+6. A silent order is asked about (`snapshotCall`). `never_seen` is believed where nothing else was ever heard of the
+   order. No answer: unknown; 30 min after the first unanswered question that is final.
+
+Times are those of the ledger's clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cti.dial.rows import (
+    ASK_AFTER_MS,
+    ASK_AGAIN_MS,
+    FINAL_RESULTS,
+    MAKE_CALL,
+    SILENT_MS,
+    UNKNOWN_FINAL_MS,
+    DialFact,
+    OrderState,
+    SourceWord,
+)
+
+UNSURE = frozenset({"duplicate", "error"})  # refusals after which a call may still exist
+
+
+@dataclass(frozen=True, slots=True)
+class NotSentYet:
+    """It is open and may still be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotDialled:
+    """It certainly never rang. An open order is settled by this only where `DialOrders.settle` returns its id."""
+
+    why: str  # withdrawn | expired | refused_expired | never_seen
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The switch did not dial, for a reason of its own."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing to do until then; None: until something is heard, or the log is read."""
+
+    until_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AskNow:
+    """Ask the switch with a snapshotCall."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """There is a call; None: only its result says so."""
+
+    fact: DialFact | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """By a fact; else by the answer to a question."""
+
+    fact: DialFact | None
+    answer: OrderState | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may have rung, or may still ring: never dialled again on a guess. Final: it counts as an attempt."""
+
+    final: bool
+    ask_again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TwoCalls:
+    """An alarm. The call that opened first comes first."""
+
+    facts: tuple[DialFact, ...]
+
+
+Judged = NotSentYet | NotDialled | Refused | Waiting | AskNow | Live | Ended | Unknown | TwoCalls
+
+
+def judge(
+    order: OrderState, asks: Sequence[OrderState], facts: Sequence[DialFact], word: SourceWord | None, now_ms: int
+) -> Judged:
+    """`asks`: every snapshotCall about the order; `facts`: the latest of each call with its id."""
+    calls = _by_opening(facts)
+    if len(calls) > 1:
+        return TwoCalls(calls)
+    fact = calls[0] if calls else None
+    answer = next((ask for ask in asks if ask.answer == "ended"), None)
+    if fact is not None and fact.ended_at_ms is not None:
+        return Ended(fact, None)
+    if answer is not None:
+        return Ended(fact, answer)
+    if fact is None and (unsent := _unsent(order, now_ms)) is not None:
+        return unsent
+    return _of_sent(order, asks, fact, word, now_ms)
+
+
+def _by_opening(facts: Sequence[DialFact]) -> tuple[DialFact, ...]:
+    """One fact a call, the latest of it."""
+    latest: dict[tuple[str, int], DialFact] = {}
+    for fact in sorted(facts, key=lambda one: one.revision):
+        latest[fact.call_id, fact.incarnation] = fact
+    return tuple(sorted(latest.values(), key=lambda one: (one.opened_at_ms, one.call_id, one.incarnation)))
+
+
+def _unsent(order: OrderState, now_ms: int) -> Judged | None:
+    """Of an order without a call: whether it was never sent, or refused; None: neither."""
+    if order.state == "withdrawn":
+        return NotDialled("withdrawn")
+    if order.sent_at_ms is None:
+        return NotSentYet() if now_ms < order.order.expires_at_ms else NotDialled("expired")
+    if order.result == "refused" and order.reason not in UNSURE:
+        return NotDialled("refused_expired") if order.reason == "expired" else Refused(order.reason or "error")
+    return None
+
+
+def _of_sent(
+    order: OrderState, asks: Sequence[OrderState], fact: DialFact | None, word: SourceWord | None, now_ms: int
+) -> Judged:
+    """Of a sent order: whether it is silent, and then what the questions have brought."""
+    sign_ms = _last_sign(order, asks, fact)
+    silent_ms = order.order.expires_at_ms + ASK_AFTER_MS
+    if sign_ms is not None:
+        silent_ms = max(silent_ms, sign_ms + SILENT_MS)
+    if order.order.command != MAKE_CALL and sign_ms is not None:
+        return Live(None)  # a message: its reports say the rest
+    if now_ms <= silent_ms:
+        return Live(fact) if fact is not None or order.result == "done" else Waiting(silent_ms + 1)
+    if word is None or word.appended_at_ms <= silent_ms:
+        return Waiting(None)
+    if order.order.command != MAKE_CALL:
+        return Unknown(final=now_ms > silent_ms + UNKNOWN_FINAL_MS, ask_again=False)
+    heard = sign_ms is not None or order.reason == "duplicate"  # a switch that says so has seen the id
+    return _asked([ask for ask in asks if _is_about(ask, silent_ms)], heard, now_ms)
+
+
+def _last_sign(order: OrderState, asks: Sequence[OrderState], fact: DialFact | None) -> int | None:
+    """When there was last a sign of a call: a fact, a result that is no refusal, an answer that it lives."""
+    signs = [ask.result_at_ms for ask in asks if ask.answer == "live"]
+    signs += [order.result_at_ms] if order.result in ("accepted", "done") else []
+    signs += [fact.appended_at_ms] if fact is not None else []
+    return max((sign for sign in signs if sign is not None), default=None)
+
+
+def _is_about(ask: OrderState, silent_ms: int) -> bool:
+    """Whether the question was asked about this silence: an earlier one is answered by what came since."""
+    return (ask.order.made_at_ms if ask.sent_at_ms is None else ask.sent_at_ms) > silent_ms
+
+
+def _asked(asks: Sequence[OrderState], heard: bool, now_ms: int) -> Judged:
+    """What the questions about a silence have brought. `heard`: the switch has known the order before."""
+    if not asks:
+        return AskNow()
+    if not heard and any(ask.answer == "never_seen" for ask in asks):
+        return NotDialled("never_seen")
+    closed = [_closed_ms(ask) for ask in asks]
+    if now_ms < max(closed):
+        return Waiting(max(closed))
+    final = now_ms >= min(closed) + UNKNOWN_FINAL_MS
+    return Unknown(final, ask_again=not final and now_ms >= max(closed) + ASK_AGAIN_MS)
+
+
+def _closed_ms(ask: OrderState) -> int:
+    """From when on no answer is expected."""
+    if ask.result in FINAL_RESULTS and ask.result_at_ms is not None:
+        return min(ask.result_at_ms, ask.order.expires_at_ms)
+    return ask.order.expires_at_ms

@@ -1,0 +1,1 @@
+"""What orders have come to."""
