@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import entry_points
 from typing import Any
 
-from cti.cli import dead_letters, doctor, engine, gateway, keys, migrate, profile, rebuild, run, serve
+from cti.cli import dead_letters, dial, doctor, engine, gateway, keys, migrate, profile, rebuild, run, serve
 from cti.replay import command as replay
 from cti.switches.simulated import command as simulate
 from cti.switches.simulated import demo
@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "simulate": (simulate, "a simulated switch, an ordinary client of /v1"),
     "replay": (replay, "historic call records through the same door and engine"),
     "keys": (keys, "make, list and revoke API keys"),
+    "dial": (dial, "allow dialling on a ledger, or see whether it is allowed"),
     "doctor": (doctor, "look at everything the service needs, and change nothing"),
     "rebuild": (rebuild, "work the event log once more, into a fresh ledger"),
     "dead-letters": (dead_letters, "list, show and replay what could not be used"),

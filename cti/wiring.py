@@ -20,6 +20,7 @@ from cti.engine.loop import Engine
 from cti.engine.metrics import CallMetrics
 from cti.gateway.app import make_app
 from cti.gateway.context import Standard
+from cti.gateway.dialling import DialLedger
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.hosting import ENGINE, GATEWAY, WHOLE, Host, Hosted, Part, Task, chains_of, check, find_parts
@@ -188,6 +189,7 @@ class Service:
             self.store.log, self.store.ledger, self.store.ledger, limits, self.telemetry, self.pulse,
             standard=standard_of(self._book), ready=self.ready, probes_alone=GATEWAY not in self.roles,
             watched=self._supervision.watch, hosted=self.hosted,
+            dial=None if self.store.dial is None else DialLedger(self.store.dial, self.dial_metrics),
         )  # fmt: skip
         host, port = self.settings.host, self.settings.port
         self._listening = await listen(app, host, port, limits, STOP_DOOR_S, bound)

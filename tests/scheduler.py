@@ -25,6 +25,7 @@ from cti.engine.gathering import CallLimits
 from cti.engine.loop import Engine
 from cti.engine.metrics import CallMetrics
 from cti.gateway.app import make_app
+from cti.gateway.dialling import DialLedger
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.hosting import WHOLE, Host, Hosted, Part, chains_of, find_parts
@@ -275,7 +276,7 @@ async def scene(
 
         app = make_app(
             store.log, store.ledger, store.ledger, limits, telemetry, pulse, standard=standard_of(book), ready=ready,
-            hosted=hosted,
+            hosted=hosted, dial=None if store.dial is None else DialLedger(store.dial, meter),
         )  # fmt: skip
         listening = await listen(app, "127.0.0.1", 0, limits, stop_s=0.1)
         stack.push_async_callback(listening.stop)

@@ -15,7 +15,7 @@ from cti.adapters.event_log_kafka.settings import KafkaOptions, kafka_options
 from cti.adapters.event_log_kafka.topics import EVENTS
 from cti.adapters.ledger.inspection import Inspection, LedgerFacts, is_absent, is_there
 from cti.adapters.store import MEMORY
-from cti.cli import doctor_kafka, doctor_ledger
+from cti.cli import doctor_dial, doctor_kafka, doctor_ledger
 from cti.cli.doctor_findings import Finding, as_json, as_text, fault, is_healthy, ok, warning
 from cti.cli.doctor_ledger import SOON, VERY_SOON, Reach
 from cti.cli.doctor_profile import judge_rules
@@ -217,6 +217,7 @@ async def _judged(
     found.append(doctor_ledger.judge_dead_letters(facts.letters))
     if book is not None:
         found += judge_rules(book, facts.switches, facts.sources)
+    found += doctor_dial.judge_dial(facts, settings.partitions if options is None else options.partitions)
     return found
 
 

@@ -7,6 +7,11 @@ from sqlalchemy import Connection
 from cti.errors import DialNotAllowed
 from cti.sql.point import rows_of
 
+# Sessions of this product's from before the ledger had its tables: their processes are of an older release.
+_OLDER = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ringback%'"
+    " AND backend_start < to_timestamp(? / 1000.0)"
+)
 _READ = "SELECT upgraded_at_ms, allowed_at_ms, allowed_by FROM dial_allowed WHERE name = 'dial'"
 _ALLOW = (
     "UPDATE dial_allowed SET allowed_at_ms = ?, allowed_by = ? WHERE name = 'dial' AND allowed_at_ms IS NULL"
@@ -40,3 +45,13 @@ def require_allowed(connection: Connection) -> None:
 def allow(connection: Connection, at_ms: int, by: str) -> bool:
     """From now on, for good. False: it was allowed before."""
     return bool(rows_of(connection, _ALLOW, at_ms, by))
+
+
+def older_sessions(connection: Connection) -> int:
+    """How many database sessions are certainly of processes of an older release.
+
+    One that has connected anew since the upgrade is not found; on SQLite none ever is.
+    """
+    if connection.dialect.name == "sqlite":
+        return 0
+    return int(rows_of(connection, _OLDER, float(read_allowed(connection).upgraded_at_ms))[0][0])

@@ -6,6 +6,7 @@ those before it sent. On PostgreSQL rows that a withdrawal has locked are skippe
 """
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -14,7 +15,7 @@ from cti.dial.clock import LedgerClock
 from cti.dial.rows import DialClaim, SentOrder
 from cti.sql.point import rows_of
 
-PACE_MS = 1_000  # a lane's limit holds in every window of so long
+PACE_MS = 1_000  # a lane's limit holds in every window of so long; less than one call in it: in a longer one
 
 _EPOCH = "SELECT epoch FROM dial_streams WHERE tenant = ? AND switch = ?"
 _OPEN_CALL = (
@@ -38,12 +39,12 @@ _MARK = (
 
 
 class Asked(NamedTuple):
-    """One claim. `limits`: makeCalls a second, by lane."""
+    """One claim. `limits`: makeCalls a second, by lane; half a call is one in two seconds."""
 
     tenant: str
     switch: str
     epoch: int
-    limits: Mapping[str, int]
+    limits: Mapping[str, float]
     most: int
 
     @property
@@ -84,11 +85,12 @@ def _claim_lane(connection: Connection, asked: Asked, lane: str, at_ms: int, mos
 
     The window reaches to both sides of now: where the clock was set back, what is dated later counts too.
     """
-    limit = asked.limits[lane]
-    if limit <= 0:
+    a_second = asked.limits[lane]
+    if a_second <= 0:
         return _Lane([], None)
+    limit, pace_ms = max(1, int(a_second)), max(PACE_MS, ceil(PACE_MS / a_second))
     of_lane = (*asked.of, lane)
-    sent = [at for (at,) in rows_of(connection, _SENT, *of_lane, at_ms - PACE_MS, at_ms + PACE_MS)]
+    sent = [at for (at,) in rows_of(connection, _SENT, *of_lane, at_ms - pace_ms, at_ms + pace_ms)]
     free = min(limit - len(sent), most)
     orders = _mark(connection, asked, at_ms, _OPEN_CALL, (*of_lane, at_ms), free)
     if len(orders) < free or not rows_of(
@@ -96,7 +98,7 @@ def _claim_lane(connection: Connection, asked: Asked, lane: str, at_ms: int, mos
     ):
         return _Lane(orders, None)
     dates = sorted([*sent, *[at_ms] * len(orders)])
-    return _Lane(orders, at_ms if len(dates) < limit else dates[len(dates) - limit] + PACE_MS)
+    return _Lane(orders, at_ms if len(dates) < limit else dates[len(dates) - limit] + pace_ms)
 
 
 def _mark(

@@ -7,7 +7,7 @@ another state, and changes nothing.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 
 from cti.dial.rows import (
     ASK_AFTER_MS,
@@ -115,6 +115,12 @@ def _may_leave(connection: Connection, which: ColumnElement[bool], now_ms: int) 
     undecided = or_(orders.c.result.is_(None), orders.c.result.not_in(sorted(FINAL_RESULTS)))
     waiting = and_(which, UNSETTLED, undecided, orders.c.expires_at_ms > now_ms - ASK_AFTER_MS)
     return bool(connection.scalar(select(exists().where(waiting))))
+
+
+def count_unsettled(connection: Connection, before_ms: int) -> int:
+    """How many orders expired before and are not settled."""
+    old = select(func.count()).select_from(orders).where(UNSETTLED, orders.c.expires_at_ms < before_ms)
+    return int(connection.execute(old).scalar_one())
 
 
 def set_result(connection: Connection, given: OrderResult) -> Kept:

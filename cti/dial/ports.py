@@ -92,17 +92,22 @@ class DialStreams(Protocol):
     async def subscribe(self, tenant: str, switch: str) -> int:
         """Raise the switch's dial epoch, and return it: earlier subscriptions claim nothing any more."""
 
+    async def resume(self, tenant: str, switch: str) -> int | None:
+        """As `subscribe`, for a subscription that is older than the newest, where that one has ended and none has lived
+        for STREAM_ALIVE_MS since; None, and nothing is changed, otherwise.
+        """
+
     async def prolong(self, tenant: str, switch: str, epoch: int) -> bool:
         """The subscription lives for STREAM_ALIVE_MS from now. False: it is no longer the newest."""
 
     async def leave(self, tenant: str, switch: str, epoch: int) -> None:
         """The subscription has ended: it claims nothing any more, and if it was the newest, none lives."""
 
-    async def claim(self, tenant: str, switch: str, epoch: int, limits: Mapping[str, int], most: int) -> DialClaim:
+    async def claim(self, tenant: str, switch: str, epoch: int, limits: Mapping[str, float], most: int) -> DialClaim:
         """Mark open orders of the switch as sent, at most `most`, in the order of their numbers.
 
         `limits`: makeCalls a second, by lane; a makeCall of another lane is not claimed. In any 1,000 ms of `sent_at`
-        a lane has at most so many. Other commands are not counted.
+        a lane has at most so many; with less than one a second, one in so many seconds. Other commands are not counted.
         Look at the clock again before the first byte: what has expired is not sent.
         After `OutcomeUnknown` nothing of this claim may be sent; what it marked is asked about.
         """
@@ -111,6 +116,8 @@ class DialStreams(Protocol):
         """Keep a result in the order's row. An accepted one never replaces a final one."""
 
     async def order(self, tenant: str, order_id: str) -> OrderState | None: ...
+
+    async def standing(self, tenant: str, switch: str, source: str) -> SwitchStanding: ...
 
     def wake_claims(self, event: asyncio.Event) -> None:
         """Set `event` when orders were made, by other processes too. One can be missed: look now and then."""

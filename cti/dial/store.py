@@ -137,6 +137,18 @@ class SqlDialOrders:
         self._tell_dialled(connection)
         return streams.subscribe(connection, self._clock, asked)
 
+    async def resume(self, tenant: str, switch: str) -> int | None:
+        epoch: int | None = await self._writer.run(self._resume, (tenant, switch))
+        if epoch is not None:
+            self._dialled.set()
+        return epoch
+
+    def _resume(self, connection: Connection, asked: Sequence[streams.Of]) -> Sequence[int | None]:
+        epochs = streams.resume(connection, self._clock, asked)
+        if any(epoch is not None for epoch in epochs):
+            self._tell_dialled(connection)
+        return epochs
+
     async def prolong(self, tenant: str, switch: str, epoch: int) -> bool:
         return await self._writer.run(self._prolong, (tenant, switch, epoch))
 
@@ -149,7 +161,7 @@ class SqlDialOrders:
     def _leave(self, connection: Connection, asked: Sequence[streams.Subscription]) -> Sequence[None]:
         return streams.leave(connection, self._clock, asked)
 
-    async def claim(self, tenant: str, switch: str, epoch: int, limits: Mapping[str, int], most: int) -> DialClaim:
+    async def claim(self, tenant: str, switch: str, epoch: int, limits: Mapping[str, float], most: int) -> DialClaim:
         return await self._writer.run(self._claim, claims.Asked(tenant, switch, epoch, limits, most), weight=most)
 
     def _claim(self, connection: Connection, asked: Sequence[claims.Asked]) -> Sequence[DialClaim]:

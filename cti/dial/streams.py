@@ -24,6 +24,10 @@ _LEAVE = (
     "UPDATE dial_streams SET epoch = epoch + 1, alive_until_ms = ? WHERE tenant = ? AND switch = ? AND epoch = ?"
     " RETURNING epoch"
 )
+_RESUME = (
+    "UPDATE dial_streams SET epoch = epoch + 1, alive_until_ms = ?"
+    " WHERE tenant = ? AND switch = ? AND alive_until_ms <= ? RETURNING epoch"
+)
 _STREAM = "SELECT epoch, alive_until_ms FROM dial_streams WHERE tenant = ? AND switch = ?"
 
 
@@ -36,6 +40,18 @@ def subscribe(connection: Connection, clock: LedgerClock, asked: Sequence[Of]) -
 def _subscribe(connection: Connection, clock: LedgerClock, of: Of) -> int:
     alive_until_ms = clock.now_ms(connection) + STREAM_ALIVE_MS
     return int(rows_of(connection, _SUBSCRIBE, *of, alive_until_ms)[0][0])
+
+
+def resume(connection: Connection, clock: LedgerClock, asked: Sequence[Of]) -> list[int | None]:
+    """The new epoch of each whose newest has not lived for a while; None: it lives, or may come again."""
+    now_ms = clock.now_ms(connection)
+    found = {at: _resume(connection, asked[at], now_ms) for at in _in_order(asked)}
+    return [found[at] for at in range(len(asked))]
+
+
+def _resume(connection: Connection, of: Of, now_ms: int) -> int | None:
+    rows = rows_of(connection, _RESUME, now_ms + STREAM_ALIVE_MS, *of, now_ms - STREAM_ALIVE_MS)
+    return int(rows[0][0]) if rows else None
 
 
 def prolong(connection: Connection, clock: LedgerClock, asked: Sequence[Subscription]) -> list[bool]:

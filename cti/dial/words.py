@@ -20,9 +20,11 @@ def put_words(connection: Connection, said: Sequence[SourceWordRow]) -> None:
     _upsert(connection, list({(row.tenant, row.source, row.partition): row for row in said}.values()))
 
 
-def read_words(connection: Connection, tenant: str, source: str) -> list[SourceWordRow]:
-    """One a partition."""
-    query = select(words).where(words.c.tenant == tenant, words.c.source == source).order_by(words.c.partition)
+def read_words(connection: Connection, *of: str) -> list[SourceWordRow]:
+    """One for each partition: of a source, given as tenant and source; without them, of all."""
+    query = select(words).order_by(words.c.tenant, words.c.source, words.c.partition)
+    for column, value in zip((words.c.tenant, words.c.source), of, strict=False):
+        query = query.where(column == value)
     return [SourceWordRow._make(row) for row in connection.execute(query)]
 
 

@@ -9,7 +9,7 @@ limits)`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -18,6 +18,7 @@ from cti.gateway.backpressure import Backpressure
 from cti.gateway.bindings import Bindings
 from cti.gateway.catching_up import CatchingUp
 from cti.gateway.context import Checks, Context, LatestTime, LogWaiters, Standard
+from cti.gateway.dialling import DialLedger, Dialling
 from cti.gateway.hub import Hub
 from cti.gateway.openapi import written
 from cti.gateway.pulse import Pulse
@@ -46,12 +47,15 @@ def make_app(
     probes_alone: bool = False,
     watched: Callable[[str, asyncio.Task[Any]], None] | None = None,
     hosted: Sequence[Hosted] = (),
+    dial: DialLedger | None = None,
 ) -> web.Application:
-    """Nothing is opened here; the hub's task starts and ends with the application.
+    """Nothing is opened here; the tasks of the hub and of dial orders start and end with the application.
 
     `probes_alone`: of a process that has an engine and no door, /healthz, /readyz and /metrics are all. `watched` is
-    called with the hub's task. The routes of `hosted` parts are served beside the gateway's own.
+    called with each task. The routes of `hosted` parts are served beside the gateway's own. `dial`: where dial orders
+    are; None: nothing is dialled.
     """
+    bindings = Bindings(registry, limits)
     context = Context(
         log=log,
         reads=reads,
@@ -60,7 +64,7 @@ def make_app(
         meter=telemetry,
         standard=standard,
         ready=ready,
-        bindings=Bindings(registry, limits),
+        bindings=bindings,
         catching_up=CatchingUp(reads, pulse, limits),
         hub=Hub(reads, pulse, limits, telemetry, log.partitions),
         results=ResultsGiven(limits),
@@ -69,6 +73,7 @@ def make_app(
         backpressure=Backpressure(reads, pulse, limits),
         openapi=written(limits, [part for part, _ in hosted]),
         describing=asyncio.Semaphore(limits.calls_described),
+        dialling=None if dial is None else Dialling(dial, bindings, limits, log.now_ms),
     )
     app = web.Application(client_max_size=limits.body_bytes, middlewares=[answering(limits, telemetry)])
 
@@ -80,17 +85,28 @@ def make_app(
     for part, opened in hosted:
         add_routes(app, part.routes(limits), ring, opened.shared)
 
-    async def hub_task(_: web.Application) -> AsyncIterator[None]:
-        running = asyncio.create_task(context.hub.run(), name="command-hub")
-        if watched is not None:
-            watched("commands", running)
-        yield
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+    app.cleanup_ctx.append(_running("commands", context.hub.run, watched))
+    if context.dialling is not None:
+        app.cleanup_ctx.append(_running("dial-orders", context.dialling.run, watched))
 
     async def end_streams(_: web.Application) -> None:
         context.hub.stop()
 
-    app.cleanup_ctx.append(hub_task)
     app.on_shutdown.append(end_streams)
     return app
+
+
+def _running(
+    name: str, work: Callable[[], Coroutine[Any, Any, None]], watched: Callable[[str, asyncio.Task[Any]], None] | None
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    """A task that lasts as long as the application."""
+
+    async def running(_: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(work(), name=name)
+        if watched is not None:
+            watched(name, task)
+        yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    return running

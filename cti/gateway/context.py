@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from cti.gateway.backpressure import Backpressure
 from cti.gateway.bindings import Bindings
 from cti.gateway.catching_up import CatchingUp
+from cti.gateway.dialling import Dialling
 from cti.gateway.hub import Hub
 from cti.gateway.results_given import ResultsGiven
 from cti.ports import EventLog, Reads, Registry
@@ -116,4 +117,5 @@ class Context:
     backpressure: Backpressure
     openapi: bytes
     describing: asyncio.Semaphore
+    dialling: Dialling | None = None  # None: a store in memory, which does not dial
     scraping: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -1,4 +1,6 @@
-"""POST /v1/commands/{id}/result: a switch reports a command's outcome, which goes into the log like any other event."""
+"""POST /v1/commands/{id}/result: a switch reports a command's outcome, which goes into the log like any other event.
+That of a dial order goes straight into the order (`dial_results`).
+"""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -7,7 +9,9 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import from_json, to_json
 
+from cti.dial.rows import OrderResult
 from cti.gateway.context import Context
+from cti.gateway.dial_results import keep_result, unknown_command
 from cti.gateway.events import JSON_HEADERS, append
 from cti.gateway.positions import token_of
 from cti.gateway.results_given import already_answered
@@ -18,7 +22,7 @@ from cti.web.instants import rfc3339
 from cti.web.refusal import Refusal
 from cti.web.route import Asked
 from schemas.envelope import body_of, read_event
-from schemas.fields import Code, Time
+from schemas.fields import Code, Time, ms_of
 from schemas.reasons import RefusalReason
 
 RESULT_TYPE = "ringback.call.commandResult.v1"
@@ -65,9 +69,15 @@ async def post_result(context: Context, asked: Asked) -> web.Response:
     """Keeps a result; the same one again is fine. Raises Refusal: `not_found`, `not_sent`, `already_answered`, ..."""
     result = await read_model(asked.request, context.limits, Result)
     tenant, command_id = asked.caller.tenant, asked.request.match_info["command"]
-    row = context.hub.lately(tenant, command_id) or await context.reads.command(tenant, command_id)
+    dialling = context.dialling
+    row = context.hub.lately(tenant, command_id)
+    if row is None and (dialling is None or not dialling.lately(tenant, command_id)):
+        row = await context.reads.command(tenant, command_id)
+    if row is None and dialling is not None:
+        given = _of_order(tenant, command_id, result, context.log.now_ms())
+        return _kept(await keep_result(context, dialling, asked.caller, given))
     if row is None or not await context.bindings.may_speak_for(asked.caller, row.source):
-        raise Refusal("not_found", "No such command of a switch of this key")
+        raise unknown_command()
     if row.state == "overtaken":
         raise Refusal("not_sent")
     if _stands(row, result):
@@ -77,7 +87,20 @@ async def post_result(context: Context, asked: Asked) -> web.Response:
         token = await context.results.once(
             tenant, row.id, result.state in FINAL, content, lambda: _keep(context, row, result)
         )
+    return _kept(token)
+
+
+def _kept(token: str) -> web.Response:
     return web.Response(status=202, body=to_json({"position": token}), headers=JSON_HEADERS)
+
+
+def _of_order(tenant: str, order_id: str, result: Result, now_ms: float) -> OrderResult:
+    ended_ms = None if result.ended_at is None else ms_of(result.ended_at)
+    reason = None if result.reason is None else result.reason.value
+    return OrderResult(
+        tenant, order_id, result.state, reason, result.answer, result.cause, result.q850, result.tone, ended_ms,
+        int(now_ms),
+    )  # fmt: skip
 
 
 def _stands(row: CommandRow, result: Result) -> bool:

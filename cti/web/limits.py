@@ -49,3 +49,6 @@ class Limits(BaseModel):
     long_poll_s: float = Field(60.0, gt=0)  # longest wait of a long poll
     long_poll_items: int = Field(1000, ge=1)  # most commands in one answer of a long poll
     results_kept: int = Field(100_000, ge=1)  # recent results kept, to tell a repeated result from a contradiction
+    dial_poll_s: float = Field(1.0, gt=0)  # time between queries for dial orders, if nothing says that some were made
+    dial_gap_s: float = Field(0.01, gt=0)  # least time between two claims of dial orders of one switch
+    dial_claim: int = Field(50, ge=1)  # most dial orders in one claim; each is written before the next

@@ -6,6 +6,7 @@ import tokenize
 from collections.abc import Iterable
 from pathlib import Path
 
+from cti.dial.metrics import DialMetrics
 from cti.engine.metrics import CallMetrics
 from cti.settings import PREFIX, Settings
 from cti.telemetry import Telemetry
@@ -82,11 +83,9 @@ def _plain(number: float) -> str:
 
 def metric_table() -> str:
     telemetry = Telemetry()
-    metrics = CallMetrics(telemetry)
+    packages = (telemetry, CallMetrics(telemetry), DialMetrics(telemetry.registry))
     instruments = [
-        instrument
-        for instrument in (*vars(telemetry).values(), *vars(metrics).values())
-        if hasattr(instrument, "describe")
+        instrument for package in packages for instrument in vars(package).values() if hasattr(instrument, "describe")
     ]
     labels = {instrument.describe()[0].name: getattr(instrument, "_labelnames", ()) for instrument in instruments}
     rows = []

@@ -73,12 +73,12 @@ async def withdraw(store: Store, *ids: str, tenant: str = TENANT) -> set[str]:
     return gone
 
 
-async def claim(store: Store, epoch: int, limit: int = 100, most: int = 100, **of: str) -> DialClaim:
+async def claim(store: Store, epoch: int, limit: float = 100, most: int = 100, **of: str) -> DialClaim:
     where = {"tenant": TENANT, "switch": SWITCH} | of
     return await dial_of(store).claim(where["tenant"], where["switch"], epoch, {LANE: limit}, most)
 
 
-async def claimed(store: Store, epoch: int, limit: int = 100, most: int = 100) -> list[str]:
+async def claimed(store: Store, epoch: int, limit: float = 100, most: int = 100) -> list[str]:
     return [one.id for one in (await claim(store, epoch, limit, most)).orders]
 
 

@@ -11,9 +11,12 @@ from typing import Any
 import aiohttp
 
 from cti.adapters.clock import VirtualClock
-from cti.adapters.store import WholeLedger, open_store
+from cti.adapters.store import Store, WholeLedger, open_store
+from cti.dial.metrics import DialMetrics
+from cti.dial.store import SqlDialOrders
 from cti.gateway.app import make_app
 from cti.gateway.context import Standard
+from cti.gateway.dialling import DialLedger
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.ports import Entry, EventLog
@@ -83,6 +86,8 @@ class Site:
     limits: Limits
     listening: Listening
     session: aiohttp.ClientSession
+    store: Store
+    dial_orders: SqlDialOrders | None = None  # None: the store does not dial
     claims: dict[int, Claim] = field(default_factory=dict)
     numbers: dict[int, int] = field(default_factory=dict)
 
@@ -168,7 +173,9 @@ STANDARD = Standard(Described(), figures, {"RING-1": ("delivered",), "HOLD-2": (
 
 @asynccontextmanager
 async def site_at(url: str, limits: Limits | None = None, **parts: Any) -> AsyncIterator[Site]:
-    """A gateway over the store at `url`. `parts` stand in for the store's own: log, reads, registry, ready."""
+    """A gateway over the store at `url`. `parts` stand in for the store's own: log, reads, registry, ready;
+    `dial_orders` makes the dial orders from the store.
+    """
     clock, pulse, telemetry, limits = VirtualClock(NOW_MS), Pulse(), Watched(), limits or Limits()
 
     async def ready() -> dict[str, str | None]:
@@ -176,13 +183,15 @@ async def site_at(url: str, limits: Limits | None = None, **parts: Any) -> Async
 
     async with open_store(url, clock, PARTITIONS) as store, aiohttp.ClientSession(auto_decompress=False) as session:
         log = parts.get("log", store.log)
+        orders = parts["dial_orders"](store) if "dial_orders" in parts else store.dial
         app = make_app(
             log, parts.get("reads", store.ledger), parts.get("registry", store.ledger), limits, telemetry, pulse,
             standard=STANDARD, ready=parts.get("ready", ready),
+            dial=None if orders is None else DialLedger(orders, DialMetrics(telemetry.registry)),
         )  # fmt: skip
         listening = await listen(app, "127.0.0.1", 0, limits)
         try:
-            yield Site(log, store.ledger, pulse, clock, telemetry, limits, listening, session)
+            yield Site(log, store.ledger, pulse, clock, telemetry, limits, listening, session, store, orders)
         finally:
             await listening.stop()
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cti.dial.metrics import DialMetrics
 from cti.engine.metrics import CallMetrics
 from cti.telemetry import Telemetry
 from tests.tidy.sources import ROOT
@@ -25,7 +26,8 @@ def exposed() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
     """Series name -> its labels, and for buckets the edges as they are written."""
     series: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
     telemetry = Telemetry()
-    for instrument in (*vars(telemetry).values(), *vars(CallMetrics(telemetry)).values()):
+    packages = (telemetry, CallMetrics(telemetry), DialMetrics(telemetry.registry))
+    for instrument in (each for package in packages for each in vars(package).values()):
         name, labels = getattr(instrument, "_name", ""), frozenset(getattr(instrument, "_labelnames", ()))
         kind = getattr(instrument, "_type", "")
         if kind == "counter":

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from cti.dial.metrics import DialMetrics
 from cti.engine.metrics import CallMetrics
 from cti.telemetry import Telemetry
 from tests.tidy.sources import ROOT
@@ -30,7 +31,10 @@ def test_every_series_of_the_dashboard_exists() -> None:
 
 
 def test_every_metric_of_the_product_is_on_it() -> None:
-    families = {family.name for family in CallMetrics(Telemetry()).registry.collect()}
+    telemetry = Telemetry()
+    CallMetrics(telemetry)
+    DialMetrics(telemetry.registry)
+    families = {family.name for family in telemetry.registry.collect()}
     shown = {name for _, expression in expressions() for name, _ in SELECTOR.findall(expression)}
     assert {family for family in families if not any(name.startswith(family) for name in shown)} == set()
 

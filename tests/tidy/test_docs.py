@@ -10,6 +10,7 @@ import yaml
 
 from cti.__main__ import COMMANDS
 from cti.core.indicators import indicators
+from cti.dial.metrics import DialMetrics
 from cti.engine.metrics import CallMetrics
 from cti.gateway.routes import routes_of
 from cti.rows import Totals
@@ -24,7 +25,13 @@ from tests.tidy.sources import ROOT, sources
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
-PLAYED = [ROOT / "README.md", DOCS / "quickstart.md", DOCS / "quickstart.sh"]
+PLAYED = [
+    ROOT / "README.md",
+    DOCS / "quickstart.md",
+    DOCS / "quickstart.sh",
+    DOCS / "outbound-quickstart.md",
+    DOCS / "outbound-quickstart.sh",
+]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
@@ -148,7 +155,8 @@ def test_a_route_that_is_not_there_is_found() -> None:
 
 
 def test_shell_blocks_can_be_read_by_a_shell() -> None:
-    scripts = [text_of(DOCS / "quickstart.sh"), *(code for page in PAGES for code in blocks(text_of(page), "sh"))]
+    whole = [text_of(DOCS / name) for name in ("quickstart.sh", "outbound-quickstart.sh")]
+    scripts = [*whole, *(code for page in PAGES for code in blocks(text_of(page), "sh"))]
     for script in scripts:
         done = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=False)
         assert done.returncode == 0, f"{done.stderr}\n{script}"
@@ -250,9 +258,10 @@ def test_commands_that_are_named_exist() -> None:
 
 
 def test_metrics_that_are_named_exist() -> None:
-    families = {
-        one.name + ("_total" if one.type == "counter" else "") for one in CallMetrics(Telemetry()).registry.collect()
-    }
+    telemetry = Telemetry()
+    CallMetrics(telemetry)
+    DialMetrics(telemetry.registry)
+    families = {each.name + ("_total" if each.type == "counter" else "") for each in telemetry.registry.collect()}
     named = {name for page in PAGES for name in METRIC.findall(text_of(page))}
     assert named - families == set()
     assert families - named == set()

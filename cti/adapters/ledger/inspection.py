@@ -21,6 +21,10 @@ from cti.adapters.ledger.partitions import ENGINES, positions
 from cti.adapters.ledger.switches import list_switches
 from cti.adapters.ledger.tables import dead_letters, event_log, event_log_heads
 from cti.adapters.migrations import CHAIN
+from cti.dial.allowed import Allowed, older_sessions, read_allowed
+from cti.dial.orders import count_unsettled
+from cti.dial.rows import SourceWordRow
+from cti.dial.words import read_words
 from cti.errors import LedgerAway, SettingsMistake
 from cti.leases.ports import Holdings
 from cti.rows import SourceRow, SwitchRow
@@ -29,6 +33,7 @@ from cti.sql.schema import Chain, ChainState, state_of
 
 Found = TypeVar("Found")
 
+DAY_MS = 86_400_000
 CLOCK_SAMPLES = 3  # the one with the shortest round trip counts
 _SERVER_MS = extract("epoch", func.clock_timestamp()) * 1000
 
@@ -40,6 +45,16 @@ class Head:
     position: int
     purged: int
     unread_since_ms: int | None  # append time of the first entry after the ledger's position
+
+
+@dataclass(frozen=True, slots=True)
+class DialFacts:
+    """What there is of dialling."""
+
+    allowed: Allowed
+    older_sessions: int  # of processes of an older release
+    stuck: int  # orders that expired more than a day ago and are not settled
+    words: list[SourceWordRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,7 @@ class LedgerFacts:
     letters: Mapping[str, int] = field(default_factory=dict)  # waiting, by reason
     switches: list[SwitchRow] = field(default_factory=list)
     sources: list[SourceRow] = field(default_factory=list)
+    dial: DialFacts | None = None
 
     @property
     def current(self) -> bool:
@@ -217,7 +233,13 @@ def _facts(connection: Connection, now_ms: Callable[[], float], chains: Sequence
         letters=_letters(connection),
         switches=list_switches(connection),
         sources=list_sources(connection),
+        dial=_dial_facts(connection, now_ms() + (shared["server_ahead_ms"] or 0.0)),
     )
+
+
+def _dial_facts(connection: Connection, now_ms: float) -> DialFacts:
+    stuck = count_unsettled(connection, int(now_ms) - DAY_MS)
+    return DialFacts(read_allowed(connection), older_sessions(connection), stuck, read_words(connection))
 
 
 def _version(connection: Connection) -> tuple[str, int]:
