@@ -1,5 +1,6 @@
 """A ledger in memory that keeps what rounds say to a dialler, and an engine on it that may be killed at any moment."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -126,9 +127,14 @@ class DialSite:
             await self.ledger.put_switch(SwitchRow(TENANT, name, f"/switches/{name}", to_json(declaration).decode()))
 
     async def take_over(self) -> None:
-        """The engine is killed: another takes its partitions, and loads what is committed."""
+        """Another engine takes the partitions, and loads what is committed; the old one was stopped in its round, which
+        it goes on to commit.
+        """
+        under_way = self.engine._commit
         self.engine = self._new_engine()
         await self.engine.start()
+        if under_way is not None:
+            await asyncio.gather(under_way._task, return_exceptions=True)
 
     async def say(self, *events: Mapping[str, Any]) -> None:
         """Events arrive in the log."""
