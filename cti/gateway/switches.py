@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import from_json, to_json
 
 from cti.gateway.bindings import DEFAULT_SOURCE
@@ -35,7 +35,16 @@ Names = Annotated[list[Name], Field(max_length=NAMES_MAX)]
 # `_check_commands` refuses any other, by name.
 CommandName = Annotated[Name, WithJsonSchema({"type": "string", "enum": list(COMMANDS)})]
 CommandNames = Annotated[list[CommandName], Field(max_length=NAMES_MAX)]
-OutboundVersion = Annotated[int, Field(ge=1, le=1)]  # strict, where a literal 1 would take true
+
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: 5.0 is a whole one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = BeforeValidator(_whole)
+OutboundVersion = Annotated[int, Field(ge=1, le=1), Whole]  # strict, where a literal 1 would take true
+CallerId = Annotated[Number, StringConstraints(min_length=1, pattern=r"^[ -~]+$")]
 TrunkName = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
 Source = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,256}$")]
 
@@ -48,10 +57,10 @@ class TrunkGroup(BaseModel):
     calls_per_second: Annotated[float, Field(gt=0, le=CALLS_PER_SECOND_MAX)] = Field(
         description="Calls that begin within any second."
     )
-    calls_at_once: Annotated[int, Field(ge=1, le=CALLS_AT_ONCE_MAX)] = Field(description="Calls that live at once.")
-    caller_id: Annotated[Number, StringConstraints(min_length=1)] | None = Field(
-        None, description="The number shown where a campaign names none."
+    calls_at_once: Annotated[int, Field(ge=1, le=CALLS_AT_ONCE_MAX), Whole] = Field(
+        description="Calls that live at once."
     )
+    caller_id: CallerId | None = Field(None, description="The number shown where a campaign names none.")
 
 
 TrunkGroups = Annotated[

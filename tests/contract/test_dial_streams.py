@@ -45,3 +45,11 @@ async def test_less_than_a_call_a_second_is_one_in_so_many(dialled: Store, clock
         if await claimed(dialled, epoch, 0.4):
             dates.append(second)
     assert dates == [0, 3, 6], "2.5 s at least between two"
+
+
+async def test_the_smallest_limit_that_can_be_declared_is_a_call_an_hour(dialled: Store, clock: VirtualClock) -> None:
+    epoch = await subscribe(dialled)
+    await put(dialled, order("a"))
+    assert await claimed(dialled, epoch, 5e-324) == ["a"]
+    await put(dialled, order("b"))
+    assert await claimed(dialled, epoch, 5e-324) == []

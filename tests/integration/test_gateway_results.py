@@ -227,3 +227,14 @@ async def test_a_declaration_is_judged(body: Any) -> None:
     async with site_at("memory:") as site:
         answer = await site.put(await site.key(), "/v1/switches/pbx-1", body)
         assert (answer.status, answer.code) == (422, "invalid_body")
+
+
+async def test_a_trunk_group_that_cannot_be_kept_is_refused_and_changes_nothing(site: Site) -> None:
+    key = await site.key("events:write", switches="pbx-1")
+    group = {"calls_per_second": 1, "calls_at_once": 5.0, "caller_id": "a\0b"}
+    declaration: dict[str, Any] = {"commands": [], "outbound": 1.0, "trunk_groups": {"main": group}}
+    answer = await site.put(key, "/v1/switches/pbx-1", declaration)
+    assert (answer.status, answer.code) == (422, "invalid_body")
+    assert (await site.ask("GET", "/v1/switches/pbx-1", key)).status == 404
+    group["caller_id"] = "95598"
+    assert (await site.put(key, "/v1/switches/pbx-1", declaration)).status == 200

@@ -1,6 +1,6 @@
 """A ledger in memory that keeps what rounds say to a dialler, and an engine on it that may be killed at any moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic_core import to_json
@@ -162,7 +162,7 @@ def _judged(row: DialFact) -> str | None:
     return head + rest.lstrip("0123456789")
 
 
-def call_of(subject: str, order: str, at_s: float, switch: str = "s1") -> Sequence[dict[str, Any]]:
+def call_of(subject: str, order: str, at_s: float, switch: str = "s1") -> list[dict[str, Any]]:
     """An outbound call that the switch made of an order, answered by a person: only its first event names the order."""
     leg, started = {"connection": "c"}, {"direction": "outbound", "called": "+8613800001234", "connection": "c"}
     return [

@@ -236,6 +236,11 @@ DAYS = {
     "used again, named in all, the first without an end": NEVER_CLEARED,
 }
 
+CALLS = {
+    "cleared by an order": {("A", FIRST), ("C", FIRST)},
+    "two calls": {("A", FIRST), ("A", call_id(TENANT, SOURCE, "8", 0)), ("B", call_id(TENANT, SOURCE, "9", 0))},
+}
+
 
 async def told_of(events: Events, seed: int | None = None) -> dict[Key, Any]:
     """What is told in the end; with a seed in any order, with takeovers and acknowledgements between any two rounds."""
@@ -261,8 +266,8 @@ async def told_of(events: Events, seed: int | None = None) -> dict[Key, Any]:
 @pytest.mark.parametrize("day", DAYS)
 async def test_the_rows_are_the_same_in_any_order_whoever_writes_them(day: str) -> None:
     expected = await told_of(DAYS[day])
-    assert expected
-    for seed in range(40):
+    assert set(expected) == CALLS.get(day, {("A", FIRST), ("B", SECOND)})
+    for seed in range(20):
         assert await told_of(DAYS[day], seed) == expected, f"seed {seed}"
 
 
@@ -282,6 +287,21 @@ async def test_an_id_that_turns_out_to_be_the_next_call_s_is_taken_back() -> Non
     await site.say(*first[-2:], second[0], second[-1])
     await site.to(LATER_S + 60)
     assert set(site.ledger.facts) == {("A", FIRST), ("B", SECOND)}
+
+
+async def test_a_word_of_the_next_call_that_waits_for_its_opening_says_nothing_of_this_one() -> None:
+    """Neither when it arrives, nor when the call is folded again, nor when another engine loads it."""
+    site = await site_at(LATER_S)
+    first, second = call_of("7", "A", 0), call_of("7", "B", 400)
+    late = first.pop(5)
+    await site.say(*first, {**second[1], "commandid": "B"})
+    await site.to(LATER_S + 1)
+    await site.say(late)
+    await site.to(LATER_S + 2)
+    await site.take_over()
+    await site.say(event("s1", "7", "recordingAvailable", 40, {"recording": "r1"}, commandid="D"))
+    await site.to(LATER_S + 3)
+    assert {(row.commandid, row.call_id) for row in site.ledger.rows} == {("A", FIRST), ("D", FIRST)}
 
 
 async def test_what_is_taken_back_in_the_round_that_would_have_said_it_is_not_said() -> None:

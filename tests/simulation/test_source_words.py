@@ -5,11 +5,17 @@ from typing import Any
 
 import pytest
 
+from cti.adapters.clock import VirtualClock
+from cti.adapters.event_log_kafka.log import KafkaEventLog
+from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.core.identity import key_of
 from cti.errors import Fenced, LedgerAway
+from cti.ports import call_partitions
 from cti.rows import Round, SourceWordRow
+from schemas.envelope import Family
 from tests.scheduler import START_MS, TENANT, event
-from tests.simulation.dial_ledger import PARTITIONS, DialLedger, DialSite, ShakyDialLedger
+from tests.simulation import dial_ledger
+from tests.simulation.dial_ledger import PARTITIONS, DialLedger, DialSite, HeldLog, ShakyDialLedger
 
 SOURCE = "/switches/s1"
 ASKED_EVERY_S = 5
@@ -83,9 +89,10 @@ async def test_without_a_source_that_is_dialled_on_there_is_no_round_and_no_word
 
 
 async def test_a_round_that_fails_says_nothing_and_the_next_one_does() -> None:
-    site = await site_on(ledger=ShakyDialLedger(7, 0.2))
+    ledger = ShakyDialLedger(7, 0.2)
+    site = await site_on(ledger=ledger)
     await site.to(120)
-    assert site.ledger.failed > 10  # type: ignore[attr-defined]
+    assert ledger.failed > 10
     assert min(word.appended_at_ms for word in words(site)) > START_MS + 115_000
 
 
@@ -214,3 +221,27 @@ async def test_an_engine_that_lost_its_partitions_says_nothing_more() -> None:
     with pytest.raises(Fenced):
         await old.drain()
     assert len(site.ledger.said) == said
+
+
+class ApartLog(HeldLog):
+    """A log that keeps calls, agents and switches apart, one partition each."""
+
+    kinds = 3
+
+    def partition_of(self, key: str, family: Family = "call") -> int:
+        del key
+        return {"agent": 1, "switch": 2}.get(family, 0)
+
+
+async def test_only_partitions_of_calls_have_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dial_ledger, "HeldLog", ApartLog)
+    site = await site_on()
+    await site.to(12)
+    assert {row.partition for said in site.ledger.said for row in said} == {0}
+
+
+def test_the_partitions_of_calls_in_topics() -> None:
+    log = KafkaEventLog(
+        KafkaOptions("localhost:1", "p.", TENANT, 4, replication=1, min_insync=1), VirtualClock(START_MS)
+    )
+    assert call_partitions(log) == sorted({log.partition_of(f"{n}", "call") for n in range(200)}) == [0, 3, 6, 9]

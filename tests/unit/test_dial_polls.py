@@ -1,6 +1,7 @@
 """Dial orders by poll: each poll is a subscription of its own, and polls that follow one another starve nobody."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -9,6 +10,7 @@ from cti.gateway import dial_outlets
 from cti.gateway.dial_outlets import orders_of_poll
 from tests.contract.rows import TENANT
 from tests.unit.dial_desk import NOW_MS, SWITCH, Desk
+from tests.unit.test_hub import settled
 
 
 @pytest.fixture
@@ -62,6 +64,35 @@ async def test_a_poll_beside_inbound_commands_does_not_wait_for_a_ledger_that_ha
     desk.book.open.set()
     assert (desk.book.sent, desk.book.times("claim")) == ({}, 0), "what it could not answer it did not take"
     assert await polled(desk) == ["a"]
+
+
+async def test_after_its_answer_a_poll_claims_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dial_outlets, "BESIDE_S", 0.01)
+    desk.book.put("a")
+    desk.book.open.clear()
+    async with orders_of_poll(desk.dialling, TENANT, SWITCH, lambda: True) as orders:
+        assert orders is not None
+        assert await orders.taken(beside=True) == []
+        desk.book.open.set()
+        await settled()
+        assert (desk.book.sent, desk.book.times("claim")) == ({}, 0)
+
+
+class Stalling:
+    """A stream whose connection is full, or is not."""
+
+    stalled = True
+
+    async def send_texts(self, texts: Sequence[tuple[str, str]]) -> None:
+        """Nothing is sent here."""
+
+
+async def test_a_stream_with_anything_unwritten_takes_no_order(desk: Desk) -> None:
+    frames = Stalling()
+    outlet = dial_outlets.StreamOutlet(desk.dialling, frames)
+    assert outlet.takes() == 0
+    frames.stalled = False
+    assert outlet.takes() == desk.limits.dial_claim
 
 
 async def test_a_claim_under_way_is_waited_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
