@@ -9,8 +9,8 @@ from cti.sql.point import rows_of
 
 # Sessions of this product's from before the ledger had its tables: their processes are of an older release.
 _OLDER = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ringback%'"
-    " AND backend_start < to_timestamp(? / 1000.0)"
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND starts_with(application_name, 'ringback') AND backend_start < to_timestamp(? / 1000.0)"
 )
 _READ = "SELECT upgraded_at_ms, allowed_at_ms, allowed_by FROM dial_allowed WHERE name = 'dial'"
 _ALLOW = (

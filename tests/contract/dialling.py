@@ -1,9 +1,10 @@
 """Dial orders for the contract suite: plain ones, of which a test names only what it is about."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from cti.adapters.store import Store
 from cti.dial.rows import DialClaim, DialFact, DialOrderRow, OrderResult, SourceWordRow
@@ -12,6 +13,8 @@ from tests.contract.rows import SOURCE, START_MS, TENANT
 
 SWITCH, LANE = "one", "trunks"
 VALID_MS = 30_000
+WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+WAITS_S = 20
 Made = TypeVar("Made")
 
 
@@ -84,3 +87,10 @@ async def claimed(store: Store, epoch: int, limit: float = 100, most: int = 100)
 
 async def subscribe(store: Store, switch: str = SWITCH) -> int:
     return await dial_of(store).subscribe(TENANT, switch)
+
+
+async def until_one_waits(connection: Connection) -> None:
+    """Return when a session waits for a lock that another one holds."""
+    async with asyncio.timeout(WAITS_S):
+        while not await asyncio.to_thread(connection.scalar, WAITING):
+            pass

@@ -24,6 +24,7 @@ from tests.contract.dialling import (
     order,
     put,
     subscribe,
+    until_one_waits,
     withdraw,
 )
 from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT
@@ -257,7 +258,7 @@ async def test_a_withdrawal_waits_for_the_claim_that_came_first(postgres_url: st
             (made,) = claims.claim(connection, LedgerClock(lambda: START_MS), [asked])
             assert [one.id for one in made.orders] == ["a"]
             gone = asyncio.create_task(withdraw(store, "a", "b"))
-            await asyncio.sleep(0)
+            await until_one_waits(connection)
             transaction.commit()
         engine.dispose()
         assert await gone == {"b"}

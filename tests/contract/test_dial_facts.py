@@ -23,6 +23,7 @@ from tests.contract.dialling import (
     put,
     subscribe,
     transact,
+    until_one_waits,
     withdraw,
     word,
 )
@@ -136,7 +137,7 @@ async def test_a_fact_that_is_written_while_it_is_acknowledged_stays(postgres_ur
         with engine.connect() as connection, connection.begin() as transaction:
             facts.put_facts(connection, [fact("a", revision=2)])
             acknowledging = asyncio.create_task(acknowledge(store, *found))
-            await asyncio.sleep(0)
+            await until_one_waits(connection)
             transaction.commit()
         engine.dispose()
         await acknowledging

@@ -102,9 +102,8 @@ async def _without_sessions(url: str) -> None:
     with engine.connect() as connection:
         gone = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ringback' AND state IS NOT NULL")
         async with asyncio.timeout(20):
-            while connection.scalar(gone):
+            while await asyncio.to_thread(connection.scalar, gone):
                 connection.rollback()
-                await asyncio.sleep(0)
     engine.dispose()
 
 
