@@ -69,7 +69,7 @@ async def post_events(context: Context, asked: Asked) -> web.Response:
     headers = event_headers(request.headers)
     media = media_of(request)
     body = await read_body(request, context.limits)
-    # A flood that is refused must not cost what it would have cost to take it: some 20 ms of everybody's time a request.
+    # To refuse a flood must not cost what taking it would: some 20 ms of everybody's time a request.
     context.backpressure.check(asked.caller.key_id, max(1, body.count(MEMBER_OF_EACH)))
     arrived = read_items(media, headers, body, context.limits.batch_items)
     sources = await context.bindings.sources(asked.caller)
