@@ -9,7 +9,7 @@ limits)`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -46,11 +46,13 @@ def make_app(
     probes_alone: bool = False,
     watched: Callable[[str, asyncio.Task[Any]], None] | None = None,
     hosted: Sequence[Hosted] = (),
+    broken: Callable[[], Mapping[str, str]] = dict,
 ) -> web.Application:
     """Nothing is opened here; the hub's task starts and ends with the application.
 
     `probes_alone`: of a process that has an engine and no door, /healthz, /readyz and /metrics are all. `watched` is
-    called with the hub's task. The routes of `hosted` parts are served beside the gateway's own.
+    called with the hub's task. The routes of `hosted` parts are served beside the gateway's own;
+    `broken` names those that /readyz shows as broken.
     """
     context = Context(
         log=log,
@@ -60,6 +62,7 @@ def make_app(
         meter=telemetry,
         standard=standard,
         ready=ready,
+        broken=broken,
         bindings=Bindings(registry, limits),
         catching_up=CatchingUp(reads, pulse, limits),
         hub=Hub(reads, pulse, limits, telemetry, log.partitions),
