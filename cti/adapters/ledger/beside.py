@@ -62,7 +62,7 @@ class BesideRound:
     def write(self, connection: Connection, round_: Round) -> None:
         """Raises `PartFailed`, or what the database raised."""
         self._guard(connection)
-        began_s = self._elapsed()
+        before, began_s = _state(connection), self._elapsed()
         fault: BaseException | None = None
         self._inside = True
         try:
@@ -71,18 +71,19 @@ class BesideRound:
             fault = raised
         finally:
             self._inside = False
-        self._judge(connection, fault, self._elapsed() - began_s)
+        self._judge(connection, before, fault, self._elapsed() - began_s)
 
-    def _judge(self, connection: Connection, fault: BaseException | None, took_s: float) -> None:
+    def _judge(self, connection: Connection, before: object, fault: BaseException | None, took_s: float) -> None:
+        whole = _is_whole(connection, before)
         self._slow = self._slow + 1 if took_s > SLOW_S else 0
         if self._slow > 1:
             fault = TimeoutError(f"it took {took_s:.1f} s, as the last time")
         elif fault is not None and of_database(fault):
             raise fault
-        elif not _in_transaction(connection):
-            if not connection.closed:
-                connection.invalidate()  # whatever it left open must not become part of another transaction
-            fault = fault or TransactionBroken("it ended the round's transaction, or left it in error")
+        elif fault is None and not whole:
+            fault = TransactionBroken("it ended the round's transaction, or left it in error")
+        if not (whole or connection.closed or connection.in_transaction()):
+            connection.invalidate()  # what it left open must not become part of another transaction
         if fault is not None:
             self._fail(fault)
             raise PartFailed(self.part, str(fault) or type(fault).__name__) from fault
@@ -142,11 +143,15 @@ class BesideRounds:
                 part.missed()
 
 
-def _in_transaction(connection: Connection) -> bool:
-    """Whether the round's transaction is open and can be committed: asked of the driver, not of the server."""
+def _state(connection: Connection) -> object:
+    """The state of the driver's transaction; nothing is asked of the server. psycopg begins with the first statement."""
+    driver = driver_of(connection)
+    return driver.in_transaction if isinstance(driver, sqlite3.Connection) else driver.info.transaction_status
+
+
+def _is_whole(connection: Connection, before: object) -> bool:
+    """Whether the round's transaction is open and can be committed. `before`: its state before the part."""
     if connection.closed or connection.invalidated or not connection.in_transaction():
         return False
-    driver = driver_of(connection)
-    if isinstance(driver, sqlite3.Connection):
-        return driver.in_transaction
-    return driver.info.transaction_status == TransactionStatus.INTRANS
+    state = _state(connection)
+    return state in (before, TransactionStatus.INTRANS)
