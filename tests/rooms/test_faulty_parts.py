@@ -123,20 +123,17 @@ def test_a_part_whose_module_is_broken_is_named(tmp_path: Path, monkeypatch: pyt
 # -- parts that hang ---------------------------------------------------------------------------------------------------
 
 
-IGNORED_MAX = 5
-
-
 class Stubborn:
-    """Hangs where it is told to until it is let go, and ignores its first cancellations."""
+    """Hangs where it is told to until it is let go, and ignores its first cancellation."""
 
     def __init__(self, *hangs: str) -> None:
         self._hangs, self.let_go, self.did = hangs, asyncio.Event(), list[str]()
 
     async def _do(self, what: str) -> None:
-        for _ in range(IGNORED_MAX if what in self._hangs else 0):
+        if what in self._hangs:
             with contextlib.suppress(asyncio.CancelledError):
                 await self.let_go.wait()
-                break
+            await self.let_go.wait()
         self.did.append(what)
 
     async def start(self) -> None:
@@ -214,16 +211,24 @@ async def test_in_a_process_of_its_own_a_broken_part_is_not_ready(postgres_url: 
 
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("hangs", [("run",), ("stop",), ("run", "stop"), ("start", "run", "stop")])
-async def test_a_part_that_does_not_end_keeps_nobody_from_stopping(tmp_path: Path, hangs: Sequence[str]) -> None:
-    stubborn, good = Stubborn(*hangs), Stopping()
+async def test_a_part_that_does_not_end_keeps_nobody_from_stopping(
+    tmp_path: Path, hangs: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stubborn, good, stopped = Stubborn(*hangs), Stopping(), list[str]()
     async with asyncio.timeout(20):
         async with serving(settings(tmp_path), parts=[named("faulty", stubborn), named("good", good)]) as service:
-            engine = service.engine
-        assert good.stopped
-        assert engine.positions == {}, "the engine has released its partitions"
+            ends = service.engine.stop
+
+            async def stop() -> None:
+                await ends()
+                stopped.append("engine")
+
+            monkeypatch.setattr(service.engine, "stop", stop)
+    assert (good.stopped, stopped) == (True, ["engine"])
+    assert capsys.readouterr().out.count("faulty") >= 1, "it is named"
     stubborn.let_go.set()
-    await next_turn()
-    await next_turn()
+    for _ in range(5):
+        await next_turn()
 
 
 def purging(*purges: tuple[str, Purge]) -> tuple[PartPurges, PartHealth, Telemetry]:
