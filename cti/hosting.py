@@ -37,14 +37,15 @@ WHOLE = frozenset({GATEWAY, ENGINE})  # one process that hosts everything
 NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 BesideRound = Callable[[Connection, Round], None]
-"""Statements of a part's own in the transaction of a round, in the writer's thread. They may run again after a rollback,
-and they neither commit nor roll back. If they fail, the round is written without them, and the part rests for a while;
-what it missed it reads in `cti.parts.missed`.
+"""Statements of a part's own in the transaction of a round, in the writer's thread. They may run again after a
+rollback, and they neither commit nor roll back. If they fail, the round is written without them, and the part rests
+for a while; what it missed it reads in `cti.parts.missed`.
 """
 
 Purge = Callable[[int], Awaitable[int]]
-"""Drop what is too old at this time (ms since the epoch), a bounded piece of work; how much went. It ends within some seconds
-(`cti.parts.tasks`)."""
+"""Drop what is too old at this time (ms since the epoch), a bounded piece of work; how much went. It ends within some
+seconds (`cti.parts.tasks`).
+"""
 
 
 class Task(Protocol):

@@ -73,8 +73,8 @@ class Store:
         """Call `heard` when another process has committed commands, if it can be known."""
 
     async def check(self, within_s: float) -> Mapping[str, str]:
-        """The writers that cannot write now, by name, each with a word of `cti.sql.trouble`."""
-        return {}
+        """The writers that cannot write within `within_s`, by name, each with a word of `cti.sql.trouble`."""
+        raise NotImplementedError
 
     async def start(self) -> None:
         """Make or upgrade what the store needs, and begin."""
@@ -143,6 +143,9 @@ class MemoryStore(Store):
         self.log = MemoryEventLog(clock, partitions)
         self.ledger = MemoryLedger()
         self._groups: dict[str, MemoryNamedLeases] = {}
+
+    async def check(self, _within_s: float) -> Mapping[str, str]:
+        return {}
 
     def leases(self, group: str) -> NamedLeases:
         return self._groups.setdefault(group, MemoryNamedLeases())

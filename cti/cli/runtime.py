@@ -36,7 +36,9 @@ log = structlog.get_logger()
 
 
 def stop_on_signals(lines: LogWriter) -> asyncio.Event:
-    """An event that SIGTERM and Ctrl-C set; `lines` is the log. Called once, before any other thread is started: they inherit the mask."""
+    """An event that SIGTERM and Ctrl-C set; `lines` is the log. Called once, before any other thread is started: they
+    inherit the mask.
+    """
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     threading.Thread(target=_hear, args=(loop, stop, lines), name="signals", daemon=True).start()

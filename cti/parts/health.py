@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import structlog
 
@@ -58,7 +58,22 @@ class PartHealth:
         """Each broken part with the work that it fails at, the earliest fault first."""
         with self._lock:
             faults = list(self._broken)
-        return {part: doing for part, doing in reversed(faults)}
+        return dict(reversed(faults))
+
+
+class Caught:
+    """Keeps what the code of a part raises in this `with`, if it is of one of these kinds."""
+
+    def __init__(self, *kinds: type[BaseException]) -> None:
+        self.fault: BaseException | None = None
+        self._kinds = kinds
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, _: object) -> bool:
+        self.fault = fault if isinstance(fault, self._kinds) else None
+        return self.fault is not None
 
 
 async def bounded(work: Coroutine[Any, Any, Made], seconds: float) -> Made:

@@ -7,13 +7,13 @@ from typing import cast
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.registry import Collector
 
-from cti.parts.health import METRICS, PartHealth
+from cti.parts.health import METRICS, Caught, PartHealth
 
 COLLECT_S = 1.0  # of a scrape
 
 
 class GuardedCollector(Collector):
-    """Collects in a thread of its own, so that a collector that hangs is left behind, and not called again until then."""
+    """Collects in a thread of its own: a collector that hangs is left behind, and not called again before it ends."""
 
     def __init__(self, part: str, collector: Collector, health: PartHealth) -> None:
         self._part, self._collector, self._health = part, collector, health
@@ -30,25 +30,24 @@ class GuardedCollector(Collector):
             self._health.failed(self._part, METRICS, TimeoutError("its collector has not answered the last scrape yet"))
             return ()
         found: list[Metric] = []
-        faults: list[BaseException] = []
-        self._under_way = threading.Thread(target=self._collect, args=(found, faults), name=self._part, daemon=True)
+        caught = Caught(BaseException)
+        self._under_way = threading.Thread(target=self._collect, args=(found, caught), name=self._part, daemon=True)
         self._under_way.start()
         self._under_way.join(COLLECT_S)
+        fault = caught.fault
         if self._under_way.is_alive():
-            faults = [TimeoutError(f"its collector did not answer within {COLLECT_S:g} s")]
-        if faults:
-            self._health.failed(self._part, METRICS, faults[0])
+            fault = TimeoutError(f"its collector did not answer within {COLLECT_S:g} s")
+        if fault is not None:
+            self._health.failed(self._part, METRICS, fault)
             return ()
         self._health.well(self._part, METRICS)
         return found
 
-    def _collect(self, found: list[Metric], faults: list[BaseException]) -> None:
-        try:
+    def _collect(self, found: list[Metric], caught: Caught) -> None:
+        with caught:
             metrics = list(self._collector.collect())
             generate_latest(cast("CollectorRegistry", _Collected(metrics)))  # one that cannot be written is a fault
             found += metrics
-        except BaseException as fault:  # a part may raise anything
-            faults.append(fault)
 
 
 class _Collected:

@@ -15,7 +15,7 @@ from typing import Any
 
 from cti.errors import RingbackError, SettingsMistake
 from cti.hosting import Purge, Task
-from cti.parts.health import PURGE, START, STOP, PartHealth, bounded
+from cti.parts.health import PURGE, START, STOP, Caught, PartHealth, bounded
 
 START_S = 5.0  # for all tasks together
 STOP_S = 0.5  # likewise
@@ -63,10 +63,10 @@ class PartTasks:
         await asyncio.gather(*(self._stop(name, task) for name, task in self._begun))
 
     async def _stop(self, name: str, task: Task) -> None:
-        try:
+        with Caught(Exception) as caught:
             await bounded(task.stop(), STOP_S)
-        except Exception as fault:  # a part may raise anything
-            self._health.failed(name, STOP, fault)
+        if caught.fault is not None:
+            self._health.failed(name, STOP, caught.fault)
 
 
 async def _start(name: str, task: Task) -> None:
@@ -91,10 +91,10 @@ class PartPurges:
             self._health.failed(part, PURGE, TimeoutError("its last purge has not ended"))
             return
         self._under_way.add(part)
-        try:
+        with Caught(Exception) as caught:
             await bounded(self._purge(part, purge, at_ms), PURGE_S)
-        except Exception as fault:  # a part may raise anything
-            self._health.failed(part, PURGE, fault)
+        if caught.fault is not None:
+            self._health.failed(part, PURGE, caught.fault)
         else:
             self._health.well(part, PURGE)
 

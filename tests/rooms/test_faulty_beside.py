@@ -1,4 +1,4 @@
-"""A part that fails beside rounds: the round is written without it, no event is set aside, and the part learns of it."""
+"""A part that fails beside rounds: the round is written without it, no event is set aside, and the part can tell."""
 
 import asyncio
 import time
@@ -188,9 +188,10 @@ async def test_what_the_database_does_to_a_part_s_statement_is_the_part_s(url: s
     """A statement cut off for its time, or for a lock that another holds, does not stop the rounds."""
     faulty = Faulty()
     async with hosted(url, faulty) as it:
-        faulty.fails = lambda connection: [
-            connection.execute(text(words)) for words in ("SET LOCAL statement_timeout = 20", "SELECT pg_sleep(60)")
-        ] and None
+        faulty.fails = lambda connection: (
+            [connection.execute(text(words)) for words in ("SET LOCAL statement_timeout = 20", "SELECT pg_sleep(60)")]
+            and None
+        )
         began = time.monotonic()
         await offer(it, "cut off")
         assert time.monotonic() - began < 30

@@ -2,7 +2,7 @@
 
 | what happens | what follows |
 | --- | --- |
-| the part raises, its statement fails, or it breaks the transaction | `PartFailed`: rolled back, written again without it |
+| it raises, its statement fails, or it breaks the transaction | `PartFailed`: rolled back, written again without it |
 | twice in a row it takes longer than SLOW_S | the same |
 | the database itself fails (`of_database`) | as for any statement of ours |
 
@@ -18,7 +18,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, event
 
 from cti.errors import RingbackError
-from cti.parts.health import BESIDE, PartHealth
+from cti.parts.health import BESIDE, Caught, PartHealth
 from cti.parts.missed import note_missed
 from cti.rows import Round
 from cti.sql.bulk import driver_of
@@ -63,15 +63,11 @@ class BesideRound:
         """Raises `PartFailed`, or what the database raised."""
         self._guard(connection)
         before, began_s = _state(connection), self._elapsed()
-        fault: BaseException | None = None
         self._inside = True
-        try:
+        with Caught(BaseException) as caught:  # the writer's thread must survive whatever it is
             self._write(connection, round_)
-        except BaseException as raised:  # a part may raise anything, and the writer's thread must survive it
-            fault = raised
-        finally:
-            self._inside = False
-        self._judge(connection, before, fault, self._elapsed() - began_s)
+        self._inside = False
+        self._judge(connection, before, caught.fault, self._elapsed() - began_s)
 
     def _judge(self, connection: Connection, before: object, fault: BaseException | None, took_s: float) -> None:
         whole = _is_whole(connection, before)
@@ -144,7 +140,7 @@ class BesideRounds:
 
 
 def _state(connection: Connection) -> object:
-    """The state of the driver's transaction; nothing is asked of the server. psycopg begins with the first statement."""
+    """The driver's transaction, without asking the server. psycopg begins one with the first statement."""
     driver = driver_of(connection)
     return driver.in_transaction if isinstance(driver, sqlite3.Connection) else driver.info.transaction_status
 
