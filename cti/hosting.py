@@ -40,17 +40,22 @@ WHOLE = frozenset({GATEWAY, ENGINE})  # one process that hosts everything
 NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 BesideRound = Callable[[Connection, Round], None]
-"""Statements of a part's own in the transaction of a round. They may run again after a rollback."""
+"""Statements of a part's own in the transaction of a round, in the writer's thread. They may run again after a
+rollback, and they neither commit nor roll back. If they fail, the round is written without them, and the part rests
+for a while; what it missed it reads in `cti.parts.missed`.
+"""
 
 Purge = Callable[[int], Awaitable[int]]
-"""Drop what is too old at this time (ms since the epoch), a bounded piece of work; how much went."""
+"""Drop what is too old at this time (ms since the epoch), a bounded piece of work; how much went. It ends within some
+seconds (`cti.parts.tasks`).
+"""
 
 
 class Task(Protocol):
     """A loop of a part. A process runs it; the virtual clock of the tests steps it."""
 
     async def start(self) -> None:
-        """Before `run`, or before the first step."""
+        """Before `run`, or before the first step. The door opens after some seconds, started or not."""
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -5,20 +5,19 @@ makes nothing old; where the clock was right, retention catches up after a day w
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import structlog
 
 from cti.adapters.store import Store
 from cti.errors import RingbackError
-from cti.hosting import Purge
+from cti.parts.tasks import PURGES_MAX, PartPurges
 from cti.ports import Clock
 from cti.settings import Settings
 from cti.telemetry import Telemetry
 
 EVERY_MS = 60_000.0
-PURGES_MAX = 200  # bounded pieces of work in one go; what then remains goes a minute later
 DAY_MS = 86_400_000
 STEP_MS = 1_000.0  # the wall clock and the monotonic one agree within this between two looks, or one was set
 STEADY_MS = DAY_MS  # without a step, until the clock is believed
@@ -69,11 +68,11 @@ class Retention:
 
     def __init__(
         self, store: Store, settings: Settings, telemetry: Telemetry, clock: Clock, owns: Callable[[], bool],
-        purges: Sequence[Purge] = (),
+        parts: PartPurges | None = None,
     ) -> None:  # fmt: skip
-        """`clock` is monotonic. `purges`: those of other parts."""
+        """`clock` is monotonic. `parts`: what they drop beside it."""
         self._store, self._settings, self._telemetry = store, settings, telemetry
-        self._clock, self._owns, self._purges = clock, owns, purges
+        self._clock, self._owns, self._parts = clock, owns, parts
         self._time: RetentionTime | None = None
         self._apart = False
 
@@ -98,6 +97,8 @@ class Retention:
             await self._store.ledger.keep_retention_ms(int(self._time.at_ms))
             if look.at_ms is not None:
                 await self._purge(look.at_ms, int(max(now_ms, self._time.at_ms)))
+                if self._parts is not None:
+                    await self._parts.turn(look.at_ms)
         except RingbackError as error:
             log.warning("retention waits", action="retention_failed", why=str(error))
 
@@ -109,8 +110,6 @@ class Retention:
             gone += await self._store.ledger.purge(timeline_before, records_before, latest_ms)
             if self._store.dial is not None:
                 gone += await self._store.dial.purge(at_ms, records_before)
-            for purge in self._purges:
-                gone += await purge(at_ms)
             if not gone:
                 return
 

@@ -11,6 +11,8 @@ import structlog
 
 from cti.errors import PartEnded, RingbackError
 
+STOP_S = 0.5  # for tasks that are cancelled; one that ignores it is left
+
 log = structlog.get_logger()
 
 
@@ -36,16 +38,20 @@ class Supervision:
         self._stopping = True
 
     async def stop(self) -> None:
-        """End all tasks and wait for them."""
+        """End all tasks and wait for them, for a bounded time."""
         self.stopping()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            _, left = await asyncio.wait(self._tasks, timeout=STOP_S)
+            if left:
+                names = sorted(self._tasks[task] for task in left)
+                log.warning("tasks ignore their cancellation", action="task_left", parts=names)
         if self.failed.done():
             self.failed.exception()  # retrieve it, in case no caller has
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        fault = None if task.cancelled() else task.exception()
+        fault = None if task.cancelled() else task.exception()  # retrieved, even where nobody asks for it
         if self._stopping or self.failed.done():
             return
         name = self._tasks[task]

@@ -34,6 +34,14 @@ class Telemetry:
             registry=registry,
         )
 
+        self._part_faults = Counter(
+            "ringback_part_faults_total", "Failures of a part, by what it did", ("part", "doing"), registry=registry
+        )
+        self._part_broken = Gauge("ringback_part_broken", "1 while a part is broken", ("part",), registry=registry)
+        self._part_missed = Counter(
+            "ringback_part_rounds_missed_total", "Rounds without a part's statements", ("part",), registry=registry
+        )
+
     def at_exposition(self, update: Callable[[], None]) -> None:
         """Call `update` before each exposition, perhaps in a thread."""
         self._updates.append(update)
@@ -50,6 +58,15 @@ class Telemetry:
 
     def retention_behind(self, behind_ms: int) -> None:
         self._retention.set(behind_ms / 1000)
+
+    def part_failed(self, part: str, doing: str) -> None:
+        self._part_faults.labels(part, doing).inc()
+
+    def part_broken(self, part: str, broken: bool) -> None:
+        self._part_broken.labels(part).set(broken)
+
+    def part_missed_round(self, part: str) -> None:
+        self._part_missed.labels(part).inc()
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         self._requests.labels(route, method, str(status)).observe(seconds)

@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 
 import structlog
 
 from cti import errors
 from cti.adapters.clock import MonotonicClock, SystemClock, SystemWallClock
 from cti.adapters.event_log_kafka.settings import kafka_options
-from cti.adapters.store import MEMORY, Store, open_store
+from cti.adapters.store import MEMORY, OURS, Store, open_store
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.rules import RuleBook, compile_profile
 from cti.descriptions import Descriptions
@@ -23,15 +23,17 @@ from cti.gateway.context import Standard
 from cti.gateway.dialling import DialLedger
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
-from cti.hosting import ENGINE, GATEWAY, WHOLE, Host, Hosted, Part, Task, chains_of, check, find_parts
+from cti.hosting import ENGINE, GATEWAY, WHOLE, Host, Hosted, Part, chains_of, check, find_parts
 from cti.leases.alone import Alone, new_owner
 from cti.leases.ownership import Shared
+from cti.parts.health import PartHealth
+from cti.parts.metrics import GuardedCollector
+from cti.parts.tasks import PartPurges, PartTasks, named
 from cti.ports import Clock, Ownership
 from cti.retention import Retention
 from cti.settings import Settings, profile_path
 from cti.sql.connections import sqlite_file
 from cti.sql.sqlite_file import FileLock
-from cti.sql.trouble import AWAY, LOCKED
 from cti.supervision import Supervision
 from cti.telemetry import Telemetry
 from cti.web.binding import bind
@@ -41,10 +43,9 @@ from schemas.profile import ProfileMistakes, read_profile
 
 DRAIN_LOOK_MS = 200.0
 TELL_EVERY_MS = 5_000.0  # Kafka's tools show the lag from it
-READY_S = 0.6  # for each of three questions: /readyz answers within 2 s
+READY_S = 0.6  # for three questions, asked side by side: /readyz answers within 2 s
 STOP_DOOR_S = 2.0  # for open requests
-STOP_TASKS_S = 0.5  # for the tasks of parts
-STOP_ENGINE_S = 1.5  # for the round under way; the whole stop stays within 5 s
+STOP_ENGINE_S = 1.5  # for the round under way; with the tasks' 0.5 s and the parts' 0.5 s it stays within 5 s
 FIRST = 0  # there is always a partition of this number
 
 log = structlog.get_logger()
@@ -96,15 +97,17 @@ class Service:
         self._metrics = CallMetrics(self.telemetry, settings.metrics_sources)
         self.dial_metrics = DialMetrics(self.telemetry.registry)
         self._supervision = Supervision()
+        self.health = PartHealth(self.telemetry, self._steady)
         self.failed = self._supervision.failed
         self._book = book
         store.hear_commands(self.pulse.commanded)
         host = Host(
             self._steady, SystemWallClock(), store.database, store.leases, store.shared, store.dial, self.dial_metrics
         )
-        self.hosted = open_parts(parts, host, store, self.telemetry)
-        self._tasks = [(hosted.part.name, task) for hosted in self.hosted for task in hosted.tasks_in(roles)]
-        self._begun: list[tuple[str, Task]] = []
+        self.hosted = open_parts(parts, host, store, self.telemetry, self.health)
+        tasks = [(hosted.part.name, task) for hosted in self.hosted for task in hosted.tasks_in(roles)]
+        self._tasks = PartTasks(tasks, self.health, self._supervision.start)
+        self._stuck: Mapping[str, str] = {}  # writers that could not write when /readyz last asked
         self._engine = self._made_engine(interventions) if ENGINE in roles else None
         self._listening: Listening | None = None
 
@@ -119,8 +122,11 @@ class Service:
     def _retention(self) -> Retention:
         """Of several engines the one that has the first partition does it."""
         store, engine = self.store, self.engine
-        purges = [opened.purge for _, opened in self.hosted if opened.purge is not None]
-        return Retention(store, self.settings, self.telemetry, self._steady, lambda: FIRST in engine.positions, purges)
+        purges = [(part.name, opened.purge) for part, opened in self.hosted if opened.purge is not None]
+        return Retention(
+            store, self.settings, self.telemetry, self._steady, lambda: FIRST in engine.positions,
+            PartPurges(purges, self.health),
+        )  # fmt: skip
 
     def _changed(self) -> None:
         """Wake the engine: its partitions have changed."""
@@ -159,15 +165,33 @@ class Service:
 
     async def ready(self) -> Mapping[str, str | None]:
         """What /readyz shows: each dependency with None (it is well) or one word of `cti.sql.trouble`."""
-        # A process with an SQLite file of its own waits for hardly anything but a lock.
-        slow = AWAY if self.store.shared else LOCKED
-        found = {
-            "log": await _word_of(self.store.log.end(), slow),
-            "ledger": await _word_of(self.store.ledger.positions(), slow) or await _word_of(self.store.check(), slow),
-        }
+        slow = self.store.slow
+        log_word, ledger_word, stuck = await asyncio.gather(
+            _word_of(self.store.log.end(), slow), _word_of(self.store.ledger.positions(), slow),
+            self.store.check(READY_S),
+        )  # fmt: skip
+        self._tell_stuck(stuck)
+        ours = [word for writer, word in stuck.items() if writer in OURS]
+        found = {"log": log_word, "ledger": ledger_word or next(iter(ours), None)}
         if self._engine is not None or self.failed.done():
             found["engine"] = "stopped" if self.failed.done() else None
+        if not WHOLE & set(self.roles):  # a process of a part's own is there for nothing else
+            found |= {f"part {part}": f"broken: {doing}" for part, doing in self.broken().items()}
         return found
+
+    def broken(self) -> Mapping[str, str]:
+        """The broken parts, each with what it cannot do; the call side goes on without them."""
+        stuck = {
+            part.name: f"write ({self._stuck[part.chain.name]})"
+            for part, _ in self.hosted if part.chain is not None and part.chain.name in self._stuck
+        }  # fmt: skip
+        return {**stuck, **self.health.broken()}
+
+    def _tell_stuck(self, stuck: Mapping[str, str]) -> None:
+        """Log which writers cannot write, when that changes."""
+        if dict(stuck) != dict(self._stuck):
+            log.warning("writers that cannot write", action="writers_checked", writers=dict(stuck))
+        self._stuck = stuck
 
     async def start(self, limits: Limits, bound: Sequence[socket.socket] = ()) -> None:
         """Take the partitions, then open the door, on the sockets that are bound already."""
@@ -180,15 +204,11 @@ class Service:
             start("positions", self._tell_positions())
             if self._engine.outbox is not None:
                 start("outbox", self._engine.outbox.run())
-        for name, task in self._tasks:
-            self._begun.append((name, task))
-            with _named(name, "start"):
-                await task.start()
-            self._supervision.start(name, task.run())
+        await self._tasks.start()
         app = make_app(
             self.store.log, self.store.ledger, self.store.ledger, limits, self.telemetry, self.pulse,
             standard=standard_of(self._book), ready=self.ready, probes_alone=GATEWAY not in self.roles,
-            watched=self._supervision.watch, hosted=self.hosted,
+            watched=self._supervision.watch, hosted=self.hosted, broken=self.broken,
             dial=None if self.store.dial is None else DialLedger(self.store.dial, self.dial_metrics),
         )  # fmt: skip
         host, port = self.settings.host, self.settings.port
@@ -206,39 +226,13 @@ class Service:
         if self._listening is not None:
             await self._listening.stop()
         await self._supervision.stop()
-        await self._stop_tasks()
+        await self._tasks.stop()
         if self._engine is not None:
             try:
                 async with asyncio.timeout(STOP_ENGINE_S):
                     await self._engine.stop()
             except TimeoutError:  # its events are in the log: the next start reads them again
                 log.warning("stopped before the last round was committed", action="round_left")
-
-    async def _stop_tasks(self) -> None:
-        try:
-            async with asyncio.timeout(STOP_TASKS_S):
-                await asyncio.gather(*(_stopped(name, task) for name, task in self._begun))
-        except TimeoutError:
-            log.warning("stopped before every part had released its resources", action="part_left")
-
-
-async def _stopped(name: str, task: Task) -> None:
-    """Stop a part. If it fails, the other parts and the engine still stop."""
-    try:
-        await task.stop()
-    except Exception as fault:  # a part may raise anything
-        log.exception("a part failed to stop", action="part_left", part=name, why=str(fault))
-
-
-@contextlib.contextmanager
-def _named(name: str, what: str) -> Iterator[None]:
-    """Name the part whose own code raised; errors of our tree pass unchanged."""
-    try:
-        yield
-    except (errors.RingbackError, OSError):
-        raise
-    except Exception as fault:
-        raise errors.SettingsMistake(f"part {name} cannot {what}: {fault}") from fault
 
 
 async def _word_of(asked: Awaitable[object], slow: str) -> str | None:
@@ -273,18 +267,21 @@ def fit_parts(parts: Sequence[Part], db: str) -> list[Part]:
     return fit
 
 
-def open_parts(parts: Sequence[Part], host: Host, store: Store, telemetry: Telemetry) -> list[Hosted]:
+def open_parts(
+    parts: Sequence[Part], host: Host, store: Store, telemetry: Telemetry, health: PartHealth
+) -> list[Hosted]:
     """Open each part in this process: its statements beside the rounds, its metrics among the process's."""
     hosted: list[Hosted] = []
     for part in parts:
-        with _named(part.name, "open"):
+        health.hosts(part.name)
+        with named(part.name, "open"):
             opened = part.open(host)
             if opened.beside_round is not None:
                 if host.database is None:
                     raise errors.SettingsMistake(f"part {part.name} writes beside rounds: it needs a database")
-                store.beside_rounds(opened.beside_round)
+                store.beside_rounds(part.name, opened.beside_round, health)
             for collector in opened.collectors:
-                telemetry.registry.register(collector)
+                telemetry.registry.register(GuardedCollector(part.name, collector, health))
         hosted.append(Hosted(part, opened))
     return hosted
 

@@ -29,6 +29,7 @@ from cti.gateway.dialling import DialLedger
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.hosting import WHOLE, Host, Hosted, Part, chains_of, find_parts
+from cti.parts.health import PartHealth
 from cti.ports import Clock
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
@@ -264,7 +265,7 @@ async def scene(
     ):
         meter = DialMetrics(telemetry.registry)
         host = Host(clock, wall_clock, store.database, store.leases, store.shared, store.dial, meter)
-        hosted = open_parts(found, host, store, telemetry)
+        hosted = open_parts(found, host, store, telemetry, PartHealth(telemetry, clock))
         metrics = CallMetrics(telemetry)
         engine = Engine(
             store.log, store.ledger, clock, book, metrics, pulse, limits=CallLimits(round(call_idle_max_s * 1000))

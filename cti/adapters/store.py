@@ -1,5 +1,6 @@
 """Makes an event log and a ledger from a database URL, and from a Kafka cluster if there is one."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
@@ -12,25 +13,29 @@ from cti.adapters.event_log_kafka.log import KafkaEventLog
 from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.event_log_sql import LOOK_ALONE_MS, LOOK_SHARED_MS, SqlEventLog
+from cti.adapters.ledger.beside import Write
 from cti.adapters.ledger.memory import MemoryLedger
-from cti.adapters.ledger.rounds import Beside
 from cti.adapters.ledger.sql import SqlLedger
 from cti.adapters.ledger.tables import engines
 from cti.adapters.migrations import CHAIN
 from cti.dial.store import DIALLED, ORDERED, SqlDialOrders
 from cti.dial.store import WRITER as DIAL
-from cti.errors import SettingsMistake
+from cti.errors import RingbackError, SettingsMistake
 from cti.leases.memory import MemoryNamedLeases
 from cti.leases.ports import Leases, NamedLeases
 from cti.leases.sql import SqlNamedLeases
+from cti.parts.health import PartHealth
 from cti.ports import Clock, DeadLetters, EventLog, Ledger, Publisher, Reads, Registry, call_partitions
 from cti.rows import Claim
 from cti.sql.connections import database_url
 from cti.sql.database import Database
 from cti.sql.schema import Chain
+from cti.sql.trouble import AWAY, LOCKED
+from cti.sql.writer import SqlWriter
 
 MEMORY = "memory:"
 LEDGER, HEARTBEATS, LOG = "ledger-writer", "heartbeat-writer", "log-writer"
+OURS = frozenset({LEDGER, HEARTBEATS, LOG})  # the call side's writers; a part's has its chain's name
 APPENDED, COMMANDED = "ringback_appended", "ringback_commanded"  # channels: to the log; a round with commands
 CHANNELS = (COMMANDED, DIALLED, ORDERED)  # of every ledger
 CHECK = "check"  # the owner in a row that no other transaction sees
@@ -53,19 +58,27 @@ class Store:
     database: Database | None = None  # where parts keep tables; None: in memory there are none
     dial: SqlDialOrders | None = None  # None: in memory nothing is dialled
 
+    @property
+    def slow(self) -> str:
+        """The word where no answer comes in time: a process with an SQLite file of its own waits for hardly anything
+        but a lock.
+        """
+        return AWAY if self.shared else LOCKED
+
     def leases(self, group: str) -> NamedLeases:
         """A lease group beside the engines' own."""
         raise NotImplementedError
 
-    def beside_rounds(self, write: Beside) -> None:
+    def beside_rounds(self, part: str, write: Write, health: PartHealth) -> None:
         """Write something in the transaction of every round (`SqlLedger.beside_rounds`)."""
         raise NotImplementedError
 
     def hear_commands(self, heard: Callable[[], None]) -> None:
         """Call `heard` when another process has committed commands, if it can be known."""
 
-    async def check(self) -> None:
-        """Make sure that the ledger can be written to. Raises `LedgerAway`, `OutcomeUnknown`."""
+    async def check(self, within_s: float) -> Mapping[str, str]:
+        """The writers that cannot write within `within_s`, by name, each with a word of `cti.sql.trouble`."""
+        raise NotImplementedError
 
     async def start(self) -> None:
         """Make or upgrade what the store needs, and begin."""
@@ -135,6 +148,9 @@ class MemoryStore(Store):
         self.ledger = MemoryLedger()
         self._groups: dict[str, MemoryNamedLeases] = {}
 
+    async def check(self, _within_s: float) -> Mapping[str, str]:
+        return {}
+
     def leases(self, group: str) -> NamedLeases:
         return self._groups.setdefault(group, MemoryNamedLeases())
 
@@ -159,14 +175,16 @@ class _DatabaseStore(Store):
     def hear_commands(self, heard: Callable[[], None]) -> None:
         self.database.hear(COMMANDED, heard)
 
-    def beside_rounds(self, write: Beside) -> None:
-        self._ledger.beside_rounds(write)
+    def beside_rounds(self, part: str, write: Write, health: PartHealth) -> None:
+        self._ledger.beside_rounds(part, write, health)
 
     def leases(self, group: str) -> NamedLeases:
         return SqlNamedLeases(self.database.writer(HEARTBEATS), group)
 
-    async def check(self) -> None:
-        await _check(self.database)
+    async def check(self, within_s: float) -> Mapping[str, str]:
+        writers = self.database.writers
+        words = await asyncio.gather(*(_word_of(writer, within_s, self.slow) for writer in writers))
+        return {writer.name: word for writer, word in zip(writers, words, strict=True) if word is not None}
 
 
 class SqlStore(_DatabaseStore):
@@ -246,10 +264,18 @@ def _writers_of(chains: Sequence[Chain]) -> list[str]:
     return [chain.name for chain in chains]
 
 
-async def _check(database: Database) -> None:
-    """An empty transaction takes the lock and goes; after trouble something must be written, too."""
-    for writer in database.writers:
-        await writer.run(_touch if writer.trouble else _nothing, None)
+async def _word_of(writer: SqlWriter, within_s: float, slow: str) -> str | None:
+    """None where the writer can write: an empty transaction takes the lock and goes; after trouble something must be
+    written, too. `slow`: the word where no answer comes in time.
+    """
+    try:
+        async with asyncio.timeout(within_s):
+            await writer.run(_touch if writer.trouble else _nothing, None)
+    except TimeoutError:
+        return slow
+    except RingbackError as error:
+        return error.word
+    return None
 
 
 def _ledger_in(database: Database) -> SqlLedger:

@@ -60,7 +60,7 @@ async def _run(settings: Settings, args: argparse.Namespace, lines: LogWriter) -
     kept = _kept_beside(settings.db)
     memory = _read(kept)
     clock = _clock(args.speed, memory)
-    stop = stop_on_signals()
+    stop = stop_on_signals(lines)
     async with serving(settings, clock=clock) as service:
         lines.report_to(service.telemetry.log_lines_dropped)
         settle_memory()
@@ -72,7 +72,7 @@ async def _run(settings: Settings, args: argparse.Namespace, lines: LogWriter) -
             screen.write(f"Ringback listens on {service.url} ({hint})\n")
         else:
             screen.write(f"Ringback listens on {service.url}\nAPI key (shown this once): {admin}\n")
-        return await _with_switch(service, clock, args, kept, stop, screen)
+        return await _with_switch(service, clock, args, kept, stop, screen, lines)
 
 
 async def _first_key(service: Service) -> str | None:
@@ -83,8 +83,9 @@ async def _first_key(service: Service) -> str | None:
 
 
 async def _with_switch(
-    service: Service, clock: Clock, args: argparse.Namespace, kept: Path | None, stop: asyncio.Event, screen: LogWriter
-) -> int:
+    service: Service, clock: Clock, args: argparse.Namespace, kept: Path | None, stop: asyncio.Event, screen: LogWriter,
+    lines: LogWriter,
+) -> int:  # fmt: skip
     """Run the switch beside the service until the stop; the switch stops first."""
     key = await service.new_key(TENANT, ["events:write", "commands:read", "calls:read"], ["*"], "simulated switch")
     state = None if kept is None else kept.with_suffix(".switch.json")
@@ -96,7 +97,7 @@ async def _with_switch(
         asyncio.create_task(_keep(kept, clock)),
         asyncio.create_task(_say_if_ended(switch, stop)),
     ]
-    code = await until(stop, service)
+    code = await until(stop, service, lines)
     hang_up.set()
     await asyncio.wait([switch], timeout=STOP_S)
     for task in (switch, *others):

@@ -21,10 +21,13 @@ from typing import Any
 import structlog
 import uvloop
 
+from cti.cli.log_writer import LogWriter
+
 SWITCH_INTERVAL_S = 0.0005  # a writer thread that wakes waits for the interpreter this long, not 5 ms
 GC_THRESHOLDS = (50_000, 10, 1_000_000)  # allocations before a young pass; the last keeps full passes away
 FREEZE_EVERY_S = 10.0
 FULL_PASS_EVERY = 2_160  # freezes: six hours
+LAST_LINE_S = 0.3  # for the last line to be written, if the reader of the log takes it
 STOP_S = 4.5  # from the signal to the end of the process, whatever hangs
 FORCED = 1  # exit code
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -32,30 +35,34 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 log = structlog.get_logger()
 
 
-def stop_on_signals() -> asyncio.Event:
-    """An event that SIGTERM and Ctrl-C set. Called once, before any other thread is started: they inherit the mask."""
+def stop_on_signals(lines: LogWriter) -> asyncio.Event:
+    """An event that SIGTERM and Ctrl-C set; `lines` is the log. Called once, before any other thread is started: they
+    inherit the mask.
+    """
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    threading.Thread(target=_hear, args=(loop, stop), name="signals", daemon=True).start()
+    threading.Thread(target=_hear, args=(loop, stop, lines), name="signals", daemon=True).start()
     return stop
 
 
-def _hear(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+def _hear(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, lines: LogWriter) -> None:
     signal.sigwait(SIGNALS)
-    end_by_force_later()
+    end_by_force_later(lines)
     try:
         loop.call_soon_threadsafe(stop.set)
     except RuntimeError:  # the loop is closed: the process is ending
         return
 
 
-def end_by_force_later(seconds: float = STOP_S, end: Callable[[int], Any] = os._exit) -> threading.Thread:
-    """End the process if it still runs then."""
+def end_by_force_later(
+    lines: LogWriter, seconds: float = STOP_S, end: Callable[[int], Any] = os._exit
+) -> threading.Thread:
+    """End the process if it still runs then, once its last line is written or takes too long."""
 
     def wait() -> None:
         time.sleep(seconds)
         log.error("stopped by force", action="stopped_by_force", after_s=seconds)
-        time.sleep(0.1)  # for the line to be written
+        lines.drain(LAST_LINE_S)
         end(FORCED)
 
     waiting = threading.Thread(target=wait, name="end-by-force", daemon=True)

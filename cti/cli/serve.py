@@ -76,7 +76,7 @@ def clock_of(args: argparse.Namespace) -> Clock | None:
 
 
 async def _serve(settings: Settings, clock: Clock | None, roles: Collection[str], writer: LogWriter) -> int:
-    stop = stop_on_signals()
+    stop = stop_on_signals(writer)
     async with _started(stop, serving(settings, clock=clock, roles=roles)) as service:
         if service is None:
             log.info("stopping", action="stopping")
@@ -84,7 +84,7 @@ async def _serve(settings: Settings, clock: Clock | None, roles: Collection[str]
         writer.report_to(service.telemetry.log_lines_dropped)
         settle_memory()
         log.info("serving", action="serving", url=service.url, parts=sorted(roles), settings=settings.shown())
-        return await until(stop, service)
+        return await until(stop, service, writer)
 
 
 @contextlib.asynccontextmanager
@@ -105,12 +105,12 @@ async def _started(
         yield None if starting.cancelled() else starting.result()
 
 
-async def until(stop: asyncio.Event, service: Service) -> int:
+async def until(stop: asyncio.Event, service: Service, lines: LogWriter) -> int:
     """Wait for the stop, or for a failure of the service: then 1."""
     service.failed.add_done_callback(lambda _: stop.set())
     await stop.wait()
     if service.failed.done() and (error := service.failed.exception()) is not None:
-        end_by_force_later()
+        end_by_force_later(lines)
         log.error("stopped", action="failed", why=str(error))
         return 1
     log.info("stopping", action="stopping")

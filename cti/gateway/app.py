@@ -9,7 +9,7 @@ limits)`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -48,12 +48,13 @@ def make_app(
     watched: Callable[[str, asyncio.Task[Any]], None] | None = None,
     hosted: Sequence[Hosted] = (),
     dial: DialLedger | None = None,
+    broken: Callable[[], Mapping[str, str]] = dict,
 ) -> web.Application:
     """Nothing is opened here; the tasks of the hub and of dial orders start and end with the application.
 
     `probes_alone`: of a process that has an engine and no door, /healthz, /readyz and /metrics are all. `watched` is
-    called with each task. The routes of `hosted` parts are served beside the gateway's own. `dial`: where dial orders
-    are; None: nothing is dialled.
+    called with each task. The routes of `hosted` parts are served beside the gateway's own; `broken` names those that
+    /readyz shows as broken. `dial`: where dial orders are; None: nothing is dialled.
     """
     bindings = Bindings(registry, limits)
     context = Context(
@@ -64,6 +65,7 @@ def make_app(
         meter=telemetry,
         standard=standard,
         ready=ready,
+        broken=broken,
         bindings=bindings,
         catching_up=CatchingUp(reads, pulse, limits),
         hub=Hub(reads, pulse, limits, telemetry, log.partitions),

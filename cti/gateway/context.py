@@ -108,6 +108,7 @@ class Context:
     meter: Meter
     standard: Standard
     ready: Checks
+    broken: Callable[[], Mapping[str, str]]  # the broken parts, each with a word: they make nothing not ready
     bindings: Bindings
     catching_up: CatchingUp
     hub: Hub

@@ -18,13 +18,17 @@ async def get_health(_context: Context, _asked: Asked) -> web.Response:
 
 
 async def get_ready(context: Context, _asked: Asked) -> web.Response:
-    """Whether each dependency is well; otherwise 503 and one stable word for each that is not. No text of a driver."""
+    """Whether each dependency is well; otherwise 503 and one stable word for each that is not. No text of a driver.
+
+    A broken part is shown beside them: the call side goes on without it.
+    """
     try:
         async with asyncio.timeout(READY_S):
             checks = dict(await context.ready())
     except TimeoutError:
         checks = {"dependencies": "away"}
     ready = not any(checks.values())
+    checks |= {f"part {part}": f"broken: {doing}" for part, doing in context.broken().items()}
     body = {
         "status": "ready" if ready else "not_ready",
         "checks": {name: wrong or "ok" for name, wrong in checks.items()},

@@ -108,6 +108,6 @@ ANSWERS: dict[str, Any] = {
     ),
     "Health": obj({"status": {"const": "ok"}}),
     "Readiness": obj(
-        {"status": {"enum": ["ready", "not_ready"]}, "checks": {"type": "object", "additionalProperties": dict(TEXT)}}
+        {"status": {"enum": ["ready", "not_ready"]}, "checks": {"type": "object", "additionalProperties": dict(TEXT)}},
     ),
 }

@@ -29,6 +29,9 @@ _POSTGRESQL = {
     "XX002": MALFORMED,
 }
 
+# PostgreSQL: cancelled for its time, no lock in time, a deadlock, not serializable.
+_OF_STATEMENT = frozenset({"57014", "55P03", "40P01", "40001"})
+
 
 def word_of(fault: BaseException) -> str:
     """The word for what a driver, or SQLAlchemy for it, raised."""
@@ -38,6 +41,22 @@ def word_of(fault: BaseException) -> str:
     if isinstance(cause, psycopg.Error):
         return _POSTGRESQL.get(cause.sqlstate or "", AWAY)
     return AWAY
+
+
+def of_database(fault: BaseException) -> bool:
+    """Whether the database itself failed, so that another statement in its stead would fail, too.
+
+    False for what a statement brings about: a table that is not there, a lock or an answer that took too long.
+    """
+    cause = fault.orig if isinstance(fault, DBAPIError) else fault
+    if isinstance(fault, DBAPIError) and fault.connection_invalidated:
+        return True
+    if isinstance(cause, sqlite3.Error | psycopg.Error) and word_of(cause) in (FULL, MALFORMED):
+        return True
+    if isinstance(cause, sqlite3.OperationalError):
+        code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        return code & _PRIMARY != sqlite3.SQLITE_ERROR
+    return isinstance(cause, psycopg.OperationalError) and cause.sqlstate not in _OF_STATEMENT
 
 
 def _of_sqlite(cause: sqlite3.Error) -> str:

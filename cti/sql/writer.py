@@ -63,7 +63,7 @@ class SqlWriter:
 
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
-        self._name = name
+        self.name = name
         driver = engine.dialect.loaded_dbapi
         self._driver_error: type[Exception] = driver.Error
         self._away_error: type[Exception] = driver.OperationalError
@@ -76,7 +76,7 @@ class SqlWriter:
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._main, name=self._name, daemon=True)
+        self._thread = threading.Thread(target=self._main, name=self.name, daemon=True)
         self._thread.start()
 
     async def stop(self) -> None:
@@ -177,7 +177,7 @@ class SqlWriter:
         except (SQLAlchemyError, self._driver_error, RingbackError) as fault:
             return self._undo(fault)
         except Exception as fault:
-            logger.exception("a write failed in our own code", action="write_failed", writer=self._name)
+            logger.exception("a write failed in our own code", action="write_failed", writer=self.name)
             return self._undo(fault)
         try:
             transaction.commit()
@@ -197,6 +197,8 @@ class SqlWriter:
         return LedgerAway(str(cause), word) if away else fault
 
     def _rolled_back(self) -> bool:
+        if self._connection is not None and self._connection.closed:  # by a work
+            return False
         try:
             if self._connection is not None:
                 self._connection.rollback()

@@ -1,14 +1,30 @@
 """A part that misbehaves: it is said, and costs the call side nothing."""
 
 import asyncio
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
+from prometheus_client import Counter, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection
 
+from cti import supervision, wiring
+from cti.adapters.clock import VirtualClock
 from cti.errors import SettingsMistake
-from cti.hosting import Host, Opened, Part, find_parts
+from cti.hosting import Host, Opened, Part, Purge, Task, find_parts
+from cti.parts import metrics, tasks
+from cti.parts.health import PartHealth
+from cti.parts.tasks import PartPurges
 from cti.settings import Settings
-from cti.wiring import serving
+from cti.telemetry import Telemetry
+from cti.wiring import Service, serving
+from tests.rooms import notes
 from tests.rooms.installed import install
 
 
@@ -74,11 +90,11 @@ async def test_a_task_that_cannot_start_is_named_and_what_has_begun_is_stopped(t
         async def start(self) -> None:
             raise ValueError("broken")
 
-    first, failing, never = Stopping(), Failing(), Stopping()
+    first, failing, last = Stopping(), Failing(), Stopping()
     with pytest.raises(SettingsMistake, match="faulty.*broken"):
-        async with serving(settings(tmp_path), parts=[part(first, failing, never)]):
+        async with serving(settings(tmp_path), parts=[part(first, failing, last)]):
             pytest.fail("it serves")
-    assert (first.stopped, failing.stopped, never.stopped) == (True, True, False)
+    assert (first.stopped, failing.stopped, last.stopped) == (True, True, True), "they start side by side"
 
 
 async def test_a_part_that_cannot_open_is_named(tmp_path: Path) -> None:
@@ -102,3 +118,280 @@ def test_a_part_whose_module_is_broken_is_named(tmp_path: Path, monkeypatch: pyt
     monkeypatch.syspath_prepend(str(install(tmp_path, "[ringback.parts]\nbroken = broken_part:PART\n")))
     with pytest.raises(SettingsMistake, match="part broken cannot be loaded: division by zero"):
         find_parts()
+
+
+# -- parts that hang ---------------------------------------------------------------------------------------------------
+
+
+class Stubborn:
+    """Hangs where it is told to until it is let go, and ignores its first cancellation."""
+
+    def __init__(self, *hangs: str) -> None:
+        self._hangs, self.let_go, self.did = hangs, asyncio.Event(), list[str]()
+
+    async def _do(self, what: str) -> None:
+        if what in self._hangs:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.let_go.wait()
+            await self.let_go.wait()
+        self.did.append(what)
+
+    async def start(self) -> None:
+        await self._do("start")
+
+    async def run(self) -> None:
+        await self._do("run")
+        await asyncio.Event().wait()
+
+    async def step(self) -> bool:
+        return False
+
+    def next_ms(self) -> float:
+        return float("inf")
+
+    async def stop(self) -> None:
+        await self._do("stop")
+
+    async def purge(self, _at_ms: int) -> int:
+        await self._do("purge")
+        return 0
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All limits are short."""
+    for name in ("START_S", "STOP_S", "PURGE_S"):
+        monkeypatch.setattr(tasks, name, 0.05)
+    monkeypatch.setattr(supervision, "STOP_S", 0.05)
+    monkeypatch.setattr(metrics, "COLLECT_S", 0.05)
+
+
+def named(name: str, *tasks: Task, **opened: Any) -> Part:
+    return Part(name=name, open=lambda _host: Opened(tasks=tasks, **opened))
+
+
+async def ready(service: Service) -> tuple[int, dict[str, str]]:
+    async with aiohttp.ClientSession() as session, session.get(f"{service.url}/readyz") as answer:
+        return answer.status, (await answer.json())["checks"]
+
+
+async def scraped(service: Service) -> str:
+    async with aiohttp.ClientSession() as session, session.get(f"{service.url}/metrics") as answer:
+        assert answer.status == 200
+        return await answer.text()
+
+
+@pytest.mark.usefixtures("short")
+async def test_a_start_that_hangs_is_named_and_the_service_serves_without_it(tmp_path: Path) -> None:
+    hangs, other = Stubborn("start"), Stopping()
+    async with (
+        asyncio.timeout(20),
+        serving(settings(tmp_path), parts=[named("faulty", hangs), named("other", other)]) as service,
+    ):
+        assert other.started
+        status, checks = await ready(service)
+        assert (status, checks["part faulty"]) == (200, "broken: start")
+        assert "part other" not in checks
+        assert 'ringback_part_broken{part="faulty"} 1.0' in await scraped(service)
+        hangs.let_go.set()
+        while "run" not in hangs.did:
+            await next_turn()
+        assert "part faulty" not in (await ready(service))[1], "late, but well"
+
+
+@pytest.mark.usefixtures("short")
+async def test_in_a_process_of_its_own_a_broken_part_is_not_ready(postgres_url: str) -> None:
+    hangs = Stubborn("start")
+    part = Part(name="faulty", open=lambda _host: Opened(tasks=[hangs]), runs_in="alone")
+    alone = Settings.read(db=postgres_url, listen="127.0.0.1:0")
+    async with asyncio.timeout(20), serving(alone, parts=[part], roles={"alone"}) as service:
+        status, checks = await ready(service)
+        assert (status, checks["part faulty"]) == (503, "broken: start")
+        hangs.let_go.set()
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("hangs", [("run",), ("stop",), ("run", "stop"), ("start", "run", "stop")])
+async def test_a_part_that_does_not_end_keeps_nobody_from_stopping(
+    tmp_path: Path, hangs: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stubborn, good, stopped = Stubborn(*hangs), Stopping(), list[str]()
+    async with asyncio.timeout(20):
+        async with serving(settings(tmp_path), parts=[named("faulty", stubborn), named("good", good)]) as service:
+            ends = service.engine.stop
+
+            async def stop() -> None:
+                await ends()
+                stopped.append("engine")
+
+            monkeypatch.setattr(service.engine, "stop", stop)
+    assert (good.stopped, stopped) == (True, ["engine"])
+    assert capsys.readouterr().out.count("faulty") >= 1, "it is named"
+    stubborn.let_go.set()
+    for _ in range(5):
+        await next_turn()
+
+
+def purging(*purges: tuple[str, Purge]) -> tuple[PartPurges, PartHealth, Telemetry]:
+    telemetry = Telemetry()
+    health = PartHealth(telemetry, VirtualClock(0))
+    return PartPurges(purges, health), health, telemetry
+
+
+@pytest.mark.usefixtures("short")
+async def test_a_purge_that_raises_or_hangs_is_named_and_the_others_run() -> None:
+    done: list[int] = []
+    hangs, works = Stubborn("purge"), asyncio.Event()
+
+    async def cannot(_at_ms: int) -> int:
+        if not works.is_set():
+            raise LookupError("broken")
+        return 0
+
+    async def cancelled(_at_ms: int) -> int:
+        raise asyncio.CancelledError
+
+    async def good(at_ms: int) -> int:
+        done.append(at_ms)
+        return len(done) < 3
+
+    purges, health, telemetry = purging(
+        ("hangs", hangs.purge), ("cannot", cannot), ("cancelled", cancelled), ("good", good)
+    )
+    async with asyncio.timeout(20):
+        await purges.turn(5)
+        assert done == [5, 5, 5], "until nothing is left"
+        assert health.broken() == {"hangs": "purge", "cannot": "purge", "cancelled": "purge"}
+        works.set()
+        await purges.turn(6)
+        assert set(health.broken()) == {"hangs", "cancelled"}
+        assert hangs.did == [], "it is not begun a second time beside itself"
+        hangs.let_go.set()
+        await next_turn()
+        await purges.turn(7)
+        assert set(health.broken()) == {"cancelled"}
+    counted = telemetry.registry.get_sample_value
+    assert counted("ringback_part_faults_total", {"part": "hangs", "doing": "purge"}) == 2
+
+
+async def test_a_purge_that_never_has_enough_ends() -> None:
+    begun: list[int] = []
+
+    async def greedy(at_ms: int) -> int:
+        begun.append(at_ms)
+        return 1
+
+    purges, health, _ = purging(("greedy", greedy))
+    await purges.turn(5)
+    assert len(begun) == tasks.PURGES_MAX
+    assert health.broken() == {}
+
+
+async def test_retention_runs_the_parts_purges_after_its_own(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path), parts=[named("faulty", purge=Stubborn().purge)]) as service:
+        stubborn = Stubborn()
+        retention = service._retention()
+        retention._parts = PartPurges([("faulty", stubborn.purge)], service.health)
+        await retention.turn()
+        assert stubborn.did == ["purge"]
+
+
+# -- metrics -----------------------------------------------------------------------------------------------------------
+
+
+class Collecting(Collector):
+    """Does what it is told at each scrape but the first, in which its names are asked for."""
+
+    def __init__(self, does: Callable[[], Iterable[Metric]]) -> None:
+        self.does = does
+
+    def collect(self) -> Iterable[Metric]:
+        return self.does()
+
+
+def half() -> Iterator[Metric]:
+    yield Metric("half", "A half.", "gauge")
+    raise LookupError("broken")
+
+
+def unwritable() -> Iterator[Metric]:
+    found = Metric("unwritable", "A value that is no number.", "gauge")
+    value: Any = "many"
+    found.add_sample("unwritable", {}, value)
+    yield found
+
+
+def no_metrics() -> Any:
+    return [None]
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("does", [half, unwritable, no_metrics, lambda: 1 / 0, lambda: sys.exit(1)])
+async def test_a_collector_that_fails_leaves_the_others_metrics(
+    tmp_path: Path, does: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = Counter("good", "Fine.", registry=None)
+    parts = [named("faulty", collectors=[Collecting(does)]), named("good", collectors=[good])]
+    async with serving(settings(tmp_path), parts=parts) as service:
+        for _ in range(2):
+            found = await scraped(service)
+            assert "good_total 0.0" in found
+            assert "ringback_events_total" in found
+            assert "half" not in found
+        assert (await ready(service)) == (
+            200,
+            {"log": "ok", "ledger": "ok", "engine": "ok", "part faulty": "broken: metrics"},
+        )
+        assert 'ringback_part_faults_total{doing="metrics",part="faulty"} 2.0' in await scraped(service)
+    assert capsys.readouterr().out.count("part_broken") == 1, "logged once"
+
+
+@pytest.mark.usefixtures("short")
+async def test_a_collector_that_hangs_is_left_behind_and_not_called_again_until_it_has_ended(tmp_path: Path) -> None:
+    go, calls = threading.Event(), list[int]()
+
+    def hang() -> Iterable[Metric]:
+        calls.append(1)
+        go.wait(20)
+        return ()
+
+    async with serving(settings(tmp_path), parts=[named("faulty", collectors=[Collecting(hang)])]) as service:
+        await scraped(service)
+        assert "ringback_events_total" in await scraped(service)
+        assert calls == [1]
+        go.set()
+        async with asyncio.timeout(20):
+            while "part faulty" in (await ready(service))[1]:
+                await scraped(service)
+
+
+# -- writers -----------------------------------------------------------------------------------------------------------
+
+
+async def test_writers_are_checked_side_by_side_and_one_of_a_part_is_named(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of two writers that do not answer takes all of the time; the door is ready without the part's."""
+    monkeypatch.setattr(wiring, "READY_S", 0.1)
+    go, busy = threading.Event(), list[asyncio.Future[Any]]()
+
+    def wait(_: Connection, asked: Sequence[None]) -> Sequence[None]:
+        go.wait(20)
+        return asked
+
+    db = Settings.read(db=postgres_url, listen="127.0.0.1:0")
+    async with serving(db, parts=[notes.PART]) as service:
+        database = service.store.database
+        assert database is not None
+        assert await service.store.check(20) == {}
+        busy.append(asyncio.ensure_future(database.writer("notes").run(wait, None)))
+        assert await service.store.check(0.1) == {"notes": "away"}
+        status, checks = await ready(service)
+        assert (status, checks["ledger"], checks["part notes"]) == (200, "ok", "broken: write (away)")
+        busy.append(asyncio.ensure_future(database.writer("heartbeat-writer").run(wait, None)))
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        assert await service.store.check(1.0) == {"notes": "away", "heartbeat-writer": "away"}
+        assert loop.time() - began < 1.9, "side by side"
+        go.set()
+        await asyncio.gather(*busy)

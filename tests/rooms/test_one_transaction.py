@@ -10,7 +10,9 @@ from sqlalchemy import Connection, select
 from cti.adapters.clock import VirtualClock
 from cti.adapters.store import Store, open_store
 from cti.errors import Fenced
+from cti.parts.health import PartHealth
 from cti.rows import Round
+from cti.telemetry import Telemetry
 from tests.contract.rows import PARTITIONS, START_MS, call, fence
 from tests.contract.test_sql_writer import turn
 from tests.rooms import notes
@@ -20,7 +22,7 @@ from tests.rooms import notes
 async def store(url: str) -> AsyncIterator[Store]:
     """A store with the part's tables, and its statements beside the rounds."""
     async with open_store(url, VirtualClock(START_MS), PARTITIONS, chains=[notes.CHAIN]) as started:
-        started.beside_rounds(notes.keep_births)
+        started.beside_rounds("notes", notes.keep_births, PartHealth(Telemetry(), VirtualClock(START_MS)))
         yield started
 
 
@@ -52,19 +54,6 @@ async def test_a_fenced_round_takes_what_is_beside_it_along(store: Store) -> Non
     assert await kept(store) == [] == await begun(store, "a")
 
 
-async def test_a_part_that_fails_takes_the_round_along(store: Store) -> None:
-    def fail(_: Connection, round_: Round) -> None:
-        if any(row.call_id == "b" for row in round_.births):
-            raise LookupError("of the part's own")
-
-    store.beside_rounds(fail)
-    claims = await store.ledger.claim("one", PARTITIONS)
-    await store.ledger.commit(Round(births=[call("a")], fences=[fence(claims[0])]))
-    with pytest.raises(LookupError, match="of the part's own"):
-        await store.ledger.commit(Round(births=[call("b", 2)], fences=[fence(claims[0], 2)]))
-    assert await kept(store) == ["a"] == await begun(store, "a", "b")
-
-
 async def test_rounds_that_are_tried_again_one_by_one_keep_what_is_beside_them_once(store: Store) -> None:
     """They wait together and are one group; a faulty one has the group rolled back, after the part has written."""
     assert store.database is not None
@@ -73,7 +62,7 @@ async def test_rounds_that_are_tried_again_one_by_one_keep_what_is_beside_them_o
     def count(_: Connection, round_: Round) -> None:
         runs.extend(row.call_id for row in round_.births)
 
-    store.beside_rounds(count)
+    store.beside_rounds("count", count, PartHealth(Telemetry(), VirtualClock(START_MS)))
     old = await store.ledger.claim("one", PARTITIONS)
     new = await store.ledger.claim("two", PARTITIONS)
     rounds = {name: Round(births=[call(name, 1, partition=n)], fences=[fence(new[n])]) for n, name in enumerate("abc")}

@@ -38,7 +38,7 @@ async def test_a_stop_is_heard_while_the_start_waits(monkeypatch: pytest.MonkeyP
         finally:
             told.append("cleaned up")
 
-    monkeypatch.setattr(serve, "stop_on_signals", lambda: stop)
+    monkeypatch.setattr(serve, "stop_on_signals", lambda _: stop)
     monkeypatch.setattr(serve, "serving", never)
     async with asyncio.timeout(10):
         assert await serve._serve(Settings(), None, WHOLE, LogWriter(io.StringIO())) == 0
@@ -56,7 +56,7 @@ class Refused(contextlib.AbstractAsyncContextManager[None]):
 
 
 async def test_a_start_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "stop_on_signals", asyncio.Event)
+    monkeypatch.setattr(serve, "stop_on_signals", lambda _: asyncio.Event())
     monkeypatch.setattr(serve, "serving", lambda *_, **__: Refused())
     with pytest.raises(OSError, match="in use"):
         await serve._serve(Settings(), None, WHOLE, LogWriter(io.StringIO()))

@@ -66,9 +66,47 @@ def logged(log: Path) -> list[dict[str, Any]]:
     return [entry["event"] for entry in entries if entry["entry"] == "event"]
 
 
-async def test_what_is_sent_is_what_is_logged(fake: FakeDoor, url: str, tmp_path: Path) -> None:
-    log = tmp_path / "switch.jsonl"
-    summary = await ran(Options(url, KEY, SITE, for_s=120, close_at_s=60, log=log))
+class ListeningDoor(FakeDoor):
+    """Says when it has the switch's snapshot."""
+
+    def __init__(self) -> None:
+        super().__init__(live=asyncio.Queue())
+        self.connected = asyncio.Event()
+
+    async def events(self, request: web.Request) -> web.Response:
+        answer = await super().events(request)
+        if kinds(self.said())["switchSnapshot"]:
+            self.connected.set()
+        return answer
+
+
+class SteppingClock(VirtualClock):
+    """Moves on to whatever is waited for, from when the door is connected: a slow machine misses no instant."""
+
+    def __init__(self, door: ListeningDoor) -> None:
+        super().__init__(START_MS)
+        self._door = door
+
+    async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
+        await self._door.connected.wait()
+        if not event.is_set() and until_ms is not None:
+            self.move_to(max(until_ms, self.now_ms()))
+        await turn()
+
+
+async def turn() -> None:
+    """Let the loop go round once."""
+    turned = asyncio.Event()
+    asyncio.get_running_loop().call_soon(turned.set)
+    await turned.wait()
+
+
+async def test_what_is_sent_is_what_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulation, "FLUSH_S", PATIENCE_S)
+    log, fake = tmp_path / "switch.jsonl", ListeningDoor()
+    async with serving(fake) as url:
+        options = Options(url, KEY, SITE, for_s=120, close_at_s=60, log=log)
+        summary = await ran(options, clock=SteppingClock(fake))
     assert fake.said() == logged(log)
     assert summary["calls"] > 20
     assert summary["live"] == 0
@@ -78,6 +116,31 @@ async def test_what_is_sent_is_what_is_logged(fake: FakeDoor, url: str, tmp_path
     assert seen["switchHeartbeat"] >= 12
     assert seen["agentLoggedOn"] == seen["agentLoggedOff"] == 8
     assert seen["offered"] + seen["originated"] == summary["calls"]
+
+
+class LateDoor(ListeningDoor):
+    """Gives an order once the shift is over, and takes the last events only after it could have been obeyed."""
+
+    async def events(self, request: web.Request) -> web.Response:
+        answer = await super().events(request)
+        assert self.live is not None
+        if kinds(self.said())["agentLoggedOff"] == SITE.agents:
+            order = json.dumps({"id": "late", "command": "promptAgent", "agent": "leader"})
+            self.live.put_nowait(f"event: command\ndata: {order}\n\n".encode())
+            for _ in range(100):
+                await turn()
+        return answer
+
+
+async def test_after_its_goodbye_it_takes_no_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the order would bring about might be logged and not be sent."""
+    monkeypatch.setattr(simulation, "FLUSH_S", PATIENCE_S)
+    log, fake = tmp_path / "switch.jsonl", LateDoor()
+    async with serving(fake) as url:
+        options = Options(url, KEY, SITE, for_s=120, close_at_s=60, log=log)
+        summary = await ran(options, clock=SteppingClock(fake))
+    assert summary["commands"] == 0
+    assert fake.said() == logged(log)
 
 
 async def test_orders_are_answered_and_noted(fake: FakeDoor, url: str, tmp_path: Path) -> None:

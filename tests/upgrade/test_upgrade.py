@@ -14,8 +14,10 @@ from cti.adapters.ledger.timeline_days import DAY_MS, days, make_days
 from cti.adapters.migrations import CHAIN
 from cti.adapters.store import open_store
 from cti.leases.ports import Wanted
+from cti.parts.health import PartHealth
 from cti.rows import BreachFilter, CallFilter, Fence, Round, StoredCall
 from cti.sql.schema import upgrade
+from cti.telemetry import Telemetry
 from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT, appending, call, event
 from tests.rooms import notes
 from tests.upgrade import written
@@ -94,7 +96,7 @@ async def test_nothing_is_lost(url: str, release: str) -> None:
 async def test_it_goes_on_where_it_was_with_the_tables_of_a_part_beside(url: str) -> None:
     async with open_store(url, VirtualClock(START_MS), PARTITIONS, chains=[notes.CHAIN]) as store:
         assert revision(url, "alembic_version_notes") == "0001"
-        store.beside_rounds(notes.keep_births)
+        store.beside_rounds("notes", notes.keep_births, PartHealth(Telemetry(), VirtualClock(START_MS)))
         places = await store.log.append([appending(f"call {n}") for n in range(9)])
         assert all(position > 1 for _, position in places)
         await store.ledger.join("one", PARTITIONS)

@@ -3,11 +3,13 @@
 An empty list costs nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from cti.adapters.ledger.agents import put_agents, put_sources
+from cti.adapters.ledger.beside import BesideRounds
 from cti.adapters.ledger.breaches import delete_breaches, insert_breaches
 from cti.adapters.ledger.calls import insert_births, set_ends, set_first_ends
 from cti.adapters.ledger.commands import insert_commands, set_outcomes, set_results
@@ -20,20 +22,25 @@ from cti.dial.facts import put_facts, take_back_facts
 from cti.dial.words import put_words
 from cti.rows import DeadLetterRow, RecordRow, Round
 
-Beside = Callable[[Connection, Round], None]
-"""What another part writes in a round's transaction. It may run again after a rollback."""
+
+class Asked(NamedTuple):
+    """A round to be written. `without`: the parts that have failed beside it."""
+
+    round_: Round
+    without: Collection[str] = ()
 
 
 def write_rounds(
-    connection: Connection, rounds: Sequence[Round], retention_ms: int, beside: Sequence[Beside] = ()
-) -> Sequence[None]:
-    for round_ in rounds:
-        write_round(connection, round_, retention_ms, beside)
-    return [None] * len(rounds)
+    connection: Connection, rounds: Sequence[Asked], retention_ms: int, beside: BesideRounds
+) -> Sequence[Sequence[str]]:
+    """For each round the parts that were left out."""
+    return [write_round(connection, asked.round_, retention_ms, beside, asked.without) for asked in rounds]
 
 
-def write_round(connection: Connection, round_: Round, retention_ms: int, beside: Sequence[Beside] = ()) -> None:
-    """Raises `Fenced`; the transaction rolls back."""
+def write_round(
+    connection: Connection, round_: Round, retention_ms: int, beside: BesideRounds, without: Collection[str] = ()
+) -> Sequence[str]:
+    """The parts that were left out. Raises `Fenced`, `PartFailed`; the transaction rolls back."""
     insert_timeline(connection, round_.timeline)
     insert_births(connection, round_.births)
     if round_.records:
@@ -49,9 +56,9 @@ def write_round(connection: Connection, round_: Round, retention_ms: int, beside
     put_facts(connection, round_.dial_facts)
     take_back_facts(connection, round_.dial_facts_gone)
     put_words(connection, round_.source_words)
-    for write in beside:
-        write(connection, round_)
+    left_out = beside.write(connection, round_, without) if beside else ()
     move_on(connection, round_.fences)
+    return left_out
 
 
 def latest_records(records: Sequence[RecordRow]) -> list[RecordRow]:

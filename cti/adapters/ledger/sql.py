@@ -18,13 +18,15 @@ from cti.adapters.ledger import (
     retention,
     switches,
 )
+from cti.adapters.ledger.beside import BesideRounds, PartFailed, Write
 from cti.adapters.ledger.outbox import pending_outbox
-from cti.adapters.ledger.rounds import Beside, write_rounds
+from cti.adapters.ledger.rounds import Asked, write_rounds
 from cti.adapters.ledger.stored import LIVE_SLICE, call_since, live_slice, stored_calls, timeline_page
 from cti.adapters.ledger.timeline_days import drop_days, unneeded_day
 from cti.adapters.ledger.totals import totals
 from cti.errors import Fenced
 from cti.leases.sql import SqlLeases
+from cti.parts.health import PartHealth
 from cti.rows import (
     AgentRow,
     BreachFilter,
@@ -74,12 +76,14 @@ class SqlLedger(SqlLeases[int, Claim]):
         self._reader = reader
         self._commanded, self._dialled = commanded, dialled
         self._retention_ms = 0  # as it was last read or kept: no record of ours is dated before it
-        self._beside: list[Beside] = []
+        self._beside = BesideRounds()
         self._told: Callable[[], None] = _nobody
 
-    def beside_rounds(self, write: Beside) -> None:
-        """Call `write` in the transaction of every round from now on, before its fence: both are committed, or none."""
-        self._beside.append(write)
+    def beside_rounds(self, part: str, write: Write, health: PartHealth) -> None:
+        """Call `write` in the transaction of every round from now on, before its fence: both are committed, or none.
+        A part that fails is left out for a while (`cti.adapters.ledger.beside`).
+        """
+        self._beside.add(part, write, health)
 
     def tell_dialled(self, told: Callable[[], None]) -> None:
         """Call `told` in this process after the commit of a round with facts of dialled calls."""
@@ -93,7 +97,7 @@ class SqlLedger(SqlLeases[int, Claim]):
 
     async def commit(self, round_: Round) -> None:
         try:
-            await self._writer.run(self._write, round_, weight=len(round_.timeline) + 1)
+            left_out = await self._written(round_)
         except (psycopg.IntegrityError, sqlite3.IntegrityError) as fault:
             # A former owner repeats what the new one has written: the rows collide before the fence is reached.
             gone = partitions.outdated(round_.fences, await self.committed())
@@ -102,10 +106,21 @@ class SqlLedger(SqlLeases[int, Claim]):
             raise
         if round_.dial_facts:
             self._told()
+        if left_out:
+            self._beside.committed_without(left_out)
 
-    def _write(self, connection: Connection, rounds: Sequence[Round]) -> Sequence[None]:
+    async def _written(self, round_: Round) -> Sequence[str]:
+        """Write the round, without those parts that fail beside it; who was left out."""
+        without: tuple[str, ...] = ()
+        while True:
+            try:
+                return await self._writer.run(self._write, Asked(round_, without), weight=len(round_.timeline) + 1)
+            except PartFailed as failed:
+                without = (*without, failed.part)  # each part once: this ends
+
+    def _write(self, connection: Connection, rounds: Sequence[Asked]) -> Sequence[Sequence[str]]:
         """In the writer's thread."""
-        if self._commanded is not None and any(round_.commands for round_ in rounds):
+        if self._commanded is not None and any(asked.round_.commands for asked in rounds):
             self._commanded(connection)
         if self._dialled is not None and any(round_.dial_facts for round_ in rounds):
             self._dialled(connection)

@@ -98,9 +98,10 @@ class Simulation:
         self._known = True
         try:
             async with asyncio.TaskGroup() as tasks:
-                parts = (self._outbox.run(), self._results.run(), self._keep_listening())
-                lines = [tasks.create_task(part) for part in parts]
+                listening = tasks.create_task(self._keep_listening())
+                lines = [tasks.create_task(line.run()) for line in (self._outbox, self._results)]
                 await self._live()
+                listening.cancel()  # what an order brings about now would be logged, but no longer sent
                 await self._say_goodbye()
                 for line in lines:
                     line.cancel()
