@@ -122,7 +122,7 @@ class SqlLedger(SqlLeases[int, Claim]):
         """In the writer's thread."""
         if self._commanded is not None and any(asked.round_.commands for asked in rounds):
             self._commanded(connection)
-        if self._dialled is not None and any(round_.dial_facts for round_ in rounds):
+        if self._dialled is not None and any(asked.round_.dial_facts for asked in rounds):
             self._dialled(connection)
         return write_rounds(connection, rounds, self._retention_ms, self._beside)
 
