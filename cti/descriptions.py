@@ -1,8 +1,8 @@
 """A call's JSON, from what the ledger keeps of it: the fold of its events, measured by the profile in force.
 
-The fold of a call with thousands of events takes a quarter of a second. The folds of a few such calls are kept, so that
-who looks at one again waits only for what came since. A kept fold holds while the call's timeline is what it was, but
-for events after the last: their number says so. What comes late, or begins the next incarnation, needs a fold anew.
+The fold of a call with thousands of events takes a quarter of a second. The folds of a few such calls are cached, so
+that the next request folds only the events since. A cached fold is valid while the timeline has changed only by events
+after the last one, which their number shows. A late event, or the next incarnation, needs a new fold.
 """
 
 import threading

@@ -94,7 +94,7 @@ class Opened:
 
 
 def no_routes(_limits: Limits) -> Sequence[Route]:
-    """Of a part without routes."""
+    """The default of `routes`: a part without routes."""
     return ()
 
 
@@ -144,7 +144,7 @@ def _loaded(point: EntryPoint) -> Part:
 
 
 def check(parts: Sequence[Part]) -> None:
-    """Names are fit and stand once, also beside those of the call side. Raises `SettingsMistake`."""
+    """Check that names are valid and unique, also among those of the call side. Raises `SettingsMistake`."""
     for part in parts:
         groups = [name for name in (part.name, part.runs_in, *part.lease_groups) if not NAME.fullmatch(name)]
         if groups:

@@ -70,7 +70,7 @@ class Appending(NamedTuple):
     tenant: str
     key: str  # "tenant:source:subject", what the partition is computed from (murmur2)
     body: bytes  # structured CloudEvents JSON, as it will be read again
-    event: Event | None = None  # what the door already read of `body`, to spare the engine of this process the parsing
+    event: Event | None = None  # `body` as the HTTP API has parsed it, for the engine of this process
     everywhere: bool = False
 
 
@@ -152,7 +152,7 @@ class EventLog(Protocol):
 
 
 class Pulse(Protocol):
-    """Whom an engine wakes after a commit: the door of its process."""
+    """What an engine wakes after a commit: the HTTP API of its process."""
 
     def committed(self, positions: Mapping[int, int]) -> None: ...
 
@@ -182,7 +182,7 @@ class Ledger(Protocol):
         (nothing was written) or `errors.OutcomeUnknown` (the connection broke during COMMIT)."""
 
     async def committed(self) -> Mapping[int, Fence]:
-        """What the last fence of every partition said."""
+        """Epoch, position and command number of every partition, as the last commit left them."""
 
     def live_calls(self, partitions: Sequence[int]) -> AsyncIterator[list[StoredCall]]:
         """Every call without a record, in slices."""
@@ -194,7 +194,7 @@ class Ledger(Protocol):
         """Ended calls under these keys, as far back as the timeline is kept."""
 
     async def pending_outbox(self, partition: int) -> list[OutboxRow]:
-        """What of a partition may not have arrived in its topic, in order."""
+        """The outbox rows of a partition that its topics may not have acknowledged, in order."""
 
     async def stored_calls(self, call_ids: Sequence[str]) -> list[StoredCall]: ...
 
@@ -231,7 +231,7 @@ class Ownership(Protocol):
         """Until cancelled."""
 
     def changes(self) -> Changes[int, Claim]:
-        """What is new since it was last asked; cheap enough for every turn of the engine."""
+        """The changes since the previous call; cheap enough for every turn of the engine."""
 
     def released(self, partitions: Iterable[int]) -> None:
         """Nothing of these is read or uncommitted any more."""
@@ -242,7 +242,7 @@ class Ownership(Protocol):
         """
 
     async def stop(self) -> None:
-        """Let go of everything, once the engine's last round has come to its end; `run` has been cancelled."""
+        """Release everything, once the engine's last round has ended; `run` has been cancelled."""
 
 
 # -- the ledger: what the doors read -----------------------------------------------------------------------------------

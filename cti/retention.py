@@ -1,4 +1,4 @@
-"""Retention: once a minute what is older than its time goes. It goes by a time of its own, which no clock can push on.
+"""Retention: deletes old data once a minute. It has a time of its own, which setting a clock does not advance.
 
 That time moves with the monotonic clock and is kept in the ledger. A clock that is set ahead, even over a restart,
 makes nothing old; where the clock was right, retention catches up after a day without a step, at twice the pace.
@@ -22,7 +22,7 @@ PURGES_MAX = 200  # bounded pieces of work in one go; what then remains goes a m
 DAY_MS = 86_400_000
 STEP_MS = 1_000.0  # the wall clock and the monotonic one agree within this between two looks, or one was set
 STEADY_MS = DAY_MS  # without a step, until the clock is believed
-APART_MS = 3_600_000  # from the clock: then it is said
+APART_MS = 3_600_000  # a larger difference from the clock is logged
 
 log = structlog.get_logger()
 
@@ -84,7 +84,7 @@ class Retention:
             await self._clock.wait(asyncio.Event(), self._clock.now_ms() + EVERY_MS)
 
     async def turn(self) -> None:
-        """One look, and what follows from it. A store that is away is waited for, and said."""
+        """Look once, and act on it. If the store is away, log that and wait."""
         try:
             if not self._owns():
                 self._time = None  # another engine goes on with it
@@ -117,7 +117,7 @@ class Retention:
         apart = look.at_ms is None or abs(look.behind_ms) > APART_MS
         if apart and not self._apart:
             log.warning(
-                "the clock was set, or the service stood still: retention goes on by the time that has really passed",
+                "the clock was set, or the service stood still: retention continues by the time that really passed",
                 action="retention_held", behind_s=look.behind_ms // 1000,
             )  # fmt: skip
         self._apart = apart

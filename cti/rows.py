@@ -14,7 +14,7 @@ Sources = frozenset[str] | None
 
 
 class Claim(NamedTuple):
-    """A partition taken over: what fences its commits and where reading goes on."""
+    """A partition taken over: the epoch that fences its commits, and the position to read from."""
 
     partition: int
     epoch: int
@@ -135,7 +135,7 @@ class CommandRow(NamedTuple):
 
 
 class OutcomeRow(NamedTuple):
-    """What became of a command."""
+    """A command's outcome."""
 
     id: str
     state: str  # accepted | done | refused | unanswered
@@ -144,7 +144,7 @@ class OutcomeRow(NamedTuple):
 
 
 class ResultRow(NamedTuple):
-    """A switch's result that no live call takes: it settles the command of this id of the same tenant and source."""
+    """A switch's result without a live call: it settles the command of this id of the same tenant and source."""
 
     tenant: str
     source: str
@@ -196,7 +196,7 @@ class OutboxRow(NamedTuple):
     no: int  # rising in a partition
     kind: str  # commands | calls.records | calls.breaches | dead-letters
     tenant: str
-    key: str  # "tenant:source:subject": what is told of one call comes in order
+    key: str  # "tenant:source:subject": it keeps one call's rows in order
     id: str  # a reader knows by it what it has seen
     body: bytes
 
@@ -227,7 +227,7 @@ class PastCall(NamedTuple):
     ended_at_ms: int
     revision: int
     kept: bool = True  # its timeline is
-    given_up: bool = False  # stale or lost: nobody cleared it
+    given_up: bool = False  # it ended as stale or lost, and was never cleared
 
 
 class StoredCall(NamedTuple):

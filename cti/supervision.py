@@ -1,6 +1,6 @@
-"""The background tasks of a process: each runs until the process stops. One that ends sooner is a failure of the whole.
+"""The background tasks of a process: each runs until the process stops. If one ends sooner, the process has failed.
 
-How it ended does not matter: a task that returns leaves the process as incomplete as one that raises.
+It does not matter how it ended: a task that returns is missing just like one that raises.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 
 class Supervision:
-    """Starts tasks and watches them. `failed` gets the first failure; whoever serves must stop then."""
+    """Starts tasks and watches them. `failed` gets the first failure; the server must then stop."""
 
     def __init__(self) -> None:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -27,7 +27,7 @@ class Supervision:
         self.watch(name, asyncio.create_task(work, name=name))
 
     def watch(self, name: str, task: asyncio.Task[Any]) -> None:
-        """Watch a task that somebody else ends, after `stopping`."""
+        """Watch a task that other code ends, after `stopping`."""
         self._tasks[task] = name
         task.add_done_callback(self._ended)
 
@@ -42,7 +42,7 @@ class Supervision:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.failed.done():
-            self.failed.exception()  # nobody may have asked for it
+            self.failed.exception()  # retrieve it, in case no caller has
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         fault = None if task.cancelled() else task.exception()
@@ -52,6 +52,6 @@ class Supervision:
         failure = PartEnded(name if fault is None else f"{name}: {fault}")
         failure.__cause__ = fault
         self.failed.set_exception(failure)  # first: whatever becomes of the line below, the process stops
-        # What says itself why (a malformed database, a takeover) is a line; a defect of ours needs its traceback.
+        # An expected error (a malformed database, a takeover) needs only its message; a defect needs its traceback.
         shown = None if isinstance(fault, RingbackError) else fault
         log.error("a part has ended", action="engine_stopped", part=name, why=str(failure), exc_info=shown)

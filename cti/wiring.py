@@ -118,7 +118,7 @@ class Service:
         return Retention(store, self.settings, self.telemetry, self._steady, lambda: FIRST in engine.positions, purges)
 
     def _changed(self) -> None:
-        """Other partitions are ours now than the engine knows."""
+        """Wake the engine: its partitions have changed."""
         if self._engine is not None:
             self._engine.wake()
 
@@ -154,7 +154,7 @@ class Service:
 
     async def ready(self) -> Mapping[str, str | None]:
         """What /readyz shows: each dependency with None (it is well) or one word of `cti.sql.trouble`."""
-        # Who has an SQLite file for itself waits for a lock and little else.
+        # A process with an SQLite file of its own waits for hardly anything but a lock.
         slow = AWAY if self.store.shared else LOCKED
         found = {
             "log": await _word_of(self.store.log.end(), slow),
@@ -213,11 +213,11 @@ class Service:
             async with asyncio.timeout(STOP_TASKS_S):
                 await asyncio.gather(*(_stopped(name, task) for name, task in self._begun))
         except TimeoutError:
-            log.warning("stopped before every part had given up what it holds", action="part_left")
+            log.warning("stopped before every part had released its resources", action="part_left")
 
 
 async def _stopped(name: str, task: Task) -> None:
-    """One that fails keeps nobody from stopping: neither the other parts, nor the engine."""
+    """Stop a part. If it fails, the other parts and the engine still stop."""
     try:
         await task.stop()
     except Exception as fault:  # a part may raise anything
@@ -226,7 +226,7 @@ async def _stopped(name: str, task: Task) -> None:
 
 @contextlib.contextmanager
 def _named(name: str, what: str) -> Iterator[None]:
-    """A part that raises anything of its own is named; what is wrong outside is said as it is."""
+    """Name the part whose own code raised; errors of our tree pass unchanged."""
     try:
         yield
     except (errors.RingbackError, OSError):
@@ -248,7 +248,7 @@ async def _word_of(asked: Awaitable[object], slow: str) -> str | None:
 
 
 def _ownership_of(store: Store, changed: Callable[[], None]) -> Ownership:
-    """Who decides what this process reads: itself, where the store is its own. `changed` wakes the engine."""
+    """The ownership of partitions: `Alone` if the store belongs to this process. `changed` wakes the engine."""
     if store.shared:
         kinds = store.log.kinds
         return Shared(
@@ -297,7 +297,7 @@ async def serving(
 
     `parts`: what is hosted beside the call side; by default all that is installed.
 
-    Its address and its file are had first: a process that cannot have them has touched nothing of another's.
+    It binds its address and locks its file first: a process that fails there has changed nothing of another's.
     Raises errors.RingbackError, OSError (address in use).
     """
     real = clock is None

@@ -1,10 +1,9 @@
-"""Commands to a switch or a message gateway, as they are sent: one model each, told apart by `command`.
+"""Commands to a switch or a message gateway, as they are sent: one model each, discriminated by `command`.
 
 Names are CSTA's (ECMA-269) except promptAgent, setRingTimeout and sendMessage, which are ours. `id` is a hash of the
-command's cause: the same cause gives the same id, and a switch refuses an id that it has seen. A switch obeys
-whichever passes first, `expires_at` or `valid_for_ms` after the receipt; it refuses with `invalidConnectionState`
-where the leg is no longer in `if_state`, and with `noOtherAgent` where `if_other_ready` is set and no other agent is
-ready.
+command's cause: the same cause gives the same id, and a switch refuses an id that it has seen. A command expires at
+`expires_at` or `valid_for_ms` after its receipt, whichever comes first. A switch refuses with `invalidConnectionState`
+if the leg is no longer in `if_state`, and with `noOtherAgent` if `if_other_ready` is set and no other agent is ready.
 """
 
 from typing import Annotated, Any, Literal, Self

@@ -1,8 +1,7 @@
-"""Dial orders: what is sent only to a switch that declared `outbound: 1`, told apart by `command`.
+"""Dial orders: sent only to a switch that declared `outbound: 1`, distinguished by `command`.
 
-Where a command of the same name exists (`schemas.commands`), its form stays as it is for every other switch, and the
-one here adds to it. An order leaves at most once: a switch remembers its id for 72 h, and no call starts after its
-expiry.
+Each extends the command of the same name (`schemas.commands`), which stays unchanged for every other switch. An order
+is sent at most once: a switch remembers its id for 72 h, and no call starts after its expiry.
 """
 
 from collections.abc import Iterable
@@ -38,7 +37,7 @@ FORMS: dict[str, frozenset[str]] = {
     "agent": frozenset({"agent"}),
     "opening": frozenset({"opening", "body"}),
 }
-"""What an answered call gets, by the member that tells, and the members it must have."""
+"""The forms of `on_answer`, by the member that identifies each, and the members that it requires."""
 
 
 class Spoken(Message):
@@ -57,7 +56,7 @@ class Spoken(Message):
 
 
 class Gate(Message):
-    """The key by which the person says that they are the right one; the opening is said again `repeats` times."""
+    """The key that confirms the right person; without it the opening is said again `repeats` times."""
 
     key: Key
     timeout_s: Timeout
@@ -65,7 +64,7 @@ class Gate(Message):
 
 
 def _forms(schema: dict[str, Any]) -> None:
-    """Says in JSON Schema what `OnAnswer` checks: one of three forms; a member of another form is absent or null."""
+    """Write in JSON Schema what `OnAnswer` checks: one of three forms; members of other forms are absent or null."""
     members = schema.pop("properties")
     del schema["additionalProperties"]
     script = members.keys() - {"message", "agent"}
@@ -91,9 +90,9 @@ def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
 class OnAnswer(commands.OnAnswer):
     """What an answered call hears: a message, an agent, or a script.
 
-    A script says `opening`; after the gate's key, where there is a gate, `body`; `on_machine` instead, where a machine
-    answered. Before the gate and on a machine nothing of the account is said. `keys` say what a key does; `queue` is
-    where the action queue leads, for `queue_wait_s` at most.
+    A script says `opening`, then `body` (after the key of the gate, if it has one), or `on_machine` to a machine.
+    Before the gate and to a machine nothing of the account is said. `keys` says what each key does; the action queue
+    leads to `queue`, for `queue_wait_s` at most.
     """
 
     model_config = ConfigDict(json_schema_extra=_forms)

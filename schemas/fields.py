@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError, PydanticSerializationError, to_json
 
 PRIVATE_BYTES_MAX = 4096
@@ -73,7 +73,7 @@ def ms_of(time: datetime) -> int:
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
-Time = Annotated[datetime, BeforeValidator(read_time), WithJsonSchema({"type": "string", "format": "date-time"})]
+Time = Annotated[datetime, PlainValidator(read_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 def read_sequence(value: object) -> int | None:
@@ -94,7 +94,7 @@ _SEQUENCE_SCHEMA = {
         {"type": "null"},
     ]
 }
-Sequence = Annotated[int | None, BeforeValidator(read_sequence), WithJsonSchema(_SEQUENCE_SCHEMA)]
+Sequence = Annotated[int | None, PlainValidator(read_sequence), WithJsonSchema(_SEQUENCE_SCHEMA)]
 
 
 def json_depth(value: object, limit: int = JSON_DEPTH_MAX) -> int:

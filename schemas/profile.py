@@ -226,7 +226,7 @@ def _mistake(detail: ErrorDetails, lines: Lines, where: str) -> Mistake:
 
 
 def _syntax_mistake(error: Exception, text: str, where: str) -> Mistake:
-    """tomllib says the line in its message only, and "end of document" for the last."""
+    """tomllib gives the line only in its message, and "end of document" for the last."""
     found = re.search(r"at line (\d+), column \d+", str(error))
     line = int(found[1]) if found else text.count("\n") + 1
     return Mistake(where, line, "", "toml", str(error) or "Nested too deep")

@@ -1,5 +1,5 @@
 """Where in a TOML text a value is written: tomllib gives values without their lines, and a mistake must be shown
-where it stands.
+with its line.
 
 Knows what profiles use: tables, arrays of tables, bare, quoted and dotted keys, strings and arrays over several
 lines. A key inside an inline table has the line of the table.

@@ -41,31 +41,31 @@ class Ignored(StrEnum):
 
     DUPLICATE = "duplicate"  # the same id with the same bytes
     ALREADY_ENDED = "already_ended"  # after the call's end, by event time
-    UNKNOWN_TYPE = "unknown_type"  # a word that this release does not know
-    NEWER_VERSION = "newer_version"  # the same, in a type of a later version
-    NO_SUCH_CALL = "no_such_call"  # a result or report without a call; a command of its id is settled all the same
-    NO_SUCH_LEG = "no_such_leg"  # about a connection that the call does not have
+    UNKNOWN_TYPE = "unknown_type"  # this release does not know the type
+    NEWER_VERSION = "newer_version"  # a later version of a type
+    NO_SUCH_CALL = "no_such_call"  # a result or report without a call; the command with its id is settled
+    NO_SUCH_LEG = "no_such_leg"  # names a connection that the call does not have
     NO_SUCH_COMMAND = "no_such_command"  # a result for a command that the call does not have
     WRONG_STATE = "wrong_state"  # the leg, call or agent is in a state that has no such transition
-    ALREADY_OPEN = "already_open"  # the interval runs already: a second hold of a held leg
-    NOT_OPEN = "not_open"  # the end of an interval that does not run
-    NO_CHANGE = "no_change"  # says what is known already
-    TOO_MANY_EVENTS = "too_many_events"  # beyond what one call may hold
-    TIMELINE_EXPIRED = "timeline_expired"  # belongs to a call whose timeline is no longer kept
+    ALREADY_OPEN = "already_open"  # starts an interval that already runs, such as a second hold of a held leg
+    NOT_OPEN = "not_open"  # ends an interval that does not run
+    NO_CHANGE = "no_change"  # repeats what is already known
+    TOO_MANY_EVENTS = "too_many_events"  # the call has as many events as it may have
+    TIMELINE_EXPIRED = "timeline_expired"  # the call's timeline is no longer kept
     REUSED_TOO_SOON = "reused_too_soon"  # an opening within 300 s after the same call id was cleared
 
 
 class DeadLetter(StrEnum):
     """Why an entry of the log was set aside, byte for byte."""
 
-    UNREADABLE = "unreadable"  # a record of Kafka without a value, or whose headers make no CloudEvent of it
-    INVALID = "invalid"  # no JSON, or an event that breaks the contract
+    UNREADABLE = "unreadable"  # a Kafka record without a value, or with headers that make no CloudEvent
+    INVALID = "invalid"  # not JSON, or an event that breaks the contract
     ID_CONFLICT = "id_conflict"  # a known id with other bytes
-    TOO_LARGE = "too_large"  # more bytes than an event may have; the first of them are kept
+    TOO_LARGE = "too_large"  # more bytes than an event may have; only the beginning is kept
     BAD_TIME = "bad_time"  # stamped before 1980, or more than a day ahead of the log's clock
-    CALL_TOO_LARGE = "call_too_large"  # beyond the events or bytes that one call may hold
-    WRONG_PARTITION = "wrong_partition"  # written to the log under a key, or by a partitioner, that is not ours
-    POISON = "poison"  # it made the engine fail; a defect of ours
+    CALL_TOO_LARGE = "call_too_large"  # the call already has as many events or bytes as it may have
+    WRONG_PARTITION = "wrong_partition"  # a Kafka record without a key, or not where its key or event belongs
+    POISON = "poison"  # the engine failed on it: a defect of Ringback
 
 
 class InterventionOutcome(StrEnum):

@@ -82,7 +82,7 @@ class Keys(Message):
 
 
 class Heard(Message):
-    """A message that a called party heard, and whether to its end."""
+    """A message that a called party heard; `completed`: to its end."""
 
     at: Time
     message: Name
@@ -90,7 +90,7 @@ class Heard(Message):
 
 
 class Dialled(Message):
-    """What only a call that a dial order made has: `called` rang, what was pressed and heard, an agent's answer."""
+    """Facts of a call that a dial order made: when it rang, what was pressed and heard, an agent's answer."""
 
     rang_at: Time | None = None
     keys: list[Keys]
@@ -104,8 +104,8 @@ class CallRecord(Message):
     `wait_s`: queued until the first answer, in `queue`; `waited_again_s`: queued after it. `ended_waiting`: he was
     in a queue when he left or the call ended. `talk_s`: somebody of ours was with the customer, connected or held.
     `clock_stepped`: the end was stamped before the beginning (a clock set back), so the latest fact is the end.
-    `dialled` is there only where a dial order made the call (`direction` outbound, with its `commandid`); `cause` and
-    `q850` are then the first of the called party's leg, `tone` is the first.
+    `dialled`: only if a dial order made the call (`direction` outbound, with the order's `commandid`). Then `cause` and
+    `q850` are the first of the called party's leg, and `tone` is the first.
     """
 
     call: Name

@@ -8,15 +8,15 @@ import structlog
 
 from cti.ports import Clock
 
-STEP_MS = 1_000.0  # what differs by more was set, and did not drift
+STEP_MS = 1_000.0  # a clock that differs by more was set; drift is smaller
 
 log = structlog.get_logger()
 
 
 class SystemClock:
-    """Wall time, carried on by the monotonic clock: it neither leaps nor goes back while somebody plays with the date.
+    """Wall time, advanced by the monotonic clock: it neither jumps nor goes back when the date is changed for a moment.
 
-    A new setting of the machine's clock is followed once it has stood for SETTLE_MS, forwards and backwards.
+    A new setting of the machine's clock is adopted, forwards or backwards, once it has lasted for SETTLE_MS.
     """
 
     SETTLE_MS = 15_000.0
@@ -46,7 +46,7 @@ class SystemClock:
 
 
 class MonotonicClock:
-    """Time since some start, of this process alone: no setting of the machine's clock touches it."""
+    """Time since some start, of this process alone: setting the machine's clock does not change it."""
 
     def now_ms(self) -> float:
         return time.monotonic() * 1000

@@ -30,7 +30,7 @@ class MemoryEventLog:
         return partition_of(key, self.partitions)
 
     def passes_on(self, partition: int) -> bool:
-        del partition  # nobody writes here but the doors, and they append everywhere
+        del partition  # only the HTTP API writes here, and it appends everywhere
         return False
 
     def now_ms(self) -> float:
@@ -76,7 +76,7 @@ class _Partition:
 
     def keep(self, item: Appending, now_ms: int) -> int:
         self.last += 1
-        if not 0 <= self._dated_ms - now_ms <= STEP_MS:  # a little is waited for; what is more was set
+        if not 0 <= self._dated_ms - now_ms <= STEP_MS:  # a larger difference: the clock was set
             self._dated_ms = now_ms
         entry = Entry(self.number, self.last, self._dated_ms, item.tenant, item.body, item.event)
         self._entries[self.last] = entry

@@ -40,7 +40,7 @@ from schemas.envelope import Family
 
 PURGE_ENTRIES = 5_000  # a partition and call
 EVER_MS = 2**62  # later than any date
-LOOK_ALONE_MS = 1_000.0  # nobody else is expected to append (SQLite: one process)
+LOOK_ALONE_MS = 1_000.0  # no other process is expected to append (SQLite: one process)
 LOOK_SHARED_MS = 10.0  # other processes append too
 
 Asked = ParamSpec("Asked")
@@ -106,7 +106,7 @@ class SqlEventLog:
         return partition_of(key, self.partitions)
 
     def passes_on(self, partition: int) -> bool:
-        del partition  # nobody writes here but the doors, and they append everywhere
+        del partition  # only the HTTP API writes here, and it appends everywhere
         return False
 
     def now_ms(self) -> float:
@@ -168,13 +168,13 @@ class SqlEventLog:
         except (LedgerAway, OutcomeUnknown) as fault:
             raise LogAway(fault.detail, fault.word) from fault
         for tail in self._tails if gone else ():
-            tail.forget()  # what has gone from the log is gone for every reader
+            tail.forget()  # entries purged from the log must not be served from the cache
         return gone
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def _with_partitions(self, items: Sequence[Appending]) -> tuple[Routed, list[int]]:
-        """Every item beside its partition, once or everywhere; and where each item's first copy stands."""
+        """Every item with its partition, or with all partitions; and the place of each item's first copy."""
         routed: Routed = []
         firsts: list[int] = []
         for item in items:
@@ -206,7 +206,7 @@ class SqlEventLog:
         return appended
 
     def _landed(self, routed: Routed, entries: list[Entry] | None) -> None:
-        if entries is None:  # perhaps written: what the table holds behind our last entry is unknown
+        if entries is None:  # perhaps written: what the table holds after our last entry is unknown
             for partition, _ in routed:
                 self._tails[partition].last = UNKNOWN
             return
@@ -254,11 +254,11 @@ def _server_time(connection: Connection) -> float:
 
 
 def _grow(connection: Connection, counts: Mapping[int, int], local: bool, now_ms: int) -> Mapping[int, tuple[int, int]]:
-    """Move heads on by so many entries each; (last position, date) by partition. They stay locked until the commit."""
+    """Advance heads by so many entries each; (last position, date) by partition. They stay locked until the commit."""
     touched = sorted(counts)
     dialect = connection.dialect.name
     if len(touched) > 1 and dialect == "postgresql":
-        # In one order, or two processes that append to the same partitions would lock each other out.
+        # Locked in a fixed order, or two processes that append to the same partitions would deadlock.
         rows_of(connection, _locking(len(touched)), *touched)
     more = [value for partition in touched for value in (partition, counts[partition])]
     date = [now_ms, now_ms] if local else []
@@ -278,7 +278,7 @@ def _growing(touched: int, local: bool) -> str:
     date = "?" if local else "floor(extract(epoch FROM clock_timestamp()) * 1000)::int8"
     more = ("CASE partition", *["WHEN ? THEN ?"] * touched, "END")
     marks = ("(", ", ".join("?" * touched), ")")
-    # A little is waited for; what is more was set, and the date falls with the clock.
+    # Up to STEP_MS back the date waits; a larger difference means that the clock was set, and the date follows it.
     dated = ("CASE WHEN appended_at_ms -", date, f"BETWEEN 0 AND {STEP_MS:.0f} THEN appended_at_ms ELSE", date, "END")
     settings = ("position = position +", *more, ", appended_at_ms =", *dated)
     returned = "RETURNING partition, position, appended_at_ms"
@@ -286,7 +286,7 @@ def _growing(touched: int, local: bool) -> str:
 
 
 def _read(connection: Connection, after: Mapping[int, int], share: int) -> list[Entry]:
-    """Up to `share` entries of each partition, parsed by nobody yet. Raises `LogTruncated`."""
+    """Up to `share` entries of each partition, not parsed yet. Raises `LogTruncated`."""
     offsets = sorted(after.items())
     values: dict[str, int] = {"share": share}
     for n, (partition, position) in enumerate(offsets):
@@ -346,7 +346,7 @@ def _last_old(connection: Connection, partition: int, purged: int, before_ms: in
     last: int | None = connection.execute(old).scalar()
     if last is not None or first_young is not None:
         return last
-    # All of these are dated later than now: the next that is not tells whether they are old.
+    # All of these are dated later than now: they are old if the next one that is not is old.
     dated = select(entry.appended_at_ms).where(mine, entry.appended_at_ms <= latest_ms)
     next_ms = connection.execute(dated.order_by(entry.position).limit(1)).scalar_one_or_none()
     return most if next_ms is not None and next_ms < before_ms else None

@@ -1,4 +1,4 @@
-"""The log's clock: ours, or ours set every 10 s against that of the server which dates the entries."""
+"""The log's clock: our own, or our own adjusted every 10 s to that of the server that dates the entries."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -46,7 +46,7 @@ class ServerClock:
             await self._task
 
     async def set(self) -> None:
-        """Ask the server a few times and take over its time. Raises what asking raises."""
+        """Ask the server a few times and adopt its time. Raises what the query raises."""
         samples = [await self._sample() for _ in range(SAMPLES)]
         ahead_ms = min(samples)[1]
         step_ms = 0.0 if self._ahead_ms is None else ahead_ms - self._ahead_ms
@@ -74,5 +74,5 @@ class ServerClock:
                 await self.set()
             except RingbackError as fault:
                 logger.warning("the log's clock could not be set", action="log_clock_unset", error=str(fault))
-            except Exception as fault:  # the boundary: a defect of ours must not leave the clock unset for good
+            except Exception as fault:  # the boundary: a defect in our code must not leave the clock unset for good
                 logger.exception("the log's clock could not be set", action="log_clock_unset", error=str(fault))

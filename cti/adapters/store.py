@@ -1,4 +1,4 @@
-"""Where a database URL, and a Kafka cluster where there is one, become an event log and a ledger."""
+"""Makes an event log and a ledger from a database URL, and from a Kafka cluster if there is one."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -45,7 +45,7 @@ class Store:
 
     log: EventLog
     ledger: WholeLedger
-    shared = False  # whether engines of other processes may be there
+    shared = False  # whether other processes may run engines on it
     publisher: Publisher | None = None  # where integrators read from topics
     database: Database | None = None  # where parts keep tables; None: in memory there are none
 
@@ -67,7 +67,7 @@ class Store:
         """Make or upgrade what the store needs, and begin."""
 
     async def stop(self) -> None:
-        """Write what waits, and end."""
+        """Write all that is queued, then close."""
 
     async def tell_positions(self, positions: Mapping[int, int]) -> None:
         """Show committed positions to the log's own tools, where it has any."""
@@ -136,7 +136,7 @@ class MemoryStore(Store):
 
 
 class _DatabaseStore(Store):
-    """What stores have in common whose ledger is in a database."""
+    """Common to the stores whose ledger is in a database."""
 
     database: Database
 

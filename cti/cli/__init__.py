@@ -1,1 +1,1 @@
-"""What a person types after `ringback`, as far as it has no package of its own."""
+"""The subcommands of `ringback` that have no package of their own."""

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = Settings.read(**({"db": args.db} if args.db else {}))
         if settings.db == MEMORY:
-            raise SettingsMistake("what is in memory is seen by its own process alone")
+            raise SettingsMistake("a ledger in memory is visible only to its own process")
         facts_of_release(settings.db)  # reading creates no ledger, and upgrades none under a running service
         command: Command = args.letters_run
         return asyncio.run(command(settings, args))

@@ -93,7 +93,7 @@ def _settings(settings: Settings, options: KafkaOptions | None, parts: Sequence[
         name for name in os.environ if name.startswith(PREFIX) and name not in known and not name.startswith(OF_OTHERS)
     )
     if unknown:
-        mend = "a name that nobody reads does nothing: correct or remove it"
+        mend = "a setting of this name has no effect: correct or remove it"
         yield warning("settings", f"unknown: {', '.join(unknown)}", "names as docs/operations.md has them", mend)
     shared = settings.db != MEMORY and not settings.db.startswith("sqlite")
     if options is not None and not shared:
@@ -127,7 +127,7 @@ async def _ledger(
     found: list[Finding],
     parts: Sequence[Part],
 ) -> LedgerFacts | None:
-    """The facts, where they could be had."""
+    """The facts of the ledger, if they could be read."""
     if settings.db == MEMORY:
         wanted, mend = "a ledger that outlives its process", "set RINGBACK_DB to an SQLite file or a PostgreSQL"
         found.append(warning("ledger", "in memory: forgotten at the end", wanted, mend))
@@ -149,7 +149,7 @@ async def _ledger(
 
 
 async def _away(inspection: Inspection, url: str, away: LedgerAway) -> Finding:
-    """What is known of a database that does not answer: perhaps it does not exist yet."""
+    """The finding for a database that does not answer: perhaps it does not exist yet."""
     with contextlib.suppress(LedgerAway):
         if not inspection.was_let_in and await asyncio.to_thread(is_absent, url):
             mend = "the first start makes it, where its user may; else createdb, with that user as the owner"
@@ -159,7 +159,7 @@ async def _away(inspection: Inspection, url: str, away: LedgerAway) -> Finding:
 
 
 async def _bounded(inspection: Inspection, look: Callable[[], Seen]) -> Seen:
-    """What is seen, beside the loop. Raises `LedgerAway`, also where the server takes a question and says nothing."""
+    """Inspect in a thread. Raises `LedgerAway`, also if the server accepts a query and does not answer."""
     looking = asyncio.ensure_future(asyncio.to_thread(look))
     await asyncio.wait([looking], timeout=LOOK_MAX_S)
     if looking.done():

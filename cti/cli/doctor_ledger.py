@@ -112,14 +112,14 @@ def judge_owners(before: Holdings[int], after: Holdings[int]) -> Iterator[Findin
     silent = {owner for owner, heartbeat in after.heartbeats.items() if before.heartbeats.get(owner) == heartbeat}
     living = after.heartbeats.keys() - silent
     if silent:
-        mend = "start it again, or leave it: the others take over what it had, and strike it off after a minute"
+        mend = "start it again, or leave it: the others take over what it had, and remove it after a minute"
         yield warning(check, f"silent: {', '.join(sorted(silent))}", "a heartbeat a second", mend)
     if living:
         yield ok(check, f"{len(living)} alive")
     unread = [lease.resource for lease in after.resources if lease.owner not in living]
     check, wanted = "owners", "a living engine for each partition"
     if unread:
-        found = f"nobody reads {', '.join(map(str, unread))}"
+        found = f"no engine reads {', '.join(map(str, unread))}"
         mend = "start an engine" if not living else "look at the engines' logs: `ownership_waits`, `engine_waits`"
         yield fault(check, found, wanted, mend)
     else:

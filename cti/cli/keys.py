@@ -150,7 +150,7 @@ def _switches(value: str) -> str:
 
 
 def _expiry(value: str) -> Callable[[int], int]:
-    """What gives the end of a key from the present time."""
+    """A function that computes a key's expiry from the current time."""
     if (days := DAYS.match(value)) is not None:
         return lambda now_ms: now_ms + int(days[1]) * DAY_MS
     try:

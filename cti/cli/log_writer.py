@@ -1,4 +1,4 @@
-"""Log lines on their way out: written by a thread of their own, so that no reader of them can hold up the process.
+"""Writes log lines in a thread of its own, so that a slow reader of the log cannot block the process.
 
 A line that cannot be written (the pipe is closed or full, the disk is full) is dropped and counted. Nothing is raised.
 """
@@ -22,7 +22,7 @@ FLUSH_S = 1.0  # at the end of the process
 
 
 class LogWriter:
-    """A text stream whose `write` neither fails nor waits. It stands where a `TextIO` is written to.
+    """A text stream whose `write` neither fails nor waits. It replaces a `TextIO`.
 
     A stream without a descriptor (a test's) is written to at once. None (standard error was closed): all is dropped.
     """
@@ -46,7 +46,7 @@ class LogWriter:
             report(before)
 
     def isatty(self) -> bool:
-        """As the stream says."""
+        """Whether the stream is a terminal."""
         with contextlib.suppress(OSError, ValueError):
             return self._stream is not None and self._stream.isatty()
         return False
@@ -71,10 +71,10 @@ class LogWriter:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing: a line is on its way once `write` has returned. `drain` waits for it."""
+        """Do nothing: `write` has already queued the line. `drain` waits for it."""
 
     def drain(self, seconds: float = FLUSH_S) -> bool:
-        """Wait until what was written until now is out or dropped, for so long at most; whether it is."""
+        """Wait, for so long at most, until all lines so far are written or dropped; return whether they are."""
         if self._thread is None:
             return True
         done = threading.Event()
@@ -98,7 +98,7 @@ class LogWriter:
             atexit.register(self.drain)
 
     def _main(self) -> None:
-        """In the thread. Signals are for the main one."""
+        """The thread's loop. The main thread handles the signals."""
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while True:
             line = self._lines.get()

@@ -20,7 +20,7 @@ def _named(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> Mutabl
 
 
 def _masked(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """No telephone number stands in a log, whatever field it came in: a source may be one (ID-1)."""
+    """Mask telephone numbers in every field of a log line: a source may be one (ID-1)."""
     for name, value in line.items():
         if isinstance(value, str):
             line[name] = masked_identifier(value)
@@ -28,7 +28,7 @@ def _masked(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> Mutab
 
 
 def _of_a_library(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The words of libraries change: their lines share one `action`, and `logger` says whose line it is."""
+    """Give all lines of libraries one `action`, because their texts change; `logger` names the library."""
     line["action"] = "library"
     line["logger"] = line["_record"].name
     return line

@@ -1,7 +1,7 @@
 """`ringback rebuild --into URL`: replays the event log into a fresh ledger; sends no command.
 
-The log and the ledger that there are stay as they are. What comes of it is held against the old ledger, record by
-record. Keys and declared switches, which are in no log, are taken over from it.
+The existing log and ledger are not changed. The result is compared with the old ledger, record by record. Keys and
+declared switches, which are in no log, are copied from it.
 """
 
 import argparse
@@ -49,7 +49,7 @@ class Source:
 
     log: EventLog
     begins: Mapping[int, int]  # the last position deleted from each partition
-    original: WholeLedger | None  # the ledger that there is
+    original: WholeLedger | None  # the existing ledger
     in_ledger: bool  # the log is in the ledger's own database
 
 
@@ -94,10 +94,10 @@ def run(args: argparse.Namespace) -> int:
 async def rebuild(settings: Settings, into: str, clock: Clock, tell: Tell) -> Rebuilt:
     """Rebuild. `tell`: (entries read, entries in all), every few seconds. Raises `RingbackError`."""
     if into == MEMORY or settings.db == MEMORY:
-        raise SettingsMistake("nothing that is in memory outlives this command")
+        raise SettingsMistake("a database in memory does not outlive this command")
     held = await asyncio.to_thread(tables_at, into)
     if held:
-        raise SettingsMistake(f"--into wants a database that holds nothing; there are {', '.join(sorted(held)[:5])}")
+        raise SettingsMistake(f"--into needs a database that holds nothing; this one has {', '.join(sorted(held)[:5])}")
     book = read_book(settings.profile)
     async with _source(settings, clock) as source, open_ledger(into) as target:
         log = LogToRebuild(source.log, clock, source.begins, (await source.log.end()).positions)

@@ -64,7 +64,7 @@ async def _run(settings: Settings, args: argparse.Namespace, lines: LogWriter) -
     async with serving(settings, clock=clock) as service:
         lines.report_to(service.telemetry.log_lines_dropped)
         settle_memory()
-        screen = LogWriter(sys.stdout)  # nobody needs to read it
+        screen = LogWriter(sys.stdout)  # its output may be lost
         admin = await _first_key(service)
         _remember(kept, clock)
         if admin is None:
@@ -76,7 +76,7 @@ async def _run(settings: Settings, args: argparse.Namespace, lines: LogWriter) -
 
 
 async def _first_key(service: Service) -> str | None:
-    """A key, where this ledger has none yet to enter with."""
+    """A new key, if this ledger has none yet."""
     if any(key.label == FIRST_KEY and key.revoked_at_ms is None for key in await service.store.ledger.keys()):
         return None
     return await service.new_key(TENANT, sorted(SCOPES), ["*"], FIRST_KEY)
@@ -116,7 +116,7 @@ async def _say_if_ended(switch: asyncio.Task[dict[str, Any]], stop: asyncio.Even
 
 
 def _clock(speed: float, memory: dict[str, Any]) -> Clock:
-    """A scaled clock goes on where the last run's stood, or the log would stand still until real time has caught up."""
+    """A scaled clock that continues from the last run's time; otherwise the log's time would wait for real time."""
     real = SystemClock()
     last_ms = float(memory.get("clock_ms", 0))
     if speed == 1.0 and last_ms <= real.now_ms():

@@ -1,10 +1,10 @@
-"""How a serving process runs and stops: the event loop, the garbage collector, the threads' turns, the signals.
+"""How a serving process runs and stops: event loop, garbage collector, thread switching, signals.
 
-Calls are trees without cycles: reference counts free them. The collector has only what libraries leave to
-find, and that is young. A full pass over 10,000 live calls would stop everything for tenths of a second, so what has
-lived for a few seconds is taken out of its sight (`gc.freeze`), and a full pass is made a few times a day.
+Calls are trees without cycles: reference counts free them. The collector only has to find the cycles that libraries
+leave, and those are young. A full pass over 10,000 live calls would stop the process for tenths of a second, so objects
+a few seconds old are frozen (`gc.freeze`), and a full pass is made a few times a day.
 
-Signals are heard in a thread of their own: the stop is then as quick when the loop is busy or a thread hangs in a
+A thread of its own waits for signals: the stop is then as quick when the loop is busy or a thread hangs in a
 database. Ending the process by force loses nothing that was accepted: it is as safe as kill -9.
 """
 
@@ -73,7 +73,7 @@ def run_serving(main: Coroutine[Any, Any, int]) -> int:
 
 
 def settle_memory() -> None:
-    """What was made at the start stays: take it out of the collector's sight. Called once the service serves."""
+    """Freeze the objects made at the start, which stay. Called once the service serves."""
     gc.collect()
     gc.freeze()
     gc.enable()

@@ -91,7 +91,7 @@ async def _serve(settings: Settings, clock: Clock | None, roles: Collection[str]
 async def _started(
     stop: asyncio.Event, service: contextlib.AbstractAsyncContextManager[Service]
 ) -> AsyncIterator[Service | None]:
-    """The service once it serves; None where the stop came first: a start may wait long for servers that are away."""
+    """The service once it serves; None if the stop came first: a start may wait long for servers that are away."""
     async with contextlib.AsyncExitStack() as stack:
         starting = asyncio.create_task(stack.enter_async_context(service))
         stopped = asyncio.create_task(stop.wait())

@@ -25,7 +25,7 @@ class AgentState(StrEnum):
 
 
 class Agent(NamedTuple):
-    """An agent now. `recent`: (id, body hash) of the last events, to tell a repeated one."""
+    """An agent's current state. `recent`: (id, body hash) of the last events, to detect a repeated one."""
 
     state: AgentState = AgentState.LOGGED_OFF
     since_ms: int = 0
@@ -51,11 +51,11 @@ def _table() -> Mapping[tuple[AgentState, str], AgentState]:
     on = (AgentState.LOGGED_ON, AgentState.NOT_READY, AgentState.READY, AgentState.BUSY, AgentState.WORKING_AFTER_CALL)
     moves = {(AgentState.LOGGED_OFF, "agentLoggedOn"): AgentState.LOGGED_ON}
     for state in on:
-        # A second sign-in with one number: the later device stands (SHIFT-1 orders the earlier one off).
+        # A second sign-in with one number: the later device counts (SHIFT-1 orders the earlier one to sign off).
         moves[state, "agentLoggedOn"] = AgentState.LOGGED_ON
         moves[state, "agentLoggedOff"] = AgentState.LOGGED_OFF
     for state in (AgentState.LOGGED_OFF, *on):
-        # A switch that says what an agent does says that he is there: a lost sign-in must not hide him.
+        # A switch that reports what an agent does implies a sign-in: a lost sign-in event must not hide the agent.
         moves[state, "agentReady"] = AgentState.READY
         moves[state, "agentNotReady"] = AgentState.NOT_READY
         moves[state, "agentBusy"] = AgentState.BUSY
@@ -76,7 +76,7 @@ def agent_fact(
 def counted_ms(at_ms: int, appended_at_ms: int) -> int:
     """The time that an agent event counts at: its own, but not more than AHEAD_MS after the log got it.
 
-    An agent is what the latest event says. One stamped hours ahead would hide all that follow for as long.
+    The latest event decides an agent's state. An event stamped hours ahead would hide all later ones for as long.
     """
     return appended_at_ms if at_ms - appended_at_ms > AHEAD_MS else at_ms
 

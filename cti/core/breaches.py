@@ -1,6 +1,6 @@
 """What is measured when a call closes: a pure function of its intervals (and, for HOLD-2 alone, of what was played).
 
-Each measure of a profile (`at_end`) is one function here. Limits are of more than: exactly the limit is kept.
+Each measure of a profile (`at_end`) is one function here. Only what exceeds a limit breaks it, not the limit itself.
 """
 
 from collections import Counter
@@ -62,7 +62,7 @@ def notices_played(holds: Sequence[Hold], rule: str, done: Sequence[Intervention
 
 
 def _offer_longer(found: list[Breach], call: Call, rule: Rule) -> None:
-    """RING-1, per offer; a queue that rings all is judged once, and nobody is named."""
+    """RING-1, per offer; a queue that rings all is judged once, and the breach names no agent."""
     judged = -1  # end of the ring-all already judged
     for index, offer in enumerate(call.offers):
         if offer.end_ms is None or not ring_breach(offer, rule.if_longer_ms):
@@ -106,7 +106,7 @@ def _hold_longer(found: list[Breach], call: Call, rule: Rule) -> None:
 
 
 def _notices_missing(found: list[Breach], call: Call, rule: Rule, played: Sequence[int], owed: Sequence[int]) -> None:
-    """HOLD-2: fewer notices played than owed. Lived, not replayed."""
+    """HOLD-2: fewer notices played than owed. Measured on live calls only, not in a replay."""
     for index, hold in enumerate(call.holds):
         if played[index] < owed[index]:
             at = hold.end_ms or hold.at_ms

@@ -6,8 +6,8 @@
 * Nothing raises. What cannot be used is `Ignored(reason)`; it stays in the history and is judged again when a late
   fact arrives.
 * `fold` of a set of facts does not depend on their order of arrival: the set is sorted first (`facts.Fact`).
-* Nobody answers a caller who has left, and the caller's own leg that is answered (by an IVR, by a queue application)
-  ends no wait.
+* A caller who has left cannot be answered. An answer of the caller's own leg (by an IVR, by a queue application) ends
+  no wait.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -64,7 +64,7 @@ from cti.core.legs import (
 from schemas.reasons import Ignored
 
 Handler = Callable[[Call, Fact], Ignored | None]
-"""Changes the call it is given, which is `advance`'s own, or says why the fact changes nothing."""
+"""Changes the given call, a copy that `advance` owns, or returns why the fact changes nothing."""
 
 
 class Folded(NamedTuple):
@@ -75,7 +75,7 @@ class Folded(NamedTuple):
 
 
 def advance(call: Call, fact: Fact) -> tuple[Call, Ignored | None]:
-    """The call after one more fact, which must not be older than the last one. The call given stays as it is."""
+    """The call after one more fact, which must not be older than the last one. The given call is not changed."""
     after = call.copy()
     if call.tentative is not NOT_TENTATIVE:
         return _advanced(after, fact)
@@ -100,7 +100,7 @@ def fold(subject: str, facts: Iterable[Fact]) -> Folded:
 
 
 def _advanced(call: Call, fact: Fact) -> tuple[Call, Ignored | None]:
-    """The same for a call that is the caller's own, and whose end may be tentative."""
+    """Advance a call that the caller of this function owns, and whose end may be tentative."""
     if call.tentative.before is not None and fact.kind not in AFTERWARDS_KINDS:
         if fact.kind in GIVEN_UP_KINDS:
             return call, Ignored.NO_CHANGE
@@ -118,7 +118,7 @@ def _taken(call: Call, fact: Fact) -> Ignored | None:
 
 
 def _end_early(call: Call) -> None:
-    """A call that is open, and whose end is stamped before its beginning, ends at its latest fact."""
+    """End an open call, whose end is stamped before its beginning, at its latest fact."""
     early = endings.early_ends_of(call)
     if not early:
         return
@@ -138,7 +138,7 @@ def _unusable(call: Call, fact: Fact) -> Ignored:
 
 
 def _opening(call: Call, fact: Fact) -> Ignored | None:
-    """offered, serviceInitiated, originated: what is known of the call, and the leg it began with."""
+    """offered, serviceInitiated, originated: note what they say about the call, and its first leg."""
     known, data = call.opening, opening_data(fact)
     first = known.kind is None
     call.opening = Opening(
@@ -174,7 +174,7 @@ def _open(call: Call, fact: Fact) -> None:
 
 
 def _stand_in(call: Call, fact: Fact) -> None:
-    """A call whose opening was not seen has a customer all the same; he is named later, or never."""
+    """Give a call whose opening was not seen a customer, who is named later or never."""
     if call.phase is not OPEN:
         _open(call, fact)
         if fact.kind != "queued":
@@ -262,7 +262,7 @@ def _established(call: Call, fact: Fact) -> Ignored | None:
 
 
 def _says_who(call: Call, leg: Leg) -> Ignored | None:
-    """A leg that speaks already, as one that came from another call does: who it is may be news."""
+    """Note whose leg it is, for a leg that is already connected, as after a transfer from another call."""
     known = leg_named(call.legs, leg.id)
     if known is None or leg.state not in SPEAKING or (known.agent, known.device) == (leg.agent, leg.device):
         return Ignored.WRONG_STATE
@@ -280,23 +280,22 @@ def _is_answer(call: Call, leg: Leg, agent: str | None) -> bool:
 
 
 def _consults(call: Call, leg: Leg) -> bool:
-    """Whether an agent who keeps the customer waiting rang this one: then it is he who hears him, not the customer."""
+    """Whether an agent who holds the customer rang this party: then the agent talks to it, not the customer."""
     return silence_of(call.legs) is not None and any(
         other.joined and other.id != leg.id for other in agents_speaking(call.legs)
     )
 
 
 def _moved(call: Call, fact: Fact) -> Ignored | None:
-    """networkReached, diverted, failed, connectionCleared: one named leg moves, and may be gone."""
+    """networkReached, diverted, failed, connectionCleared: one named leg changes state, and may end."""
     data, clears = clearing_data(fact), fact.kind == "connectionCleared"
     if call.dialled:
-        dialled.reaches(call, fact)
-    elif clears and leg_at(call.legs, data.releasing_device) is None:
-        parties.adopt(call, data.connection)
-    leg = leg_named(call.legs, data.connection) or leg_at(call.legs, data.device)
-    if leg is None and call.dialled:
-        leg = dialled.leg_without_name(call, fact)
-    _note(call, fact, leg)
+        leg = dialled.moving(call, fact)
+    else:
+        if clears and leg_at(call.legs, data.releasing_device) is None:
+            parties.adopt(call, data.connection)
+        _note(call, fact)
+        leg = leg_named(call.legs, data.connection) or leg_at(call.legs, data.device)
     if leg is None:
         return Ignored.NO_SUCH_LEG
     state = LEG_TABLE.get((leg.state, fact.kind))
@@ -319,7 +318,7 @@ def _moved(call: Call, fact: Fact) -> Ignored | None:
 
 
 def _leaves(call: Call, legs: tuple[Leg, ...], leg: Leg) -> None:
-    """Note that the caller has gone: nobody can answer him any more. Of an internal call that is who began it."""
+    """Note that the caller has left and cannot be answered any more. Of an internal call, that is who began it."""
     customer = customer_of(legs)
     if leg.side is CUSTOMER:
         call.customer_left = customer is None or customer.state is FAIL
@@ -327,11 +326,8 @@ def _leaves(call: Call, legs: tuple[Leg, ...], leg: Leg) -> None:
         call.customer_left = True
 
 
-def _note(call: Call, fact: Fact, leg: Leg | None) -> None:
-    """The last cause that a failing or clearing event gave; both of its words are of that one event."""
-    if call.dialled:
-        dialled.cause(call, fact, leg)
-        return
+def _note(call: Call, fact: Fact) -> None:
+    """Note the last cause that a failing or clearing event gave; `cause` and `q850` come from the same event."""
     if fact.kind not in ("connectionCleared", "failed", CLEARED):
         return
     cause, q850 = cause_data(fact)
@@ -344,7 +340,10 @@ def _note(call: Call, fact: Fact, leg: Leg | None) -> None:
 
 
 def _cleared(call: Call, fact: Fact) -> None:
-    _note(call, fact, None)
+    if call.dialled:
+        dialled.cause(call, fact, None)
+    else:
+        _note(call, fact)
     endings.ended(call, fact.at_ms, fact.kind)
 
 

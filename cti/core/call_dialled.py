@@ -1,22 +1,23 @@
 """A call that a dial order made: outbound, with the order's id. Called by `call`, which owns the machine.
 
-* It begins with `originated`. The called party's leg is the one that it names, until another one without an agent's
-  number is reached, rings, answers or fails: then it is that one. Once it has rung, every other leg is an agent's.
-* A call of which only `delivered` or `established` was seen is of the order whose id that event carries, unless it
-  speaks of an agent or a queue.
-* The first Q.850 cause of the called party's leg stands: a normal clearing after "user busy" says nothing new. An
-  agent's leg gives the call no cause. callCleared gives one where nothing else did.
-* The first network tone stands: after the announcement comes the busy tone. A machine result that says "unknown"
-  replaces none that was known.
-* Keys and messages are kept with their times: a message that ended before the key of the gate came before the gate.
-* The answer of the call is the called party's. An agent who answers later ends the wait.
+* It begins with `originated`. The called party's leg is the one that `originated` names. If another leg without an
+  agent's number is reached, rings, answers or fails first, it is that leg. After it has rung, every other leg is an
+  agent's.
+* If the first event is `delivered` or `established` with the id of an order, the order made the call, unless the event
+  names an agent or a queue.
+* The first Q.850 cause of the called party's leg counts: a normal clearing after "user busy" adds nothing. An agent's
+  leg gives the call no cause. The cause of callCleared counts only if no other is known.
+* The first network tone counts: the busy tone follows the announcement. The machine result "unknown" does not replace
+  a known one.
+* Keys and messages are kept with their times, which show what was said before the gate's key was pressed.
+* The called party's answer is the answer of the call. An agent who answers later ends the wait.
 """
 
 from cti.core import call_intervals as intervals
 from cti.core import call_parties as parties
-from cti.core.call_legs import customer_of, leg_named
+from cti.core.call_legs import customer_of, leg_at, leg_named
 from cti.core.call_state import Call, Dialled, Ended, Keys, Opening
-from cti.core.fact_data import agent_of, cause_data, commandid_of, connection_of, noted, queue_of
+from cti.core.fact_data import agent_of, cause_data, commandid_of, connection_of, device_of, noted, queue_of
 from cti.core.facts import CLEARED, Fact
 from cti.core.legs import AGENT, ALERTING, CONNECTED, CUSTOMER, INITIATED, QUEUED, Leg, moved
 from schemas.reasons import Ignored
@@ -27,7 +28,7 @@ UNKNOWN = "unknown"
 
 
 def begins(call: Call, name: str | None) -> None:
-    """originated: the called party's leg is on its way."""
+    """originated: note the called party's leg."""
     call.dialled = True
     if customer_of(call.legs) is None and not call.customer_left:
         call.legs = (*call.legs, Leg(name or "", CUSTOMER, INITIATED, call.opening.called))
@@ -36,7 +37,7 @@ def begins(call: Call, name: str | None) -> None:
 
 
 def stand_in(call: Call, fact: Fact) -> None:
-    """delivered, established without an opening: where it is the called party's, it names the order that caused it."""
+    """delivered, established without an opening: if the event is of the called party's leg, it names the dial order."""
     order = commandid_of(fact)
     if order is not None and agent_of(fact) is None and queue_of(fact) is None:
         call.opening = Opening(direction="outbound", commandid=order)
@@ -44,14 +45,22 @@ def stand_in(call: Call, fact: Fact) -> None:
 
 
 def reaches(call: Call, fact: Fact) -> None:
-    """An event of a leg without an agent's number: the called party's leg has this name from now on."""
+    """Give the called party's leg the connection id of an event that names no agent."""
     name = connection_of(fact)
     if name is not None and agent_of(fact) is None:
         parties.adopt_called(call, name)
 
 
-def leg_without_name(call: Call, fact: Fact) -> Leg | None:
-    """The called party's leg, where an event names none: before the answer it can be no other."""
+def moving(call: Call, fact: Fact) -> Leg | None:
+    """networkReached, diverted, failed, connectionCleared: the leg that the event concerns; notes its cause."""
+    reaches(call, fact)
+    leg = leg_named(call.legs, connection_of(fact)) or leg_at(call.legs, device_of(fact)) or _without_name(call, fact)
+    cause(call, fact, leg)
+    return leg
+
+
+def _without_name(call: Call, fact: Fact) -> Leg | None:
+    """The called party's leg for an event that names no leg: before the answer there is no other."""
     customer = customer_of(call.legs)
     if customer is None or connection_of(fact) is not None or agent_of(fact) is not None:
         return None
@@ -59,7 +68,7 @@ def leg_without_name(call: Call, fact: Fact) -> Leg | None:
 
 
 def cause(call: Call, fact: Fact, leg: Leg | None) -> None:
-    """Keep the called party's first Q.850 cause, and the word that came with it; until then the first word."""
+    """Keep the called party's first Q.850 cause with its `cause`; until a Q.850 cause comes, the first `cause`."""
     word, q850 = cause_data(fact)
     if call.q850 is not None or not _is_of_called(fact, leg):
         return
@@ -72,7 +81,7 @@ def cause(call: Call, fact: Fact, leg: Leg | None) -> None:
 
 
 def _is_of_called(fact: Fact, leg: Leg | None) -> bool:
-    """Whether a fact, of this leg if any is known, is the called party's. callCleared and a tone may name no leg."""
+    """Whether a fact concerns the called party; callCleared and a tone may name no leg."""
     if leg is not None:
         return leg.side is CUSTOMER
     return connection_of(fact) is None and agent_of(fact) is None
@@ -81,7 +90,7 @@ def _is_of_called(fact: Fact, leg: Leg | None) -> bool:
 def heard(call: Call, fact: Fact) -> Ignored | None:
     """digitsGenerated, networkTone, answeringMachineResult, announcementEnded: what the called party did and heard.
 
-    Gives a reason where that adds nothing to what the call has noted.
+    Returns why the fact adds nothing to the call, if it adds nothing.
     """
     reaches(call, fact)
     leg = leg_named(call.legs, connection_of(fact))
@@ -98,7 +107,7 @@ def heard(call: Call, fact: Fact) -> Ignored | None:
 
 
 def _keep(call: Call, fact: Fact) -> None:
-    """Keys and messages, with their times."""
+    """Keep keys and messages with their times."""
     extras = call.extras
     known = extras.dialled or Dialled()
     if fact.kind == "digitsGenerated" and len(known.keys) < KEYS_MAX:
@@ -110,7 +119,7 @@ def _keep(call: Call, fact: Fact) -> None:
 
 
 def agent_answers(call: Call, legs: tuple[Leg, ...], leg: Leg, fact: Fact) -> tuple[Leg, ...]:
-    """An agent takes over the called party, who waits no longer."""
+    """An agent answers: the called party's wait ends."""
     intervals.offer_answered(call, leg, fact.at_ms)
     extras = call.extras
     known = extras.dialled or Dialled()

@@ -2,11 +2,11 @@
 
 * callCleared ends a call for good.
 * A call that its switch's snapshot lacks (stale), or that was silent for too long (lost), is given up: it ends at its
-  latest fact. It was not cleared. Facts of before the snapshot that come later move that end; one of after it says that
-  the call goes on.
+  latest fact, without having been cleared. A later fact that dates from before the snapshot moves that end; one that
+  dates from after it proves that the call goes on.
 * An end without an earlier opening belongs to the open call (a clock was set back): the call ends at its latest fact.
-* So an end that was not announced in order is tentative: the call as it was before is kept, and the next fact goes on
-  from there.
+* So an end that was not announced in order is tentative: the call keeps its state before that end, and the next fact
+  continues from there.
 """
 
 from cti.core import call_intervals as intervals
@@ -15,7 +15,7 @@ from cti.core.facts import CLEARED, STALE, Fact
 from schemas.reasons import Ignored
 
 EARLY_ENDS_MAX = 16  # kept of a call
-CLOCK_STEP_MAX_MS = 86_400_000  # an end stamped longer before its call is not that of a clock set back
+CLOCK_STEP_MAX_MS = 86_400_000  # an end stamped longer before its call is not explained by a clock set back
 
 
 def ended(call: Call, at_ms: int, kind: str) -> None:
@@ -28,7 +28,7 @@ def ended(call: Call, at_ms: int, kind: str) -> None:
 
 
 def given_up(call: Call, fact: Fact) -> Ignored | None:
-    """stale, lost: the call ends at its latest fact, until another fact says more."""
+    """stale, lost: the call ends at its latest fact, until another fact changes that."""
     kept = call.tentative
     absent_ms = fact.at_ms if kept.absent_ms is None else kept.absent_ms
     call.tentative = kept._replace(absent_ms=absent_ms)
@@ -39,13 +39,13 @@ def given_up(call: Call, fact: Fact) -> Ignored | None:
 
 
 def reused(call: Call) -> None:
-    """The id belongs to another call from now on, and nobody cleared this one."""
+    """End an open call as stale: its id belongs to another call from now on."""
     if call.phase is OPEN:
         ended(call, call.latest_ms, STALE)
 
 
 def early_end(call: Call, fact: Fact) -> Ignored:
-    """An end before any opening: kept for the case that the clock was set back."""
+    """Keep an end that comes before any opening: the clock may have been set back."""
     kept = call.tentative
     if len(kept.early_ends) < EARLY_ENDS_MAX:
         call.tentative = kept._replace(early_ends=(*kept.early_ends, fact))

@@ -1,4 +1,4 @@
-"""What is only noted of a call: keys, tones, announcements, the survey. Called by `call`."""
+"""Facts that are only noted: keys, tones, announcements, the survey. Called by `call`."""
 
 from cti.core import call_dialled as dialled
 from cti.core.call_state import Call
@@ -11,7 +11,7 @@ ANNOUNCEMENTS_MAX = 1_000
 
 
 def heard(call: Call, fact: Fact) -> Ignored | None:
-    """What a party pressed or heard; where a dial order made the call, it is the called party's that counts."""
+    """What a party pressed or heard; if a dial order made the call, only what the called party did counts."""
     ignored = dialled.heard(call, fact) if call.dialled else None
     if ignored is None:
         noted(call, fact)
@@ -19,7 +19,7 @@ def heard(call: Call, fact: Fact) -> Ignored | None:
 
 
 def noted(call: Call, fact: Fact) -> None:
-    """What is only noted; commandResult and the rest leave no trace here, the timeline has them."""
+    """Facts that are only noted; commandResult and the rest change nothing here, the timeline has them."""
     known = call.extras
     match fact.kind:
         case "digitsGenerated":

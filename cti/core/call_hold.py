@@ -11,7 +11,7 @@ from schemas.reasons import Ignored
 
 
 def held(call: Call, fact: Fact) -> Ignored | None:
-    """held: the leg that is named waits. Who holds is the agent's leg of the call where the switch does not say."""
+    """held: the named leg is on hold. If the switch does not name the holder, it is the agent's leg of the call."""
     data = hold_data(fact)
     adopt(call, data.connection)
     leg = leg_named(call.legs, data.connection)
@@ -30,7 +30,7 @@ def held(call: Call, fact: Fact) -> Ignored | None:
 
 
 def retrieved(call: Call, fact: Fact) -> Ignored | None:
-    """retrieved: the leg that is named, or the one that the named party holds, can hear again."""
+    """retrieved: the named leg, or the leg that the named party holds, is connected again."""
     leg = _held_leg(call.legs, hold_data(fact))
     if leg is None:
         return Ignored.NO_SUCH_LEG

@@ -3,7 +3,7 @@
 * An interval opens and closes when the state it measures begins and ends, whatever event caused that: queued while the
   customer's leg is queued, held while `silence_of` says so, talk while a leg of ours and his are connected or held, an
   offer while an agent's leg alerts.
-* A call keeps INTERVALS_MAX of each kind, its first ones.
+* A call keeps its first INTERVALS_MAX intervals of each kind.
 """
 
 from dataclasses import replace
@@ -22,7 +22,7 @@ _REJECTED = frozenset({"callRejected", "rejected", "doNotDisturb", "busy", "bloc
 
 
 def settle(call: Call, legs: tuple[Leg, ...], at_ms: int, cause: str) -> None:
-    """Give the call these legs; its waits, holds and talks open and close as they say. `cause`: the event's id."""
+    """Set the call's legs, and open and close its waits, holds and talks accordingly. `cause`: the event's id."""
     customer, away = None, False
     for leg in legs:
         if leg.side is CUSTOMER:
@@ -44,7 +44,7 @@ def settle(call: Call, legs: tuple[Leg, ...], at_ms: int, cause: str) -> None:
 
 
 def _settle_holds(call: Call, legs: tuple[Leg, ...], at_ms: int, cause: str) -> bool:
-    """Whether the customer hears nobody now."""
+    """Open or close a hold: whether the customer hears nobody now."""
     holds, silence = call.holds, silence_of(legs)
     if silence is None and not holds:
         return False
@@ -80,7 +80,7 @@ def _joined(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
 
 
 def _settle_talks(call: Call, legs: tuple[Leg, ...], customer: Leg | None, at_ms: int) -> None:
-    """Who of ours is with the customer now; a call that we placed may speak with him by itself."""
+    """Open and close talks: which of our legs are with the customer. An outbound call may play to them by itself."""
     ours: tuple[str, ...] = ()
     if customer is not None and customer.state in SPEAKING:
         ours = tuple([leg.id for leg in legs if leg.side is AGENT and leg.joined and leg.state in SPEAKING])
@@ -105,17 +105,17 @@ def _settle_talks(call: Call, legs: tuple[Leg, ...], customer: Leg | None, at_ms
 
 
 def conversing(call: Call, legs: tuple[Leg, ...]) -> bool:
-    """The customer speaks with somebody. Where we called him that may be the call itself, if no agent took part."""
+    """Whether the customer talks to somebody. On an outbound call without an agent, that may be the call itself."""
     customer = customer_of(legs)
     if customer is None or customer.state not in SPEAKING or call.answered_ms is None:
         return False
-    if customer.agent is not None or any(agents_speaking(legs)):  # one connection may stand for both of them
+    if customer.agent is not None or any(agents_speaking(legs)):  # one connection may serve both parties
         return True
     return call.opening.direction == "outbound" and all(talk.leg == customer.id for talk in call.talks)
 
 
 def queued(call: Call, legs: tuple[Leg, ...], fact: Fact, leg: str) -> None:
-    """A wait begins; a waiting call that moves to another queue goes on waiting. Who let go before ended nothing."""
+    """Begin a wait; a call that moves to another queue goes on waiting. An earlier release ended nothing."""
     running = call.waits[-1] if call.waits and call.waits[-1].end_ms is None else None
     queue = queue_of(fact)
     settle(call, legs, fact.at_ms, fact.id)
@@ -129,7 +129,7 @@ def queued(call: Call, legs: tuple[Leg, ...], fact: Fact, leg: str) -> None:
 
 
 def offered(call: Call, leg: Leg, fact: Fact) -> None:
-    """An offer begins; where the customer has left it is over at once."""
+    """Begin an offer; if the customer has left, it ends at once."""
     if len(call.offers) >= INTERVALS_MAX:
         return
     new = Offer(fact.id, leg.id, leg.agent, leg.device, party_data(fact).queue or call.queue, fact.at_ms)
@@ -142,7 +142,7 @@ def offered(call: Call, leg: Leg, fact: Fact) -> None:
 
 
 def goes_on(call: Call) -> None:
-    """The customer is still there and is given to somebody: the agent who let go did not end the call."""
+    """The customer is still there and gets another agent: the agent who released did not end the call."""
     if call.release is not None and not call.customer_left and call.release.by is not ReleasedBy.CUSTOMER:
         call.release = None
 
@@ -150,7 +150,7 @@ def goes_on(call: Call) -> None:
 def _together(offers: tuple[Offer, ...], index: int) -> tuple[Offer, ...]:
     """Marks what rings together with the offer at `index`, which began or ended now: both ring for a while.
 
-    A call may have a thousand offers: those that were over before this one began are passed over without a call.
+    A call may have a thousand offers: those that ended before this one began are skipped without a function call.
     """
     changed = offers[index]
     at_ms, end_ms = changed.at_ms, changed.end_ms
@@ -185,7 +185,7 @@ def _overlap(offer: Offer, other: Offer) -> bool:
 def answered(call: Call, leg: Leg, fact: Fact) -> None:
     """The leg's offer was answered; the first answer is the call's.
 
-    A new conversation takes back an earlier release.
+    A new conversation cancels an earlier release.
     """
     _close_offer(call, leg.id, fact.at_ms, ANSWERED)
     call.release = None
@@ -196,21 +196,21 @@ def answered(call: Call, leg: Leg, fact: Fact) -> None:
 
 
 def offer_answered(call: Call, leg: Leg, at_ms: int) -> None:
-    """An agent's offer was answered; what else rings for this customer may stop."""
+    """Close an agent's answered offer, and the other offers to this customer."""
     _close_offer(call, leg.id, at_ms, ANSWERED)
     _others_redirected(call, at_ms)
     goes_on(call)
 
 
 def _others_redirected(call: Call, at_ms: int) -> None:
-    """Nobody waits any more for others who rang for this caller."""
+    """Close the offers that are still open: the caller no longer waits for the others who rang."""
     for offer in call.offers:
         if offer.end_ms is None:
             _close_offer(call, offer.leg, at_ms, OfferResult.REDIRECTED)
 
 
 def ended(call: Call, leg: Leg, fact: Fact) -> None:
-    """The leg leaves: its offer ends, and with the customer's leg all offers do."""
+    """The leg ends: its offer ends; if it is the customer's leg, all offers end."""
     if leg.side is CUSTOMER:
         if fact.kind == "connectionCleared":
             all_ended(call, fact.at_ms)
@@ -219,7 +219,7 @@ def ended(call: Call, leg: Leg, fact: Fact) -> None:
 
 
 def all_ended(call: Call, at_ms: int) -> None:
-    """Nobody waits any more for what still rings."""
+    """End all open offers: the customer no longer waits."""
     for offer in call.offers:
         if offer.end_ms is None:
             _close_offer(call, offer.leg, at_ms, OfferResult.ABANDONED)
@@ -228,7 +228,7 @@ def all_ended(call: Call, at_ms: int) -> None:
 def is_released(call: Call, legs: tuple[Leg, ...], leg: Leg) -> bool:
     """END-1: whether this leg's end is the conversation's, which leaves these legs; or the customer's, before any.
 
-    An agent who leaves a conference, or whose ringing stopped, ended nothing.
+    An agent who leaves a conference, or whose ringing stopped, does not end the conversation.
     """
     if leg.side is CUSTOMER and call.release is None:
         return True
@@ -236,7 +236,7 @@ def is_released(call: Call, legs: tuple[Leg, ...], leg: Leg) -> bool:
 
 
 def _result(call: Call, leg: Leg, fact: Fact) -> OfferResult:
-    """How an offer ended that was not answered, from the switch's cause, else from who let go."""
+    """How an unanswered offer ended, from the switch's cause, else from who released."""
     cause, releasing = cause_data(fact)[0], clearing_data(fact).releasing_device
     if cause in _NOT_ANSWERED:
         return OfferResult.NOT_ANSWERED

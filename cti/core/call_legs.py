@@ -1,4 +1,4 @@
-"""A call's legs: who is who among them, and why the customer hears nobody."""
+"""A call's legs: which party each belongs to, and why the customer hears nobody."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -15,7 +15,7 @@ def leg_named(legs: tuple[Leg, ...], name: str | None) -> Leg | None:
 
 
 def leg_at(legs: tuple[Leg, ...], device: str | None) -> Leg | None:
-    """The leg of this device, or of the agent of this number."""
+    """The leg of this device, or of the agent with this number."""
     if device is None:
         return None
     for leg in legs:
@@ -57,8 +57,8 @@ class Silence(NamedTuple):
 def silence_of(legs: tuple[Leg, ...]) -> Silence | None:
     """HOLD-2's state: the customer's leg is held or muted by us, and nobody else speaks with him; or he holds us.
 
-    Only agents who were joined to the customer count: one whom his agent consults does not speak with him. In a
-    conference nobody is owed a notice while one agent still speaks.
+    Only agents who were joined to the customer count: an agent who is only consulted does not talk to the customer. In
+    a conference no notice is owed while one agent still talks.
     """
     customer, away = None, False
     for leg in legs:
@@ -112,6 +112,6 @@ def _known_as(leg: Leg) -> str:
 
 
 def _may_be_customer(legs: tuple[Leg, ...]) -> bool:
-    """Whether a device that nobody has may be the customer's: his is not known."""
+    """Whether a device that no leg has may be the customer's, because the customer's is not known."""
     customer = customer_of(legs)
     return customer is not None and not customer.device

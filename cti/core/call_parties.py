@@ -1,8 +1,8 @@
 """Whose leg is whose: customer, agent, or neither. Called by `call`.
 
 * In a call that came in, who called is the customer; every other leg that rings or answers is an agent's.
-* A call of which no opening was seen has a customer all the same. He is named by the first event that can only speak of
-  him; and where agents have numbers, a leg without one is his.
+* A call whose opening was not seen has a customer too. The first event that can only concern the customer names them;
+  and where agents have numbers, a leg without one is the customer's.
 """
 
 from cti.core.call_legs import agents_speaking, customer_of, leg_at, leg_named, with_leg
@@ -14,7 +14,7 @@ from schemas.reasons import ReleasedBy
 
 
 def adopt(call: Call, name: str | None) -> None:
-    """A caller whose leg had no name until now gets this one, if no leg has it: the minimal switch names it late."""
+    """Give a caller's unnamed leg this id, if no leg has it: a minimal switch names that leg late."""
     customer = customer_of(call.legs)
     if name is None or customer is None or customer.id != "" or leg_named(call.legs, name) is not None:
         return
@@ -22,7 +22,7 @@ def adopt(call: Call, name: str | None) -> None:
 
 
 def adopt_called(call: Call, name: str) -> None:
-    """The leg of who was dialled has this name from now on, if it has neither rung nor answered under another."""
+    """Give the called party's leg this id, if no leg has it and the called party's has neither rung nor answered."""
     customer = customer_of(call.legs)
     if customer is None or customer.state is not INITIATED or leg_named(call.legs, name) is not None:
         return

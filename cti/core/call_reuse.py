@@ -1,8 +1,8 @@
 """One call id, several calls: which fact begins the next incarnation (contract, Identity).
 
 * After callCleared: an opening more than 300 s later. Until then openings are ignored.
-* After a snapshot that lacked the call, or a silence that was too long: an opening at once. Where only a stand-in for
-  it was seen (queued, delivered, established), 300 s later.
+* After a snapshot that lacked the call, or after too long a silence: an opening at once. If only a stand-in for the
+  opening was seen (queued, delivered, established): 300 s later.
 * While the call is open: a second opening of the caller's leg, more than 300 s after the call's latest fact or from
   another caller. The call ends as stale at that fact.
 """
@@ -60,7 +60,7 @@ def _is_second(call: Call, kind: str, name: str | None) -> bool:
 
 
 def _another_caller(call: Call, kind: str, data: OpeningData) -> bool:
-    """Of openings of one kind: the others may write a caller in another way."""
+    """Whether the caller differs; only openings of one kind are compared, since others may format it differently."""
     known, new = call.opening.calling, data.calling
     if not known or not new or kind != call.opening.kind or known == new:
         return False

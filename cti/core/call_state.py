@@ -62,7 +62,7 @@ class Offer:
 class Hold:
     """The customer hears nobody: held or muted by us, or he holds us. `leg` is where a notice is played.
 
-    `muted`: nobody ever put him on hold, the agents only muted themselves.
+    `muted`: the customer was never put on hold, the agents only muted themselves.
     """
 
     cause: str
@@ -200,7 +200,7 @@ class Extras(NamedTuple):
 
 
 class Tentative(NamedTuple):
-    """An end that nobody announced in order, and that later facts may revise. Few calls have one."""
+    """An end that was not announced in order and that later facts may revise. Few calls have one."""
 
     absent_ms: int | None = None  # when its switch's snapshot lacked the call, or it had been silent for too long
     before: "Call | None" = None  # the call as it was before that end: the next fact goes on from there
@@ -218,8 +218,8 @@ NO_OPENING = Opening()
 class Call:
     """The state of one call: the fold of its facts.
 
-    Whoever holds a call never changes it; `call.advance` changes a copy of its own before it hands it out. How it is
-    made is spelt out: compiled, that is a row of assignments.
+    A call is never changed once `call.advance` has returned it; `advance` works on a copy. The constructor is written
+    out, because that compiles to plain assignments.
     """
 
     subject: str
@@ -240,8 +240,8 @@ class Call:
     answered_ms: int | None
     answer_cause: str | None
     first_agent: str | None
-    customer_left: bool  # his leg is gone: nobody can answer him
-    left_waiting: bool  # he was in a queue then
+    customer_left: bool  # the customer's leg has ended: an answer is impossible
+    left_waiting: bool  # the customer was in a queue then
     release: Release | None
     failed: bool
     cause: str | None
@@ -312,7 +312,7 @@ class Call:
         self.tentative = tentative
 
     def copy(self) -> "Call":
-        """Another call with the same parts (nobody changes a part). Spelt out: it is made once for every event."""
+        """A copy that shares the parts, which are immutable. Written out for speed: each event makes one."""
         return Call(
             self.subject,
             self.phase,

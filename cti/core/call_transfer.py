@@ -2,8 +2,8 @@
 
 * A consultation is a call of its own; `correlation` joins the journey, and the event is sent once under each call.
 * State is never merged: a leg that comes from the other call is new here.
-* Of a call that results, those legs live on that `connections` maps or already names by their new ids, and the
-  customer's in any case: he is who is handed over. The transferring party leaves.
+* In a resulting call, those legs continue that `connections` maps or already names by their new ids, and always the
+  customer's leg, because the customer is handed over. The transferring party leaves.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from schemas.reasons import Ignored
 
 
 def transferred(call: Call, fact: Fact) -> None:
-    """Ends what the mapped legs lived here. If this call results, they live on under their new ids."""
+    """End the intervals of the mapped legs. In a resulting call, the legs continue under their new ids."""
     data = transfer_data(fact)
     mapped, stays = data.connections, data.resulting in (None, call.subject)
     before = call.legs
@@ -44,7 +44,7 @@ def transferred(call: Call, fact: Fact) -> None:
 
 
 def _hands_over(call: Call, data: TransferData) -> bool:
-    """Whether the party was handed over out of this call: not the consultation, nor a call that only results."""
+    """Whether the party was handed over from this call, and this is neither the consultation nor the resulting call."""
     if data.primary == call.subject:
         return True
     results_only = data.primary is not None and data.resulting == call.subject
@@ -61,12 +61,12 @@ def resulting(call: Call, fact: Fact) -> Ignored | None:
 
 
 def _staying(call: Call, data: TransferData, kind: str) -> tuple[Leg, ...]:
-    """The legs that live on in this call, which results."""
+    """The legs that continue in this resulting call."""
     if kind == "conferenced":
         return call.legs
     named = {*data.connections, *data.connections.values()}
     if customer_of(call.legs) is None and named and all(leg.id not in named for leg in call.legs):
-        # The consultation results, and only who comes over is mapped: the party who began it is the one who leaves.
+        # The consultation results and only the joining legs are mapped: the party who began it is the one to leave.
         return tuple(leg for leg in call.legs if leg.id != call.opening.connection)
     return tuple(leg for leg in call.legs if leg.id in named or leg.side is CUSTOMER)
 
@@ -75,7 +75,7 @@ def _with_comers(kept: list[Leg], mapped: Mapping[str, str], to: str | None) -> 
     """The legs that stay, and those that come over: the customer, if there is none yet, else who he is given to."""
     legs = {leg.id: leg for leg in kept}
     new_ids = [new for new in dict.fromkeys(mapped.values()) if new not in legs]
-    if "" in legs and legs[""].side is CUSTOMER and new_ids:  # he was never named here
+    if "" in legs and legs[""].side is CUSTOMER and new_ids:  # the customer's leg was never named here
         legs[new_ids[0]] = renamed(legs.pop(""), new_ids[0])
         del new_ids[0]
     for new in new_ids:
@@ -86,7 +86,7 @@ def _with_comers(kept: list[Leg], mapped: Mapping[str, str], to: str | None) -> 
 
 
 def _together(leg: Leg) -> Leg:
-    """Who lives on in the call that results is joined to the customer."""
+    """Join the legs that continue in the resulting call to the customer."""
     return joining(leg, True) if leg.side is AGENT else leg
 
 

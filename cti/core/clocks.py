@@ -19,7 +19,7 @@ LAG_MAX_MS = 2_000
 LAG_WINDOW_MS = 30_000
 STRAGGLER_WINDOW_MS = 5_000
 END_FRESH_MS = 500
-LOOK_AGAIN_MS = 1_000  # a lag out of bounds comes back with a later entry: nobody knows when
+LOOK_AGAIN_MS = 1_000  # only a later entry can bring a lag back into its bounds
 AHEAD_MS = 2_000
 AHEAD_AGREED, AHEAD_LOOKED_AT = 3, 5
 _BUCKET_MS = 1_000
@@ -27,7 +27,7 @@ _AHEAD_BITS = (1 << AHEAD_LOOKED_AT) - 1
 
 
 class SourceClock:
-    """What the engine knows of one switch's clock. Mutable: it is an observation, no part of what is committed."""
+    """What the engine knows about one switch's clock. Mutable: it is an observation and is not committed."""
 
     __slots__ = ("_ahead", "_buckets", "_straggler_ms", "lag_ms")
 
@@ -57,7 +57,7 @@ class SourceClock:
         self.lag_ms = min(least for _, least in buckets)
 
     def forget(self) -> None:
-        """The log's own time was set: what was observed before says nothing any more."""
+        """Drop all observations: the log's own clock was set, so they are no longer valid."""
         self.lag_ms, self._straggler_ms, self._ahead = None, None, 0
         self._buckets.clear()
 

@@ -39,7 +39,7 @@ def command_for(due: Due, tenant: str, call_id: str, profile: Profile, after_ste
 
 
 def overtaken(due: Due, tenant: str, call_id: str) -> Intervention:
-    """The occurrence as one that came too late, or whose state has passed."""
+    """The intervention of an occurrence that came too late, or whose state has passed."""
     fits = (step for step in due.rule.steps if (step.command == "setRingTimeout") is _at_the_offer(due))
     return _intervention(due, tenant, call_id, next(fits, due.rule.steps[0]))._replace(state="overtaken")
 

@@ -1,4 +1,4 @@
-"""When each rule is due for a call: a pure function of the call's intervals and of what has been done already.
+"""When each rule is due for a call: a pure function of the call's intervals and of its interventions.
 
 Straight code, no generators: this runs whenever an interval of a call has moved. `now_ms` is the switch's clock.
 """
@@ -12,7 +12,7 @@ from cti.core.rules import Due, Intervention, Rule, RuleSet, Target
 from schemas.reasons import OfferResult
 
 MISSED_TICKS_MAX = 100  # how many passed ticks of one interval are named at once
-HELD, AT_THE_OFFER, TAKEN_BACK = 0, 0, -1  # n of what happens once; ticks count from 1
+HELD, AT_THE_OFFER, TAKEN_BACK = 0, 0, -1  # n of an occurrence that happens once; ticks count from 1
 
 Whom = tuple[str | None, str | None, str | None, str | None, bool]
 """A `Target` to be; most looks find nothing due and need none."""
@@ -20,13 +20,13 @@ ANSWERED, NOT_ANSWERED = OfferResult.ANSWERED, OfferResult.NOT_ANSWERED
 NEVER = 2**63
 OFFERS, HOLDS, WAITS, ANSWER = 1, 2, 4, 8
 ALL = OFFERS | HOLDS | WAITS | ANSWER
-"""What of a call is to be looked at, as bits: what has not moved is due when it was."""
+"""Which parts of a call have changed, as bits: the due times of the other parts stay the same."""
 
 
 def dues(call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float) -> list[Due]:
-    """All occurrences not yet settled: those passed, those due, and the next of each interval that is open.
+    """All unsettled occurrences: those passed, those due, and the next of each open interval.
 
-    `rules` are those that speak of calls of this direction.
+    `rules` are those that apply to calls of this direction.
     """
     return _found(call, rules, done, now_ms, float("inf"), ALL)[0]
 
@@ -156,7 +156,7 @@ def _ticks(
     `offers`: where a tick while one of them rings is skipped.
     """
     if end_ms is not None and start_ms + (rule.first_ms or rule.at_ms or 0) >= end_ms:
-        return NEVER  # over before its first: what most intervals are
+        return NEVER  # it ended before its first tick, as most intervals do
     n = 0
     for intervention in done:
         if (

@@ -1,6 +1,6 @@
 """What a fact says, typed: the one place in the core that reads `data`.
 
-The events' models (`schemas.call_events`) have judged it; a fact of an unknown or later form may lack anything.
+The events' models (`schemas.call_events`) have validated it; a fact of an unknown or later form may lack any member.
 """
 
 from collections.abc import Mapping
@@ -75,7 +75,7 @@ def opening_data(fact: Fact) -> OpeningData:
 
 
 def number(written: str | None) -> str | None:
-    """A number as the call keeps it: `schemas.fields.Number` lets longer ones in."""
+    """A number, cut to the length that a call keeps: `schemas.fields.Number` accepts longer ones."""
     return written if written is None or len(written) <= NUMBER_CHARS_MAX else written[:NUMBER_CHARS_MAX]
 
 

@@ -14,21 +14,21 @@ from pydantic_core import from_json, to_json
 
 from schemas.call_events import KIND_RANK
 
-# What opens a call by the norm.
+# The kinds that open a call by the norm.
 FIRST_KINDS = frozenset({"offered", "serviceInitiated", "originated"})
-# What may open a call. The others stand in where the opening event was lost: a caller who was queued, rung or answered
-# was there.
+# The kinds that may open a call. The others replace a lost opening event: a caller who was queued, rung or answered was
+# there.
 OPENING_KINDS = FIRST_KINDS | {"queued", "delivered", "established"}
 CLEARED = "callCleared"
 STALE = "stale"  # derived: absent from its switch's snapshot; dated as the snapshot is
 LOST = "lost"  # derived: silent for longer than call_idle_max_s; dated when that was noticed, by the switch's clock
 PRESENT = "present"  # derived: a snapshot names the call
 GIVEN_UP_KINDS = frozenset({STALE, LOST})
-# What may come after a call is over and still belongs to its record.
+# The kinds that may follow a call's end and still belong to its record.
 AFTERWARDS_KINDS = frozenset(
     {"commandResult", "surveyScored", "recordingAvailable", "agentAction", "identityVerified", "messageReport"}
 )
-# What does not say that the switch went on with the call.
+# The kinds that do not prove that the call goes on at the switch.
 SILENT_KINDS = AFTERWARDS_KINDS | GIVEN_UP_KINDS | {PRESENT}
 REINCARNATION_MS = 300_000  # contract, Identity: switches reuse call ids, but not within 300 s
 _LAST_RANK = 1_000

@@ -29,13 +29,18 @@ def stored_hash(tenant: str, source: str, subject: str) -> int:
     return hash64(key_of(tenant, source, subject).encode())
 
 
+def is_plain(tenant: str, source: str) -> bool:
+    """Whether a call's record key can be read in one way only."""
+    return ":" not in source and ":" not in tenant
+
+
 def identity_hash(tenant: str, source: str, subject: str) -> int:
     """A call's identity, of the tuple.
 
-    Without a colon in tenant and source the record key can be read in one way only, and its hash is taken. Else the
+    Where the record key can be read in one way only, its hash is taken. Else the
     lengths go in, after a NUL, which no part may contain: no record key is that text.
     """
-    if ":" not in source and ":" not in tenant:
+    if is_plain(tenant, source):
         return stored_hash(tenant, source, subject)
     return hash64(f"\0{len(tenant)}:{len(source)}:{tenant}{source}{subject}".encode())
 
@@ -51,6 +56,6 @@ def command_id(tenant: str, cause: str, rule: str, occurrence: int, step: int) -
 
 
 def _digest(*parts: str) -> str:
-    """Each part goes in behind its length, so that no two lists of parts look alike."""
+    """Hash each part after its length, so that different lists of parts never give the same input."""
     text = "".join([f"{len(part)}:{part}" for part in parts])
     return blake2b(text.encode(), digest_size=12).hexdigest()

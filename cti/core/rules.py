@@ -7,7 +7,7 @@
   rule's entries apart, n counts within the interval.
 * `while = "queued"` means waiting and nobody ringing: a tick while an offer rings is skipped (QUEUE-1). Where an
   entry with `at_s` falls on a tick of its sibling, it takes the tick's place.
-* A queue that rings all is judged once, by its first offer, and only with prompts: nobody alone is responsible
+* A queue that rings all is judged once, by its first offer, and only with prompts: no single agent is responsible
   (RING-1).
 """
 
@@ -20,7 +20,7 @@ from schemas.profile import Rule as Written
 from schemas.reasons import RuleMode
 
 PROMPTS = frozenset({"promptAgent", "playMessage"})
-# Only the switch knows whether another agent is ready; without its word nobody's phone is taken away (RING-1).
+# Only the switch knows whether another agent is ready; unless it says so, the call stays at its agent (RING-1).
 NEEDS_OTHER_READY = frozenset({"deflectCall", "setRingTimeout", "setAgentState"})
 
 
@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
 
 class Abilities(NamedTuple):
-    """What a switch declared that it can do. One that declared nothing is ordered nothing."""
+    """What a switch declared that it can do. A switch that declared nothing gets no commands."""
 
     commands: frozenset[str] = frozenset()
     if_other_ready: bool = False

@@ -1,4 +1,4 @@
-"""A call as an integrator sees it: what it is now, what it has lived, and what each rule did or will do about it."""
+"""A call as an integrator sees it: its state, its intervals, and what each rule did or will do about it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,7 +41,7 @@ def describe(
 def running_dues(call: Call, rules: RuleSet, done: Sequence[Intervention], now_ms: float) -> list[Due]:
     """What is due next in the intervals that go on: only these have a clock that runs.
 
-    A call may have thousands of intervals, and as many commands for them: what is over is not looked at again.
+    A call may have thousands of intervals, and as many commands for them: ended intervals are not examined again.
     """
     offers = [offer for offer in call.offers if offer.end_ms is None]
     holds = [hold for hold in call.holds if hold.end_ms is None]
@@ -56,7 +56,7 @@ def running_dues(call: Call, rules: RuleSet, done: Sequence[Intervention], now_m
     # A ring-all is judged by the first of its offers, which may be over.
     now.offers = tuple([each for each in call.offers if first_ms is not None and (each.end_ms or now_ms) > first_ms])
     found = dues(now, rules, of_these, now_ms)
-    if waits:  # nothing is played to who waits while an agent's device rings
+    if waits:  # no message is played to a waiting caller while an agent's device rings
         now.holds, now.waits, now.offers = (), tuple(waits), call.offers
         found += dues(now, RuleSet(queued=rules.queued), of_these, now_ms)
     return found

@@ -1,4 +1,4 @@
-"""Commands become rows of the round; and when each counts as unanswered."""
+"""Writes commands as rows of the round, and keeps the time at which each counts as unanswered."""
 
 import heapq
 
@@ -27,7 +27,7 @@ class CommandWriter:
         self._deadlines: list[tuple[float, str, int]] = []  # (when unanswered, call id, hash of its key), a heap
 
     def issue(self, live: LiveCall, new: Command) -> Intervention:
-        """Write a command that goes to the switch: valid until its use is over, by the log's clock."""
+        """Write a command that goes to the switch. It expires, by the log's clock, when it is of no more use."""
         lag = live.source.clock.lag_ms or 0
         issued_ms = int(self._times.now_ms)
         name, rule, entry, n, step, cause, command, due_ms, expires_ms, state, reason = new.intervention
@@ -52,7 +52,7 @@ class CommandWriter:
         return intervention
 
     def note(self, live: LiveCall, intervention: Intervention) -> Intervention:
-        """Write an intervention that goes nowhere: it was overtaken."""
+        """Write an intervention that was overtaken; no command is sent."""
         self._write(live, intervention, int(self._times.now_ms), "{}")
         return intervention
 
@@ -83,14 +83,14 @@ class CommandWriter:
         )
 
     def outcome(self, intervention: Intervention, at_ms: int) -> None:
-        """Write what became of a command."""
+        """Write a command's outcome."""
         self._count(intervention)
         self._writer.round_.outcomes.append(
             OutcomeRow(id=intervention.id, state=intervention.state, reason=intervention.reason, at_ms=at_ms)
         )
 
     def _count(self, intervention: Intervention) -> None:
-        """Each once: when it is known what became of it."""
+        """Count an intervention once, when its outcome is known."""
         if intervention.state in FINAL_STATES:
             outcome = InterventionOutcome(intervention.state)
             self._telemetry.intervention(intervention.rule, intervention.command, outcome)
@@ -107,7 +107,7 @@ class CommandWriter:
         return self._deadlines[0][0] if self._deadlines else float("inf")
 
     def past_deadline(self) -> list[tuple[str, int]]:
-        """Take out the calls, each once, of which a command's deadline has passed: (call id, hash of its key)."""
+        """Remove the deadlines that have passed; return each of their calls once: (call id, hash of its key)."""
         found: dict[tuple[str, int], None] = {}
         while self._deadlines and self._deadlines[0][0] <= self._times.now_ms:
             _, call_id, key_hash = heapq.heappop(self._deadlines)
@@ -115,7 +115,7 @@ class CommandWriter:
         return list(found)
 
     def is_past_deadline(self, intervention: Intervention) -> bool:
-        """Whether the command is still open, and its switch had its time."""
+        """Whether the command is still open although its switch's time to answer is over."""
         if intervention.state in FINAL_STATES:
             return False
         return intervention.expires_ms + UNANSWERED_AFTER_MS <= self._times.now_ms

@@ -1,4 +1,4 @@
-"""A round on its way into the ledger, and what became of it."""
+"""Commits a round to the ledger, and finds out whether it was committed."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from cti.engine.metrics import CallMetrics
 from cti.ports import Clock, Ledger
 from cti.rows import Fence, Round
 
-ASK_AGAIN_MS = 500.0  # while the ledger does not say what became of a commit
+ASK_AGAIN_MS = 500.0  # while the ledger does not answer whether it committed
 
 log = structlog.get_logger()
 
@@ -30,12 +30,12 @@ class Committing(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What became of a round. `lost`: partitions that another process has taken."""
+    """The outcome of a commit. `lost`: partitions that another process has taken."""
 
     committed: bool
     lost: frozenset[int] = frozenset()
     error: Exception | None = None
-    refused: bool = False  # by a ledger that was there: a defect of ours
+    refused: bool = False  # by a ledger that was reachable: a defect in our code
 
 
 class Commit:
@@ -44,7 +44,7 @@ class Commit:
     def __init__(
         self, ledger: Ledger, clock: Clock, what: Committing, wake: Callable[[], None], first: Awaitable[None] | None
     ) -> None:
-        """`first`: what must be done before the round is written."""
+        """`first` is awaited before the round is written."""
         self.what = what
         self._ledger, self._clock = ledger, clock
         self._task = asyncio.create_task(self._write(first))
@@ -82,9 +82,9 @@ class Commit:
         return Verdict(False, error=fault, refused=True)
 
     async def _verify(self, fault: errors.OutcomeUnknown) -> Verdict:
-        """Whether it took place, from what the ledger holds now.
+        """Read from the ledger whether the transaction was committed.
 
-        Where a partition was lost, the others say it: the round is one transaction.
+        If a partition was lost, the positions of the others answer it: the round is one transaction.
         """
         found = await self._committed(fault)
         fences = self.what.round_.fences
@@ -107,7 +107,7 @@ def _epoch(found: Mapping[int, Fence], fence: Fence) -> int | None:
 
 
 def says_anything(round_: Round) -> bool:
-    """Whether there is anything to write, were it not for the positions."""
+    """Whether there is anything to write besides the positions."""
     return bool(
         round_.timeline
         or round_.records

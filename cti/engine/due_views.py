@@ -1,7 +1,7 @@
 """A long call in slices, so that looking for what is due costs as much as the call is long, and not its square.
 
-`core.dues` holds each interval against all that was done. For a call of thousands of intervals each slice is a call
-with only some of them, beside what was done about those.
+`core.dues` compares each interval with all interventions. For a call of thousands of intervals each slice is a call
+with only some of them, and with their interventions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ SLICE = 8  # intervals
 
 
 class DueView(NamedTuple):
-    """What is looked at together. `causes`: of its intervals; None: all of the call."""
+    """The part of a call that is examined together. `causes`: of its intervals; None: the whole call."""
 
     call: Call
     moved: int  # bits of `core.dues`
@@ -58,7 +58,7 @@ def views(call: Call, moved: int) -> Iterator[DueView]:
 
 
 def _apart(offers: Sequence[Offer]) -> Iterator[list[Offer]]:
-    """Slices of offers that never part two that rang at one time: those are judged together."""
+    """Slices of offers. Offers that rang at the same time are in one slice, because they are judged together."""
     some: list[Offer] = []
     until_ms: float = float("-inf")
     for offer in offers:

@@ -10,7 +10,7 @@ from schemas.reasons import DeadLetter, Ignored
 
 
 def ingest(work: Gathering, event_log: EventLog, entry: Entry, event: Event | str) -> None:
-    """Advance by one entry. `event`: what `event_in` says of it."""
+    """Advance by one entry. `event` is the result of `event_in` for it."""
     if entry.unfit is not None:
         work.dead_letter(entry, *entry.unfit)
     elif isinstance(event, str):
@@ -35,7 +35,7 @@ def ingest(work: Gathering, event_log: EventLog, entry: Entry, event: Event | st
 
 
 def _misplaced_or_mistimed(event_log: EventLog, entry: Entry, event: Event) -> tuple[DeadLetter, str] | None:
-    """What the HTTP API checks for its clients; on Kafka integrators write to the log themselves."""
+    """Check what the HTTP API checks for its clients: on Kafka, integrators write to the log themselves."""
     if entry.event is not None or event_log.kinds == 1:
         return None  # whatever is in an SQL log came through the HTTP API
     if event.family == "switch" and not (entry.copied or event_log.passes_on(entry.partition)):
@@ -45,7 +45,7 @@ def _misplaced_or_mistimed(event_log: EventLog, entry: Entry, event: Event) -> t
 
 
 def _belongs(work: Gathering, event_log: EventLog, entry: Entry, event: Event) -> bool:
-    """Whether an event is in the partition of its key; what concerns all partitions may be in any."""
+    """Whether an event is in the partition of its key; an event that concerns all partitions may be in any."""
     if event.family == "switch":
         return True
     known = (hash_of(entry.tenant, event.source, event.subject), event.family)
@@ -59,7 +59,7 @@ def _belongs(work: Gathering, event_log: EventLog, entry: Entry, event: Event) -
 
 
 def event_in(entry: Entry) -> Event | str:
-    """The entry's event, or why it is none."""
+    """The entry's event, or the reason why it cannot be read as one."""
     if entry.event is not None:
         return entry.event
     if entry.unfit is not None:

@@ -1,4 +1,4 @@
-"""Ended calls stay in memory a while, for what comes a little late; then they leave it."""
+"""Ended calls stay in memory for a while, so that slightly late events find them; then they are evicted."""
 
 import heapq
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ ENDED_KEPT_MAX = 20_000
 
 
 class Eviction:
-    """When each ended call may leave, by the log's clock."""
+    """When each ended call may be evicted, by the log's clock."""
 
     def __init__(self) -> None:
         self._leaving: list[tuple[float, int, Key]] = []  # a heap
@@ -22,15 +22,15 @@ class Eviction:
             heapq.heappush(self._leaving, (now_ms + EVICT_AFTER_MS, self._number, key))
 
     def move(self, by_ms: float) -> None:
-        """The log's clock was set by so much."""
+        """Shift all times: the log's clock was set."""
         self._leaving = [(at_ms + by_ms, number, key) for at_ms, number, key in self._leaving]
 
     def next_ms(self) -> float:
-        """When the next one may leave; infinite if none waits."""
+        """When the next one may be evicted; infinite if there is none."""
         return self._leaving[0][0] if self._leaving else float("inf")
 
     def evict(self, layers: Layers, now_ms: float) -> None:
-        """Take out of memory what may leave, unless a command of it is still open or a round still writes it."""
+        """Evict the calls whose time has come, unless a command of the call is open or a round still writes it."""
         kept = []
         while self._leaving and (self._leaving[0][0] <= now_ms or len(self._leaving) > ENDED_KEPT_MAX):
             _, number, key = heapq.heappop(self._leaving)

@@ -2,10 +2,10 @@
 
 * Whether a switch's clock may be believed is `core.clocks`; when a rule is due is `core.dues`; what it commands is
   `core.commands`.
-* On a clock that is not believed nothing is commanded, and nothing counts as too late. Only what is over by the
-  events' own times is settled, once the call has ended; the rest waits until the clock is believed.
+* While a switch's clock is not trusted, the engine issues no command and treats nothing as too late. It settles only
+  what is over by the events' own times, once the call has ended; the rest waits until the clock is trusted.
 * Usefulness is judged by the log's clock now, so an engine that reads on after a stop issues nothing stale.
-* What is due together is issued in one order: by when it was due, then by rule.
+* Commands that are due together are issued in a fixed order: by due time, then by rule.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ from cti.engine.live_calls import Key, LiveCall
 from schemas.reasons import FINAL_STATES
 
 PASSES_MAX = 50  # over one call at one time: each settles a tick of every interval
-AS_SOON_AS_BELIEVED = 0  # a time by the switch's clock that is past whenever the clock is believed
+AS_SOON_AS_BELIEVED = 0  # a time by the switch's clock that has passed as soon as the clock is trusted
 
 
 def fire_rules(work: Gathering, key: Key, live: LiveCall, moved: int = ALL) -> None:
-    """Settle what is due for the call, and schedule it for when the next is; `live` is the caller's own copy.
+    """Settle what is due for the call, and schedule the call for its next due time; `live` is the caller's own copy.
 
-    `moved`: what of it may be due at another time than before (bits of `core.dues`).
+    `moved`: which parts of it may now be due at another time (bits of `core.dues`).
     """
     if not work.interventions_on:
         return
@@ -40,7 +40,7 @@ def fire_rules(work: Gathering, key: Key, live: LiveCall, moved: int = ALL) -> N
 
 
 def _settle(work: Gathering, key: Key, live: LiveCall, moved: int) -> int:
-    """Settle all that can be settled; when the first of the rest is due."""
+    """Settle all that can be settled; return when the first of the rest is due."""
     call, clock = live.call, live.source.clock
     partition_ms = work.times.partition_ms[live.partition]
     now_ms = clock.now_ms(partition_ms)
@@ -65,7 +65,7 @@ def _settle(work: Gathering, key: Key, live: LiveCall, moved: int) -> int:
 
 
 def _settle_found(work: Gathering, key: Key, live: LiveCall, view: DueView, found: Sequence[Due], trusted: bool) -> int:
-    """Settle what was found due in this view of the call, and what is due then; when the first of the rest is."""
+    """Settle what is due in this view, and what falls due by that; return when the first of the rest is due."""
     now_ms = live.source.clock.now_ms(work.times.partition_ms[live.partition])
     assert now_ms is not None, "something was found due by it"
     rules = live.source.rules(live.call.queue, live.call.opening.direction)
@@ -78,7 +78,7 @@ def _settle_found(work: Gathering, key: Key, live: LiveCall, view: DueView, foun
                 next_ms = AS_SOON_AS_BELIEVED
                 continue
             settled.append(_decided(work, key, live, due))
-            again = again or due.rule.shape == "while"  # a tick has a next one; what happens once has none
+            again = again or due.rule.shape == "while"  # only a tick has a successor
         live.done = (*live.done, *settled)
         if not again:
             return next_ms
@@ -86,7 +86,7 @@ def _settle_found(work: Gathering, key: Key, live: LiveCall, view: DueView, foun
         next_ms = min(next_ms, later_ms)
         if not found:
             return next_ms
-    return min(next_ms, int(now_ms))  # more has passed than is settled at one time
+    return min(next_ms, int(now_ms))  # more ticks have passed than one call settles
 
 
 def _order(due: Due) -> tuple[int, str, int, int, str]:
@@ -94,7 +94,7 @@ def _order(due: Due) -> tuple[int, str, int, int, str]:
 
 
 def _decided(work: Gathering, key: Key, live: LiveCall, due: Due) -> Intervention:
-    """What is done about one occurrence: a command, or a note that it was overtaken."""
+    """The intervention for one occurrence: a command, or a note that it was overtaken."""
     tenant = live.source.tenant
     clock_now_ms = work.times.now_ms - (live.source.clock.lag_ms or 0)
     if due.passed or clock_now_ms - due.due_ms > due.rule.useful_ms:
@@ -109,9 +109,9 @@ def _decided(work: Gathering, key: Key, live: LiveCall, due: Due) -> Interventio
 
 
 def answered(work: Gathering, key: Key, live: LiveCall, result: Fact) -> bool:
-    """A switch's answer to a command: the intervention moves, and after some refusals the chain goes on.
+    """Apply a switch's answer to a command: its intervention changes state, and some refusals issue the next step.
 
-    `live` is the caller's own copy. False: the call knows no such command.
+    `live` is the caller's own copy. Returns False if the call has no such command.
     """
     data = result.data
     position = live.position_of(data["commandid"])
@@ -129,7 +129,7 @@ def answered(work: Gathering, key: Key, live: LiveCall, result: Fact) -> bool:
 
 
 def _next_step(work: Gathering, key: Key, live: LiveCall, refused: Intervention) -> None:
-    """Issue the next step of the chain, if the state still stands and there is use in it."""
+    """Issue the next step of the chain, if the state still lasts and the command is still useful."""
     source = live.source
     partition_ms = work.times.partition_ms[live.partition]
     now_ms = source.clock.now_ms(partition_ms)
@@ -156,9 +156,9 @@ def _same_occurrence(done: Intervention, other: Intervention) -> bool:
 
 
 def unanswered(work: Gathering) -> None:
-    """Close what no switch answered in time: `unanswered`, never repeated.
+    """Close the commands that no switch answered in time as `unanswered`; they are never repeated.
 
-    An ended call's record says so once nothing of it is open any more, not once for each command.
+    The record of an ended call is revised once, when none of its commands is open, and not for each command.
     """
     for call_id, key_hash in work.commands.past_deadline():
         key, before = work.layers.by_id(key_hash, call_id)

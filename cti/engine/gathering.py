@@ -7,7 +7,7 @@ fails is dropped with its layer, and its entries are read again.
 from functools import lru_cache
 from typing import NamedTuple
 
-from cti.core.identity import identity_hash
+from cti.core.identity import identity_hash, is_plain, stored_hash
 from cti.core.rules import RuleBook
 from cti.engine.commands import CommandWriter
 from cti.engine.late import LateCalls
@@ -22,11 +22,11 @@ from cti.ports import Appending, Entry
 from cti.rows import Round
 from schemas.reasons import DeadLetter
 
-KEYS_KEPT = 8_192  # a call's key comes again with each of its events
+KEYS_KEPT = 8_192  # each event of a call needs its key
 
 
 class CallLimits(NamedTuple):
-    """What one call may hold; more is set aside. `idle_ms`: without a sign of life for so long it ends as lost."""
+    """What one call may hold; the rest is set aside. `idle_ms`: a call without any event for so long ends as lost."""
 
     idle_ms: int = 4 * 3600 * 1000
     events: int = 10_000
@@ -48,14 +48,14 @@ class Gathering:
         self.book, self.telemetry, self.interventions_on, self.limits = book, telemetry, interventions_on, limits
         self.layers, self.late, self.times = Layers(), LateCalls(), Times()
         self.sources: dict[tuple[str, str], Source] = {}
-        self.waiting: set[Source] = set()  # those of which something is scheduled: few, where sources are many
+        self.waiting: set[Source] = set()  # those with something scheduled: few, even where there are many sources
         self.recent_ids = RecentIds()
         self.writer = RoundWriter(telemetry)
         self.commands = CommandWriter(self.writer, self.times, telemetry)
         self.records = RecordWriter(self.writer, book, telemetry)
         self.ended: list[Key] = []  # calls that ended in this round
-        self.partitions: dict[tuple[int, str], int] = {}  # of keys met lately: (hash, family) -> partition
-        self.passing: list[Appending] = []  # to be appended everywhere before the round may commit
+        self.partitions: dict[tuple[int, str], int] = {}  # of recently used keys: (hash, family) -> partition
+        self.passing: list[Appending] = []  # appended to every partition before the round may commit
 
     @property
     def round_(self) -> Round:
@@ -96,5 +96,10 @@ class Gathering:
 
 @lru_cache(maxsize=KEYS_KEPT)
 def hash_of(tenant: str, source: str, subject: str) -> int:
-    """The engine's key of a call: of the tuple, never of the record key."""
+    """The engine's key of a call: a hash of the identity tuple, never of the record key."""
     return identity_hash(tenant, source, subject)
+
+
+def stored_hash_of(tenant: str, source: str, subject: str) -> int:
+    """`stored_hash`, without a digest where the engine's key is the same."""
+    return hash_of(tenant, source, subject) if is_plain(tenant, source) else stored_hash(tenant, source, subject)

@@ -5,8 +5,8 @@ SEALED_AT facts, or at SEALED_BYTES, they become a segment; from then on their e
 calls end with fewer facts and never have a segment.
 
 Versions of a call share one list of segments. It is only appended to, and each version sees its own first `count`.
-A version that was dropped with its round may have left segments behind its predecessor's: who appends next then copies
-what it sees.
+A version that was dropped with its round may have left segments after its predecessor's; the next version that appends
+then copies the segments that it sees.
 """
 
 from cti.core.facts import Fact, unpack
@@ -16,14 +16,14 @@ SEALED_BYTES = 65_536
 
 
 class Sealed:
-    """Segments of packed facts, in the order of arrival. Immutable for whoever holds it."""
+    """Segments of packed facts, in the order of arrival. Immutable to its users."""
 
     __slots__ = ("_hashes", "_segments", "count", "size")
 
     def __init__(self, segments: list[bytes], hashes: dict[str, tuple[int, int]], count: int, size: int) -> None:
         self._segments = segments
         self._hashes = hashes  # event id -> (its segment, its body hash)
-        self.count = count  # segments of the list that are this version's
+        self.count = count  # how many segments of the list belong to this version
         self.size = size  # bytes
 
     def with_segment(self, packed: bytes) -> "Sealed":

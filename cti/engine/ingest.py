@@ -18,9 +18,9 @@ from cti.core.call_reuse import begins_again, is_beyond
 from cti.core.call_state import ENDED, PHASE_NULL, Call
 from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
 from cti.core.facts import AFTERWARDS_KINDS, FIRST_KINDS, GIVEN_UP_KINDS, REINCARNATION_MS, STALE, Fact, fact
-from cti.core.identity import hash64, stored_hash
+from cti.core.identity import hash64
 from cti.engine.fire_rules import answered, fire_rules
-from cti.engine.gathering import Gathering, hash_of
+from cti.engine.gathering import Gathering, hash_of, stored_hash_of
 from cti.engine.late import LONG_FACTS, refolded
 from cti.engine.live_calls import Key, LiveCall, newborn
 from cti.engine.settle_results import settle, settle_by_id, settles_alone
@@ -33,7 +33,7 @@ from schemas.reasons import DeadLetter, Ignored
 # is its index in a snapshot, or, from FOUND on, the incarnation of a call that was found among the facts of another.
 BORN_BITS = 40
 FOUND = 1 << 20
-LATER_WORDS = AFTERWARDS_KINDS - {"commandResult"}  # of an ended call, however late; a result is dated by the gateway
+LATER_WORDS = AFTERWARDS_KINDS - {"commandResult"}  # may follow a call's end by any time; the gateway dates a result
 ABSENT_N = 100_001  # a derived fact's number at its position, as `timers.LOST_N` is; a snapshot's own stay below
 
 
@@ -77,14 +77,14 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
 
 
 def _begins_after(key: Key, live: LiveCall, fact: Fact) -> bool:
-    """Whether the fact opens the next incarnation, after all that this one has said: it need not keep it."""
+    """Whether the fact opens the next incarnation after all facts of this one, so that this one need not keep it."""
     if not isinstance(key, int) or not begins_again(live.call, fact):
         return False
     return live.timeline_gone or (live.call.phase is ENDED and (live.last is None or live.last < fact.order))
 
 
 def _waiting(live: LiveCall) -> list[Fact]:
-    """Words of the next incarnation that came before its opening; until then the call that ended kept them."""
+    """Facts of the next incarnation that arrived before its opening; the ended call has kept them until now."""
     return [fact for fact in live.history() if is_beyond(live.call, fact)]
 
 
@@ -99,14 +99,14 @@ def _after(work: Gathering, key: int, live: LiveCall, opening: Fact, born_at: in
 
 
 def earlier_until_ms(call: Call, next_opened_ms: int) -> int:
-    """Until when facts are this call's, not the next one's: where its end is tentative, up to the next opening."""
+    """The time up to which facts belong to this call; if its end is tentative, the opening of the next one."""
     if call.ended_ms is None or call.ended_by in GIVEN_UP_KINDS or call.tentative.clock_stepped:
         return next_opened_ms - 1
     return call.ended_ms + REINCARNATION_MS
 
 
 def belongs_earlier(live: LiveCall, kind: str, at_ms: int) -> bool:
-    """Whether a fact is of the time of the incarnation before."""
+    """Whether a fact belongs, by its time, to the previous incarnation."""
     if live.earlier_until_ms is None:
         return False
     if kind in LATER_WORDS and live.call.phase is not PHASE_NULL:
@@ -121,7 +121,7 @@ def born(work: Gathering, key: Key, live: LiveCall, fact: Fact) -> LiveCall:
     work.round_.births.append(
         CallRow(
             live.call_id,
-            stored_hash(source.tenant, source.name, live.subject),
+            stored_hash_of(source.tenant, source.name, live.subject),
             source.tenant,
             source.name,
             live.subject,
@@ -147,14 +147,14 @@ def _fact_of(event: Event, body: bytes) -> Fact:
     if event.correlation is not None or event.commandid is not None:
         extra = {"$correlation": event.correlation, "$commandid": event.commandid}
         data = {**data, **{name: value for name, value in extra.items() if value is not None}}
-    kind = event.kind if event.known else f"?{event.type}"  # never one of ours, whatever the switch calls it
-    # Whichever gateway took a result has dated it: the same one through another gateway is still the same.
+    kind = event.kind if event.known else f"?{event.type}"  # never one of ours, even if the switch uses that name
+    # The gateway that accepts a result dates it; the same result sent through another gateway is still a duplicate.
     content = to_json(data) if kind == "commandResult" else body
     return fact(event.at_ms, event.sequence, event.id, kind, hash64(content), data)
 
 
 def apply(work: Gathering, key: Key, live: LiveCall, fact: Fact, entry: Entry, n: int = 0) -> None:
-    """Put the fact into the call. `n` > 0: derived from the entry, not the entry itself."""
+    """Add the fact to the call. `n` > 0: the fact is derived from the entry, and is not the entry itself."""
     known = live.known_hash(fact.id)
     if known is not None:
         _repeated(work, entry, known == fact.body_hash)
@@ -191,12 +191,12 @@ def apply(work: Gathering, key: Key, live: LiveCall, fact: Fact, entry: Entry, n
 
 
 def _is_full(work: Gathering, live: LiveCall) -> bool:
-    """Whether the call has as much as one may hold."""
+    """Whether the call has reached the limit of events or bytes."""
     return live.facts >= work.limits.events or (live.sealed is not None and live.size >= work.limits.bytes)
 
 
 def _ends_it(live: LiveCall, fact: Fact) -> bool:
-    """A full call takes its end all the same."""
+    """Whether the fact ends the call; a full call accepts it all the same."""
     return fact.kind == "callCleared" and live.call.ended_by != "callCleared"
 
 

@@ -25,8 +25,8 @@ from schemas.envelope import Event
 from schemas.reasons import DeadLetter
 
 READ_MAX = 1_000  # entries at a time: each reading asks the ledger once for calls that ended
-QUEUED_MAX = 4_000  # entries read ahead, those of partitions at rest among them
-TURN_ENTRIES = 32  # of one partition before it is the next one's turn: some 2 ms
+QUEUED_MAX = 4_000  # entries read ahead, including those of resting partitions
+TURN_ENTRIES = 32  # of one partition before the next one has its turn: some 2 ms
 CPU_MAX_MS = 20.0  # of a turn
 END_CONFIRM_MS = END_FRESH_MS / 2  # how often a partition's end is confirmed while something waits for it
 END_ASK_MS = 20.0  # how often the log is asked for its ends at most
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 
 class Intake:
-    """What has been read of each partition, and how far it has been taken in."""
+    """What has been read of each partition, and up to where the engine has ingested it."""
 
     def __init__(
         self, work: Gathering, event_log: EventLog, ledger: Ledger, quarantine: Quarantine, log_time: TimeSteps
@@ -50,8 +50,8 @@ class Intake:
         self._queues: dict[int, deque[tuple[Entry, Event | str]]] = {}
         self._turns: deque[int] = deque()  # the partitions, the next one first
         self._resting_ms: dict[int, float] = {}  # until when, by the log's clock
-        self._more: set[int] = set()  # the last reading gave all that it could of these: their ends are further on
-        self._end_ms: dict[int, float] = {}  # when, by the log's clock, each was last known to be taken to its end
+        self._more: set[int] = set()  # the last read returned its limit for these: more entries follow
+        self._end_ms: dict[int, float] = {}  # when, by the log's clock, each was last known to be ingested to its end
         self._asked_ms = self._ends_at_ms = NEVER_MS
 
     # -- partitions ----------------------------------------------------------------------------------------------------
@@ -61,17 +61,17 @@ class Intake:
         self.positions[partition] = self._fetched[partition] = position
         self._queues[partition] = deque()
         self._turns.append(partition)
-        self._end_ms[partition] = self._asked_ms = NEVER_MS  # nobody knows yet how much of it is unread
+        self._end_ms[partition] = self._asked_ms = NEVER_MS  # its end is not known yet
 
     def remove(self, partitions: Iterable[int]) -> None:
-        """Read these no further."""
+        """Stop reading these partitions."""
         for partition in partitions:
             del self.positions[partition], self._fetched[partition], self._queues[partition], self._end_ms[partition]
             self._turns.remove(partition)
             self._resting_ms.pop(partition, None)
 
     def start_over(self, committed: Mapping[int, int]) -> None:
-        """Read again what is not committed."""
+        """Read again from the committed positions."""
         for partition, position in committed.items():
             self.positions[partition] = self._fetched[partition] = position
             self._queues[partition].clear()
@@ -79,7 +79,7 @@ class Intake:
         self._asked_ms, self.taken = NEVER_MS, 0
 
     def move(self, by_ms: float) -> None:
-        """The log's clock was set by so much: no end is confirmed any more."""
+        """Shift all times, as the log's clock was set; no partition's end is confirmed any more."""
         self._end_ms = dict.fromkeys(self._end_ms, NEVER_MS)
         self._asked_ms = self._ends_at_ms = NEVER_MS
         self._resting_ms = {partition: at_ms + by_ms for partition, at_ms in self._resting_ms.items()}
@@ -93,7 +93,7 @@ class Intake:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is to be taken now, as far as is known."""
+        """Whether, as far as is known, there is nothing to ingest now."""
         now_ms = self._work.times.now_ms
         return not any(
             (queue or partition in self._more) and not self._rests(partition, now_ms)
@@ -101,23 +101,23 @@ class Intake:
         )
 
     def resumes_ms(self) -> float:
-        """When the first partition at rest is read on; infinite if none is."""
+        """When the first resting partition is read again; infinite if none rests."""
         return min((at for partition, at in self._resting_ms.items() if self._queues[partition]), default=float("inf"))
 
     def _rests(self, partition: int, now_ms: float) -> bool:
         return self._resting_ms.get(partition, NEVER_MS) > now_ms
 
     def rest(self, concluded: Mapping[int, int]) -> None:
-        """Let partitions rest, of whose calls so many facts were concluded."""
+        """Pause partitions whose calls took many facts to conclude."""
         for partition, facts in concluded.items():
             if (ms := pause_ms(facts)) > 0:
                 self._resting_ms[partition] = self._time.now_ms() + ms
 
     async def turn(self, most: int, *, needs_ends: bool, read_on: bool) -> int:
-        """Read on, and take up to `most` entries; how many that were.
+        """Read on, and ingest up to `most` entries; return how many.
 
         `needs_ends`: something is due that must know whether a partition is at its end. Raises `errors.LogAway`,
-        `errors.LedgerAway`; then nothing was taken.
+        `errors.LedgerAway`; then nothing was ingested.
         """
         now_ms = self._work.times.now_ms = self._time.now_ms()
         ends = await self._asked_ends(now_ms) if needs_ends else None
@@ -131,7 +131,7 @@ class Intake:
         return taken
 
     async def _asked_ends(self, now_ms: float) -> Mapping[int, int] | None:
-        """The end of every partition, if that of one that seems to be at its end must be confirmed."""
+        """Every partition's end, if at least one partition that seems to be at its end needs a confirmation."""
         every_ms = END_ASK_MS if self.empty else END_ASK_LAGGING_MS
         if abs(now_ms - self._asked_ms) <= every_ms or not any(self._is_stale(queue, now_ms) for queue in self._queues):
             return None
@@ -162,7 +162,7 @@ class Intake:
     # -- taking --------------------------------------------------------------------------------------------------------
 
     def _take(self, most: int) -> int:
-        """Advance by what was read, TURN_ENTRIES of each partition in turn, as long as the turn's time allows."""
+        """Ingest what was read, TURN_ENTRIES of each partition in turn, until the turn's time is used up."""
         until = time.perf_counter() + CPU_MAX_MS / 1000
         now_ms = self._work.times.now_ms = self._time.now_ms()
         taken, turns, idle = 0, self._turns, 0
@@ -180,7 +180,7 @@ class Intake:
         return taken
 
     def _take_some(self, partition: int, queue: deque[tuple[Entry, Event | str]], most: int, until: float) -> int:
-        """Advance by entries of one partition; how many those were."""
+        """Ingest entries of one partition; return how many."""
         work, poison, times = self._work, self._quarantine.poison, self._work.times.partition_ms
         for count in range(1, most + 1):
             entry, event = queue.popleft()
@@ -195,7 +195,7 @@ class Intake:
                 continue
             try:
                 ingest(work, self._log, entry, event)
-            except Exception:  # the last line of defence: a defect of ours must not stop the partition
+            except Exception:  # the last resort: a defect in our code must not stop the partition
                 log.exception("entry set aside", action="poison", partition=partition, position=entry.position)
                 self._quarantine.entry_failed((partition, entry.position))
                 return count
@@ -204,7 +204,7 @@ class Intake:
         return most
 
     def _set_times(self) -> None:
-        """Partitions at a confirmed end have the log's time."""
+        """Set the time of partitions at a confirmed end to the log's clock."""
         now_ms = self._work.times.now_ms = self._time.now_ms()
         for partition, end_ms in self._end_ms.items():
             if now_ms - end_ms <= END_FRESH_MS and not self._queues[partition]:

@@ -1,35 +1,35 @@
-"""What was done about a call, found by id and by cause where it is much.
+"""An index of a call's interventions, by id and by cause, for calls that have many.
 
-The interventions themselves are a tuple, which versions of a call share. Beside a long one stands an index, built when
-it is first asked for and carried on from version to version. It is true of a version that only appended since; a round
-that is dropped clears the indexes of its calls (`Layers.dropped`).
+The interventions are a tuple, which versions of a call share. A long tuple has an index, built when it is first needed
+and passed on from version to version. It is valid for versions that only appended since; when a round is dropped, the
+indexes of its calls are cleared (`Layers.dropped`).
 """
 
 from collections.abc import Iterable, Sequence
 
 from cti.core.rules import Intervention
 
-INDEXED_FROM = 32  # fewer are looked through
+INDEXED_FROM = 32  # fewer are searched one by one
 
 
 class InterventionIndex:
-    """Positions in one call's interventions. What is replaced keeps its id, its cause and its position."""
+    """Positions in one call's interventions. A replaced intervention keeps its id, its cause and its position."""
 
     __slots__ = ("_count", "_of_cause", "_of_id")
 
     def __init__(self) -> None:
         self._of_id: dict[str, int] = {}
         self._of_cause: dict[str, list[int]] = {}
-        self._count = 0  # of the interventions, those that are indexed
+        self._count = 0  # how many interventions are indexed
 
     def clear(self) -> None:
-        """Begin anew: what was indexed last may not have been committed."""
+        """Empty the index: what was indexed last may not have been committed."""
         self._of_id.clear()
         self._of_cause.clear()
         self._count = 0
 
     def position(self, done: Sequence[Intervention], command_id: str) -> int | None:
-        """Where the intervention with this id stands."""
+        """The position of the intervention with this id."""
         self._extend(done)
         return self._of_id.get(command_id)
 

@@ -1,12 +1,12 @@
-"""Calls that are concluded once a round, and not with each of their facts.
+"""Calls that are concluded once per round, and not at each of their facts.
 
 * A late fact is written and kept with its call at once, but the call is folded again only when the round is about to
   commit: once, however many facts came late. Until then its state is what it was, its later facts wait too, and its
   timers do.
-* A long call is advanced fact by fact, but what follows from its state (what is due, its record) is looked for once a
-  round: each look costs as much as the call is long.
-* What a round may so conclude is bounded (LATE_FACTS_MAX). A partition whose calls cost much is read on a little later
-  (`pause_ms`), and what arrives meanwhile costs no more than one event does.
+* A long call is advanced fact by fact, but what follows from its state (what is due, its record) is computed once a
+  round, because the cost grows with the length of the call.
+* A round concludes at most LATE_FACTS_MAX facts. A partition whose calls cost much is paused (`pause_ms`), and all that
+  arrives in the pause is concluded at once.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from cti.ports import Entry
 
 LONG_FACTS = 512  # of one call
 LATE_FACTS_MAX = 10_000  # of all calls to be concluded; once they are more, the round is full: some 50 ms
-PAUSE_FACTS = 2_000  # fewer are folded in some 10 ms: nobody waits for that
+PAUSE_FACTS = 2_000  # fewer are folded in some 10 ms: no pause is needed
 PAUSE_FACTS_A_MS = 100.0  # a partition rests about as long as the folding took
 PAUSE_MAX_MS = 100.0
 
@@ -69,7 +69,7 @@ class LateCalls:
         self._calls[key] = LateFacts(known.before, known.was, known.folds or late, entry, results)
 
     def take(self, key: Key | None = None) -> tuple[Key, LateFacts]:
-        """Take one out: this one, or the one that has waited longest."""
+        """Remove and return one: this one, or the one that has waited longest."""
         key = next(iter(self._calls)) if key is None else key
         late = self._calls.pop(key)
         if not self._calls:
@@ -90,5 +90,5 @@ def refolded(live: LiveCall) -> tuple[LiveCall, tuple[Fact, ...]]:
 
 
 def pause_ms(facts: int) -> float:
-    """How long a partition is not read on, of whose calls so many facts were concluded."""
+    """How long a partition is paused whose calls took so many facts to conclude."""
     return 0.0 if facts < PAUSE_FACTS else min(facts / PAUSE_FACTS_A_MS, PAUSE_MAX_MS)

@@ -23,7 +23,7 @@ from schemas.reasons import FINAL_STATES
 
 @dataclass(slots=True, init=False)
 class LiveCall:
-    """One call, its packed facts and what was done about it. Ended calls stay a little for what comes late.
+    """One call, its packed facts and its interventions. Ended calls stay for a while, for late events.
 
     A call in a layer is never changed: work on a copy, and put that into the round's layer.
     A passive call has no state: it is the fold of its facts.
@@ -41,10 +41,10 @@ class LiveCall:
     facts: int
     done: tuple[Intervention, ...]
     revision: int
-    earlier_until_ms: int | None  # facts up to then are the incarnation's before this one
-    heard_ms: int  # when the log got the last sign of life
+    earlier_until_ms: int | None  # facts up to then belong to the previous incarnation
+    heard_ms: int  # when the log got the last event that shows that the call goes on
     in_snapshot: bool
-    timeline_gone: bool  # only when it ended is known still
+    timeline_gone: bool  # retention removed its facts; only its end is still known
     last: tuple[int, int, int, str] | None  # the order of the last fact folded in
     scheduled_ms: int | None  # when the source's schedule has it next
     index: InterventionIndex | None  # of `done`, once that is long
@@ -92,7 +92,7 @@ class LiveCall:
         self.index = index
 
     def copy(self) -> "LiveCall":
-        """A version of the caller's own. Spelt out: it is made once for every event."""
+        """A copy that the caller may change. Written out for speed: each event makes one."""
         return LiveCall(
             self.source,
             self.call_id,
@@ -126,7 +126,7 @@ class LiveCall:
         return newest if self.sealed is None else self.sealed.unpack() + newest
 
     def known_hash(self, event_id: str) -> int | None:
-        """The body hash under which this event id is known here, or None."""
+        """The body hash of this call's event with this id, or None."""
         if self.sealed is not None and (known := self.sealed.find(event_id)) is not None:
             return known
         return find(self.newest, event_id)
@@ -144,7 +144,7 @@ class LiveCall:
         return len(self.newest) if self.sealed is None else len(self.newest) + self.sealed.size
 
     def position_of(self, command_id: str) -> int | None:
-        """Where in `done` the command with this id is, or None."""
+        """The index in `done` of the command with this id, or None."""
         if len(self.done) > INDEXED_FROM:
             return self._indexed().position(self.done, command_id)
         for position, done in enumerate(self.done):
@@ -153,7 +153,7 @@ class LiveCall:
         return None
 
     def done_about(self, causes: Sequence[str] | None) -> Sequence[Intervention]:
-        """What was done about the intervals that these events opened; None: all that was done."""
+        """The interventions for the intervals that these events opened; None: all of them."""
         if causes is None:
             return self.done
         return self._indexed().of_causes(self.done, causes)
@@ -217,7 +217,7 @@ class Layers:
         return None
 
     def calls(self) -> Iterator[tuple[Key, LiveCall]]:
-        """Every call, each once, as it stands now."""
+        """The current version of every call."""
         seen: set[Key] = set()
         for layer in (self.gathering, self.committing, self.base):
             for key, live in list(layer.calls.items()):
@@ -235,7 +235,7 @@ class Layers:
         self.committing = Layer()
 
     def dropped(self) -> None:
-        """The commit failed: that round and what was gathered on top of it are gone."""
+        """Drop the round whose commit failed, and the round that was gathered on top of it."""
         for layer in (self.committing, self.gathering):
             for live in layer.calls.values():
                 if live.index is not None:
@@ -262,7 +262,7 @@ def expired(row: CallRow, ended_at_ms: int, source: Source) -> LiveCall:
 
 
 def loaded(stored: StoredCall, source: Source) -> LiveCall:
-    """A call out of the ledger: the fold of its timeline."""
+    """A call loaded from the ledger: the fold of its timeline."""
     row = stored.row
     facts = [fact_of(event) for event in stored.timeline]
     live = newborn(source, row.subject, row.incarnation, row.partition, row.born)

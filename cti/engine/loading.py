@@ -1,4 +1,4 @@
-"""From the ledger into memory: everything that lives at a start, and ended calls that late events belong to."""
+"""Loads from the ledger: all live calls and agents of a partition, and ended calls that late events belong to."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,8 +8,7 @@ from pydantic_core import from_json
 
 from cti.core.agent import Agent, AgentState
 from cti.core.facts import REINCARNATION_MS
-from cti.core.identity import stored_hash
-from cti.engine.gathering import Gathering, hash_of
+from cti.engine.gathering import Gathering, hash_of, stored_hash_of
 from cti.engine.ingest import belongs_earlier
 from cti.engine.live_calls import AgentKey, Key, LiveCall, expired, loaded
 from cti.ports import Entry, Ledger
@@ -17,7 +16,7 @@ from cti.rows import CallRow, OutboxRow, PastCall, StoredCall
 from schemas.envelope import Event
 
 FOLDED_AT_ONCE = 100  # calls: some 5 ms
-CALL_FAMILIES = ("call", "")  # an event of an unknown type may speak of a call
+CALL_FAMILIES = ("call", "")  # an event of an unknown type may belong to a call
 
 
 class Loaded(NamedTuple):
@@ -25,12 +24,12 @@ class Loaded(NamedTuple):
 
     calls: dict[Key, LiveCall]
     agents: dict[AgentKey, Agent]
-    ended: list[Key]  # of the calls: those that only wait for what a switch answers
-    outbox: list[OutboxRow]  # that may not have reached their topics
+    ended: list[Key]  # of the calls: ended, with a command that the switch has not answered
+    outbox: list[OutboxRow]  # not yet acknowledged by their topics
 
 
 async def load_switches(work: Gathering, ledger: Ledger) -> None:
-    """What switches said of themselves, and which facts they send. Raises errors.LedgerAway."""
+    """Load what switches declared, and which kinds of facts they send. Raises errors.LedgerAway."""
     for switch in await ledger.switches():
         work.source(switch.tenant, switch.source).declare(switch.switch, from_json(switch.declaration))
     for row in await ledger.sources():
@@ -38,22 +37,22 @@ async def load_switches(work: Gathering, ledger: Ledger) -> None:
 
 
 async def load(work: Gathering, ledger: Ledger, partition: int) -> Loaded:
-    """A partition's agents, and every call of it that lives: the fold of its timeline. Raises errors.LedgerAway."""
+    """Load a partition's agents and live calls; a call is the fold of its timeline. Raises errors.LedgerAway."""
     await load_switches(work, ledger)
     found = Loaded({}, {}, [], await ledger.pending_outbox(partition) if work.writer.publishing else [])
     for agent in await ledger.agents():
         if agent.partition == partition:
-            last = (agent.since_ms, -1, 0, "")  # older events have had their effect
+            last = (agent.since_ms, -1, 0, "")  # older events are in that state already
             known = Agent(AgentState(agent.state), agent.since_ms, agent.device, agent.reason, last)
             found.agents[agent.tenant, agent.source, agent.agent] = known
     async for stored in ledger.live_calls([partition]):
         for number, call in enumerate(stored):
             found.calls[_key_of(call.row)] = loaded(call, work.source(call.row.tenant, call.row.source))
             if number % FOLDED_AT_ONCE == 0:
-                await asyncio.sleep(0)  # folding takes a while, and the other partitions go on
+                await asyncio.sleep(0)  # folding takes a while; the other partitions must not wait
     await _know_earlier(found.calls, ledger)
     for ended in await ledger.stored_calls(await ledger.unanswered_calls(partition)):
-        # Ended, but a command of it is still open: it stays until the result has come, or never will.
+        # Ended, with an open command: it stays until the result has come or the command counts as unanswered.
         key, live = _key_of(ended.row), loaded(ended, work.source(ended.row.tenant, ended.row.source))
         if found.calls.setdefault(key, live) is live:
             found.ended.append(key)
@@ -61,9 +60,9 @@ async def load(work: Gathering, ledger: Ledger, partition: int) -> Loaded:
 
 
 async def _know_earlier(calls: Mapping[Key, LiveCall], ledger: Ledger) -> None:
-    """Until when facts are the incarnation's before each live call."""
+    """Set, for each live call, the time up to which facts belong to the previous incarnation."""
     again = {key: live for key, live in calls.items() if live.incarnation and isinstance(key, int)}
-    stored = sorted({stored_hash(live.source.tenant, live.source.name, live.subject) for live in again.values()})
+    stored = sorted({stored_hash_of(live.source.tenant, live.source.name, live.subject) for live in again.values()})
     for past in await ledger.past_calls(stored) if stored else []:
         live = again.get(_key_of(past.row))
         if live is None:
@@ -73,16 +72,16 @@ async def _know_earlier(calls: Mapping[Key, LiveCall], ledger: Ledger) -> None:
 
 
 def _until_ms(past: PastCall, next_opened_ms: int) -> int:
-    """Until when facts are this past call's: where nobody cleared it, up to the next one's opening.
+    """The time up to which facts belong to this past call; if it was not cleared, the opening of the next one.
 
-    One that was cleared has no next one within REINCARNATION_MS, unless a clock was set back.
+    After a cleared call no other begins within REINCARNATION_MS, unless a clock was set back.
     """
     until_ms = next_opened_ms - 1
     return until_ms if past.given_up else min(past.ended_at_ms + REINCARNATION_MS, until_ms)
 
 
 async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry, Event | str]]) -> None:
-    """Load ended calls that these events may belong to: one query a batch. Raises errors.LedgerAway."""
+    """Load the ended calls that these events may belong to, with one query a batch. Raises errors.LedgerAway."""
     wanted: dict[int, int] = {}  # key -> the hash it is stored under
     for entry, event in events:
         if isinstance(event, str):
@@ -93,11 +92,13 @@ async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry
         if event.family not in CALL_FAMILIES:
             continue
         key = hash_of(entry.tenant, event.source, event.subject)
+        if key in wanted:
+            continue
         live = work.layers.call(key)
         if live is None or belongs_earlier(live, event.kind, event.at_ms):
-            wanted[key] = stored_hash(entry.tenant, event.source, event.subject)
+            wanted[key] = stored_hash_of(entry.tenant, event.source, event.subject)
     found = await ledger.past_calls(sorted(set(wanted.values()))) if wanted else []
-    past = [call for call in found if _key_of(call.row) in wanted]  # others share a stored hash
+    past = [call for call in found if _key_of(call.row) in wanted]  # the others only share a stored hash
     by_key: dict[int, list[PastCall]] = {}
     for call in past:
         by_key.setdefault(_key_of(call.row), []).append(call)
@@ -119,7 +120,7 @@ def _incarnation(past: PastCall) -> int:
 
 
 def _mark_used(work: Gathering, past: PastCall) -> None:
-    """A call whose timeline has gone: no fact goes into it any more, but its id was used."""
+    """Remember a call whose timeline was purged: it accepts no more facts, but its id was used."""
     row = past.row
     key = _key_of(row)
     if work.layers.call(key) is None:
@@ -133,7 +134,7 @@ def _named(work: Gathering, entry: Entry, event: Event) -> Iterator[tuple[int, i
     for call in event.data["calls"]:
         key = hash_of(entry.tenant, event.source, call["call"])
         if work.layers.call(key) is None:
-            yield key, stored_hash(entry.tenant, event.source, call["call"])
+            yield key, stored_hash_of(entry.tenant, event.source, call["call"])
 
 
 def _bring_back(work: Gathering, stored: StoredCall, incarnations: Sequence[PastCall]) -> None:
@@ -146,6 +147,6 @@ def _bring_back(work: Gathering, stored: StoredCall, incarnations: Sequence[Past
     name = _key_of(row)
     own = latest and work.layers.call(name) is None
     key: Key = name if own else (name, row.incarnation)
-    if work.layers.call(key) is None:  # else what is in memory is newer than the ledger
+    if work.layers.call(key) is None:  # else the call in memory is newer than the ledger
         work.layers.gathering.calls[key] = live
         work.ended.append(key)

@@ -1,8 +1,8 @@
 """The engine: one round, one transaction (design, section 5).
 
-A round takes what has arrived over all partitions. While one round commits, the next gathers; an idle system commits at
+A round ingests what has arrived in all partitions. While one round commits, the next gathers; an idle system commits at
 once, and one that lags lets its rounds grow, to ROUND_MAX_MS or EVENTS_MAX. A round goes through: read; advance into a
-layer; conclude what came late; **one** ledger transaction, fenced; merge the layer and wake who waits. If the
+layer; conclude what came late; **one** ledger transaction, fenced; merge the layer and wake the waiters. If the
 transaction fails the layer is dropped and the entries are read again; if its outcome is unknown, epoch and position are
 read before anything else.
 
@@ -37,12 +37,12 @@ from cti.rows import Claim, OutcomeRow
 from cti.sql.trouble import MALFORMED
 
 EVENTS_MAX = 2_000  # in a round: some 100 ms of work and of writing
-ROUND_MAX_MS = 100.0  # a round is committed after so long, whatever is still to be read
-EVICTION_LATE_MS = 2_000.0  # ended calls that should have left so long ago: first all that was read is taken
+ROUND_MAX_MS = 100.0  # a round is committed after so long, even if more is to be read
+EVICTION_LATE_MS = 2_000.0  # if evictions are overdue by so much, the engine first ingests all that was read
 SHOWN_EVERY_MS = 500.0  # how often the switches' clocks are measured where there are many
 FEW_SOURCES = 100
 IDLE_LOOK_MS = 1_000.0  # another process may have appended without waking us
-BACKOFF_MIN_MS, BACKOFF_MAX_MS = 100.0, 1_000.0  # what was away is back a second later for us too
+BACKOFF_MIN_MS, BACKOFF_MAX_MS = 100.0, 1_000.0  # at most a second after the ledger is back, the engine notices
 
 log = structlog.get_logger()
 
@@ -79,7 +79,7 @@ class Engine:
     # -- start, run, stop ----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Own what is to be had, and fold every call that lives there."""
+        """Take the free partitions, and load their live calls."""
         self._log.wake(self._wake)
         await load_switches(self.work, self._ledger)
         await self._ownership.start()
@@ -92,13 +92,13 @@ class Engine:
         """Turn until cancelled. Raises errors.Fenced when an engine that was alone has been taken over."""
         while True:
             if await self.step():
-                await asyncio.sleep(0)  # a turn may have waited for nothing: the others' turn
+                await asyncio.sleep(0)  # a turn may not have awaited anything: let other tasks run
             else:
                 wait_ms = max(self.next_ms() - self._time.now_ms(), 0.0)
                 await self._clock.wait(self._wake, self._clock.now_ms() + wait_ms)
 
     async def stop(self) -> None:
-        """Let the round that commits come to its end, and release everything."""
+        """Wait for the round that commits, then release everything."""
         if self._commit is not None:
             with contextlib.suppress(errors.RingbackError):
                 await self._settle()
@@ -112,7 +112,7 @@ class Engine:
                 await self._settle()
 
     def move(self, by_ms: float) -> None:
-        """The log's clock was set by so much."""
+        """Shift all times: the log's clock was set."""
         self._not_before_ms += by_ms
         self._began_ms = None if self._began_ms is None else self._began_ms + by_ms
         self._shown_ms = float("-inf")
@@ -187,14 +187,14 @@ class Engine:
             source.show(self._telemetry, now_ms)
 
     def _tidy(self) -> None:
-        """Let memory go that nothing needs now."""
+        """Passivate quiet calls and evict ended ones."""
         now_ms = self._time.now_ms()
-        if self._intake.empty:  # what was read counts on the calls that were in memory then
+        if self._intake.empty:  # entries already read expect their calls to stay in memory
             self._eviction.evict(self.work.layers, now_ms)
         self._passivation.passivate(self.work.layers.base, now_ms, self.work.times.partition_ms)
 
     async def _start_over(self) -> bool:
-        """Drop a spoiled round, once the one before it has come to its end, and read its entries again."""
+        """Drop a spoiled round after the previous one has ended, and read its entries again."""
         if self._commit is not None:
             await self._settle()
         if self.quarantine.spoiled:
@@ -204,7 +204,7 @@ class Engine:
     # -- partitions come and go ----------------------------------------------------------------------------------------
 
     async def _reassigned(self) -> bool:
-        """Lose, release and take what ownership says; whether anything changed."""
+        """Lose, release and take the partitions that ownership names; return whether anything changed."""
         changes, loaded = self._ownership.changes(), self._partitions.loaded()
         if changes.lost:
             await self._lose(frozenset(changes.lost))
@@ -233,7 +233,7 @@ class Engine:
         log.info("partition taken", action="partition_taken", partition=claim.partition, calls=len(loaded.calls))
 
     async def _lose(self, lost: frozenset[int]) -> None:
-        """Another process has these: drop them, and what is not committed."""
+        """Drop these partitions, which another process has taken, and all that is not committed."""
         if self._commit is not None:
             await self._settle()
         self._forget_uncommitted()
@@ -241,7 +241,7 @@ class Engine:
         log.warning("partitions lost", action="partitions_lost", partitions=sorted(lost))
 
     async def _release(self, partitions: Sequence[int]) -> None:
-        """Commit what was taken, and give these back. Where that fails ownership names them again."""
+        """Commit what was ingested, and release these. If that fails, ownership names them again."""
         for _ in range(2):  # the round that commits, and the one that was gathered meanwhile
             if self._commit is not None:
                 await self._settle()
@@ -266,7 +266,7 @@ class Engine:
         return bool(self._intake.taken or self.work.late or says_anything(self.work.round_))
 
     async def _commit_when_due(self) -> bool:
-        """Commit the round, if another does not and it is worth it; wait for the other where this one is full."""
+        """Commit the round, if no other commits and it is due; if it is full, wait for the other first."""
         most = 1 if self.quarantine.searching else EVENTS_MAX
         full = self._intake.taken >= most or self.work.late.full
         if self._commit is not None:
@@ -283,7 +283,7 @@ class Engine:
         work, intake = self.work, self._intake
         intake.rest(conclude_late(work))
         if not intake.taken and not work.round_.commands and self._partitions.epochs:
-            # A round of outcomes alone would move neither position nor number: nobody could say whether it committed.
+            # A round of outcomes alone moves no position and no number, so a lost reply to it could not be verified.
             work.writer.next_command_no(min(self._partitions.epochs))
         if self.outbox is not None:
             acknowledged, ours = self.outbox.acknowledged(), work.writer.outbox_nos
@@ -303,7 +303,7 @@ class Engine:
         await self._log.append(items)
 
     async def _settle(self) -> None:
-        """Take in what became of the commit, once it has come to its end."""
+        """Apply the outcome of the commit, once it has ended."""
         commit = self._commit
         assert commit is not None
         verdict = await commit.verdict(self._telemetry)
@@ -337,7 +337,7 @@ class Engine:
         self._eviction.add(done.ended, now_ms)
 
     def _drop(self, error: Exception | None) -> None:
-        """Forget all that was not committed, and read it again after a while."""
+        """Drop all that was not committed, and read it again after a back-off."""
         self._back_off(error)
         self._forget_uncommitted()
 
@@ -350,7 +350,7 @@ class Engine:
         self._timers.start_over()
 
     def _read_again(self) -> None:
-        """Read on after what is committed."""
+        """Read again from the committed positions."""
         self._intake.start_over(self._partitions.committed)
         self._partitions.start_over()
         self._began_ms = None

@@ -126,7 +126,7 @@ class CallMetrics:
         child.inc()
 
     def call_moved(self, before: Call, after: Call) -> None:
-        """What is live now, from a call's state before and after; shown at the next `committed`."""
+        """Update the live counts from a call's state before and after; they are shown at the next `committed`."""
         now = self._now
         if before.phase is not after.phase:
             now[0] += (after.phase is Phase.OPEN) - (before.phase is Phase.OPEN)
@@ -138,19 +138,19 @@ class CallMetrics:
             now[3] += _open(after.holds) - _open(before.holds)
 
     def calls_came(self, calls: Iterable[Call]) -> None:
-        """Calls that were loaded are counted too."""
+        """Add calls that were loaded."""
         for call in calls:
             self.call_moved(_NOTHING, call)
         self._show()
 
     def calls_left(self, calls: Iterable[Call]) -> None:
-        """Calls that another process goes on with are not."""
+        """Remove calls that another process has taken over."""
         for call in calls:
             self.call_moved(call, _NOTHING)
         self._show()
 
     def live_now(self) -> tuple[int, ...]:
-        """What is counted as live now, to be given to `live_again` when what follows did not stand."""
+        """The live counts, to be passed to `live_again` if the round that follows is dropped."""
         return tuple(self._now)
 
     def live_again(self, counted: Sequence[int]) -> None:

@@ -1,8 +1,8 @@
-"""The outbox: what was decided, on its way to the topics that integrators read.
+"""The outbox: commands, records and outcomes that are published to the topics that integrators read.
 
-A row is written in its round's transaction and published after the commit; that the topic has acknowledged it is
-written with a later round. So a row may be published twice, with the same id, and none is lost: the next owner of a
-partition publishes again what is still in the ledger.
+A row is written in its round's transaction and published after the commit. A later round writes that the topic has
+acknowledged it. So a row may be published twice, with the same id, and none is lost: the next owner of a partition
+publishes again the rows that are still in the ledger.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from cti.errors import LogAway
 from cti.ports import Clock, Publisher
 from cti.rows import OutboxRow
 
-WAITING_MAX = 20_000  # rows; beyond them the engine ingests nothing until some are out
+WAITING_MAX = 20_000  # rows; beyond them the engine ingests nothing until some are published
 RETRY_MS = 1_000.0
 
 log = structlog.get_logger()
 
 
 class Outbox:
-    """What waits to be published, in order. `run` is a task beside the engine's."""
+    """The rows that wait to be published, in order. `run` is a task of its own."""
 
     def __init__(self, publisher: Publisher, clock: Clock) -> None:
         self._publisher, self._clock = publisher, clock
@@ -43,7 +43,7 @@ class Outbox:
         return self._count > WAITING_MAX
 
     def acknowledged(self) -> dict[int, int]:
-        """The last number acknowledged since this was last asked, by partition."""
+        """By partition, the last number acknowledged since the previous call."""
         found, self._acknowledged = self._acknowledged, {}
         return found
 

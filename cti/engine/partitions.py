@@ -1,7 +1,7 @@
-"""The partitions that this engine works on: what it takes it loads, what it loses it drops.
+"""The partitions that this engine works on: it loads a partition that it takes, and drops one that it loses.
 
-A partition is taken over in the background, its calls slice by slice, while the others go on; it is read from the
-moment it has been loaded. One that is released is read no further, and given back once all of it is committed.
+A partition is loaded in the background, its calls in slices, while the engine works on the others; reading begins when
+it is loaded. A partition to be released is not read any more, and is given back once all of it is committed.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ class Partitions:
     # -- loading -------------------------------------------------------------------------------------------------------
 
     def take(self, claims: Iterable[Claim], wake: asyncio.Event) -> None:
-        """Begin to load these; `wake` is set when one has been loaded."""
+        """Start loading these; `wake` is set when one has been loaded."""
         for claim in claims:
             task = asyncio.create_task(load(self._work, self._ledger, claim.partition))
             task.add_done_callback(lambda _: wake.set())
             self._loading[claim.partition] = (claim, task)
 
     def loaded(self) -> list[tuple[Claim, Loaded]]:
-        """Those that have been loaded; what the ledger did not give is loaded again."""
+        """The partitions that have been loaded; those that failed are loaded again."""
         found: list[tuple[Claim, Loaded]] = []
         for partition, (claim, task) in list(self._loading.items()):
             if not task.done():
@@ -50,7 +50,7 @@ class Partitions:
                 found.append((claim, task.result()))
             elif isinstance(fault, errors.LedgerAway | errors.OutcomeUnknown):
                 log.warning("partition not loaded", action="engine_waits", partition=partition, why=str(fault))
-                self.take([claim], asyncio.Event())  # whoever asks next finds it
+                self.take([claim], asyncio.Event())  # the next call finds it
             else:
                 raise fault
         return found
@@ -68,7 +68,7 @@ class Partitions:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    # -- ours, and no longer ours --------------------------------------------------------------------------------------
+    # -- adopt and drop ------------------------------------------------------------------------------------------------
 
     def adopt(self, claim: Claim, loaded: Loaded) -> None:
         """Work on it from now on."""
@@ -76,15 +76,15 @@ class Partitions:
         self.epochs[partition] = claim.epoch
         self.committed[partition] = claim.position
         work.writer.command_nos[partition] = claim.command_no
-        # Above all numbers of former owners: what one of them learns late of its rows says nothing of ours.
+        # Above all numbers of former owners: a late acknowledgement of one of their rows must not cover ours.
         work.writer.outbox_nos[partition] = claim.epoch << EPOCH_BITS
-        work.times.partition_ms[partition] = 0.0  # nothing of it was read yet: no timer fires on what it may hold
+        work.times.partition_ms[partition] = 0.0  # nothing of it was read yet: until then no timer fires
         work.layers.base.calls.update(loaded.calls)
         work.layers.base.agents.update(loaded.agents)
         work.telemetry.agents_are(work.layers.base.agents.values())
 
     def drop(self, partitions: Iterable[int]) -> list[int]:
-        """Forget these and all that is in memory of them; nothing of them may be uncommitted. Those that were ours."""
+        """Drop these with all their state, none of which may be uncommitted; return those that this engine had."""
         gone = set(partitions)
         for partition in gone & self._loading.keys():
             self._loading.pop(partition)[1].cancel()
@@ -126,7 +126,7 @@ class Partitions:
         ]
 
     def fences(self, positions: Mapping[int, int]) -> list[Fence]:
-        """What a round up to these positions has to prove, and where it leads."""
+        """The fences of a round up to these positions: the epochs to compare, the positions and numbers to write."""
         numbers = self._work.writer.command_nos
         return [
             Fence(partition, epoch, positions[partition], numbers.get(partition, 0))

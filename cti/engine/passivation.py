@@ -1,7 +1,7 @@
-"""Quiet calls give up their state: it is the fold of their facts, and most of a call's life is one conversation.
+"""Passivation: a quiet call keeps its packed facts and drops its state, which is the fold of them.
 
-A live call that nothing happens to costs its facts, not the facts and what follows from them. The next event, or a
-timer that is due, folds it again.
+Most of a call's life is one conversation without events, so this saves memory. The next event, or a timer that is due,
+folds the call again.
 """
 
 from collections import deque
@@ -13,11 +13,11 @@ from cti.engine.live_calls import Key, Layer, LiveCall
 PASSIVATE_AFTER_MS = 2_000
 LOOK_AGAIN_MS = 200
 CLOCKS_MS = 500  # by so much the clock that dates the entries may be ahead of ours
-PASSIVE_FACTS_MAX = 64  # what is folded again in a quarter of a millisecond
+PASSIVE_FACTS_MAX = 64  # so many are folded in a quarter of a millisecond
 
 
 class Touched(NamedTuple):
-    """Calls that one round has touched, and when each is tried. Times by the log's clock."""
+    """Calls that one round has touched, and when they may be passivated. Times by the log's clock."""
 
     try_ms: float
     at_ms: float
@@ -32,10 +32,10 @@ class Passivation:
 
     def __init__(self) -> None:
         self._touched: deque[Touched] = deque()
-        self._lagging: deque[Touched] = deque()  # quiet, as far as their partition's time tells
+        self._lagging: deque[Touched] = deque()  # to be tried again: their partition lags
 
     def add(self, calls: Mapping[Key, LiveCall], now_ms: float) -> None:
-        """Calls that a committed round has touched. Those that only a timer has woken may be passivated at once."""
+        """Add calls that a committed round has touched. Those that only a timer has woken may be passivated at once."""
         quiet = [key for key, live in calls.items() if live.heard_ms <= now_ms - PASSIVATE_AFTER_MS]
         if quiet:
             self._lagging.append(Touched(now_ms, now_ms, quiet))
@@ -44,7 +44,7 @@ class Passivation:
             self._touched.append(Touched(now_ms + PASSIVATE_AFTER_MS, now_ms, heard))
 
     def move(self, by_ms: float) -> None:
-        """The log's clock was set by so much."""
+        """Shift all times: the log's clock was set."""
         for waiting in (self._touched, self._lagging):
             moved = [Touched(try_ms + by_ms, at_ms + by_ms, keys) for try_ms, at_ms, keys in waiting]
             waiting.clear()
@@ -52,11 +52,11 @@ class Passivation:
 
     @property
     def lags(self) -> bool:
-        """Whether calls wait only to know that their partitions hold nothing more of them."""
+        """Whether calls wait only for a confirmation that their partitions hold no more events of them."""
         return bool(self._lagging)
 
     def passivate(self, base: Layer, now_ms: float, partition_ms: Mapping[int, float]) -> None:
-        """Passivate what was last heard of PASSIVATE_AFTER_MS ago, and has not ended."""
+        """Passivate the calls without an event for PASSIVATE_AFTER_MS that have not ended."""
         lagging: list[Touched] = []
         for waiting in (self._touched, self._lagging):
             while waiting and waiting[0].try_ms <= now_ms:
@@ -75,4 +75,4 @@ def _passivated(base: Layer, key: Key, touched_ms: float, partition_ms: Mapping[
     if live.heard_ms <= partition_ms[live.partition] - PASSIVATE_AFTER_MS:
         live.state = None
         return True
-    return live.heard_ms > touched_ms + CLOCKS_MS  # heard of since: it is in a later list
+    return live.heard_ms > touched_ms + CLOCKS_MS  # it had an event since: it is in a later list

@@ -1,4 +1,4 @@
-"""Which entries must not be tried again, and how they are found: one entry that we cannot work never stops a partition.
+"""Finds the entries that must not be tried again: an entry that cannot be processed never stops a partition.
 
 | state | a round | becomes |
 | --- | --- | --- |
@@ -23,12 +23,12 @@ class State(StrEnum):
 
 
 class Quarantine:
-    """What is known of entries that fail. It outlives the rounds that it drops."""
+    """The state of the search for entries that fail. It outlives the rounds that are dropped."""
 
     def __init__(self) -> None:
         self.poison: set[EntryId] = set()
         self._spoiled = False
-        self._suspects = 0  # entries still to be tried one a round
+        self._suspects = 0  # entries still to be tried, one per round
 
     @property
     def state(self) -> State:
@@ -43,27 +43,27 @@ class Quarantine:
 
     @property
     def spoiled(self) -> bool:
-        """Whether the round that is being gathered must not be written: an entry broke off in the middle."""
+        """Whether the round being gathered must not be written, because an entry failed half-way."""
         return self._spoiled
 
     def entry_failed(self, entry: EntryId) -> None:
-        """The engine failed on this entry, and has left it half done."""
+        """Note that the engine failed on this entry half-way."""
         self.poison.add(entry)
         self._spoiled = True
 
     def round_dropped(self) -> None:
-        """What was not committed is forgotten, and read again."""
+        """Note that the uncommitted entries were dropped and are read again."""
         self._spoiled = False
 
     def round_committed(self, entries: int, positions: Mapping[int, int]) -> None:
-        """A round of so many entries, up to these positions, is committed."""
+        """Note that a round of so many entries, up to these positions, is committed."""
         self._suspects = max(self._suspects - entries, 0)
         self.poison = {entry for entry in self.poison if entry[1] > positions.get(entry[0], 0)}
 
     def round_refused(self, entries: int, last: Collection[EntryId]) -> bool:
-        """The ledger refused a round of so many entries; `last`: the last one of each partition.
+        """Note that the ledger refused a round of so many entries; `last`: the last one of each partition.
 
-        False: there is nothing to set aside, for no entry was in it, or it was set aside already.
+        Returns False if there is nothing to set aside: the round had no entry, or its entry was set aside already.
         """
         if not entries or set(last) <= self.poison:
             return False
@@ -73,6 +73,6 @@ class Quarantine:
         return True
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """Another process works on these."""
+        """Drop the state of partitions that another process works on."""
         gone = set(partitions)
         self.poison = {entry for entry in self.poison if entry[0] not in gone}

@@ -1,14 +1,14 @@
 """Which call an event id was last seen on: an id is unique in its source (contract, Envelope).
 
-Within a call its own facts say so. Across calls this is what an engine sees: the last IDS_KEPT events at least of the
-partitions that it owns. A lookup in the timelines of all calls would cost each event a query.
+Within a call, the call's own facts answer it. Across calls, an engine remembers at least the last IDS_KEPT events of
+the partitions that it owns. A lookup in the timelines of all calls would cost a query for each event.
 """
 
 IDS_KEPT = 16_384
 
 
 class RecentIds:
-    """Event ids of late. Mutable: an observation; reading an entry again changes nothing."""
+    """Recent event ids. Mutable and not committed; reading an entry again changes nothing."""
 
     __slots__ = ("_newer", "_older")
 
@@ -17,7 +17,7 @@ class RecentIds:
         self._older: dict[int, int] = {}
 
     def is_of_another(self, tenant: str, source: str, event_id: str, call: int) -> bool:
-        """Whether the id is known from another call of the source; else it is this call's from now on."""
+        """Whether the id is known from another call of the source; if not, it is remembered for this call."""
         key = hash((tenant, source, event_id))
         known = self._newer.get(key)
         if known is None:

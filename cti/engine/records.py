@@ -1,4 +1,4 @@
-"""The record of a call that ended, as rows of the round; a revision only where it says anything new."""
+"""Writes the record of an ended call as rows of the round; a revision only if the record has changed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ class RecordWriter:
         self._writer, self._book, self._telemetry = writer, book, telemetry
 
     def publish(self, live: LiveCall, before: LiveCall) -> None:
-        """Write the record of an ended call, if it says anything new; `live` is the caller's own copy."""
+        """Write the record of an ended call if it has changed; `live` is the caller's own copy."""
         if before.revision and not self._differs(live, before):
             return
         measured = measure(live.call, self._book, live.done)
@@ -53,7 +53,7 @@ class RecordWriter:
             self._writer.enqueue("calls.breaches", live.partition, tenant, key, f"{row_id}:{n}", text)
 
     def _differs(self, live: LiveCall, before: LiveCall) -> bool:
-        """Whether the record says anything new. Where the call is the same one, only the outcomes can."""
+        """Whether the record has changed. If the call's state is the same object, only the outcomes can differ."""
         if live.call is before.call or live.call == before.call:
             return live.done is not before.done and _outcomes(live) != _outcomes(before)
         return self._record(live) != self._record(before)
@@ -64,7 +64,7 @@ class RecordWriter:
 
 
 def _outcomes(live: LiveCall) -> list[tuple[str, str, str | None]]:
-    """What a record says of the interventions; one under way has no outcome yet."""
+    """The interventions as the record lists them; an open one has no outcome yet."""
     return [(done.id, done.state if done.state in FINAL_STATES else "", done.reason) for done in live.done]
 
 

@@ -18,7 +18,7 @@ class RoundWriter:
         self.round_ = Round()
         self.command_nos: dict[int, int] = {}
         self.outbox_nos: dict[int, int] = {}
-        self.publishing = False  # whether integrators read topics of what is decided
+        self.publishing = False  # whether there are topics for integrators
 
     def next_command_no(self, partition: int) -> int:
         """The number of the partition's next command."""
@@ -44,7 +44,7 @@ class RoundWriter:
         self.enqueue("dead-letters", entry.partition, entry.tenant, key, row_id, entry.body)
 
     def enqueue(self, kind: str, partition: int, tenant: str, key: str, row_id: str, body: bytes) -> None:
-        """Put what integrators shall read into the outbox, if there are any."""
+        """Add a row to the outbox, if there are topics for integrators."""
         if self.publishing:
             number = self.outbox_nos[partition] = self.outbox_nos.get(partition, 0) + 1
             self.round_.outbox.append(

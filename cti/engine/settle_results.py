@@ -1,4 +1,4 @@
-"""Results that no call takes: a command is settled by its id, and a result never opens a call (contract, Identity)."""
+"""Results without a call: a command is settled by its id, and a result never opens a call (contract, Identity)."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from schemas.envelope import Event
 from schemas.reasons import Ignored
 
 RESULT_KINDS = frozenset({"commandResult", "messageReport"})
-"""Kinds that belong to a command. They may be part of a call that is known, and never begin one."""
+"""Kinds that belong to a command. They may be added to a known call, and never open one."""
 
 
 def settles_alone(event: Event, live: LiveCall | None) -> bool:
@@ -19,7 +19,7 @@ def settles_alone(event: Event, live: LiveCall | None) -> bool:
 
 
 def settle(work: Gathering, entry: Entry, event: Event) -> None:
-    """A result without a call, counted as such. A message report has no command to settle: its command is done."""
+    """Settle and count a result without a call. A message report settles nothing: its command is already done."""
     work.telemetry.ignored(Ignored.NO_SUCH_CALL)
     if event.kind == "commandResult":
         settle_by_id(work, entry.tenant, event.source, event.data, event.at_ms)

@@ -2,7 +2,7 @@
 
 * Switch events reach every partition; each owner applies them to the calls of its partition.
 * A live call that opened before the snapshot and that it lacks gets the fact `stale`, dated as the snapshot is. What
-  that means is the core's: facts that arrive later may be of before or after it.
+  that means is decided by the core, because later facts may date from before or after it.
 * A call that arrives only after the snapshot that lacks it (spooled events) gets that fact later: when it has been
   quiet for ABSENT_AFTER_MS (`absent_fact`). So each of its events does not make a record of its own.
 * A call that is new in a snapshot is opened, its legs as the snapshot says they are.
@@ -72,14 +72,14 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Partiti
 
 
 def _derived(event_id: str, at_ms: int, kind: str) -> Fact:
-    """What a snapshot says of a known call, dated as it is."""
+    """The fact that a snapshot gives for a known call, with the snapshot's time."""
     return Fact(at_ms, -1, rank_of(kind), f"{event_id}:{kind}", kind, 0, {})
 
 
 def absent_fact(live: LiveCall, now_ms: float) -> Fact | None:
-    """That the switch's latest snapshot lacks this call, which arrived after it and has been quiet since.
+    """The fact that the switch's latest snapshot lacks this call, which arrived after it and has been quiet since.
 
-    The call may have gone on after it, as with a snapshot that arrives later: what that means is the core's.
+    The call may have gone on after the snapshot; the core decides what the fact means, as for a later snapshot.
     """
     snapshot = live.source.snapshot
     if snapshot is None or live.ended or live.last is None or now_ms - live.heard_ms < ABSENT_AFTER_MS:
@@ -92,7 +92,7 @@ def absent_fact(live: LiveCall, now_ms: float) -> Fact | None:
 
 
 def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mapping[str, Any], born_at: int) -> None:
-    """A call that was not known: it opens, and each leg gets to its state at the time of the snapshot."""
+    """Open a call that was not known, and bring each leg to its state at the time of the snapshot."""
     key = hash_of(entry.tenant, event.source, subject)
     earlier = work.layers.call(key)
     if earlier is not None and not _is_new(work, entry, event, key, earlier, call):
@@ -110,7 +110,7 @@ def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mappi
 
 
 def _is_new(work: Gathering, entry: Entry, event: Event, key: int, earlier: LiveCall, call: Mapping[str, Any]) -> bool:
-    """Whether a named call is another one than that which ended under its id."""
+    """Whether a named call is a new one, and not the call that ended under this id."""
     known = earlier.call
     absent_ms = known.tentative.absent_ms
     if absent_ms is None or known.ended_by not in GIVEN_UP_KINDS or earlier.timeline_gone:
@@ -120,7 +120,7 @@ def _is_new(work: Gathering, entry: Entry, event: Event, key: int, earlier: Live
         return False
     if call.get("openedAt") is None or _opened_ms(event, call) > absent_ms:
         return True
-    apply(work, key, earlier, _derived(event.id, event.at_ms, PRESENT), entry, 1)  # the one that was given up
+    apply(work, key, earlier, _derived(event.id, event.at_ms, PRESENT), entry, 1)  # it had ended as stale or lost
     return False
 
 
@@ -147,7 +147,7 @@ def _facts(event: Event, subject: str, call: Mapping[str, Any]) -> Iterator[Fact
             data["queue"] = call["queue"]
         where = f"{name}:{leg['connection']}"
         if leg is customer and kind == "established":
-            kind = "originated"  # he is there and speaks; that is no answer
+            kind = "originated"  # a caller who is connected; that is no answer
         yield fact(event.at_ms, None, f"{where}:{kind}", kind, hash64(where.encode()), data)
         if leg.get("state") == "hold":
             yield fact(event.at_ms, None, f"{where}:held", "held", hash64(where.encode()), data)
@@ -155,7 +155,7 @@ def _facts(event: Event, subject: str, call: Mapping[str, Any]) -> Iterator[Fact
 
 
 def _customer(call: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The caller's leg: his number's, else the one that waits, else the first that is no agent's."""
+    """The caller's leg: the one with the caller's number, else the queued one, else the first that is no agent's."""
     if call.get("direction") not in (None, "inbound"):
         return None
     legs = [leg for leg in call.get("connections") or () if leg.get("agent") is None]

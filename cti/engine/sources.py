@@ -1,4 +1,4 @@
-"""What the engine knows of a switch: its clock, its declaration, which facts it sends, and when its calls are due."""
+"""What the engine knows about a switch: its clock, its declaration, which facts it sends, when its calls are due."""
 
 import heapq
 from collections.abc import Iterable, Mapping
@@ -18,18 +18,18 @@ log = structlog.get_logger()
 
 
 class Snapshot(NamedTuple):
-    """A switch's latest snapshot, as far as calls need it that arrive after it."""
+    """A switch's latest snapshot, reduced to what calls that arrive after it need."""
 
     event_id: str
     at_ms: int
     calls: frozenset[str]
 
     def lacks(self, subject: str, opened_ms: int) -> bool:
-        """Whether the call had opened by then, and is not named."""
+        """Whether the call was open at that time and is not in the snapshot."""
         return opened_ms < self.at_ms and subject not in self.calls
 
     def derived(self, kind: str) -> Fact:
-        """What it says of a call that it does not describe, dated as it is."""
+        """The fact that it gives for a call, with the snapshot's time."""
         return Fact(self.at_ms, -1, rank_of(kind), f"{self.event_id}:{kind}", kind, 0, {})
 
 
@@ -53,14 +53,14 @@ class Source:
     )
 
     def __init__(self, tenant: str, name: str, book: RuleBook, waiting: "set[Source] | None" = None) -> None:
-        """`waiting`: where it puts itself when something is scheduled; whoever looks takes it out again."""
+        """`waiting`: the set to which the source adds itself when something is scheduled; its reader removes it."""
         self.tenant, self.name = tenant, name
         self._waiting: set[Source] = set() if waiting is None else waiting
         self.switch = name.removeprefix("/switches/")
         self.clock = SourceClock()
         self.kinds: set[str] = set()
         self.abilities = Abilities()
-        # By partition a heap of (due by the switch's clock, key of the call): one that lags holds up no other.
+        # For each partition a heap of (due by the switch's clock, key of the call): one that lags delays no other.
         self.schedules: dict[int, list[tuple[int, int]]] = {}
         self.snapshot: Snapshot | None = None
         self.alarmed = False
@@ -69,7 +69,7 @@ class Source:
         self._rules: dict[tuple[str | None, str | None], RuleSet] = {}
 
     def declare(self, switch: str, declaration: Mapping[str, Any]) -> None:
-        """Take over what the switch said of itself (PUT /v1/switches/{id})."""
+        """Apply the switch's declaration (PUT /v1/switches/{id})."""
         self.switch = switch
         self.abilities = Abilities(
             frozenset(declaration.get("commands") or ()), bool(declaration.get("if_other_ready"))
@@ -92,7 +92,7 @@ class Source:
         return found
 
     def saw(self, kind: str) -> bool:
-        """Note a kind of fact; whether it is new."""
+        """Note a kind of fact; return whether it is new."""
         if kind in self.kinds:
             return False
         self.kinds.add(kind)
@@ -102,7 +102,7 @@ class Source:
         return SourceRow(self.tenant, self.name, partition, " ".join(sorted(self.kinds)))
 
     def show(self, telemetry: CallMetrics, now_ms: float) -> None:
-        """Measure the switch's clock; say when it is believed no more, and when it is again."""
+        """Show the lag of the switch's clock; log when the clock stops or starts being trusted."""
         lag_ms = self.clock.lag_ms
         if lag_ms is None:
             return
@@ -113,7 +113,7 @@ class Source:
         if trusted is self.alarmed:
             self.alarmed = not trusted
             log.warning(
-                "switch clock believed again" if trusted else "switch clock not believed", action="source_trust",
+                "switch clock trusted again" if trusted else "switch clock not trusted", action="source_trust",
                 source=self.name, tenant=self.tenant, lag_ms=lag_ms, trusted=trusted,
             )  # fmt: skip
 
@@ -141,6 +141,6 @@ class Source:
         return min([schedule[0][0] + lag_ms for schedule in self.schedules.values() if schedule], default=None)
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """Nothing of these is due any more."""
+        """Drop all that is scheduled for these partitions."""
         for partition in partitions:
             self.schedules.pop(partition, None)

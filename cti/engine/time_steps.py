@@ -1,8 +1,8 @@
-"""The log's clock as the engine reads it. Where it is set, what the engine keeps by it moves along.
+"""The log's clock as the engine reads it. When that clock is set, the times that the engine keeps by it shift too.
 
-Then no switch's clock is known any more. Until the next entry of a source nothing is due for it: no timer fires, and
-none is settled as overtaken, on a time that nobody has confirmed. Times that are kept (when a call was last heard of,
-when an ended one leaves memory) move by the step, so that a step ends no call and keeps none for ever.
+After a step no switch's clock is known. Until the next entry of a source nothing is due for it: no timer fires, and
+none is settled as overtaken, on an unconfirmed time. Stored times (a call's last event, an ended call's eviction) shift
+by the step, so that a step neither ends a call nor keeps one for ever.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,16 +20,16 @@ log = structlog.get_logger()
 
 
 class Mover(Protocol):
-    """Keeps times by the log's clock."""
+    """Stores times by the log's clock."""
 
     def move(self, by_ms: float) -> None:
-        """That clock was set by so much."""
+        """Shift the stored times: that clock was set."""
 
 
 class TimeSteps:
     """Compares the log's clock with a monotonic one, and the dates of entries with the log's clock.
 
-    An engine without interventions sees no steps: a log that is worked once more has the time of its entries.
+    An engine without interventions sees no steps: a replayed log has the time of its entries.
     """
 
     def __init__(self, work: Gathering, event_log: EventLog, monotonic: Clock) -> None:
@@ -39,11 +39,11 @@ class TimeSteps:
         self._ahead = False  # the last entry was dated ahead of the log's clock
 
     def move_with(self, *movers: Mover) -> None:
-        """Who is told of a step."""
+        """Register the objects whose `move` is called at a step."""
         self._movers = movers
 
     def now_ms(self) -> float:
-        """The log's clock. A step of it is carried out before anything is done by the new time."""
+        """The log's clock. A step is applied before anything uses the new time."""
         now_ms = self._log.now_ms()
         before, self._apart_ms = self._apart_ms, now_ms - self._monotonic.now_ms()
         if before is not None and abs(self._apart_ms - before) > STEP_MS and self._work.interventions_on:
@@ -51,9 +51,9 @@ class TimeSteps:
         return now_ms
 
     def partition_ms(self, appended_at_ms: int) -> float:
-        """Partition time after an entry: not later than the log's own clock makes believable."""
+        """Partition time after an entry, limited by the log's own clock."""
         latest_ms = self._work.times.now_ms + STEP_MS
-        if appended_at_ms > latest_ms:  # the server's clock leapt, or had leapt when the entry was written
+        if appended_at_ms > latest_ms:  # the server's clock jumped, now or when the entry was written
             self._ahead = True
             return latest_ms
         if self._ahead:
@@ -79,10 +79,10 @@ class TimeSteps:
 
 
 def heard_by(calls: Iterable[LiveCall], now_ms: float, idle_max_ms: int) -> None:
-    """Calls that were loaded: when they were last heard of, by the log's clock as it stands now.
+    """Set when each loaded call had its last event, by the log's clock as it is now.
 
-    Nobody can tell a long stop from a clock that was set. Where every call would have fallen silent meanwhile, each
-    gets its whole time again; a switch that sends snapshots says sooner what has ended.
+    A long stop looks the same as a clock that was set. If every call would count as idle, each gets its whole idle
+    time again; a switch that sends snapshots shows sooner which calls have ended.
     """
     found = list(calls)
     newest_ms = max((live.heard_ms for live in found), default=0)

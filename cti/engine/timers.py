@@ -1,4 +1,4 @@
-"""The clock's side of a turn: calls whose time has come, commands that nobody answered, calls that fell silent."""
+"""The timers of a turn: calls that are due, commands without an answer, calls that fell silent."""
 
 import time
 from collections import deque
@@ -15,7 +15,7 @@ from cti.ports import Entry
 
 SWEEP_EVERY_MS = 60_000.0  # how often calls that fell silent are looked for
 LOST_N = 100_000  # a derived fact's number at its position; a snapshot's own stay below
-TURN_TIMERS = 32  # of one source before it is the next one's turn
+TURN_TIMERS = 32  # of one source before the next one has its turn
 TIMERS_MAX = 2_000  # due calls in one turn
 CPU_MAX_MS = 20.0  # of a turn
 
@@ -26,11 +26,11 @@ class Timers:
     def __init__(self, work: Gathering) -> None:
         self._work = work
         self._swept_ms = float("-inf")
-        self._begin = 0  # of the sources, the one whose turn is next
+        self._begin = 0  # index of the source whose turn is next
         self._sweep_every_ms = min(SWEEP_EVERY_MS, work.limits.idle_ms / 4)
 
     def turn(self, positions: Mapping[int, int]) -> None:
-        """Do all that is due now; `positions`: the last entry taken of each partition."""
+        """Do all that is due now; `positions`: the last ingested entry of each partition."""
         self._fire_due()
         unanswered(self._work)
         now_ms = self._work.times.now_ms
@@ -39,7 +39,7 @@ class Timers:
             self._sweep(positions)
 
     def move(self, by_ms: float) -> None:
-        """The log's clock was set by so much."""
+        """Shift all times: the log's clock was set."""
         self._swept_ms += by_ms
 
     def next_ms(self) -> float:
@@ -50,7 +50,7 @@ class Timers:
         for source in work.waiting:
             due_ms = source.next_log_ms()
             if due_ms is not None:
-                if not source.clock.trusted(now_ms):  # nothing fires before it is believed again
+                if not source.clock.trusted(now_ms):  # nothing fires before it is trusted again
                     due_ms = max(due_ms, source.clock.trusted_again_ms(now_ms))
                 soonest = min(soonest, due_ms)
         if work.layers.base.calls:
@@ -72,7 +72,7 @@ class Timers:
         self.schedule_all(self._work.layers.base.calls)
 
     def schedule_all(self, calls: Mapping[Key, LiveCall]) -> None:
-        """Schedule these, which only the base holds, for when their switch's clock is known and believed."""
+        """Schedule these, which only the base holds, for when their switch's clock is known and trusted."""
         for key, live in calls.items():
             for done in live.done:
                 if done.state in ("open", "accepted"):
@@ -82,10 +82,10 @@ class Timers:
                 live.scheduled_ms = 0
 
     def _fire_due(self) -> None:
-        """Fire the rules of every call that is due, TURN_TIMERS of each source in turn, as long as the time allows."""
+        """Fire the rules of every due call, TURN_TIMERS of each source in turn, until the turn's time is used up."""
         until = time.perf_counter() + CPU_MAX_MS / 1000
         sources, fired = deque(source for source in self._work.sources.values() if source.schedules), 0
-        sources.rotate(-self._begin)  # where the last turn's time was over
+        sources.rotate(-self._begin)  # start where the last turn ended
         while sources and fired < TIMERS_MAX:
             source = sources.popleft()
             self._begin += 1
@@ -98,7 +98,7 @@ class Timers:
         self._begin = 0
 
     def _fire_some(self, source: Source) -> int:
-        """Fire the rules of up to TURN_TIMERS due calls of one switch; how many those were."""
+        """Fire the rules of up to TURN_TIMERS due calls of one switch; return how many."""
         fired = 0
         for partition in source.schedules:
             partition_ms = self._work.times.partition_ms[partition]
@@ -116,19 +116,19 @@ class Timers:
             return
         live = before.copy()
         live.scheduled_ms = None
-        if key not in self._work.late:  # else this is done, for the state that it will have, before the round commits
+        if key not in self._work.late:  # a late call is concluded before the round commits
             fire_rules(self._work, key, live)
             if live.ended and live.done is not before.done:
                 self._work.publish(live, before)
         self._work.put(key, live)
 
     def _sweep(self, positions: Mapping[int, int]) -> None:
-        """Give up calls that nothing was heard of for `limits.idle_ms`, and those that a snapshot lacked."""
+        """End the calls without an event for `limits.idle_ms`, and those that a snapshot lacked."""
         work = self._work
         for key in list(work.layers.base.calls):
             live = work.layers.call(key)
             assert live is not None, "it is in the base"
-            live.heard_ms = min(live.heard_ms, int(work.times.now_ms))  # the clock that dated an entry may have leapt
+            live.heard_ms = min(live.heard_ms, int(work.times.now_ms))  # the clock that dated an entry may have jumped
             partition_ms = min(work.times.partition_ms[live.partition], work.times.now_ms)
             idle = is_idle(live, partition_ms, work.limits.idle_ms)
             end = lost_fact(live, partition_ms) if idle else absent_fact(live, partition_ms)
@@ -139,12 +139,12 @@ class Timers:
 
 
 def is_idle(live: LiveCall, partition_ms: float, idle_ms: int) -> bool:
-    """Nothing heard for so long, and absent from its switch's snapshot or the switch sends none."""
+    """Whether there was no event for so long, and the switch's snapshot lacks the call or the switch sends none."""
     return not live.ended and not live.in_snapshot and partition_ms - live.heard_ms >= idle_ms
 
 
 def lost_fact(live: LiveCall, partition_ms: float) -> Fact:
-    """That a call fell silent, dated now by its switch's clock. The core ends it at its latest fact."""
+    """The fact that a call fell silent, dated now by its switch's clock. The core ends the call at its latest fact."""
     now_ms = int(live.source.clock.now_ms(partition_ms) or partition_ms)
     at_ms = now_ms if live.last is None else max(now_ms, live.last[0] + 1)
     return Fact(at_ms, -1, rank_of(LOST), f"{live.call_id}:{LOST}:{at_ms}", LOST, 0, {})

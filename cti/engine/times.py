@@ -1,4 +1,4 @@
-"""What time it is for a round: the log's clock, and each partition's time (contract, Time)."""
+"""The times of a round: the log's clock, and each partition's time (contract, Time)."""
 
 
 class Times:

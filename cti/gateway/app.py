@@ -50,7 +50,7 @@ def make_app(
     """Nothing is opened here; the hub's task starts and ends with the application.
 
     `probes_alone`: of a process that has an engine and no door, /healthz, /readyz and /metrics are all. `watched` is
-    told the hub's task. The routes of `hosted` parts are served beside the gateway's own.
+    called with the hub's task. The routes of `hosted` parts are served beside the gateway's own.
     """
     context = Context(
         log=log,

@@ -1,7 +1,7 @@
 """Backpressure: how many events of one key the engine has not committed yet.
 
-The events of a partition are committed in their order, so what one key has put there is what every other key waits for.
-Hence two bounds a key, each the larger of a fixed number and of what the engine has lately committed in some time:
+The events of a partition are committed in order, so the events of one key delay those of all other keys. Hence each key
+has two bounds, each the larger of a fixed number and of what the engine has lately committed in some time:
 
 - **In the log and not committed**: `lag_events`, or what the engine commits in `lag_s`. A request beyond it waits at
   the door until there is room, so a client with few requests at a time just goes at the engine's speed.
@@ -10,7 +10,7 @@ Hence two bounds a key, each the larger of a fixed number and of what the engine
 
 Positions come from the engine of this process and, where a key seems to be over its bound, from the ledger, which
 knows what other processes have committed. While nothing at all is committed for `engine_away_s` no engine is at work:
-then there is nobody whose speed could be kept to, and the log takes what it can.
+then there is no commit rate to adapt to, and the log accepts all that it can.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ RETRY_AFTER_S = 1
 
 
 class Committed(Protocol):
-    """Who knows what is committed: the ledger."""
+    """The source of committed positions: the ledger."""
 
     async def positions(self) -> Mapping[int, int]: ...
 
 
 class Progress:
-    """What is committed, and how fast that went lately."""
+    """What is committed, and the recent rate of commits."""
 
     def __init__(self, ledger: Committed, pulse: Pulse, limits: Limits, monotonic: Callable[[], float]) -> None:
         self._ledger, self._pulse, self._limits, self._monotonic = ledger, pulse, limits, monotonic
@@ -54,7 +54,7 @@ class Progress:
         return self._known
 
     async def look(self) -> None:
-        """Ask the ledger, once in `position_poll_s` at most. One that cannot be reached tells nothing new."""
+        """Ask the ledger, once in `position_poll_s` at most. If it cannot be reached, the positions do not change."""
         async with self._reading:
             if self._monotonic() - self._read_at < self._limits.position_poll_s:
                 return
@@ -69,7 +69,7 @@ class Progress:
             await self.look()
 
     async def moved(self) -> None:
-        """Until the engine of this process commits, or it is time to ask the ledger."""
+        """Wait until the engine of this process commits, or it is time to ask the ledger."""
         try:
             async with asyncio.timeout(self._limits.position_poll_s):
                 await self._pulse.moved.wait()
@@ -77,7 +77,7 @@ class Progress:
             await self.look()
 
     def committed_in(self, seconds: float) -> int:
-        """Events committed lately in so long a time."""
+        """How many events are committed in so long a time, at the recent rate."""
         since = self._monotonic() - seconds
         return sum(count for at, count in self._samples if at >= since)
 
@@ -100,7 +100,7 @@ class Progress:
 
 
 class Account:
-    """What one key has under way: appended events, in groups that are committed together, and those that wait."""
+    """One key's uncommitted events: appended ones, in groups that are committed together, and waiting ones."""
 
     __slots__ = ("_appends", "lagging", "waiting", "waiting_events")
 
@@ -111,12 +111,17 @@ class Account:
         self.waiting_events = 0
 
     @property
+    def is_crowded(self) -> bool:
+        """Whether the next append would have to join the last group."""
+        return len(self._appends) >= APPENDS_MAX
+
+    @property
     def oldest(self) -> float | None:
-        """When the oldest event that is not committed came."""
+        """When the oldest uncommitted event came."""
         return self._appends[0][2] if self._appends else None
 
     def settle(self, positions: Mapping[int, int]) -> None:
-        """Take away what is committed."""
+        """Remove what is committed."""
         while self._appends and reached(positions, self._appends[0][0]):
             self.lagging -= self._appends.popleft()[1]
 
@@ -146,10 +151,10 @@ class Backpressure:
         each partition. Raises Refusal `engine_behind`, and whatever `append` raises.
         """
         account = self._account(key_id)
-        if account.lagging + events > self._limits.lag_events:
-            await self._progress.look_beyond()
-        if account.waiting or not self._fits(account, events):
-            await self._wait(account, events)
+        if account.waiting or account.lagging + events > self._limits.lag_events:
+            await self._find_room(account, events)
+        elif account.is_crowded:
+            account.settle(self._progress.positions())
         account.lagging += events
         try:
             last = await append()
@@ -158,6 +163,12 @@ class Backpressure:
             raise
         account.appended(last, events, self._monotonic())
         return last
+
+    async def _find_room(self, account: Account, events: int) -> None:
+        """Where the account, as last settled, has none."""
+        await self._progress.look_beyond()
+        if account.waiting or not self._fits(account, events):
+            await self._wait(account, events)
 
     def _account(self, key_id: str) -> Account:
         account = self._accounts.get(key_id)
@@ -169,7 +180,7 @@ class Backpressure:
         return account
 
     def _forget_one(self) -> None:
-        """The key that has been silent longest and for which nothing waits."""
+        """Drop the account of the key that has been silent longest and has no waiting request."""
         idle = next((key_id for key_id, account in self._accounts.items() if not account.waiting), None)
         if idle is not None:
             del self._accounts[idle]
@@ -184,7 +195,7 @@ class Backpressure:
         return self._progress.away(self._monotonic() if account.oldest is None else account.oldest)
 
     async def _wait(self, account: Account, events: int) -> None:
-        """Until there is room, in the order of coming."""
+        """Wait for room, in the order of arrival."""
         bound = max(self._limits.key_events, self._progress.committed_in(2 * self._limits.lag_s))
         if account.waiting_events + events > bound:
             raise _behind(account)

@@ -16,7 +16,7 @@ SWITCH_ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
 class Bindings:
-    """Keeps a tenant's declarations for `Limits.key_cache_s`, so that the door asks nobody for an event."""
+    """Caches a tenant's declarations for `Limits.key_cache_s`, so that an event costs no query."""
 
     def __init__(self, registry: Registry, limits: Limits, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._registry = registry
@@ -62,7 +62,7 @@ class Bindings:
         return allowed is None or source in allowed
 
     def forget(self, caller: Caller) -> None:
-        """A declaration has changed: what this process knew of the tenant is void, other processes' within
+        """Drop the cached declarations of the tenant after a change; other processes notice it within
         `key_cache_s`.
         """
         self._declared.drop(caller.tenant)

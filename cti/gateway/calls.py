@@ -22,7 +22,7 @@ COLUMNS = (
 )  # fmt: skip
 """The members of a listed call, and the columns of its CSV."""
 BEFORE_ALL = (-1, 0)
-NEWER_MAX = 500  # events since a call was described; with more it is described anew
+NEWER_MAX = 500  # events since a call was described; with more of them it is described again as a whole
 
 
 async def get_call(context: Context, asked: Asked) -> web.Response:
@@ -48,7 +48,7 @@ async def _first(context: Context, asked: Asked, as_of: str, limit: int) -> byte
 
 
 async def _since(context: Context, asked: Asked, as_of: str, limit: int, kept: Kept) -> bytes | None:
-    """From what is kept of a call and what came since; None: that does not do."""
+    """Describe a call from its cached fold and the events since; None: the whole timeline is needed."""
     tenant, call_id = asked.caller.tenant, asked.request.match_info["call"]
     found = await context.reads.call_since(tenant, call_id, kept.after, NEWER_MAX)
     sources = await context.bindings.sources(asked.caller)
@@ -152,7 +152,7 @@ def _filter(asked: Asked, sources: Sources) -> CallFilter:
 
 
 def listed(page: Iterable[CallListing]) -> Iterable[dict[str, Any]]:
-    """The calls of a page as JSON members; what only a record knows is null while the call lives."""
+    """The calls of a page as JSON members; members that come from the record are null while the call lives."""
     for row, record in page:
         members: dict[str, Any] = dict.fromkeys(COLUMNS)
         members |= {"call": row.call_id, "source": row.source, "subject": row.subject, "direction": row.direction}

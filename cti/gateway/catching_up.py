@@ -40,7 +40,7 @@ class CatchingUp:
         return positions
 
     async def _moved(self) -> None:
-        """Until the engine of this process commits, or a poll is due."""
+        """Wait until the engine of this process commits, or a poll is due."""
         try:
             async with asyncio.timeout(self._limits.position_poll_s):
                 await self._pulse.moved.wait()

@@ -47,7 +47,7 @@ def _connected(request: web.Request) -> bool:
 
 
 async def _open(context: Context, subscription: Subscription, after: Mapping[int, int] | None) -> list[CommandRow]:
-    """The open commands of a switch, those behind `after` only."""
+    """The open commands of a switch, only those after `after`."""
     tenant, source = subscription.address
     rows = await context.reads.open_commands(tenant, source, context.log.now_ms(), context.limits.stream_open)
     return rows if after is None else [row for row in rows if row.no > after.get(row.partition, 0)]
@@ -59,12 +59,12 @@ def sendable(rows: Iterable[CommandRow], now_ms: float) -> list[tuple[CommandRow
 
 
 def _json_of(row: CommandRow, now_ms: float) -> str:
-    """The stored JSON object with `valid_for_ms` behind its last member."""
+    """The stored JSON object with `valid_for_ms` appended as its last member."""
     return f'{row.body[:-1]},"valid_for_ms":{int(row.expires_at_ms - now_ms)}}}'
 
 
 async def _poll(context: Context, permit: "_Permit", after: Mapping[int, int] | None, wait_s: float) -> web.Response:
-    """What is open at once, else what comes within `wait_s`."""
+    """Answer with the open commands at once, else with those that come within `wait_s`."""
     sent = sendable(await _open(context, permit.subscription, after), context.log.now_ms())
     if not sent and wait_s > 0:
         sent = sendable(await permit.next(wait_s), context.log.now_ms())
@@ -78,7 +78,7 @@ async def _poll(context: Context, permit: "_Permit", after: Mapping[int, int] | 
 async def _stream(
     context: Context, request: web.Request, permit: "_Permit", after: Mapping[int, int] | None
 ) -> web.StreamResponse:
-    """Until the client leaves or cannot keep up, its key ends, or the gateway stops."""
+    """Stream until the client leaves or cannot keep up, its key ends, or the gateway stops."""
     subscription = permit.subscription
     await context.hub.expect_late()
     opening = await _open(context, subscription, after)
@@ -110,7 +110,7 @@ class _Permit:
         self._due_s = time.monotonic() + self._every_s
 
     async def next(self, wait_s: float) -> list[CommandRow]:
-        """As `Subscription.next`; nothing, and the end, where the client may have it no more."""
+        """As `Subscription.next`; if the permission has ended, return nothing and end the subscription."""
         until_s = time.monotonic() + wait_s
         while True:
             left_s = until_s - time.monotonic()
@@ -139,7 +139,7 @@ class _Stream:
     """The writing end of one stream."""
 
     def __init__(self, context: Context, response: web.StreamResponse, sent: set[str]) -> None:
-        self._room, self._response = context, response
+        self._context, self._response = context, response
         self._sent = sent  # ids of the opening that may come once more from the hub
 
     async def send(self, rows: Iterable[CommandRow]) -> None:
@@ -148,9 +148,9 @@ class _Stream:
         """
         frames = [
             f"event: command\nid: {row.id}\ndata: {json}\n\n".encode()
-            for row, json in sendable(rows, self._room.log.now_ms())
+            for row, json in sendable(rows, self._context.log.now_ms())
         ]
-        async with asyncio.timeout(self._room.limits.stream_write_s):
+        async with asyncio.timeout(self._context.limits.stream_write_s):
             await self._response.write(b"".join(frames) or KEEP_ALIVE)
 
     async def send_new(self, rows: Iterable[CommandRow]) -> None:

@@ -60,7 +60,7 @@ class Standard:
 
 
 class LogWaiters:
-    """How many requests wait for the log at a time; one more is turned away at once, it would only wait longer."""
+    """How many requests wait for the log at a time; one more is refused at once, as it would only wait longer."""
 
     __slots__ = ("_limits", "_taken")
 
@@ -78,7 +78,7 @@ class LogWaiters:
         self._taken -= 1
 
     def busy(self, detail: str) -> Refusal:
-        """The refusal that says so."""
+        """The refusal for a request that would have to wait."""
         return busy("log_busy", self._limits.retry_after_s, detail)
 
 
@@ -98,7 +98,7 @@ class LatestTime:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The parts behind one gateway."""
+    """What the handlers of one gateway share."""
 
     log: EventLog
     reads: Reads

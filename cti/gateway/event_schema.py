@@ -1,4 +1,4 @@
-"""The JSON Schema of an event as the door judges it: one form for each type it knows, one for all others."""
+"""The JSON Schema of an event as the API validates it: one form for each known type, one for all others."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _CLOCK = rf"{_HOUR}:[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,9}})?(Z|[+-]{_HOUR}:[0-5][0
 TIME_PATTERN = f"^({_YEAR}-{_DAY}|{_LEAP}-02-29)T{_CLOCK}$"
 RESERVED = r"^ringback\.(call\.commandResult|switch\.switchDeclared)\."
 
-# What the models check across fields, said in JSON Schema.
+# The models' checks across fields, in JSON Schema.
 _NAMES_A_LEG = {
     "anyOf": [
         {"required": ["connection"], "properties": {"connection": {"type": "string"}}},
@@ -71,7 +71,7 @@ def _known(kind: str, data: Schema, model: str) -> Schema:
 
 
 def _other(known: list[str]) -> Schema:
-    """An event of a type we do not know, or of a newer version: kept, whatever it says."""
+    """An event of an unknown type or a newer version: it is kept, whatever its data."""
     strange = {"not": {"anyOf": [{"enum": known}, {"pattern": RESERVED}]}}
     data = {"anyOf": [ref("AnyObject"), {"type": "null"}]}
     return {"title": "Any other type", "properties": {"type": strange, "data": data}}

@@ -23,7 +23,7 @@ from cti.web.route import Asked
 from schemas.envelope import DATA_MODELS, Event, Refused, read_with_body, time_problem
 
 RESERVED = ("ringback.call.commandResult.", "ringback.switch.switchDeclared.")
-"""Types that only Ringback itself writes: what they say was checked at another door."""
+"""Types that only Ringback itself writes; another endpoint has validated their content."""
 
 WARNINGS_MAX = 20  # in an answer
 TOO_BIG = frozenset({"size"})
@@ -112,7 +112,7 @@ def judge(items: Sequence[Any], tenant: str, sources: frozenset[str] | None, now
 
 
 class _NotTaken(Exception):
-    """An item that is no event of the contract's, or not this key's to send."""
+    """An item that is not an event of the contract, or that this key may not send."""
 
     def __init__(self, code: str, detail: str, pointer: str = "") -> None:
         super().__init__(code)
@@ -121,7 +121,7 @@ class _NotTaken(Exception):
 
 
 def _warning(event: Event) -> dict[str, str]:
-    """Why an accepted event will change nothing: nobody here knows its type."""
+    """Why an accepted event will change nothing: its type is unknown here."""
     family, _, kind = event.type.removeprefix("ringback.").rpartition(".v")[0].partition(".")
     if event.version > 1:
         detail = f"Version {event.version} of {masked_identifier(event.type)} is not known here"

@@ -32,7 +32,7 @@ GAP_LOOK_S = 0.5  # how often missing numbers are looked for, while there are an
 
 
 class Subscription:
-    """What waits for one stream or long poll."""
+    """The queue of commands for one stream or long poll."""
 
     def __init__(self, address: Address, backlog_max: int, alive: Callable[[], bool]) -> None:
         self.address, self.alive = address, alive
@@ -53,13 +53,13 @@ class Subscription:
         self._stirred.set()
 
     def end(self) -> None:
-        """Nothing comes any more; what waits is void."""
+        """End the subscription, and drop what is queued."""
         self.ended = True
         self._backlog.clear()
         self._stirred.set()
 
     async def next(self, wait_s: float) -> list[CommandRow]:
-        """What waits, in order; after `wait_s` without anything, nothing."""
+        """The queued commands, in order; none if none comes within `wait_s`."""
         if not self._stirred.is_set() and wait_s > 0:
             try:
                 async with asyncio.timeout(wait_s):
@@ -90,7 +90,7 @@ class Hub:
         self._streams: dict[Address, list[Subscription]] = {}
         self._count = 0
         self._of_tenant: Counter[str] = Counter()
-        self._numbers: CommandNumbers | None = None  # None: nobody listens
+        self._numbers: CommandNumbers | None = None  # None: there is no subscription
         self._monotonic = monotonic
         self._looked_back_s = float("-inf")
         self._marking = asyncio.Lock()
@@ -179,14 +179,14 @@ class Hub:
                 except RingbackError as error:
                     log.warning("commands_unread", error=str(error))
                     await self._pause()
-                except Exception:  # the boundary: whatever it is, switches must not be left without commands
+                except Exception:  # the boundary: no error may leave switches without commands
                     log.exception("commands_unread")
                     await self._pause()
         finally:
             self._pulse.forget(self._hear)
 
     async def _pause(self) -> None:
-        """Back off; what woke us is still to be read."""
+        """Back off; what caused the wake-up is still to be read."""
         self._wake.set()
         await asyncio.sleep(self._limits.stream_poll_s)
 
@@ -199,7 +199,7 @@ class Hub:
         self._wake.clear()
 
     def _poll_s(self) -> float | None:
-        """How long to wait for a signal at most."""
+        """The longest time to wait for a signal."""
         if self._numbers is None or not self._count:
             return None
         gaps = self._numbers.gaps(self._monotonic())

@@ -56,7 +56,7 @@ def _group(by: str, totals: Totals) -> str:
 
 
 def facts_known(sources: Iterable[SourceRow], switches: Iterable[SwitchRow]) -> list[frozenset[str]]:
-    """For each source of a tenant: the event kinds it has sent or says it sends."""
+    """For each source of a tenant: the event kinds that it has sent or has declared."""
     facts = {row.source: set(row.kinds.split()) for row in sources}
     for row in switches:
         facts.setdefault(row.source, set()).update(from_json(row.declaration).get("facts") or ())
@@ -88,7 +88,7 @@ def _size(facts: list[str]) -> int:
 
 
 def counted_interventions(counts: Interventions) -> dict[str, Any]:
-    """Commands by rule, name and state; how many were obeyed, and why others were refused."""
+    """Commands by rule, name and state; how many were carried out, and why others were refused."""
     by_rule: Counter[str] = Counter()
     by_command: Counter[str] = Counter()
     by_state: Counter[str] = Counter()

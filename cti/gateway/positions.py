@@ -1,4 +1,4 @@
-"""Positions as tokens: `0:12,3:7` says position 12 of partition 0 and position 7 of partition 3.
+"""Positions as tokens: `0:12,3:7` means position 12 of partition 0 and position 7 of partition 3.
 
 The same form serves for the numbers of commands, which rise in each partition too.
 """

@@ -12,7 +12,7 @@ from cti.web.route import Asked
 READY_S = 2.0
 
 
-async def get_health(_room: Context, _asked: Asked) -> web.Response:
+async def get_health(_context: Context, _asked: Asked) -> web.Response:
     """The process answers; nothing else is asked."""
     return web.Response(body=b'{"status":"ok"}', content_type="application/json")
 

@@ -1,6 +1,6 @@
-"""The signal inside one process from the engine to the gateway: something was committed, commands were given.
+"""The signal inside one process from the engine to the gateway: a round was committed, commands were issued.
 
-It only saves waiting. Whoever waits also looks for himself now and then, because the engine may be another process.
+It only saves waiting. Waiters also poll now and then, because the engine may be in another process.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ class Pulse:
         return self._positions
 
     def committed(self, positions: Mapping[int, int]) -> None:
-        """A round stands: its effects up to these positions can be read."""
+        """A round is committed: its effects up to these positions can be read."""
         for partition, position in positions.items():
             if position > self._positions.get(partition, -1):
                 self._positions[partition] = position
@@ -33,7 +33,7 @@ class Pulse:
         self._moved = asyncio.Event()
 
     def commanded(self, rows: Sequence[CommandRow] | None = None, outcomes: Sequence[OutcomeRow] = ()) -> None:
-        """The round held these commands and outcomes; None: some, which only the ledger can tell."""
+        """The round held these commands and outcomes; None: some that are to be read from the ledger."""
         for hear in self._hearers:
             hear(rows, outcomes)
 
@@ -47,5 +47,5 @@ class Pulse:
         self._hearers.append(hear)
 
     def forget(self, hear: Hear) -> None:
-        """No longer."""
+        """Stop calling it."""
         self._hearers.remove(hear)

@@ -11,7 +11,7 @@ from cti.web.route import Asked
 
 
 async def get_records(context: Context, asked: Asked) -> web.Response:
-    """A page behind the call id `after`; fewer lines than `limit`: it was the last. Raises Refusal."""
+    """A page after the call id `after`; fewer lines than `limit`: it was the last. Raises Refusal."""
     wanted(asked.request.headers.get("Accept"), (NDJSON,))
     as_of = await context.catching_up.as_of(asked.query.get("min_position"))
     limit = asked.query.get("limit", context.limits.page_items)

@@ -1,4 +1,4 @@
-"""POST /v1/commands/{id}/result: what a switch says became of a command. It goes into the log like any other event."""
+"""POST /v1/commands/{id}/result: a switch reports a command's outcome, which goes into the log like any other event."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -26,7 +26,7 @@ FINAL = frozenset({"done", "refused"})
 
 
 def _either(schema: dict[str, Any]) -> None:
-    """Says in JSON Schema that a refused command has a reason, and any other none."""
+    """Express in JSON Schema that a refused command has a reason, and any other has none."""
     members, reasons = schema.pop("properties"), {"type": "string", "enum": [each.value for each in RefusalReason]}
     del schema["required"], schema["additionalProperties"]
     schema["oneOf"] = [

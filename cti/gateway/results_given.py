@@ -1,4 +1,4 @@
-"""Results that passed this gateway lately: a repetition is told from a contradiction before the engine has seen
+"""Recent results of this gateway, to tell a repetition from a contradiction before the engine has seen
 either.
 """
 
@@ -44,7 +44,7 @@ class ResultsGiven:
         return await asyncio.shield(given.kept)
 
     def _forget_failed(self, key: tuple[str, str, bool], kept: "asyncio.Task[str]") -> None:
-        """What was not kept may be given again; its error went to whoever waited."""
+        """Forget a result that was not kept, so that it may be sent again; its waiters have got the error."""
         if kept.cancelled() or kept.exception() is not None:
             self._given.drop(key)
 

@@ -1,4 +1,4 @@
-"""The routes of /v1, as data: what serves them is what documents them."""
+"""The routes of /v1, as data: the router and the OpenAPI document are both made from them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""PUT and GET /v1/switches/{id}: what a switch says it can do and report."""
+"""PUT and GET /v1/switches/{id}: a switch declares what it can do and report."""
 
 import secrets
 from collections.abc import Sequence
@@ -73,7 +73,7 @@ class Declaration(BaseModel):
 
 
 async def put_switch(context: Context, asked: Asked) -> web.Response:
-    """Keeps a declaration, and tells the engine through the log, in order with the switch's events. Raises Refusal."""
+    """Keep a declaration, and append it to the log for the engine, in order with its events. Raises Refusal."""
     switch = asked.request.match_info["switch"]
     if not asked.caller.may_switch(switch):
         raise Refusal("switch_not_allowed", f"The key is not bound to the switch {switch}")

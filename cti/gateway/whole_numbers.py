@@ -13,7 +13,7 @@ WHOLE_BELOW = 2**53  # a double is exact up to here
 
 
 def made_whole(item: Any, problems: Iterable[Problem]) -> bool:
-    """Writes whole numbers as such where the problems ask for one, in place; whether any was."""
+    """Rewrite decimals as whole numbers, in place, where the problems ask for one; return whether any was."""
     wanted = [problem.pointer for problem in problems if problem.rule in WHOLE_RULES]
     return sum(_replaced(item, pointer) for pointer in wanted) > 0
 

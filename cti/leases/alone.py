@@ -31,14 +31,14 @@ class Alone(Generic[R, C]):
         await asyncio.Event().wait()
 
     async def turn(self) -> None:
-        """Nothing passes on by itself."""
+        """Do nothing: no other process takes over."""
 
     def changes(self) -> Changes[R, C]:
         new, self._new = self._new, []
         return Changes([], [], new)
 
     def released(self, resources: Iterable[R]) -> None:
-        """Nobody asks for it: there is nobody else."""
+        """Do nothing: there is no other process to release for."""
 
     def lost(self, resources: Iterable[R]) -> None:
         gone = list(resources)

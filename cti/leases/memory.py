@@ -86,7 +86,7 @@ class MemoryLeases(MemoryGroup[int, Claim]):
 
 
 class MemoryNamedLeases(MemoryGroup[str, Lease]):
-    """`NamedLeases`. What was retired has a claim and no owner."""
+    """`NamedLeases`. A retired resource has a claim and no owner."""
 
     def _make(self, resources: Collection[str]) -> None:
         for name in resources:

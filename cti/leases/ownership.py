@@ -1,6 +1,6 @@
 """Who owns which resource of a lease group, across processes. A partition is a resource of the engines' group.
 
-Safety is the fence's (`Ledger.commit`, `cti.leases.sql.hold`); here is only who tries.
+The fence gives safety (`Ledger.commit`, `cti.leases.sql.hold`); this module only decides which process tries.
 
 - Every process writes a heartbeat each second. It is silent when its heartbeat stays the same for SILENT_MS of an
   observer's **own** clock: its resources are free. Only time in which the observer itself read heartbeats counts: after
@@ -14,7 +14,7 @@ Safety is the fence's (`Ledger.commit`, `cti.leases.sql.hold`); here is only who
 - Kinds of resources (Kafka's topics in turn) are shared each by itself: partitions of calls are nearly all the work.
 - A process that owns more than its share releases: it starts nothing more there, commits, says `released`; that is then
   written with a raised epoch, so that nobody commits there until the next owner has it. An orderly stop releases all.
-- A resource that is added is free; one that is retired is lost to its owner.
+- A resource that is added is free; the owner of one that is retired loses it.
 """
 
 import asyncio
@@ -35,8 +35,8 @@ LOOK_MS = 500.0
 HEARTBEAT_MS = 1_000.0
 SILENT_MS = 3_000.0  # two heartbeats may fail
 GAP_MAX_MS = 1_000.0
-PROVEN_HEARTBEATS = 2  # one that ends at its start, again and again, moves nothing
-MOVING_MAX = 4  # released at a time: nobody works on one until its taker has loaded it
+PROVEN_HEARTBEATS = 2  # a process that crashes at each start moves no resource
+MOVING_MAX = 4  # released at a time: no process works on one until its new owner has loaded it
 FORGET_MS = 60_000.0  # a silent process that owns nothing any more is removed
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ def one_kind(_resource: object) -> int:
 
 
 class Plan(NamedTuple, Generic[R]):
-    """What follows from one look."""
+    """What one look at the group leads to."""
 
     take: list[Wanted[R]]
     forget: Mapping[str, int]  # processes to remove, with their last heartbeat
@@ -61,8 +61,8 @@ class Watch(Generic[R, C]):
         self.owner, self._kind_of = owner, kind_of
         self.held: dict[R, C] = {}
         self.leaving: set[R] = set()  # of those held: the process shall release them
-        self.giving: dict[R, int] = {}  # released by the process, under this epoch; not yet seen in the ledger
-        self._reported: dict[R, int] = {}  # the process knows that it has these, under this epoch
+        self.giving: dict[R, int] = {}  # released by the process, under this epoch; the ledger does not show it yet
+        self._reported: dict[R, int] = {}  # reported to the process, under this epoch
         self._heartbeats: dict[str, tuple[int, float]] = {}  # the last heartbeat, and since when it has been that
         self._looked_ms: float | None = None
 
@@ -71,7 +71,7 @@ class Watch(Generic[R, C]):
         self._heartbeats, self._looked_ms = {}, None
 
     def judge(self, asked_ms: float, answered_ms: float, seen: Holdings[R]) -> Plan[R]:
-        """What is to be done after a look that was asked for and answered at these times."""
+        """Decide what to do after a look that was requested and answered at these times."""
         self._listen(asked_ms, answered_ms, seen.heartbeats)
         self._compare(seen)
         silent_ms = {name: asked_ms - since for name, (_, since) in self._heartbeats.items() if name != self.owner}
@@ -210,7 +210,7 @@ class Shared(Generic[R, C]):
     async def stop(self) -> None:
         try:
             await self._leases.leave(self._watch.owner)
-        except RingbackError as error:  # then the others wait for SILENT_MS
+        except RingbackError as error:  # the others then take over after SILENT_MS
             log.warning("ownership waits", action="ownership_waits", owner=self._watch.owner, why=str(error))
 
 

@@ -1,4 +1,4 @@
-"""What leases are made of, and what a store keeps of them. A resource is a partition's number or a lane's name."""
+"""The data of leases, and their store as a protocol. A resource is a partition's number or a lane's name."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -10,7 +10,7 @@ NOBODY = ""
 
 
 class Claimed(Protocol):
-    """What an owner is given: a resource under an epoch, perhaps with more (`cti.rows.Claim`: where to read on)."""
+    """What an owner gets: a resource under an epoch, perhaps with more (`cti.rows.Claim`: where to read on)."""
 
     @property
     def resource(self) -> Any: ...
@@ -96,14 +96,14 @@ class NamedLeases(Leases[str, Lease], Protocol):
     """A group of names, which may come and go while processes share them."""
 
     async def add(self, resources: Collection[str]) -> None:
-        """Make these where they are missing or were retired; nobody owns them yet."""
+        """Make these where they are missing or were retired; they have no owner yet."""
 
     async def retire(self, resources: Collection[str]) -> None:
         """Take these from their owners. Their epochs go on rising if they are added again."""
 
 
 class NamedOwnership(Protocol):
-    """What one process of a group of names asks; `changes`, `released` and `lost` do not wait."""
+    """One process's view of a group of names; `changes`, `released` and `lost` do not wait."""
 
     async def start(self) -> None:
         """Raises `errors.LedgerAway`."""
@@ -112,10 +112,10 @@ class NamedOwnership(Protocol):
         """Until cancelled: look and take, again and again."""
 
     async def turn(self) -> None:
-        """What `run` does, once: for a scheduler that moves the time."""
+        """Do once what `run` repeats: for a scheduler that moves the time."""
 
     def changes(self) -> Changes[str, Lease]:
-        """What is new since it was last asked."""
+        """The changes since the previous call."""
 
     def released(self, resources: Iterable[str]) -> None:
         """Nothing of these is under way any more."""
@@ -124,10 +124,10 @@ class NamedOwnership(Protocol):
         """A commit was fenced on these, and they have been dropped."""
 
     async def add(self, resources: Collection[str]) -> None:
-        """The group shares these, too."""
+        """Add these to the group."""
 
     async def retire(self, resources: Collection[str]) -> None:
-        """The group shares these no more; their owners hear that they are lost."""
+        """Remove these from the group; their owners get them as `lost`."""
 
     async def stop(self) -> None:
         """Give up everything, once nothing is under way; `run` has been cancelled."""

@@ -25,7 +25,7 @@ from cti.leases.tables import leases, owners
 from cti.sql.bulk import insertion
 from cti.sql.writer import SqlWriter
 
-RETIRED = "-"  # the owner of a resource that is shared no more
+RETIRED = "-"  # stored as the owner of a resource that was retired
 
 Arguments = ParamSpec("Arguments")
 Made = TypeVar("Made")
@@ -35,7 +35,7 @@ class SqlGroup(Generic[R, C]):
     """The statements of one group, in a transaction of the caller's. `resource`: the column that names a resource."""
 
     owners: Table
-    beat: Column[int]  # the last heartbeat, in `owners`
+    heartbeat: Column[int]  # the last heartbeat, in `owners`
     resources: Table
     resource: Column[Any]
     claim_columns: Sequence[Column[Any]]
@@ -47,11 +47,11 @@ class SqlGroup(Generic[R, C]):
         self._shared = true() if self.group is None else columns.lease_group == self.group
         self._listed = and_(self._shared, columns.owner != RETIRED)
         known = [] if self.group is None else [self.owners.c.lease_group == self.group]
-        beats = and_(self.owners.c.owner == columns.owner, *known)
+        of_owner = and_(self.owners.c.owner == columns.owner, *known)
         self._known = and_(true(), *known)
-        self._as_wanted = select(self.resource, columns.epoch, self.beat).join(self.owners, beats, isouter=True)
+        self._as_wanted = select(self.resource, columns.epoch, self.heartbeat).join(self.owners, of_owner, isouter=True)
         keys = ", ".join(column.name for column in self.owners.primary_key)
-        put = ("ON CONFLICT (", keys, ") DO UPDATE SET", self.beat.name, "= excluded.", self.beat.name)
+        put = ("ON CONFLICT (", keys, ") DO UPDATE SET", self.heartbeat.name, "= excluded.", self.heartbeat.name)
         self._put_heartbeat = insertion(self.owners, tail=" ".join(put))
 
     def make(self, connection: Connection, resources: Any) -> None:
@@ -74,11 +74,11 @@ class SqlGroup(Generic[R, C]):
         """Resources first: an owner writes a heartbeat before it takes one, so it is among them unless it has left."""
         listed = select(self.resource, self.resources.c.epoch, self.resources.c.owner).where(self._listed)
         held = [Holding(*row) for row in connection.execute(listed.order_by(self.resource))]
-        beats = connection.execute(select(self.owners.c.owner, self.beat).where(self._known))
-        return Holdings({row[0]: row[1] for row in beats}, held)
+        found = connection.execute(select(self.owners.c.owner, self.heartbeat).where(self._known))
+        return Holdings({row[0]: row[1] for row in found}, held)
 
     def take(self, connection: Connection, owner: str, wanted: Sequence[Wanted[R]]) -> list[C]:
-        """Own those of which nothing has changed since they were seen. Skips rows that another transaction locks."""
+        """Compare-and-set on (epoch, heartbeat): own those that match. Skips rows that another transaction locks."""
         as_seen = {want.resource: want for want in wanted}
         query = self._as_wanted.where(self._listed, self.resource.in_(as_seen)).order_by(self.resource)
         found = connection.execute(query.with_for_update(of=self.resources, skip_locked=True))
@@ -91,13 +91,13 @@ class SqlGroup(Generic[R, C]):
         self._pass_on(connection, and_(self._of(owner), under), NOBODY)
 
     def leave(self, connection: Connection, owner: str) -> None:
-        """The same for all that is the owner's; and its row goes."""
+        """Release all that the owner has, and delete its row."""
         self._pass_on(connection, self._of(owner), NOBODY)
         connection.execute(delete(self.owners).where(self._known, self.owners.c.owner == owner))
 
     def forget(self, connection: Connection, heartbeats: Mapping[str, int]) -> None:
-        """Rows go that still have these heartbeats and whose process owns nothing."""
-        silent = tuple_(self.owners.c.owner, self.beat).in_(list(heartbeats.items()))
+        """Delete the rows that still have these heartbeats and whose process owns nothing."""
+        silent = tuple_(self.owners.c.owner, self.heartbeat).in_(list(heartbeats.items()))
         holding = select(self.resources.c.owner).where(self._shared)
         connection.execute(delete(self.owners).where(self._known, silent, self.owners.c.owner.not_in(holding)))
 
@@ -117,7 +117,7 @@ def _by_resource(claim: Any) -> Any:
 class NamedGroup(SqlGroup[str, Lease]):
     """A group of names, in tables that all such groups share."""
 
-    owners, beat = owners, owners.c.heartbeat
+    owners, heartbeat = owners, owners.c.heartbeat
     resources, resource = leases, leases.c.resource
     claim_columns = (leases.c.resource, leases.c.epoch)
 

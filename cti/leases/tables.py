@@ -1,7 +1,7 @@
-"""Where lease groups are kept. They go by the chain of migrations of the call side.
+"""The tables of lease groups. They belong to the call side's chain of migrations.
 
-The engines' group has tables of its own, older than these: processes of the release before count every row of
-`engines`, so nothing else may stand there.
+The engines' group has older tables of its own: processes of the previous release count every row of `engines`, so that
+table must hold nothing else.
 """
 
 from sqlalchemy import MetaData, Table
@@ -10,7 +10,7 @@ from cti.sql.columns import text, whole
 
 metadata = MetaData()
 
-# One row a process of a group that lives: `heartbeat` rises while it does.
+# One row for each live process of a group; `heartbeat` rises while the process lives.
 owners = Table(
     "lease_owners",
     metadata,

@@ -32,7 +32,7 @@ TENANT = "replay"
 SCOPES = ("events:write", "calls:read", "numbers:reveal")
 REJECTED_SHOWN_MAX = 1000
 SHUFFLE_MAX_S = 3600.0
-# history is old by nature, and a month goes by in a minute: here neither age nor silence may close or drop a call
+# historic data is old, and a month passes in a minute: neither age nor silence may close or drop a call here
 HISTORY_DAYS = 500 * 365
 TABLES = {"by_type": "service_type", "by_agent": "agent", "by_half_hour": "half_hour"}
 
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def replay(plan: Plan) -> tuple[dict[str, Any], Summary]:
-    """Start the product, post everything, wait until all is committed, read back what came of it."""
+    """Start the product, post everything, wait until all is committed, read back the results."""
     settings = Settings.read(
         db=plan.db,
         listen="127.0.0.1:0",
@@ -159,7 +159,7 @@ def _counted(lines: Iterable[bytes], source: str, summary: Summary, own: list[by
 
 
 def _groups(mapping: Mapping, agents: dict[str, str | None]) -> dict[str, Group]:
-    """What each table groups by; nobody is the empty word."""
+    """The key by which each table groups; no agent is the empty string."""
     kind = mapping.service_type
     return {
         "service_type": lambda record: "" if kind is None else record[kind] or "",
@@ -189,7 +189,7 @@ def _plan(args: argparse.Namespace) -> Plan:
 
 
 def _read(file: Path, mapping_file: MappingFile) -> tuple[Mapping, Table]:
-    """The file's records and the mapping to read them by; says so where the encoding is neither said nor UTF-8."""
+    """The file's records and their mapping; prints a notice if the encoding is neither given nor UTF-8."""
     mapping = mapping_file.mapping
     layout = mapping.layout(file.name)
     try:

@@ -1,8 +1,8 @@
 """The text of a file of call records, and the encoding it was read by.
 
-A byte-order mark decides. Without one it is the encoding the mapping says; without that strict UTF-8, then GB18030
-where the text looks like it. Nothing else is guessed: bytes that fit none of these become half of a surrogate pair,
-so that only their own line is set aside, with its number. U+FFFD will not do: a sound file may hold it.
+A byte-order mark decides. Without one, the mapping's encoding is used; without that, strict UTF-8, then GB18030 where
+the text looks like it. Nothing else is guessed: bytes that fit none of these become half of a surrogate pair,
+so that only their own line is set aside, with its number. U+FFFD would not do: a valid file may contain it.
 """
 
 import codecs
@@ -20,7 +20,7 @@ MARKS = (
 )
 GUESSED = "gb18030"
 # Nearly every character of a Chinese text is one of GB2312, whose second byte is never ASCII. In a western text a
-# letter beyond ASCII mostly stands before an ASCII letter, which no character of GB2312 looks like.
+# letter beyond ASCII mostly comes before an ASCII letter, which no character of GB2312 looks like.
 CHINESE_SHARE_MIN = 0.9
 LINES_EXAMINED_MAX = 10_000
 _MARKED = "ringback.unreadable"

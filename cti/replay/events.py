@@ -1,7 +1,7 @@
 """From call records to events, with an account of every line. Pure: the same lines give the same events, to the byte.
 
-A line is accepted whole, excluded by name, or rejected with a reason; never half. Where a call has several lines, it
-is accepted whole or not at all: what each line says is put together by its key.
+A line is accepted whole, excluded by name, or rejected with a reason; never half. If a call has several lines, it is
+accepted whole or not at all: its lines are joined by their key.
 
 * `rows = "call"`: a line is a call.
 * `rows = "event"`: a line is a part of a call; `rows = "leg"`: a leg, which opens and closes by itself.
@@ -39,7 +39,7 @@ class Rejected:
 
 @dataclass(slots=True)
 class Reading:
-    """What became of a file's lines: accepted + excluded + rejected = lines_in."""
+    """The account of a file's lines: accepted + excluded + rejected = lines_in."""
 
     lines_in: int = 0
     accepted: int = 0

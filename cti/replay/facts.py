@@ -36,7 +36,7 @@ YEAR_2200_MS = 7_258_118_400_000
 
 
 class Fact(NamedTuple):
-    """One event of one record, with the cells that say it."""
+    """One event of one record, with the cells that it comes from."""
 
     at_ms: int
     source: EventSource
@@ -53,7 +53,7 @@ class TimedEvent:
 
 
 def key_of(cells: Cells[str, str], mapping: Mapping) -> str:
-    """What names the call of a record; raises Damaged if it is not there."""
+    """The key of a record's call; raises Damaged if it is missing."""
     words = [cells[column] for column in mapping.key]
     if not all(words) and mapping.key_else is not None:
         words = [cells[column] for column in mapping.key_else]
@@ -69,7 +69,7 @@ def excluded_as(cells: Cells[str, str], mapping: Mapping) -> str | None:
 
 
 def facts_of(cells: Cells[str, str], mapping: Mapping, latest_ms: int = YEAR_2200_MS) -> list[Fact]:
-    """The facts one record says; raises Damaged. Times of events that do not happen are not looked at."""
+    """The facts of one record; raises Damaged. Times of events whose condition does not hold are not read."""
     times = Times(cells, mapping)
     facts = [
         Fact(at_ms, source, cells)
@@ -93,7 +93,7 @@ def opens_and_closes(facts: Sequence[Fact]) -> bool:
 def events_of(key: str, facts: Sequence[Fact], mapping: Mapping) -> list[TimedEvent]:
     """The events of one call; raises Damaged.
 
-    Events of one name are told apart by their number in the file: a file that has grown gives the same ids.
+    Events of one name are distinguished by their number in the file: a file that has grown gives the same ids.
     """
     if mapping.rows == "leg":
         facts = _of_all_legs(facts)

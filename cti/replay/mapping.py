@@ -56,7 +56,7 @@ class _Part(BaseModel):
 
 
 class _Conditional(_Part):
-    """Holds if all of `when` is so, and not all of `unless`."""
+    """Holds if all of `when` is true, and not all of `unless`."""
 
     when: When = Field(default_factory=dict)
     unless: When = Field(default_factory=dict)
@@ -156,7 +156,7 @@ class EventSource(_Conditional):
 
     @property
     def key(self) -> str:
-        """What tells this event from the others of its line: part of the event's id."""
+        """Distinguishes this event from the others of its line: part of the event's id."""
         return self.name or self.kind
 
 

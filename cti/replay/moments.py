@@ -1,7 +1,7 @@
 """Reading one moment from a cell, by a format. Pure.
 
 A format is one of strptime's, or one of these words: `iso8601`; `%s` and `unix_s`, `unix_ms`, `unix_us` for the time
-since 1970 (fractions are read). What a format says of the zone is obeyed: `%z`, a `Z` or an offset of `iso8601`, and
+since 1970 (fractions are read). A zone in the format is respected: `%z`, a `Z` or an offset of `iso8601`, and
 a `%Z` at the end, where only UTC, GMT and names of the IANA list are known (abbreviations mean several zones).
 """
 
@@ -23,7 +23,7 @@ _UNIX = re.compile(r"(-?[0-9]{1,17})(?:\.([0-9]*))?")
 
 @lru_cache(maxsize=MOMENTS_KEPT)
 def moment(word: str, form: str, zone: ZoneInfo) -> datetime:
-    """What a cell says by one format; in `zone` where neither cell nor format names another. Raises ValueError."""
+    """The moment in a cell, by one format; in `zone` unless cell or format names another. Raises ValueError."""
     if form in UNIX_US:
         return _since_1970(word, UNIX_US[form])
     if form == ISO:
@@ -39,12 +39,12 @@ def moment(word: str, form: str, zone: ZoneInfo) -> datetime:
 
 @lru_cache(maxsize=256)
 def has_date(form: str) -> bool:
-    """Whether a format says the day, not only the time of day."""
+    """Whether a format includes the day, not only the time of day."""
     return form in UNIX_US or form == ISO or _read_back(form).date() == SAMPLE.date()
 
 
 def mistake_in(form: str, day_elsewhere: bool) -> str | None:
-    """Why no cell can ever be read by this format; `day_elsewhere`: the day stands in a column of its own."""
+    """Why no cell can ever be read by this format; `day_elsewhere`: the day has a column of its own."""
     if form in UNIX_US or form == ISO:
         return None
     if ZONE_NAME in _without_zone(form) or (form.endswith(ZONE_NAME) and form[-3:-2] != " "):

@@ -67,7 +67,7 @@ class Layout:
 
 
 class Columns:
-    """Where in a record the cells stand that are used. Raises FileRefused if a used column has its name twice."""
+    """Where in a record the used cells are. Raises FileRefused if a used column has its name twice."""
 
     def __init__(self, names: Sequence[str], layout: Layout, line: int) -> None:
         self.names = list(names)
@@ -104,5 +104,5 @@ def filled(line: str) -> bool:
 
 
 def format_of(file: str) -> Format:
-    """What a file's name says it is; delimited text where it says nothing."""
+    """The format by the file's name; delimited text if the name does not show it."""
     return SUFFIXES.get(PurePath(file).suffix.lower(), "csv")

@@ -1,8 +1,8 @@
-"""How far the cells of a sheet reach, told by its XML alone. Pure.
+"""How far the cells of a sheet reach, read from its XML alone. Pure.
 
-The reader of workbooks makes room for every cell from the first to the last, the empty ones too: two cells far apart
-are a file of a kilobyte and half a terabyte of memory. Here nothing is kept but numbers. Excel's sheets and those of
-OpenDocument are told apart by the names of their elements.
+The reader of workbooks allocates every cell from the first to the last, the empty ones too: two cells far apart make a
+file of a kilobyte and half a terabyte of memory. This module keeps only numbers. It distinguishes Excel's sheets and
+those of OpenDocument by the names of their elements.
 """
 
 import re

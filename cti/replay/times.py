@@ -1,8 +1,8 @@
-"""The times of one record: what its cells say becomes milliseconds UTC. Pure.
+"""The times of one record, from its cells to milliseconds UTC. Pure.
 
 A time is worked out when an event asks for it, so that a cell of an event that does not happen may hold anything.
 A time of day has no date of its own. It belongs to the day of the time it follows, and to the day before or after
-only where the duration column says so; where clocks are set back the duration also tells the hour that comes twice.
+only if the duration column shows it; when clocks are set back, the duration also decides which of the two hours it is.
 """
 
 from collections.abc import Mapping as Cells
@@ -92,7 +92,7 @@ class Times:
         return _instant_ms(local) if source.duration_s is None else self._agreed(source, local, anchor_ms, of_day)
 
     def _agreed(self, source: TimeSource, local: datetime, anchor_ms: int, of_day: bool) -> int:
-        """The moment, on this day or the next or the last, that is as far from `after` as the duration says."""
+        """The moment, on this day, the next or the previous one, whose distance from `after` is the duration."""
         assert source.duration_s is not None
         length_ms = seconds_ms(source.duration_s, self._cells[source.duration_s])
         for days in DAYS_TRIED if of_day else (0,):
@@ -104,7 +104,7 @@ class Times:
         raise Damaged(Rejection.DURATION, f"{column}: {local.time()} is not {duration_text} s ({source.duration_s}) on")
 
     def _day_in(self, column: str, forms: Sequence[str]) -> date:
-        """The day there was in the mapping's zone, where the cell says an instant; raises Damaged."""
+        """The day in the mapping's zone, if the cell holds an instant; raises Damaged."""
         word = self._cells[column]
         try:
             return self._read(column, word, forms)[0].astimezone(self._zone).date()
@@ -112,7 +112,7 @@ class Times:
             raise Damaged(Rejection.BAD_TIME, f"{column}: {word!r}") from error
 
     def _read(self, column: str, word: str, forms: Sequence[str]) -> tuple[datetime, str]:
-        """What a cell says, and the first of the formats that reads it; raises Damaged."""
+        """A cell's moment, and the first of the formats that reads it; raises Damaged."""
         for form in forms:
             try:
                 return moment(word, form, self._zone), form

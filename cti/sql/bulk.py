@@ -18,14 +18,14 @@ import psycopg
 from pydantic_core import to_json
 from sqlalchemy import BigInteger, Column, Connection, Float, Integer, LargeBinary, Table
 
-ROWS_MAX = 512  # a statement: 512 x 19 columns stays below SQLite's 32,766 parameters
+ROWS_MAX = 512  # rows in one statement: 512 x 19 columns stay below SQLite's 32,766 parameters
 NAMED_MAX = 4_096  # values in one IN (...)
 
 Item = TypeVar("Item")
 Rows = Sequence[Sequence[Any]]
 Driver = sqlite3.Connection | psycopg.Connection[Any]
 
-# What PostgreSQL calls a column's type. BigInteger before Integer: it is one.
+# PostgreSQL's name of a column's type. BigInteger comes before Integer, whose subclass it is.
 _TYPES = {LargeBinary: "bytea", Float: "float8", BigInteger: "int8", Integer: "int4"}
 
 

@@ -41,7 +41,7 @@ class Database:
         return next(iter(self._writers.values())) if self.alone else self._writers[name]
 
     def telling(self, channel: str) -> Callable[[Connection], None] | None:
-        """What notifies the other processes, in a transaction; None: there are none."""
+        """A function that notifies the other processes from a transaction; None: there are none."""
         return None if self.notifications is None else partial(self.notifications.tell, channel=channel)
 
     def hear(self, channel: str, heard: Callable[[], None]) -> None:

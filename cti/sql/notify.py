@@ -1,4 +1,4 @@
-"""NOTIFY between the processes of one PostgreSQL: something was appended, a round wrote commands.
+"""NOTIFY between the processes on one PostgreSQL: an append, a round with commands.
 Channels are named when the listener is made.
 
 A notification only saves waiting. Every subscriber also looks by itself now and then: a notification that is lost, or a
@@ -6,7 +6,7 @@ listener that is cut off for a while, costs time and nothing else. PostgreSQL de
 transaction commits, or never.
 
 Transactions that notify commit one after another in the whole database. A process therefore sends nothing until it
-knows of another one: a new listener asks who is there, and every process answers.
+knows of another one: a new listener asks which others are there, and every process answers.
 """
 
 import asyncio
@@ -105,7 +105,7 @@ class Notifications:
         self._pass_on(notified.channel)
 
     async def _say(self, connection: psycopg.AsyncConnection[tuple[object, ...]], mark: str) -> None:
-        """Say that this process is here; with ASKS as `mark`, ask who else is."""
+        """Announce this process; with ASKS as `mark`, ask the others to do so."""
         await connection.execute("SELECT pg_notify(%s, %s)", (PRESENT, self._origin + mark))
 
     def _pass_on(self, channel: str) -> None:

@@ -89,7 +89,7 @@ def state_of(connection: Connection, chain: Chain) -> ChainState:
 
 def _upgrade(connection: Connection, chains: Sequence[Chain]) -> None:
     if connection.dialect.name == "postgresql":
-        for limit in ("statement_timeout", "lock_timeout"):  # the latter: another process may be at it
+        for limit in ("statement_timeout", "lock_timeout"):  # the latter: another process may be upgrading
             connection.execute(text(f"SET LOCAL {limit} = {UPGRADE_MS}"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
     for chain in chains:

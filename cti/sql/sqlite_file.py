@@ -37,7 +37,7 @@ def _tighten(file: Path) -> None:
         file.chmod(mode & ~OTHERS)
     except FileNotFoundError:
         return
-    except PermissionError as error:  # somebody else's
+    except PermissionError as error:  # another user owns it
         log.warning("others can read a database file", action="file_open_to_others", file=str(file), why=str(error))
         return
     log.warning("file closed to others", action="file_tightened", file=str(file), mode_was=f"{mode:03o}")

@@ -72,7 +72,7 @@ class SqlWriter:
         self._connection: Connection | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self.trouble: str | None = None  # what the last transaction failed of (`cti.sql.trouble`); None: it did not
+        self.trouble: str | None = None  # why the last transaction failed (`cti.sql.trouble`); None: it succeeded
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -118,7 +118,7 @@ class SqlWriter:
     ) -> list[Any]:
         """The result of each step, in order, all committed in one transaction; as `run` otherwise.
 
-        A step that raises leaves nothing of the others, nor of itself. What fences them goes last.
+        A step that raises rolls back all steps. The fence goes last.
         """
         return await self.run(_in_order, steps, weight, done)
 
@@ -130,7 +130,7 @@ class SqlWriter:
             group, ended = self._gather()
             if group:
                 self._write(group)
-                with suppress(RuntimeError):  # the loop was closed without stop(): nobody waits any more
+                with suppress(RuntimeError):  # the loop was closed without stop(): no caller waits any more
                     cast("asyncio.AbstractEventLoop", self._loop).call_soon_threadsafe(self._deliver, group)
         self._drop()
 
@@ -191,7 +191,7 @@ class SqlWriter:
         away = isinstance(cause, self._away_error) or getattr(cause, "sqlstate", None) in _ENDED
         away = away or (isinstance(fault, DBAPIError) and fault.connection_invalidated)
         word = word_of(fault)
-        away = away or word in (FULL, MALFORMED)  # no fault of what was to be written
+        away = away or word in (FULL, MALFORMED)  # not caused by the data to be written
         if away or not self._rolled_back():
             self._drop()
         return LedgerAway(str(cause), word) if away else fault
@@ -205,7 +205,7 @@ class SqlWriter:
         return True
 
     def _drop(self) -> None:
-        """Let the connection go, whatever its state; the next group opens another."""
+        """Close the connection, whatever its state; the next group opens another."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(SQLAlchemyError, self._driver_error):

@@ -40,7 +40,7 @@ def digest_of(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `switches` None: every switch of the tenant."""
+    """The caller of a request. `switches` None: every switch of the tenant."""
 
     key_id: str
     tenant: str
@@ -64,7 +64,7 @@ class Caller:
 
 
 class KeyRing:
-    """Tells who a request comes from."""
+    """Identifies the caller of a request."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class KeyRing:
         self._lookups = asyncio.Semaphore(limits.key_lookups)
 
     async def caller(self, authorization: str | None) -> Caller:
-        """Who holds this `Authorization` header. Raises Refusal `unauthenticated`, `key_expired` or `rate_limited`."""
+        """The caller by the `Authorization` header. Raises Refusal `unauthenticated`, `key_expired`, `rate_limited`."""
         if authorization is None or authorization[:7].lower() != "bearer ":
             raise _unauthenticated("Send the header Authorization: Bearer rbk_...", 'Bearer realm="ringback"')
         key = authorization[7:].strip()

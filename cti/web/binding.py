@@ -1,4 +1,4 @@
-"""Taking an address, before anything else of a process begins."""
+"""Binds an address, before a process begins anything else."""
 
 import contextlib
 import errno
@@ -13,7 +13,7 @@ _WHY = {
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """A bound socket for each address of `host`; 0: any free port. Nobody can connect yet.
+    """A bound socket for each address of `host`; 0: any free port. Clients cannot connect yet.
 
     Raises OSError, which names address and reason.
     """

@@ -14,7 +14,7 @@ class TokenBucket:
         self._tokens, self._at = burst, monotonic()
 
     def take(self) -> int:
-        """0 when a token was there, else the whole seconds until one will be."""
+        """Take a token and return 0; if there is none, return the whole seconds until one will be available."""
         now = self._monotonic()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_s)
         self._at = now

@@ -10,7 +10,7 @@ _READERS: dict[str, Callable[[str], Any]] = {NUMBER: int, ID: str}
 
 
 def cursor_of(*key: int | str) -> str:
-    """The cursor behind a row with this key."""
+    """The cursor that continues after a row with this key."""
     return "~".join(str(part) for part in key)
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the routes that serve it: it cannot say anything else than the door does."""
+"""The OpenAPI 3.1 document, made from the routes that are served, so that it always describes what the API does."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

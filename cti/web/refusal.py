@@ -81,5 +81,5 @@ def _encodable(value: Any) -> Any:
 
 
 def busy(code: str, retry_after_s: int, detail: str = "") -> Refusal:
-    """A refusal that says when to come back."""
+    """A refusal with a Retry-After header."""
     return Refusal(code, detail, headers={"Retry-After": str(max(1, retry_after_s))})

@@ -73,7 +73,7 @@ class Route:
 
 
 NOBODY = Caller("", "", frozenset(), frozenset(), TokenBucket(1.0, 1.0, perf_counter))
-"""Who asks for what is open to all."""
+"""The caller of a route that is open to all."""
 
 
 def add_routes(app: web.Application, routes: Sequence[Route], ring: KeyRing, shared: object) -> None:
@@ -120,7 +120,7 @@ def answering(limits: Limits, meter: Meter) -> Middleware:
             status = response.status
             return response
         except ConnectionError:
-            return web.Response(status=400)  # it goes nowhere; raising would only fill the log
+            return web.Response(status=400)  # the client never gets it; raising would only fill the log
         finally:
             method = request.method if request.method in METHODS else "other"
             meter.request(_route_of(request), method, status, perf_counter() - started)
@@ -140,7 +140,7 @@ async def _answered(request: web.Request, handler: WebHandler, limits: Limits) -
         return busy("log_away" if isinstance(error, LogAway) else "ledger_away", limits.retry_after_s).response()
     except ConnectionError:  # the client left while we wrote to it
         raise
-    except Exception:  # the boundary: whatever a handler missed must not show its inside
+    except Exception:  # the boundary: an unexpected error must not show internals
         log.exception("request_failed", route=_route_of(request), method=request.method)
         return Refusal("internal").response()
 
@@ -151,7 +151,7 @@ def _route_of(request: web.Request) -> str:
 
 
 def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
-    """What aiohttp itself refuses, as ours."""
+    """A refusal of aiohttp itself, as one of ours."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods | {hdrs.METH_OPTIONS}))
         if request.method == hdrs.METH_OPTIONS:

@@ -18,15 +18,13 @@ from cti.web.refusal import PROBLEM_JSON, Refusal
 log = structlog.get_logger()
 BACKLOG = 512
 DETAIL_CHARS_MAX = 200
-SERVER = "ringback"
+ALWAYS = {hdrs.CACHE_CONTROL: "no-store", "X-Content-Type-Options": "nosniff", hdrs.SERVER: "ringback"}
 ANSWER_BYTES_MIN = 16_384  # taken of an answer in `Limits.answer_s`, or the client is not reading
 
 
 def guard(response: web.StreamResponse) -> None:
-    """What every answer says: it is nobody's to keep, and is what its media type says. Of us it tells no version."""
-    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers[hdrs.SERVER] = SERVER
+    """Set the headers of every answer: no caching, no content sniffing, no version of the server."""
+    response.headers.update(ALWAYS)
 
 
 async def guarded(_request: web.Request, response: web.StreamResponse) -> None:
@@ -35,7 +33,7 @@ async def guarded(_request: web.Request, response: web.StreamResponse) -> None:
 
 
 class _TurnedAway(asyncio.Protocol):
-    """A connection beyond the limit: it gets an answer that says so, and is closed."""
+    """A connection beyond the limit: it gets a 503 answer and is closed."""
 
     def __init__(self, answer: bytes) -> None:
         self._answer = answer
@@ -47,9 +45,9 @@ class _TurnedAway(asyncio.Protocol):
 
 
 class Conversation(web.RequestHandler):
-    """One connection. What is no HTTP is answered like any other mistake: by a problem document.
+    """One connection. Malformed HTTP is answered like any other mistake: with a problem document.
 
-    Whoever is slow with headers, or does not read answers, is cut off.
+    A client that is slow with headers, or does not read its answers, is disconnected.
     """
 
     def __init__(self, site: "_BoundedSite", manager: web.Server, **manners: Any) -> None:
@@ -75,7 +73,7 @@ class Conversation(web.RequestHandler):
         self._site.strangers.forget(self)
 
     def cut(self) -> None:
-        """End the connection, whatever is under way on it."""
+        """Close the connection, even during a request."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -104,7 +102,7 @@ class Conversation(web.RequestHandler):
         super().resume_writing()
 
     def _look_at_reader(self, unread_before: int | None) -> None:
-        """Cut off a client that has taken next to nothing since the last look."""
+        """Disconnect a client that has read hardly anything since the last check."""
         if self.transport is None:
             return
         unread = self.transport.get_write_buffer_size()

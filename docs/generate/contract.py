@@ -43,7 +43,7 @@ def command_table() -> str:
 
 
 def dial_order_table() -> str:
-    """What dial orders have beyond the commands of their names."""
+    """The fields of dial orders beyond those of the commands with the same names."""
     rows = (
         (f"`{name}`", meaning(model), ", ".join(members(model, COMMAND_MODELS[name].model_fields)))
         for name, model in DIAL_ORDER_MODELS.items()

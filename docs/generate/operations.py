@@ -1,4 +1,4 @@
-"""What whoever runs it wants to know: settings, limits, metrics, the closed lists of reasons."""
+"""Tables for operators: settings, limits, metrics, the closed lists of reasons."""
 
 import io
 import re
@@ -15,35 +15,37 @@ from docs.generate.writing import described
 from schemas import reasons
 
 SETTINGS_MEAN = {
-    "db": "Where everything is kept, an SQLAlchemy URL: `sqlite:///FILE`, `postgresql+psycopg://USER@HOST/NAME`; "
-    "`memory:` forgets all at the end",
-    "listen": "Address and port of the HTTP door; port 0 takes any free one",
-    "profile": "A shipped profile's name, or the path of a file of your own",
-    "partitions": "Parts of the event log, 1 to 256; fixed for the life of a ledger",
-    "call_idle_max_s": "A call of which nothing is heard for so long ends as `lost`",
-    "call_events_max": "Events that one call takes; what is beyond is set aside as `call_too_large`, its end never",
-    "call_bytes_max": "Bytes that one call's events take, as they are kept; beyond it the same",
-    "timeline_days": "How long the event log and the events of ended calls are kept",
-    "records_days": "How long calls, records, breaches, commands and dead letters are kept",
-    "kafka_bootstrap": "Servers of an Apache Kafka, `HOST:PORT` with commas between; empty: the event log is in the "
-    "database. With Kafka `db` is PostgreSQL",
-    "kafka_prefix": "What all topics' names begin with",
-    "kafka_tenant": "Whose an event is that names no tenant itself; as fixed as the prefix",
-    "kafka_partitions": "Partitions of each topic of events, 1 to 256; fixed for the life of the topics",
-    "kafka_replication": "Replicas of each partition, at least",
-    "kafka_min_insync": "Replicas that must have an event before it counts as kept",
-    "kafka_retention_days": "How long Kafka keeps events at least",
+    "db": "The database, as an SQLAlchemy URL: `sqlite:///FILE`, `postgresql+psycopg://USER@HOST/NAME`; `memory:` "
+    "keeps nothing after the process ends",
+    "listen": "Address and port of the HTTP API; with port 0 the operating system chooses a free port",
+    "profile": "The name of a shipped profile, or the path of your own file",
+    "partitions": "Partitions of the event log in the database, 1 to 256; cannot change once the ledger exists",
+    "call_idle_max_s": "A call without any event for this long ends as `lost`",
+    "call_events_max": "Most events of one call; further events are set aside as `call_too_large`, except "
+    "its `callCleared`",
+    "call_bytes_max": "Most bytes of one call's events, as stored; beyond it the same",
+    "timeline_days": "Days for which the event log and the events of ended calls are kept",
+    "records_days": "Days for which calls, records, breaches, commands and dead letters are kept",
+    "kafka_bootstrap": "Servers of Apache Kafka, as `HOST:PORT` separated by commas. Empty: the event log is in the "
+    "database. Kafka requires PostgreSQL as `RINGBACK_DB`",
+    "kafka_prefix": "Prefix of the names of all topics",
+    "kafka_tenant": "Tenant of an event that names none; cannot change once the topics exist",
+    "kafka_partitions": "Partitions of each topic of events, 1 to 256; cannot change once the topics exist",
+    "kafka_replication": "Minimum number of replicas of each partition",
+    "kafka_min_insync": "Replicas that must have an event before it is acknowledged",
+    "kafka_retention_days": "Minimum days for which Kafka keeps events",
     "kafka_compression": "`none`, `gzip`, `lz4` or `zstd`",
-    "kafka_group": "The group under whose name Kafka's tools see our positions",
+    "kafka_group": "Consumer group under which Kafka's tools show the engine's positions",
     "kafka_security": "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`",
-    "kafka_mechanism": "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`, where there is a login",
-    "kafka_username": "Who logs in",
-    "kafka_password": "Shown nowhere",
-    "kafka_ca_file": "Whom to trust, PEM; empty: the machine's authorities",
-    "kafka_cert_file": "Our own certificate, PEM, where the servers ask for one",
-    "kafka_key_file": "Its key, where that is not in the same file",
-    "metrics_sources": "Sources with series of their own in the metrics, a tenant at most as many as are left; the rest is `other`",
-    "log_level": "`debug`, `info`, `warning` or `error`",
+    "kafka_mechanism": "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; used with SASL",
+    "kafka_username": "User name for SASL",
+    "kafka_password": "Password for SASL; no output shows it",
+    "kafka_ca_file": "Certificate authorities to trust, PEM; empty: those of the machine",
+    "kafka_cert_file": "Client certificate, PEM, if the servers require one",
+    "kafka_key_file": "Private key of the client certificate, if it is in another file",
+    "metrics_sources": "Sources with their own series in the metrics; one tenant gets at most as many as it leaves "
+    "free. The rest count as `other`",
+    "log_level": "Lowest level that is logged: `debug`, `info`, `warning` or `error`",
 }
 
 

@@ -20,14 +20,15 @@ from docs.generate.writing import table
 STATES_HEAD = """# States
 
 Written by `python -m docs.generate` from the transition tables of the core. The words are CSTA's (ECMA-269) where CSTA
-has one. What a state has no arrow for changes nothing and is counted as ignored. From "any": from every other state.
+has one. An event for which a state has no arrow changes nothing and is counted as ignored.
+"any" stands for every other state.
 """
 
 CALL_HEAD = """## A call
 
-`present`, `stale` and `lost` are derived: named by a snapshot, absent from one, silent for too long.
-An end by the last two is tentative: the next fact goes on from the state before it. An end that comes before any
-opening is kept (a clock may have been set back).
+Ringback derives three of the events: `present` (a snapshot names the call), `stale` (a snapshot lacks it) and `lost`
+(no event for too long). An end by `stale` or `lost` is tentative: a later fact continues from the state before it. An
+end before any opening is kept, because the switch's clock may have been set back.
 """
 
 
@@ -121,14 +122,14 @@ def states() -> str:
     """docs/states.md, whole."""
     edges = edges_of(call_moves())
     noted = {edge: kinds for edge, kinds in edges.items() if edge[0] == edge[1]}
-    shown = {edge: ["what is only noted"] if edge in noted else kinds for edge, kinds in edges.items()}
+    shown = {edge: ["events that only change details"] if edge in noted else kinds for edge, kinds in edges.items()}
     rows = ((f"`{source}`", ", ".join(f"`{kind}`" for kind in kinds)) for (source, _), kinds in noted.items())
     return "\n".join(
         (
             STATES_HEAD,
             CALL_HEAD,
             diagram(shown, "null"),
-            "The call stays as it is, while its legs and intervals may move, with:\n",
+            "These events leave the state of the call unchanged, but may change its legs and intervals:\n",
             table(("in state", "events"), rows),
             "## A leg (connection)\n",
             diagram(edges_of(LEG_TABLE), "null"),

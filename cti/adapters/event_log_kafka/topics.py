@@ -95,7 +95,7 @@ async def make_topics(options: KafkaOptions, read: Collection[str] = ()) -> None
             finally:
                 await admin.close()
     except TimeoutError:
-        raise LogAway(f"Kafka's topics were not to be had within {MAKE_MAX_S:g} s") from None
+        raise LogAway(f"Kafka's topics were not ready within {MAKE_MAX_S:g} s") from None
     except (KafkaError, IncompatibleBrokerVersion) as error:
         raise LogAway(f"Kafka's topics cannot be asked for: {error!r}") from error
 

@@ -41,7 +41,7 @@ _OPEN = (
 
 
 def set_outcomes(connection: Connection, outcomes: Sequence[OutcomeRow]) -> None:
-    """Of several for one command the first final one counts, else the last."""
+    """Write outcomes. Of several for one command the first final one counts, else the last."""
     latest: dict[str, OutcomeRow] = {}
     for outcome in outcomes:
         if outcome.id not in latest or latest[outcome.id].state not in FINAL:
@@ -59,7 +59,7 @@ def set_results(connection: Connection, results: Sequence[ResultRow]) -> None:
 
 
 def live_commands(connection: Connection, partition: int, after: int, last: int) -> list[CommandRow]:
-    """Of the live calls of a partition born behind `after` up to `last`."""
+    """The commands of a partition's live calls that were born after `after`, up to `last`."""
     found = connection.execute(_OF_LIVE, {"of_partition": partition, "after": after, "last": last})
     return [CommandRow._make(row) for row in found]
 
@@ -81,7 +81,7 @@ def open_commands(connection: Connection, tenant: str, source: str, now_ms: floa
 
 
 def commands_after(connection: Connection, marks: Mapping[int, int], limit: int) -> list[CommandRow]:
-    """Behind each partition's number, of whatever state; a fair share of `limit` for every partition."""
+    """Commands after each partition's number, in any state; every partition has a fair share of `limit`."""
     if not marks:
         return []
     share = max(1, limit // len(marks))

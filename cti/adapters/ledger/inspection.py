@@ -128,7 +128,7 @@ class Inspection:
         return bool(self._servers)
 
     def give_up(self) -> None:
-        """From another thread: whoever waits for a server that has fallen silent waits no longer. No limit of the
+        """Called from another thread: end the wait for a server that does not answer. No limit of the
         server's own helps where the server stands still.
         """
         for connection in self._servers:

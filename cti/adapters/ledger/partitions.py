@@ -21,7 +21,7 @@ _MARKS = "SELECT partition, command_no FROM partitions"
 class Engines(SqlGroup[int, Claim]):
     """The engines' lease group, in its own tables. A resource is a partition; their number is fixed for life."""
 
-    owners, beat = engines, engines.c.beat
+    owners, heartbeat = engines, engines.c.beat
     resources, resource = partitions, partitions.c.partition
     claim_columns = (partitions.c.partition, partitions.c.epoch, partitions.c.position, partitions.c.command_no)
 
@@ -44,7 +44,7 @@ ENGINES = Engines()
 
 
 def move_on(connection: Connection, fences: Sequence[Fence]) -> None:
-    """Set position and command number where the epoch is still ours, or raise `Fenced`."""
+    """Write position and command number where the epoch is still ours, or raise `Fenced`."""
     if not fences:
         return
     values = [value for fence in fences for value in (fence.partition, fence.position)]
@@ -73,7 +73,7 @@ def outdated(fences: Sequence[Fence], now: Mapping[int, Fence]) -> list[int]:
 
 
 def committed(connection: Connection) -> Mapping[int, Fence]:
-    """What the last fence said, by partition."""
+    """Epoch, position and command number as the last commit left them, by partition."""
     return {row[0]: Fence._make(row) for row in rows_of(connection, _COMMITTED)}
 
 

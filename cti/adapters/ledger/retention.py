@@ -1,4 +1,4 @@
-"""Retention: what is older than its time goes, a bounded piece at a time."""
+"""Retention: deletes what is older than its limit, a bounded amount at a time."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +30,7 @@ _put_time = insertion(retention, tail="ON CONFLICT (name) DO UPDATE SET at_ms = 
 
 
 def retention_ms(connection: Connection) -> int | None:
-    """What now is for retention, as it was last kept."""
+    """Retention's own time, as it was last stored."""
     return connection.execute(select(retention.c.at_ms).where(retention.c.name == NOW)).scalar_one_or_none()
 
 
@@ -54,7 +54,7 @@ def purge(connection: Connection, limits: Sequence[tuple[int, int, int | None]])
 
 
 def date_again(connection: Connection, latest_ms: int | None) -> int:
-    """Calls that were recorded while the clock was far ahead: their time begins now, or they would stay for as long."""
+    """Date calls that were recorded while the clock was far ahead as of now, or they would be kept for as long."""
     if latest_ms is None:
         return 0
     touched = 0

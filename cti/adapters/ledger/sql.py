@@ -1,4 +1,4 @@
-"""The ledger on SQLite and PostgreSQL: the writer's thread for what is decided, a few readers for what is asked."""
+"""The ledger on SQLite and PostgreSQL: a writer's thread for rounds, a few reader threads for queries."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -82,7 +82,7 @@ class SqlLedger(SqlLeases[int, Claim]):
     # -- Ledger --------------------------------------------------------------------------------------------------------
 
     async def claim(self, owner: str, resources: int) -> list[Claim]:
-        """In turn with the rounds, unlike what engines tell one another."""
+        """Claim on the rounds' writer; heartbeats have a writer of their own."""
         return await self._writer.run(_claims, (owner, resources))
 
     async def commit(self, round_: Round) -> None:

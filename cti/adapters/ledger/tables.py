@@ -245,10 +245,10 @@ switches = _table(
     _text("declaration"),
 )
 
-# What now is for retention; one row.
+# Retention's own time; one row.
 retention = _table("retention", _text("name", key=True), _whole("at_ms"))
 
-# What integrators shall read from a topic, until it is there; empty where there is no Kafka.
+# The outbox: rows for the topics that integrators read, until acknowledged; empty without Kafka.
 outbox = _table(
     "copies",
     _small("partition", key=True),

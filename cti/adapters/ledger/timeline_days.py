@@ -18,10 +18,10 @@ from cti.sql.point import rows_of
 
 DAY_MS = 86_400_000
 DAYS_AHEAD = 3  # a weekend without a successful turn of retention
-LOCK_MS = 200  # for a moment nobody can write; somebody who reads for long must not make it longer
+LOCK_MS = 200  # the lock blocks all writers; a long read must not extend that
 ANOTHER_AT_IT = 7_246_226  # an advisory lock: one process makes days at a time
 
-# To read the bounds of a part is to wait for whoever changes it; the default part changes with every new day.
+# Reading the bounds of a part waits for a transaction that changes it; each new day changes the default part.
 _PARTS = (
     "SELECT part.relname, pg_get_expr(part.relpartbound, part.oid) FROM pg_inherits"
     " JOIN pg_class AS part ON part.oid = inhrelid WHERE inhparent = 'timeline'::regclass"
@@ -111,7 +111,7 @@ def _is_needed(connection: Connection, name: str) -> bool:
 
 
 def drop_days(connection: Connection, names: Sequence[str]) -> Sequence[bool]:
-    """Whether each part went; one that somebody reads stays for this time."""
+    """Whether each part was dropped; a part that is being read stays until the next time."""
     return [_try(connection, f"DROP TABLE IF EXISTS {name}") for name in names]
 
 

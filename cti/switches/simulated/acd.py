@@ -6,7 +6,7 @@ from cti.switches.simulated.pbx import CALLER_LEG, Agent, Call, Doing, Leg, Pbx,
 HOTLINE = "95598"
 TRUNKS = 4
 RETURN_QUEUE = "queueHead"
-NOT_AGAIN_MS = 10_000  # for so long a call does not ring again where it was not answered, whoever else is busy
+NOT_AGAIN_MS = 10_000  # for so long a call does not ring again where it was not answered, even if all others are busy
 
 
 def arrive(pbx: Pbx, at_ms: int) -> None:
@@ -59,7 +59,7 @@ def try_anybody(pbx: Pbx, call: Call, at_ms: int) -> None:
 
 
 def bear_ms(pbx: Pbx, call: Call, at_ms: int, patience_ms: int) -> None:
-    """The caller will give up then, unless somebody serves him."""
+    """Schedule the caller's giving up, unless somebody answers first."""
     call.give_up_ms = at_ms + patience_ms
     pbx.later(call.give_up_ms, "give_up", call.id)
 

@@ -1,6 +1,6 @@
 """The switch as a state machine: advance it to a time, give it a command, and take the events that follow.
 
-Nothing here waits, sends or reads a clock; whoever owns the exchange does.
+Nothing here waits, sends or reads a clock; the exchange's owner does.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ AGENT_ACTIONS: dict[str, Callable[[Pbx, Agent, int], None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What is simulated: `pace` names the habits; the rest says itself."""
+    """What is simulated. `pace` names the habits."""
 
     switch: str = "sim-1"
     agents: int = 40
@@ -98,7 +98,7 @@ class Exchange:
         return self._handed_out()
 
     def obey(self, command: Command, now_ms: int, received_ms: int | None = None) -> tuple[Verdict, list[Fact]]:
-        """What is due happens first, then the command; the events are in that order."""
+        """Do what is due, then execute the command; the events are in that order."""
         facts = self.advance(now_ms)
         at_ms = self.pbx.now_ms
         verdict = commands.obey(self.pbx, command, at_ms, at_ms if received_ms is None else received_ms)
@@ -120,7 +120,7 @@ class Exchange:
         facts, self.pbx.out = self.pbx.out, []
         return facts
 
-    # -- what the switch says about itself -----------------------------------------------------------------------------
+    # -- reports of the switch about itself ----------------------------------------------------------------------------
 
     def heartbeat(self, now_ms: int) -> Fact:
         data = {"clock": rfc3339(now_ms), "lastSequence": self.pbx.sequence}

@@ -1,4 +1,4 @@
-"""What the rule book says of the switch's own log: calls, answers, breaches, notices, commands.
+"""Judges the switch's own log by the rule book: calls, answers, breaches, notices, commands.
 
 Written from the service standards alone (RING-1, RING-2, HOLD-2, HOLD-3, END-1), for the values of the profile
 power-95598, and on purpose not with the product's core: it is the other side of every comparison.

@@ -43,14 +43,14 @@ class Misbehaviour:
 
 
 class Passing(NamedTuple):
-    """When a body leaves the switch; `how` says what was done to it ("" if nothing)."""
+    """When a body leaves the switch; `how`: what was done to it ("" if nothing)."""
 
     leaves_ms: float
     how: str
 
 
 class Spoiler:
-    """Decides how each event leaves. What the switch says of itself always leaves at once."""
+    """Decides how each event leaves. Switch events (heartbeats, snapshots) always leave at once."""
 
     def __init__(self, wish: Misbehaviour, seed: int) -> None:
         self._wish = wish

@@ -9,9 +9,9 @@ from cti.switches.simulated.misbehaviour import Misbehaviour
 from schemas import agent_events, call_events
 
 FACTS = tuple(sorted({*call_events.DATA_MODELS, *agent_events.DATA_MODELS}))
-"""What it declares that it reports: everything; what does not happen is told as 0, not as unknown."""
+"""The facts that it declares: all of them, so that what does not happen counts as 0, not as unknown."""
 DECLARED = tuple(name for name in HANDLERS if name != "setRingTimeout")
-"""Left out on purpose: a switch that keeps the ring limit alone never needs to be told to take a call away."""
+"""Left out on purpose: a switch that enforces the ring limit itself never gets a command to take a call away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Options:
     key: str
     site: Site = field(default_factory=Site)
     for_s: float | None = None  # None: until stopped
-    close_at_s: float | None = None  # then no more callers, and those who are there hurry
+    close_at_s: float | None = None  # from then on no new callers, and present ones hurry
     log: Path | None = None
-    state: Path | None = None  # kept at the stop, gone on with at the next start
+    state: Path | None = None  # written at the stop, resumed at the next start
     misbehave: Misbehaviour = field(default_factory=Misbehaviour)
     commands: tuple[str, ...] = DECLARED

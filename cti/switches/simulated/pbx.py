@@ -46,9 +46,9 @@ class Agent:
     device: str
     queues: list[str]
     doing: Doing = Doing.LOGGED_OFF
-    since_ms: int = 0  # how long he has been ready decides who is next
+    since_ms: int = 0  # the agent who has been ready longest is next
     turn: int = 0
-    away_next: str = ""  # not ready as soon as he is free; the reason
+    away_next: str = ""  # the reason, if the agent goes not ready once free
     away_for_ms: int = 0
 
 

@@ -24,7 +24,7 @@ class Reader:
         self._timeout = aiohttp.ClientTimeout(total=READ_TIMEOUT_S)
 
     async def ready(self) -> bool:
-        """Whether the service says it is ready; False too while nobody listens."""
+        """Whether the service reports that it is ready; False also while it does not listen yet."""
         try:
             async with self._session.get(f"{self._url}/readyz", timeout=self._timeout) as response:
                 return response.status == 200

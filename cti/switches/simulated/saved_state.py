@@ -1,6 +1,6 @@
 """The switch's state as a file: after an orderly stop it resumes with the same calls and agents.
 
-The file is taken away when it is read: a switch that then dies starts afresh, and never gives out the same ids twice.
+The file is removed when it is read: a switch that then dies starts afresh, and never gives out the same ids twice.
 """
 
 import json
@@ -15,12 +15,12 @@ from cti.switches.simulated.pbx import Agent, Call, Doing, Due, Leg, Pbx, Standi
 
 FORMAT = 1
 MADE = "orders_made"  # the file's name of `Pbx.made`
-GAP_MAX_MS = 600_000  # a longer absence is a new day: nobody has stayed on the line
+GAP_MAX_MS = 600_000  # a longer absence is a new day: no caller has stayed on the line
 BACK_MAX_MS = 5_000  # a saved state from the future was kept under another clock
 
 
 class Kept(NamedTuple):
-    """What a stop left behind."""
+    """The saved state of a stopped switch."""
 
     exchange: Exchange
     events: list[bytes]  # not yet taken by the product

@@ -1,7 +1,7 @@
 """The simulated switch at work: the exchange on a clock, its connection to the product, its log.
 
-Steps are taken by whoever has a reason - the clock, an order, a new connection - each without waiting in between, so
-that notes and bodies are in the order of happening.
+The clock, a command or a new connection each cause a step. A step does not wait in between, so log entries and bodies
+are in the order of events.
 """
 
 import asyncio
@@ -159,7 +159,7 @@ class Simulation:
         return len(self._outbox) < OUTBOX_MAX
 
     def _may_take_calls(self, now_ms: int) -> bool:
-        """Hysteresis: lines that were full stay so until half of what waits has gone."""
+        """Hysteresis: after the outbox was full, callers come in again only once half of it is sent."""
         limit = OUTBOX_MAX if self._exchange.pbx.taking_calls else OUTBOX_MAX // 2
         return not self._closed(now_ms) and len(self._outbox) < limit
 
@@ -240,7 +240,7 @@ class Simulation:
                 await backoff.wait(away)
 
     def _on_connect(self) -> None:
-        """The stream stands: say all that is live, behind whatever is still unsent, if there is room."""
+        """The stream is open: send a snapshot, after the events still unsent, if there is room."""
         now_ms = self._now_ms()
         self._send(self._exchange.advance(now_ms))
         if self._has_room():

@@ -1,4 +1,4 @@
-"""Handing a caller over: blind, or after a consultation, which is a second call linked to the first.
+"""Transfers of a caller: blind, or after a consultation, which is a second call linked to the first.
 
 The first call stays the caller's in both cases (`resultingCall`), with new legs; the consultation ends in the transfer.
 """
@@ -16,7 +16,7 @@ def _target(pbx: Pbx, call: Call, serving: Leg) -> Agent | None:
 
 
 def blind(pbx: Pbx, call: Call, at_ms: int) -> None:
-    """Without a word to the other agent; he may not even answer. With nobody ready the agent goes on himself."""
+    """Transfer without asking the other agent, who may not answer. If no agent is ready, the first one goes on."""
     serving = call.serving()
     target = _target(pbx, call, serving) if serving else None
     if serving is None or target is None:
@@ -85,7 +85,7 @@ def unanswered(pbx: Pbx, consultation: Call, at_ms: int) -> None:
 
 
 def failed(pbx: Pbx, consultation: Call, at_ms: int) -> None:
-    """Nobody there: the agent takes his caller back."""
+    """The other agent does not answer: the first one takes the caller back."""
     call = pbx.calls[consultation.parent]
     conversation.end_consultation(pbx, consultation, at_ms)
     call.consultation = ""
@@ -128,7 +128,7 @@ def complete(pbx: Pbx, consultation: Call, at_ms: int) -> None:
 
 
 def hand_to_machine(pbx: Pbx, call: Call, serving: Leg, at_ms: int, to: str, reason: str, command_id: str) -> None:
-    """To a survey or another number: the switch hears no more of him than that he hangs up."""
+    """Transfer to a survey or another number: the switch only learns when the caller hangs up."""
     leave_serving(pbx, call, serving, at_ms, to=to, reason=reason, command_id=command_id)
     call.turn += 1
     pbx.later(at_ms + AFTERWARDS_MS, "leave", call.id, call.turn)
