@@ -34,6 +34,8 @@ _take_back = Bulk(
     "DELETE", f"FROM dial_facts WHERE ({', '.join(_KEY)}) IN (SELECT {', '.join(_KEY)} FROM", _KEYED[:3], ")"
 )
 _delete = Bulk("DELETE", " ".join(_OLD), _KEYED, ")")
+_UNLOCKED = ") ORDER BY tenant, commandid, call_id FOR UPDATE SKIP LOCKED"
+_lock = Bulk("SELECT", " ".join((_ROW, *_OLD)), _KEYED, _UNLOCKED)
 
 
 def put_facts(connection: Connection, said: Sequence[DialFact]) -> None:
@@ -53,8 +55,13 @@ def take_back_facts(connection: Connection, keys: Sequence[tuple[str, str, str]]
 
 
 def acknowledge(connection: Connection, read: Sequence[DialFact]) -> None:
-    """Delete those that were not written again since they were read."""
-    _delete(connection, [(row.tenant, row.commandid, row.call_id, row.revision) for row in read])
+    """Delete those that were not written again since they were read, nor are being written: a dialler waits for no
+    round, so that the two cannot wait for one another.
+    """
+    rows: Sequence[tuple[object, ...]] = [(row.tenant, row.commandid, row.call_id, row.revision) for row in read]
+    if connection.dialect.name != "sqlite":  # which has one writer
+        rows = _lock.returning(connection, rows)
+    _delete(connection, rows)
 
 
 def read_facts(connection: Connection, tenant: str, switch: str, lane: str, limit: int) -> list[DialFact]:

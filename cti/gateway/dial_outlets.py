@@ -11,6 +11,7 @@ from cti.gateway.dialling import Dialling, DialSubscription, Leaving, OutletBrok
 
 FIRST_LOOK_S = 2.0  # a poll that has nothing to answer waits so long for its first look at the orders
 BESIDE_S = 0.25  # one that has inbound commands to answer waits so long for a claim to begin
+CLAIM_END_BESIDE_S = 1.0  # and so long for one that has begun
 CLAIM_END_S = 5.0  # for a claim that has begun: what it takes is lost to this switch otherwise, and asked for
 
 
@@ -112,7 +113,7 @@ class PollOrders:
                     await subscription.looked.wait()
             self._closed = True
             with suppress(TimeoutError):
-                async with asyncio.timeout(CLAIM_END_S):
+                async with asyncio.timeout(CLAIM_END_BESIDE_S if beside else CLAIM_END_S):
                     await subscription.claim_ended()
         return self._dialling.rendered(self._leaving)
 

@@ -50,14 +50,20 @@ class DialLedger(NamedTuple):
 
 
 class Leaving(NamedTuple):
-    """A claimed order on its way out. `claimed_ms`: before the claim, by the log's clock."""
+    """A claimed order on its way out. `claimed_ms`, `claimed_s`: before the claim, by the log's clock and by the one
+    that nobody sets.
+    """
 
     order: SentOrder
     claimed_ms: float
+    claimed_s: float
 
-    def left_ms(self, now_ms: float) -> float:
-        """How long it is valid still: by the ledger's clock up to its sending, by ours since."""
-        return self.order.expires_at_ms - self.order.sent_at_ms - max(0.0, now_ms - self.claimed_ms)
+    def left_ms(self, now_ms: float, now_s: float) -> float:
+        """How long it is valid still: by the ledger's clock until it was sent; since then by one not set back."""
+        since_ms = now_ms - self.claimed_ms
+        if since_ms < 0:
+            since_ms = (now_s - self.claimed_s) * 1000
+        return self.order.expires_at_ms - self.order.sent_at_ms - since_ms
 
 
 class Outlet(Protocol):
@@ -151,8 +157,8 @@ class Dialling:
 
         What is not is never written: it stays sent, and will be asked for.
         """
-        now_ms = self.now_ms()
-        left = [(each.order, int(each.left_ms(now_ms))) for each in leaving]
+        now_ms, now_s = self.now_ms(), self.monotonic()
+        left = [(each.order, int(each.left_ms(now_ms, now_s))) for each in leaving]
         out = [(order.id, f'{order.body[:-1]},"valid_for_ms":{left_ms}}}') for order, left_ms in left if left_ms > 0]
         if len(out) < len(left):
             log.warning("dial_orders_unwritten", count=len(left) - len(out))
@@ -278,7 +284,7 @@ class DialSubscription:
             most = min(self._outlet.takes(), shared.limits.dial_claim)
             if self._epoch is None or most <= 0:
                 return STALLED_LOOK_S
-            began_ms = shared.now_ms()
+            began_ms, began_s = shared.now_ms(), shared.monotonic()
             claim = await shared.streams.claim(self.tenant, self.switch, self._epoch, ability.limits, most)
             if claim.refused:
                 shared.meter.claim_refused()
@@ -286,7 +292,7 @@ class DialSubscription:
                 return SUPERSEDED_LOOK_S
             shared.is_sent(self.tenant, claim.orders, self.switch)
             if claim.orders:
-                await self._outlet.put([Leaving(order, began_ms) for order in claim.orders])
+                await self._outlet.put([Leaving(order, began_ms, began_s) for order in claim.orders])
         if len(claim.orders) >= most:
             return 0.0
         next_s = NEVER if claim.next_ms is None else (claim.next_ms - claim.at_ms) / 1000

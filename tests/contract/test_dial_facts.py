@@ -16,6 +16,7 @@ from tests.contract.dialling import (
     LANE,
     SWITCH,
     VALID_MS,
+    WAITS_S,
     claimed,
     dial_of,
     fact,
@@ -23,7 +24,6 @@ from tests.contract.dialling import (
     put,
     subscribe,
     transact,
-    until_one_waits,
     withdraw,
     word,
 )
@@ -136,11 +136,10 @@ async def test_a_fact_that_is_written_while_it_is_acknowledged_stays(postgres_ur
         engine = create_engine(postgres_url)
         with engine.connect() as connection, connection.begin() as transaction:
             facts.put_facts(connection, [fact("a", revision=2)])
-            acknowledging = asyncio.create_task(acknowledge(store, *found))
-            await until_one_waits(connection)
+            async with asyncio.timeout(WAITS_S):
+                await acknowledge(store, *found)  # it does not wait for the round
             transaction.commit()
         engine.dispose()
-        await acknowledging
         assert [one.revision for one in await read(store)] == [2]
 
 

@@ -106,6 +106,18 @@ async def test_a_claim_under_way_is_waited_for(desk: Desk, monkeypatch: pytest.M
     late.cancel()
 
 
+async def test_inbound_commands_do_not_wait_long_for_a_claim_under_way(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dial_outlets, "CLAIM_END_BESIDE_S", 0.01, raising=False)
+    desk.book.put("a")
+    desk.book.going.clear()
+    async with asyncio.timeout(2):
+        assert await polled(desk, beside=True) == []
+    desk.book.going.set()
+    assert await polled(desk) == [], "what it took is not sent again"
+
+
 async def test_a_poll_whose_client_is_gone_claims_nothing(desk: Desk) -> None:
     desk.book.put("a")
     assert await polled(desk, here=False) == []
