@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log", type=Path, help="its own log, JSON lines, appended to")
     parser.add_argument("--state", type=Path, help="kept at a clean stop and gone on with at the next start")
     parser.add_argument("--misbehave", type=_misbehaviour, default=Misbehaviour(), metavar="NAME=NUMBER,...")
-    parser.add_argument("--commands", type=_commands, default=DECLARED, metavar="NAME,...", help="what it can do")
+    parser.add_argument("--commands", type=_commands, metavar="NAME,...", help="what it can do")
     parser.add_argument("--outbound", choices=sorted(OUTBOUND), help="takes dial orders of this kind")
     parser.add_argument(
         "--trunk-groups", type=_trunk_groups, default={"main": TrunkGroup()}, metavar="NAME=PACE/MOST,..."
@@ -73,8 +73,13 @@ def read_options(args: argparse.Namespace) -> Options:
         log=args.log,
         state=args.state,
         misbehave=args.misbehave,
-        commands=args.commands,
+        commands=_declared(args) if args.commands is None else args.commands,
     )
+
+
+def _declared(args: argparse.Namespace) -> tuple[str, ...]:
+    """A message gateway has no calls, so no commands for them."""
+    return () if args.outbound == "messages" else DECLARED
 
 
 def read_outbound(args: argparse.Namespace) -> Outbound:
