@@ -80,7 +80,8 @@ class DiallingSwitch:
         """Move the scene's time on; everything of the switch happens at its instant."""
         goal_ms = START_MS + round(seconds * 1000) + self.fast_ms
         while self.now_ms < goal_ms:
-            due = (self._poll_ms, self._beat_ms, self.exchange.next_ms, self._facts.next_ms, self._results.next_ms)
+            held = () if self.gone else (self._facts.next_ms, self._results.next_ms)
+            due = (self._poll_ms, self._beat_ms, self.exchange.next_ms, *held)
             next_ms = min(goal_ms, *(moment for moment in due if moment is not None))
             at_ms = max(ceil(next_ms), self.now_ms)  # whole milliseconds, as the switch's clock
             await self.it.to((at_ms - self.fast_ms - START_MS) / 1000)

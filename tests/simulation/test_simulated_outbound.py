@@ -9,6 +9,7 @@ import pytest
 from pydantic_core import from_json
 
 from cti.switches.simulated.misbehaviour import Misbehaviour
+from cti.switches.simulated.pbx import CALLER_LEG
 from tests.scheduler import START_MS, Scene, scene
 from tests.simulation.dialling_switch import DiallingSwitch, fact_of, order_of, put
 
@@ -121,7 +122,7 @@ async def test_a_question_gets_cause_tone_and_end(it: Scene) -> None:
 async def test_a_live_call_is_cleared_by_order(it: Scene) -> None:
     switch = await dialled(it, "reached", until_s=12)
     [call] = switch.exchange.pbx.calls
-    await put(it, switch, "x1", command="clearConnection", subject=call)
+    await put(it, switch, "x1", command="clearConnection", subject=call, connection=CALLER_LEG)
     await switch.to(16)
     assert (await order_of(it, "x1")).result == "done"
     assert (await record_of(it, switch))["outcome"] == "answered"
