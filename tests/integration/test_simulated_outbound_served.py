@@ -1,4 +1,4 @@
-"""The simulated switch takes an order from `ringback serve` by its command stream, and the ledger has what became of it."""
+"""The simulated switch takes an order from `ringback serve` by its stream, and the ledger has what became of it."""
 
 import asyncio
 import json

@@ -150,9 +150,12 @@ def _at(ms: float) -> str:
 
 
 async def put(it: Scene, switch: DiallingSwitch, id_: str, **fields: Any) -> None:
-    """An order that is good for 10 s, as a dialler makes it; a makeCall, unless `fields` say otherwise."""
+    """An order that is good for 10 s, as a dialler makes it; a makeCall, unless `fields` say otherwise.
+
+    `clears`: of a clearConnection, the order whose call it ends.
+    """
     now_ms = round(it.clock.now_ms())
-    command = fields.pop("command", "makeCall")
+    command, clears = fields.pop("command", "makeCall"), fields.pop("clears", None)
     body = {"id": id_, "command": command, "tenant": TENANT, "switch": switch.name, "issued_at": _at(now_ms)}
     body |= {"expires_at": _at(now_ms + 10_000)}
     if command == "makeCall":
@@ -161,10 +164,10 @@ async def put(it: Scene, switch: DiallingSwitch, id_: str, **fields: Any) -> Non
         body |= {"channel": "sms", "text": "停电通知"}
     body |= fields
     read_dial_order(body)
-    lane = "main" if command in {"makeCall", "snapshotCall"} else ""
+    lane = "main" if command != "sendMessage" else ""
     row = DialOrderRow(
-        id_, TENANT, switch.name, f"/switches/{switch.name}", lane, command, body.get("about"), json.dumps(body),
-        now_ms, now_ms + 10_000,
+        id_, TENANT, switch.name, f"/switches/{switch.name}", lane, command, body.get("about", clears),
+        json.dumps(body), now_ms, now_ms + 10_000,
     )  # fmt: skip
     dial, database = it.store.dial, it.store.database
     assert dial is not None

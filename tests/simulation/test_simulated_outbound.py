@@ -122,7 +122,7 @@ async def test_a_question_gets_cause_tone_and_end(it: Scene) -> None:
 async def test_a_live_call_is_cleared_by_order(it: Scene) -> None:
     switch = await dialled(it, "reached", until_s=12)
     [call] = switch.exchange.pbx.calls
-    await put(it, switch, "x1", command="clearConnection", subject=call, connection=CALLER_LEG)
+    await put(it, switch, "x1", command="clearConnection", clears="d1", subject=call, connection=CALLER_LEG)
     await switch.to(16)
     assert (await order_of(it, "x1")).result == "done"
     assert (await record_of(it, switch))["outcome"] == "answered"
