@@ -37,7 +37,7 @@ def join_queue(pbx: Pbx, call: Call, at_ms: int) -> None:
     """From the menu to the end of the queue."""
     caller = people.caller(pbx.seed, call.number, pbx.habits)
     pbx.waiting.append(call.id)
-    _tell_queued(pbx, call, at_ms)
+    tell_queued(pbx, call, at_ms)
     bear_ms(pbx, call, at_ms, caller.patience_ms)
     distribute(pbx, at_ms)
 
@@ -46,7 +46,7 @@ def back_to_head(pbx: Pbx, call: Call, at_ms: int) -> None:
     """An offer ended unanswered: the caller goes back to the head, excluding the device just tried."""
     pbx.waiting.insert(0, call.id)
     if not call.in_queue:
-        _tell_queued(pbx, call, at_ms)
+        tell_queued(pbx, call, at_ms)
     pbx.later(at_ms + NOT_AGAIN_MS, "try_anybody", call.id)
     distribute(pbx, at_ms)
 
@@ -64,7 +64,7 @@ def bear_ms(pbx: Pbx, call: Call, at_ms: int, patience_ms: int) -> None:
     pbx.later(call.give_up_ms, "give_up", call.id)
 
 
-def _tell_queued(pbx: Pbx, call: Call, at_ms: int) -> None:
+def tell_queued(pbx: Pbx, call: Call, at_ms: int) -> None:
     ahead = [pbx.calls[other].queue for other in pbx.waiting[: pbx.waiting.index(call.id)]].count(call.queue)
     call.in_queue = True
     call.legs[CALLER_LEG].standing = Standing.QUEUED

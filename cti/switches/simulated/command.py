@@ -16,9 +16,12 @@ from cti.switches.simulated.exchange import Site
 from cti.switches.simulated.habits import HABITS
 from cti.switches.simulated.misbehaviour import Misbehaviour
 from cti.switches.simulated.options import DECLARED, Options
+from cti.switches.simulated.outbound_script import read_scripts
 from cti.switches.simulated.simulation import simulate
+from cti.switches.simulated.trunks import CALLS, MESSAGES, NO_OUTBOUND, Outbound, TrunkGroup, read_trunk_groups
 
 EXIT_MISTAKE = 2
+OUTBOUND = {"calls": CALLS, "messages": MESSAGES, "all": (*CALLS, *MESSAGES)}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log", type=Path, help="its own log, JSON lines, appended to")
     parser.add_argument("--state", type=Path, help="kept at a clean stop and gone on with at the next start")
     parser.add_argument("--misbehave", type=_misbehaviour, default=Misbehaviour(), metavar="NAME=NUMBER,...")
-    parser.add_argument("--commands", type=_commands, default=DECLARED, metavar="NAME,...", help="what it can do")
+    parser.add_argument("--commands", type=_commands, metavar="NAME,...", help="what it can do")
+    parser.add_argument("--outbound", choices=sorted(OUTBOUND), help="takes dial orders of this kind")
+    parser.add_argument(
+        "--trunk-groups", type=_trunk_groups, default={"main": TrunkGroup()}, metavar="NAME=PACE/MOST,..."
+    )
+    parser.add_argument("--script", type=Path, help="what called numbers do: JSON, number -> outcomes; others by seed")
+    parser.add_argument("--no-memory", action="store_true", help="an order that comes twice is dialled twice")
     parser.add_argument("--speed", type=_decimal(0.01, 1000), default=1.0, help="times faster than life")
     parser.add_argument("--origin-ms", type=int, help="where the faster clock starts; the same for all processes")
 
@@ -52,7 +61,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_options(args: argparse.Namespace) -> Options:
-    site = Site(args.switch, args.agents, args.callers_per_min, args.seed, args.pace)
+    site = Site(
+        args.switch, args.agents, args.callers_per_min, args.seed, args.pace, outbound=read_outbound(args)
+    )  # fmt: skip
     return Options(
         url=args.url,
         key=args.key,
@@ -62,8 +73,26 @@ def read_options(args: argparse.Namespace) -> Options:
         log=args.log,
         state=args.state,
         misbehave=args.misbehave,
-        commands=args.commands,
+        commands=_declared(args) if args.commands is None else args.commands,
     )
+
+
+def _declared(args: argparse.Namespace) -> tuple[str, ...]:
+    """A message gateway has no calls, so no commands for them."""
+    return () if args.outbound == "messages" else DECLARED
+
+
+def read_outbound(args: argparse.Namespace) -> Outbound:
+    """Raises OSError, ValueError for a script that cannot be read."""
+    if args.outbound is None:
+        return NO_OUTBOUND
+    scripts = {}
+    if args.script is not None:
+        item = json.loads(args.script.read_text(encoding="utf-8"))
+        campaign = isinstance(item, dict) and isinstance(item.get("switch"), dict)
+        scripts = read_scripts(item["switch"] if campaign else item)  # the file of a campaign has it as a member
+    groups = args.trunk_groups if args.outbound != "messages" else {}
+    return Outbound(OUTBOUND[args.outbound], groups, scripts, not args.no_memory)
 
 
 def clock_of(args: argparse.Namespace) -> Clock:
@@ -104,6 +133,13 @@ def _decimal(least: float, most: float) -> Callable[[str], float]:
 def _misbehaviour(text: str) -> Misbehaviour:
     try:
         return Misbehaviour.read(text)
+    except ValueError as reason:
+        raise argparse.ArgumentTypeError(str(reason)) from reason
+
+
+def _trunk_groups(text: str) -> dict[str, TrunkGroup]:
+    try:
+        return read_trunk_groups(text)
     except ValueError as reason:
         raise argparse.ArgumentTypeError(str(reason)) from reason
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from cti.switches.simulated import acd, conversation, people, transfers
-from cti.switches.simulated.pbx import CALLER_LEG, Agent, Call, Doing, Leg, Pbx, Standing, read_time_ms
+from cti.switches.simulated import acd, conversation, outbound, people, transfers
+from cti.switches.simulated.pbx import CALLER_LEG, Agent, Call, Doing, Leg, Pbx, Standing, read_time_ms, rfc3339
 
 Command = dict[str, Any]
 
@@ -13,12 +13,22 @@ MESSAGE_MS = 4_000  # how long an announcement is
 HERE = {Doing.READY, Doing.RINGING, Doing.TALKING, Doing.AFTER_CALL, Doing.NOT_READY}
 
 
+SILENT, LOST = "", "lost"  # states of a verdict to a dial order: nothing is said; it never came
+
+
 class Verdict(NamedTuple):
-    """The answer: done, or refused with a reason of the contract's list; to snapshotCall, what is known."""
+    """The answer: done, or refused with a reason of the contract's list; to snapshotCall, what is known.
+
+    To a dial order also accepted, "" (nothing is said) or lost (it never came).
+    """
 
     state: str
     reason: str | None = None
     answer: str | None = None
+    cause: str | None = None
+    q850: int | None = None
+    tone: str | None = None
+    ended_at: str | None = None
 
 
 class CannotObeyError(Exception):
@@ -31,6 +41,10 @@ class CannotObeyError(Exception):
 
 def obey(pbx: Pbx, command: Command, at_ms: int, received_ms: int) -> Verdict:
     """Execute the command now, or refuse it with a reason. `received_ms`: when it arrived, by the same clock."""
+    if command.get("command") in outbound.DIALS:
+        if command["command"] not in pbx.outbound.commands:
+            return Verdict("refused", "notSupported")
+        return Verdict(*outbound.take(pbx, command, at_ms, expired=_expired(command, at_ms, received_ms)))
     if pbx.saw(str(command["id"])):
         return Verdict("refused", "duplicate")
     try:
@@ -39,6 +53,8 @@ def obey(pbx: Pbx, command: Command, at_ms: int, received_ms: int) -> Verdict:
         handler = HANDLERS.get(str(command.get("command")))
         if handler is None:
             raise CannotObeyError("notSupported")
+        if command["command"] == "snapshotCall" and command.get("about") is not None:
+            return _told(pbx, str(command["about"]), at_ms)
         return Verdict("done", answer=handler(pbx, command, at_ms))
     except CannotObeyError as refusal:
         return Verdict("refused", refusal.reason)
@@ -95,7 +111,7 @@ def _require_other(pbx: Pbx, command: Command, queues: list[str], agent: str) ->
 def _deflect(pbx: Pbx, command: Command, at_ms: int) -> None:
     call = _call(pbx, command)
     leg = _leg(call, command)
-    if leg.standing is not Standing.ALERTING:
+    if leg.standing is not Standing.ALERTING or not leg.agent:
         raise CannotObeyError("invalidConnectionState")
     if call.parent:
         raise CannotObeyError("notSupported")  # a call between two agents has no queue to go back to
@@ -194,14 +210,29 @@ def _set_ring_timeout(pbx: Pbx, command: Command, at_ms: int) -> None:
 
 
 def _snapshot(pbx: Pbx, command: Command, _at_ms: int) -> str:
-    """What became of a call, or of a command (`about`)."""
-    about = command.get("about")
-    if about is not None:
-        return "ended" if str(about) in pbx.seen else "never_seen"
+    """What became of a call."""
     subject = str(command.get("subject"))
     if subject in pbx.calls:
         return "live"
     return "ended" if subject in pbx.ended else "never_seen"
+
+
+def _told(pbx: Pbx, about: str, at_ms: int) -> Verdict:
+    """What became of a command: of a dial order all that is remembered."""
+    if about in pbx.seen:
+        return Verdict("done", answer="ended")
+    try:
+        order = outbound.ask(pbx, about, at_ms)
+    except LookupError:
+        return Verdict("refused", "notSupported")
+    if order is None:
+        return Verdict("done", answer="never_seen")
+    if order.state == "silent":
+        return Verdict("")
+    if order.state != "ended":
+        return Verdict("done", answer="live")
+    ended_at = None if order.ended_ms is None else rfc3339(order.ended_ms)
+    return Verdict("done", None, "ended", order.cause, order.q850, order.tone, ended_at)
 
 
 HANDLERS: dict[str, Callable[[Pbx, Command, int], str | None]] = {

@@ -31,7 +31,7 @@ def _begin(pbx: Pbx, call: Call, serving: Leg, step: Step, at_ms: int) -> None:
         call.muted = True
         pbx.tell(call, "muted", at_ms, {"connection": serving.connection, "device": serving.device})
     elif step.kind == "customerHold":
-        pbx.tell(call, "held", at_ms, _hold_data(call.calling, serving.connection))
+        pbx.tell(call, "held", at_ms, _hold_data(call.customer, serving.connection))
     pbx.next_for(call, at_ms + step.ms, following.get(step.kind, "retrieve_and_go_on"))
 
 
@@ -64,7 +64,7 @@ def unmute(pbx: Pbx, call: Call, at_ms: int) -> None:
 def customer_retrieve(pbx: Pbx, call: Call, at_ms: int) -> None:
     serving = call.serving()
     if serving is not None:
-        pbx.tell(call, "retrieved", at_ms, _hold_data(call.calling, serving.connection))
+        pbx.tell(call, "retrieved", at_ms, _hold_data(call.customer, serving.connection))
         go_on(pbx, call, at_ms)
 
 
@@ -86,12 +86,16 @@ def _end_as_planned(pbx: Pbx, call: Call, serving: Leg, step: Step, at_ms: int) 
 
 def leave(pbx: Pbx, call: Call, at_ms: int) -> None:
     """The caller hangs up, whatever the call is about."""
-    clear(pbx, call, at_ms, CALLER_LEG, call.calling)
+    clear(pbx, call, at_ms, CALLER_LEG, call.customer)
 
 
 def give_up(pbx: Pbx, call: Call, at_ms: int) -> None:
     """The caller abandons, if he still waits."""
-    if call.give_up_ms == at_ms and call.serving() is None:
+    if call.give_up_ms != at_ms or call.serving() is not None:
+        return
+    if call.order:
+        clear(pbx, call, at_ms, CALLER_LEG, NETWORK)  # the switch ends the wait for an agent
+    else:
         leave(pbx, call, at_ms)
 
 

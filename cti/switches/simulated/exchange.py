@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cti.switches.simulated import acd, commands, conversation, transfers
+from cti.switches.simulated import acd, commands, conversation, outbound, transfers
 from cti.switches.simulated.commands import Command, Verdict
-from cti.switches.simulated.pbx import ANY_TURN, CALLER_LEG, Agent, Call, Doing, Fact, Pbx, rfc3339
+from cti.switches.simulated.pbx import ANY_TURN, CALLER_LEG, Agent, Answer, Call, Doing, Fact, Pbx, Standing, rfc3339
 from cti.switches.simulated.people import QUEUES, gap_ms
+from cti.switches.simulated.trunks import NO_OUTBOUND, Outbound
 
 LOG_ON_SPREAD_MS = 100  # from one agent to the next, at the start of the shift
 FIRST_AGENT = 1001
@@ -37,6 +38,13 @@ CALL_ACTIONS: dict[str, Callable[[Pbx, Call, int], None]] = {
     "consultation_unanswered": transfers.unanswered,
     "consultation_failed": transfers.failed,
     "complete_transfer": transfers.complete,
+    "outbound_step": outbound.step,
+    "stop_ringing": outbound.stop_ringing,
+}
+ORDER_ACTIONS: dict[str, Callable[[Pbx, str, int], None]] = {
+    "place": outbound.place,
+    "send_message": outbound.send_message,
+    "report_message": outbound.report_message,
 }
 AGENT_ACTIONS: dict[str, Callable[[Pbx, Agent, int], None]] = {
     "log_on": acd.log_on,
@@ -55,6 +63,7 @@ class Site:
     seed: int = 1
     pace: str = "realistic"
     ring_timeout_s: float = 20.0
+    outbound: Outbound = NO_OUTBOUND
 
 
 class Exchange:
@@ -72,7 +81,7 @@ class Exchange:
         moment = datetime.fromtimestamp(now_ms // 1000, tz=UTC)
         run = f"{site.switch}-{site.seed}-{moment:%Y%m%dT%H%M%S}{now_ms % 1000:03d}"
         pbx = Pbx(site.switch, site.seed, run, site.pace, site.callers_per_min, now_ms, sequence=now_ms)
-        pbx.ring_timeout_ms = int(site.ring_timeout_s * 1000)
+        pbx.ring_timeout_ms, pbx.outbound = int(site.ring_timeout_s * 1000), site.outbound
         for number in range(site.agents):
             agent_id = str(FIRST_AGENT + number)
             own = QUEUES[(number // SPECIALIST_EVERY) % len(QUEUES)]
@@ -107,6 +116,8 @@ class Exchange:
     def _happen(self, action: str, subject: str, turn: int, at_ms: int) -> None:
         if action == "arrive":
             acd.arrive(self.pbx, at_ms)
+        elif action in ORDER_ACTIONS:
+            ORDER_ACTIONS[action](self.pbx, subject, at_ms)
         elif action in AGENT_ACTIONS:
             agent = self.pbx.agents[subject]
             if agent.turn == turn:
@@ -119,6 +130,11 @@ class Exchange:
     def _handed_out(self) -> list[Fact]:
         facts, self.pbx.out = self.pbx.out, []
         return facts
+
+    def answers(self) -> list[Answer]:
+        """Results of orders that were accepted earlier, since the last look."""
+        answers, self.pbx.answers = self.pbx.answers, []
+        return answers
 
     # -- reports of the switch about itself ----------------------------------------------------------------------------
 
@@ -150,7 +166,7 @@ class Exchange:
     def hurry(self, now_ms: int) -> None:
         """No more callers; those who are here hang up one after another, soon."""
         self.take_calls(False, now_ms)
-        live = [call for call in self.pbx.calls.values() if CALLER_LEG in call.legs]
+        live = [call for call in self.pbx.calls.values() if _can_leave(call)]
         for number, call in enumerate(live):
             self.pbx.later(now_ms + HURRY_SPREAD_MS * (number + 1) // len(live), "leave", call.id)
 
@@ -161,6 +177,12 @@ class Exchange:
             if agent.doing in {Doing.READY, Doing.NOT_READY, Doing.AFTER_CALL}:
                 acd.log_off(self.pbx, agent, self.pbx.now_ms)
         return facts + self._handed_out()
+
+
+def _can_leave(call: Call) -> bool:
+    """A called party who has not answered cannot hang up: such a call ends at its ringing limit."""
+    leg = call.legs.get(CALLER_LEG)
+    return leg is not None and leg.standing not in {Standing.INITIATED, Standing.ALERTING}
 
 
 def _seen_call(call: Call) -> dict[str, Any]:

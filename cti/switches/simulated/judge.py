@@ -24,7 +24,7 @@ class Followed:
     """What is known of a live call."""
 
     inbound: bool
-    calling: str
+    customer: str
     first_delivered_ms: int | None = None
     answered_ms: int | None = None
     ringing: dict[str, int] = field(default_factory=dict)  # leg -> since
@@ -60,7 +60,7 @@ class Judge:
             _, family, kind, _ = fact["type"].split(".")
             if family == "call":
                 self._hear_call(fact["subject"], kind, read_time_ms(fact["time"]), fact["data"])
-        elif entry["entry"] == "verdict":
+        elif entry["entry"] == "verdict" and not entry.get("dial"):  # orders of a dialler are no commands of the rules
             self._hear_verdict(entry)
 
     def figures(self) -> dict[str, Any]:
@@ -93,7 +93,8 @@ class Judge:
     def _hear_call(self, subject: str, kind: str, at_ms: int, data: dict[str, Any]) -> None:
         if kind in {"offered", "originated", "serviceInitiated"}:
             self.calls += 1
-            self.live[subject] = Followed(data.get("direction") == "inbound", str(data.get("calling")))
+            customer = data.get("called" if data.get("direction") == "outbound" else "calling")
+            self.live[subject] = Followed(data.get("direction") == "inbound", str(customer))
             return
         call = self.live.get(subject)
         if call is None:
@@ -147,7 +148,7 @@ def _hear_hold(call: Followed, kind: str, at_ms: int, data: dict[str, Any]) -> N
     if kind == "transferred":
         _end_hold(call, at_ms)
         return
-    if data.get("holdingDevice") == call.calling:
+    if data.get("holdingDevice") == call.customer:
         return  # the caller holds us: nothing is owed to him
     what = "held" if kind in {"held", "retrieved"} else "muted"
     if kind in {"held", "muted"}:
@@ -179,6 +180,6 @@ def _hear_release(call: Followed, at_ms: int, data: dict[str, Any]) -> None:
     call.released = True
     _end_hold(call, at_ms)
     releasing = data.get("releasingDevice")
-    by_agent = releasing not in {call.calling, NETWORK, None}
+    by_agent = releasing not in {call.customer, NETWORK, None}
     if call.inbound and by_agent and data.get("releaseReason") not in RELEASE_REASONS:
         call.breaches.append("END-1")

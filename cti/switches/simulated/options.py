@@ -6,9 +6,9 @@ from pathlib import Path
 from cti.switches.simulated.commands import HANDLERS
 from cti.switches.simulated.exchange import Site
 from cti.switches.simulated.misbehaviour import Misbehaviour
-from schemas import agent_events, call_events
+from schemas import agent_events, call_events, switch_events
 
-FACTS = tuple(sorted({*call_events.DATA_MODELS, *agent_events.DATA_MODELS}))
+FACTS = tuple(sorted({*call_events.DATA_MODELS, *agent_events.DATA_MODELS, *switch_events.DATA_MODELS}))
 """The facts that it declares: all of them, so that what does not happen counts as 0, not as unknown."""
 DECLARED = tuple(name for name in HANDLERS if name != "setRingTimeout")
 """Left out on purpose: a switch that enforces the ring limit itself never gets a command to take a call away."""

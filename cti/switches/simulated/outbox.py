@@ -185,6 +185,7 @@ class Results:
                 self._empty.set()
 
 
-def result_body(state: str, time: str, reason: str | None = None, answer: str | None = None) -> str:
-    result = {"state": state, "time": time, "reason": reason, "answer": answer}
+def result_body(state: str, time: str, reason: str | None = None, **more: object) -> str:
+    """`more`: what a snapshotCall is answered with. Members that are None are left out."""
+    result = {"state": state, "time": time, "reason": reason, **more}
     return json.dumps({name: value for name, value in result.items() if value is not None})

@@ -11,6 +11,9 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from cti.switches.simulated.habits import HABITS, Habits
+from cti.switches.simulated.order_memory import OrderMemory
+from cti.switches.simulated.outbound_script import Step
+from cti.switches.simulated.trunks import NO_OUTBOUND, Outbound
 
 CALLER_LEG = "c"
 ANY_TURN = -1
@@ -34,6 +37,7 @@ class Doing(StrEnum):
 class Standing(StrEnum):
     """A leg's state, in CSTA's words."""
 
+    INITIATED = "initiated"
     QUEUED = "queued"
     ALERTING = "alerting"
     CONNECTED = "connected"
@@ -85,13 +89,28 @@ class Call:
     interrupt_on: list[str] = field(default_factory=list)
     parent: str = ""  # of a consultation: the call it is about
     consultation: str = ""
+    order: str = ""  # the dial order that made it
+    plan: list[Step] = field(default_factory=list)  # of a call made by order: what is still to come, at its time
+
+    @property
+    def customer(self) -> str:
+        return self.called if self.order else self.calling
 
     def ringing(self) -> Leg | None:
-        return next((leg for leg in self.legs.values() if leg.standing is Standing.ALERTING), None)
+        """The agent's leg that rings; a called party's is not one."""
+        return next((leg for leg in self.legs.values() if leg.agent and leg.standing is Standing.ALERTING), None)
 
     def serving(self) -> Leg | None:
         """The agent's leg that is in conversation (of a consultation: the one who asked)."""
         return next((leg for leg in self.legs.values() if leg.agent and leg.standing is Standing.CONNECTED), None)
+
+
+class Answer(NamedTuple):
+    """A result of an order that was accepted before."""
+
+    command_id: str
+    state: str
+    reason: str | None
 
 
 class Due(NamedTuple):
@@ -124,6 +143,9 @@ class Pbx:
     seen: dict[str, None] = field(default_factory=dict)
     ended: dict[str, None] = field(default_factory=dict)
     out: list[Fact] = field(default_factory=list)
+    memory: OrderMemory = field(default_factory=OrderMemory)
+    answers: list[Answer] = field(default_factory=list)  # not yet handed out
+    outbound: Outbound = NO_OUTBOUND
 
     @property
     def habits(self) -> Habits:
@@ -156,7 +178,10 @@ class Pbx:
         self.out.append(fact)
 
     def tell(self, call: Call, kind: str, at_ms: int, data: dict[str, Any], command_id: str = "") -> None:
-        """A fact about a call; a consultation carries its call's correlation."""
+        """A fact about a call; a consultation carries its call's correlation, a call made by order the order's id."""
+        if call.order:
+            self.memory.hear(call.order, kind, at_ms, data)
+            command_id = command_id or call.order
         self.emit(f"call.{kind}", call.id, at_ms, data, correlation=call.parent or call.id, command_id=command_id)
         if call.playing and (kind in ENDS_ANNOUNCEMENTS or kind in call.interrupt_on):
             self.stop_playing(call, at_ms, completed=False)

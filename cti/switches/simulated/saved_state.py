@@ -5,13 +5,16 @@ The file is removed when it is read: a switch that then dies starts afresh, and 
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cti.switches.simulated.exchange import Exchange, Site
+from cti.switches.simulated.order_memory import OrderMemory
+from cti.switches.simulated.outbound_script import Step
 from cti.switches.simulated.outbox import Result
-from cti.switches.simulated.pbx import Agent, Call, Doing, Due, Leg, Pbx, Standing
+from cti.switches.simulated.pbx import Agent, Answer, Call, Doing, Due, Leg, Pbx, Standing
+from cti.switches.simulated.trunks import NO_OUTBOUND
 
 FORMAT = 1
 MADE = "orders_made"  # the file's name of `Pbx.made`
@@ -57,6 +60,7 @@ def take(path: Path, site: Site, now_ms: int) -> Kept | None:
     path.unlink()
     if pbx is None or not _can_go_on(pbx, site, now_ms):
         return None
+    pbx.outbound = site.outbound
     return Kept(_reopened(pbx, now_ms), events, results)
 
 
@@ -76,7 +80,8 @@ def _reopened(pbx: Pbx, now_ms: int) -> Exchange:
 
 
 def _plant(pbx: Pbx) -> dict[str, Any]:
-    plant = asdict(pbx)
+    plant = asdict(replace(pbx, outbound=NO_OUTBOUND))  # what the site is comes from the site
+    del plant["outbound"]
     plant[MADE] = plant.pop("made")
     return plant
 
@@ -85,6 +90,9 @@ def _pbx(kept: dict[str, Any]) -> Pbx:
     kept["made"] = kept.pop(MADE)
     kept["agents"] = {key: _agent(agent) for key, agent in kept["agents"].items()}
     kept["calls"] = {key: _call(call) for key, call in kept["calls"].items()}
+    if "memory" in kept:  # a state of the release before has none
+        kept["memory"] = OrderMemory.read(kept["memory"])
+    kept["answers"] = [Answer(*answer) for answer in kept.get("answers", ())]
     kept["agenda"] = [Due(*due) for due in kept["agenda"]]
     return Pbx(**kept)
 
@@ -95,4 +103,5 @@ def _agent(kept: dict[str, Any]) -> Agent:
 
 def _call(kept: dict[str, Any]) -> Call:
     legs = {key: Leg(**{**leg, "standing": Standing(leg["standing"])}) for key, leg in kept["legs"].items()}
-    return Call(**{**kept, "legs": legs})
+    plan = [Step(*step) for step in kept.get("plan", ())]
+    return Call(**{**kept, "legs": legs, "plan": plan})

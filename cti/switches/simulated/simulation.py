@@ -12,10 +12,10 @@ import aiohttp
 
 from cti.ports import Clock
 from cti.switches.simulated import saved_state
-from cti.switches.simulated.commands import Command
+from cti.switches.simulated.commands import LOST, SILENT, Command, Verdict
 from cti.switches.simulated.door import AwayError, Door, NotAllowedError, RefusedItem
 from cti.switches.simulated.exchange import Exchange
-from cti.switches.simulated.misbehaviour import HeldBack, Spoiler, WrongClock
+from cti.switches.simulated.misbehaviour import AWAY_MS, HeldBack, Spoiler, WrongClock
 from cti.switches.simulated.options import FACTS, Options
 from cti.switches.simulated.outbox import Backoff, Outbox, Result, Results, result_body
 from cti.switches.simulated.pbx import Fact, rfc3339
@@ -58,7 +58,8 @@ class Simulation:
         self._outbox = Outbox(self._door, self._on_refused)
         self._results = Results(self._door, self._on_result)
         self._spoiler = Spoiler(options.misbehave, options.site.seed)
-        self._held_back = HeldBack()
+        self._held_back: HeldBack[bytes] = HeldBack()
+        self._held_results: HeldBack[Result] = HeldBack()
         self._known = False  # to the product: before that there is nothing to finish
         self._exchange = self._open()
         self._started_ms = self._now_ms()
@@ -98,7 +99,7 @@ class Simulation:
         self._known = True
         try:
             async with asyncio.TaskGroup() as tasks:
-                listening = tasks.create_task(self._keep_listening())
+                listening = tasks.create_task(self._keep_going_away())
                 lines = [tasks.create_task(line.run()) for line in (self._outbox, self._results)]
                 await self._live()
                 listening.cancel()  # what an order brings about now would be logged, but no longer sent
@@ -111,9 +112,10 @@ class Simulation:
     async def _declare(self) -> None:
         declaration = {
             "source": self._exchange.pbx.source,
-            "commands": list(self._options.commands),
+            "commands": sorted({*self._options.commands, *self._options.site.outbound.commands}),
             "facts": list(FACTS),
             "if_other_ready": True,
+            **self._options.site.outbound.declaration(),
         }
         backoff = Backoff()
         while True:
@@ -136,7 +138,7 @@ class Simulation:
                 if self._has_room():
                     self._send([self._exchange.heartbeat(now_ms)])
                 beat_ms += HEARTBEAT_MS * ((now_ms - beat_ms) // HEARTBEAT_MS + 1)
-            self._outbox.put(self._held_back.take(now_ms))
+            self._let_go(now_ms)
             self._exchange.take_calls(self._may_take_calls(now_ms), now_ms)
             self.switch_log.flush()
             await self._clock.wait(self._wake, self._next_ms(beat_ms, now_ms))
@@ -153,8 +155,15 @@ class Simulation:
         closing_ms = self._at(self._options.close_at_s)
         if self._closed(now_ms):
             closing_ms = now_ms + IDLE_CHECK_MS
-        due = (beat_ms, self._exchange.next_ms, self._held_back.next_ms, self._at(self._options.for_s), closing_ms)
+        held = (self._held_back.next_ms, self._held_results.next_ms)
+        due = (beat_ms, self._exchange.next_ms, *held, self._at(self._options.for_s), closing_ms)
         return min(moment for moment in due if moment is not None)
+
+    def _let_go(self, now_ms: float) -> None:
+        """What was held back until now leaves."""
+        self._outbox.put(self._held_back.take(now_ms))
+        for result in self._held_results.take(now_ms):
+            self._results.put(result)
 
     def _has_room(self) -> bool:
         return len(self._outbox) < OUTBOX_MAX
@@ -176,7 +185,7 @@ class Simulation:
         now_ms = self._now_ms()
         kept = self._options.state
         self._send(self._exchange.advance(now_ms) if kept else self._exchange.close(now_ms))
-        self._outbox.put(self._held_back.take(float("inf")))
+        self._let_go(float("inf"))
         self._line(up=True)
         flushing = asyncio.gather(self._results.emptied(), self._outbox.emptied())
         await asyncio.wait({flushing}, timeout=FLUSH_S)
@@ -201,6 +210,22 @@ class Simulation:
                     self._held_back.put(passing.leaves_ms, body)
                 else:
                     self._outbox.put([body])
+        for answer in self._exchange.answers():
+            self._answer(answer.command_id, Verdict(answer.state, answer.reason), now_ms)
+
+    def _answer(self, command_id: str, verdict: Verdict, now_ms: float) -> None:
+        """A result leaves, unless it is spoiled."""
+        state = verdict.state
+        body = result_body(state, rfc3339(now_ms), verdict.reason, **_told(verdict))
+        passings = self._spoiler.result_passings(now_ms)
+        if not passings:
+            self.switch_log.result_left(command_id, state, "lost")
+        for passing in passings:
+            if passing.how:
+                self.switch_log.result_left(command_id, state, passing.how)
+                self._held_results.put(passing.leaves_ms, Result(command_id, body))
+            else:
+                self._results.put(Result(command_id, body))
 
     def _on_result(self, result: Result, status: int) -> None:
         self.switch_log.result_status(result.command_id, status)
@@ -221,6 +246,29 @@ class Simulation:
                 self._line(up=False)
                 await asyncio.sleep(DISCONNECTED_S)
                 self._line(up=True)
+
+    async def _keep_going_away(self) -> None:
+        """On request it is gone for a minute now and then: calls go on, nothing leaves, nothing is read."""
+        every_ms, never = self._options.misbehave.away_every_s * 1000, asyncio.Event()
+        if not every_ms:
+            await self._keep_listening()
+        while True:
+            listening = asyncio.create_task(self._keep_listening())
+            leaving = asyncio.create_task(self._clock.wait(never, self._clock.now_ms() + every_ms))
+            try:
+                await asyncio.wait({listening, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                leaving.cancel()
+                if not listening.done():
+                    listening.cancel()
+                    await asyncio.wait({listening})
+            if not listening.cancelled():
+                listening.result()  # the key was refused
+            self._line(up=False)
+            self.switch_log.line(False, self._clock.now_ms())
+            await self._clock.wait(never, self._clock.now_ms() + AWAY_MS)
+            self.switch_log.line(True, self._clock.now_ms())
+            self._line(up=True)
 
     def _line(self, *, up: bool) -> None:
         self._outbox.line(up)
@@ -251,15 +299,22 @@ class Simulation:
     def _obey(self, command: Command) -> None:
         now_ms = self._now_ms()
         self._send(self._exchange.advance(now_ms))  # what was due before the order is noted before it
-        self.switch_log.received(command, now_ms)
         verdict, facts = self._exchange.obey(command, now_ms)
+        if verdict.state == LOST:
+            return
+        self.switch_log.received(command, now_ms)
         self.switch_log.verdict(command, verdict, now_ms)
-        self._send(facts)
-        command_id, time = str(command["id"]), rfc3339(now_ms)
+        command_id = str(command["id"])
         if verdict.state == "done":
-            self._results.put(Result(command_id, result_body("accepted", time)))
-        self._results.put(Result(command_id, result_body(verdict.state, time, verdict.reason, verdict.answer)))
+            self._answer(command_id, Verdict("accepted"), now_ms)
+        if verdict.state != SILENT:
+            self._answer(command_id, verdict, now_ms)
+        self._send(facts)
         self._wake.set()
+
+
+def _told(verdict: Verdict) -> dict[str, object]:
+    return {name: value for name, value in verdict._asdict().items() if name not in {"state", "reason"}}
 
 
 def _innermost(group: BaseException) -> BaseException:
