@@ -5,7 +5,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +33,7 @@ DECLARED = {
 VALID_MS = 10_000
 IDLE_EVERY_S, IDLE_S = 0.2, 15.0
 A_SECOND, LOADED_S, TURN_S = 200, 15.0, 0.1
-QUIET_S = 2.0  # until the last order has come
+COME_S = VALID_MS / 1000
 SWITCHES, OF_EACH, AT_ONCE, RUNS = 100, 200, 50, 3
 BARE = (
     "WITH first_ones AS MATERIALIZED (SELECT no FROM dial_orders"
@@ -57,7 +57,7 @@ def figures(fresh: Fresh, quick: bool, heard: list[str]) -> Iterator[Figure]:
             ("idle", IDLE_EVERY_S, 1, IDLE_S), ("200_a_second", TURN_S, round(A_SECOND * TURN_S), LOADED_S),
         ):  # fmt: skip
             made = asyncio.run(_make(url, every_s, count, seconds * share))
-            time.sleep(QUIET_S)
+            arrivals.expect(made)
             lateness = [arrivals.at_ms[one] - at_ms for one, at_ms in made.items() if one in arrivals.at_ms]
             heard.append(f"{name}: {len(lateness)} of {len(made)} orders came")
             assert len(lateness) == len(made), "an order that is valid for 10 s did not come"
@@ -73,13 +73,21 @@ class Arrivals:
 
     def __init__(self, door: Door) -> None:
         self.at_ms: dict[str, float] = {}
+        self._more = threading.Condition()
         self._stream = Stream(asked(door, SWITCH), self._came)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _came(self, command: dict[str, Any], arrived_ms: float) -> None:
         assert command["id"] not in self.at_ms, "an order came twice"
-        self.at_ms[command["id"]] = arrived_ms
+        with self._more:
+            self.at_ms[command["id"]] = arrived_ms
+            self._more.notify_all()
+
+    def expect(self, ids: Collection[str]) -> None:
+        """Wait until all of these have come, as long as they are valid."""
+        with self._more:
+            self._more.wait_for(lambda: all(one in self.at_ms for one in ids), COME_S)
 
     def _read(self) -> None:
         try:
@@ -108,10 +116,11 @@ def _order(now_ms: int, switch: str) -> DialOrderRow:
 async def _make(url: str, every_s: float, count: int, seconds: float) -> dict[str, float]:
     """Put so many orders in one transaction, again and again; when each was handed over."""
     made: dict[str, float] = {}
-    async with open_store(url, SystemClock(), Settings.read(db=url).partitions, server_clock=True) as store:
-        begun = time.monotonic()
+    clock = SystemClock()
+    async with open_store(url, clock, Settings.read(db=url).partitions, server_clock=True) as store:
+        begun_ms = clock.now_ms()
         for turn in range(round(seconds / every_s)):
-            await asyncio.sleep(max(0.0, begun + turn * every_s - time.monotonic()))
+            await clock.wait(asyncio.Event(), begun_ms + turn * every_s * 1000)
             now_ms = time.time() * 1000
             orders = [_order(int(now_ms), SWITCH) for _ in range(count)]
             made |= {order.id: now_ms for order in orders}
