@@ -79,6 +79,7 @@ async def test_a_backlog_in_one_partition_holds_up_no_other_s_timers(
     await it.to(21.9)
     if not same:  # one entry a turn: the flood lasts for many seconds
         monkeypatch.setattr(cti.engine.intake, "CPU_MAX_MS", -1.0)
+        monkeypatch.setattr(cti.engine.intake, "LOOKS_EVERY", 1)
     heard = listen(it)
     await flood(it, FLOOD, it.now_s)
     await turn_until(it, 24)
@@ -99,6 +100,7 @@ async def test_a_new_event_of_a_quiet_partition_does_not_wait_for_a_busy_one(
     name = next(f"call-{n}" for n in range(40) if partition_of(it, "s1", f"call-{n}") != busy)
     await flood(it, FLOOD, it.now_s)
     monkeypatch.setattr(cti.engine.intake, "CPU_MAX_MS", -1.0)
+    monkeypatch.setattr(cti.engine.intake, "LOOKS_EVERY", 1)
     await turn_until(it, 10.5)
     it.running = False
     await it.post(line.told(name, "offered", CALLER, it.now_s))
@@ -141,6 +143,7 @@ async def test_the_ends_of_partitions_are_asked_for_seldom_while_another_lags(
     await line.say("call", "delivered", {**AGENT, "queue": "b"})
     await flood(it, FLOOD, it.now_s)
     monkeypatch.setattr(cti.engine.intake, "CPU_MAX_MS", -1.0)
+    monkeypatch.setattr(cti.engine.intake, "LOOKS_EVERY", 1)
     asked: list[float] = []
     end = it.store.log.end
 
