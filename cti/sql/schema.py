@@ -27,6 +27,8 @@ from cti.sql.trouble import word_of
 ENVIRONMENT = Path(__file__).parent / "migration_environment"
 LOCK = 7_246_225  # an advisory lock of ours ("RINGBACK" on a telephone keypad, cut): one process upgrades at a time
 UPGRADE_MS = 600_000
+# Waiting for a lock: another process may be upgrading. Idle: a slow machine may stop for seconds between two statements.
+UPGRADE_LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def state_of(connection: Connection, chain: Chain) -> ChainState:
 
 def _upgrade(connection: Connection, chains: Sequence[Chain]) -> None:
     if connection.dialect.name == "postgresql":
-        for limit in ("statement_timeout", "lock_timeout"):  # the latter: another process may be upgrading
+        for limit in UPGRADE_LIMITS:
             connection.execute(text(f"SET LOCAL {limit} = {UPGRADE_MS}"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
     for chain in chains:

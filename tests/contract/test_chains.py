@@ -99,3 +99,15 @@ def test_what_follows_a_chain_is_done_at_every_start(durable_url: str, tmp_path:
 
 def _one_more(connection: Connection) -> None:
     connection.execute(text("INSERT INTO letters SELECT count(*) + 1 FROM letters"))
+
+
+def test_no_limit_of_the_daily_writer_ends_an_upgrade(postgres_url: str, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def look(connection: Connection) -> None:
+        limits = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+        seen.extend(str(connection.scalar(text(f"SHOW {limit}"))) for limit in limits)
+
+    made = chain(tmp_path, "letters", MAKES_TABLE.format(name="letters"))
+    upgrade(postgres_url, [CHAIN, Chain(made.name, made.revisions, made.metadata, after=look)])
+    assert seen == ["10min"] * 3, "a slow machine may stop for seconds between two statements of a migration"
