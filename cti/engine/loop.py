@@ -30,6 +30,7 @@ from cti.engine.partitions import Partitions
 from cti.engine.passivation import Passivation
 from cti.engine.quarantine import Quarantine
 from cti.engine.source_words import SourceWords
+from cti.engine.sources import only_tenant
 from cti.engine.time_steps import TimeSteps, heard_by
 from cti.engine.timers import Timers
 from cti.leases.alone import Alone, new_owner
@@ -183,13 +184,16 @@ class Engine:
         return taken
 
     def _show_sources(self) -> None:
-        """Measure the switches' clocks."""
+        """Measure the switches' clocks, and tell the gateway who is there."""
         now_ms = self.work.times.now_ms
         if len(self.work.sources) > FEW_SOURCES and now_ms - self._shown_ms < SHOWN_EVERY_MS:
             return
         self._shown_ms = now_ms
         for source in self.work.sources.values():
             source.show(self._telemetry, now_ms)
+        # With some partitions only, it does not hear who waits for another engine's rounds.
+        whole = len(self._partitions.committed) == self._log.partitions
+        self.pulse.present(only_tenant(self.work.sources.values(), now_ms) if whole else None)
 
     def _tidy(self) -> None:
         """Passivate quiet calls and evict ended ones."""

@@ -13,6 +13,7 @@ from cti.engine.metrics import CallMetrics
 from cti.rows import SourceRow
 
 RULES_CACHE_MAX = 1_000
+PRESENT_MS = 60_000  # a switch that was heard so lately may have a call at any moment
 
 log = structlog.get_logger()
 
@@ -133,6 +134,11 @@ class Source:
         """Whether anything is scheduled."""
         return any(self.schedules.values())
 
+    def heard_after(self, at_ms: float) -> bool:
+        """Whether the log got an entry of it after this time."""
+        heard_ms = self.clock.heard_ms
+        return heard_ms is not None and heard_ms > at_ms
+
     def next_log_ms(self) -> float | None:
         """When, by the log's clock, something of this source falls due."""
         lag_ms = self.clock.lag_ms
@@ -144,3 +150,15 @@ class Source:
         """Drop all that is scheduled for these partitions."""
         for partition in partitions:
             self.schedules.pop(partition, None)
+
+
+def only_tenant(sources: Iterable[Source], now_ms: float) -> str | None:
+    """The one tenant whose switches have been heard lately or have something scheduled; None: none, or several."""
+    found: str | None = None
+    for source in sources:
+        if source.tenant == found or not (source.waits() or source.heard_after(now_ms - PRESENT_MS)):
+            continue
+        if found is not None:
+            return None
+        found = source.tenant
+    return found

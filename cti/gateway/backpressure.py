@@ -8,6 +8,9 @@ has two bounds, each the larger of a fixed number and of what the engine has lat
 - **Waiting at the door**: `key_events`, or what the engine commits in twice `lag_s`. A request beyond it gets 429
   `engine_behind` at once, and so does one that found no room in `lag_wait_s`.
 
+While the engine of this process works on all partitions and no other tenant's switch is there, a key delays nobody
+else: `lag_alone_s` replaces `lag_s`, and the engine has more to work on at a time.
+
 Positions come from the engine of this process and, where a key seems to be over its bound, from the ledger, which
 knows what other processes have committed. While nothing at all is committed for `engine_away_s` no engine is at work:
 then there is no commit rate to adapt to, and the log accepts all that it can.
@@ -77,9 +80,11 @@ class Progress:
         except TimeoutError:
             await self.look()
 
-    def committed_in(self, seconds: float) -> int:
-        """How many events are committed in so long a time, at the recent rate."""
-        since = self._monotonic() - seconds
+    def committed_for(self, tenant: str, times: int = 1) -> int:
+        """How many events are committed at the recent rate in the time, or `times` it, that the tenant may be ahead."""
+        alone = self._pulse.only_tenant == tenant
+        seconds = self._limits.lag_alone_s if alone else self._limits.lag_s
+        since = self._monotonic() - times * seconds
         return sum(count for at, count in self._samples if at >= since)
 
     def away(self, since: float) -> bool:
@@ -116,9 +121,10 @@ class Progress:
 class Account:
     """One key's uncommitted events: appended ones, in groups that are committed together, and waiting ones."""
 
-    __slots__ = ("_appends", "lagging", "waiting", "waiting_events")
+    __slots__ = ("_appends", "lagging", "tenant", "waiting", "waiting_events")
 
-    def __init__(self) -> None:
+    def __init__(self, tenant: str) -> None:
+        self.tenant = tenant
         self._appends: deque[tuple[dict[int, int], int, float]] = deque()
         self.lagging = 0  # events that were let in and are not committed
         self.waiting: deque[asyncio.Event] = deque()
@@ -167,15 +173,17 @@ class Backpressure:
             self._check_waiting(account, events)
 
     def _check_waiting(self, account: Account, events: int) -> None:
-        bound = max(self._limits.key_events, self._progress.committed_in(2 * self._limits.lag_s))
+        bound = max(self._limits.key_events, self._progress.committed_for(account.tenant, times=2))
         if account.waiting_events + events > bound:
             raise _behind(account)
 
-    async def append(self, key_id: str, events: int, append: Callable[[], Awaitable[dict[int, int]]]) -> dict[int, int]:
+    async def append(
+        self, key_id: str, tenant: str, events: int, append: Callable[[], Awaitable[dict[int, int]]]
+    ) -> dict[int, int]:
         """Call `append` for the events of one request once there is room for them; what it gives: the last position in
         each partition. Raises Refusal `engine_behind`, and whatever `append` raises.
         """
-        account = self._account(key_id)
+        account = self._account(key_id, tenant)
         if account.waiting or account.lagging + events > self._limits.lag_events:
             await self._find_room(account, events)
         elif account.is_crowded:
@@ -195,12 +203,12 @@ class Backpressure:
         if account.waiting or not self._fits(account, events):
             await self._wait(account, events)
 
-    def _account(self, key_id: str) -> Account:
+    def _account(self, key_id: str, tenant: str) -> Account:
         account = self._accounts.get(key_id)
         if account is None:
             if len(self._accounts) >= self._limits.keys_cached:
                 self._forget_one()
-            account = self._accounts[key_id] = Account()
+            account = self._accounts[key_id] = Account(tenant)
         self._accounts.move_to_end(key_id)
         return account
 
@@ -213,7 +221,7 @@ class Backpressure:
     def _fits(self, account: Account, events: int) -> bool:
         """Whether there is room in the log. A key without an event under way may always send one request."""
         account.settle(self._progress.positions())
-        bound = max(self._limits.lag_events, self._progress.committed_in(self._limits.lag_s))
+        bound = max(self._limits.lag_events, self._progress.committed_for(account.tenant))
         return not account.lagging or account.lagging + events <= bound or self._away(account)
 
     def _away(self, account: Account) -> bool:

@@ -83,7 +83,7 @@ async def post_events(context: Context, asked: Asked) -> web.Response:
         accepted = judged.accepted
         token = token_of(
             await context.backpressure.append(
-                asked.caller.key_id, len(accepted), lambda: appended_to_log(context, accepted)
+                asked.caller.key_id, asked.caller.tenant, len(accepted), lambda: appended_to_log(context, accepted)
             )
         )
     context.meter.events("accepted", len(judged.accepted))

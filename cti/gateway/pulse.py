@@ -16,6 +16,7 @@ class Pulse:
 
     def __init__(self) -> None:
         self._positions: dict[int, int] = {}
+        self.only_tenant: str | None = None  # as the engine of this process said last
         self._moved = asyncio.Event()
         self._hearers: list[Hear] = []
 
@@ -31,6 +32,10 @@ class Pulse:
                 self._positions[partition] = position
         self._moved.set()
         self._moved = asyncio.Event()
+
+    def present(self, only_tenant: str | None) -> None:
+        """The only tenant whom a delay of the engine can harm; None: several, or it is not known."""
+        self.only_tenant = only_tenant
 
     def commanded(self, rows: Sequence[CommandRow] | None = None, outcomes: Sequence[OutcomeRow] = ()) -> None:
         """The round held these commands and outcomes; None: some that are to be read from the ledger."""

@@ -11,7 +11,7 @@ from cti.gateway.backpressure import APPENDS_MAX, Account, Backpressure
 from cti.gateway.pulse import Pulse
 from cti.web.limits import Limits
 from cti.web.refusal import Refusal
-from tests.integration.gateway_site import BATCH, Site, event, site_at
+from tests.integration.gateway_site import BATCH, TENANT, Site, event, site_at
 
 LIMITS = Limits(lag_events=20, key_events=20, lag_wait_s=30.0)
 
@@ -55,7 +55,7 @@ class Bench:
             self.position += events
             return {0: self.position}
 
-        return (await self.pressure.append(key, events, append))[0]
+        return (await self.pressure.append(key, TENANT, events, append))[0]
 
     def commit(self, position: int) -> None:
         self.pulse.committed({0: position})
@@ -161,7 +161,7 @@ async def test_what_the_log_refused_counts_no_longer() -> None:
 
     for _ in range(5):
         with pytest.raises(ValueError, match="log"):
-            await bench.pressure.append("a", 20, failing)
+            await bench.pressure.append("a", TENANT, 20, failing)
     await bench.post("a", 20)
 
 
@@ -176,7 +176,7 @@ async def test_a_key_that_is_cancelled_lets_the_next_on() -> None:
 
 
 def test_the_memory_of_a_key_is_bounded_and_counts_right() -> None:
-    account = Account()
+    account = Account(TENANT)
     account.lagging = 3 * APPENDS_MAX
     for n in range(1, 3 * APPENDS_MAX + 1):
         account.appended({n % 3: n}, 1, float(n))
@@ -210,6 +210,32 @@ async def test_eight_requests_of_500_events_under_way_are_ordinary_use() -> None
     for each in under_way:
         each.cancel()
     await asyncio.gather(*under_way, return_exceptions=True)
+
+
+async def test_a_key_whose_tenant_is_alone_may_be_further_ahead() -> None:
+    bench = await engine_at_work(lag_s=0.1, lag_alone_s=1.0)
+    bench.pulse.present(TENANT)
+    await bench.post("a", 20)
+    bench.clock.now += 0.5
+    bench.commit(21)
+    await bench.post("a", 20)
+    bench.clock.now += 0.2
+    bench.commit(41)
+    assert await bench.post("a", 40) == 81, "so many were committed in the last second"
+    waiting = await started(bench.post("a", 40))
+    assert not waiting.done()
+    bench.commit(81)
+    assert await waiting == 121
+    for present in (None, "somebody else"):
+        bench.pulse.present(present)
+        bench.clock.now += 0.2
+        bench.commit(bench.position)
+        await bench.post("a", 20)
+        bench.clock.now += 0.2
+        held = await started(bench.post("a", 20))
+        assert not held.done(), "within the shorter time nothing was committed"
+        bench.commit(bench.position)
+        await held
 
 
 async def posted(site: Site, key: dict[str, str], first: int, count: int) -> tuple[int, str]:
