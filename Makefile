@@ -64,8 +64,10 @@ run: $(STAMP)
 demo: $(STAMP)
 	@exec $(BIN)/ringback demo $(if $(JSON),--json $(JSON))
 
+# Two runs: on several processors, and alone on the machine (tests/conftest.py says which tests need that).
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --part together -n logical --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest --part alone
 
 acceptance: $(STAMP)
 	@[ -d "$(DATA)" ] || { echo "no such folder: $(DATA) (make acceptance DATA=FOLDER)" >&2; exit 1; }

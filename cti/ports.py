@@ -138,7 +138,7 @@ class EventLog(Protocol):
         """
 
     async def end(self) -> LogEnd:
-        """The high-water mark of every partition, confirmed. Raises `errors.LogAway`."""
+        """The high-water mark of every partition, confirmed. Raises `errors.LogAway`. May be asked during a `read`."""
 
     def wake(self, event: asyncio.Event) -> None:
         """Set `event` whenever something has been appended (by this process at least)."""

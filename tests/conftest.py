@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -10,6 +11,35 @@ from tests.kafka import kafka, kafka_prefix
 from tests.postgres import postgres, postgres_url
 
 __all__ = ["kafka", "kafka_prefix", "postgres", "postgres_url"]
+
+TESTS = Path(__file__).parent
+# They start processes and kill, hold up or hurry them: they need the machine to themselves.
+ALONE = (
+    "faults",
+    "hostile",
+    "integration/kafka",
+    "integration/test_one_server.py",
+    "integration/test_outbound_quickstart.py",
+    "integration/test_process_faults.py",
+    "integration/test_simulated_outbound_served.py",
+    "rooms/test_processes.py",
+    "upgrade/test_beside.py",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--part`: all tests are in one part or in the other; without the option all are run."""
+    parser.addoption("--part", choices=["alone", "together"], help="those that need the machine alone, or the others")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the files that are not of the part that was asked for."""
+    part = config.getoption("--part")
+    if part is None or not collection_path.is_file() or not collection_path.is_relative_to(TESTS):
+        return None
+    path = collection_path.relative_to(TESTS)
+    is_alone = any(path.is_relative_to(each) for each in ALONE)
+    return True if is_alone is not (part == "alone") else None
 
 
 @pytest.fixture

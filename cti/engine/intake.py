@@ -155,8 +155,6 @@ class Intake:
         if abs(now_ms - self._asked_ms) <= every_ms or not any(self._is_stale(queue, now_ms) for queue in self._queues):
             return None
         self._asked_ms = now_ms
-        if self._reading is not None:  # a log is read or asked for its ends, never both at once
-            self._queue(await self._read_ahead(self._reading))
         end = await self._log.end()
         self._ends_at_ms = end.at_ms
         return {partition: end.positions.get(partition, 0) for partition in self._queues}

@@ -40,6 +40,7 @@ class KafkaReader:
         self._topics = topics
         self._client: AIOKafkaConsumer | None = None
         self._assigned: dict[int, _AssignedPartition] = {}
+        self._turn = asyncio.Lock()  # `read` and `ends` change the same state, and may be called at once
         self._drained = asyncio.Event()  # a reader has consumed everything decoded so far
         self._poll_task: asyncio.Task[None] | None = None
         self._wakes: set[asyncio.Event] = set()
@@ -82,6 +83,10 @@ class KafkaReader:
 
     async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
         """As `EventLog.read`. A busy partition gets the share that a quiet one does not use."""
+        async with self._turn:
+            return await self._read(after, limit)
+
+    async def _read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
         poll = self._poll_task
         if poll is not None and poll.done() and not poll.cancelled():
             poll.result()  # only a defect ends it, and then a decoded record would be lost
@@ -168,6 +173,10 @@ class KafkaReader:
 
     async def ends(self) -> dict[int, int]:
         """The end of each log partition, as in `EventLog.end`. Raises `LogAway`."""
+        async with self._turn:
+            return await self._ends()
+
+    async def _ends(self) -> dict[int, int]:
         offsets = await self._offsets([self._topics.tp(partition) for partition in range(self._topics.count)])
         ends = {partition: offsets[self._topics.tp(partition)] for partition in range(self._topics.count)}
         await self._pass_marks()
