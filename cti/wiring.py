@@ -10,11 +10,12 @@ import structlog
 from cti import errors
 from cti.adapters.clock import MonotonicClock, SystemClock, SystemWallClock
 from cti.adapters.event_log_kafka.settings import kafka_options
-from cti.adapters.store import MEMORY, OURS, Store, open_store
+from cti.adapters.store import APPENDED, COMMANDED, MEMORY, OURS, Store, open_store
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.rules import RuleBook, compile_profile
 from cti.descriptions import Descriptions
 from cti.dial.metrics import DialMetrics
+from cti.dial.store import ORDERED
 from cti.engine.gathering import CallLimits
 from cti.engine.loop import Engine
 from cti.engine.metrics import CallMetrics
@@ -42,6 +43,8 @@ from cti.web.server import Listening, listen
 from schemas.profile import ProfileMistakes, read_profile
 
 DRAIN_LOOK_MS = 200.0
+# Channels of NOTIFY by the only role that hears them.
+HEARD_BY = ((ENGINE, APPENDED), (GATEWAY, COMMANDED), (GATEWAY, ORDERED))
 TELL_EVERY_MS = 5_000.0  # Kafka's tools show the lag from it
 READY_S = 0.6  # for three questions, asked side by side: /readyz answers within 2 s
 STOP_DOOR_S = 2.0  # for open requests
@@ -310,6 +313,7 @@ async def serving(
     store = open_store(
         settings.db, clock, settings.partitions, server_clock=real, kafka=kafka_options(settings),
         chains=chains_of(found), channels=[channel for part in found for channel in part.channels],
+        unheard=[channel for role, channel in HEARD_BY if role not in roles],
     )  # fmt: skip
     if not store.shared and roles != WHOLE:
         raise errors.SettingsMistake("gateway and engine apart need PostgreSQL: SQLite belongs to one process")

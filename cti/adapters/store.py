@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -101,7 +101,7 @@ class Store:
 
 def open_store(
     url: str, clock: Clock, partitions: int, *, server_clock: bool = False, kafka: KafkaOptions | None = None,
-    chains: Sequence[Chain] = (), channels: Sequence[str] = (),
+    chains: Sequence[Chain] = (), channels: Sequence[str] = (), unheard: Collection[str] = (),
 ) -> Store:  # fmt: skip
     """The store at `url`: memory:, sqlite:///FILE, postgresql://... Its schema is made or upgraded by `start`.
 
@@ -109,7 +109,7 @@ def open_store(
     a scaled or virtual clock. `kafka`: the events are there, and `url` is PostgreSQL for the ledger alone; `partitions`
     does not count.
     `chains`: the tables of other parts in the same database, each with a writer of the chain's name; `channels`: of
-    NOTIFY, those of other parts.
+    NOTIFY, those of other parts; `unheard`: channels that this process has no use for.
     Raises `SettingsMistake`; `start` raises `SchemaTooNew`, `WrongPartitions`, `WrongTopic`, `LedgerAway`, `LogAway`.
     """
     if kafka is not None:
@@ -117,10 +117,13 @@ def open_store(
             raise SettingsMistake("with Kafka the ledger is in PostgreSQL, which several processes share")
         if not server_clock:
             raise SettingsMistake("Kafka dates the entries: no scaled clock can be used with it")
-        return KafkaStore(database_url(url), kafka, chains, channels)
+        return KafkaStore(database_url(url), kafka, chains, channels, unheard)
     if url == MEMORY:
         return MemoryStore(clock, partitions)
-    return SqlStore(database_url(url), clock, partitions, server_clock=server_clock, chains=chains, channels=channels)
+    return SqlStore(
+        database_url(url), clock, partitions, server_clock=server_clock, chains=chains, channels=channels,
+        unheard=unheard,
+    )  # fmt: skip
 
 
 @contextlib.asynccontextmanager
@@ -194,10 +197,11 @@ class SqlStore(_DatabaseStore):
 
     def __init__(
         self, url: URL, clock: Clock, partitions: int, *, server_clock: bool, chains: Sequence[Chain] = (),
-        channels: Sequence[str] = (),
+        channels: Sequence[str] = (), unheard: Collection[str] = (),
     ) -> None:  # fmt: skip
+        writers = [LEDGER, HEARTBEATS, LOG, DIAL, *_writers_of(chains)]
         super().__init__(
-            Database(url, [LEDGER, HEARTBEATS, LOG, DIAL, *_writers_of(chains)], (APPENDED, *CHANNELS, *channels)),
+            Database(url, writers, (APPENDED, *CHANNELS, *channels), unheard),
             chains, None if server_clock and url.get_backend_name() != "sqlite" else clock,
         )  # fmt: skip
         database = self.database
@@ -234,11 +238,11 @@ class KafkaStore(_DatabaseStore):
     shared = True
 
     def __init__(
-        self, url: URL, options: KafkaOptions, chains: Sequence[Chain] = (), channels: Sequence[str] = ()
-    ) -> None:
-        super().__init__(
-            Database(url, [LEDGER, HEARTBEATS, DIAL, *_writers_of(chains)], (*CHANNELS, *channels)), chains, None
-        )
+        self, url: URL, options: KafkaOptions, chains: Sequence[Chain] = (), channels: Sequence[str] = (),
+        unheard: Collection[str] = (),
+    ) -> None:  # fmt: skip
+        writers = [LEDGER, HEARTBEATS, DIAL, *_writers_of(chains)]
+        super().__init__(Database(url, writers, (*CHANNELS, *channels), unheard), chains, None)
         self.log = KafkaEventLog(options, MonotonicClock())
         self.publisher = self.log.publisher
 

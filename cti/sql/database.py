@@ -1,7 +1,7 @@
 """One database of one process: a pool of readers, a writer for each purpose, and NOTIFY on PostgreSQL."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from sqlalchemy import URL, Connection, Engine
@@ -17,13 +17,16 @@ class Database:
     """Threads and connections, between `start` and `stop`.
 
     `writers` names the purposes. On PostgreSQL each has a writer of its own, so that none waits for another's
-    transaction; SQLite has one writer a file, and all purposes share it. `channels`: of NOTIFY, all that will be used.
+    transaction; SQLite has one writer a file, and all purposes share it. `channels`: of NOTIFY, all that will be used;
+    `unheard`: those of them that this process need not hear.
     """
 
-    def __init__(self, url: URL, writers: Sequence[str], channels: Sequence[str] = ()) -> None:
+    def __init__(
+        self, url: URL, writers: Sequence[str], channels: Sequence[str] = (), unheard: Collection[str] = ()
+    ) -> None:
         self._url = url
         self.alone = url.get_backend_name() == "sqlite"
-        self.notifications = None if self.alone else Notifications(url, channels)
+        self.notifications = None if self.alone else Notifications(url, channels, unheard)
         self._engines: list[Engine] = [reader_engine(url, READERS)]
         self.reader = SqlReader(self._engines[0])
         self._writers: dict[str, SqlWriter] = {}

@@ -5,13 +5,14 @@ A notification only saves waiting. Every subscriber also looks by itself now and
 listener that is cut off for a while, costs time and nothing else. PostgreSQL delivers a notification when its
 transaction commits, or never.
 
-Transactions that notify commit one after another in the whole database. A process therefore sends nothing until it
-knows of another one: a new listener asks which others are there, and every process answers.
+Transactions that notify commit one after another in the whole database. A process therefore notifies a channel only
+once it knows that another one hears it: a new listener says which channels it hears and asks for the same of the
+others, and every process answers. One that names no channels (an earlier release) hears all of them.
 """
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from uuid import uuid4
 
@@ -24,7 +25,8 @@ from cti.sql.point import rows_of
 
 PRESENT = "ringback_present"  # the channel of the question who is there
 CHANNEL = re.compile(r"[a-z_]{1,63}")  # a name that PostgreSQL takes without quotes
-ASKS = "?"  # after an origin: every process answers
+ASKS = "?"  # at the end: every process answers
+HEARS = ":"  # after an origin: the channels that it hears
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.1, 5.0
 PROBE_S = 10  # an idle connection whose other end has gone is found by the system
 
@@ -35,18 +37,20 @@ Heard = Callable[[], None]
 class Notifications:
     """Notifies the other processes, and listens to them on a connection of its own, between `start` and `stop`."""
 
-    def __init__(self, url: URL, channels: Iterable[str]) -> None:
+    def __init__(self, url: URL, channels: Iterable[str], unheard: Collection[str] = ()) -> None:
+        """`unheard`: those of the channels that this process has no use for; a subscription to one stays silent."""
         self._address = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._origin = uuid4().hex[:12]  # the payload: a process skips its own notifications
-        self._alone = True
         self._subscribers: dict[str, list[Heard]] = {channel: [] for channel in (*channels, PRESENT)}
         assert all(map(CHANNEL.fullmatch, self._subscribers)), self._subscribers
+        self._hears = [channel for channel in self._subscribers if channel not in unheard]
+        self.wanted: frozenset[str] = frozenset()  # the channels that another process hears
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def tell(self, connection: Connection, channel: str) -> None:
         """Notify a channel when this transaction commits; once, however often this is called in it."""
-        if not self._alone:
+        if channel in self.wanted:
             rows_of(connection, "SELECT pg_notify(?, ?)", channel, self._origin)
 
     def subscribe(self, channel: str, heard: Heard) -> None:
@@ -70,11 +74,11 @@ class Notifications:
         while not self._stopping.is_set():
             try:
                 async with await self._connected() as connection:
-                    for channel in self._subscribers:
+                    for channel in self._hears:
                         await connection.execute(f"LISTEN {channel}".encode())
                     backoff_s = BACKOFF_MIN_S
                     await self._say(connection, ASKS)
-                    for channel in self._subscribers:
+                    for channel in self._hears:
                         self._pass_on(channel)
                     while True:  # one at a time: while it waits for one the connection takes no statement
                         for notified in [each async for each in connection.notifies(stop_after=1)]:
@@ -97,16 +101,19 @@ class Notifications:
         )
 
     async def _hear(self, connection: psycopg.AsyncConnection[tuple[object, ...]], notified: psycopg.Notify) -> None:
-        if notified.payload.removesuffix(ASKS) == self._origin:
+        origin, names_channels, hears = notified.payload.removesuffix(ASKS).partition(HEARS)
+        if origin == self._origin:
             return
-        self._alone = False
+        if notified.channel == PRESENT:
+            self.wanted |= set(hears.split(",")) if names_channels else self._subscribers.keys()
         if notified.payload.endswith(ASKS):
             await self._say(connection, "")
         self._pass_on(notified.channel)
 
     async def _say(self, connection: psycopg.AsyncConnection[tuple[object, ...]], mark: str) -> None:
         """Announce this process; with ASKS as `mark`, ask the others to do so."""
-        await connection.execute("SELECT pg_notify(%s, %s)", (PRESENT, self._origin + mark))
+        payload = "".join((self._origin, HEARS, ",".join(self._hears), mark))
+        await connection.execute("SELECT pg_notify(%s, %s)", (PRESENT, payload))
 
     def _pass_on(self, channel: str) -> None:
         for heard in self._subscribers[channel]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks import cluster, decisions, lateness, live_calls, orders, throughput
+from tests.benchmarks import cluster, decisions, lateness, live_calls, orders, orders_beside, throughput
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.stores import Fresh, stores
 
@@ -34,6 +34,7 @@ def sections(fresh: Mapping[str, Fresh], quick: bool, heard: list[str]) -> dict[
         "live-calls": partial(live_calls.figures, fresh, quick, heard),
         "cluster": partial(cluster.figures, quick, heard),
         "orders": partial(orders.figures, fresh["postgresql"], quick, heard),
+        "orders-beside": partial(orders_beside.figures, fresh["postgresql"], quick, heard),
         "decisions": partial(decisions.figures, quick, heard),
     }
 

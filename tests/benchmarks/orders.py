@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from cti.adapters.clock import SystemClock
-from cti.adapters.store import Store, open_store
+from cti.adapters.store import APPENDED, COMMANDED, Store, open_store
 from cti.dial.rows import DialOrderRow
-from cti.dial.store import WRITER
+from cti.dial.store import ORDERED, WRITER
 from cti.settings import Settings
 from cti.sql.point import rows_of
 from tests.benchmarks.figures import Figure, against, quantile
@@ -56,7 +56,7 @@ def figures(fresh: Fresh, quick: bool, heard: list[str]) -> Iterator[Figure]:
         for name, every_s, count, seconds in (
             ("idle", IDLE_EVERY_S, 1, IDLE_S), ("200_a_second", TURN_S, round(A_SECOND * TURN_S), LOADED_S),
         ):  # fmt: skip
-            made = asyncio.run(_make(url, every_s, count, seconds * share))
+            made = asyncio.run(make(url, every_s, count, seconds * share))
             arrivals.expect(made)
             lateness = [arrivals.at_ms[one] - at_ms for one, at_ms in made.items() if one in arrivals.at_ms]
             heard.append(f"{name}: {len(lateness)} of {len(made)} orders came")
@@ -113,11 +113,12 @@ def _order(now_ms: int, switch: str) -> DialOrderRow:
     )  # fmt: skip
 
 
-async def _make(url: str, every_s: float, count: int, seconds: float) -> dict[str, float]:
+async def make(url: str, every_s: float, count: int, seconds: float) -> dict[str, float]:
     """Put so many orders in one transaction, again and again; when each was handed over."""
     made: dict[str, float] = {}
     clock = SystemClock()
-    async with open_store(url, clock, Settings.read(db=url).partitions, server_clock=True) as store:
+    unheard = (APPENDED, COMMANDED, ORDERED)  # of no use to a dialler
+    async with open_store(url, clock, Settings.read(db=url).partitions, server_clock=True, unheard=unheard) as store:
         begun_ms = clock.now_ms()
         for turn in range(round(seconds / every_s)):
             await clock.wait(asyncio.Event(), begun_ms + turn * every_s * 1000)

@@ -1,13 +1,15 @@
 """Two processes on one PostgreSQL hear of each other at once, and again after their line was cut."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 
 from cti.adapters.clock import VirtualClock
-from cti.adapters.store import APPENDED, SqlStore, Store, open_store
+from cti.adapters.store import APPENDED, COMMANDED, SqlStore, Store, open_store
+from cti.dial.store import ORDERED
 from cti.rows import Round
 from cti.sql import notify
 from cti.sql.connections import database_url
@@ -36,13 +38,20 @@ class Ear:
             await self._event.wait()
 
 
+@contextmanager
+def transaction(url: str) -> Iterator[Connection]:
+    """One that commits at its end."""
+    engine = create_engine(database_url(url))
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
 def cut(url: str) -> None:
     """End the connections of all listeners."""
-    engine = create_engine(database_url(url))
-    with engine.connect() as connection:
+    with transaction(url) as connection:
         ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ringback-notify'"
         assert list(connection.scalars(text(ended)))
-    engine.dispose()
 
 
 @pytest.fixture
@@ -64,7 +73,7 @@ async def known(store: Store) -> None:
     assert isinstance(store, SqlStore)
     assert store.database.notifications is not None
     store.database.notifications.subscribe(PRESENT, there)
-    while store.database.notifications._alone:
+    while APPENDED not in store.database.notifications.wanted:
         await there.hears()
 
 
@@ -102,7 +111,7 @@ async def test_who_is_alone_says_nothing(postgres_url: str) -> None:
         assert isinstance(one, SqlStore)
         assert one.database.notifications is not None
         await one.log.append([appending("a")])
-        assert one.database.notifications._alone
+        assert not one.database.notifications.wanted
         listener.start()
         await ear.hears()
         await known(one)
@@ -160,3 +169,42 @@ async def test_a_server_that_is_away_is_asked_again_and_again(
         await enough.wait()
     await listener.stop()
     assert tries[:4] == [1, 2, 2, 2]
+
+
+async def test_only_channels_that_another_process_hears_are_notified(postgres_url: str) -> None:
+    async with open_store(postgres_url, VirtualClock(START_MS), PARTITIONS) as one:
+        there, appended, ordered = Ear(), Ear(), Ear()
+        assert isinstance(one, SqlStore)
+        ours = one.database.notifications
+        assert ours is not None
+        ours.subscribe(PRESENT, there)
+        listener = Notifications(database_url(postgres_url), [APPENDED, ORDERED], unheard=[APPENDED])
+        listener.subscribe(APPENDED, appended)
+        listener.subscribe(ORDERED, ordered)
+        listener.start()
+        while not ours.wanted:
+            await there.hears()
+        assert ours.wanted == {ORDERED, PRESENT}
+        before = ordered.heard
+        with transaction(postgres_url) as connection:
+            ours.tell(connection, APPENDED)
+            ours.tell(connection, ORDERED)
+        while ordered.heard == before:
+            await ordered.hears()
+        assert appended.heard == 0
+        await listener.stop()
+
+
+async def test_a_process_of_the_earlier_release_hears_every_channel(postgres_url: str) -> None:
+    async with open_store(postgres_url, VirtualClock(START_MS), PARTITIONS, unheard=[COMMANDED]) as one:
+        there = Ear()
+        assert isinstance(one, SqlStore)
+        ours = one.database.notifications
+        assert ours is not None
+        ours.subscribe(PRESENT, there)
+        while not ours.wanted:  # until ours listens, nothing is heard
+            heard = asyncio.create_task(there.hears())
+            with transaction(postgres_url) as connection:
+                connection.execute(text(f"SELECT pg_notify('{PRESENT}', 'abcdef012345')"))
+            await heard
+        assert ours.wanted >= {APPENDED, COMMANDED, ORDERED, PRESENT}
