@@ -22,6 +22,7 @@ ALONE = (
     "integration/test_outbound_quickstart.py",
     "integration/test_process_faults.py",
     "integration/test_simulated_outbound_served.py",
+    "mutation",
     "rooms/test_processes.py",
     "upgrade/test_beside.py",
 )
