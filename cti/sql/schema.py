@@ -27,7 +27,7 @@ from cti.sql.trouble import word_of
 ENVIRONMENT = Path(__file__).parent / "migration_environment"
 LOCK = 7_246_225  # an advisory lock of ours ("RINGBACK" on a telephone keypad, cut): one process upgrades at a time
 UPGRADE_MS = 600_000
-# Waiting for a lock: another process may be upgrading. Idle: a slow machine may stop for seconds between two statements.
+# A lock may wait for another process that upgrades; a slow machine may be idle for seconds between two statements.
 UPGRADE_LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 

@@ -119,7 +119,12 @@ def _try(connection: Connection, *statements: str) -> bool:
     """Do these if the locks for them are to be had at once; retention comes again in a minute."""
     try:
         with connection.begin_nested():  # a refusal must not undo what is written beside it
-            for statement in (f"SET LOCAL lock_timeout = {LOCK_MS}", *statements, "SET LOCAL lock_timeout = DEFAULT"):
+            before = connection.scalar(text("SELECT current_setting('lock_timeout')"))  # an upgrade waits longer
+            for statement in (
+                f"SET LOCAL lock_timeout = {LOCK_MS}",
+                *statements,
+                f"SET LOCAL lock_timeout = '{before}'",
+            ):
                 connection.execute(text(statement))
     except OperationalError as error:
         log.warning("retention waits", action="retention_failed", why=str(error.orig))
