@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, insert, select, update
 
+from cti.errors import RingbackError
+
 metadata = MetaData()
 
 attempts = Table(
@@ -55,7 +57,7 @@ class Lane(NamedTuple):
     version: int
 
 
-class Conflict(Exception):
+class Conflict(RingbackError):
     """Somebody else has changed what was read: nothing of the transaction stays."""
 
 
