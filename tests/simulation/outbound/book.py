@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, insert, select, update
 
 from cti.errors import RingbackError
+from cti.sql.point import rows_of
 
 metadata = MetaData()
 
@@ -37,6 +38,12 @@ not_dialled = Table(
     Column("why", Text, nullable=False),
 )
 LANE = "main"
+
+_COLUMNS = ", ".join(column.name for column in attempts.columns)
+_GIVEN = ", ".join("?" for _ in attempts.columns)
+_ATTEMPTS = "SELECT " + _COLUMNS + " FROM sim_attempts ORDER BY name"
+_LANE = "SELECT frozen, version FROM sim_lanes"
+_REPLACE = "UPDATE sim_attempts SET (" + _COLUMNS + ") = (" + _GIVEN + ") WHERE name = ? AND version = ? RETURNING name"
 
 
 class Attempt(NamedTuple):
@@ -73,24 +80,21 @@ def begin(connection: Connection, numbers: Sequence[tuple[str, str, str]]) -> No
 
 
 def read(connection: Connection) -> tuple[list[Attempt], Lane]:
-    found = connection.execute(select(attempts).order_by(attempts.c.name))
-    lane = connection.execute(select(lanes.c.frozen, lanes.c.version)).one()
-    return [Attempt._make(row) for row in found], Lane(bool(lane[0]), lane[1])
+    ((frozen, version),) = rows_of(connection, _LANE)
+    return [Attempt._make(row) for row in rows_of(connection, _ATTEMPTS)], Lane(bool(frozen), version)
 
 
 def replace(connection: Connection, rows: Sequence[Attempt]) -> None:
     """Write attempts over those of the version before. Raises Conflict."""
     for row in rows:
-        mine = (attempts.c.name == row.name, attempts.c.version == row.version)
-        values = row._replace(version=row.version + 1)._asdict()
-        if connection.execute(update(attempts).where(*mine).values(values)).rowcount != 1:
+        values = row._replace(version=row.version + 1)
+        if not rows_of(connection, _REPLACE, *values, row.name, row.version):
             raise Conflict(row.name)
 
 
 def still(connection: Connection, lane: Lane) -> None:
     """The lane is as it was read. Raises Conflict."""
-    found = connection.execute(select(lanes.c.version)).scalar_one()
-    if found != lane.version:
+    if rows_of(connection, _LANE)[0][1] != lane.version:
         raise Conflict("the lane")
 
 

@@ -31,9 +31,9 @@ class Reading(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """The process that decides. `slots`: sent_at of its lane's orders of late, by id; None: not sent."""
+    """The process that decides. `number`: of this taking of the lane. `slots`: sent_at of its lane's orders of late, by id; None: not sent."""
 
-    epoch: int
+    number: int
     taken_over_ms: int
     slots: Mapping[str, int | None]
     clock_believed: bool
@@ -117,7 +117,7 @@ def _outcome(judged: silence.Judged) -> str | None:
 
 
 def _question(attempt: Attempt, order: OrderState, owner: Owner, now_ms: int) -> DialOrderRow:
-    id_ = f"{order.order.id}.q{attempt.asks}.{owner.epoch}"
+    id_ = f"{order.order.id}.q{attempt.asks}.{owner.number}"
     return _row(id_, owner, "snapshotCall", now_ms, now_ms + ASK_VALID_MS, about=order.order.id)
 
 
@@ -139,7 +139,7 @@ def _new_orders(plan: Plan, read: Reading, owner: Owner) -> Iterator[DialOrderRo
         if isinstance(answer, calling_hours.Open):
             room -= 1
             made = attempt._replace(
-                state="open", tries=attempt.tries + 1, order_id=f"{attempt.name}.{attempt.tries + 1}.{owner.epoch}"
+                state="open", tries=attempt.tries + 1, order_id=f"{attempt.name}.{attempt.tries + 1}.{owner.number}"
             )
             plan.changed.append(made)
             yield _call(made, owner, now_ms, answer)
@@ -147,16 +147,12 @@ def _new_orders(plan: Plan, read: Reading, owner: Owner) -> Iterator[DialOrderRo
 
 def asked(zones: str) -> calling_hours.Asked:
     """An arrears call to somebody in these zones: the rest hours and the kind's."""
-    return calling_hours.Asked(
-        "arrears", "resident", tuple(zones.split(",")), RING_TIMEOUT_S * 1000, zone=SHANGHAI
-    )
+    return calling_hours.Asked("arrears", "resident", tuple(zones.split(",")), RING_TIMEOUT_S * 1000, zone=SHANGHAI)
 
 
 def _may_be_dialled_on(standing: SwitchStanding) -> bool:
     word = standing.word
-    return (
-        standing.alive and word is not None and word.trusted and word.word_at_ms > standing.at_ms - WORD_OLD_MS
-    )
+    return standing.alive and word is not None and word.trusted and word.word_at_ms > standing.at_ms - WORD_OLD_MS
 
 
 def _call(attempt: Attempt, owner: Owner, now_ms: int, answer: calling_hours.Open) -> DialOrderRow:
@@ -176,9 +172,7 @@ def _row(
     body = {"id": id_, "command": command, "tenant": TENANT, "switch": owner.switch, "issued_at": text_of(now_ms)}
     body |= {"expires_at": text_of(expires_ms), **more} | ({} if about is None else {"about": about})
     source = f"/switches/{owner.switch}"
-    return DialOrderRow(
-        id_, TENANT, owner.switch, source, LANE, command, about, json.dumps(body), now_ms, expires_ms
-    )
+    return DialOrderRow(id_, TENANT, owner.switch, source, LANE, command, about, json.dumps(body), now_ms, expires_ms)
 
 
 def text_of(ms: float) -> str:

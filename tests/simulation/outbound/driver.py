@@ -11,8 +11,8 @@ from cti.adapters.clock import VirtualWallClock
 from cti.dial.rows import MAKE_CALL, OrderState
 from cti.dial.store import WRITER
 from cti.errors import DialNotAllowed, Fenced, LedgerAway, NoDialStream, OutcomeUnknown
+from cti.leases import sql as leases
 from cti.leases.ports import Lease, NamedLeases, Wanted
-from cti.leases.sql import hold
 from tests.scheduler import TENANT
 from tests.simulation.outbound import book
 from tests.simulation.outbound.book import LANE, Conflict
@@ -25,11 +25,11 @@ LOOKS_TO_BELIEVE = 2
 
 
 class Driver:
-    """`name`: of one start of the process. `eager`: it does not bound the pace itself, and leaves that to the gateway."""
+    """`name`: of one start of the process. `pace`: what it takes for the lane's, in calls a second."""
 
     def __init__(self, site: Site, switch: str, name: str, pace: int, counted: Counter[str]) -> None:
-        self.name, self.lease, self.taken_over_ms = name, None, 0
-        self.lease: Lease | None
+        self.name, self.number, self.taken_over_ms = name, 0, 0
+        self.lease: Lease | None = None
         self.wall = VirtualWallClock(site.it.clock)
         self.commit_fate: str | None = None  # away | unknown | unwritten
         self.two_calls: list[str] = []
@@ -39,20 +39,21 @@ class Driver:
         self._turn: AsyncIterator[str] | None = None
 
     @property
-    def leases(self) -> NamedLeases:
+    def _lanes(self) -> NamedLeases:
         return self._site.it.store.leases(GROUP)
 
     # -- the lane ------------------------------------------------------------------------------------------------------
 
-    async def take_lane(self) -> bool:
-        """Take the lane from whoever has it, by compare-and-set; whether it is ours now."""
-        await self.leases.join(self.name, [LANE])
-        seen = await self.leases.holdings()
+    async def take_lane(self, number: int) -> bool:
+        """Take the lane from whoever has it, by compare-and-set; whether it is ours now, as its owner of this number."""
+        await self._lanes.join(self.name, [LANE])
+        seen = await self._lanes.holdings()
         (lane,) = seen.resources
         wanted = Wanted(lane.resource, lane.epoch, seen.heartbeats.get(lane.owner))
-        taken = await self.leases.take(self.name, [wanted])
+        taken = await self._lanes.take(self.name, [wanted])
         if taken:
-            self.lease, self.taken_over_ms, self._slots = taken[0], self._site.now_ms, {}
+            self.lease, self.number = taken[0], number
+            self.taken_over_ms, self._slots = self._site.now_ms, {}
         return bool(taken)
 
     # -- a turn --------------------------------------------------------------------------------------------------------
@@ -119,7 +120,7 @@ class Driver:
     def _as_owner(self) -> Owner:
         assert self.lease is not None
         believed = self._agreeing >= LOOKS_TO_BELIEVE
-        return Owner(self.lease.epoch, self.taken_over_ms, self._slots, believed, self._pace, self._switch)
+        return Owner(self.number, self.taken_over_ms, self._slots, believed, self._pace, self._switch)
 
     async def _committed(self, plan: Plan) -> bool:
         """One transaction; the fence last."""
@@ -157,5 +158,5 @@ class Driver:
             dial.acknowledge(connection, plan.acknowledged)
             if plan.put and dial.put(connection, plan.put) != {one.id for one in plan.put}:
                 raise Conflict("orders are there")
-            hold(connection, GROUP, {LANE: lease.epoch})
+            leases.hold(connection, GROUP, {LANE: lease.epoch})
         return [None] * len(asked)

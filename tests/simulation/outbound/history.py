@@ -31,7 +31,7 @@ from tests.simulation.outbound.streams import Gateway, Stream
 from tests.simulation.outbound.switch import LoggedSwitch
 
 SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000
-STEPS = 120  # of the scheduler, before it quietens down
+STEPS = 95  # of the scheduler, before it quietens down
 STREAMS_MAX, DRIVERS_MAX = 4, 2
 LOOKS_MAX = 80  # when it is quiet; then an attempt without an end has none
 WAITS_S = (2, 38, 61, 1_830, 12, 61, 1_830, 12)
@@ -73,9 +73,10 @@ class History:
         self.faults: Counter[str] = Counter()
         self.owners: dict[int, int] = {}
         self.trace: list[tuple[Any, ...]] = []
+        self.allowed_at = 0  # the step at which dialling is allowed
         self.drivers: list[Driver] = []
         self.asleep: dict[int, int] = {}  # driver -> until which step the machine has stopped it
-        self.gateway_no = self.starts = 0
+        self.gateway_no = self.starts = self.takings = 0
         self.engine_until = 0  # until which step no engine runs
         self.gone_until = 0  # until which step the switch is gone
         self.streams: list[Stream] = []
@@ -87,14 +88,16 @@ class History:
         random = self.random
         self.pace = random.choice((1, 2, 3))
         self.start_ms = self._start_ms()
-        names = [f"a{n}" for n in range(random.randint(4, 8))]
+        names = [f"a{n}" for n in range(random.randint(3, 6))]
         zones = ("Asia/Shanghai", "Asia/Shanghai", "Asia/Shanghai,Asia/Urumqi")
-        self.attempts = [(name, f"+86138{self.seed % 10_000:04d}{n:04d}", random.choice(zones)) for n, name in enumerate(names)]
+        self.attempts = [
+            (name, f"+86138{self.seed % 10_000:04d}{n:04d}", random.choice(zones)) for n, name in enumerate(names)
+        ]
         words = [random.choices(list(WORDS), list(WORDS.values()))[0] for _ in names]
         scripted = [(one[1], word) for one, word in zip(self.attempts, words, strict=True) if random.random() < 0.7]
         self.scripts = {number: (word, "reached") if word in ONCE else (word,) for number, word in scripted}
         self.memory = self.theme != "memoryless" and random.random() < 0.7
-        self.by_stream = self.theme in {"streams", "held"} or random.random() < 0.5
+        self.by_stream = self.theme in {"streams", "held", "stops"} or random.random() < 0.5
         self.by_poll = not self.by_stream or random.random() < 0.3
         self.wish = self._misbehaviour()
         self.eager = random.random() < 0.4
@@ -159,6 +162,10 @@ class History:
             self.connect()
         await self.switch.run_to(self.site.now_ms)
         await self.site.it.engine.drain()
+        if self.random.random() < (0.3 if self.theme == "stops" else 0.05):
+            self.faults["not_allowed_yet"] += 1
+            self.allowed_at = self.random.randint(20, 60)
+            await self.manager.forbid()
         await self.start_driver()
 
     async def start_driver(self) -> None:
@@ -170,9 +177,9 @@ class History:
         await self.take(driver)
 
     async def take(self, driver: Driver) -> None:
-        if await driver.take_lane():
-            assert driver.lease is not None
-            self.owners.setdefault(driver.lease.epoch, self.site.now_ms)
+        self.takings += 1
+        if await driver.take_lane(self.takings):
+            self.owners[self.takings] = self.site.now_ms
 
     def new_gateway(self) -> None:
         dialled = DialLedger(self.site.dial, self._meter)
@@ -184,6 +191,8 @@ class History:
 
     async def _one_step(self) -> None:
         self.switch.gone = self.step < self.gone_until
+        if self.step == self.allowed_at:
+            await self.manager.allow()
         names = list(ACTIONS)
         weights = [ACTIONS[name][0] for name in names]
         name = self.random.choices(names, weights)[0]
@@ -212,7 +221,12 @@ class History:
             return await self.switch.fetch()
         if self.streams:
             stream = self.random.choice(self.streams[-STREAMS_MAX:])
-            await (stream.go_on() if stream.is_held and self.random.random() < 0.5 else stream.step())
+            if stream.is_held:
+                return await stream.go_on() if self.random.random() < 0.25 else None
+            if "claim_held" in self.enabled and self.random.random() < 0.3:
+                self.ports.claim_fate = "held"
+            await stream.step()
+            self.ports.claim_fate = None
 
     async def _take_in(self) -> None:
         if self.engine_until <= self.step:
@@ -268,7 +282,7 @@ class History:
     async def _look(self) -> list[book.Attempt]:
         """Everybody does what can be done now; what there is then."""
         await self.site.it.engine.drain()
-        owner = max(self.drivers, key=lambda one: 0 if one.lease is None else one.lease.epoch)
+        owner = max(self.drivers, key=lambda one: 0 if one.lease is None else one.number)
         if owner.lease is None:
             await self.start_driver()
         await self.drivers[-1].whole_turn() if owner.lease is None else await owner.whole_turn()
@@ -304,7 +318,10 @@ class History:
         """What happened, by the history's own time."""
         base_ms = self.site.base_ms
         happened = [(at - base_ms, *what) for at, *what in (*self.trace, *self.switch.trace)]
-        orders = [(row.id, row.state, row.result, row.answer, row.sent_at_ms and row.sent_at_ms - base_ms) for row in self._orders.values()]
+        orders = [
+            (row.id, row.state, row.result, row.answer, row.sent_at_ms and row.sent_at_ms - base_ms)
+            for row in self._orders.values()
+        ]
         told = repr((happened, orders, getattr(self, "_ended", ()), sorted(self.faults.items())))
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
@@ -319,7 +336,7 @@ def opens_ms(attempt: book.Attempt, now_ms: int) -> int:
 
 ACTIONS: Mapping[str, tuple[float, Callable[[History], Awaitable[None]]]] = {
     "time": (28, History._move_on),
-    "driver": (34, History._drive),
+    "driver": (30, History._drive),
     "gateway": (18, History._send),
     "engine": (10, History._take_in),
     "manager": (6, History._manage),

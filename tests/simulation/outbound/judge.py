@@ -53,7 +53,7 @@ class Seen(NamedTuple):
     rings: Sequence[tuple[str, int, int]]
     expired: frozenset[str]  # refused by the switch as expired: it certainly called nobody for these
     stops: Sequence[Stop]
-    owners: Mapping[int, int]  # lease epoch -> since when
+    owners: Mapping[int, int]  # each taking of the lane -> when
     pace: int
     older_sent: Sequence[str]
     two_calls: Sequence[str]
@@ -82,7 +82,7 @@ def _attempt_of(order_id: str) -> str:
     return order_id.split(".")[0]
 
 
-def _epoch_of(order_id: str) -> int:
+def _owner_of(order_id: str) -> int:
     return int(order_id.split(".")[2])
 
 
@@ -143,12 +143,12 @@ def _two_owners(seen: Seen) -> Iterator[Violation]:
     """Once an owner's order has come in, none of an earlier one does; and none before the new owner's two seconds."""
     newest = 0
     for one in seen.arrivals:
-        epoch = _epoch_of(one.order_id)
-        if epoch < newest:
-            yield Violation(TWO_OWNERS, f"{one.order_id} of owner {epoch}, after one of owner {newest}")
-        newest = max(newest, epoch)
-        if one.at_ms < seen.owners[epoch] + NEW_OWNER_WAITS_MS:
-            yield Violation(TWO_OWNERS, f"{one.order_id} {one.at_ms - seen.owners[epoch]} ms after the lane was taken")
+        owner = _owner_of(one.order_id)
+        if owner < newest:
+            yield Violation(TWO_OWNERS, f"{one.order_id} of owner {owner}, after one of owner {newest}")
+        newest = max(newest, owner)
+        if one.at_ms < seen.owners[owner] + NEW_OWNER_WAITS_MS:
+            yield Violation(TWO_OWNERS, f"{one.order_id} {one.at_ms - seen.owners[owner]} ms after the lane was taken")
 
 
 def _pace(seen: Seen) -> Iterator[Violation]:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
+from cti.dial.allowed import allow
 from cti.dial.store import WRITER
+from cti.dial.tables import allowed
 from tests.scheduler import TENANT
 from tests.simulation.outbound import book
 from tests.simulation.outbound.book import LANE, Conflict
@@ -15,7 +17,7 @@ from tests.simulation.outbound.site import Site
 class Stop(NamedTuple):
     """From `since_ms` on, until `until_ms` (None: for good), none of these orders may be received; None: of all."""
 
-    what: str  # withdrawal | stop | freeze
+    what: str  # withdrawal | stop | freeze | ban
     since_ms: int
     until_ms: int | None
     orders: frozenset[str] | None
@@ -30,6 +32,7 @@ class Manager:
         self._site, self._switch = site, switch
         self._waiting: list[list[str]] = []  # orders of stopped attempts
         self._freeze_acknowledged_ms: int | None = None
+        self._forbidden_since_ms: int | None = None
 
     async def stop(self, names: Sequence[str]) -> None:
         """Stop these attempts: what can be withdrawn is withdrawn, for the rest the acknowledgement is waited for."""
@@ -46,6 +49,17 @@ class Manager:
             self.stops.append(Stop("freeze", self._freeze_acknowledged_ms, self._site.now_ms, None))
         self._freeze_acknowledged_ms = self.frozen_since_ms = None
         await self._run(self._thaw, None)
+
+    async def forbid(self) -> None:
+        """As on a ledger that was upgraded: nothing is dialled until somebody says that no older release runs."""
+        self._forbidden_since_ms = self._site.now_ms
+        await self._run(_forbid, None)
+
+    async def allow(self) -> None:
+        if self._forbidden_since_ms is not None:
+            self.stops.append(Stop("ban", self._forbidden_since_ms, self._site.now_ms, None))
+            self._forbidden_since_ms = None
+            await self._run(_allow, self._site.now_ms)
 
     async def look(self) -> None:
         """Whether a stop is acknowledged by now."""
@@ -88,3 +102,12 @@ class Manager:
     def _thaw(self, connection: Connection, asked: Sequence[None]) -> Sequence[None]:
         book.set_frozen(connection, frozen=False)
         return asked
+
+
+def _forbid(connection: Connection, asked: Sequence[None]) -> Sequence[None]:
+    connection.execute(update(allowed).values(allowed_at_ms=None))
+    return asked
+
+
+def _allow(connection: Connection, asked: Sequence[int]) -> Sequence[bool]:
+    return [allow(connection, at_ms, "a person") for at_ms in asked]

@@ -107,4 +107,3 @@ async def site() -> AsyncIterator[Site]:
             yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
