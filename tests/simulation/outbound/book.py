@@ -41,9 +41,11 @@ LANE = "main"
 
 _COLUMNS = ", ".join(column.name for column in attempts.columns)
 _GIVEN = ", ".join("?" for _ in attempts.columns)
-_ATTEMPTS = "SELECT " + _COLUMNS + " FROM sim_attempts ORDER BY name"
+_ALL = ("SELECT", _COLUMNS, "FROM sim_attempts ORDER BY name")
+_ATTEMPTS = " ".join(_ALL)
 _LANE = "SELECT frozen, version FROM sim_lanes"
-_REPLACE = "UPDATE sim_attempts SET (" + _COLUMNS + ") = (" + _GIVEN + ") WHERE name = ? AND version = ? RETURNING name"
+_SET = ("UPDATE sim_attempts SET (", _COLUMNS, ") = (", _GIVEN, ")")
+_REPLACE = " ".join((*_SET, "WHERE name = ? AND version = ? RETURNING name"))
 
 
 class Attempt(NamedTuple):

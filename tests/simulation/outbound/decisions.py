@@ -31,7 +31,9 @@ class Reading(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """The process that decides. `number`: of this taking of the lane. `slots`: sent_at of its lane's orders of late, by id; None: not sent."""
+    """The process that decides. `number`: of this taking of the lane. `slots`: sent_at of its orders of late, by
+    id; None: not sent.
+    """
 
     number: int
     taken_over_ms: int
@@ -45,12 +47,12 @@ class Owner(NamedTuple):
 class Plan:
     """What one transaction is to do."""
 
+    lane: Lane
     changed: list[Attempt] = field(default_factory=list)
     settled: list[OrderState] = field(default_factory=list)
     acknowledged: list[DialFact] = field(default_factory=list)
     put: list[DialOrderRow] = field(default_factory=list)
     not_dialled: list[tuple[str, str]] = field(default_factory=list)
-    lane: Lane = Lane(frozen=False, version=0)
     two_calls: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:

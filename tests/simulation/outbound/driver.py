@@ -45,7 +45,7 @@ class Driver:
     # -- the lane ------------------------------------------------------------------------------------------------------
 
     async def take_lane(self, number: int) -> bool:
-        """Take the lane from whoever has it, by compare-and-set; whether it is ours now, as its owner of this number."""
+        """Take the lane from whoever has it, by compare-and-set; whether it is ours now. `number`: of this taking."""
         await self._lanes.join(self.name, [LANE])
         seen = await self._lanes.holdings()
         (lane,) = seen.resources

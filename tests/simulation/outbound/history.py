@@ -1,5 +1,5 @@
-"""One history by its seed: some attempts on one lane, and everything that may go wrong meanwhile; then it quietens down,
-and every attempt must come to its end.
+"""One history by its seed: some attempts on one lane, and everything that may go wrong meanwhile; then it quietens
+down, and every attempt must come to its end.
 
 Which faults may come is drawn for each history, so that some are rare and some are many. At each step the scheduler
 draws who is next: a dialling process goes one step on, a gateway looks for orders, the engine takes in what has come,
@@ -25,8 +25,8 @@ from tests.simulation.outbound.driver import Driver
 from tests.simulation.outbound.faults import Ports
 from tests.simulation.outbound.judge import BROKEN, Seen, Violation
 from tests.simulation.outbound.manager import Manager
-from tests.simulation.outbound.site import Site
 from tests.simulation.outbound.mischief import FAULTS, THEMES
+from tests.simulation.outbound.site import Site
 from tests.simulation.outbound.streams import Gateway, Stream
 from tests.simulation.outbound.switch import LoggedSwitch
 
@@ -104,7 +104,7 @@ class History:
         self.enabled = {name for name in FAULTS if random.random() < 0.35} | THEMES[self.theme]
 
     def _start_ms(self) -> int:
-        """After the beginning of the week: in the middle of the hours, shortly before they close or before they open."""
+        """After the beginning of the week: in the hours, shortly before they close, or before they open."""
         wish = self.random.random()
         if self.theme == "closing" or wish < 0.15:
             closes_ms = self.random.choice(CLOSES_H) * HOUR_MS
@@ -141,7 +141,7 @@ class History:
                 await self._one_step()
             await self._quieten()
             found = judge.violations(await self._seen())
-        except Exception as fault:  # the boundary: a history that breaks is one that failed
+        except Exception as fault:  # noqa: BLE001 - the boundary: a history that breaks is one that failed
             found = [Violation(BROKEN, f"{type(fault).__name__}: {fault}")]
         finally:
             for stream in self.streams:
@@ -208,8 +208,8 @@ class History:
     async def _drive(self) -> None:
         awake = [one for n, one in enumerate(self.drivers) if self.asleep.get(n, 0) <= self.step]
         if not any(one.lease for one in self.drivers) and self.random.random() < 0.5:
-            return await self.start_driver()
-        if awake:
+            await self.start_driver()
+        elif awake:
             driver = self.random.choice(awake)
             for _ in range(self.random.choice((1, 2, 4, 8))):
                 if await driver.step() == "ended":
@@ -218,11 +218,13 @@ class History:
     async def _send(self) -> None:
         """A gateway looks for orders."""
         if self.by_poll and (not self.streams or self.random.random() < 0.4):
-            return await self.switch.fetch()
-        if self.streams:
+            await self.switch.fetch()
+        elif self.streams:
             stream = self.random.choice(self.streams[-STREAMS_MAX:])
             if stream.is_held:
-                return await stream.go_on() if self.random.random() < 0.25 else None
+                if self.random.random() < 0.25:
+                    await stream.go_on()
+                return
             if "claim_held" in self.enabled and self.random.random() < 0.3:
                 self.ports.claim_fate = "held"
             await stream.step()

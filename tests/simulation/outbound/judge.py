@@ -79,7 +79,7 @@ def violations(seen: Seen) -> list[Violation]:
 
 
 def _attempt_of(order_id: str) -> str:
-    return order_id.split(".")[0]
+    return order_id.split(".", maxsplit=1)[0]
 
 
 def _owner_of(order_id: str) -> int:

@@ -68,9 +68,9 @@ class Manager:
             if await dial.stop_acknowledged(TENANT, orders, now_ms):
                 self._waiting.remove(orders)
                 self.stops.append(Stop("stop", now_ms, None, frozenset(orders)))
-        if self.frozen_since_ms is not None and self._freeze_acknowledged_ms is None:
-            if await dial.lane_stop_acknowledged(TENANT, self._switch, LANE, now_ms):
-                self._freeze_acknowledged_ms = now_ms
+        waits = self.frozen_since_ms is not None and self._freeze_acknowledged_ms is None
+        if waits and await dial.lane_stop_acknowledged(TENANT, self._switch, LANE, now_ms):
+            self._freeze_acknowledged_ms = now_ms
 
     def _withdrawn(self, orders: set[str]) -> None:
         if orders:

@@ -133,7 +133,7 @@ async def switch_restarted_without_memory(it: "History") -> bool:
 
 
 async def switch_clock_set(it: "History") -> bool:
-    """Forward, once. (What the simulated switch does is by its clock, so that one set back would let it ring longer.)"""
+    """Forward, once: the simulated switch does everything by its clock, and one set back would let it ring longer."""
     if it.faults["switch_clock_set"]:
         return False
     it.switch.jump_clock(it.random.choice((300, 5_000)))

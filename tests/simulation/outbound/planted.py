@@ -1,8 +1,8 @@
 """Changes of product code, each of which the judge must catch: a guard left out, a limit too wide, a doubt taken for
 certainty. Each names the kind of violation by which it must be found; another kind alone does not count.
 
-Where one guard stands behind another, the change is one that gets past both: the gateway's pace is judged with a dialler
-that does not bound it, and the hours with a switch whose clock is slow within what is trusted.
+Where one guard stands behind another, the change is one that gets past both: the gateway's pace is judged with a
+dialler that does not bound it, and the hours with a switch whose clock is slow within what is trusted.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -86,15 +86,6 @@ def _no_second_look() -> AbstractContextManager[Any]:
     return patch.object(Leaving, "left_ms", lambda one, *_: one.order.expires_at_ms - one.order.sent_at_ms)
 
 
-def _second_look_by_the_wall() -> AbstractContextManager[Any]:
-    """The gateway's clock alone says how long ago the claim was."""
-
-    def changed(one: Leaving, now_ms: float, _: float) -> float:
-        return one.order.expires_at_ms - one.order.sent_at_ms - (now_ms - one.claimed_ms)
-
-    return patch.object(Leaving, "left_ms", changed)
-
-
 def _first_zone_alone() -> AbstractContextManager[Any]:
     of_the_callee = calling_hours._of_the_callee
     return patch.object(
@@ -163,31 +154,37 @@ def _resumes_at_once() -> AbstractContextManager[Any]:
     )
 
 
-STOPS, HELD, OWNERS = ("stops",), ("held", "stops"), ("owners",)
+def _put(place: Any, name: str, value: Any) -> Callable[[], AbstractContextManager[Any]]:
+    return lambda: patch.object(place, name, value)
+
+
+LOST, STOPS, HELD, OWNERS = ("memoryless",), ("stops",), ("held",), ("owners",)
+MANY = ("mixed", "streams", "memoryless", "stops")
 ALL = (
-    Planted("claim takes sent orders again", judge.TWICE, ("streams", "memoryless", "stops"), lambda: _wider_claims("'open', 'sent'")),
+    Planted("claim takes sent orders again", judge.TWICE, MANY, lambda: _wider_claims("'open', 'sent'")),
     Planted("expired without a result is not dialled", judge.TWICE, ("memoryless", "mixed"), _not_dialled_at_expiry),
-    Planted("an unanswered question is not dialled", judge.TWICE, ("memoryless",), _unanswered_is_not_dialled),
-    Planted("any refusal is not dialled", judge.NOT_DIALLED, ("mixed", "memoryless"), _refused_is_not_dialled),
+    Planted("an unanswered question is not dialled", judge.TWICE, LOST, _unanswered_is_not_dialled),
+    Planted("any refusal is not dialled", judge.NOT_DIALLED, MANY, _refused_is_not_dialled),
     Planted("withdraws what was sent", judge.NOT_DIALLED, STOPS, _withdraws_what_was_sent),
-    Planted("no second look at the clock", judge.NOT_DIALLED, ("held",), _no_second_look),
-    Planted("a stop forgets sent orders", judge.AFTER_STOP, STOPS, lambda: patch.object(orders, "_may_leave", lambda *_: False)),
-    Planted("a stop does not wait for a claim that is held", judge.AFTER_STOP, HELD, _second_look_by_the_wall),
+    Planted("no second look at the clock", judge.NOT_DIALLED, HELD, _no_second_look),
+    Planted("a stop forgets sent orders", judge.AFTER_STOP, STOPS, _put(orders, "_may_leave", lambda *_: False)),
     Planted("claim takes withdrawn orders", judge.AFTER_STOP, STOPS, lambda: _wider_claims("'open', 'withdrawn'")),
-    Planted("dialling that is not allowed", judge.AFTER_STOP, STOPS, lambda: patch.object(store, "require_allowed", lambda _: None)),
-    Planted("hours of the first zone alone", judge.RINGING, ("closing", "mixed", "streams"), _first_zone_alone),
-    Planted("no margin before the hours end", judge.RINGING, ("closing",), lambda: patch.object(calling_hours, "margin_ms", lambda *_: 0)),
+    Planted("dialling that is not allowed", judge.AFTER_STOP, STOPS, _put(store, "require_allowed", lambda _: None)),
+    Planted("hours of the first zone alone", judge.RINGING, ("closing", *MANY), _first_zone_alone),
+    Planted(
+        "no margin before the hours end", judge.RINGING, ("closing",), _put(calling_hours, "margin_ms", lambda *_: 0)
+    ),
     Planted("ringing goes on beyond the hours", judge.RINGING, ("closing",), _later_end),
-    Planted("no fence", judge.TWO_OWNERS, OWNERS, lambda: patch.object(leases, "hold", lambda *_: None)),
+    Planted("no fence", judge.TWO_OWNERS, OWNERS, _put(leases, "hold", lambda *_: None)),
     Planted("a lease's epoch stays", judge.TWO_OWNERS, OWNERS, _epoch_stays),
-    Planted("a new owner does not wait", judge.TWO_OWNERS, OWNERS, lambda: patch.object(pacing, "TAKEOVER_WAIT_MS", 0)),
-    Planted("half a second is a second", judge.PACE, ("mixed", "streams"), lambda: patch.object(claims, "PACE_MS", 500)),
-    Planted("one more than the pace", judge.PACE, ("mixed", "streams"), _one_more),
-    Planted("unknown is never final", judge.NO_END, ("memoryless",), lambda: patch.object(silence, "UNKNOWN_FINAL_MS", 10**12)),
+    Planted("a new owner does not wait", judge.TWO_OWNERS, OWNERS, _put(pacing, "TAKEOVER_WAIT_MS", 0)),
+    Planted("half a second is a second", judge.PACE, MANY, _put(claims, "PACE_MS", 500)),
+    Planted("one more than the pace", judge.PACE, MANY, _one_more),
+    Planted("unknown is never final", judge.NO_END, LOST, _put(silence, "UNKNOWN_FINAL_MS", 10**12)),
     Planted("the log is never read", judge.NO_END, ("memoryless", "mixed"), _never_read),
     Planted("any subscription claims", judge.OLDER, ("streams", "held"), _any_epoch),
     Planted("an older subscription resumes at once", judge.OLDER, ("streams", "held"), _resumes_at_once),
-)  # fmt: skip
+)
 
 
 async def caught(planted: Planted, seed: int) -> int | None:

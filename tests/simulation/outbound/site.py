@@ -6,6 +6,7 @@ The ledger's threads do their work at once, on the loop: the same transactions, 
 seed alone decides, and without the hops that would be half of a history's time.
 """
 
+import asyncio
 import contextlib
 import shutil
 import tempfile
@@ -97,9 +98,13 @@ def _create(connection: Connection, asked: Sequence[None]) -> Sequence[None]:
     return asked
 
 
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="ringback-orders-", dir=MEMORY if MEMORY.is_dir() else None))
+
+
 @contextlib.asynccontextmanager
 async def site() -> AsyncIterator[Site]:
-    folder = Path(tempfile.mkdtemp(prefix="ringback-orders-", dir=MEMORY if MEMORY.is_dir() else None))
+    folder = await asyncio.to_thread(_folder)
     try:
         async with scene(f"sqlite:///{folder / 'ringback.db'}", parts=()) as it:
             made = Site(it)

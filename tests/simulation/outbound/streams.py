@@ -10,7 +10,7 @@ from cti.adapters.clock import VirtualClock
 from cti.errors import LedgerAway, OutcomeUnknown
 from cti.gateway.bindings import Bindings
 from cti.gateway.dial_outlets import StreamOutlet
-from cti.gateway.dialling import Dialling, DialLedger, DialSubscription, OutletBroken
+from cti.gateway.dialling import DialLedger, Dialling, DialSubscription, OutletBroken
 from cti.web.limits import Limits
 from tests.scheduler import TENANT
 from tests.simulation.outbound.faults import Held, Ports
