@@ -225,7 +225,9 @@ class History:
                 if self.random.random() < 0.25:
                     await stream.go_on()
                 return
-            if "claim_held" in self.enabled and self.random.random() < 0.3:
+            if "claim_held" in self.enabled and self.random.random() < (
+                0.7 if self.theme in {"held", "stops"} else 0.3
+            ):
                 self.ports.claim_fate = "held"
             await stream.step()
             self.ports.claim_fate = None
@@ -235,7 +237,7 @@ class History:
             await self.site.it.engine.drain()
 
     async def _manage(self) -> None:
-        wish, stops = self.random.random(), 2.0 if self.theme == "stops" else 1.0
+        wish, stops = self.random.random(), 4.0 if self.theme == "stops" else 1.0
         if self.manager.frozen_since_ms is not None:
             if wish < 0.25:
                 await self.manager.thaw()

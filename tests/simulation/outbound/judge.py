@@ -24,6 +24,7 @@ PACE = "faster_than_the_pace"
 NO_END = "without_an_end"
 OLDER = "sent_by_an_older_subscription"
 BROKEN = "history_broken"
+REFUSED_EXPIRED = "refused_expired"  # by the switch itself, when it was received
 KINDS = (TWICE, NOT_DIALLED, AFTER_STOP, RINGING, TWO_OWNERS, PACE, NO_END, OLDER, BROKEN)
 
 SECOND_MS = 1_000
@@ -105,7 +106,7 @@ def _twice(seen: Seen) -> Iterator[Violation]:
 def _not_dialled(seen: Seen) -> Iterator[Violation]:
     for one in seen.arrivals:
         why = seen.ledger.not_dialled.get(one.order_id)
-        if why is not None and one.order_id not in seen.expired:
+        if why is not None and why != REFUSED_EXPIRED:
             yield Violation(NOT_DIALLED, f"{one.order_id} is not dialled ({why}), and was received")
 
 

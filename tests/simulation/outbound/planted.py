@@ -18,7 +18,7 @@ from tests.simulation.outbound import judge
 from tests.simulation.outbound.history import History, theme_of
 from tests.simulation.outbound.site import WEEKS_MAX, site
 
-HISTORIES_MAX = 240  # of the seeds that follow; those of other themes are left out
+HISTORIES_MAX = 420  # of the seeds that follow; those of other themes are left out
 
 
 class Planted(NamedTuple):
