@@ -109,7 +109,7 @@ class History:
         if self.theme == "closing" or wish < 0.15:
             closes_ms = self.random.choice(CLOSES_H) * HOUR_MS
             return round(closes_ms - self.random.randint(40, 75) * SECOND_MS)
-        if wish < 0.25:
+        if wish < 0.35:
             opens_ms = self.random.choice(OPENS_H) * HOUR_MS
             return round(opens_ms - self.random.randint(1, 30) * SECOND_MS)
         return round(self.random.uniform(1.0, 3.0) * HOUR_MS)
@@ -261,7 +261,7 @@ class History:
 
     async def _quieten(self) -> None:
         """No more faults but those of the line: everybody is there again, and looks now and then."""
-        self.switch.gone, self.switch.fast_ms = False, 0
+        self.switch.gone, self.switch.fast_ms = False, min(self.switch.fast_ms, 0)  # a clock a little slow stays so
         self.ports.claim_fate = self.ports.result_fate = self.ports.round_fate = None
         for stream in self.streams:
             await stream.go_on()

@@ -166,7 +166,7 @@ ALL = (
     Planted("an unanswered question is not dialled", judge.TWICE, LOST, _unanswered_is_not_dialled),
     Planted("any refusal is not dialled", judge.NOT_DIALLED, MANY, _refused_is_not_dialled),
     Planted("withdraws what was sent", judge.NOT_DIALLED, STOPS, _withdraws_what_was_sent),
-    Planted("no second look at the clock", judge.NOT_DIALLED, HELD, _no_second_look),
+    Planted("no second look at the clock", judge.AFTER_STOP, ("held", "stops"), _no_second_look),
     Planted("a stop forgets sent orders", judge.AFTER_STOP, STOPS, _put(orders, "_may_leave", lambda *_: False)),
     Planted("claim takes withdrawn orders", judge.AFTER_STOP, STOPS, lambda: _wider_claims("'open', 'withdrawn'")),
     Planted("dialling that is not allowed", judge.AFTER_STOP, STOPS, _put(store, "require_allowed", lambda _: None)),
