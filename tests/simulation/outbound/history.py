@@ -222,7 +222,7 @@ class History:
         elif self.streams:
             stream = self.random.choice(self.streams[-STREAMS_MAX:])
             if stream.is_held:
-                if self.random.random() < 0.25:
+                if self.random.random() < (0.5 if self.theme == "stops" else 0.25):
                     await stream.go_on()
                 return
             if "claim_held" in self.enabled and self.random.random() < (
@@ -231,6 +231,8 @@ class History:
                 self.ports.claim_fate = "held"
             await stream.step()
             self.ports.claim_fate = None
+            if stream.is_held and self.theme == "stops" and self.random.random() < 0.5:
+                await self._stop([one[0] for one in self.attempts[:3]])
 
     async def _take_in(self) -> None:
         if self.engine_until <= self.step:
@@ -245,8 +247,12 @@ class History:
             self.faults["frozen"] += 1
             await self.manager.freeze()
         elif wish < 0.12 * stops:
-            self.faults["stopped"] += 1
-            await self.manager.stop([self.random.choice(self.attempts)[0]])
+            await self._stop([self.random.choice(self.attempts)[0]])
+        await self.manager.look()
+
+    async def _stop(self, names: list[str]) -> None:
+        self.faults["stopped"] += 1
+        await self.manager.stop(names)
         await self.manager.look()
 
     async def _spoil(self) -> None:
