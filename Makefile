@@ -10,6 +10,7 @@
 #   make faults SCENARIO=broker-away [SECONDS_AWAY=120] [HOW=stopped]   one server away (or ledger-away; HOW=killed)
 #   make faults SCENARIO=brokers                   three brokers: one killed, two, each restarted (HOW=stopped)
 #   make hostile [ONLY=C2-flood] [STORE=both] [JSON=out.json]   attacks of a hostile client on a real process
+#   make simulate ORDERS=1 [N=20000] [SEED=1] [JSON=out.json]   histories by seed: orders leave at most once, whatever dies
 #   make mutate [ONLY=zones] [JSON=out.json]   each small change of the deciding part must fail a test: some minutes
 #   make alerts                   the alert rules against their own tests (needs promtool)
 #   make requirements             pin anew (looks at the package registry)
@@ -32,6 +33,8 @@ SEED ?= 1
 SCENARIO ?=
 SECONDS_AWAY ?= 120
 ONLY ?=
+ORDERS ?=
+N ?= 20000
 STORE ?= both
 HOW ?= $(if $(filter brokers,$(SCENARIO)),killed,stopped)
 
@@ -42,7 +45,7 @@ STAMP := $(ENVIRONMENT)-package-$(call checksum,pyproject.toml)
 
 PROMTOOL ?= promtool
 
-.PHONY: run demo test test-compiled compiled acceptance bench faults hostile mutate check alerts format requirements setup clean
+.PHONY: run demo test test-compiled compiled acceptance bench faults hostile simulate mutate check alerts format requirements setup clean
 
 setup: $(STAMP)
 
@@ -92,6 +95,9 @@ faults: $(STAMP)
 
 hostile: $(STAMP)
 	@exec $(BIN)/python -m tests.hostile --store $(STORE) $(addprefix --only ,$(ONLY)) $(if $(JSON),--json $(JSON))
+
+simulate: $(STAMP)
+	@exec $(BIN)/python -m tests.simulation.outbound $(if $(ORDERS),--orders) --n $(N) --seed $(SEED) $(if $(JSON),--json $(JSON))
 
 mutate: $(STAMP)
 	@exec $(BIN)/python -m tests.mutation $(addprefix --only ,$(ONLY)) $(if $(JSON),--json $(JSON))

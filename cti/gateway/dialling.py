@@ -59,10 +59,11 @@ class Leaving(NamedTuple):
     claimed_s: float
 
     def left_ms(self, now_ms: float, now_s: float) -> float:
-        """How long it is valid still: by the ledger's clock until it was sent; since then by one not set back."""
-        since_ms = now_ms - self.claimed_ms
-        if since_ms < 0:
-            since_ms = (now_s - self.claimed_s) * 1000
+        """How long it is valid still: by the ledger's clock until it was sent; since then by whichever clock says more.
+
+        One may be set back meanwhile, the other stands while the machine sleeps.
+        """
+        since_ms = max(now_ms - self.claimed_ms, (now_s - self.claimed_s) * 1000)
         return self.order.expires_at_ms - self.order.sent_at_ms - since_ms
 
 
