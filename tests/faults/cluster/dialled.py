@@ -1,6 +1,6 @@
 """The simulated switch without a memory, as a process that is never killed: what it has received is the measure.
 
-    python -m tests.faults.cluster.dialled --doors URL,URL --seed S --lanes A,B --pace N --out FILE    (the key: stdin)
+    python -m tests.faults.cluster.dialled --doors URL,URL --seed S --lanes A,B --pace N --words W,W --out FILE
 
 It is the product's own exchange, outbox and door. Its streams are cut and doubled all the time: two or three are open
 at once, at either gateway, and it obeys whatever comes on any of them. The first line of standard input is the key; its
@@ -43,7 +43,6 @@ STREAMS_MAX = 3
 FLUSH_S = 60.0
 CALLS_AT_ONCE = 1_000
 NUMBERS = 4_000  # of each lane
-WORDS = ("invalid", "busy", "busy", "congestion", "noAnswer", "noAnswer", "poweredOff", "refused:busy", "hangUpEarly")
 
 
 class Around(Door):
@@ -113,13 +112,9 @@ class Streams:
 class Switch:
     """The exchange, and what goes in and out of it."""
 
-    def __init__(self, door: Door, seed: int, groups: dict[str, TrunkGroup], log: TextIO) -> None:
+    def __init__(self, door: Door, seed: int, outbound: Outbound, log: TextIO) -> None:
         self.clock = SystemClock()
-        lanes = list(groups)
-        numbers = [number_of(f"{lane}-{place}") for lane in lanes for place in range(NUMBERS)]
-        scripts = {number: (random.Random(f"{seed}:{number}").choice(WORDS),) for number in numbers}
-        self.outbound = Outbound(CALLS, groups, scripts, memory=False)
-        self.exchange = Exchange.opened(Site(SWITCH, 0, 0.0, seed, outbound=self.outbound), self.now_ms)
+        self.exchange = Exchange.opened(Site(SWITCH, 0, 0.0, seed, outbound=outbound), self.now_ms)
         self.outbox, self.results = (
             Outbox(door, lambda _body, _item: None),
             Results(door, lambda _result, _status: None),
@@ -185,12 +180,12 @@ def read(path: Path) -> Heard:
     )
 
 
-async def dialled(urls: list[str], key: str, seed: int, groups: dict[str, TrunkGroup], out: Path) -> None:
+async def dialled(urls: list[str], key: str, seed: int, outbound: Outbound, out: Path) -> None:
     """All of it."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         door = Around(session, urls, key)
         with out.open("a", encoding="utf-8") as log:
-            switch = Switch(door, seed, groups, log)
+            switch = Switch(door, seed, outbound, log)
             streams = Streams([Door(session, url, key, SWITCH) for url in urls], f"{seed}:streams", switch)
             await _declared(door, switch)
             async with asyncio.TaskGroup() as group:
@@ -208,7 +203,7 @@ async def _declared(door: Door, switch: Switch) -> None:
     declaration = {"source": switch.exchange.pbx.source, "commands": list(CALLS), "facts": list(FACTS)}
     while True:
         try:
-            return await door.declare(declaration | switch.outbound.declaration())
+            return await door.declare(declaration | switch.exchange.pbx.outbound.declaration())
         except AwayError:
             await pause(AGAIN_S)
 
@@ -229,11 +224,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--lanes", required=True)
     parser.add_argument("--pace", type=int, required=True, help="calls a second of each lane, as it declares them")
+    parser.add_argument("--words", required=True, help="outcomes of calls; each number has one of them")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     key = sys.stdin.readline().strip()
     groups = {lane: TrunkGroup(args.pace, CALLS_AT_ONCE) for lane in args.lanes.split(",")}
-    asyncio.run(dialled(args.doors.split(","), key, args.seed, groups, args.out))
+    numbers = [number_of(f"{lane}-{place}") for lane in groups for place in range(NUMBERS)]
+    words = args.words.split(",")
+    scripts = {number: (random.Random(f"{args.seed}:{number}").choice(words),) for number in numbers}
+    outbound = Outbound(CALLS, groups, scripts, memory=False)
+    asyncio.run(dialled(args.doors.split(","), key, args.seed, outbound, args.out))
 
 
 if __name__ == "__main__":

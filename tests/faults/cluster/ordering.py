@@ -37,6 +37,7 @@ LANES = ("east", "west")
 ENGINES = DRIVERS = 2
 KINDS = 3  # of topics; the partitions of calls come first of each three
 NOW_MS = text("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::int8")
+QUICK = ("invalid", "busy", "busy", "congestion", "noAnswer", "noAnswer", "poweredOff", "refused:busy")
 STOPPED_FOR_S = 3.0
 STOP_MAX_S = 90.0
 UP_MAX_S = 90.0
@@ -51,9 +52,10 @@ class Trial:
     orders: int = 3_000
     seconds: float = 120.0
     seed: int = 1
-    pace: float = 16.0
-    limit: int = 20
+    pace: float = 24.0
+    limit: int = 30
     expiry_ms: int = 6_000
+    words: Sequence[str] = (*QUICK, "hangUpEarly")  # what the called numbers do
     stop_at: Mapping[str, Sequence[float]] = field(
         default_factory=lambda: {"east": (0.2, 0.6), "west": (0.4, 0.8)}
     )  # by lane: when, as a part of the time
@@ -92,6 +94,7 @@ async def ordered(trial: Trial, folder: Path) -> dict[str, Any]:
                 storm = Storm([*site.parts, *drivers], site.session, switch.check, lambda: _told(switch))
                 stopping = asyncio.create_task(_stops(engine, trial))
                 await storm.bring(stormed(trial.seconds, trial.seed))
+                made_meanwhile = trial.orders - await asyncio.to_thread(_write, engine, _left)
                 say("no more faults; waiting until each order has an end")
                 await _all_up(site, drivers)
                 await stopping
@@ -113,6 +116,8 @@ async def ordered(trial: Trial, folder: Path) -> dict[str, Any]:
         "seconds_without_fault": storm.calm,
         "streams_cut": switch.told["cut"],
         "streams_doubled": switch.told["doubled"],
+        "streams_broken": switch.told["broken"],
+        "orders_made_under_faults": made_meanwhile,
         "orders_unwritten": counts.total["orders_unwritten"],
         "ends_waited_for_in_vain": without_end,
         "starts_refused": sum(part.refused_starts for part in parts),
@@ -142,7 +147,7 @@ async def _at_work(site: Site, trial: Trial) -> AsyncIterator[tuple[list[Driver]
     try:
         await switch.begin(
             "tests.faults.cluster.dialled", site.key, "--doors", ",".join(site.doors), "--seed", str(trial.seed),
-            "--lanes", ",".join(LANES), "--pace", str(trial.limit),
+            "--lanes", ",".join(LANES), "--pace", str(trial.limit), "--words", ",".join(trial.words),
         )  # fmt: skip
         await asyncio.gather(*(driver.start(site.session) for driver in drivers))
         yield drivers, switch

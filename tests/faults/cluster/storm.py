@@ -1,7 +1,8 @@
 """A fault each second upon one of the processes: kill -9, or SIGSTOP for some seconds; which, is settled by the seed.
 
-A process that was killed is started again, as a supervisor would; the next fault comes meanwhile. Where none of the
-kind that is due is up, one of another kind takes its place; where none is up at all, that second has no fault.
+A process that was killed is started again, as a supervisor would; the next fault comes meanwhile. While one is stopped
+for longer than its leases last, the other of its kind is spared, so that it can take over. Where none of the kind that
+is due can be brought down, one of another kind takes its place; where none can at all, that second has no fault.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ DRIVER = "driver"
 EVERY_S = 1.0
 RESTS_S = (0.1, 1.0)  # between a kill and the start that follows
 STOPS_S = (0.3, 2.5)
-LONG_STOPS_S = (3.5, 7.0)  # longer than the silence after which a lease is taken
+LONG_STOPS_S = (4.5, 7.5)  # longer than the silence after which a lease is taken
 DECK = tuple((victim, kind) for victim in (GATEWAY, ENGINE, DRIVER) for kind in (KILLED, STOPPED))
 LONG_EVERY = 3  # each third stop
 
@@ -51,6 +52,7 @@ class Storm:
         self._parts, self._session, self._check, self._told = parts, session, check, told
         self._under_way: set[asyncio.Task[None]] = set()
         self.done: Counter[str] = Counter()
+        self._spared: Counter[str] = Counter()  # kinds of which one is stopped for long
         self.calm = 0  # seconds in which nothing was up that could be brought down
 
     async def bring(self, faults: Sequence[Fault]) -> None:
@@ -70,17 +72,26 @@ class Storm:
             await asyncio.gather(*self._under_way, return_exceptions=True)
 
     def _one(self, fault: Fault) -> None:
-        up = [part for part in self._parts if part.up.is_set()]
+        up = [part for part in self._parts if part.up.is_set() and not self._spared[part.role]]
         able = [part for part in up if part.role == fault.victim] or up
         if not able:
             self.calm += 1
             return
         part = able[int(fault.pick * len(able))]
-        kill = fault.kind == KILLED
-        work = part.kill(fault.seconds, self._session) if kill else part.hold(fault.seconds)
         part.up.clear()  # at once, so that nothing else is brought upon it
-        self._under_way.add(asyncio.create_task(work))
+        self._under_way.add(asyncio.create_task(self._brought(fault, part)))
         self.done[f"{part.role} {fault.kind}"] += 1
+
+    async def _brought(self, fault: Fault, part: Part) -> None:
+        if fault.kind == KILLED:
+            await part.kill(fault.seconds, self._session)
+            return
+        spared = fault.seconds >= LONG_STOPS_S[0]
+        self._spared[part.role] += spared
+        try:
+            await part.hold(fault.seconds)
+        finally:
+            self._spared[part.role] -= spared
 
     def _look_after(self) -> None:
         """Raise what went wrong; start again what ended by itself."""
