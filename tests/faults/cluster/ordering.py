@@ -30,7 +30,7 @@ from tests.faults.cluster.storm import DRIVER, Storm, stormed
 from tests.faults.cluster.trial import say
 from tests.faults.cluster.waiting import TooLong, pause, until
 
-__all__ = ("NAME", "Trial", "failures", "ordered")
+__all__ = ("NAME", "SHORT", "Trial", "failures", "ordered")
 
 NAME = "orders"
 LANES = ("east", "west")
@@ -59,6 +59,9 @@ class Trial:
     stop_at: Mapping[str, Sequence[float]] = field(
         default_factory=lambda: {"east": (0.2, 0.6), "west": (0.4, 0.8)}
     )  # by lane: when, as a part of the time
+
+
+SHORT = Trial(300, 12.0, expiry_ms=3_000, words=QUICK, stop_at={"east": (0.1,)})  # for `make test`
 
 
 class Driver(Part):
