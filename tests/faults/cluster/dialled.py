@@ -32,7 +32,7 @@ from cti.switches.simulated.pbx import Fact, read_time_ms, rfc3339
 from cti.switches.simulated.trunks import CALLS, Outbound, TrunkGroup
 from tests.faults.cluster.driver_book import SWITCH, number_of
 from tests.faults.cluster.order_judge import Heard, Received
-from tests.faults.cluster.waiting import pause
+from tests.faults.cluster.waiting import pause, until
 
 ASK_S = 4.0  # a gateway that is stopped is asked no longer
 AGAIN_S = 0.2
@@ -164,6 +164,9 @@ class Switch:
         for answer in self.exchange.answers():
             self._answer(answer.command_id, Verdict(answer.state, answer.reason))
 
+    async def all_sent(self) -> bool:
+        return not len(self.outbox) and not self.results.left()
+
     def _note(self, entry: str, id_: str, **more: Any) -> None:
         self._log.write(json.dumps({"entry": entry, "id": id_, **more}) + "\n")
         self._log.flush()
@@ -193,8 +196,7 @@ async def dialled(urls: list[str], key: str, seed: int, outbound: Outbound, out:
                 at_work = [group.create_task(work) for work in works]
                 at_work.append(group.create_task(_telling(switch, streams)))
                 await asyncio.to_thread(sys.stdin.read)
-                async with asyncio.timeout(FLUSH_S):
-                    await asyncio.gather(switch.outbox.emptied(), switch.results.emptied())
+                await until("all is sent", switch.all_sent, FLUSH_S)
                 for task in at_work:
                     task.cancel()
 

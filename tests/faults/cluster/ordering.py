@@ -117,6 +117,7 @@ async def ordered(trial: Trial, folder: Path) -> dict[str, Any]:
         "scenario": NAME,
         "faults": dict(sorted(storm.done.items())),
         "seconds_without_fault": storm.calm,
+        "machine_stood_still_s": round(storm.still_s, 1),
         "streams_cut": switch.told["cut"],
         "streams_doubled": switch.told["doubled"],
         "streams_broken": switch.told["broken"],

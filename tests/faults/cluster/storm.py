@@ -53,14 +53,17 @@ class Storm:
         self._under_way: set[asyncio.Task[None]] = set()
         self.done: Counter[str] = Counter()
         self._spared: Counter[str] = Counter()  # kinds of which one is stopped for long
+        self.still_s = 0.0  # longest that the trial itself stood still
         self.calm = 0  # seconds in which nothing was up that could be brought down
 
     async def bring(self, faults: Sequence[Fault]) -> None:
         """All of them; return when everything is up again. Raises TooLong, ClientFailed."""
-        began_s = time.monotonic()
+        due_s = time.monotonic()
         try:
             for number, fault in enumerate(faults):
-                await pause(max(0.0, began_s + number * EVERY_S - time.monotonic()))
+                await pause(max(0.0, due_s - time.monotonic()))
+                late_s = time.monotonic() - due_s  # nothing is made up for where the whole machine stood still
+                self.still_s, due_s = max(self.still_s, late_s), due_s + late_s + EVERY_S
                 self._look_after()
                 self._one(fault)
                 if number % 10 == 0:
