@@ -244,6 +244,8 @@ def test_no_more_orders_are_made_than_may_be() -> None:
     assert turn(due=5).fresh == 5
     assert turn(due=500).fresh == OPEN_MAX
     assert turn(due=5, lane=LANE._replace(made=98)).fresh == 2
+    assert turn([SENT_ORDER, *[ask(state="open")] * OPEN_MAX], due=5).fresh == 5, "questions wait, and calls go on"
+    assert turn([OPEN_ORDER] * OPEN_MAX, due=5, now_ms=AT_MS + 1).fresh == 0
     assert turn(due=5, alive=False).fresh == 0
     assert turn(due=5, lane=LANE._replace(wanted="stop")).fresh == 0
     assert turn(due=5, lane=LANE._replace(standing="stopping")).fresh == 0

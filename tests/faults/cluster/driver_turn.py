@@ -84,7 +84,8 @@ def decide(read: Read, due: int) -> Plan:
         if order.order.command in CALL_COMMANDS and order.order.id in read.kept:
             asks = [ask for ask in read.orders if ask.order.about == order.order.id]
             _judge(plan, read, order, asks, merged[order.order.id])
-    waiting = sum(order.state == "open" and order.order.id not in plan.ends for order in read.orders)
+    calls = [order for order in read.orders if order.order.command in CALL_COMMANDS]
+    waiting = sum(order.state == "open" and order.order.id not in plan.ends for order in calls)
     if read.standing.alive and read.lane.running:
         plan.fresh = max(0, min(due, read.lane.quota - read.lane.made, OPEN_MAX - waiting))
     return plan
