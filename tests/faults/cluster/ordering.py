@@ -8,7 +8,7 @@ switch.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,16 +93,14 @@ async def ordered(trial: Trial, folder: Path) -> dict[str, Any]:
             await asyncio.to_thread(_made_tables, engine, trial.orders)
             async with _at_work(site, trial) as (drivers, switch):
                 counts = Counts(site.gateways, site.session, CLAIMS)
-                counting = asyncio.create_task(counts.run())
                 storm = Storm([*site.parts, *drivers], site.session, switch.check, lambda: _told(switch))
-                stopping = asyncio.create_task(_stops(engine, trial))
-                await storm.bring(stormed(trial.seconds, trial.seed))
-                made_meanwhile = trial.orders - await asyncio.to_thread(_write, engine, _left)
-                say("no more faults; waiting until each order has an end")
-                await _all_up(site, drivers)
-                await stopping
-                without_end = await _to_the_end(engine, switch)
-                counting.cancel()
+                async with _beside(counts.run()), _beside(_stops(engine, trial)) as stopping:
+                    await storm.bring(stormed(trial.seconds, trial.seed))
+                    made_meanwhile = trial.orders - await asyncio.to_thread(_write, engine, _left)
+                    say("no more faults; waiting until each order has an end")
+                    await _all_up(site, drivers)
+                    await stopping
+                    without_end = await _to_the_end(engine, switch)
                 await switch.ended()
             figures = await asyncio.to_thread(_judged, engine, switch.out, trial)
         finally:
@@ -141,6 +139,17 @@ def _made_tables(engine: Engine, orders: int) -> None:
         each = {"made": 0, "attempts": 0, "wanted": "run", "standing": "running", "finishing": 0}
         rows = [{"lane": lane, "quota": orders // len(LANES), **each} for lane in LANES]
         connection.execute(insert(book.lanes), rows)
+
+
+@contextlib.asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+    """Done beside the block, and not longer."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
