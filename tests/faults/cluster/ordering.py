@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 from sqlalchemy import Connection, Engine, create_engine, func, insert, select, text, update
 
-from cti.dial.rows import MAKE_CALL
+from cti.dial.rows import ASK_AFTER_MS, MAKE_CALL
 from cti.dial.tables import orders as dial_orders
 from tests.faults.cluster import driver_book as book
 from tests.faults.cluster.client import Client
@@ -36,6 +36,7 @@ NAME = "orders"
 LANES = ("east", "west")
 ENGINES = DRIVERS = 2
 KINDS = 3  # of topics; the partitions of calls come first of each three
+BEATS = 1  # a heartbeat of the switch's may always be on its way
 NOW_MS = text("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::int8")
 QUICK = ("invalid", "busy", "busy", "congestion", "noAnswer", "noAnswer", "poweredOff", "refused:busy")
 STOPPED_FOR_S = 3.0
@@ -100,7 +101,7 @@ async def ordered(trial: Trial, folder: Path) -> dict[str, Any]:
                     say("no more faults; waiting until each order has an end")
                     await _all_up(site, drivers)
                     await stopping
-                    without_end = await _to_the_end(engine, switch)
+                    without_end = await _to_the_end(engine, switch, trial)
                 await switch.ended()
             figures = await asyncio.to_thread(_judged, engine, switch.out, trial)
         finally:
@@ -230,8 +231,11 @@ def _resume(connection: Connection, lane: str) -> None:
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
-async def _to_the_end(engine: Engine, switch: Client) -> int:
-    """Until all orders are made and have an end, as far as that comes about; how many have none."""
+async def _to_the_end(engine: Engine, switch: Client, trial: Trial) -> int:
+    """Until all orders are made and have an end, as far as that comes about; how many have none.
+
+    What is unknown counts as an end only when all was asked about, and the switch has nothing more to say.
+    """
 
     async def all_made() -> bool:
         switch.check()
@@ -241,7 +245,15 @@ async def _to_the_end(engine: Engine, switch: Client) -> int:
         switch.check()
         return await asyncio.to_thread(_write, engine, _without_end) == 0
 
+    async def all_said() -> bool:
+        """By the switch: a result of its may still wait behind many others."""
+        switch.check()
+        return int(switch.told["live"]) == 0 and int(switch.told["unsent"]) <= BEATS
+
     await until("all orders are made", all_made, MADE_MAX_S, 0.5)
+    with contextlib.suppress(TooLong):  # what is left was asked about
+        await until("each order has an end", all_ended, (trial.expiry_ms + ASK_AFTER_MS + book.ASK_VALID_MS) / 1000)
+    await until("the switch has said all", all_said, END_MAX_S, 0.5)
     await asyncio.to_thread(_write, engine, lambda connection: [_set(connection, lane, finishing=1) for lane in LANES])
     with contextlib.suppress(TooLong):  # then the judge names them
         await until("each order has an end", all_ended, END_MAX_S, 0.5)
