@@ -9,6 +9,7 @@
 #   make faults [KILLS=200] [SEED=1] [JSON=out.json]   faults upon a real cluster, judged: a quarter of an hour
 #   make faults SCENARIO=broker-away [SECONDS_AWAY=120] [HOW=stopped]   one server away (or ledger-away; HOW=killed)
 #   make faults SCENARIO=brokers                   three brokers: one killed, two, each restarted (HOW=stopped)
+#   make faults SCENARIO=orders [SECONDS_AWAY=120] dial orders: none is received twice, whatever dies
 #   make hostile [ONLY=C2-flood] [STORE=both] [JSON=out.json]   attacks of a hostile client on a real process
 #   make simulate ORDERS=1 [N=20000] [SEED=1] [JSON=out.json]   histories by seed: orders leave at most once, whatever dies
 #   make mutate [ONLY=zones] [JSON=out.json]   each small change of the deciding part must fail a test: some minutes

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster import scenarios, upgrading
+from tests.faults.cluster import ordering, scenarios, upgrading
 from tests.faults.cluster.plan import BROKER, ENGINE, GATEWAY, KILLED, LEDGER, STOPPED, TAKEN_OVER, TAKEN_OVER_S, Fault
 from tests.faults.cluster.trial import tried, unsound
 
@@ -34,3 +34,9 @@ async def test_a_server_that_is_away_is_waited_for(name: str, tmp_path: Path) ->
 async def test_the_earlier_release_and_this_one_work_together_until_all_is_replaced(tmp_path: Path) -> None:
     figures = await upgrading.upgraded(1, tmp_path)
     assert upgrading.failures(figures) == [], figures
+
+
+async def test_no_telephone_rings_twice_for_one_attempt_whatever_dies(tmp_path: Path) -> None:
+    figures = await ordering.ordered(ordering.SHORT, tmp_path)
+    assert ordering.failures(figures) == [], figures
+    assert figures["orders"] == ordering.SHORT.orders

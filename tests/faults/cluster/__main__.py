@@ -3,6 +3,7 @@
     python -m tests.faults.cluster --kills 200 --seed 1 --json out.json [--logs FOLDER]
     python -m tests.faults.cluster --scenario broker-away [--seconds 120] [--how killed] --json out.json
     python -m tests.faults.cluster --scenario brokers --how killed [--seconds 60] --json out.json
+    python -m tests.faults.cluster --scenario orders [--seconds 120] --seed 1 --json out.json
 
 Exit code 0 only if nothing that was acknowledged is missing, nothing happened twice, and nothing stands still.
 """
@@ -18,7 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.faults.cluster import brokers, restarting, scenarios, upgrading
+from tests.faults.cluster import brokers, ordering, restarting, scenarios, upgrading
 from tests.faults.cluster.client import ClientFailed
 from tests.faults.cluster.plan import STOPPED, planned
 from tests.faults.cluster.trial import failures, tried
@@ -38,6 +39,9 @@ async def _trial(args: argparse.Namespace, folder: Path) -> Judged:
     if args.scenario == upgrading.NAME:
         figures = await upgrading.upgraded(args.seed, folder)
         return figures, upgrading.failures(figures)
+    if args.scenario == ordering.NAME:
+        figures = await ordering.ordered(ordering.Trial(seconds=args.seconds, seed=args.seed), folder)
+        return figures, ordering.failures(figures)
     if args.scenario == restarting.NAME:
         figures = await restarting.restarted(args.seed, folder)
         return figures, restarting.failures(figures)
@@ -59,9 +63,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--logs", type=Path, metavar="FOLDER", help="keep what the processes say there")
-    others = (brokers.NAME, restarting.NAME, upgrading.NAME)
+    others = (brokers.NAME, ordering.NAME, restarting.NAME, upgrading.NAME)
     parser.add_argument("--scenario", choices=[*sorted(scenarios.AWAY), *others], help="instead of many faults")
-    parser.add_argument("--seconds", type=float, default=120.0, help="a server is away for so long")
+    parser.add_argument("--seconds", type=float, default=120.0, help="a server is away, or faults come, for so long")
     parser.add_argument("--how", choices=scenarios.HOWS, default=STOPPED)
     args = parser.parse_args()
     with ExitStack() as stack:

@@ -24,19 +24,24 @@ class Client:
     """One process; it is never killed: what it knows is the measure."""
 
     def __init__(self, number: int, folder: Path) -> None:
-        self._out, self._log = folder / f"client-{number}.json", folder / f"client-{number}.log"
+        self.out, self._log = folder / f"client-{number}.json", folder / f"client-{number}.log"
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self.told: dict[str, Any] = {"acked": 0, "calls": 0, "answers": {}}
 
     async def start(self, doors: Sequence[str], key: str, seed: int, first: int, lines: int) -> None:
-        arguments = (
-            "-m", "tests.faults.cluster.switches", "--doors", ",".join(doors), "--seed", str(seed),
-            "--first", str(first), "--lines", str(lines), "--out", str(self._out),
+        """Switches at work."""
+        await self.begin(
+            "tests.faults.cluster.switches", key, "--doors", ",".join(doors), "--seed", str(seed),
+            "--first", str(first), "--lines", str(lines),
         )  # fmt: skip
+
+    async def begin(self, module: str, key: str, *arguments: str) -> None:
+        """Start a module that takes these, and `--out`; and the key as the first line of its standard input."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, *arguments, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                sys.executable, "-m", module, *arguments, "--out", str(self.out),
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
                 stderr=log, start_new_session=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
             )  # fmt: skip
         assert self._process.stdin is not None
@@ -59,6 +64,11 @@ class Client:
 
     async def finished(self) -> Diary:
         """Let it bring its calls to their ends; what it knows. Raises ClientFailed."""
+        await self.ended()
+        return await asyncio.to_thread(read, self.out)
+
+    async def ended(self) -> None:
+        """Let it come to its end. Raises ClientFailed."""
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.close()
@@ -67,7 +77,6 @@ class Client:
         except TimeoutError:
             raise ClientFailed(f"it did not end within {END_MAX_S:g} s") from None
         self.check()
-        return await asyncio.to_thread(read, self._out)
 
     async def stop(self) -> None:
         if self._process is not None and self._process.returncode is None:

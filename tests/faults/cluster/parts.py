@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -66,14 +66,17 @@ class Part:
         return await asyncio.wait_for(self.process.wait(), most_s)
 
     async def _spawn(self) -> None:
-        arguments = ("-m", "cti", self.role, "--listen", f"127.0.0.1:{self.port}")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, *arguments, stdout=log, stderr=log, env={**kept, **self._environment},
+                sys.executable, *self.arguments(), stdout=log, stderr=log, env={**kept, **self._environment},
                 start_new_session=True,  # a Ctrl-C is for the trial, which ends its processes in order
             )  # fmt: skip
         self.starts += 1
+
+    def arguments(self) -> Sequence[str]:
+        """Of the interpreter."""
+        return ("-m", "cti", self.role, "--listen", f"127.0.0.1:{self.port}")
 
     async def answers(self, session: aiohttp.ClientSession) -> bool:
         """Whether it says that it is ready."""

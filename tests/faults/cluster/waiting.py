@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+GAP_MAX_S = 5.0  # from one look to the next; a longer one counts as this: a look itself waits for less
+
 
 class TooLong(Exception):
     """Something did not come about within its time."""
@@ -18,9 +20,14 @@ async def pause(seconds: float) -> None:
 
 
 async def until(what: str, holds: Callable[[], Awaitable[bool]], most_s: float, every_s: float = 0.1) -> None:
-    """Ask again and again. Raises TooLong, naming `what`."""
-    ends = time.monotonic() + most_s
+    """Ask again and again. Raises TooLong, naming `what`: after so much time of which this process saw every part.
+
+    A machine that stood still for a minute says nothing of what is waited for.
+    """
+    spent_s, looked_s = 0.0, time.monotonic()
     while not await holds():
-        if time.monotonic() > ends:
+        now_s = time.monotonic()
+        spent_s, looked_s = spent_s + min(now_s - looked_s, GAP_MAX_S), now_s
+        if spent_s > most_s:
             raise TooLong(f"{what}: not within {most_s:g} s")
         await pause(every_s)
