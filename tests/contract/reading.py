@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from cti.ports import Entry, EventLog
 
-WAIT_MAX_S = 20.0
+WAIT_MAX_S = 60.0
 
 
 async def read_on(log: EventLog, after: Mapping[int, int], limit: int = 100, wanted: int = 1) -> list[Entry]:
