@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from cti.dial.rows import MAKE_CALL
 from cti.dial.tables import orders as dial_orders
 from tests.simulation.outbound import book
-from tests.simulation.outbound.manager import Stop
+from tests.simulation.outbound.supervisor import Stop
 from tests.simulation.outbound.switch import Arrival
 
 TWICE = "received_twice"
