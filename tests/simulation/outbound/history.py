@@ -6,6 +6,7 @@ draws who is next: a dialling process goes one step on, a gateway looks for orde
 a person stops something, or the time moves on.
 """
 
+import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,10 +25,10 @@ from tests.simulation.outbound.decisions import asked
 from tests.simulation.outbound.driver import Driver
 from tests.simulation.outbound.faults import Ports
 from tests.simulation.outbound.judge import BROKEN, Seen, Violation
-from tests.simulation.outbound.manager import Manager
 from tests.simulation.outbound.mischief import FAULTS, THEMES
 from tests.simulation.outbound.site import Site
 from tests.simulation.outbound.streams import Gateway, Stream
+from tests.simulation.outbound.supervisor import Supervisor
 from tests.simulation.outbound.switch import LoggedSwitch
 
 SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000
@@ -135,19 +136,20 @@ class History:
         self._draw()
         await self.site.begin(self.attempts, self.start_ms)
         self.ports = Ports(self.site, self.faults)
-        try:
-            await self._open()
-            for self.step in range(STEPS):
-                await self._one_step()
-            await self._quieten()
-            found = judge.violations(await self._seen())
-        except Exception as fault:  # noqa: BLE001 - the boundary: a history that breaks is one that failed
-            found = [Violation(BROKEN, f"{type(fault).__name__}: {fault}")]
-        finally:
-            for stream in self.streams:
-                await stream.die()
-            self.ports.close()
+        (found,) = await asyncio.gather(self._judged(), return_exceptions=True)
+        for stream in self.streams:
+            await stream.die()
+        self.ports.close()
+        if isinstance(found, BaseException):
+            found = [Violation(BROKEN, f"{type(found).__name__}: {found}")]
         return Told(self.seed, len(self._orders), self.faults, found, self._hashed())
+
+    async def _judged(self) -> list[Violation]:
+        await self._open()
+        for self.step in range(STEPS):
+            await self._one_step()
+        await self._quieten()
+        return judge.violations(await self._seen())
 
     async def _open(self) -> None:
         self._orders: Mapping[str, Any] = {}
@@ -155,7 +157,7 @@ class History:
         self.switch = LoggedSwitch(
             self.site.it, f"s{self.seed}", self.wish, self.scripts, pace=self.pace, memory=self.memory, seed=self.seed
         )
-        self.manager = Manager(self.site, self.switch.name)
+        self.supervisor = Supervisor(self.site, self.switch.name)
         await self.switch.declare()
         self.new_gateway()
         if self.by_stream:
@@ -165,7 +167,7 @@ class History:
         if self.random.random() < (0.3 if self.theme == "stops" else 0.05):
             self.faults["not_allowed_yet"] += 1
             self.allowed_at = self.random.randint(20, 60)
-            await self.manager.forbid()
+            await self.supervisor.forbid()
         await self.start_driver()
 
     async def start_driver(self) -> None:
@@ -192,7 +194,7 @@ class History:
     async def _one_step(self) -> None:
         self.switch.gone = self.step < self.gone_until
         if self.step == self.allowed_at:
-            await self.manager.allow()
+            await self.supervisor.allow()
         names = list(ACTIONS)
         weights = [ACTIONS[name][0] for name in names]
         name = self.random.choices(names, weights)[0]
@@ -238,22 +240,22 @@ class History:
         if self.engine_until <= self.step:
             await self.site.it.engine.drain()
 
-    async def _manage(self) -> None:
+    async def _supervise(self) -> None:
         wish, stops = self.random.random(), 4.0 if self.theme == "stops" else 1.0
-        if self.manager.frozen_since_ms is not None:
+        if self.supervisor.frozen_since_ms is not None:
             if wish < 0.25:
-                await self.manager.thaw()
+                await self.supervisor.thaw()
         elif wish < 0.06 * stops:
             self.faults["frozen"] += 1
-            await self.manager.freeze()
+            await self.supervisor.freeze()
         elif wish < 0.12 * stops:
             await self._stop([self.random.choice(self.attempts)[0]])
-        await self.manager.look()
+        await self.supervisor.look()
 
     async def _stop(self, names: list[str]) -> None:
         self.faults["stopped"] += 1
-        await self.manager.stop(names)
-        await self.manager.look()
+        await self.supervisor.stop(names)
+        await self.supervisor.look()
 
     async def _spoil(self) -> None:
         names = [name for name in FAULTS if name in self.enabled]
@@ -272,8 +274,8 @@ class History:
         for stream in self.streams:
             await stream.go_on()
             await stream.cut()
-        if self.manager.frozen_since_ms is not None:
-            await self.manager.thaw()
+        if self.supervisor.frozen_since_ms is not None:
+            await self.supervisor.thaw()
         for driver in self.drivers:
             driver.commit_fate = None
             driver.wall.set_to(self.site.now_ms)
@@ -297,7 +299,7 @@ class History:
             await self.start_driver()
         await self.drivers[-1].whole_turn() if owner.lease is None else await owner.whole_turn()
         await self.switch.fetch()
-        await self.manager.look()
+        await self.supervisor.look()
         return (await self.site.database.reader.run(book.read))[0]
 
     async def _all_settled(self) -> bool:
@@ -320,7 +322,7 @@ class History:
         switch = self.switch
         calls = [two for driver in self.drivers for two in driver.two_calls]
         return Seen(
-            ledger, switch.arrivals, switch.rings, frozenset(switch.expired), self.manager.stops, self.owners,
+            ledger, switch.arrivals, switch.rings, frozenset(switch.expired), self.supervisor.stops, self.owners,
             self.pace, self.ports.older_sent, calls,
         )  # fmt: skip
 
@@ -349,6 +351,6 @@ ACTIONS: Mapping[str, tuple[float, Callable[[History], Awaitable[None]]]] = {
     "driver": (30, History._drive),
     "gateway": (18, History._send),
     "engine": (10, History._take_in),
-    "manager": (6, History._manage),
+    "supervisor": (6, History._supervise),
     "fault": (7, History._spoil),
 }

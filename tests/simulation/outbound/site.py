@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, delete, table, text
 
 from cti.dial.store import WRITER
 from cti.sql.database import Database
@@ -85,8 +85,8 @@ class Site:
 
 def _begin_anew(connection: Connection, asked: Sequence[Sequence[tuple[str, str, str]]]) -> Sequence[None]:
     tables = [row[0] for row in connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))]
-    for table in sorted(set(tables) - KEPT):
-        connection.execute(text(f'DELETE FROM "{table}"'))  # noqa: S608 - the database's own names
+    for name in sorted(set(tables) - KEPT):
+        connection.execute(delete(table(name)))
     connection.execute(text("UPDATE dial_allowed SET allowed_at_ms = 0, allowed_by = 'site'"))
     for attempts in asked:
         book.begin(connection, attempts)

@@ -23,7 +23,7 @@ class Stop(NamedTuple):
     orders: frozenset[str] | None
 
 
-class Manager:
+class Supervisor:
     """`stops`: what was acknowledged."""
 
     def __init__(self, site: Site, switch: str) -> None:
