@@ -18,6 +18,7 @@ COMPILED = (
     "cti/core/*.py",
     "cti/engine/*.py",
     "cti/rows.py",
+    "schemas/plain_events.py",
     "cti/telemetry.py",
     "cti/adapters/event_log_kafka/records.py",
     "cti/adapters/partitioning.py",

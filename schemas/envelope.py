@@ -15,6 +15,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError, PydanticSerializati
 
 from schemas import agent_events, call_events, switch_events
 from schemas.fields import JSON_DEPTH_MAX, Sequence, Time, all_finite, json_depth, ms_of
+from schemas.plain_events import PlainType, read_plain
+from schemas.plain_models import plain_type
 
 EVENT_BYTES_MAX = 65_536
 SNAPSHOT_BYTES_MAX = 1_000_000
@@ -127,6 +129,12 @@ _KNOWN: dict[str, _Type] = {
     for family, models in _FAMILIES.items()
     for kind, model in models.items()
 }
+_PLAIN: dict[str, PlainType] = {
+    f"ringback.{family}.{kind}.v1": plain
+    for family, models in _FAMILIES.items()
+    for kind, model in models.items()
+    if (plain := plain_type(family, kind, model)) is not None
+}
 _OURS = re.compile(r"ringback\.(call|agent|switch)\.[A-Za-z0-9]+\.v([0-9]{1,4})\Z", re.ASCII)
 _EXTENSION_NAME = re.compile(r"[a-z0-9]{1,20}\Z", re.ASCII)
 _check_envelope = Envelope.__pydantic_validator__.validate_python
@@ -165,6 +173,11 @@ def read_with_body(item: object) -> tuple[Event, bytes]:
 
 def _judged(item: object) -> Event:
     """Envelope, extensions and `data` of an item that can be kept."""
+    plain = read_plain(item, _PLAIN)
+    return _judged_by_models(item) if plain is None else tuple.__new__(Event, plain)
+
+
+def _judged_by_models(item: object) -> Event:
     try:
         envelope = _check_envelope(item)
     except ValidationError as error:
