@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas import envelope
-from schemas.envelope import DATA_MODELS, Event, Refused
+from schemas.envelope import DATA_MODELS, Refused
 from schemas.plain_events import read_plain
 from tests.benchmarks.traffic import WHOLE, data_of
 
@@ -80,9 +80,9 @@ def _change(draw: st.DrawFn, item: dict[str, Any], data: dict[str, Any]) -> None
         where[name] = draw(VALUES)
 
 
-def outcome(judge: Any, item: Any) -> Event | list[Any]:
+def outcome(judge: Any, item: Any) -> tuple[Any, ...] | list[Any]:
     try:
-        return tuple(judge(item))  # type: ignore[return-value]
+        return tuple(judge(item))
     except Refused as refused:
         return refused.problems
 
