@@ -278,6 +278,7 @@ async def scene(
         app = make_app(
             store.log, store.ledger, store.ledger, limits, telemetry, pulse, standard=standard_of(book), ready=ready,
             hosted=hosted, dial=None if store.dial is None else DialLedger(store.dial, meter),
+            monotonic=lambda: clock.now_ms() / 1000,
         )  # fmt: skip
         listening = await listen(app, "127.0.0.1", 0, limits, stop_s=0.1)
         stack.push_async_callback(listening.stop)

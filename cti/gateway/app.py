@@ -9,6 +9,7 @@ limits)`.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -49,12 +50,14 @@ def make_app(
     hosted: Sequence[Hosted] = (),
     dial: DialLedger | None = None,
     broken: Callable[[], Mapping[str, str]] = dict,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> web.Application:
     """Nothing is opened here; the tasks of the hub and of dial orders start and end with the application.
 
     `probes_alone`: of a process that has an engine and no door, /healthz, /readyz and /metrics are all. `watched` is
     called with each task. The routes of `hosted` parts are served beside the gateway's own; `broken` names those that
-    /readyz shows as broken. `dial`: where dial orders are; None: nothing is dialled.
+    /readyz shows as broken. `dial`: where dial orders are; None: nothing is dialled. `monotonic`: seconds of the clock
+    that measures how long they take to leave.
     """
     bindings = Bindings(registry, limits)
     context = Context(
@@ -75,7 +78,7 @@ def make_app(
         backpressure=Backpressure(reads, pulse, limits),
         openapi=written(limits, [part for part, _ in hosted]),
         describing=asyncio.Semaphore(limits.calls_described),
-        dialling=None if dial is None else Dialling(dial, bindings, limits, log.now_ms),
+        dialling=None if dial is None else Dialling(dial, bindings, limits, log.now_ms, monotonic),
     )
     app = web.Application(client_max_size=limits.body_bytes, middlewares=[answering(limits, telemetry)])
 

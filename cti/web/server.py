@@ -220,6 +220,7 @@ class Listening:
     async def stop(self) -> None:
         """Returns when nothing is served any more; within `stop_s` of `listen`."""
         await self._runner.cleanup()
+        await asyncio.sleep(0)  # a transport that was closed lets go of its socket at the loop's next turn
 
 
 async def listen(

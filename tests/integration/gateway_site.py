@@ -188,6 +188,7 @@ async def site_at(url: str, limits: Limits | None = None, **parts: Any) -> Async
             log, parts.get("reads", store.ledger), parts.get("registry", store.ledger), limits, telemetry, pulse,
             standard=STANDARD, ready=parts.get("ready", ready),
             dial=None if orders is None else DialLedger(orders, DialMetrics(telemetry.registry)),
+            monotonic=lambda: clock.now_ms() / 1000,
         )  # fmt: skip
         listening = await listen(app, "127.0.0.1", 0, limits)
         try:
