@@ -68,9 +68,11 @@ run: $(STAMP)
 demo: $(STAMP)
 	@exec $(BIN)/ringback demo $(if $(JSON),--json $(JSON))
 
+PARALLEL := -n logical --maxprocesses 4 --dist worksteal
+
 # Two runs: on several processors, and alone on the machine (tests/conftest.py says which tests need that).
 test: check
-	$(BIN)/python -m pytest --part together -n logical --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest --part together $(PARALLEL)
 	$(BIN)/python -m pytest --part alone
 
 acceptance: $(STAMP)
@@ -84,7 +86,7 @@ compiled: $(STAMP)
 	@$(BIN)/python deploy/compiled.py build/compiled
 
 test-compiled: compiled
-	$(WITH_COMPILED) $(BIN)/python -m pytest --import-mode=importlib tests/unit/core tests/simulation tests/replay
+	$(WITH_COMPILED) $(BIN)/python -m pytest --import-mode=importlib $(PARALLEL) tests/unit/core tests/simulation tests/replay
 
 bench: $(STAMP)
 	@$(BIN)/python deploy/compiled.py build/compiled || echo "not compiled: these are the figures of the interpreter" >&2
