@@ -22,7 +22,7 @@ class Limits(BaseModel):
     log_waiting: int = Field(256, ge=1)  # requests that may wait for the log at once
     log_wait_s: float = Field(5.0, gt=0)  # longest wait for the log; then 503
     lag_events: int = Field(1200, ge=1)  # one key's uncommitted events; beyond it, requests wait
-    lag_s: float = Field(0.18, gt=0)  # `lag_events` rises to what the engine commits in this time
+    lag_s: float = Field(0.12, gt=0)  # `lag_events` rises to what the engine commits in this time
     lag_alone_s: float = Field(0.5, gt=0)  # the same while no other tenant is there
     lag_wait_s: float = Field(5.0, gt=0)  # longest wait because of `lag_events`; then 429
     key_events: int = Field(5000, ge=1)  # one key's waiting events; beyond it 429 at once
