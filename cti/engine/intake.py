@@ -133,7 +133,8 @@ class Intake:
                 self._resting_ms[partition] = self._time.now_ms() + ms
 
     async def turn(self, most: int, *, needs_ends: bool, read_on: bool) -> int:
-        """Read on, and ingest up to `most` entries; return how many.
+        """Read on, and ingest up to `most` entries; return how many. Without `read_on` what is being read already is
+        the last.
 
         `needs_ends`: something is due that must know whether a partition is at its end. Raises `errors.LogAway`,
         `errors.LedgerAway`; then nothing was ingested.
@@ -142,6 +143,8 @@ class Intake:
         ends = await self._asked_ends(now_ms) if needs_ends else None
         if read_on or self.empty:
             await self._read_on(now_ms)
+        elif self._reading is not None and not any(self._queues.values()):
+            self._queue(await self._read_ahead(self._reading))
         taken = self._take(most)
         for partition, end in ends.items() if ends is not None else ():
             if not self._queues[partition] and self._fetched[partition] >= end:
