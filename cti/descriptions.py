@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 from cti.core.call import advance, fold
+from cti.core.call_legs import customer_of
 from cti.core.call_reuse import begins_again, is_beyond
 from cti.core.call_state import Call
 from cti.core.facts import Fact
@@ -34,6 +35,12 @@ class Kept(NamedTuple):
     events: int
     after: tuple[int, int]  # (position, n) of the last event in the log
     latest: Fact  # the last by time
+
+
+def called_party(stored: StoredCall) -> tuple[str, str] | None:
+    """(subject, connection) of the leg on which a customer is; None: nobody is, or it has no name."""
+    leg = customer_of(fold(stored.row.subject, [fact_of(event) for event in stored.timeline]).call.legs)
+    return (stored.row.subject, leg.id) if leg is not None and leg.id else None
 
 
 class Descriptions:

@@ -70,6 +70,41 @@ class Task(Protocol):
         """Give up what is held. `run` has ended."""
 
 
+class DeclaredSwitch(NamedTuple):
+    """What a switch says of itself."""
+
+    switch: str
+    source: str
+    declaration: Mapping[str, Any]  # the body of PUT /v1/switches/ID, without `source`
+
+
+Declared = Callable[[str, str], Awaitable[DeclaredSwitch | None]]
+"""The declaration of a tenant's switch; None: there is none. Raises LedgerAway."""
+
+
+async def nothing_declared(_tenant: str, _switch: str) -> DeclaredSwitch | None:
+    """The default of `Host.declared`."""
+    return None
+
+
+class CalledLeg(NamedTuple):
+    """The called party's leg of a live call: the switch's call id, and its connection."""
+
+    subject: str
+    connection: str
+
+
+FindLeg = Callable[[str, str], Awaitable[CalledLeg | None]]
+"""The called party's leg of a tenant's call, by our call id; None: there is none, or its switch gave it no name. Raises
+LedgerAway.
+"""
+
+
+async def no_leg(_tenant: str, _call_id: str) -> CalledLeg | None:
+    """The default of `Host.called_leg`."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """What a process lends to its parts."""
@@ -81,6 +116,9 @@ class Host:
     shared: bool  # whether other processes may be on the same store
     dial: DialOrders | None = None  # None: the store is in memory, and nothing is dialled
     dial_meter: DialMeter | None = None
+    declared: Declared = nothing_declared
+    called_leg: FindLeg = no_leg
+    speed: float = 1.0  # how many times as fast as real time the clocks run, in a trial
 
     def ownership(
         self, group: str, resources: Collection[str] = (), changed: Callable[[], None] = lambda: None
@@ -176,6 +214,11 @@ def _names(part: Part) -> Iterator[tuple[str, str]]:
     yield from (("channel", name) for name in part.channels)
     if part.chain is not None:
         yield "tables", part.chain.name
+
+
+def scopes_of(parts: Sequence[Part]) -> list[str]:
+    """Every scope that a key may have: those of the call side, then those of parts."""
+    return [*SCOPES, *(scope for part in parts for scope in part.scopes)]
 
 
 def chains_of(parts: Sequence[Part]) -> list[Chain]:

@@ -6,14 +6,15 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 
 import structlog
+from pydantic_core import from_json
 
 from cti import errors
-from cti.adapters.clock import MonotonicClock, SystemClock, SystemWallClock
+from cti.adapters.clock import MonotonicClock, SystemClock, SystemWallClock, WallOf, speed_of
 from cti.adapters.event_log_kafka.settings import kafka_options
 from cti.adapters.store import APPENDED, COMMANDED, MEMORY, OURS, Store, open_store
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.rules import RuleBook, compile_profile
-from cti.descriptions import Descriptions
+from cti.descriptions import Descriptions, called_party
 from cti.dial.metrics import DialMetrics
 from cti.dial.store import ORDERED
 from cti.engine.gathering import CallLimits
@@ -24,13 +25,27 @@ from cti.gateway.context import Standard
 from cti.gateway.dialling import DialLedger
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
-from cti.hosting import ENGINE, GATEWAY, WHOLE, Host, Hosted, Part, chains_of, check, find_parts
+from cti.hosting import (
+    ENGINE,
+    GATEWAY,
+    WHOLE,
+    CalledLeg,
+    Declared,
+    DeclaredSwitch,
+    FindLeg,
+    Host,
+    Hosted,
+    Part,
+    chains_of,
+    check,
+    find_parts,
+)
 from cti.leases.alone import Alone, new_owner
 from cti.leases.ownership import Shared
 from cti.parts.health import PartHealth
 from cti.parts.metrics import GuardedCollector
 from cti.parts.tasks import PartPurges, PartTasks, named
-from cti.ports import Clock, Ownership
+from cti.ports import Clock, Ownership, Reads, Registry
 from cti.retention import Retention
 from cti.settings import Settings, profile_path
 from cti.sql.connections import sqlite_file
@@ -104,9 +119,11 @@ class Service:
         self.failed = self._supervision.failed
         self._book = book
         store.hear_commands(self.pulse.commanded)
+        wall = SystemWallClock() if isinstance(clock, SystemClock) else WallOf(clock)
         host = Host(
-            self._steady, SystemWallClock(), store.database, store.leases, store.shared, store.dial, self.dial_metrics
-        )
+            self._steady, wall, store.database, store.leases, store.shared, store.dial, self.dial_metrics,
+            declared_in(store.ledger), legs_in(store.ledger), speed=speed_of(clock),
+        )  # fmt: skip
         self.hosted = open_parts(parts, host, store, self.telemetry, self.health)
         tasks = [(hosted.part.name, task) for hosted in self.hosted for task in hosted.tasks_in(roles)]
         self._tasks = PartTasks(tasks, self.health, self._supervision.start)
@@ -236,6 +253,27 @@ class Service:
                     await self._engine.stop()
             except TimeoutError:  # its events are in the log: the next start reads them again
                 log.warning("stopped before the last round was committed", action="round_left")
+
+
+def declared_in(registry: Registry) -> Declared:
+    """The declarations of switches, for parts."""
+
+    async def declared(tenant: str, switch: str) -> DeclaredSwitch | None:
+        row = await registry.switch(tenant, switch)
+        return None if row is None else DeclaredSwitch(switch, row.source, from_json(row.declaration))
+
+    return declared
+
+
+def legs_in(ledger: Reads) -> FindLeg:
+    """The legs of called parties, for parts."""
+
+    async def called_leg(tenant: str, call_id: str) -> CalledLeg | None:
+        stored = await ledger.call(tenant, call_id)
+        found = None if stored is None else await asyncio.to_thread(called_party, stored)
+        return None if found is None else CalledLeg(*found)
+
+    return called_leg
 
 
 async def _word_of(asked: Awaitable[object], slow: str) -> str | None:

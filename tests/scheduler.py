@@ -34,7 +34,7 @@ from cti.ports import Clock
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
 from cti.web.server import listen
-from cti.wiring import fit_parts, open_parts, read_book, standard_of
+from cti.wiring import declared_in, fit_parts, legs_in, open_parts, read_book, standard_of
 
 START = datetime.fromisoformat("2026-03-02T09:00:00+08:00")
 START_MS = int(START.timestamp() * 1000)
@@ -102,10 +102,11 @@ class Scene:
 
     def __init__(
         self, store: Store, clock: VirtualClock, engine: Engine, session: aiohttp.ClientSession, url: str,
-        wall_clock: VirtualWallClock, hosted: Sequence[Hosted],
+        wall_clock: VirtualWallClock, hosted: Sequence[Hosted], host: Host,
     ) -> None:  # fmt: skip
         self.store, self.clock, self.engine, self.url = store, clock, engine, url
         self.wall_clock, self.hosted = wall_clock, hosted  # the time of day, for parts; the parts
+        self.host = host  # what is lent to them
         self._session = session
         self._tasks = [task for one in hosted for task in one.tasks_in(WHOLE)]
         self.switches: dict[str, Switch] = {}
@@ -249,11 +250,13 @@ async def scene(
     partitions: int = 4,
     wall: Callable[[VirtualClock], Clock] | None = None,
     parts: Sequence[Part] | None = None,
+    start_ms: float = START_MS,
 ) -> AsyncIterator[Scene]:
-    """The product on the store at `url`, its clock at START. `wall` makes the clock that dates the log's entries, from
-    the one that the test moves, where they differ. `parts`: by default all that is installed; each task is stepped.
+    """The product on the store at `url`, its clock at START or where `start_ms` says. `wall` makes the clock that dates
+    the log's entries, from the one that the test moves, where they differ. `parts`: by default all that is installed;
+    each task is stepped.
     """
-    clock, telemetry, pulse = VirtualClock(START_MS), Telemetry(), Pulse()
+    clock, telemetry, pulse = VirtualClock(start_ms), Telemetry(), Pulse()
     found, wall_clock = fit_parts(find_parts() if parts is None else parts, url), VirtualWallClock(clock)
     channels = [channel for part in found for channel in part.channels]
     book, limits = read_book(profile), Limits(requests_per_s=1e9, requests_burst=1e9)
@@ -264,7 +267,10 @@ async def scene(
         contextlib.AsyncExitStack() as stack,
     ):
         meter = DialMetrics(telemetry.registry)
-        host = Host(clock, wall_clock, store.database, store.leases, store.shared, store.dial, meter)
+        host = Host(
+            clock, wall_clock, store.database, store.leases, store.shared, store.dial, meter,
+            declared_in(store.ledger), legs_in(store.ledger),
+        )  # fmt: skip
         hosted = open_parts(found, host, store, telemetry, PartHealth(telemetry, clock))
         metrics = CallMetrics(telemetry)
         engine = Engine(
@@ -283,10 +289,10 @@ async def scene(
         listening = await listen(app, "127.0.0.1", 0, limits, stop_s=0.1)
         stack.push_async_callback(listening.stop)
         scopes = "admin calls:read commands:read events:write"
-        _, key = await make_key(store.ledger, TENANT, scopes, "*", "scene", START_MS)
+        _, key = await make_key(store.ledger, TENANT, scopes, "*", "scene", round(start_ms))
         session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"})
         stack.push_async_callback(session.close)
-        it = Scene(store, clock, engine, session, listening.url, wall_clock, hosted)
+        it = Scene(store, clock, engine, session, listening.url, wall_clock, hosted, host)
         for one in hosted:
             for task in one.tasks_in(WHOLE):
                 await task.start()

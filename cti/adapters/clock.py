@@ -62,6 +62,16 @@ class SystemWallClock:
         return time.time() * 1000
 
 
+class WallOf:
+    """`WallClock` of `cti.ports`: another clock's time, where that is the time of day (a simulated one)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def wall_ms(self) -> float:
+        return self._clock.now_ms()
+
+
 class ScaledClock:
     """A clock that runs `speed` times as fast as `real` since `origin_ms`; two processes with one origin agree."""
 
@@ -69,11 +79,68 @@ class ScaledClock:
         self._origin_ms, self._speed = origin_ms, speed
         self._real: Clock = real or SystemClock()
 
+    @property
+    def speed(self) -> float:
+        return self._speed
+
     def now_ms(self) -> float:
         return self._origin_ms + (self._real.now_ms() - self._origin_ms) * self._speed
 
     async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
         await _wait_s(event, None if until_ms is None else (until_ms - self.now_ms()) / self._speed / 1000)
+
+
+class ShiftedClock:
+    """A clock that is a fixed time ahead of another, or behind."""
+
+    def __init__(self, clock: Clock, ahead_ms: float) -> None:
+        self._clock, self._ahead_ms = clock, ahead_ms
+
+    @property
+    def speed(self) -> float:
+        return speed_of(self._clock)
+
+    def now_ms(self) -> float:
+        return self._clock.now_ms() + self._ahead_ms
+
+    async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
+        await self._clock.wait(event, None if until_ms is None else until_ms - self._ahead_ms)
+
+
+def speed_of(clock: Clock) -> float:
+    """How many times as fast as real time a clock runs."""
+    return clock.speed if isinstance(clock, ScaledClock | ShiftedClock) else 1.0
+
+
+class LeapingClock(ShiftedClock):
+    """One that can skip time in which nothing happens."""
+
+    def __init__(self, clock: Clock, ahead_ms: float) -> None:
+        super().__init__(clock, ahead_ms)
+        self._leapt = asyncio.Event()
+
+    def leap(self, by_ms: float) -> None:
+        """Skip this much time, never back. Whoever waits looks at the clock again."""
+        assert by_ms >= 0, "a clock does not go back"
+        self._ahead_ms += by_ms
+        self._leapt.set()
+        self._leapt = asyncio.Event()
+
+    async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
+        while not event.is_set() and (until_ms is None or self.now_ms() < until_ms):
+            either, leapt = asyncio.Event(), self._leapt
+            watches = [asyncio.create_task(_pass_on(each, either)) for each in (event, leapt)]
+            try:
+                await self._clock.wait(either, None if until_ms is None else until_ms - self._ahead_ms)
+            finally:
+                for watch in watches:
+                    watch.cancel()
+                await asyncio.gather(*watches, return_exceptions=True)
+
+
+async def _pass_on(event: asyncio.Event, either: asyncio.Event) -> None:
+    await event.wait()
+    either.set()
 
 
 class VirtualClock:

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from sqlalchemy import URL, Connection, delete, insert, text
 
-from cti.adapters.clock import MonotonicClock
+from cti.adapters.clock import MonotonicClock, speed_of
 from cti.adapters.event_log_kafka.log import KafkaEventLog
 from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.event_log_memory import MemoryEventLog
@@ -167,7 +167,8 @@ class _DatabaseStore(Store):
         """`clock`: the ledger's own; None: PostgreSQL's."""
         self.database = database
         self.ledger = self._ledger = _ledger_in(database)
-        self.dial = SqlDialOrders(database, None if clock is None else clock.now_ms, self._said_by)
+        now_ms, speed = (None, 1.0) if clock is None else (clock.now_ms, speed_of(clock))
+        self.dial = SqlDialOrders(database, now_ms, self._said_by, speed)
         self._ledger.tell_dialled(self.dial.told)
         self._chains = (CHAIN, *chains)
 

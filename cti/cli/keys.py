@@ -14,7 +14,7 @@ from cti.cli.logging_setup import set_up_logging
 from cti.errors import RingbackError, SettingsMistake
 from cti.gateway.bindings import SWITCH_ID_PATTERN
 from cti.gateway.keys import make_key
-from cti.hosting import find_parts
+from cti.hosting import find_parts, scopes_of
 from cti.ports import Registry
 from cti.rows import KeyRow
 from cti.settings import Settings
@@ -133,7 +133,7 @@ def _tenant(value: str) -> str:
 def _scopes(value: str) -> str:
     names = value.split(",")
     try:
-        known = [*SCOPES, *(scope for part in find_parts() for scope in part.scopes)]
+        known = scopes_of(find_parts())
     except SettingsMistake as mistake:
         raise argparse.ArgumentTypeError(str(mistake)) from None
     unknown = sorted(set(names) - set(known))

@@ -7,31 +7,36 @@ import asyncio
 import contextlib
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 from sqlalchemy import make_url
 
-from cti.adapters.clock import ScaledClock, SystemClock
+from cti.adapters.clock import LeapingClock, ScaledClock, ShiftedClock, SystemClock
 from cti.cli.log_writer import LogWriter
 from cti.cli.logging_setup import set_up_logging
+from cti.cli.run_skipping import skip_waits
 from cti.cli.runtime import run_serving, settle_memory, stop_on_signals
 from cti.cli.serve import add_arguments as add_serve_arguments
 from cti.cli.serve import settings_of, until
 from cti.errors import RingbackError
+from cti.hosting import scopes_of
 from cti.ports import Clock
 from cti.settings import Settings
 from cti.switches.simulated.board import Board
 from cti.switches.simulated.exchange import Site
 from cti.switches.simulated.options import Options
 from cti.switches.simulated.simulation import simulate
-from cti.web.auth import SCOPES
+from cti.switches.simulated.trunks import CALLS, MESSAGES, Outbound, TrunkGroup
 from cti.wiring import Service, serving
 
 TENANT = "demo"
 FIRST_KEY = "made at the first start"
-SWITCH = "sim-1"
+SWITCH, GROUP, HOTLINE = "sim-1", "main", "95598"
+SUBMITTING = "campaigns:write"  # the scope of whoever submits a campaign
+EXAMPLE = "docs/examples/arrears.csv"
 STOP_S = 4.0  # for the switch to hang up; the whole stop stays within 5 s
 REMEMBER_EVERY_MS = 5_000.0
 
@@ -43,6 +48,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--agents", type=int, default=20)
     parser.add_argument("--callers-per-min", type=float, default=12.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", type=_moment, metavar="TIME", help="what the clock shows at first, RFC 3339")
+    parser.add_argument("--skip-waits", action="store_true", help="leap to the next dial while nothing happens")
+    parser.add_argument("--log", type=Path, help="the switch's own log, JSON lines, appended to")
+
+
+def _moment(text: str) -> float:
+    """Milliseconds since the epoch."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError("a time has its offset: 2026-03-04T10:00:00+08:00")
+    return moment.timestamp() * 1000
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 async def _run(settings: Settings, args: argparse.Namespace, lines: LogWriter) -> int:
     kept = _kept_beside(settings.db)
     memory = _read(kept)
-    clock = _clock(args.speed, memory)
+    clock = _clock(args.speed, memory, args.start, args.skip_waits)
     stop = stop_on_signals(lines)
     async with serving(settings, clock=clock) as service:
         lines.report_to(service.telemetry.log_lines_dropped)
@@ -67,19 +83,38 @@ async def _run(settings: Settings, args: argparse.Namespace, lines: LogWriter) -
         screen = LogWriter(sys.stdout)  # its output may be lost
         admin = await _first_key(service)
         _remember(kept, clock)
-        if admin is None:
-            hint = "its key was shown at the first start; `ringback keys create` makes another"
-            screen.write(f"Ringback listens on {service.url} ({hint})\n")
-        else:
-            screen.write(f"Ringback listens on {service.url}\nAPI key (shown this once): {admin}\n")
+        screen.write("".join(f"{line}\n" for line in _welcome(service, admin)))
         return await _with_switch(service, clock, args, kept, stop, screen, lines)
+
+
+def _welcome(service: Service, admin: str | None) -> list[str]:
+    """Where it listens, the key, and how to submit a campaign."""
+    if admin is None:
+        hint = "its key was shown at the first start; `ringback keys create` makes another"
+        lines = [f"Ringback listens on {service.url} ({hint})"]
+    else:
+        lines = [f"Ringback listens on {service.url}", f"API key (shown this once): {admin}"]
+    if SUBMITTING not in _scopes(service):
+        return lines
+    program = sys.argv[0] if Path(sys.argv[0]).name == "ringback" else "ringback"
+    wishes = f"--kind arrears --switch {SWITCH} --trunk-group {GROUP}"
+    return [
+        *lines,
+        "A campaign for it, from another terminal:",
+        f"  RINGBACK_URL={service.url} RINGBACK_KEY={admin or 'rbk_...'} \\",
+        f"  {program} campaign submit {EXAMPLE} {wishes}",
+    ]
+
+
+def _scopes(service: Service) -> list[str]:
+    return scopes_of([hosted.part for hosted in service.hosted])
 
 
 async def _first_key(service: Service) -> str | None:
     """A new key, if this ledger has none yet."""
     if any(key.label == FIRST_KEY and key.revoked_at_ms is None for key in await service.store.ledger.keys()):
         return None
-    return await service.new_key(TENANT, sorted(SCOPES), ["*"], FIRST_KEY)
+    return await service.new_key(TENANT, sorted(_scopes(service)), ["*"], FIRST_KEY)
 
 
 async def _with_switch(
@@ -87,16 +122,20 @@ async def _with_switch(
     lines: LogWriter,
 ) -> int:  # fmt: skip
     """Run the switch beside the service until the stop; the switch stops first."""
-    key = await service.new_key(TENANT, ["events:write", "commands:read", "calls:read"], ["*"], "simulated switch")
+    reads = [scope for scope in _scopes(service) if scope.endswith(":read")]
+    key = await service.new_key(TENANT, ["events:write", *reads], ["*"], "simulated switch")
     state = None if kept is None else kept.with_suffix(".switch.json")
-    site = Site(SWITCH, args.agents, args.callers_per_min, args.seed)
+    outbound = Outbound((*CALLS, *MESSAGES), {GROUP: TrunkGroup(caller_id=HOTLINE)})
+    site = Site(SWITCH, args.agents, args.callers_per_min, args.seed, outbound=outbound)
     hang_up = asyncio.Event()
-    switch = asyncio.create_task(simulate(Options(service.url, key, site, state=state), clock, hang_up))
+    switch = asyncio.create_task(simulate(Options(service.url, key, site, state=state, log=args.log), clock, hang_up))
     others = [
         asyncio.create_task(Board(service.url, key, screen).run(hang_up)),
         asyncio.create_task(_keep(kept, clock)),
         asyncio.create_task(_say_if_ended(switch, stop)),
     ]
+    if isinstance(clock, LeapingClock):
+        others.append(asyncio.create_task(skip_waits(service.url, key, clock)))
     code = await until(stop, service, lines)
     hang_up.set()
     await asyncio.wait([switch], timeout=STOP_S)
@@ -116,26 +155,17 @@ async def _say_if_ended(switch: asyncio.Task[dict[str, Any]], stop: asyncio.Even
         stop.set()
 
 
-def _clock(speed: float, memory: dict[str, Any]) -> Clock:
+def _clock(speed: float, memory: dict[str, Any], start_ms: float | None, leaping: bool) -> Clock:
     """A scaled clock that continues from the last run's time; otherwise the log's time would wait for real time."""
     real = SystemClock()
     last_ms = float(memory.get("clock_ms", 0))
+    if start_ms is not None or leaping:
+        from_ms = max(last_ms, real.now_ms() if start_ms is None else start_ms)
+        kind = LeapingClock if leaping else ShiftedClock
+        return kind(ScaledClock(real.now_ms(), speed, real), from_ms - real.now_ms())
     if speed == 1.0 and last_ms <= real.now_ms():
         return real
-    return _Ahead(ScaledClock(real.now_ms(), speed, real), max(last_ms - real.now_ms(), 0.0))
-
-
-class _Ahead:
-    """A clock that runs a fixed time ahead of another."""
-
-    def __init__(self, clock: Clock, ahead_ms: float) -> None:
-        self._clock, self._ahead_ms = clock, ahead_ms
-
-    def now_ms(self) -> float:
-        return self._clock.now_ms() + self._ahead_ms
-
-    async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
-        await self._clock.wait(event, None if until_ms is None else until_ms - self._ahead_ms)
+    return ShiftedClock(ScaledClock(real.now_ms(), speed, real), max(last_ms - real.now_ms(), 0.0))
 
 
 def _kept_beside(db: str) -> Path | None:

@@ -48,12 +48,18 @@ class SqlDialOrders:
     """Both protocols on one ledger."""
 
     def __init__(
-        self, database: Database, clock: Callable[[], float] | None, partitions: Callable[[], Collection[int]]
+        self,
+        database: Database,
+        clock: Callable[[], float] | None,
+        partitions: Callable[[], Collection[int]],
+        speed: float = 1.0,
     ) -> None:
-        """`clock`: the ledger's; None: PostgreSQL's own. `partitions`: those that must have a word of a source."""
+        """`clock`: the ledger's; None: PostgreSQL's own. `partitions`: those that must have a word of a source.
+        `speed`: how many times as fast as real time the clock runs.
+        """
         self._writer: SqlWriter = database.writer(WRITER)
         self._reader: SqlReader = database.reader
-        self._clock = LedgerClock(clock)
+        self._clock = LedgerClock(clock, speed)
         self._partitions = partitions
         self._tell_dialled = database.telling(DIALLED) or _nobody
         self._tell_ordered = database.telling(ORDERED) or _nobody

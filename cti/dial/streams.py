@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from cti.dial.clock import LedgerClock
-from cti.dial.rows import STREAM_ALIVE_MS
 from cti.sql.point import rows_of
 
 Of = tuple[str, str]
@@ -38,25 +37,25 @@ def subscribe(connection: Connection, clock: LedgerClock, asked: Sequence[Of]) -
 
 
 def _subscribe(connection: Connection, clock: LedgerClock, of: Of) -> int:
-    alive_until_ms = clock.now_ms(connection) + STREAM_ALIVE_MS
+    alive_until_ms = clock.now_ms(connection) + clock.alive_ms
     return int(rows_of(connection, _SUBSCRIBE, *of, alive_until_ms)[0][0])
 
 
 def resume(connection: Connection, clock: LedgerClock, asked: Sequence[Of]) -> list[int | None]:
     """The new epoch of each whose newest has not lived for a while; None: it lives, or may come again."""
     now_ms = clock.now_ms(connection)
-    found = {at: _resume(connection, asked[at], now_ms) for at in _in_order(asked)}
+    found = {at: _resume(connection, asked[at], now_ms, clock.alive_ms) for at in _in_order(asked)}
     return [found[at] for at in range(len(asked))]
 
 
-def _resume(connection: Connection, of: Of, now_ms: int) -> int | None:
-    rows = rows_of(connection, _RESUME, now_ms + STREAM_ALIVE_MS, *of, now_ms - STREAM_ALIVE_MS)
+def _resume(connection: Connection, of: Of, now_ms: int, alive_ms: int) -> int | None:
+    rows = rows_of(connection, _RESUME, now_ms + alive_ms, *of, now_ms - alive_ms)
     return int(rows[0][0]) if rows else None
 
 
 def prolong(connection: Connection, clock: LedgerClock, asked: Sequence[Subscription]) -> list[bool]:
     """Whether each is still the newest."""
-    until_ms = clock.now_ms(connection) + STREAM_ALIVE_MS
+    until_ms = clock.now_ms(connection) + clock.alive_ms
     found = {at: bool(rows_of(connection, _PROLONG, until_ms, *asked[at])) for at in _in_order(asked)}
     return [found[at] for at in range(len(asked))]
 

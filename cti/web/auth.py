@@ -48,6 +48,7 @@ class Caller:
     switches: frozenset[str] | None
     bucket: TokenBucket
     expires_at_ms: int | None = None
+    label: str = ""  # of the key, given by who made it
 
     @property
     def sees_numbers(self) -> bool:
@@ -132,7 +133,7 @@ class KeyRing:
             bucket = TokenBucket(self._limits.requests_per_s, self._limits.requests_burst, self._monotonic)
         self._buckets.put(row.id, bucket)
         switches = None if row.switches == "*" else frozenset(row.switches.split())
-        return Caller(row.id, row.tenant, frozenset(row.scopes.split()), switches, bucket, row.expires_at_ms)
+        return Caller(row.id, row.tenant, frozenset(row.scopes.split()), switches, bucket, row.expires_at_ms, row.label)
 
 
 def _unauthenticated(

@@ -79,9 +79,19 @@ async def read_model(request: web.Request, limits: Limits, model: type[M]) -> M:
     """A JSON body as a model. Raises Refusal: `invalid_body` with the pointers of what is wrong, and those of
     `read_body`.
     """
+    return model_of(await read_json(request, limits), limits, model)
+
+
+async def read_json(request: web.Request, limits: Limits) -> bytes:
+    """A body that is said to be JSON, as it came. Raises Refusal."""
     if media_of(request) != "application/json":
         raise Refusal("unsupported_media_type", "Taken here: application/json")
-    value = parse(await read_body(request, limits))
+    return await read_body(request, limits)
+
+
+def model_of(body: bytes, limits: Limits, model: type[M]) -> M:
+    """JSON as a model. Raises Refusal: `invalid_body` with the pointers of what is wrong, and those of `parse`."""
+    value = parse(body)
     if json_depth(value, limits.json_depth) > limits.json_depth:
         raise Refusal("invalid_body", errors=[fault("", "depth", f"Nested deeper than {limits.json_depth} levels")])
     try:

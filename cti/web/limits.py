@@ -21,7 +21,7 @@ class Limits(BaseModel):
     linger_s: float = Field(2.0, ge=0)  # time of further reading after an early refusal, so that the client sees it
     log_waiting: int = Field(256, ge=1)  # requests that may wait for the log at once
     log_wait_s: float = Field(5.0, gt=0)  # longest wait for the log; then 503
-    lag_events: int = Field(1200, ge=1)  # one key's uncommitted events; beyond it, requests wait
+    lag_events: int = Field(600, ge=1)  # one key's uncommitted events; beyond it, requests wait
     lag_s: float = Field(0.12, gt=0)  # `lag_events` rises to what the engine commits in this time
     lag_alone_s: float = Field(0.5, gt=0)  # the same while no other tenant is there
     lag_wait_s: float = Field(5.0, gt=0)  # longest wait because of `lag_events`; then 429

@@ -77,7 +77,11 @@ def _operation(route: Route, codes: Mapping[str, Code]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
-        "parameters": [*_path_parameters(route), *(_query_parameter(each) for each in route.query)],
+        "parameters": [
+            *_path_parameters(route),
+            *(_parameter(each, "query") for each in route.query),
+            *(_parameter(each, "header") for each in route.headers),
+        ],
         "responses": {**_answers(route), **_errors(route, codes)},
     }
     if route.scope is not None:
@@ -103,11 +107,11 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
     ]
 
 
-def _query_parameter(parameter: Parameter) -> dict[str, Any]:
+def _parameter(parameter: Parameter, where: str) -> dict[str, Any]:
     return {
         "name": parameter.name,
-        "in": "query",
-        "required": False,
+        "in": where,
+        "required": parameter.required,
         "description": parameter.about,
         "schema": dict(parameter.schema),
     }
@@ -122,15 +126,20 @@ def _answers(route: Route) -> dict[str, Any]:
                 if answer.content
                 else {}
             ),
+            **({"headers": {name: _header(about) for name, about in answer.headers.items()}} if answer.headers else {}),
         }
         for status, answer in route.answers.items()
     }
 
 
+def _header(about: str) -> dict[str, Any]:
+    return {"description": about, "schema": {"type": "string"}}
+
+
 def _errors(route: Route, known: Mapping[str, Code]) -> dict[str, Any]:
     """The errors an operation may answer, by status."""
     codes = [*route.codes, *EVERY, *(GUARDED if route.scope is not None else ())]
-    if route.query:
+    if route.query or route.headers:
         codes.append("bad_parameter")
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in dict.fromkeys(codes):

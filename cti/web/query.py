@@ -27,6 +27,8 @@ class Parameter:
     about: str
     schema: Mapping[str, Any]
     read: Callable[[str], Any]
+    many: bool = False  # it may be repeated: its value is a list
+    required: bool = False
 
 
 def text(name: str, about: str, least: int = 1) -> Parameter:
@@ -95,10 +97,10 @@ def parsed(name: str, about: str, pattern: str, read: Callable[[str], Any]) -> P
 
 def read_query(raw: str, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
     """The values asked for. Raises Refusal `unknown_parameter` or `bad_parameter`."""
-    if not raw:
-        return {}
     values: dict[str, Any] = {}
-    faults = list(_faults(raw, parameters, values))
+    faults = list(_faults(raw, parameters, values)) if raw else []
+    left = (name for name, known in parameters.items() if known.required and name not in values)
+    faults = faults or [fault(name, "missing", "is required") for name in left]
     if faults:
         unknown = all(each["rule"] == "unknown" for each in faults)
         names = ", ".join(each["pointer"] for each in faults)
@@ -116,10 +118,29 @@ def _faults(raw: str, parameters: Mapping[str, Parameter], values: dict[str, Any
         known = parameters.get(name)
         if known is None:
             yield fault(name[:64], "unknown", f"Known here: {', '.join(parameters) or 'none'}")
-        elif name in values:
+        elif name in values and not known.many:
             yield fault(name, "repeated", "is given more than once")
         else:
-            try:
-                values[name] = known.read(value)
-            except ValueError as error:
-                yield fault(name, "value", str(error))
+            yield from _read(known, value, values)
+
+
+def _read(known: Parameter, value: str, values: dict[str, Any]) -> Iterator[dict[str, str]]:
+    try:
+        read = known.read(value)
+    except ValueError as error:
+        yield fault(known.name, "value", str(error))
+        return
+    if known.many:
+        values.setdefault(known.name, []).append(read)
+    else:
+        values[known.name] = read
+
+
+def read_headers(given: Mapping[str, str], headers: Sequence[Parameter]) -> dict[str, Any]:
+    """The values of the headers that a route knows. Raises Refusal `bad_parameter`."""
+    values: dict[str, Any] = {}
+    sent = [(known, given[known.name]) for known in headers if known.name in given]
+    faults = [each for known, value in sent for each in _read(known, value, values)]
+    if faults:
+        raise Refusal("bad_parameter", f"In the headers: {', '.join(each['pointer'] for each in faults)}", faults)
+    return values

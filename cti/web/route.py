@@ -16,7 +16,7 @@ from cti.web.auth import Caller, KeyRing
 from cti.web.bucket import TokenBucket
 from cti.web.limits import Limits
 from cti.web.meter import Meter
-from cti.web.query import Parameter, read_query
+from cti.web.query import Parameter, read_headers, read_query
 from cti.web.refusal import Refusal, busy
 from cti.web.server import Conversation
 
@@ -36,6 +36,7 @@ class Asked:
     caller: Caller
     query: Mapping[str, Any]
     still_good: Callable[[], Awaitable[bool]] = _for_ever
+    headers: Mapping[str, Any] = field(default_factory=dict)  # those that the route knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Answer:
 
     about: str
     content: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)  # of the answer: name, what it says
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Route:
     body: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     path_parts: Mapping[str, str] = field(default_factory=dict)  # the pattern of each {part} of the path
     head: bool = False  # a GET that takes HEAD too
+    headers: Sequence[Parameter] = ()  # of the request, beside those that every route takes
 
     @property
     def pattern(self) -> str:
@@ -96,7 +99,8 @@ def _guarded(route: Route, scope: str, ring: KeyRing, shared: object) -> WebHand
         if not caller.may(scope):
             raise Refusal("scope_missing", f"This needs the scope {scope}")
         query = read_query(request.rel_url.raw_query_string, parameters)
-        return await handle(shared, Asked(request, caller, query, partial(ring.still_good, caller)))
+        headers = read_headers(request.headers, route.headers)
+        return await handle(shared, Asked(request, caller, query, partial(ring.still_good, caller), headers))
 
     return serve
 

@@ -89,7 +89,13 @@ class Conversation(web.RequestHandler):
 
     def _await_headers(self) -> None:
         if self._slow_headers is None:
-            self._slow_headers = asyncio.get_running_loop().call_later(self._limits.headers_s, self.cut)
+            self._slow_headers = asyncio.get_running_loop().call_later(self._limits.headers_s, self._headers_are_late)
+
+    def _headers_are_late(self) -> None:
+        """Disconnect, unless a request is under way: a piece of its body came before its handler had begun."""
+        self._slow_headers = None
+        if self._current_request is None and not self._messages:
+            self.cut()
 
     def pause_writing(self) -> None:
         super().pause_writing()

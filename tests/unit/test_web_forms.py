@@ -7,7 +7,7 @@ import pytest
 
 from cti.web.accept import wanted
 from cti.web.bucket import TokenBucket
-from cti.web.csv_text import csv_of
+from cti.web.csv_text import cell, csv_heading, csv_of, csv_rows
 from cti.web.cursors import ID, NUMBER, cursor_of, cursor_pattern, cursor_reader
 from cti.web.instants import ms_of, rfc3339
 from cti.web.masking import masked, masked_identifier, masked_in, masked_keys
@@ -130,6 +130,18 @@ def test_csv_is_safe_in_a_spreadsheet() -> None:
         "",
     ]
     assert csv_of(("a",), []).startswith(b"\xef\xbb\xbf")
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "\x00", "\x07", "\x1f", "\x7f", "\x85"])
+def test_a_cell_that_begins_like_a_formula_or_with_a_control_character_is_quoted(first: str) -> None:
+    assert cell(f"{first}1") == f"'{first}1"
+    assert cell(f"1{first}") == f"1{first}"
+
+
+def test_a_file_in_pieces_is_the_file_in_one() -> None:
+    rows = [{"a": "x", "b": None}, {"b": 7}]
+    pieces = csv_heading(("a", "b")) + csv_rows(("a", "b"), rows[:1]) + csv_rows(("a", "b"), rows[1:])
+    assert pieces == csv_of(("a", "b"), rows)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
+from cti.switches.simulated.campaign_lines import campaign_lines
 from cti.switches.simulated.reader import Reader, UnreadableError
 
 REFRESH_S = 1.0
@@ -41,6 +42,7 @@ class Board:
             while not stop.is_set():
                 try:
                     lines = block(await reader.indicators(), await reader.breaches(NEWEST))
+                    lines += campaign_lines(await reader.campaigns())
                 except UnreadableError as reason:
                     lines = [f"no figures: {reason}"]
                 self._show(lines)

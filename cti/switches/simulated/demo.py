@@ -1,43 +1,36 @@
 """`ringback demo`: a minute of the whole product beside a switch that judges it.
 
 Three processes: the service on a temporary database, the simulated switch with a log of its own, and this one, which
-reads both and lets them agree or not. Everything is bounded; the whole takes at most a minute.
+reads both and lets them agree or not. Beside them a small campaign is carried to its end on a clock of its own
+(`demo_campaign`). Everything is bounded; the whole takes at most two.
 """
 
 import argparse
 import asyncio
 import json
 import os
-import socket
 import sys
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from cti.switches.simulated.comparison import contradictions, differences, product_figures
+from cti.switches.simulated.demo_campaign import carried
+from cti.switches.simulated.demo_processes import START_S, DemoError, finished, free_port, serving, until_ready
 from cti.switches.simulated.judge import Judge
 from cti.switches.simulated.reader import Reader, UnreadableError
 
-START_S = 12.0  # for the service to be ready
-BOUND_S = 58.0  # for everything
+BOUND_S = 118.0  # for everything
 LIFE_S = 36.0  # callers come in
 HURRY_S = 7.0  # and are gone again
 REST_S = 8.0  # for the switch's process beyond that: its own start, and its last results
 SETTLE_S = 3.0  # for the product's figures to have caught up
-STOP_S = 4.0
 LOOK_EVERY_S = 0.2
 EXIT_DIFFERENT = 1
 EXIT_FAILED = 2
 SCOPES = "events:write,commands:read,calls:read,numbers:reveal"
-
-
-class DemoError(Exception):
-    """A part of the demo could not be started or did not end."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,60 +68,27 @@ async def _bounded(args: argparse.Namespace) -> dict[str, Any]:
 
 async def _demo(args: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="ringback-demo-") as folder:
-        port = _free_port()
+        port = free_port()
         url = f"http://127.0.0.1:{port}"
         database = f"sqlite:///{Path(folder) / 'demo.db'}"
         environment = os.environ | {"RINGBACK_DB": database, "RINGBACK_LISTEN": f"127.0.0.1:{port}"}
         log = args.log or Path(folder) / "switch.jsonl"
         log.unlink(missing_ok=True)
         key = await _make_key(environment)
-        async with aiohttp.ClientSession() as session, _serving(environment, Path(folder)) as service:
+        async with aiohttp.ClientSession() as session, serving(environment, Path(folder), "serve") as service:
             reader = Reader(session, url, key)
-            await _until_ready(reader, service, Path(folder))
+            await until_ready(reader, service, Path(folder))
+            campaign = asyncio.create_task(carried(Path(folder), session, args.seed))
             await _simulate(args, url, key, log, environment)
-            return await _judged(reader, log)
+            judged = await _judged(reader, log)
+            told = await campaign
+            return {**judged, "agree": judged["agree"] and told["agree"], "campaign": told}
 
 
 async def _make_key(environment: dict[str, str]) -> str:
     wanted = ("keys", "create", "--tenant", "demo", "--scopes", SCOPES, "--switches", "*", "--json")
-    created = json.loads(await _finished(wanted, environment, START_S))
+    created = json.loads(await finished(wanted, environment, START_S))
     return str(created["key"])
-
-
-@asynccontextmanager
-async def _serving(environment: dict[str, str], folder: Path) -> AsyncIterator[Process]:
-    """The service as a process; stopped in good order, at last by force."""
-    with (folder / "service.log").open("wb") as output:
-        service = await asyncio.create_subprocess_exec(
-            *_command("serve"), env=environment, stdin=DEVNULL, stdout=output, stderr=output
-        )
-    try:
-        yield service
-    finally:
-        await _stop(service)
-
-
-async def _stop(process: Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(STOP_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-
-
-async def _until_ready(reader: Reader, service: Process, folder: Path) -> None:
-    for _ in range(int(START_S / LOOK_EVERY_S)):
-        if service.returncode is not None:
-            break
-        if await reader.ready():
-            return
-        await asyncio.sleep(LOOK_EVERY_S)
-    last_lines = (folder / "service.log").read_text(encoding="utf-8", errors="replace")[-2000:]
-    raise DemoError(f"the service was not ready within {START_S:g} s:\n{last_lines}")
 
 
 async def _simulate(args: argparse.Namespace, url: str, key: str, log: Path, environment: dict[str, str]) -> None:
@@ -145,33 +105,7 @@ async def _simulate(args: argparse.Namespace, url: str, key: str, log: Path, env
         "--log": str(log),
     }
     words = [word for pair in wanted.items() for word in pair]
-    await _finished(("simulate", *words), environment, args.seconds + HURRY_S + REST_S)
-
-
-async def _finished(words: tuple[str, ...], environment: dict[str, str], within_s: float) -> str:
-    """What the command printed. Raises DemoError if it failed or took too long."""
-    process = await asyncio.create_subprocess_exec(
-        *_command(*words), env=environment, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
-    )
-    try:
-        async with asyncio.timeout(within_s):
-            out, errors = await process.communicate()
-    except TimeoutError:
-        await _stop(process)
-        raise DemoError(f"ringback {words[0]} did not end within {within_s:g} s") from None
-    if process.returncode != 0:
-        raise DemoError(f"ringback {words[0]} ended with {process.returncode}: {errors.decode()[-2000:]}")
-    return out.decode()
-
-
-def _command(*words: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "cti", *words)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    await finished(("simulate", *words), environment, args.seconds + HURRY_S + REST_S)
 
 
 # -- the judgement -----------------------------------------------------------------------------------------------------

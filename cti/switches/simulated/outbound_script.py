@@ -207,7 +207,8 @@ def _human(word: str, order: Mapping[str, Any], times: Times) -> list[Step]:
 def _asks_for_agent(word: str, script: Mapping[str, Any], times: Times) -> list[Step]:
     pressed = Step(times.key0, "digitsGenerated", {"digits": "0"})
     if "queue" not in (script.get("keys") or {}).values():
-        return [pressed, _said("opening", times.opening), _clear(max(times.opening, times.body))]
+        end_ms = times.key0 + times.no_agent if word == "key0NoAgent" else times.body
+        return [pressed, _said("opening", times.opening), _clear(max(times.opening, end_ms))]
     steps = [pressed, _said("opening", times.key0, completed=False)]
     queue = {"queue": script.get("queue") or "service"}
     if word == "key0NoAgent":

@@ -14,6 +14,10 @@ class UnreadableError(Exception):
     """The product did not answer a read as the contract says."""
 
 
+class NotThereError(UnreadableError):
+    """There is no such thing for this key."""
+
+
 class Reader:
     """GETs with one key. Raises UnreadableError."""
 
@@ -58,12 +62,25 @@ class Reader:
                 return breaches
         raise UnreadableError(f"more than {PAGES_MAX} pages of breaches")
 
+    async def campaigns(self) -> list[dict[str, Any]]:
+        """The newest campaigns; none where nobody hosts them, or the key may not see them."""
+        try:
+            return list(_object(await self._get("/v1/campaigns", {}))["campaigns"])
+        except NotThereError:
+            return []
+
+    async def attempts(self, campaign: str) -> list[dict[str, Any]]:
+        """All decisions about a campaign, refusals included."""
+        return [json.loads(line) for line in (await self._get(f"/v1/campaigns/{campaign}/attempts", {})).splitlines()]
+
     async def _get(self, path: str, asked: dict[str, str]) -> str:
         try:
             async with self._session.get(
                 self._url + path, params=asked, headers=self._headers, timeout=self._timeout
             ) as response:
                 text = await response.text()
+                if response.status in {403, 404}:
+                    raise NotThereError(f"GET {path}: {response.status}")
                 if response.status != 200:
                     raise UnreadableError(f"GET {path}: {response.status} {text[:500]}")
                 return text
