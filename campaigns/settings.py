@@ -2,11 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cti.errors import SettingsMistake
 
 PREFIX = "RINGBACK_"
+DAY_MS = 86_400_000
 
 
 class Settings(BaseModel):
@@ -15,16 +18,31 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     calendars: str = ""  # the folder of year files; empty: only the years that ship are known
+    campaigns_days: Annotated[int, Field(ge=1, le=36_500)] = 1_095  # ended campaigns and the audit log are kept
+    caller_zh: str = "95598供电服务热线"  # who speaks: calls and messages begin with it
+    caller_en: str = "the 95598 electricity service line"
+    call_back: str = "95598"  # the number that messages and answering machines are told
+    failure_spike_percent: int = Field(50, ge=1, le=101)  # of the last attempts failed: pause; 101: never
 
     @classmethod
     def read(cls) -> Self:
-        """From the environment."""
+        """From the environment. Raises SettingsMistake that names the variable."""
         variables = {name: PREFIX + name.upper() for name in cls.model_fields}
-        return cls(**{name: os.environ[variable] for name, variable in variables.items() if variable in os.environ})
+        given = {name: os.environ[variable] for name, variable in variables.items() if variable in os.environ}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            why = "; ".join(f"{variables[str(one['loc'][0])]}: {one['msg']}" for one in error.errors())
+            raise SettingsMistake(why) from None
 
     @property
     def calendar_folder(self) -> Path | None:
         return Path(self.calendars) if self.calendars else None
+
+    @property
+    def kept_ms(self) -> int:
+        """How long ended campaigns and lines of the audit log are kept."""
+        return self.campaigns_days * DAY_MS
 
 
 def names() -> set[str]:

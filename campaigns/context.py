@@ -1,0 +1,85 @@
+"""What the routes and tasks of campaigns share in one process."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from campaigns.core.operator_rules import OperatorRules
+from campaigns.kept import Kept
+from campaigns.metrics import CampaignMetrics
+from campaigns.settings import Settings
+from cti.dial.ports import DialMeter, DialOrders
+from cti.hosting import Declared, FindLeg, Host, no_leg
+from cti.ports import Clock, WallClock
+from cti.sql.reader import SqlReader
+from cti.sql.writer import SqlWriter, Work
+
+NAME = "campaigns"  # of the part, its chain and its writer
+CHANNEL = "ringback_campaigns"  # NOTIFY: something changed that a dialler or an import should look at
+LANES = "campaign_lanes"  # the lease group of lanes
+IMPORTS = "campaign_imports"  # the lease group of imports, with one resource
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`clock` is for waiting, `wall` for the time of day. `woken` is set at every change, by other processes too."""
+
+    reader: SqlReader
+    writer: SqlWriter
+    dial: DialOrders
+    dial_meter: DialMeter
+    clock: Clock
+    wall: WallClock
+    declared: Declared
+    rules: OperatorRules
+    metrics: CampaignMetrics
+    tell: Callable[[Connection], None] | None = None  # notify the other processes; None: there are none
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    settings: Settings = field(default_factory=Settings)
+    called_leg: FindLeg = no_leg
+    kept: Kept = field(default_factory=Kept)  # figures that took long to read
+    speed: float = 1.0  # how many times as fast as real time the clocks run, in a trial
+
+    def now_ms(self) -> int:
+        """The time of day."""
+        return int(self.wall.wall_ms())
+
+    async def write(self, work: Work[Any, Any], payload: object, weight: int = 1) -> Any:
+        """The result of `work` for one payload, committed; then everybody is woken. Raises as `SqlWriter.run`."""
+        made = (await self.writer.transact((work, payload), (self._told, None), weight=weight))[0]
+        self.woken.set()
+        return made
+
+    def _told(self, connection: Connection, asked: Sequence[Any]) -> Sequence[Any]:
+        if self.tell is not None:
+            self.tell(connection)
+        return asked
+
+
+def open_context(host: Host, rules: OperatorRules, settings: Settings) -> Context:
+    """The context of a process with a database."""
+    database = host.database
+    assert database is not None
+    assert host.dial is not None
+    assert host.dial_meter is not None
+    context = Context(
+        database.reader,
+        database.writer(NAME),
+        host.dial,
+        host.dial_meter,
+        host.clock,
+        host.wall,
+        host.declared,
+        rules,
+        CampaignMetrics(),
+        database.telling(CHANNEL),
+        settings=settings,
+        called_leg=host.called_leg,
+        speed=host.speed,
+    )
+    database.hear(CHANNEL, context.woken.set)
+    host.dial.wake(context.woken)
+    return context

@@ -1,0 +1,45 @@
+"""The errors of the outbound side's own transactions. A class's docstring doubles as its message."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cti.errors import RingbackError
+
+
+class Stale(RingbackError):
+    """Something has changed since it was read; nothing was written."""
+
+
+class NotFound(RingbackError):
+    """The tenant has none of that id."""
+
+
+class WrongState(RingbackError):
+    """This is not allowed in its state. `state`: of the campaign, or of the contact."""
+
+    def __init__(self, state: str, action: str, allowed: Sequence[str] = ()) -> None:
+        super().__init__(f"{action} is not allowed in state {state}")
+        self.state, self.action, self.allowed = state, action, tuple(allowed)
+
+
+class ContactsChanged(RingbackError):
+    """Another number of contacts was expected than is there."""
+
+    def __init__(self, expected: int, there: int) -> None:
+        super().__init__(f"{expected} contacts were expected, {there} are there")
+        self.expected, self.there = expected, there
+
+
+class Lacks(NamedTuple):
+    """What a campaign's switch lacks. `pointer`: the member of the campaign that names it."""
+
+    pointer: str
+    detail: str
+
+
+class CannotDial(RingbackError):
+    """The campaign's switch, trunk group or queue is unknown, or the switch did not declare what dialling needs."""
+
+    def __init__(self, lacks: Sequence[Lacks]) -> None:
+        super().__init__("; ".join(one.detail for one in lacks))
+        self.lacks = tuple(lacks)

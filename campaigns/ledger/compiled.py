@@ -1,0 +1,156 @@
+"""Rows as `campaigns.core` takes them, and back: the one place where the ledger and the pure heart meet.
+
+A contact has deadlines of its own (of an outage they differ from contact to contact), so the campaign that decides
+about a contact is the campaign with that contact's deadlines (`campaign_for`).
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+
+from campaigns.core.calling_hours import Window
+from campaigns.core.campaign import Campaign, delays
+from campaigns.core.choice import next_call
+from campaigns.core.contact import Attempt, Contact, Item, Phone, Step
+from campaigns.core.dispositions import MINUTE_MS
+from campaigns.core.operator_rules import OperatorRules
+from campaigns.core.reasons import CampaignState, Channel, Disposition, FallbackKind, State, Why
+from campaigns.core.retries import goes_first
+from campaigns.core.waiting import next_deadline
+from campaigns.kinds import Kind, known_kinds
+from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow
+from campaigns.ledger.tables import FAR
+
+NO_ZONES = ""
+FIRST = "|first"
+_PAUSES = frozenset(why.value for why in Why)
+
+
+def campaign_of(row: CampaignRow, rules: OperatorRules) -> Campaign:
+    """The campaign's settings and state. Its deadlines are those of the row; use `campaign_for` for a contact."""
+    kind: Kind = known_kinds()[row.kind]
+    own_ms = {name: minutes * MINUTE_MS for name, minutes in json.loads(row.retry).items()}
+    paused = row.paused_why if row.paused_why in _PAUSES else None
+    return Campaign(
+        kind=row.kind,
+        channels=tuple(Channel(name) for name in json.loads(row.channels)),
+        fallback=FallbackKind(row.fallback),
+        ring_timeout_ms=row.ring_timeout_s * 1000,
+        hours=rules.hours,
+        zone=row.zone,
+        attempts_max=row.attempts_max,
+        delays_ms=delays(rules.retry_ms.get(row.kind, {}), own_ms),
+        windows=tuple(Window(*window) for window in json.loads(row.windows)),
+        closed_dates=frozenset(date.fromisoformat(day) for day in json.loads(row.closed_dates)),
+        fallback_by_ms=row.fallback_by_ms,
+        expires_at_ms=row.expires_at_ms,
+        state=CampaignState(row.state),
+        paused_why=Why.CAMPAIGN_PAUSED if paused is None else Why(paused),
+        important_until_confirmed=kind.important_until_confirmed,
+    )
+
+
+def campaign_for(campaign: Campaign, row: ContactRow) -> Campaign:
+    """The campaign with the deadlines of a contact."""
+    if (campaign.fallback_by_ms, campaign.expires_at_ms) == (row.fallback_by_ms, row.expires_at_ms):
+        return campaign
+    return replace(campaign, fallback_by_ms=row.fallback_by_ms, expires_at_ms=row.expires_at_ms)
+
+
+def contact_of(row: ContactRow, attempts: Iterable[AttemptRow]) -> Contact:
+    """`attempts`: all of the contact."""
+    items = json.loads(row.items)
+    return Contact(
+        account=row.account,
+        customer_class=row.customer_class,
+        phones=tuple(Phone(number, tuple(zones)) for number, zones in json.loads(row.phones)),
+        items=tuple(Item(str(at), values) for at, values in enumerate(items)),
+        important=bool(row.important),
+        state=State(row.state),
+        round=row.round,
+        attempts=tuple(attempt_of(one) for one in sorted(attempts, key=lambda one: one.n)),
+        decided_upto=row.decided_upto,
+        handed_over=bool(row.handed_over),
+        promise_date=row.promise_date,
+    )
+
+
+def attempt_of(row: AttemptRow) -> Attempt:
+    return Attempt(
+        n=row.n,
+        round=row.round,
+        channel=Channel(row.channel),
+        number=row.number,
+        at_ms=row.decided_at_ms,
+        step=Step(row.step),
+        ended_ms=row.ended_at_ms,
+        disposition=None if row.disposition is None else Disposition(row.disposition),
+        counted=bool(row.counted),
+        rang=bool(row.rang),
+        confirmed=bool(row.confirmed),
+        agreed_at_ms=row.agreed_at_ms,
+        revised=bool(row.revised),
+    )
+
+
+def judged_attempt(row: AttemptRow, attempt: Attempt) -> AttemptRow:
+    """The row with what `campaigns.core.after` made of the attempt."""
+    return row._replace(
+        step=attempt.step.value,
+        ended_at_ms=attempt.ended_ms,
+        disposition=None if attempt.disposition is None else attempt.disposition.value,
+        counted=int(attempt.counted),
+        rang=int(attempt.rang),
+        confirmed=int(attempt.confirmed),
+        agreed_at_ms=attempt.agreed_at_ms,
+        revised=int(attempt.revised),
+    )
+
+
+def judged_contact(row: ContactRow, contact: Contact, campaign: Campaign, next_at_ms: int, now_ms: int) -> ContactRow:
+    """The row with what `campaigns.core.after` made of the contact, to be looked at again at `next_at_ms`.
+
+    `version` is raised by whoever writes it.
+    """
+    met_ms = contact.notice_out_ms
+    return row._replace(
+        state=contact.state.value,
+        round=contact.round,
+        decided_upto=contact.decided_upto,
+        handed_over=int(contact.handed_over),
+        promise_date=contact.promise_date,
+        hours_class=hours_class(import_no(row.hours_class), contact, campaign),
+        next_at_ms=next_at_ms,
+        deadline_at_ms=deadline_at_ms(row, contact, campaign, now_ms),
+        notice_out_ms=met_ms,
+    )
+
+
+def deadline_at_ms(row: ContactRow, contact: Contact, campaign: Campaign, now_ms: int) -> int:
+    """When a deadline acts on the contact next, or is missed; FAR: never."""
+    acting = next_deadline(contact, campaign_for(campaign, row), now_ms)
+    instants = [] if acting is None else [acting]
+    if row.notice_out_by_ms is not None and contact.notice_out_ms is None and not row.notice_missed:
+        instants.append(row.notice_out_by_ms)
+    return min(instants, default=FAR)
+
+
+def hours_class(import_number: int, contact: Contact, campaign: Campaign) -> str:
+    """What decides about the hours of the contact's next call: IMPORT|CLASS|ZONE;ZONE, and |first of those that go
+    before others.
+
+    The zones are those of the number that comes next; of a contact that has none left, of none.
+    """
+    choice = next_call(contact, campaign)
+    zones = NO_ZONES if choice is None else zones_text(choice.phone.zones)
+    return f"{import_number}|{contact.customer_class}|{zones}{FIRST if goes_first(contact) else ''}"
+
+
+def import_no(text: str) -> int:
+    """The import of an hours class."""
+    return int(text.split("|", 1)[0])
+
+
+def zones_text(zones: Sequence[str]) -> str:
+    return ";".join(sorted(zones))

@@ -1,0 +1,97 @@
+"""The contacts that an import makes, and those of earlier imports that it adds to."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from campaigns.imports.errors import ContactMoved
+from campaigns.ledger.imports import ACCOUNTS_NAMED, Counts, Key, applied, fence, open_campaign, reject
+from campaigns.ledger.rows import AttemptRow, ContactRow, HoursClassRow
+from campaigns.ledger.tables import attempts, contacts, hours_classes
+from cti.sql import point
+from cti.sql.bulk import Bulk, Insertion, insertion, slices
+
+_insert = Insertion(contacts)
+_insert_classes = insertion(hours_classes, tail="ON CONFLICT (campaign, hours_class) DO NOTHING")
+_ADDED = (
+    "name", "address", "customer_class", "important", "phones", "items", "kept", "hours_class", "next_at_ms",
+    "deadline_at_ms", "notice_out_by_ms", "fallback_by_ms", "expires_at_ms",
+)  # fmt: skip
+_SETTINGS = ", ".join(f"{name} = given.{name}" for name in _ADDED)
+_HEAD = ("campaign_contacts SET", _SETTINGS, ", version = given.version + 1 FROM")
+_add = Bulk(
+    "UPDATE",
+    " ".join(_HEAD),
+    [contacts.c.id, contacts.c.version, *(contacts.c[name] for name in _ADDED)],
+    "AND campaign_contacts.id = given.id AND campaign_contacts.version = given.version",
+)
+_OF_ACCOUNTS = "SELECT {} FROM campaign_contacts WHERE campaign = ? AND account IN ({})"
+_COLUMNS = ", ".join(column.name for column in contacts.columns)
+
+
+class Batch(NamedTuple):
+    """What some accounts of an import come to. `added_to`: with the version that was read."""
+
+    key: Key
+    accounts: Sequence[str]
+    new: Sequence[ContactRow]
+    classes: Sequence[HoursClassRow]
+    added_to: Sequence[ContactRow]
+    errors: Sequence[tuple[int, str]]
+    counts: Counts
+
+
+def apply(connection: Connection, batches: Sequence[Batch]) -> Sequence[None]:
+    """Write them, and drop their staged rows. Raises WrongState, ContactMoved, Fenced."""
+    for batch in batches:
+        open_campaign(connection, batch.key.campaign)
+        if batch.added_to:
+            _add_to(connection, batch.added_to)
+        _insert_classes(connection, sorted(batch.classes))
+        _insert(connection, batch.new)
+        reject(connection, batch.key, batch.errors)
+        applied(connection, batch.key, batch.accounts, batch.counts)
+        fence(connection, batch.key)
+    return [None] * len(batches)
+
+
+def _add_to(connection: Connection, rows: Sequence[ContactRow]) -> None:
+    rows = sorted(rows, key=lambda row: row.id)
+    for some in slices([row.id for row in rows]):
+        locked = select(contacts.c.id).where(contacts.c.id.in_(some)).order_by(contacts.c.id).with_for_update()
+        connection.execute(locked).all()
+    given = [(row.id, row.version, *(getattr(row, name) for name in _ADDED)) for row in rows]
+    if _add(connection, given) != len(given):
+        raise ContactMoved
+
+
+class Before(NamedTuple):
+    """A contact that is there, with its attempts."""
+
+    row: ContactRow
+    attempts: Sequence[AttemptRow]
+
+
+def before(connection: Connection, campaign: str, accounts: Collection[str]) -> dict[str, Before]:
+    """By account."""
+    found: dict[str, ContactRow] = {}
+    for some in slices(sorted(accounts), ACCOUNTS_NAMED):
+        statement = _OF_ACCOUNTS.format(_COLUMNS, point.listed(some))
+        found |= {
+            row.account: row for row in map(ContactRow._make, point.rows_of(connection, statement, campaign, *some))
+        }
+    tried: dict[str, list[AttemptRow]] = {row.id: [] for row in found.values()}
+    for some in slices(sorted(tried)):
+        for one in map(AttemptRow._make, connection.execute(select(attempts).where(attempts.c.contact.in_(some)))):
+            tried[one.contact].append(one)
+    return {account: Before(row, tried[row.id]) for account, row in found.items()}
+
+
+def last_no(connection: Connection, campaign: str) -> int:
+    """Of the campaign's contacts; 0: there is none."""
+    return connection.scalar(select(func.max(contacts.c.no)).where(contacts.c.campaign == campaign)) or 0
+
+
+def classes_of(connection: Connection, campaign: str) -> set[str]:
+    return set(connection.scalars(select(hours_classes.c.hours_class).where(hours_classes.c.campaign == campaign)))

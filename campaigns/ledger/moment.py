@@ -1,0 +1,39 @@
+"""What the ledger knows of a contact's person at a moment."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from campaigns.ledger import outbound, people
+from campaigns.ledger.people import PersonDay
+from campaigns.ledger.tables import UNENDED, attempts, campaigns
+
+
+class Person(NamedTuple):
+    """`busy`: of its numbers, those with a call under way. `live`: calls under way on the campaign's trunk group."""
+
+    calls: dict[PersonDay, int]
+    busy: set[str]
+    frozen: bool
+    live: int
+
+
+def person(
+    connection: Connection, tenant: str, days: Collection[PersonDay], numbers: Collection[str], lane: tuple[str, str]
+) -> Person:
+    """`lane`: switch and trunk group."""
+    return Person(
+        people.calls(connection, tenant, days),
+        people.busy(connection, tenant, numbers),
+        bool(outbound.read(connection, tenant).frozen),
+        live_on(connection, tenant, *lane),
+    )
+
+
+def live_on(connection: Connection, tenant: str, switch: str, trunk_group: str) -> int:
+    """Calls under way on a trunk group."""
+    columns = campaigns.c
+    here = (columns.tenant == tenant, columns.switch == switch, columns.trunk_group == trunk_group)
+    of_them = attempts.c.campaign.in_(select(columns.id).where(*here))
+    return int(connection.scalar(select(func.count()).where(of_them, UNENDED, attempts.c.step == "open")) or 0)

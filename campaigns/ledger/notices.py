@@ -1,0 +1,41 @@
+"""Written notices: made once for a contact and round, recalled while nobody has them.
+
+Rows are always locked in the order of their ids.
+"""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, select, update
+
+from campaigns.ledger.rows import NoticeRow
+from campaigns.ledger.tables import notices
+from cti.sql.bulk import insertion, slices
+
+PENDING, EXPORTED, ACKNOWLEDGED, FAILED, RECALLED = "pending", "exported", "acknowledged", "failed", "recalled"
+STATES = (PENDING, EXPORTED, ACKNOWLEDGED, FAILED, RECALLED)
+
+_insert = insertion(notices, tail="ON CONFLICT DO NOTHING RETURNING id")
+
+
+def notice_id(contact: str, round_: int) -> str:
+    """A contact and round have one notice, so they name it."""
+    return f"n-{contact}-{round_}"
+
+
+def put(connection: Connection, made: Sequence[NoticeRow]) -> set[str]:
+    """Insert those whose contact and round have none yet; the ids of them."""
+    ordered = sorted(made, key=lambda row: row.id)
+    return {row[0] for row in _insert.returning(connection, ordered)}
+
+
+def recall(connection: Connection, rounds: Collection[tuple[str, int]]) -> set[str]:
+    """Recall the notices of these contacts and rounds that are pending; the ids of them. What was exported stays."""
+    recalled: set[str] = set()
+    ids = sorted({notice_id(contact, round_) for contact, round_ in rounds})
+    for some in slices(ids):
+        which = (notices.c.id.in_(some), notices.c.state == PENDING)
+        locked = list(connection.scalars(select(notices.c.id).where(*which).order_by(notices.c.id).with_for_update()))
+        for few in slices(locked):
+            connection.execute(update(notices).where(notices.c.id.in_(few)).values(state=RECALLED))
+        recalled |= set(locked)
+    return recalled

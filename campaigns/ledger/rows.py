@@ -1,0 +1,223 @@
+"""The rows of the tables as plain tuples, in the order of their columns. Times are milliseconds since the Unix epoch,
+JSON is text, a yes or no is 0 or 1; what the values mean stands beside the tables.
+"""
+
+from typing import NamedTuple
+
+
+class CampaignRow(NamedTuple):
+    """A campaign with its settings as they hold."""
+
+    id: str
+    tenant: str
+    name: str
+    kind: str
+    switch: str
+    trunk_group: str
+    caller_id: str | None
+    queue: str | None
+    language: str
+    windows: str
+    closed_dates: str
+    zone: str
+    calls_per_second: int
+    calls_at_once: int
+    ring_timeout_s: int
+    attempts_max: int
+    retry: str
+    channels: str
+    fallback: str
+    priority: int
+    received_at_ms: int
+    notice_out_by_ms: int | None
+    fallback_by_ms: int | None
+    expires_at_ms: int | None
+    deadlines_given: int
+    provisional: int
+    state: str
+    paused_why: str | None
+    live: str | None
+    version: int
+    made_at_ms: int
+    started_at_ms: int | None
+    resumed_at_ms: int | None
+    ended_at_ms: int | None
+    made_by: str
+    profile: str
+
+
+class HistoryRow(NamedTuple):
+    """Something that happened to a campaign as a whole."""
+
+    campaign: str
+    no: int
+    at_ms: int
+    what: str
+    why: str | None
+    rule: str | None
+    until_ms: int | None
+    who: str
+
+
+class OutboundRow(NamedTuple):
+    """The red button of a tenant."""
+
+    tenant: str
+    frozen: int
+    reason: str | None
+    who: str | None
+    at_ms: int | None
+    version: int
+
+
+class ContactRow(NamedTuple):
+    """A contact; its attempts are rows of their own."""
+
+    id: str
+    campaign: str
+    tenant: str
+    no: int
+    account: str
+    name: str
+    address: str
+    customer_class: str
+    important: int
+    phones: str
+    items: str
+    kept: str
+    state: str
+    round: int
+    decided_upto: int
+    handed_over: int
+    promise_date: str | None
+    hours_class: str
+    next_at_ms: int
+    deadline_at_ms: int
+    notice_out_by_ms: int | None
+    fallback_by_ms: int | None
+    expires_at_ms: int | None
+    notice_out_ms: int | None
+    notice_missed: int
+    waits_for: str | None
+    why: str | None
+    version: int
+
+
+class HoursClassRow(NamedTuple):
+    """A class of hours that contacts of a campaign have."""
+
+    campaign: str
+    hours_class: str
+    import_no: int
+    customer_class: str
+    zones: str
+
+
+class AttemptRow(NamedTuple):
+    """An order for a contact, or a person's word, and what came of it."""
+
+    contact: str
+    n: int
+    campaign: str
+    tenant: str
+    round: int
+    channel: str
+    number: str
+    decided_at_ms: int
+    step: str
+    decision: str
+    why: str | None
+    rule: str | None
+    command: str | None
+    call: str | None
+    sent_at_ms: int | None
+    rang_at_ms: int | None
+    answered_at_ms: int | None
+    ended_at_ms: int | None
+    disposition: str | None
+    counted: int
+    rang: int
+    confirmed: int
+    agreed_at_ms: int | None
+    q850: int | None
+    tone: str | None
+    machine: str | None
+    digits: str | None
+    amount_spoken: str | None
+    template: str | None
+    sha256: str | None
+    caller_id: str | None
+    profile: str
+    zones: str
+    dial_before_ms: int | None
+    ring_until_ms: int | None
+    note: str | None
+    revised: int
+
+
+class RefusalRow(NamedTuple):
+    """Why a due contact was not dialled."""
+
+    contact: str
+    at_ms: int
+    why: str
+    campaign: str
+    n: int
+    round: int
+    rule: str
+    until_ms: int | None
+
+
+class ImportRow(NamedTuple):
+    """An import and its counts."""
+
+    campaign: str
+    no: int
+    tenant: str
+    file: str
+    keep: str
+    sha256: str
+    bytes: int
+    state: str
+    error: str | None
+    received: int
+    accepted: int
+    rejected: int
+    merged: int
+    contacts: int
+    header: str | None
+    made_at_ms: int
+    ended_at_ms: int | None
+    who: str
+
+
+class NoticeRow(NamedTuple):
+    """A written notice."""
+
+    id: str
+    tenant: str
+    campaign: str
+    contact: str
+    round: int
+    account: str
+    kind: str
+    body: str
+    created_at_ms: int
+    state: str
+    batch: str | None
+    page: int | None
+
+
+class BatchRow(NamedTuple):
+    """A batch of notices."""
+
+    id: str
+    tenant: str
+    campaign: str
+    made_at_ms: int
+    notices: int
+    state: str
+    who: str
+    acknowledged_at_ms: int | None
+    acknowledged_by: str | None
+    failed: int | None

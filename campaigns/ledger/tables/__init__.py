@@ -1,0 +1,51 @@
+"""The tables of campaigns: their own chain of migrations, in the database of the call side.
+
+All times are integer milliseconds since the Unix epoch. JSON is text. A yes or no is 0 or 1.
+"""
+
+from campaigns.ledger.tables.campaigns import UNDER_WAY, campaigns, history, lanes, outbound
+from campaigns.ledger.tables.contacts import (
+    FAR,
+    OPEN,
+    OPEN_STATES,
+    UNENDED,
+    WAITS,
+    attempts,
+    contacts,
+    hours_classes,
+    refusals,
+)
+from campaigns.ledger.tables.imports import RUNNING_IMPORT, import_chunks, import_rejected, import_rows, imports
+from campaigns.ledger.tables.interface import audit, idempotency
+from campaigns.ledger.tables.metadata import metadata
+from campaigns.ledger.tables.notices import notice_batches, notices
+from campaigns.ledger.tables.people import live_numbers, person_days
+
+__all__ = (
+    "FAR",
+    "OPEN",
+    "OPEN_STATES",
+    "RUNNING_IMPORT",
+    "UNDER_WAY",
+    "UNENDED",
+    "WAITS",
+    "attempts",
+    "audit",
+    "campaigns",
+    "contacts",
+    "history",
+    "hours_classes",
+    "idempotency",
+    "import_chunks",
+    "import_rejected",
+    "import_rows",
+    "imports",
+    "lanes",
+    "live_numbers",
+    "metadata",
+    "notice_batches",
+    "notices",
+    "outbound",
+    "person_days",
+    "refusals",
+)

@@ -1,0 +1,5 @@
+"""The metadata that all tables of campaigns are in."""
+
+from sqlalchemy import MetaData
+
+metadata = MetaData()

@@ -1,0 +1,304 @@
+"""A turn of the dialler: what it reads of a lane, and its one transaction.
+
+Rows are locked in this order: campaigns, the tenant's outbound row, contacts by id, live numbers, days of persons. So
+an action that raises a campaign's or a contact's version (stop, freeze, a person's word) either sees what the turn has
+written, or undoes it. The fence goes last.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import psycopg
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
+
+from campaigns.errors import Stale
+from campaigns.ledger import attempts, contacts, people
+from campaigns.ledger.campaigns import add_history
+from campaigns.ledger.lanes import Lane
+from campaigns.ledger.people import LiveNumber, PersonDay
+from campaigns.ledger.rows import (
+    AttemptRow,
+    CampaignRow,
+    ContactRow,
+    HoursClassRow,
+    OutboundRow,
+    RefusalRow,
+)
+from campaigns.ledger.tables import UNDER_WAY, campaigns, history, hours_classes, imports, outbound
+from cti.dial.ports import DialOrders
+from cti.dial.rows import DialFact, DialOrderRow, OrderState
+from cti.leases.sql import hold
+from cti.sql.bulk import insertion, slices
+from cti.sql.trouble import LOCKED, word_of
+
+WAITING, WHO = "waiting", "dialler"  # in a campaign's history
+LOCK_MS = 50  # a turn that cannot have its rows at once is undone, and read anew
+_put_outbound = insertion(outbound, tail="ON CONFLICT (tenant) DO NOTHING")
+
+
+# -- what a turn reads -------------------------------------------------------------------------------------------------
+
+
+class LaneRead(NamedTuple):
+    """`classes`: the hours classes of each campaign whose import is done. `importing`: campaigns with one that runs."""
+
+    campaigns: list[CampaignRow]
+    outbound: OutboundRow | None
+    classes: Mapping[str, list[HoursClassRow]]
+    importing: frozenset[str]
+
+
+def read_lane(connection: Connection, lane: Lane, others: Collection[str] = ()) -> LaneRead:
+    """The campaigns of a lane that are under way, and these others."""
+    columns = campaigns.c
+    here = (columns.tenant == lane.tenant, columns.switch == lane.switch, columns.trunk_group == lane.trunk_group)
+    found = list(connection.execute(select(campaigns).where(*here, UNDER_WAY)))
+    missing = sorted(set(others) - {row.id for row in found})
+    for some in slices(missing):
+        found += connection.execute(select(campaigns).where(*here, columns.id.in_(some)))
+    rows = [CampaignRow._make(row) for row in found]
+    red = connection.execute(select(outbound).where(outbound.c.tenant == lane.tenant)).first()
+    classes, importing = _classes(connection, [row.id for row in rows])
+    return LaneRead(rows, None if red is None else OutboundRow._make(red), classes, importing)
+
+
+def _classes(connection: Connection, ids: Sequence[str]) -> tuple[dict[str, list[HoursClassRow]], frozenset[str]]:
+    states: dict[tuple[str, int], str] = {}
+    classes: dict[str, list[HoursClassRow]] = {campaign: [] for campaign in ids}
+    for some in slices(ids):
+        query = select(imports.c.campaign, imports.c.no, imports.c.state).where(imports.c.campaign.in_(some))
+        states |= {(row.campaign, row.no): row.state for row in connection.execute(query)}
+        for row in connection.execute(select(hours_classes).where(hours_classes.c.campaign.in_(some))):
+            one = HoursClassRow._make(row)
+            if states.get((one.campaign, one.import_no)) == "done":
+                classes[one.campaign].append(one)
+    running = {campaign for (campaign, _), state in states.items() if state in {"receiving", "running"}}
+    return classes, frozenset(running)
+
+
+class Wanted(NamedTuple):
+    """What a turn looks for in a campaign."""
+
+    tenant: str
+    campaign: str
+    classes: Collection[str]  # that are open
+    most: int  # due contacts
+    closing: bool  # any contact that is not final
+    sweeping: bool  # those that wait for a number which is free, too
+
+
+class Found(NamedTuple):
+    """`due`: in the order in which they became due, by campaign. `next_ms`: when there is something to look at."""
+
+    contacts: Mapping[str, ContactRow]
+    attempts: Mapping[str, list[AttemptRow]]
+    due: Mapping[str, list[str]]
+    past: list[str]  # a deadline acts on them, or their campaign stops
+    in_vain: list[str]  # they wait for a number that is free
+    next_ms: int | None
+
+
+def find(connection: Connection, ids: Collection[str], wanted: Sequence[Wanted], now_ms: int, most_past: int) -> Found:
+    """Contacts of these ids, and those that a turn is to look at."""
+    rows = {row.id: row for row in contacts.read(connection, ids)}
+    due: dict[str, list[str]] = {}
+    past: list[str] = []
+    in_vain: list[str] = []
+    instants: list[int] = []
+    for one in wanted:
+        found = contacts.due(connection, one.campaign, one.classes, now_ms, one.most)
+        late = contacts.with_deadline(connection, one.campaign, now_ms, most_past)
+        late += contacts.not_final(connection, one.campaign, most_past) if one.closing else []
+        vain = contacts.waiting_in_vain(connection, one.tenant, one.campaign, most_past) if one.sweeping else []
+        due[one.campaign] = [row.id for row in found.rows]
+        past += [row.id for row in late]
+        in_vain += [row.id for row in vain]
+        rows |= {row.id: row for row in (*found.rows, *late, *vain)}
+        instants += [] if found.next_at_ms is None else [found.next_at_ms]
+        deadline_ms = contacts.next_deadline_ms(connection, one.campaign)
+        instants += [] if deadline_ms is None else [deadline_ms]
+    return Found(rows, attempts.of_contacts(connection, rows), due, past, in_vain, min(instants, default=None))
+
+
+class Known(NamedTuple):
+    """What all campaigns together know of persons."""
+
+    busy: set[str]
+    calls: dict[PersonDay, int]
+
+
+def known(connection: Connection, tenant: str, numbers: Collection[str], days: Collection[PersonDay]) -> Known:
+    return Known(people.busy(connection, tenant, numbers), people.calls(connection, tenant, days))
+
+
+# -- its transaction ---------------------------------------------------------------------------------------------------
+
+
+class Dialling(NamedTuple):
+    """A contact that is dialled, or sent a message. `busy`, `refusal`: what is written where another has the number."""
+
+    contact: ContactRow
+    attempt: AttemptRow
+    order: DialOrderRow
+    lines: tuple[str, ...]  # `people.line_keys`; none: a message, which needs no line
+    days: tuple[PersonDay, ...]  # of the person; none where it does not count
+    capped: bool
+    busy: ContactRow
+    refusal: RefusalRow | None
+
+
+Then = Callable[[Connection], object]
+"""Statements of another family's that belong to the turn."""
+
+
+@dataclass
+class Writes:
+    """All that a turn writes. `contacts`: as they become, with the version that was read."""
+
+    lane: Lane
+    group: str
+    epoch: int
+    outbound: OutboundRow
+    campaigns: dict[str, int]  # with the version that was read
+    dialling: list[Dialling] = field(default_factory=list)
+    contacts: list[ContactRow] = field(default_factory=list)
+    new_attempts: list[AttemptRow] = field(default_factory=list)
+    attempts: list[AttemptRow] = field(default_factory=list)
+    refusals: list[RefusalRow] = field(default_factory=list)
+    classes: set[HoursClassRow] = field(default_factory=set)
+    freed: set[tuple[str, str]] = field(default_factory=set)  # (number, order)
+    days: dict[PersonDay, int] = field(default_factory=dict)
+    questions: list[DialOrderRow] = field(default_factory=list)
+    settled: list[OrderState] = field(default_factory=list)
+    acknowledged: list[DialFact] = field(default_factory=list)
+    then: list[Then] = field(default_factory=list)
+    now_ms: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.dialling or self.contacts or self.attempts or self.refusals or self.questions or self.settled
+            or self.acknowledged or self.then or self.freed
+        )  # fmt: skip
+
+
+class Written(NamedTuple):
+    """`dialled`: the orders that were made. `woken`: contacts that waited for a number."""
+
+    dialled: frozenset[str]
+    woken: int
+
+
+def put_outbound(connection: Connection, tenants: Sequence[str]) -> Sequence[None]:
+    """The row that a freeze and a turn both lock, where it is missing."""
+    _put_outbound(connection, [(tenant, 0, None, None, None, 0) for tenant in sorted(set(tenants))])
+    return [None] * len(tenants)
+
+
+def write(connection: Connection, asked: Sequence[tuple[Writes, DialOrders]]) -> Sequence[Written]:
+    """Raises Stale, Fenced, NoDialStream, DialNotAllowed: nothing stays."""
+    try:
+        return [_write(connection, writes, dial) for writes, dial in asked]
+    except (DBAPIError, psycopg.Error) as fault:
+        if connection.dialect.name != "sqlite" and word_of(fault) == LOCKED:
+            raise Stale("another transaction has the rows") from fault
+        raise
+
+
+def _write(connection: Connection, writes: Writes, dial: DialOrders) -> Written:
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MS}")
+    _hold_campaigns(connection, writes.campaigns)
+    _hold_outbound(connection, writes.outbound)
+    contacts.lock(connection, [*writes.contacts, *(one.contact for one in writes.dialling)])
+    freed = people.leave(connection, writes.lane.tenant, writes.freed)
+    dialled = _with_number(connection, writes)
+    _count_days(connection, writes, dialled)
+    _write_contacts(connection, writes, dialled)
+    woken = contacts.wake(connection, writes.lane.tenant, freed, writes.now_ms) if freed else 0
+    for then in writes.then:
+        then(connection)
+    _write_orders(connection, writes, dialled, dial)
+    hold(connection, writes.group, {writes.lane.id: writes.epoch})
+    if connection.dialect.name != "sqlite":  # others may write in the same transaction
+        connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
+    return Written(frozenset(one.order.id for one in dialled), woken)
+
+
+def _hold_campaigns(connection: Connection, read: Mapping[str, int]) -> None:
+    """Lock them in the order of their ids. Raises Stale where one has changed."""
+    for some in slices(sorted(read)):
+        query = select(campaigns.c.id, campaigns.c.version).where(campaigns.c.id.in_(some)).order_by(campaigns.c.id)
+        found = {row[0]: row[1] for row in connection.execute(query.with_for_update(read=True))}
+        if any(found.get(campaign) != read[campaign] for campaign in some):
+            raise Stale("campaigns")
+
+
+def note_waiting(connection: Connection, given: tuple[str, int, str, str, int]) -> None:
+    """(campaign, at_ms, why, rule, until_ms): all its hours are closed. The campaign's row is locked.
+
+    What its last line says already is not said again.
+    """
+    campaign, at_ms, why, rule, until_ms = given
+    query = select(history.c.what, history.c.until_ms).where(history.c.campaign == campaign)
+    last = connection.execute(query.order_by(history.c.no.desc()).limit(1)).first()
+    if last is None or tuple(last) != (WAITING, until_ms):
+        add_history(connection, campaign, at_ms, WAITING, WHO, why=why, rule=rule or None, until_ms=until_ms)
+
+
+def _hold_outbound(connection: Connection, read: OutboundRow) -> None:
+    query = select(outbound.c.version).where(outbound.c.tenant == read.tenant).with_for_update(read=True)
+    if connection.scalar(query) != read.version:
+        raise Stale("the tenant's outbound row")
+
+
+def _with_number(connection: Connection, writes: Writes) -> list[Dialling]:
+    """Take the numbers, before the attempts; those that are dialled."""
+    tenant = writes.lane.tenant
+    wanted = [
+        LiveNumber(tenant, line, one.contact.id, one.order.id, one.order.made_at_ms)
+        for one in writes.dialling
+        for line in one.lines
+    ]
+    taken = people.take(connection, wanted)
+    dialled = [one for one in writes.dialling if taken.issuperset(one.lines)]
+    made = {one.order.id for one in dialled}
+    half = {(one.number, one.command) for one in wanted if one.number in taken and one.command not in made}
+    people.leave(connection, tenant, half)
+    return dialled
+
+
+def _count_days(connection: Connection, writes: Writes, dialled: Sequence[Dialling]) -> None:
+    people.change(connection, writes.lane.tenant, writes.days)
+    capped: dict[PersonDay, int] = {}
+    others: dict[PersonDay, int] = {}
+    for one in dialled:
+        counts = capped if one.capped else others
+        for day in one.days:
+            counts[day] = counts.get(day, 0) + 1
+    people.change(connection, writes.lane.tenant, others)
+    if not people.reserve(connection, writes.lane.tenant, capped):
+        raise Stale("a person's calls of a day")
+
+
+def _write_contacts(connection: Connection, writes: Writes, dialled: Sequence[Dialling]) -> None:
+    made = {one.order.id for one in dialled}
+    busy = [one for one in writes.dialling if one.order.id not in made]
+    contacts.put_classes(connection, writes.classes)
+    contacts.replace(
+        connection, [*writes.contacts, *(one.contact for one in dialled), *(one.busy for one in busy)]
+    )  # fmt: skip
+    attempts.put(connection, [*writes.new_attempts, *(one.attempt for one in dialled)])
+    attempts.replace(connection, writes.attempts)
+    refused = [one.refusal for one in busy if one.refusal is not None]
+    attempts.put_refusals(connection, [*writes.refusals, *refused])
+
+
+def _write_orders(connection: Connection, writes: Writes, dialled: Sequence[Dialling], dial: DialOrders) -> None:
+    made = [*writes.questions, *(one.order for one in dialled)]
+    if made and dial.put(connection, made) != {order.id for order in made}:
+        raise Stale("orders are there already")
+    if dial.settle(connection, writes.settled) != {one.order.id for one in writes.settled}:
+        raise Stale("orders have changed")
+    dial.acknowledge(connection, writes.acknowledged)
