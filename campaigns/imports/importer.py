@@ -1,0 +1,112 @@
+"""The background task that works on imports, the oldest first; one process of all does, under a lease."""
+
+import asyncio
+
+import structlog
+
+from campaigns.context import CHANNEL, IMPORTS, Context
+from campaigns.imports import receiving
+from campaigns.imports.errors import ContactMoved
+from campaigns.imports.job import Job
+from campaigns.ledger import imports
+from campaigns.ledger.rows import ImportRow
+from cti.errors import Fenced, LedgerAway, OutcomeUnknown
+from cti.hosting import Host
+
+RESOURCE = "imports"  # the one resource of the lease group
+LOOK_MS = 500.0
+SILENT_MS = 600_000.0  # a body of which nothing came for so long will not come
+UNDER_WAY_MAX = 64  # looked at together
+
+log = structlog.get_logger()
+
+
+class Importer:
+    """`Task`. `step` does all that there is to do; a lost lease or ledger is looked at again."""
+
+    def __init__(self, context: Context, host: Host) -> None:
+        self._context, self._clock = context, host.clock
+        self._wake = asyncio.Event()
+        self._ownership = host.ownership(IMPORTS, (RESOURCE,), changed=self._wake.set)
+        self._held: dict[str, int] = {}
+        self._looked_ms = float("-inf")
+        self._turned_ms = float("-inf")
+        self._coming: dict[tuple[str, int], tuple[int, float]] = {}  # bytes, and since when it has been those
+        if host.database is not None:
+            host.database.hear(CHANNEL, self._wake.set)
+
+    async def start(self) -> None:
+        await self._ownership.start()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._ownership.run())
+            while True:
+                self._wake.clear()
+                await self._work()
+                await self._clock.wait(self._wake, self.next_ms())
+
+    def next_ms(self) -> float:
+        return self._looked_ms + LOOK_MS
+
+    async def step(self) -> bool:
+        if self._clock.now_ms() >= self._turned_ms + LOOK_MS:
+            self._turned_ms = self._clock.now_ms()
+            await self._ownership.turn()
+        return await self._work()
+
+    async def stop(self) -> None:
+        await self._ownership.stop()
+
+    async def _work(self) -> bool:
+        self._looked_ms = self._clock.now_ms()
+        self._hear()
+        if not self._held:
+            return False
+        try:
+            found = await self._context.reader.run(imports.under_way, UNDER_WAY_MAX)
+            await self._give_up_silent([row for row in found if row.state == imports.RECEIVING])
+            running = [row for row in found if row.state == imports.RUNNING]
+            for row in running:
+                await self._do(row)
+                self._hear()
+                if not self._held:
+                    break
+        except Fenced as fenced:
+            self._held.clear()
+            self._ownership.lost(fenced.resources)
+            return False
+        except (LedgerAway, OutcomeUnknown, ContactMoved) as error:
+            log.warning("an import waits", action="import_waits", why=str(error))
+            return False
+        return bool(running)
+
+    def _hear(self) -> None:
+        changes = self._ownership.changes()
+        for resource in (*changes.lost, *changes.release):
+            self._held.pop(resource, None)
+        self._ownership.released(changes.release)
+        self._held.update({lease.resource: lease.epoch for lease in changes.take})
+
+    async def _do(self, row: ImportRow) -> None:
+        ended = await Job(self._context, row, self._held).run()
+        if ended is not None:
+            log.info(
+                "an import has ended", action="import_ended", campaign=row.campaign, no=row.no, state=ended.state,
+                received=ended.received, accepted=ended.accepted, rejected=ended.rejected, merged=ended.merged,
+                contacts=ended.contacts, error=ended.error,
+            )  # fmt: skip
+
+    async def _give_up_silent(self, coming: list[ImportRow]) -> None:
+        """A body whose receiver died. Only time in which this process looked counts."""
+        now_ms = self._clock.now_ms()
+        known, self._coming = self._coming, {}
+        for row in coming:
+            key = (row.campaign, row.no)
+            size, since_ms = known.get(key, (-1, now_ms))
+            if size != row.bytes:
+                self._coming[key] = (row.bytes, now_ms)
+            elif now_ms - since_ms < SILENT_MS:
+                self._coming[key] = (size, since_ms)
+            else:
+                await receiving.drop(self._context, *key)

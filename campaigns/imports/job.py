@@ -1,0 +1,294 @@
+"""One import: its file is read and staged, then its accounts are applied in the order of their first rows.
+
+Where it stops before its end (a crash, a lost lease, a ledger that is away), whoever goes on finds it in the ledger:
+- without a header not all is read: what was staged goes, and reading begins anew;
+- with an error it is to fail, and what is left of it goes;
+- with a header, the staged rows that are left are those of accounts that have not been applied: an account's contact,
+  its counts and the end of its staged rows are one transaction.
+So nothing is applied twice, and contacts are callable only when the import is `done`, the last write of all.
+
+All work on the event loop is cut into pieces of PIECE_ROWS, so that whatever runs beside it gets its turn.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from campaigns.context import IMPORTS, Context
+from campaigns.core.zones import local_day
+from campaigns.imports.accounts import LIMIT, ROWS_MAX
+from campaigns.imports.contacts import Maker
+from campaigns.imports.errors import CannotImport, ContactMoved, WrongState
+from campaigns.imports.header import Layout, layout_of
+from campaigns.imports.receiving import drop_chunks
+from campaigns.imports.records import Cutter, Record, Sniffer
+from campaigns.imports.rows import Mistake, Read, Refused, RowReader, error_text
+from campaigns.imports.staging import Parts, packed, unpacked
+from campaigns.kinds import known_kinds
+from campaigns.ledger import imported, imports
+from campaigns.ledger.imports import Key, RejectedRow, StagedRow
+from campaigns.ledger.rows import CampaignRow, ImportRow
+
+PIECE_ROWS = 100  # some milliseconds
+BATCH_ROWS = 1_000  # in one transaction: some 20 ms
+REJECTED_AT_ONCE = 2_000
+TRIES_MAX = 5  # of a batch whose contacts moved
+ERROR_CHARS_MAX = 1_000
+
+
+class Job:
+    """The work on one import, under a lease. `run` may be tried again after any error."""
+
+    def __init__(self, context: Context, row: ImportRow, held: dict[str, int]) -> None:
+        """`held`: the lease of the importer, which it may lose: the dictionary is then empty."""
+        self._context, self._row, self._held = context, row, held
+        self._key = Key(row.campaign, row.no, IMPORTS, dict(held))
+        self._layout: Layout | None = None
+
+    async def run(self) -> ImportRow | None:
+        """The import as it ended. Raises Fenced, LedgerAway, OutcomeUnknown."""
+        if self._row.error is not None:
+            return await self._fail(self._row.error)
+        campaign = await self._context.reader.run(imports.campaign_of, self._row.campaign)
+        try:
+            if campaign is None:
+                raise WrongState("deleted")
+            if self._row.header is None:
+                await self._read(campaign)
+            else:
+                header = from_json(self._row.header)
+                self._layout = layout_of(known_kinds()[campaign.kind], header, from_json(self._row.keep))
+            await self._apply(campaign)
+        except CannotImport as fault:
+            return await self._fail(str(fault.detail))
+        except WrongState as fault:
+            return await self._fail(f"the campaign is {fault.state}")
+        await drop_chunks(self._context, self._row.campaign, self._row.no)
+        return await self._end(imports.DONE, None)
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    async def _read(self, campaign: CampaignRow) -> None:
+        await self._drop_rows()
+        await self._context.writer.run(imports.begin_anew, self._key)
+        sniffer = Sniffer()
+        seq = 0
+        while not sniffer.certain:
+            content = await self._chunk(seq)
+            sniffer.feed(content or b"", final=content is None)
+            if content is None:
+                break
+            seq += 1
+        await self._cut(campaign, Cutter(sniffer.encoding()))
+
+    async def _cut(self, campaign: CampaignRow, cutter: Cutter) -> None:
+        behind = _Behind()
+        try:
+            await self._cut_all(campaign, cutter, behind)
+        finally:
+            await behind.close()
+
+    async def _cut_all(self, campaign: CampaignRow, cutter: Cutter, behind: "_Behind") -> None:
+        reader: RowReader | None = None
+        batch = _Batch(self._key)
+        piece = 0
+        async for records in self._records(cutter):
+            for record in records:
+                if reader is None:
+                    if record.mistake is not None or not any(map(str.strip, record.cells)):
+                        continue
+                    reader = self._reader(campaign, record)
+                    continue
+                batch.add(record, reader.read(record))
+                piece += 1
+                if piece >= PIECE_ROWS:
+                    piece = 0
+                    await asyncio.sleep(0)
+                    if batch.rows >= BATCH_ROWS:
+                        await behind.put(self._stage(batch, None))
+                        batch = _Batch(self._key)
+        if reader is None:
+            raise CannotImport("the file has no header")
+        assert self._layout is not None
+        await behind.settle()
+        await self._stage(batch, to_json(self._layout.header).decode())
+
+    def _reader(self, campaign: CampaignRow, record: Record) -> RowReader:
+        kind = known_kinds()[campaign.kind]
+        self._layout = layout_of(kind, record.cells, from_json(self._row.keep))
+        day = local_day(self._row.made_at_ms, campaign.zone)
+        return RowReader(kind, self._layout, campaign.zone, day, self._context.rules.penalties)
+
+    async def _records(self, cutter: Cutter) -> AsyncIterator[Iterator[Record]]:
+        async for content in self._chunks():
+            yield cutter.feed(content)
+        yield cutter.end()
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        seq = 0
+        while (content := await self._chunk(seq)) is not None:
+            yield content
+            seq += 1
+
+    async def _chunk(self, seq: int) -> bytes | None:
+        return await self._context.reader.run(imports.chunk, self._row.campaign, self._row.no, seq)
+
+    async def _stage(self, batch: "_Batch", header: str | None) -> None:
+        given = (self._key, batch.staged, batch.rejected, header)
+        await self._context.writer.run(imports.stage, given, weight=max(batch.rows, 1))
+
+    # -- applying ------------------------------------------------------------------------------------------------------
+
+    async def _apply(self, campaign: CampaignRow) -> None:
+        reader = self._context.reader
+        last_no = await reader.run(imported.last_no, campaign.id)
+        classes = await reader.run(imported.classes_of, campaign.id)
+        maker = Maker(campaign, self._row, self._context.rules, self._context.now_ms(), last_no, classes)
+        after = -1
+        while accounts := await reader.run(imports.waiting, campaign.id, self._row.no, after, BATCH_ROWS):
+            fitting = _fitting(accounts)
+            if fitting:
+                await self._apply_some(maker, fitting)
+                after = fitting[-1].first
+            else:
+                await self._reject_all(accounts[0])
+
+    async def _apply_some(self, maker: Maker, fitting: Sequence[imports.Waiting]) -> None:
+        """Again, where a contact was changed meanwhile."""
+        rows = await self._staged(fitting)
+        accounts = list(rows)
+        for left in reversed(range(TRIES_MAX)):
+            before = await self._context.reader.run(imported.before, self._row.campaign, accounts)
+            last_no, classes = maker.last_no, set(maker.classes)
+            batch = await self._batch(maker, rows, before)
+            try:
+                await self._context.writer.run(imported.apply, batch, weight=len(accounts))
+            except ContactMoved:
+                maker.last_no, maker.classes = last_no, classes
+                if not left:
+                    raise
+            else:
+                return
+
+    async def _staged(self, accounts: Sequence[imports.Waiting]) -> dict[str, list[tuple[int, Parts]]]:
+        found = await self._context.reader.run(imports.rows_of, self._row.campaign, self._row.no, accounts)
+        rows: dict[str, list[tuple[int, Parts]]] = {one.account: [] for one in accounts}
+        for at, (row, account, fields) in enumerate(found, 1):
+            rows[account].append((row, unpacked(fields)))
+            if at % PIECE_ROWS == 0:
+                await asyncio.sleep(0)
+        return rows
+
+    async def _batch(
+        self, maker: Maker, rows: dict[str, list[tuple[int, Parts]]], before: dict[str, imported.Before]
+    ) -> imported.Batch:
+        made = []
+        accounts = list(rows)
+        for at in range(0, len(accounts), PIECE_ROWS):
+            made.append(maker.made({account: rows[account] for account in accounts[at : at + PIECE_ROWS]}, before))
+            await asyncio.sleep(0)
+        assert self._layout is not None
+        errors = [
+            (one.row, error_text(one.row, [Mistake(self._layout.spelled(one.field), one.rule, one.what)]))
+            for part in made
+            for one in part.rejected
+        ]
+        counts = imports.Counts(*(sum(column) for column in zip(*(part.counts for part in made), strict=True)))
+        return imported.Batch(
+            self._key, accounts, [row for part in made for row in part.new],
+            [row for part in made for row in part.classes], [row for part in made for row in part.added_to],
+            errors, counts,
+        )  # fmt: skip
+
+    async def _reject_all(self, account: imports.Waiting) -> None:
+        """From the last row on, so that what is left is still too many until all are gone."""
+        assert self._layout is not None
+        what = f"{self._layout.spelled('account')}: {LIMIT}: the account has more than {ROWS_MAX} rows"
+        left = account.rows
+        while left > 0:
+            some = REJECTED_AT_ONCE if left > ROWS_MAX + REJECTED_AT_ONCE else left
+            given = (self._key, account.account, some, what)
+            left -= await self._context.writer.run(imports.reject_last, given, weight=some)
+
+    # -- ending --------------------------------------------------------------------------------------------------------
+
+    async def _fail(self, error: str) -> ImportRow | None:
+        """Why goes first: of a file that is half gone nobody could tell."""
+        error = error[:ERROR_CHARS_MAX]
+        await self._context.writer.run(imports.doom, (self._key, error))
+        await self._drop_rows()
+        await drop_chunks(self._context, self._row.campaign, self._row.no)
+        return await self._end(imports.FAILED, error)
+
+    async def _drop_rows(self) -> None:
+        while await self._context.writer.run(imports.drop_rows, self._key, weight=imports.ROWS_DROPPED):
+            pass
+
+    async def _end(self, state: str, error: str | None) -> ImportRow | None:
+        ended: ImportRow | None = await self._context.write(
+            imports.ended, (self._key, state, error, self._context.now_ms())
+        )
+        return ended
+
+
+class _Behind:
+    """One write at a time, while the next rows are read."""
+
+    def __init__(self) -> None:
+        self._writing: asyncio.Task[None] | None = None
+
+    async def put(self, write: Coroutine[Any, Any, None]) -> None:
+        """Raises what the write before this one raised."""
+        try:
+            await self.settle()
+        except BaseException:
+            write.close()
+            raise
+        self._writing = asyncio.create_task(write)
+
+    async def settle(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
+
+    async def close(self) -> None:
+        """Where the reading ended early."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+
+
+class _Batch:
+    """Rows to be staged together."""
+
+    def __init__(self, key: Key) -> None:
+        self._campaign, self._no = key.campaign, key.no
+        self.staged: list[StagedRow] = []
+        self.rejected: list[RejectedRow] = []
+
+    @property
+    def rows(self) -> int:
+        return len(self.staged) + len(self.rejected)
+
+    def add(self, record: Record, read: Read | Refused | None) -> None:
+        if read is None:
+            return
+        line = to_json(record.cells).decode()
+        if isinstance(read, Refused):
+            self.rejected.append(RejectedRow(self._campaign, self._no, record.row, line, read.error))
+        else:
+            self.staged.append(StagedRow(self._campaign, self._no, record.row, read.account, packed(read), line))
+
+
+def _fitting(accounts: Sequence[imports.Waiting]) -> list[imports.Waiting]:
+    """The first of them, as many as go into one transaction; none: the first has too many rows."""
+    chosen: list[imports.Waiting] = []
+    rows = 0
+    for one in accounts:
+        rows += one.rows
+        if one.rows > ROWS_MAX or (chosen and rows > 2 * BATCH_ROWS):
+            break
+        chosen.append(one)
+    return chosen

@@ -1,0 +1,103 @@
+"""What the fields of a kind must say together: ARR-1 of arrears, OUT-1 of outages, what may be below zero.
+
+Arrears: the total is the row's own sum on `as_of`; where that is absent, on the day of the import or the day before. A
+fixed penalty is that of its `as_of`. A row with a rate may say its penalty too: then that must agree as well. A row
+with neither is for the operator's table of rates, where that covers it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from typing import NamedTuple
+
+from campaigns.core.penalty import ONE_DAY, Arrears, NoFormula, Rate, penalty_on, total_holds
+from campaigns.imports.cells import MISSING, RANGE, moment_ms
+from campaigns.kinds import Field, FieldType, Kind
+
+ARREARS, OUTAGE = "arrears", "outage"
+BELOW_ZERO = frozenset({"previous_balance"})
+ARR_1, OUT_1 = "ARR-1", "OUT-1"
+RATE_BELOW = Decimal("0.1")  # of a day: more is a percentage without its sign
+NOTHING = Decimal(0)
+
+
+class Fault(NamedTuple):
+    """`field`: by its name."""
+
+    field: str
+    rule: str
+    what: str
+
+
+def check_item(
+    kind: Kind, item: Mapping[str, str], customer_class: str, imported: date, rates: Sequence[Rate]
+) -> Sequence[Fault]:
+    """`item`: fields in canonical form, "" where there is none."""
+    faults = [Fault(name, RANGE, f"{item[name]} is below zero") for name in _below_zero(kind, item)]
+    if faults:
+        return faults
+    if kind.name == ARREARS:
+        return _arrears(item, customer_class, imported, rates)
+    if kind.name == OUTAGE:
+        return _outage(item)
+    return ()
+
+
+def _below_zero(kind: Kind, item: Mapping[str, str]) -> list[str]:
+    return [name for name in _never_below_zero(kind.fields) if item.get(name, "").startswith("-")]
+
+
+@cache
+def _never_below_zero(fields: tuple[Field, ...]) -> tuple[str, ...]:
+    amounts = (field.name for field in fields if field.type in (FieldType.MONEY, FieldType.NUMBER))
+    return tuple(name for name in amounts if name not in BELOW_ZERO)
+
+
+def _outage(item: Mapping[str, str]) -> Sequence[Fault]:
+    if moment_ms(item["restores_at"]) <= moment_ms(item["starts_at"]):
+        return [Fault("restores_at", OUT_1, f"{item['restores_at']} is not after {item['starts_at']}")]
+    return ()
+
+
+def _arrears(item: Mapping[str, str], customer_class: str, imported: date, rates: Sequence[Rate]) -> Sequence[Fault]:
+    rate, fixed, as_of = _amount(item, "penalty_rate_per_day"), _amount(item, "penalty"), _day(item, "as_of")
+    total = Decimal(item["total_due"])
+    if total <= NOTHING:
+        return [Fault("total_due", ARR_1, "nothing is owed")]
+    if rate is not None and not NOTHING < rate < RATE_BELOW:
+        return [Fault("penalty_rate_per_day", RANGE, f"{rate} is no rate of a day: above 0 and below {RATE_BELOW}")]
+    if rate is None and fixed is not None and as_of is None:
+        return [Fault("as_of", MISSING, "a fixed penalty needs the day that it was computed for")]
+    first = _day(item, "penalty_from")
+    if fixed is None and first is None:
+        return [Fault("penalty_from", MISSING, "nothing says from which day on the penalty is counted")]
+    owed = Arrears(
+        customer_class, Decimal(item["arrears"]), first, rate, _amount(item, "penalty_min"),
+        fixed if rate is None else None, as_of,
+    )  # fmt: skip
+    return _sums(owed, total, fixed, imported, rates)
+
+
+def _sums(
+    owed: Arrears, total: Decimal, said: Decimal | None, imported: date, rates: Sequence[Rate]
+) -> Sequence[Fault]:
+    if said is not None and owed.rate_per_day is not None and owed.amount + said != total:
+        return [Fault("penalty", ARR_1, f"{said} and {owed.amount} are not the total {total}")]
+    if total_holds(owed, total, imported, rates):
+        return ()
+    day = owed.as_of or imported
+    penalty = penalty_on(owed, day, rates)
+    if isinstance(penalty, NoFormula):
+        return [Fault("penalty_rate_per_day", MISSING, f"the penalty cannot be computed: {penalty.detail}")]
+    whose = f"on {day}" if owed.as_of else f"on {day} or {day - ONE_DAY}"
+    what = f"{total} is not its sum {whose}: {owed.amount} + {penalty.amount} = {owed.amount + penalty.amount} on {day}"
+    return [Fault("total_due", ARR_1, what)]
+
+
+def _amount(item: Mapping[str, str], name: str) -> Decimal | None:
+    return Decimal(item[name]) if item.get(name) else None
+
+
+def _day(item: Mapping[str, str], name: str) -> date | None:
+    return date.fromisoformat(item[name]) if item.get(name) else None

@@ -1,0 +1,62 @@
+"""What an import says of itself, and its rejected rows as a file that can be mended and sent again."""
+
+import csv
+import io
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from pydantic_core import from_json
+
+from campaigns.context import Context
+from campaigns.ledger import imports
+from campaigns.ledger.rows import ImportRow
+from cti.web.instants import optional_rfc3339, rfc3339
+
+PAGE_ROWS = 500
+MARK = "\ufeff"
+ERROR = "error"
+_FORMULA = re.compile(r"[=+\-@\t\r\x00-\x1f]")
+_FIGURE = re.compile(r"[+\-][0-9.,\s-]*", re.ASCII)
+
+
+def shown(row: ImportRow) -> Mapping[str, Any]:
+    """An import in JSON. received = accepted + rejected + merged, also while it is running."""
+    counts = {name: getattr(row, name) for name in ("received", "accepted", "rejected", "merged", "contacts")}
+    error = {} if row.error is None else {"error": row.error}
+    return {
+        "n": row.no, "file": row.file, "state": row.state, **counts, **error, "bytes": row.bytes, "sha256": row.sha256,
+        "made_at": rfc3339(row.made_at_ms), "ended_at": optional_rfc3339(row.ended_at_ms),
+    }  # fmt: skip
+
+
+async def rejected_csv(context: Context, campaign: str, no: int) -> AsyncIterator[bytes]:
+    """Rows as they came with a last column `error`, UTF-8 with mark, page by page. Raises LedgerAway.
+
+    A cell that a spreadsheet would compute begins with ', which an import takes off again.
+    """
+    row = await context.reader.run(imports.read, campaign, no)
+    header = [] if row is None or row.header is None else from_json(row.header)
+    yield (MARK + _lines([[*header, ERROR]])).encode()
+    after = -1
+    while page := await context.reader.run(imports.rejected_page, campaign, no, after, PAGE_ROWS):
+        after = page[-1][0]
+        yield _lines([[*_filled(from_json(line), len(header)), error] for _, line, error in page]).encode()
+
+
+def _filled(cells: Sequence[str], width: int) -> list[str]:
+    """`error` is the last column, also of a row that has fewer cells than the header."""
+    return [*cells, *[""] * (width - len(cells))]
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> str:
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\r\n").writerows([safe(cell) for cell in row] for row in rows)
+    return written.getvalue()
+
+
+def safe(cell: str) -> str:
+    """A cell that no spreadsheet computes; plain numbers stay as they are."""
+    if _FORMULA.match(cell) and not _FIGURE.fullmatch(cell):
+        return "'" + cell
+    return cell

@@ -1,0 +1,56 @@
+"""A row that could be read, as it waits in the ledger until its account is applied.
+
+Its parts are those of a contact with this one row, ready to be written; they are separated by a sign that no cell has.
+"""
+
+from typing import NamedTuple
+
+from pydantic_core import from_json, to_json
+
+from campaigns.core.choice import takes_messages
+from campaigns.imports.accounts import Staged
+from campaigns.imports.rows import Phones, Read
+
+SEPARATOR = "\x1f"
+NOTHING_KEPT = "{}"
+
+
+class Parts(NamedTuple):
+    """`reach`: what the hours class depends on beside the customer class. `phones`, `item`, `kept`: JSON."""
+
+    name: str
+    customer_class: str
+    important: str
+    address: str
+    reach: str
+    phones: str
+    item: str
+    kept: str
+
+
+def packed(read: Read) -> str:
+    return SEPARATOR.join(
+        (
+            read.name,
+            read.customer_class,
+            read.important,
+            read.address,
+            reach_of(read.phones),
+            to_json(read.phones).decode(),
+            to_json(read.item).decode(),
+            to_json(read.kept).decode() if read.kept else NOTHING_KEPT,
+        )
+    )
+
+
+def unpacked(fields: str) -> Parts:
+    return Parts._make(fields.split(SEPARATOR))
+
+
+def staged_row(row: int, parts: Parts) -> Staged:
+    return Staged(row, parts[:4], from_json(parts.phones), from_json(parts.item), from_json(parts.kept))
+
+
+def reach_of(phones: Phones) -> str:
+    """Equal for contacts whose first call has the same hours."""
+    return "|".join(f"{takes_messages(number):d}{';'.join(zones)}" for number, zones in phones)
