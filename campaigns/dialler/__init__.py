@@ -1,0 +1,1 @@
+"""The loop that calls people: one turn, one transaction."""

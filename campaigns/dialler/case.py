@@ -1,0 +1,255 @@
+"""A contact while a turn works on it: what outcomes make of it, and what has to be written of that."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from campaigns.core.after import Closed, HandedOver, Outcome, after, owes_notice
+from campaigns.core.campaign import Campaign
+from campaigns.core.choice import next_call
+from campaigns.core.contact import blocking
+from campaigns.core.decide import Close, Dial, Fallback, decide
+from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Why
+from campaigns.core.waiting import GRACE_MS, WaitUntil, World
+from campaigns.core.zones import local_day
+from campaigns.dialler.orders import split_number
+from campaigns.ledger.compiled import (
+    campaign_for,
+    contact_of,
+    import_no,
+    judged_attempt,
+    judged_contact,
+)
+from campaigns.ledger.people import PersonDay, line_keys
+from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, HoursClassRow
+from campaigns.ledger.tables import FAR
+from cti.dial.rows import SwitchStanding
+
+STEPS_MAX = 4  # from one decision to the next at one instant: a fallback, a close
+UNLINED = WRITTEN | {Channel.PERSON}  # without a telephone line
+LATE_MS = 60_000  # a fallback that is made later than this after its last instant was missed
+
+
+CAP_AGAIN_MS = 900_000  # how often a person who was called often enough today is looked at again
+ORDER_VALID_MS = 2_000  # what a former owner of the lane made is over when the next one begins
+
+
+class Moment(NamedTuple):
+    """What holds for all contacts of a lane now. `now_ms`, `heard_ms`: by the time of day."""
+
+    now_ms: int
+    ledger_ms: int
+    heard_ms: int | None
+    stream_live: bool
+    clock_true: bool
+    steady: bool
+    frozen: bool
+    order_valid_ms: int = ORDER_VALID_MS
+
+
+def heard_at(standing: SwitchStanding, now_ms: int, speed: float) -> int | None:
+    """When the switch was last heard of, by the time of day; None: never. On a clock that runs faster than real time a
+    silence is as long as it is in real time.
+    """
+    word = standing.word
+    if word is None or not word.word_at_ms:
+        return None
+    return now_ms - round((standing.at_ms - word.word_at_ms) / max(speed, 1.0))
+
+
+@dataclass
+class Known:
+    """What is known of persons, with what this turn has changed of it. Numbers without their extension."""
+
+    busy: set[str]
+    calls: dict[PersonDay, int]
+
+
+class Case:
+    """`contact` is as it has become; `row` and `read` as they were read."""
+
+    def __init__(self, of: CampaignRow, campaign: Campaign, row: ContactRow, attempts: Sequence[AttemptRow]) -> None:
+        self.of, self.row = of, row
+        self.campaign = campaign_for(campaign, row)
+        self.read = {one.n: one for one in attempts}
+        self.attempts = dict(self.read)
+        self.contact = contact_of(row, attempts)
+        self._owed = owes_notice(self.contact, self.campaign)
+        self.was_final = self.contact.final
+        self.next_at_ms = row.next_at_ms
+        self.waits_for = row.waits_for
+        self.notice_missed = row.notice_missed
+        self.missed: list[str] = []  # deadlines, to be counted
+
+    # -- what happens to it --------------------------------------------------------------------------------------------
+
+    def apply(self, outcome: Outcome) -> None:
+        self.contact = after(self.contact, outcome, self.campaign)
+        for attempt in self.contact.attempts:
+            if attempt.n in self.attempts:
+                self.attempts[attempt.n] = judged_attempt(self.attempts[attempt.n], attempt)
+
+    def note(self, n: int, columns: Mapping[str, str | int | None]) -> None:
+        """Evidence of an attempt."""
+        if n in self.attempts:
+            self.attempts[n] = with_evidence(self.attempts[n], columns)
+
+    def schedule(self, known: Known, now_ms: int) -> None:
+        """When to look at it again, whatever hinders the lane. What a deadline or the last attempt asks for is done."""
+        self._miss(now_ms)
+        for _ in range(STEPS_MAX):
+            decision = decide(self.contact, self._unhindered(), self.calm_world(known, now_ms), now_ms)
+            match decision:
+                case Fallback():
+                    self.apply(HandedOver())
+                    continue
+                case Close(state):
+                    self.apply(Closed(state))
+                    self.next_at_ms, self.waits_for = FAR, None
+                case Dial():
+                    self.next_at_ms, self.waits_for = now_ms, None
+                case WaitUntil():
+                    self.wait(decision, known, now_ms)
+            return
+
+    def wait(self, decision: WaitUntil, known: Known, now_ms: int) -> None:
+        """Not to be looked at before; who waits for a number is woken by its leaving. A cap may end sooner than the
+        day: a call that counted turns out not to have rung.
+        """
+        self.next_at_ms = FAR if decision.at_ms is None else decision.at_ms
+        if decision.why is Why.PERSON_CAP:
+            self.next_at_ms = min(self.next_at_ms, now_ms + CAP_AGAIN_MS)
+        for_number = decision.why is Why.NUMBER_BUSY and blocking(self.contact, self.campaign) is None
+        self.waits_for = self._busy_line(known) if for_number else None
+
+    def _busy_line(self, known: Known) -> str | None:
+        """What must become free: the person, or the number that comes next."""
+        choice = next_call(self.contact, self.campaign)
+        if choice is None:
+            return None
+        number, account = line_keys(self.contact.account, split_number(choice.phone.number)[0])
+        return account if account in known.busy else number
+
+    def _unhindered(self) -> Campaign:
+        """The campaign without its pause: that moves no instant of a contact."""
+        hindered = self.campaign.state is CampaignState.PAUSED
+        return replace(self.campaign, state=CampaignState.RUNNING) if hindered else self.campaign
+
+    def _miss(self, now_ms: int) -> None:
+        by_ms, fallback_ms = self.row.notice_out_by_ms, self.campaign.fallback_by_ms
+        unmet = self.contact.notice_out_ms is None and not self.contact.final
+        if unmet and by_ms is not None and by_ms <= now_ms and not self.notice_missed:
+            self.notice_missed = 1
+            self.missed.append("notice_out_by")
+        done = self.contact.final or self.contact.handed_over
+        if fallback_ms is not None and not done and now_ms > fallback_ms + GRACE_MS + LATE_MS:
+            self.missed.append("fallback_by")
+
+    # -- the world around it -------------------------------------------------------------------------------------------
+
+    def days_at(self, at_ms: int) -> tuple[PersonDay, ...]:
+        """The person on the day of this instant, in the campaign's zone."""
+        day = local_day(at_ms, self.campaign.zone).isoformat()
+        numbers = sorted({split_number(phone.number)[0] for phone in self.contact.phones})
+        return (PersonDay(f"a:{self.contact.account}", day), *(PersonDay(f"n:{one}", day) for one in numbers))
+
+    def calm_world(self, known: Known, now_ms: int) -> World:
+        """Nothing hinders on the lane."""
+        return World(
+            calls_today=max(known.calls.get(day, 0) for day in self.days_at(now_ms)),
+            busy_numbers=frozenset(phone.number for phone in self.contact.phones if self._is_busy(phone.number, known)),
+            switch_heard_ms=now_ms,
+        )
+
+    def _is_busy(self, number: str, known: Known) -> bool:
+        return not known.busy.isdisjoint(line_keys(self.contact.account, split_number(number)[0]))
+
+    @property
+    def lines(self) -> set[str]:
+        """All that calls to the contact may take."""
+        numbers = {split_number(phone.number)[0] for phone in self.contact.phones}
+        return {key for number in numbers for key in line_keys(self.contact.account, number)}
+
+    def world(
+        self, known: Known, moment: Moment, *, takes_messages: bool, queue_free: bool = True, amount_known: bool = True
+    ) -> World:
+        """As it is. That there is room on the trunk group is asked elsewhere."""
+        heard = moment.heard_ms is not None and moment.stream_live
+        return self.calm_world(known, moment.now_ms)._replace(
+            frozen=moment.frozen,
+            amount_known=amount_known,
+            switch_heard_ms=moment.heard_ms,
+            stream_live=moment.stream_live,
+            switch_clock_true=moment.clock_true,
+            clock_steady=moment.steady,
+            gateway_live=heard and takes_messages,
+            queue_free=queue_free,
+        )
+
+    # -- what is to be written -----------------------------------------------------------------------------------------
+
+    def contact_row(self, now_ms: int) -> ContactRow:
+        made = judged_contact(
+            self.row._replace(notice_missed=self.notice_missed), self.contact, self.campaign, self.next_at_ms, now_ms
+        )
+        if self.contact.final:
+            return made._replace(next_at_ms=FAR, deadline_at_ms=FAR, waits_for=None)
+        return made._replace(waits_for=self.waits_for)
+
+    def changed_attempts(self) -> list[AttemptRow]:
+        return [row for n, row in self.attempts.items() if self.read.get(n) != row]
+
+    def freed(self) -> Iterator[tuple[str, str]]:
+        """(number or person, order) of calls that have ended."""
+        for n, row in self.attempts.items():
+            was = self.read.get(n)
+            if was is not None and has_line(was) and not has_line(row) and row.command is not None:
+                for line in line_keys(self.contact.account, split_number(row.number)[0]):
+                    yield line, row.command
+
+    def day_changes(self) -> Iterator[tuple[PersonDay, int]]:
+        """Calls that count for the person no more, or after all."""
+        for n, row in self.attempts.items():
+            was = self.read.get(n)
+            by = int(counts_for_person(row)) - int(was is not None and counts_for_person(was))
+            if by:
+                yield from ((day, by) for day in self.days_at(row.decided_at_ms))
+
+    def class_row(self, row: ContactRow) -> HoursClassRow:
+        parts = row.hours_class.split("|")
+        return HoursClassRow(row.campaign, row.hours_class, import_no(row.hours_class), row.customer_class, parts[2])
+
+    @property
+    def owes(self) -> bool:
+        """A notice that it did not owe before."""
+        return not self._owed and owes_notice(self.contact, self.campaign)
+
+    @property
+    def recalls(self) -> bool:
+        """A late fact took back what was owed."""
+        return self._owed and not owes_notice(self.contact, self.campaign)
+
+
+def has_line(row: AttemptRow) -> bool:
+    """Whether its number has a call, or may have one."""
+    if row.channel in UNLINED:
+        return False
+    return row.step == "open" or (row.step == "held" and not row.counted)
+
+
+def counts_for_person(row: AttemptRow) -> bool:
+    """One of the three calls of a day: it rang, was counted, or nobody knows."""
+    if row.channel in UNLINED:
+        return False
+    return row.step in {"open", "held"} or (row.step == "over" and bool(row.rang or row.counted))
+
+
+def with_evidence(row: AttemptRow, columns: Mapping[str, str | int | None]) -> AttemptRow:
+    """The row with what is known of its order and call."""
+    values: Mapping[str, Any] = {**row._asdict(), **columns}
+    return AttemptRow._make(values[name] for name in AttemptRow._fields)
+
+
+def zones_of(row: AttemptRow) -> tuple[str, ...]:
+    return tuple(json.loads(row.zones))

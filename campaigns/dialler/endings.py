@@ -1,0 +1,90 @@
+"""How a campaign ends: all its contacts are final, its time is over, or its stop is acknowledged.
+
+Read after a turn, and written in a transaction of its own: the campaign's version keeps two diallers apart.
+"""
+
+from collections.abc import Collection
+
+from sqlalchemy import Connection
+
+from campaigns.context import Context
+from campaigns.core.reasons import CampaignState, CampaignStep
+from campaigns.dialler.actions import CLOSED_AT_ONCE, close_some, run_each, stop_acknowledged
+from campaigns.dialler.clearing import clear_live
+from campaigns.errors import Stale, WrongState
+from campaigns.ledger import withdrawing
+from campaigns.ledger.campaigns import set_state
+from campaigns.ledger.rows import CampaignRow
+
+WHO = "dialler"
+CHECK_MS = 30_000  # how often a campaign is looked at though nothing is known to have changed
+_MAY_END = frozenset({CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.DRAFT})
+
+
+class Endings:
+    """Of one lane. It remembers which campaigns it has looked at."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._looked: dict[str, tuple[int, bool, float]] = {}
+
+    async def look(
+        self, campaigns: Collection[CampaignRow], importing: Collection[str], changed: Collection[str]
+    ) -> bool:
+        """Move what has ended; whether anything was. `changed`: campaigns with contacts that have become final.
+
+        Raises LedgerAway, OutcomeUnknown.
+        """
+        moved = False
+        for row in campaigns:
+            if row.state == CampaignState.STOPPING:
+                moved = await self._stop(row) or moved
+            elif CampaignState(row.state) in _MAY_END and self._is_due(row, row.id in importing, row.id in changed):
+                moved = await self._end(row, row.id in importing) or moved
+        return moved
+
+    def _is_due(self, row: CampaignRow, importing: bool, changed: bool) -> bool:
+        now_ms = self._context.clock.now_ms()
+        version, was_importing, at_ms = self._looked.get(row.id, (-1, False, float("-inf")))
+        if not changed and (version, was_importing) == (row.version, importing) and now_ms < at_ms + CHECK_MS:
+            return False
+        self._looked[row.id] = (row.version, importing, now_ms)
+        return True
+
+    async def _end(self, row: CampaignRow, importing: bool) -> bool:
+        now_ms = self._context.now_ms()
+        over = row.expires_at_ms is not None and row.expires_at_ms <= now_ms
+        if importing or (row.state == CampaignState.DRAFT and not over):
+            return False
+        if await self._context.reader.run(withdrawing.any_not_final, row.id):
+            return False
+        return await self._move(row, CampaignStep.EXPIRY if over else CampaignStep.ALL_FINAL)
+
+    async def _stop(self, row: CampaignRow) -> bool:
+        """Close its contacts piece by piece, clear its live calls if that was asked; stopped once nothing can leave."""
+        await clear_live(self._context, row)
+
+        def close(connection: Connection) -> int:
+            return close_some(connection, row, CLOSED_AT_ONCE)
+
+        closed: int = await self._context.writer.run(run_each, close)
+        if closed:
+            return True
+        if await self._context.reader.run(withdrawing.any_not_final, row.id):
+            return False
+        if not await stop_acknowledged(self._context, row):
+            return False
+        return await self._move(row, CampaignStep.STOP_ACKNOWLEDGED)
+
+    async def _move(self, row: CampaignRow, step: CampaignStep) -> bool:
+        """False: somebody was quicker."""
+        now_ms = self._context.now_ms()
+
+        def act(connection: Connection) -> CampaignRow:
+            return set_state(connection, row, step, WHO, now_ms)
+
+        try:
+            await self._context.write(run_each, act)
+        except (Stale, WrongState):
+            return False
+        return True

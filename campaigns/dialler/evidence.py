@@ -1,0 +1,121 @@
+"""Evidence of an attempt, from what the ledger keeps of its call, its question or its message. Pure, and total: what
+cannot be read says nothing."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from campaigns.core.dispositions import BY_REFUSAL, CallEnd, Evidence, OrderEnd
+from campaigns.core.reasons import KeyAction
+from cti.dial.rows import DialFact, OrderState
+
+BODY = "body"  # the message's name in announcementEnded
+ENDS = {"lost": CallEnd.LOST, "stale": CallEnd.STALE}
+
+
+class Script(NamedTuple):
+    """What decides about keys. `keys`: what each does."""
+
+    has_gate: bool
+    keys: Mapping[str, KeyAction]
+
+
+def of_fact(fact: DialFact, script: Script, *, dropped: bool = False) -> Evidence:
+    """Of a call that has ended. `dropped`: by us."""
+    record = _read(fact.record)
+    dialled = _object(record.get("dialled"))
+    pressed = list(_pressed(dialled, script))
+    return Evidence(
+        code=record.get("agent_disposition"),
+        rang=fact.rang_at_ms is not None or dialled.get("rang_at") is not None,
+        answered=fact.answered_at_ms is not None,
+        keys=tuple(action for _, action in pressed),
+        agent_answered=dialled.get("agent_answered_at") is not None,
+        machine=record.get("machine"),
+        has_gate=script.has_gate,
+        body_ended=_body_ended(dialled, pressed, script),
+        dropped=dropped,
+        tone=record.get("tone"),
+        q850=record.get("q850"),
+        end=ENDS.get(str(record.get("outcome")), CallEnd.ENDED),
+    )
+
+
+def of_answer(answer: OrderState, fact: DialFact | None) -> Evidence:
+    """Of the switch's answer that the call has ended. `fact`: what was known of the call before.
+
+    Without a call, a cause that is a refusal is one whose result was lost.
+    """
+    rang = fact is not None and fact.rang_at_ms is not None
+    answered = fact is not None and fact.answered_at_ms is not None
+    if fact is None and answer.q850 is None and answer.tone is None and answer.cause in BY_REFUSAL:
+        return Evidence(order=OrderEnd.REFUSED, refusal=answer.cause)
+    return Evidence(rang=rang, answered=answered, tone=answer.tone, q850=answer.q850, end=CallEnd.ENDED)
+
+
+def of_report(fact: DialFact) -> Evidence:
+    """Of a message."""
+    return Evidence(report=str(_read(fact.record).get("state")))
+
+
+def of_order(fact: DialFact | None, answer: OrderState | None) -> dict[str, str | int | None]:
+    """The columns of the attempt's row that say what happened; those that nothing is known of are left out."""
+    record = {} if fact is None else _read(fact.record)
+    columns: dict[str, str | int | None] = {
+        "q850": _or(record.get("q850"), None if answer is None else answer.q850),
+        "tone": _or(record.get("tone"), None if answer is None else answer.tone),
+        "machine": record.get("machine"),
+        "digits": record.get("digits"),
+    }
+    if fact is not None:
+        columns |= {"call": fact.call_id or None, "rang_at_ms": fact.rang_at_ms, "answered_at_ms": fact.answered_at_ms}
+    return {name: value for name, value in columns.items() if value is not None}
+
+
+def _or(first: Any, second: Any) -> Any:
+    return second if first is None else first
+
+
+def _pressed(dialled: Mapping[str, Any], script: Script) -> Iterator[tuple[float, KeyAction]]:
+    """What the keys meant, in order, and when each was pressed."""
+    for keys in _objects(dialled.get("keys")):
+        at = _instant(keys.get("at"))
+        for digit in str(keys.get("digits") or ""):
+            if digit in script.keys:
+                yield at, script.keys[digit]
+
+
+def _body_ended(dialled: Mapping[str, Any], pressed: Iterable[tuple[float, KeyAction]], script: Script) -> bool:
+    """The body was said to its end, after the gate where there is one."""
+    ends = [
+        _instant(message.get("at"))
+        for message in _objects(dialled.get("messages"))
+        if message.get("message") == BODY and message.get("completed") is not False
+    ]
+    passed = [at for at, action in pressed if action is KeyAction.RIGHT_PARTY]
+    if not script.has_gate:
+        return bool(ends)
+    return bool(ends and passed) and max(ends) >= min(passed)
+
+
+def _read(text: str | None) -> Mapping[str, Any]:
+    try:
+        return _object(json.loads(text or "{}"))
+    except ValueError:
+        return {}
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _objects(values: Any) -> list[Mapping[str, Any]]:
+    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list) else []
+
+
+def _instant(text: Any) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (TypeError, ValueError):
+        return 0.0

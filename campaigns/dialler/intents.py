@@ -1,0 +1,366 @@
+"""What one turn is to write: outcomes first, then deadlines, then calls as the pace has room for. Pure.
+
+Campaigns dial in the order of their priority, those of one priority in turn. What hinders a whole lane (the switch, a
+clock, the trunk group, a freeze, a pause) changes no contact.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import NamedTuple
+
+from campaigns.core.after import Closed, Dialled, NeverDialled, after
+from campaigns.core.calling_hours import Asked, is_too_late
+from campaigns.core.campaign import Campaign
+from campaigns.core.contact import exempt
+from campaigns.core.decide import Close, Dial, Fallback, decide
+from campaigns.core.operator_rules import OperatorRules
+from campaigns.core.reasons import WRITTEN, State, Why
+from campaigns.core.waiting import WaitUntil
+from campaigns.dialler import orders
+from campaigns.dialler.case import Case, Known, Moment, with_evidence, zones_of
+from campaigns.dialler.judging import Judged, News, next_question
+from campaigns.dialler.outcomes import attempt_no
+from campaigns.ledger import notices
+from campaigns.ledger.compiled import judged_attempt
+from campaigns.ledger.people import line_keys
+from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, RefusalRow
+from campaigns.ledger.tables import FAR
+from campaigns.ledger.turns import Dialling, Found, Writes
+from campaigns.rendering import Said
+from campaigns.written_notices.owing import Owed, notice_of
+from cti.dial.rows import DialOrderRow
+
+ORDER_VALID_MIN_MS = 250  # what expires sooner would never leave
+OF_THE_LANE = frozenset(
+    {
+        Why.FROZEN, Why.CAMPAIGN_PAUSED, Why.FAILURE_SPIKE, Why.SWITCH_AWAY, Why.SWITCH_CLOCK, Why.CLOCK_STEP,
+        Why.TRUNK_FULL, Why.QUEUE_BUSY, Why.MESSAGE_GATEWAY_AWAY,
+    }
+)  # fmt: skip
+
+
+@dataclass
+class Room:
+    """How many orders may still be made. `messages`, `calls`: of each campaign."""
+
+    lane: int
+    calls: dict[str, int]
+    messages: dict[str, int]
+
+
+@dataclass
+class Told:
+    """What is counted once the turn is committed."""
+
+    refused: Counter[str] = field(default_factory=Counter)
+    attempts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    missed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    quiet_rings: int = 0
+    two_calls: int = 0
+    unknown: int = 0
+    not_dialled: int = 0
+    final: set[str] = field(default_factory=set)  # contacts that have become final
+    done: set[str] = field(default_factory=set)  # campaigns with such
+    ended: set[str] = field(default_factory=set)  # campaigns with an attempt that has ended
+    pauses: dict[str, str] = field(default_factory=dict)  # campaign -> why
+    taken: dict[str, object] = field(default_factory=dict)
+
+
+class Lane(NamedTuple):
+    """What an order needs to know of its lane."""
+
+    source: str
+    takes_messages: bool
+    group_caller_id: str | None
+    full_queues: frozenset[str] = frozenset()  # campaigns whose queue is too full for press 0
+
+
+class Turn:
+    """Builds the writes of one turn."""
+
+    def __init__(
+        self,
+        writes: Writes,
+        moment: Moment,
+        lane: Lane,
+        rules: OperatorRules,
+        callers: orders.Callers,
+        campaigns: Mapping[str, tuple[CampaignRow, Campaign]],
+        found: Found,
+        known: Known,
+    ) -> None:
+        self.writes, self.told = writes, Told()
+        self._moment, self._lane, self._rules, self._callers = moment, lane, rules, callers
+        self._campaigns, self._found, self._known = campaigns, found, known
+        self._cases: dict[str, Case] = {}
+        self._written: set[str] = set()  # contacts
+        self.owed: list[Case] = []
+        self.recalled: list[Case] = []
+        self.blocked = False  # something is due that only the lane hinders
+
+    def case(self, contact: str) -> Case | None:
+        """The contact as this turn has it; None: it is not there, or another lane's."""
+        if contact not in self._cases:
+            row = self._found.contacts.get(contact)
+            of = None if row is None else self._campaigns.get(row.campaign)
+            if row is None or of is None:
+                return None
+            self._cases[contact] = Case(*of, row, self._found.attempts.get(contact, []))
+        return self._cases[contact]
+
+    # -- outcomes ------------------------------------------------------------------------------------------------------
+
+    def outcomes(self, judged: Judged) -> None:
+        touched: dict[str, Case] = {}
+        for news in judged.news:
+            case = self.case(news.contact)
+            if case is None:
+                self.writes.settled += news.settled
+                self.writes.acknowledged += news.facts
+                continue
+            touched[case.row.id] = case
+            self._outcome(case, news)
+        for case in touched.values():
+            self._finish(case)
+        self.writes.settled += judged.orphans
+        self.writes.acknowledged += judged.stray
+
+    def _outcome(self, case: Case, news: News) -> None:
+        judgement, n = news.judgement, attempt_no(news.order.order.id)
+        self._note_ring(case, n, judgement.columns.get("rang_at_ms"))
+        case.note(n, judgement.columns)
+        if judgement.outcome is not None:
+            case.apply(judgement.outcome)
+        if judgement.settle or (case.contact.final and judgement.outcome is not None):
+            self.writes.settled += news.settled
+            self.writes.acknowledged += judgement.acknowledge or news.facts
+        elif judgement.ask:
+            self.writes.questions.append(next_question(news, self._moment.ledger_ms))
+        if judgement.pause is not None:
+            self.told.pauses[case.of.id] = judgement.pause
+        if news.key != self.told.taken.get(news.order.order.id):
+            self.told.two_calls += judgement.two_calls
+        self.told.not_dialled += isinstance(judgement.outcome, NeverDialled)
+        self.told.taken[news.order.order.id] = news.key
+
+    def _note_ring(self, case: Case, n: int, rang_at_ms: object) -> None:
+        """Whether a telephone rang outside of the hours of its own zones."""
+        row = case.attempts.get(n)
+        if row is None or row.rang_at_ms is not None or not isinstance(rang_at_ms, int):
+            return
+        campaign = case.campaign
+        asked = Asked(
+            campaign.kind, case.contact.customer_class, zones_of(row), 0, row.channel, campaign.windows,
+            campaign.closed_dates, zone=campaign.zone,
+        )  # fmt: skip
+        self.told.quiet_rings += not is_too_late(campaign.hours, asked, rang_at_ms)
+
+    # -- deadlines -----------------------------------------------------------------------------------------------------
+
+    def deadlines(self) -> None:
+        """Those on which a deadline acts, whatever the hours and pauses; and those that waited in vain."""
+        for contact in (*self._found.past, *self._found.in_vain):
+            if contact not in self._cases and (case := self.case(contact)) is not None:
+                if case.of.state == "draft":
+                    case.apply(Closed(State.EXPIRED))
+                self._finish(case)
+
+    def _finish(self, case: Case) -> None:
+        """Schedule a contact and write what has become of it."""
+        case.schedule(self._known, self._moment.now_ms)
+        self._write(case)
+
+    def _write(self, case: Case) -> None:
+        row = case.contact_row(self._moment.now_ms)
+        changed = case.changed_attempts()
+        if row == case.row and not changed:
+            return
+        self._written.add(row.id)
+        self.writes.campaigns[case.of.id] = case.of.version
+        self.writes.contacts.append(row)
+        self.writes.attempts += [one for one in changed if one.n in case.read]
+        for free in case.freed():
+            self.writes.freed.add(free)
+            self._known.busy.discard(free[0])
+        for day, by in case.day_changes():
+            self.writes.days[day] = self.writes.days.get(day, 0) + by
+            self._known.calls[day] = self._known.calls.get(day, 0) + by
+        if row.hours_class != case.row.hours_class:
+            self.writes.classes.add(case.class_row(row))
+        self._count(case, changed)
+        self.owed += [case] if case.owes else []
+        self.recalled += [case] if case.recalls else []
+
+    def _count(self, case: Case, changed: Iterable[AttemptRow]) -> None:
+        for one in changed:
+            was = case.read[one.n]
+            ended = one.step in {"over", "not_dialled"} or bool(one.counted)
+            if ended and (one.step, one.disposition, one.counted) != (was.step, was.disposition, was.counted):
+                what = one.disposition if one.step != "not_dialled" else "not_dialled"
+                self.told.attempts[case.of.kind, one.channel, str(what)] += 1
+                self.told.ended.add(case.of.id)
+            self.told.unknown += one.step == "held" and was.step != "held"
+        self.told.missed.update((case.of.kind, deadline) for deadline in case.missed)
+        if case.contact.final and not case.was_final:
+            self.told.final.add(case.row.id)
+            self.told.done.add(case.of.id)
+
+    def notices(self) -> None:
+        """Those that contacts owe now, and those that a late fact takes back."""
+        now_ms, rates = self._moment.now_ms, self._rules.penalties
+        owed = [Owed(case.of, case.contact_row(now_ms), list(case.attempts.values())) for case in self.owed]
+        made = [notice_of(one, now_ms, rates) for one in owed]
+        taken_back = {(case.row.id, case.contact.round) for case in self.recalled}
+        if made:
+            self.writes.then.append(lambda connection: notices.put(connection, made))
+        if taken_back:
+            self.writes.then.append(lambda connection: notices.recall(connection, taken_back))
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
+
+    def dial(self, room: Room, shift: int) -> None:
+        """`shift`: rotates the campaigns of one priority."""
+        rows = sorted((self._campaigns[one][0] for one in self._found.due), key=lambda row: (row.priority, row.id))
+        for _, same in groupby(rows, key=lambda row: row.priority):
+            campaigns = list(same)
+            at = shift % len(campaigns)
+            self._in_turn([row.id for row in (*campaigns[at:], *campaigns[:at])], room)
+
+    def _in_turn(self, campaigns: Sequence[str], room: Room) -> None:
+        """One contact of each, again and again."""
+        queues = deque((campaign, deque(self._found.due[campaign])) for campaign in campaigns)
+        while queues:
+            campaign, contacts = queues.popleft()
+            while contacts and self._look(contacts.popleft(), room) is not True:
+                pass
+            if contacts:
+                queues.append((campaign, contacts))
+
+    def _look(self, contact: str, room: Room) -> bool:
+        """Decide about a due contact; whether it took its campaign's turn."""
+        if contact in self._written:  # what has become of it goes first; the next turn looks again
+            self.blocked = True
+            return False
+        case = self.case(contact)
+        if case is None:
+            return False
+        decision = self._decided(case)
+        match decision:
+            case Dial():
+                return self._dial(case, decision, room)
+            case WaitUntil(_, why, _) if why in OF_THE_LANE:
+                self.blocked = True
+            case WaitUntil():
+                self._refuse(case, decision)
+            case Fallback() | Close():
+                self._finish(case)
+        return False
+
+    def _decided(self, case: Case, *, amount_known: bool = True) -> Dial | WaitUntil | Fallback | Close:
+        moment = self._moment
+        world = case.world(
+            self._known,
+            moment,
+            takes_messages=self._lane.takes_messages,
+            queue_free=case.of.id not in self._lane.full_queues,
+            amount_known=amount_known,
+        )
+        return decide(case.contact, case.campaign, world, moment.now_ms)
+
+    def _refuse(self, case: Case, decision: WaitUntil) -> None:
+        case.wait(decision, self._known, self._moment.now_ms)
+        refusal = self._refusal(case, decision)
+        if refusal is not None:
+            self.writes.refusals.append(refusal)
+            self.told.refused[refusal.why] += 1
+            case.row = case.row._replace(why=refusal.why)
+        self._write_always(case)
+
+    def _write_always(self, case: Case) -> None:
+        self.writes.campaigns[case.of.id] = case.of.version
+        self.writes.contacts.append(case.contact_row(self._moment.now_ms))
+
+    def _refusal(self, case: Case, decision: WaitUntil) -> RefusalRow | None:
+        """Where the reason is not that of the last one."""
+        row, why = case.row, decision.why
+        if why is None or why.value == row.why:
+            return None
+        n = max((attempt.n for attempt in case.contact.attempts), default=0) + 1
+        now_ms = self._moment.now_ms
+        return RefusalRow(row.id, now_ms, why.value, row.campaign, n, row.round, decision.rule, decision.at_ms)
+
+    def _dial(self, case: Case, dial: Dial, room: Room) -> bool:
+        written = dial.channel in WRITTEN
+        rooms = room.messages if written else room.calls
+        if rooms.get(case.of.id, 0) <= 0 or (not written and room.lane <= 0):
+            self.blocked = True
+            return False
+        expires_ms = self._expiry(dial)
+        if expires_ms is None:
+            return False
+        said = orders.said_on(case.of, case.row, self._moment.now_ms, self._rules, self._callers)
+        if isinstance(said, str):
+            decision = self._decided(case, amount_known=False)
+            if isinstance(decision, WaitUntil):
+                self._refuse(case, decision)
+            return False
+        self._make(case, dial, said, expires_ms)
+        rooms[case.of.id] -= 1
+        room.lane -= not written
+        return True
+
+    def _expiry(self, dial: Dial) -> int | None:
+        """By the ledger's clock; None: it would be over before it could leave."""
+        moment = self._moment
+        before_ms = min(dial.dial_before_ms, dial.dial_before_ms + moment.ledger_ms - moment.now_ms)
+        expires_ms = min(moment.ledger_ms + moment.order_valid_ms, before_ms)
+        return expires_ms if expires_ms >= moment.ledger_ms + ORDER_VALID_MIN_MS else None
+
+    def _make(self, case: Case, dial: Dial, said: Said, expires_ms: int) -> None:
+        moment, lane, written = self._moment, self._lane, dial.channel in WRITTEN
+        before = case.contact
+        case.contact = after(before, Dialled(moment.now_ms, dial.channel, dial.number), case.campaign)
+        attempt = case.contact.attempts[-1]
+        given = (case.of, case.row, before, attempt.n, dial, said, moment.now_ms, moment.ledger_ms, expires_ms)
+        if written:
+            order, evidence = orders.message_order(*given, lane.source)
+        else:
+            order, evidence = orders.call_order(*given, lane.source, lane.group_caller_id)
+        account = case.contact.account
+        lines = () if written else line_keys(account, orders.split_number(dial.number)[0])
+        days = () if written else case.days_at(moment.now_ms)
+        busy, refusal = self._if_busy(case, lines)
+        self._known.busy.update(lines)
+        for day in days:
+            self._known.calls[day] = self._known.calls.get(day, 0) + 1
+        case.schedule(self._known, moment.now_ms)
+        row = case.contact_row(moment.now_ms)._replace(why=None)
+        if row.hours_class != case.row.hours_class:
+            self.writes.classes.add(case.class_row(row))
+        bare = with_evidence(_new_attempt(case.row, order, attempt.n), evidence)
+        made = judged_attempt(bare, attempt)._replace(
+            channel=dial.channel.value, number=dial.number, decided_at_ms=moment.now_ms
+        )
+        self.writes.campaigns[case.of.id] = case.of.version
+        capped = not exempt(case.contact, case.campaign)
+        self.writes.dialling.append(Dialling(row, made, order, lines, days, capped, busy, refusal))
+
+    def _if_busy(self, case: Case, lines: Sequence[str]) -> tuple[ContactRow, RefusalRow | None]:
+        """What is written where another has the number or the person: the contact waits for it. Which of the two it is
+        the sweep finds out that looks for those who wait in vain.
+        """
+        decision = WaitUntil(None, Why.NUMBER_BUSY, "")
+        refusal = self._refusal(case, decision)
+        return case.row._replace(
+            next_at_ms=FAR, waits_for=lines[0] if lines else None, why=Why.NUMBER_BUSY.value
+        ), refusal
+
+
+def _new_attempt(row: ContactRow, order: DialOrderRow, n: int) -> AttemptRow:
+    given: dict[str, object] = {
+        "contact": row.id, "n": n, "campaign": row.campaign, "tenant": row.tenant, "round": row.round,
+        "decision": "dialled", "command": order.id,
+    }  # fmt: skip
+    return AttemptRow._make(given.get(name) for name in AttemptRow._fields)

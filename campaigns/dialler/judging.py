@@ -1,0 +1,104 @@
+"""What the orders of a lane have come to, as far as it is new: pure."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from campaigns.core.after import HeldLong
+from campaigns.dialler.orders import question
+from campaigns.dialler.outcomes import ASKING, Judgement, contact_of_order, judged, script_of
+from campaigns.dialler.pace import campaign_of_order
+from campaigns.ledger.rows import CampaignRow
+from cti.dial.rows import CALL_COMMANDS, MAKE_CALL, DialFact, DialOrderRow, OrderState, SourceWord
+
+UNSETTLED = frozenset({"open", "sent"})
+HELD_LOOK_MS = 60_000
+
+
+class News(NamedTuple):
+    """An order of which something is new. `about`: all orders about it. `key`: what is new, to be taken once."""
+
+    order: OrderState
+    about: Sequence[OrderState]
+    facts: Sequence[DialFact]
+    judgement: Judgement
+    key: object
+
+    @property
+    def contact(self) -> str:
+        return contact_of_order(self.order.order.id)
+
+    @property
+    def settled(self) -> list[OrderState]:
+        """The order and all about it, as far as they are not settled yet."""
+        return [one for one in (self.order, *self.about) if one.state in UNSETTLED]
+
+
+@dataclass
+class Judged:
+    """`live`: orders whose call may be under way. `orphans`, `stray`: nobody waits for these orders and facts."""
+
+    news: list[News] = field(default_factory=list)
+    live: set[str] = field(default_factory=set)
+    orphans: list[OrderState] = field(default_factory=list)
+    stray: list[DialFact] = field(default_factory=list)
+    look_at_ms: list[int] = field(default_factory=list)
+
+
+def judge_all(
+    orders: Sequence[OrderState],
+    late: Mapping[str, OrderState],
+    facts: Iterable[DialFact],
+    campaigns: Mapping[str, CampaignRow],
+    word: SourceWord | None,
+    now_ms: int,
+    taken: Mapping[str, object],
+) -> Judged:
+    """`late`: settled orders that facts have come for. `taken`: what was new before, by order."""
+    found = Judged()
+    of_order: dict[str, list[DialFact]] = {}
+    for fact in facts:
+        of_order.setdefault(fact.commandid, []).append(fact)
+    about: dict[str, list[OrderState]] = {}
+    for one in orders:
+        if one.order.about is not None:
+            about.setdefault(one.order.about, []).append(one)
+    calls = {one.order.id: one for one in orders if one.order.command in CALL_COMMANDS}
+    for id_, order in {**late, **calls}.items():
+        its_facts, its_about = of_order.pop(id_, []), about.pop(id_, [])
+        row = campaigns.get(campaign_of_order(id_))
+        if row is None:
+            found.orphans += [one for one in (order, *its_about) if one.state in UNSETTLED]
+            found.stray += its_facts
+            continue
+        judgement = judged(order, its_about, its_facts, word, now_ms, script_of(row))
+        if judgement.look_at_ms is not None:
+            found.look_at_ms.append(judgement.look_at_ms)
+        if judgement.outcome is None and order.order.command == MAKE_CALL and order.state in UNSETTLED:
+            found.live.add(id_)
+        news = News(order, its_about, its_facts, judgement, _key(judgement, now_ms))
+        if judgement.ask or judgement.settle or taken.get(id_) != news.key:
+            found.news.append(news)
+    found.orphans += [one for those in about.values() for one in those]
+    found.stray += [fact for those in of_order.values() for fact in those]
+    return found
+
+
+def _key(judgement: Judgement, now_ms: int) -> object:
+    """When a thing is held is no news. What is held for good is looked at now and then: its contact may be final."""
+    outcome = judgement.outcome
+    if isinstance(outcome, HeldLong):
+        return HeldLong, now_ms // HELD_LOOK_MS
+    said = None if outcome is None else (type(outcome), getattr(outcome, "disposition", None))
+    return said, tuple(sorted(judgement.columns.items())), judgement.two_calls, judgement.pause
+
+
+def next_question(news: News, ledger_ms: int) -> DialOrderRow:
+    """Its number follows that of the last one."""
+    asked = sum(one.order.command == ASKING for one in news.about)
+    return question(news.order.order, asked + 1, ledger_ms)
+
+
+def still(taken: Mapping[str, object], ids: Collection[str], final: Collection[str]) -> dict[str, object]:
+    """What was new, of orders that are still there and whose contacts have not become final."""
+    return {id_: key for id_, key in taken.items() if id_ in ids and contact_of_order(id_) not in final}

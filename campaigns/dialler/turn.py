@@ -1,0 +1,368 @@
+"""One lane as its owner works it: a turn reads, decides outside of any transaction, and writes in one.
+
+The order of reading matters: the word of how far the log is read comes before the facts, so that what is silent by the
+word has no fact that was not seen.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import structlog
+
+from campaigns.context import LANES, Context
+from campaigns.core.campaign import Campaign
+from campaigns.core.pacing import Pace
+from campaigns.core.reasons import CampaignState, Channel
+from campaigns.dialler import orders as dial_orders
+from campaigns.dialler.case import ORDER_VALID_MS, Case, Known, Moment, heard_at
+from campaigns.dialler.clocks import ClockGuard
+from campaigns.dialler.endings import Endings
+from campaigns.dialler.intents import Lane, Room, Told, Turn
+from campaigns.dialler.judging import Judged, judge_all, still
+from campaigns.dialler.next_look import LOOK_MS, ORDERS_A_TURN, wait_ms
+from campaigns.dialler.open_hours import Hours, OpenHours
+from campaigns.dialler.pace import LanePace, Limits, campaign_of_order, limits_of
+from campaigns.dialler.resting import pause_where_needed, queue_is_free
+from campaigns.errors import Stale
+from campaigns.ledger import lanes as lane_rows
+from campaigns.ledger import turns
+from campaigns.ledger.compiled import campaign_of
+from campaigns.ledger.rows import CampaignRow
+from campaigns.ledger.turns import Found, LaneRead, Wanted, Writes
+from cti.dial.rows import DialFact, OrderState, SwitchStanding
+from cti.errors import DialNotAllowed, LedgerAway, NoDialStream, OutcomeUnknown
+from cti.hosting import DeclaredSwitch
+
+ORDERS_PAGE, ORDERS_MAX = 1_000, 100_000  # read at a time; of a lane
+FACTS_MIN = 1_000
+LATE_MAX = 50  # settled orders that are read anew in one turn, because facts have come
+DUE_MAX = 256  # contacts that a turn looks at, of a campaign
+BEYOND_ROOM = 50  # looked at beyond what the pace has room for: some will wait for something else
+PAST_MAX = 200  # deadlines in one turn
+SWEEP_MS = 5_000  # how often it is looked whether somebody waits for a number that is free
+STALE_MS = 20  # before what was undone is read anew
+QUEUE_MS = 1_000  # how often a queue is looked at
+DECLARED_MS = 5_000  # a declaration is believed for so long
+WORD_OLD_MS = 15_000
+ORDER_VALID_MAX_MS = 300_000  # on a clock that runs faster than real time: the machine takes as long as ever
+
+log = structlog.get_logger()
+
+
+class Done(NamedTuple):
+    """`ended`: committed | idle | stale | fenced | away. `look_ms`: by the host's clock, when to turn again."""
+
+    ended: str
+    look_ms: float
+
+
+@dataclass
+class _Reading:
+    standing: SwitchStanding
+    orders: Sequence[OrderState]
+    late: Mapping[str, OrderState]
+    facts: Sequence[DialFact]
+    lane: LaneRead
+    declared: DeclaredSwitch | None
+
+
+class LaneDialler:
+    """A lane under one epoch. `callers`: who speaks."""
+
+    def __init__(
+        self,
+        context: Context,
+        lane: lane_rows.Lane,
+        epoch: int,
+        clocks: ClockGuard,
+        hours: OpenHours,
+        callers: dial_orders.Callers,
+    ) -> None:
+        self.lane, self.epoch = lane, epoch
+        self._context, self._clocks, self._hours, self._callers = context, clocks, hours, callers
+        self._pace: LanePace | None = None
+        self._taken: dict[str, object] = {}
+        self._late: dict[str, OrderState] = {}
+        self._declared: DeclaredSwitch | None = None
+        self._declared_ms = float("-inf")
+        self._turns = 0
+        self._swept_ms = float("-inf")
+        self._closed: dict[str, Hours] = {}  # campaigns whose hours are closed for all; and what was said of it
+        self._closed_told: dict[str, Hours] = {}
+        self._endings = Endings(context)
+        self._queues: dict[str, tuple[bool, float]] = {}  # whether there is room in a campaign's queue; until when
+        self.look_ms = float("-inf")
+
+    async def turn(self) -> Done:
+        """Read, decide, write. What fails leaves nothing, and is read anew."""
+        try:
+            done = await self._turn()
+        except (Stale, NoDialStream, DialNotAllowed) as reason:
+            log.info("a turn was undone", action="turn_undone", lane=self.lane.id, why=str(reason))
+            done = self._again("stale", STALE_MS if isinstance(reason, Stale) else LOOK_MS)
+        except (LedgerAway, OutcomeUnknown) as reason:
+            log.warning("a turn failed", action="turn_failed", lane=self.lane.id, why=str(reason))
+            done = self._again("away", LOOK_MS)
+        self.look_ms = done.look_ms
+        self._context.metrics.turn(done.ended)
+        return done
+
+    def _again(self, ended: str, wait_ms: float) -> Done:
+        return Done(ended, self._context.clock.now_ms() + wait_ms)
+
+    async def _turn(self) -> Done:
+        self._turns += 1
+        read = await self._read()
+        moment = self._moment(read)
+        word, now_ms = read.standing.word, moment.ledger_ms
+        rows = {row.id: row for row in read.lane.campaigns}
+        campaigns = {id_: (row, campaign_of(row, self._context.rules)) for id_, row in rows.items()}
+        judged = judge_all(read.orders, read.late, read.facts, rows, word, now_ms, self._taken)
+        limits = self._limits(read)
+        pace = self._pace = self._pace or LanePace(now_ms)
+        pace.look(read.orders, judged.live, now_ms, limits.window_ms)
+        room = self._room(read, moment, pace, limits)
+        wanted, opening_ms = self._wanted(read, campaigns, room, moment.now_ms)
+        ids = {news.contact for news in judged.news}
+        reader = self._context.reader
+        found = await reader.run(turns.find, ids, wanted, moment.now_ms, PAST_MAX)
+        known = await self._known(found, campaigns, moment.now_ms)
+        full = await self._full_queues(read, room)
+        turn = self._planned(read, moment, campaigns, judged, found, known, room, full)
+        look_ms = self._context.clock.now_ms() + wait_ms(moment, pace, limits, judged, found, opening_ms, turn)
+        if turn.writes:
+            await self._commit(turn)
+        self._remember(read, turn)
+        if any(row.state == CampaignState.STOPPING for row in read.lane.campaigns):
+            look_ms = min(look_ms, self._context.clock.now_ms() + LOOK_MS)
+        moved = bool(await pause_where_needed(self._context, rows, turn.told.pauses, turn.told.ended))
+        moved = await self._endings.look(read.lane.campaigns, read.lane.importing, turn.told.done) or moved
+        return Done("committed" if turn.writes or moved else "idle", look_ms)
+
+    def _remember(self, read: _Reading, turn: Turn) -> None:
+        """What was new is so no more, until the contact becomes final."""
+        there = {one.order.id for one in read.orders} | set(read.late)
+        self._closed_told = dict(self._closed)
+        self._taken = still({**self._taken, **turn.told.taken}, there, turn.told.final)
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> _Reading:
+        declared = await self._declaration()
+        source = "" if declared is None else declared.source
+        tenant, switch, group = self.lane
+        wall, clock, dial = self._context.wall, self._context.clock, self._context.dial
+        before_ms = wall.wall_ms()
+        standing = await dial.standing(tenant, switch, source)
+        self._clocks.look(clock.now_ms(), before_ms, standing.at_ms, wall.wall_ms())
+        orders = await self._orders()
+        facts = await dial.read_facts(tenant, switch, group, max(FACTS_MIN, 2 * len(orders)))
+        late = await self._late_orders(orders, facts)
+        others = {campaign_of_order(one.order.about or one.order.id) for one in orders}
+        others |= {campaign_of_order(id_) for id_ in late}
+        lane = await self._context.reader.run(turns.read_lane, self.lane, others)
+        if lane.outbound is None:
+            await self._context.writer.run(turns.put_outbound, tenant)
+            lane = await self._context.reader.run(turns.read_lane, self.lane, others)
+        return _Reading(standing, orders, late, facts, lane, declared)
+
+    async def _declaration(self) -> DeclaredSwitch | None:
+        now_ms = self._context.clock.now_ms()
+        if now_ms >= self._declared_ms + DECLARED_MS or self._declared is None:
+            self._declared = await self._context.declared(self.lane.tenant, self.lane.switch)
+            self._declared_ms = now_ms
+        return self._declared
+
+    async def _orders(self) -> list[OrderState]:
+        found: list[OrderState] = []
+        while len(found) < ORDERS_MAX:
+            after = found[-1].no if found else 0
+            page = await self._context.dial.read_orders(*self.lane, after, ORDERS_PAGE)
+            found += page
+            if len(page) < ORDERS_PAGE:
+                break
+        return found
+
+    async def _late_orders(self, orders: Sequence[OrderState], facts: Sequence[DialFact]) -> dict[str, OrderState]:
+        """The settled orders that facts have come for."""
+        there = {one.order.id for one in orders}
+        ids = {fact.commandid for fact in facts} - there
+        self._late = {id_: one for id_, one in self._late.items() if id_ in ids}
+        for id_ in sorted(ids - self._late.keys())[:LATE_MAX]:
+            order = await self._context.dial.order(self.lane.tenant, id_)
+            if order is not None:
+                self._late[id_] = order
+        return dict(self._late)
+
+    def _moment(self, read: _Reading) -> Moment:
+        now_ms, standing = self._context.now_ms(), read.standing
+        word, red = standing.word, read.lane.outbound
+        heard_ms = heard_at(standing, now_ms, self._context.speed)
+        return Moment(
+            now_ms=now_ms,
+            ledger_ms=standing.at_ms,
+            heard_ms=heard_ms,
+            stream_live=standing.alive,
+            clock_true=word is not None and word.trusted,
+            steady=self._clocks.steady,
+            frozen=red is None or bool(red.frozen),
+            order_valid_ms=min(ORDER_VALID_MAX_MS, round(ORDER_VALID_MS * max(1.0, self._context.speed))),
+        )
+
+    # -- what to look for ----------------------------------------------------------------------------------------------
+
+    def _limits(self, read: _Reading) -> Limits:
+        """Those of the trunk group as declared; of one that is not, nothing is allowed."""
+        group = None if read.declared is None else self._group(read.declared)
+        return Limits(Pace(0, 0), 1_000) if group is None else limits_of(group)
+
+    def _group(self, declared: DeclaredSwitch) -> Mapping[str, object] | None:
+        if not dial_orders.dials(declared.declaration):
+            return None
+        return dial_orders.trunk_group(declared.declaration, self.lane.trunk_group)
+
+    def _takes_messages(self, read: _Reading) -> bool:
+        return read.declared is not None and dial_orders.takes_messages(read.declared.declaration)
+
+    def _room(self, read: _Reading, moment: Moment, pace: LanePace, limits: Limits) -> Room:
+        """Nothing where the lane itself hinders."""
+        heard = moment.heard_ms is not None and moment.now_ms - moment.heard_ms <= WORD_OLD_MS
+        able = moment.stream_live and moment.steady and not moment.frozen
+        may_dial = able and heard and moment.clock_true
+        lane = min(pace.lane_room(limits, moment.ledger_ms), ORDERS_A_TURN) if may_dial else 0
+        room = Room(lane, {}, {})
+        for row in read.lane.campaigns:
+            if row.state == CampaignState.RUNNING:
+                own = Pace(row.calls_per_second, row.calls_at_once)
+                calls = min(lane, pace.campaign_room(own, row.id, moment.ledger_ms))
+                room.calls[row.id] = calls
+                if able and heard and self._takes_messages(read):
+                    room.messages[row.id] = pace.message_room(own, row.id, moment.ledger_ms)
+        return room
+
+    def _wanted(
+        self, read: _Reading, campaigns: Mapping[str, tuple[CampaignRow, Campaign]], room: Room, now_ms: int
+    ) -> tuple[list[Wanted], int | None]:
+        """What to read of each campaign; and when a closed class opens."""
+        wanted: list[Wanted] = []
+        opening_ms: list[int] = []
+        self._closed = {}
+        sweeping = self._context.clock.now_ms() >= self._swept_ms + SWEEP_MS
+        self._swept_ms = self._context.clock.now_ms() if sweeping else self._swept_ms
+        for row, campaign in campaigns.values():
+            state = CampaignState(row.state)
+            if state is CampaignState.RUNNING:
+                split = self._hours.split(campaign, row.version, read.lane.classes[row.id], now_ms)
+                if split.closed is not None:
+                    opening_ms.append(split.closed.until_ms)
+                if split.closed is not None and split.all_closed:
+                    self._closed[row.id] = split.closed
+                messages = room.messages.get(row.id, 0) if Channel.SMS in campaign.channels else 0
+                most = room.calls[row.id] + messages
+                most = min(most + BEYOND_ROOM, DUE_MAX) if most > 0 else 0
+                wanted.append(Wanted(row.tenant, row.id, split.open, most, closing=False, sweeping=sweeping))
+            elif state is CampaignState.PAUSED:
+                wanted.append(Wanted(row.tenant, row.id, (), 0, closing=False, sweeping=sweeping))
+            elif state is CampaignState.DRAFT and row.expires_at_ms is not None and row.expires_at_ms <= now_ms:
+                wanted.append(Wanted(row.tenant, row.id, (), 0, closing=True, sweeping=False))
+        return wanted, min(opening_ms, default=None)
+
+    async def _known(self, found: Found, campaigns: Mapping[str, tuple[CampaignRow, Campaign]], now_ms: int) -> Known:
+        numbers: set[str] = set()
+        days = set()
+        for contact, row in found.contacts.items():
+            if row.campaign in campaigns:
+                case = Case(*campaigns[row.campaign], row, found.attempts[contact])
+                days |= set(case.days_at(now_ms))
+                numbers |= case.lines
+        if not numbers and not days:
+            return Known(set(), {})
+        known = await self._context.reader.run(turns.known, self.lane.tenant, numbers, days)
+        return Known(known.busy, known.calls)
+
+    async def _full_queues(self, read: _Reading, room: Room) -> frozenset[str]:
+        """Campaigns that would lead people into a queue where nobody answers."""
+        now_ms, full = self._context.clock.now_ms(), set[str]()
+        for row in read.lane.campaigns:
+            if row.queue is None or not room.calls.get(row.id):
+                continue
+            free, until_ms = self._queues.get(row.id, (True, float("-inf")))
+            if now_ms >= until_ms:
+                free = await queue_is_free(self._context, row)
+                self._queues[row.id] = (free, now_ms + QUEUE_MS)
+            full |= set() if free else {row.id}
+        return frozenset(full)
+
+    # -- deciding ------------------------------------------------------------------------------------------------------
+
+    def _planned(
+        self,
+        read: _Reading,
+        moment: Moment,
+        campaigns: Mapping[str, tuple[CampaignRow, Campaign]],
+        judged: Judged,
+        found: Found,
+        known: Known,
+        room: Room,
+        full_queues: frozenset[str],
+    ) -> Turn:
+        outbound = read.lane.outbound
+        assert outbound is not None, "it was made where it was missing"
+        writes = Writes(self.lane, LANES, self.epoch, outbound, {}, now_ms=moment.now_ms)
+        group = None if read.declared is None else self._group(read.declared)
+        caller_id = None if group is None else group.get("caller_id")
+        source = "" if read.declared is None else read.declared.source
+        lane = Lane(source, self._takes_messages(read), None if caller_id is None else str(caller_id), full_queues)
+        turn = Turn(writes, moment, lane, self._context.rules, self._callers, campaigns, found, known)
+        turn.outcomes(judged)
+        turn.deadlines()
+        turn.dial(room, self._turns)
+        turn.notices()
+        self._tell_closed(turn, campaigns)
+        return turn
+
+    def _tell_closed(self, turn: Turn, campaigns: Mapping[str, tuple[CampaignRow, Campaign]]) -> None:
+        """Hours that close for all are one row of the campaign, and none of its contacts."""
+        for campaign, hours in self._closed.items():
+            if self._closed_told.get(campaign) == hours:
+                continue
+            row, _ = campaigns[campaign]
+            turn.writes.campaigns[campaign] = row.version
+            given = (campaign, hours.made_ms, hours.why, hours.rule, hours.until_ms)
+            turn.writes.then.append(partial(turns.note_waiting, given=given))
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    async def _commit(self, turn: Turn) -> None:
+        writes = turn.writes
+        steps = [(turns.write, (writes, self._context.dial))]
+        weight = 1 + len(writes.contacts) + 2 * len(writes.dialling)
+        written = (await self._context.writer.transact(*steps, weight=weight))[0]
+        if written.dialled or writes.questions:
+            self._context.dial.made()
+        self._count(turn.told, writes, written)
+
+    def _count(self, told: Told, writes: Writes, written: turns.Written) -> None:
+        metrics, meter = self._context.metrics, self._context.dial_meter
+        made = [one for one in writes.dialling if one.order.id in written.dialled]
+        for one in made:
+            meter.made(one.order.command)
+        for question in writes.questions:
+            meter.made(question.command)
+        metrics.dialled(len(made)) if made else None
+        for why, count in told.refused.items():
+            metrics.refused(why, count)
+        for (kind, channel, disposition), count in told.attempts.items():
+            for _ in range(count):
+                metrics.attempt(kind, channel, disposition)
+        for (kind, deadline), count in told.missed.items():
+            for _ in range(count):
+                metrics.deadline_missed(kind, deadline)
+        for _ in range(told.quiet_rings):
+            metrics.quiet_ring()
+        for _ in range(told.two_calls):
+            meter.two_calls()
+        meter.not_dialled(told.not_dialled)
+        meter.unknown(told.unknown)

@@ -1,0 +1,75 @@
+"""Orders that leave no more: they are withdrawn, and their contacts wait as if nobody had decided to call them.
+
+In a transaction of the caller's, who holds the row of the campaign or of the tenant: no turn is under way.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from campaigns.core.after import NeverDialled
+from campaigns.core.operator_rules import OperatorRules
+from campaigns.core.reasons import Why
+from campaigns.dialler.case import Case
+from campaigns.ledger import attempts, contacts, people, withdrawing
+from campaigns.ledger.compiled import campaign_of
+from campaigns.ledger.people import PersonDay
+from campaigns.ledger.withdrawing import OpenOrder
+from cti.dial.ports import DialOrders
+
+WITHDRAWN = "withdrawn"
+
+
+class Took(NamedTuple):
+    """Orders that were withdrawn, to be counted after the commit: (kind, channel) of each."""
+
+    orders: tuple[tuple[str, str], ...] = ()
+
+
+def withdraw(
+    connection: Connection, dial: DialOrders, rules: OperatorRules, orders: Sequence[OpenOrder], tenant: str, why: Why,
+    now_ms: int,
+) -> Took:  # fmt: skip
+    """Withdraw what was not sent of these. What a claim was quicker with goes on."""
+    gone = dial.withdraw(connection, tenant, {one.command for one in orders})
+    mine: dict[str, list[int]] = {}
+    for one in orders:
+        if one.command in gone:
+            mine.setdefault(one.contact, []).append(one.n)
+    rows = withdrawing.hold(connection, mine)
+    of = withdrawing.campaigns_of(connection, {row.campaign for row in rows})
+    tried = attempts.of_contacts(connection, mine)
+    cases = [Case(of[row.campaign], campaign_of(of[row.campaign], rules), row, tried[row.id]) for row in rows]
+    for case in cases:
+        give_back(case, mine[case.row.id], why, now_ms)
+    write(connection, tenant, cases, now_ms)
+    return Took(tuple((case.of.kind, case.attempts[n].channel) for case in cases for n in mine[case.row.id]))
+
+
+def give_back(case: Case, numbers: Sequence[int], why: Why, now_ms: int) -> None:
+    """These attempts of a contact are none; it is due now, or as soon as it may be called again."""
+    for n in numbers:
+        case.note(n, {"decision": WITHDRAWN, "why": why.value})
+        case.apply(NeverDialled(n, now_ms))
+    case.next_at_ms, case.waits_for = now_ms, None
+
+
+def write(connection: Connection, tenant: str, cases: Sequence[Case], now_ms: int) -> None:
+    """Write what has become of contacts that are locked. Raises Stale where one was not."""
+    freed = people.leave(connection, tenant, {one for case in cases for one in case.freed()})
+    days = Counter[PersonDay]()
+    for case in cases:
+        for day, by in case.day_changes():
+            days[day] += by
+    people.change(connection, tenant, days)
+    rows = [case.contact_row(now_ms) for case in cases]
+    contacts.put_classes(connection, {case.class_row(row) for case, row in zip(cases, rows, strict=True)})
+    contacts.replace(connection, rows)
+    changed = [row for case in cases for row in case.changed_attempts()]
+    new = {(row.contact, row.n) for case in cases for row in case.changed_attempts() if row.n not in case.read}
+    attempts.put(connection, [row for row in changed if (row.contact, row.n) in new])
+    attempts.replace(connection, [row for row in changed if (row.contact, row.n) not in new])
+    if freed:
+        contacts.wake(connection, tenant, freed, now_ms)
