@@ -1,0 +1,118 @@
+"""Looks at the ledger for the metrics: at most every LOOK_MS, in one process, and only if somebody scrapes.
+
+Of several diallers the one that owns the resource of this group looks; the others show nothing, so that sums are true.
+"""
+
+import asyncio
+from datetime import date
+
+import structlog
+from sqlalchemy import Connection
+
+from campaigns.context import Context
+from campaigns.core.calling_hours import Asked, Open, judge
+from campaigns.core.reasons import Channel
+from campaigns.core.workdays import WorkCalendar
+from campaigns.core.zones import instant, local_day
+from campaigns.ledger.compiled import campaign_of
+from campaigns.ledger.figures import Figures, IsOpen, look
+from campaigns.ledger.rows import CampaignRow, HoursClassRow
+from cti.errors import LedgerAway, OutcomeUnknown
+from cti.hosting import Host
+
+FIGURES = "campaign_figures"  # the lease group, with one resource
+RESOURCE = "figures"
+LOOK_MS = 15_000.0
+TURN_MS = 500.0  # of the ownership, where other processes may be
+STALE_MS = 60_000.0  # older figures are shown no more
+
+log = structlog.get_logger()
+
+
+class Looking:
+    """`Task`: keeps the gauges of the ledger."""
+
+    def __init__(self, context: Context, host: Host) -> None:
+        self._context, self._shown = context, context.metrics.figures
+        self._ownership = host.ownership(FIGURES, (RESOURCE,))
+        self._every_ms = TURN_MS if host.shared else LOOK_MS
+        self._ours = False
+        self._turned_ms = self._looked_ms = self._found_ms = float("-inf")
+
+    async def start(self) -> None:
+        await self._ownership.start()
+
+    async def run(self) -> None:
+        while True:
+            await self.step()
+            await self._context.clock.wait(asyncio.Event(), self.next_ms())
+
+    def next_ms(self) -> float:
+        return self._turned_ms + self._every_ms
+
+    async def step(self) -> bool:
+        """One look where one is due; whether it was made."""
+        now_ms = self._context.clock.now_ms()
+        if now_ms < self.next_ms():
+            return False
+        self._turned_ms = now_ms
+        try:
+            await self._own()
+            return await self._look(now_ms)
+        except (LedgerAway, OutcomeUnknown) as error:
+            log.warning("figures wait", action="figures_wait", why=str(error))
+            return False
+        finally:
+            if now_ms - self._found_ms > STALE_MS:
+                self._shown.show(None)
+
+    async def _own(self) -> None:
+        await self._ownership.turn()
+        changes = self._ownership.changes()
+        self._ownership.released(changes.release)
+        if changes.lost or changes.release:
+            self._ours, self._found_ms = False, float("-inf")
+        self._ours = self._ours or bool(changes.take)
+
+    async def _look(self, now_ms: float) -> bool:
+        if not self._ours or not self._shown.asked.is_set() or now_ms < self._looked_ms + LOOK_MS:
+            return False
+        self._looked_ms = now_ms
+        self._shown.asked.clear()
+        figures = await self._context.reader.run(self._figures)
+        self._found_ms = now_ms
+        self._shown.show(figures)
+        return False  # nothing was written, and nothing waits for it
+
+    def _figures(self, connection: Connection) -> Figures:
+        at_ms = self._context.now_ms()
+        zone, calendar = self._context.rules.zone, self._context.rules.hours.calendar
+        return look(connection, at_ms, self._opened(at_ms), known_until_ms(calendar, at_ms, zone))
+
+    def _opened(self, now_ms: int) -> IsOpen:
+        """Whether a class of hours is open at this time, on any channel of its campaign."""
+
+        def is_open(row: CampaignRow, hours_class: HoursClassRow) -> bool:
+            campaign = campaign_of(row, self._context.rules)
+            zones = tuple(hours_class.zones.split(";")) if hours_class.zones else ()
+            asked = (
+                Asked(
+                    row.kind, hours_class.customer_class, zones, campaign.ring_timeout_ms, channel.value,
+                    campaign.windows, campaign.closed_dates, zone=campaign.zone,
+                )
+                for channel in campaign.channels or (Channel.AUTO,)
+            )  # fmt: skip
+            return any(isinstance(judge(campaign.hours, one, now_ms), Open) for one in asked)
+
+        return is_open
+
+    async def stop(self) -> None:
+        await self._ownership.stop()
+
+
+def known_until_ms(calendar: WorkCalendar, now_ms: int, zone: str) -> int:
+    """The first instant of the first year from this one on that nobody has announced."""
+    year = local_day(now_ms, zone).year
+    while year in calendar.years:
+        year += 1
+    return instant(date(year, 1, 1), 0, zone)

@@ -1,0 +1,1 @@
+"""Written notices: one for each contact that calling did not reach."""

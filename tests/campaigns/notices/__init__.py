@@ -1,0 +1,1 @@
+"""Written notices, their batches, and the figures of campaigns: on both databases."""
