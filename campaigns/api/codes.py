@@ -1,0 +1,69 @@
+"""The problem codes of the outbound side; docs/errors.md tells each. None is renamed, none changes its status."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cti.web.codes import CODES, Code
+from cti.web.refusal import Refusal
+
+OUTBOUND_CODES: dict[str, Code] = {
+    "wrong_state": Code(
+        409,
+        "Not allowed in this state",
+        "`state` is where the campaign or contact stands, `allowed` where it would have to stand. Read it again.",
+    ),
+    "contacts_changed": Code(
+        409,
+        "There are other contacts than was said",
+        "`contacts` is how many there are now. Look at the imports, then start with that number.",
+    ),
+    "same_file": Code(
+        409,
+        "This file was imported already",
+        "`import` is the number of the import that brought the same bytes. Nothing was kept of this one.",
+    ),
+    "acknowledged_otherwise": Code(
+        409,
+        "The batch was acknowledged with other accounts",
+        "What was acknowledged stands: `GET /v1/notice-batches/{id}` shows the state of each notice. Repeating it with "
+        "the same accounts is fine.",
+    ),
+    "unknown_accounts": Code(
+        422,
+        "The batch has no notices of these accounts",
+        "`errors` names them, the first twenty. Nothing was acknowledged.",
+    ),
+    "idempotency_in_flight": Code(
+        409,
+        "The first request with this key still runs",
+        "Repeat it after `Retry-After`; then it gets the answer of the first.",
+    ),
+    "idempotency_mismatch": Code(
+        422,
+        "The key was used for another request",
+        "An `Idempotency-Key` belongs to one method, path and body for 72 h. Make a new key for a new request.",
+    ),
+    "cannot_dial": Code(
+        422,
+        "The campaign cannot be dialled",
+        "Its switch, trunk group or queue is unknown, or the switch did not declare what dialling needs; `errors` "
+        "names which.",
+    ),
+}
+ALL_CODES: Mapping[str, Code] = {**CODES, **OUTBOUND_CODES}
+
+
+def refusal(
+    code: str,
+    detail: str = "",
+    errors: list[dict[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+    members: Mapping[str, Any] | None = None,
+) -> Refusal:
+    """A refusal with a code of ours or of the call side."""
+    return Refusal(code, detail, errors, headers, members, ALL_CODES)
+
+
+def invalid(faults: list[dict[str, str]]) -> Refusal:
+    """`invalid_body`: each member that is wrong."""
+    return refusal("invalid_body", f"{faults[0]['pointer']}: {faults[0]['detail']}", faults)

@@ -1,0 +1,70 @@
+"""`explain` of a contact: what the dialler would decide about it now, from what is known at this moment."""
+
+import json
+from collections.abc import Sequence
+
+from campaigns.context import Context
+from campaigns.core.explain import Explanation
+from campaigns.core.explain_contact import explain_contact
+from campaigns.core.penalty import NoFormula
+from campaigns.core.waiting import World
+from campaigns.core.zones import local_day
+from campaigns.dialler import orders
+from campaigns.dialler.case import Case, Known, Moment, heard_at
+from campaigns.ledger import moment
+from campaigns.ledger.compiled import campaign_of
+from campaigns.ledger.moment import Person
+from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow
+from campaigns.owed_today import items_on
+from cti.hosting import DeclaredSwitch
+
+
+async def explained(
+    context: Context, row: CampaignRow, contact: ContactRow, tried: Sequence[AttemptRow]
+) -> Explanation:
+    """The answer of the function that the dialler asks. Raises LedgerAway."""
+    case = Case(row, campaign_of(row, context.rules), contact, tried)
+    days = case.days_at(context.now_ms())
+    lane = (row.switch, row.trunk_group)
+    person = await context.reader.run(moment.person, row.tenant, days, case.lines, lane)
+    declared = await context.declared(row.tenant, row.switch)
+    now = await _moment(context, row, declared, person)
+    world = case.world(
+        Known(busy=person.busy, calls=person.calls),
+        now,
+        takes_messages=declared is not None and orders.takes_messages(declared.declaration),
+        amount_known=_is_known(context, row, contact, now.now_ms),
+    )
+    return explain_contact(case.contact, case.campaign, _with_room(world, row, declared, person), now.now_ms)
+
+
+async def _moment(context: Context, row: CampaignRow, declared: DeclaredSwitch | None, person: Person) -> Moment:
+    """A switch that has not declared itself was never heard of."""
+    if declared is None:
+        now_ms = context.now_ms()
+        return Moment(now_ms, now_ms, None, False, True, True, person.frozen)
+    standing = await context.dial.standing(row.tenant, row.switch, declared.source)
+    now_ms, word = context.now_ms(), standing.word
+    heard_ms = heard_at(standing, now_ms, context.speed)
+    return Moment(
+        now_ms=now_ms,
+        ledger_ms=standing.at_ms,
+        heard_ms=heard_ms,
+        stream_live=standing.alive,
+        clock_true=word is not None and word.trusted,
+        steady=True,  # each dialler judges its own clocks
+        frozen=person.frozen,
+    )
+
+
+def _with_room(world: World, row: CampaignRow, declared: DeclaredSwitch | None, person: Person) -> World:
+    groups = {} if declared is None else declared.declaration.get("trunk_groups") or {}
+    most = int(groups.get(row.trunk_group, {}).get("calls_at_once", row.calls_at_once))
+    return world._replace(trunk_free=person.live < most)
+
+
+def _is_known(context: Context, row: CampaignRow, contact: ContactRow, now_ms: int) -> bool:
+    """Whether what is owed can be said on this day."""
+    day = local_day(now_ms, row.zone)
+    told = items_on(row.kind, json.loads(contact.items), contact.customer_class, day, context.rules.penalties)
+    return not isinstance(told, NoFormula)

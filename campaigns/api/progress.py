@@ -1,0 +1,118 @@
+"""`progress`: the figures of a campaign, to the letter of the contract. They are read in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from campaigns.core.calling_hours import Asked, Closed, judge
+from campaigns.core.campaign import Campaign
+from campaigns.core.operator_rules import OperatorRules
+from campaigns.core.reasons import WRITTEN, CampaignState, State
+from campaigns.ledger import progress as counted
+from campaigns.ledger.compiled import campaign_of
+from campaigns.ledger.progress import AttemptFigures, ContactFigures, HoursClass
+from campaigns.ledger.rows import CampaignRow
+from cti.web.instants import optional_rfc3339, rfc3339
+
+AT_RISK_MS = 2 * 3_600_000  # before `notice_out_by`, with nobody tried yet
+CALL_S = 60  # of a call, ringing included, where the trunk group's lines bound the pace
+OPENINGS_MAX = 120  # stretches of open hours that the estimate walks through
+NOTICE_STATES = ("pending", "exported", "acknowledged", "failed", "recalled")
+
+
+class Figures(NamedTuple):
+    """What is read. `notices` by state, `refused` by reason."""
+
+    contacts: Sequence[ContactFigures]
+    attempts: Sequence[AttemptFigures]
+    live: int
+    refused: Mapping[str, int]
+    notices: Mapping[str, int]
+    classes: Sequence[HoursClass]
+    frozen: bool
+
+
+def read(connection: Connection, row: CampaignRow, now_ms: int) -> Figures:
+    """All of it from indexes: bounded time, whatever the number of contacts in other campaigns."""
+    return Figures(
+        counted.contact_figures(connection, row.id, now_ms + AT_RISK_MS),
+        counted.attempt_figures(connection, row.id),
+        counted.live(connection, row.id),
+        counted.refused(connection, row.id),
+        counted.notices_by_state(connection, row.tenant, row.id),
+        counted.waiting_classes(connection, row.id),
+        counted.is_frozen(connection, row.tenant),
+    )
+
+
+def progress(connection: Connection, row: CampaignRow, rules: OperatorRules, now_ms: int) -> dict[str, Any]:
+    """The figures as they are now."""
+    return progress_of(row, read(connection, row, now_ms), rules, now_ms)
+
+
+def progress_of(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: int) -> dict[str, Any]:
+    """The figures as they are shown. `eta`: when everybody who waits will have been called once more; null: nobody
+    knows, or nobody waits.
+    """
+    by_state = {one.state: one for one in read.contacts}
+    states = {state.value: by_state[state].contacts if state in by_state else 0 for state in State}
+    return {
+        "as_of": rfc3339(now_ms),
+        "contacts": sum(states.values()),
+        **states,
+        "attempts": sum(one.attempts for one in read.attempts),
+        "counted": sum(one.counted for one in read.attempts),
+        "live": read.live,
+        "dispositions": {
+            one.disposition: one.attempts
+            for one in sorted(read.attempts, key=lambda one: one.disposition or "")
+            if one.disposition is not None
+        },
+        "refused": dict(sorted(read.refused.items())),
+        "deadlines": {
+            "met": sum(one.met for one in read.contacts),
+            "at_risk": sum(one.at_risk for one in read.contacts),
+            "missed": sum(one.missed for one in read.contacts),
+        },
+        "eta": optional_rfc3339(eta_ms(row, read, rules, now_ms)),
+        "notices": {state: read.notices.get(state, 0) for state in NOTICE_STATES},
+    }
+
+
+def eta_ms(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: int) -> int | None:
+    """An estimate, by the pace of the campaign and its open hours alone."""
+    waiting = sum(one.contacts for one in read.contacts if one.state == State.WAITING)
+    if not waiting or not read.classes or row.state != CampaignState.RUNNING or read.frozen:
+        return None
+    a_second = min(float(row.calls_per_second), row.calls_at_once / CALL_S)
+    left_ms, at_ms = waiting / a_second * 1000, now_ms
+    asked = asked_about(campaign_of(row, rules), read.classes[0])
+    for _ in range(OPENINGS_MAX):
+        answer = judge(rules.hours, asked, at_ms)
+        if isinstance(answer, Closed):
+            if answer.until_ms is None:
+                return None
+            at_ms = answer.until_ms
+        elif at_ms + left_ms <= answer.dial_before_ms:
+            return round(at_ms + left_ms)
+        else:
+            left_ms -= answer.dial_before_ms - at_ms
+            at_ms = max(answer.ring_until_ms, at_ms + 1)
+    return None
+
+
+def asked_about(campaign: Campaign, one: HoursClass) -> Asked:
+    """The question to the calling hours about a class of contacts: of a call, where the campaign makes calls."""
+    channel = next((each for each in campaign.channels if each not in WRITTEN), campaign.channels[0])
+    zones = tuple(zone for zone in one.zones.split(";") if zone)
+    return Asked(
+        campaign.kind,
+        one.customer_class,
+        zones,
+        campaign.ring_timeout_ms,
+        channel,
+        campaign.windows,
+        campaign.closed_dates,
+        zone=campaign.zone,
+    )

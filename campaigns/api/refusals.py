@@ -1,0 +1,36 @@
+"""What the transactions of campaigns refuse, as problem documents."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from campaigns.api.codes import refusal
+from campaigns.errors import CannotDial, ContactsChanged, NotFound, Stale, WrongState
+from cti.web.refusal import busy, fault
+
+RETRY_AFTER_S = 1
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Errors of the outbound side leave as Refusal."""
+    try:
+        yield
+    except NotFound as error:
+        raise refusal("not_found") from error
+    except WrongState as error:
+        raise wrong_state(error.state, error.action, error.allowed) from error
+    except ContactsChanged as error:
+        detail = f"There are {error.there} contacts, not {error.expected}"
+        raise refusal("contacts_changed", detail, members={"contacts": error.there}) from error
+    except CannotDial as error:
+        faults = [fault(one.pointer, "cannot_dial", one.detail) for one in error.lacks]
+        raise refusal("cannot_dial", "; ".join(one.detail for one in error.lacks), faults) from error
+    except Stale as error:  # somebody was quicker each time
+        raise busy("ledger_away", RETRY_AFTER_S) from error
+
+
+def wrong_state(state: str, action: str, allowed: tuple[str, ...]) -> Exception:
+    """Names both: where it stands and what was asked."""
+    wanted = f"; it is allowed in {', '.join(allowed)}" if allowed else ""
+    members = {"state": state, "action": action, "allowed": list(allowed)}
+    return refusal("wrong_state", f"{action} is not allowed in state {state}{wanted}", members=members)

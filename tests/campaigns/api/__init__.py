@@ -1,0 +1,1 @@
+"""The door of campaigns: the real routes, on both databases."""

@@ -1,0 +1,106 @@
+"""One key, one request: the same answer again, another request refused, and nothing made twice."""
+
+import asyncio
+from typing import Any
+
+from campaigns.api.idempotent import NAME
+from campaigns.ledger import idempotency
+from campaigns.ledger.idempotency import IN_FLIGHT_MAX_MS, KEPT_MS, KeyRow
+from campaigns.purging import purging
+from tests.campaigns.api.site import ARREARS, Reply, Site, contact_row, site
+from tests.scheduler import START_MS, TENANT
+
+FILE = (
+    "户号,姓名,联系电话,电费年月,欠费金额,起算日,违约金日利率,总欠费额,交费地点\r\n"
+    "A1,张三,13800000001,2026-01,120.00,2026-02-01,0.001,123.60,营业厅\r\n"
+)
+CSV = "text/csv"
+
+
+async def post(it: Site, path: str, body: Any, key: str, **options: Any) -> Reply:
+    return await it.ask("POST", path, body, headers={NAME: key, **options})
+
+
+async def count(it: Site) -> int:
+    return len((await it.ask("GET", "/v1/campaigns?limit=100")).json["campaigns"])
+
+
+async def test_the_same_key_and_body_get_the_same_answer(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        first = await post(it, "/v1/campaigns", ARREARS, "k-1")
+        again = await post(it, "/v1/campaigns", ARREARS, "k-1")
+        assert (again.status, again.body) == (first.status, first.body) == (201, first.body)
+        assert again.headers["Location"] == first.headers["Location"]
+        assert await count(it) == 1
+        other = await post(it, "/v1/campaigns", {**ARREARS, "name": "April"}, "k-1")
+        assert (other.status, other.code) == (422, "idempotency_mismatch")
+        assert (await post(it, "/v1/campaigns", {**ARREARS, "name": "April"}, "k-2")).status == 201
+        assert (await it.ask("POST", "/v1/campaigns", ARREARS, key="stranger", headers={NAME: "k-1"})).status == 201
+        assert await count(it) == 2
+
+
+async def test_many_at_once_make_one(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        answers = await asyncio.gather(*(post(it, "/v1/campaigns", ARREARS, "k-1") for _ in range(20)))
+        assert {answer.status for answer in answers} == {201}
+        assert len({answer.body for answer in answers}) == 1
+        assert await count(it) == 1
+
+
+async def test_what_was_refused_may_be_corrected_with_the_same_key(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        campaign: str = (await it.campaign())["id"]
+        await it.put([contact_row(campaign, 1, state="waiting"), contact_row(campaign, 2, state="person")])
+        path = f"/v1/campaigns/{campaign}/contacts/{campaign}"
+        assert (await post(it, f"{path}-1/outcome", {"disposition": "reached"}, "k-1")).code == "wrong_state"
+        said = await post(it, f"{path}-2/outcome", {"disposition": "reached"}, "k-1")
+        again = await post(it, f"{path}-2/outcome", {"disposition": "reached"}, "k-1")
+        assert (said.status, again.status, again.body) == (200, 200, said.body), "the contact is final by now"
+        assert (await post(it, f"{path}-2/outcome", {"disposition": "disputed"}, "k-1")).code == "idempotency_mismatch"
+        one = (await it.ask("GET", f"{path}-2")).json
+        assert len(one["attempts"]) == 1
+
+
+async def test_a_key_is_checked(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        for wrong in ("a b", "x" * 129, "é"):
+            answer = await post(it, "/v1/campaigns", ARREARS, wrong)
+            assert (answer.status, answer.code) == (400, "bad_parameter"), wrong
+            assert answer.json["errors"][0]["pointer"] == NAME
+
+
+async def test_while_the_first_still_runs_the_second_waits(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        running = KeyRow(TENANT, "k-1", "", START_MS)
+        await it.in_ledger(lambda connection: idempotency.take(connection, running))
+        answer = await post(it, "/v1/campaigns", ARREARS, "k-1")
+        assert (answer.status, answer.code) == (409, "idempotency_in_flight")
+        assert answer.headers["Retry-After"] == "2"
+        campaign: str = (await it.campaign())["id"]
+        body = FILE.encode()
+        sent = await post(it, f"/v1/campaigns/{campaign}/imports", body, "k-1", **{"Content-Type": CSV})
+        assert sent.code == "idempotency_in_flight"
+        it.it.wall_clock.set_to(START_MS + IN_FLIGHT_MAX_MS + 1)
+        assert (await post(it, "/v1/campaigns", ARREARS, "k-1")).status == 201, "whoever took it is gone"
+
+
+async def test_keys_are_kept_for_72_hours(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        first = await post(it, "/v1/campaigns", ARREARS, "k-1")
+        purge = purging(it.context, KEPT_MS)
+        await purge(START_MS + KEPT_MS)
+        assert (await post(it, "/v1/campaigns", ARREARS, "k-1")).body == first.body
+        await purge(START_MS + KEPT_MS + 1)
+        assert (await post(it, "/v1/campaigns", ARREARS, "k-1")).json["id"] != first.json["id"]
+
+
+async def test_an_import_is_answered_once_for_a_key_whatever_its_size(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        campaign: str = (await it.campaign())["id"]
+        path, media = f"/v1/campaigns/{campaign}/imports?file=a.csv", {"Content-Type": CSV}
+        first = await post(it, path, FILE.encode(), "k-1", **media)
+        again = await post(it, path, FILE.encode(), "k-1", **media)
+        assert (first.status, again.status, again.body) == (202, 202, first.body)
+        assert (await post(it, path, FILE.encode() + b"\r\n", "k-1", **media)).code == "idempotency_mismatch"
+        assert (await post(it, path, FILE.encode(), "k-2", **media)).code == "same_file"
+        assert (await it.ask("GET", f"/v1/campaigns/{campaign}/imports/2")).code == "not_found"
