@@ -6,6 +6,7 @@ import tokenize
 from collections.abc import Iterable
 from pathlib import Path
 
+from campaigns.metrics import CampaignMetrics, FiguresShown
 from campaigns.settings import Settings as CampaignSettings
 from cti.dial.metrics import DialMetrics
 from cti.engine.metrics import CallMetrics
@@ -48,6 +49,13 @@ SETTINGS_MEAN = {
     "metrics_sources": "Sources with their own series in the metrics; one tenant gets at most as many as it leaves "
     "free. The rest count as `other`",
     "calendars": "The folder of the year files of the work calendar; empty: only the years that ship are known",
+    "campaigns_days": "Days for which ended campaigns, with their contacts, attempts and notices, and the audit log "
+    "are kept",
+    "caller_zh": "Who calls, in Chinese: the beginning of what campaigns say and write",
+    "caller_en": "The same in English",
+    "call_back": "The number that messages and answering machines are told to call",
+    "failure_spike_percent": "Once a campaign has 50 attempts, it pauses if so many percent of the last 50 met "
+    "`failedOther`, `congestion` or `invalidNumber`; 101: never",
     "log_level": "Lowest level that is logged: `debug`, `info`, `warning` or `error`",
 }
 
@@ -85,11 +93,17 @@ def _plain(number: float) -> str:
 
 def metric_table() -> str:
     telemetry = Telemetry()
-    packages = (telemetry, CallMetrics(telemetry), DialMetrics(telemetry.registry))
+    packages = (telemetry, CallMetrics(telemetry), DialMetrics(telemetry.registry), CampaignMetrics())
+    for collector in packages[-1].collectors:
+        telemetry.registry.register(collector)
     instruments = [
         instrument for package in packages for instrument in vars(package).values() if hasattr(instrument, "describe")
     ]
-    labels = {instrument.describe()[0].name: getattr(instrument, "_labelnames", ()) for instrument in instruments}
+    labels = {
+        family.name: getattr(family if isinstance(instrument, FiguresShown) else instrument, "_labelnames", ())
+        for instrument in instruments
+        for family in instrument.describe()
+    }
     rows = []
     for family in telemetry.registry.collect():
         name = family.name + ("_total" if family.type == "counter" else "")

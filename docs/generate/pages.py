@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from docs.generate import contract, operations, standard
+from docs.generate import campaigns, contract, operations, standard
 from docs.generate.states import states
 
 DOCS = Path(__file__).resolve().parents[1]
@@ -28,6 +28,13 @@ TABLES = (
     operations.dead_letter_table,
     standard.rule_table,
     standard.profile_table,
+    campaigns.campaign_state_table,
+    campaigns.campaign_outcome_table,
+    campaigns.campaign_reason_table,
+    campaigns.campaign_kind_table,
+    campaigns.campaign_column_table,
+    campaigns.campaign_member_table,
+    campaigns.campaign_hours_table,
 )
 BLOCKS: dict[str, Callable[[], str]] = {made.__name__: made for made in TABLES}
 

@@ -92,6 +92,7 @@ def test_an_sqlite_ledger_is_looked_at_and_left_as_it_was(
     assert {check: one["level"] for check, one in found.items()} == {
         "settings": "ok", "profile": "ok", "ledger": "ok", "schema": "ok", "sqlite file": "ok", "partitions": "ok",
         "dead letters": "ok", "rules, t/s": "warning", "commands, t/s": "warning", "unread events": "fault",
+        "parts": "ok", "schema of campaigns": "warning",
     }  # fmt: skip
     assert (tmp_path / "ring back #1.db").read_bytes() == before
     assert "synchronous=FULL" in found["sqlite file"]["found"]

@@ -5,6 +5,7 @@ import contextlib
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -14,7 +15,7 @@ from cti.rows import KeyRow, Round, SourceRow, SwitchRow
 from cti.telemetry import Telemetry
 from cti.web.auth import digest_of, new_key
 from cti.web.limits import Limits
-from cti.web.server import Conversation
+from cti.web.server import Conversation, listen
 from tests.integration.gateway_site import NOW_MS, SOURCE, TENANT, Site, event, site_at
 from tests.integration.test_gateway_reads import call_of, product_at
 
@@ -189,6 +190,26 @@ async def test_the_second_request_of_a_connection_may_not_dawdle_either() -> Non
         writer.write(b"GET /healthz HTTP/1.1\r\nHo")
         assert await rest_of(reader) == b""
         writer.close()
+
+
+async def test_a_body_that_began_before_its_handler_may_take_longer_than_headers() -> None:
+    late, begun = asyncio.Event(), list[Conversation]()
+
+    async def handle(request: web.Request) -> web.Response:
+        assert isinstance(request.protocol, Conversation)
+        request.protocol._await_headers()  # as by a piece of the body that comes before the handler's task runs
+        begun.append(request.protocol)
+        asyncio.get_running_loop().call_later(0.2, late.set)  # four times as long as headers may take
+        await late.wait()
+        return web.json_response({"bytes": len(await request.read())})
+
+    app = web.Application()
+    app.router.add_post("/", handle)
+    listening = await listen(app, "127.0.0.1", 0, Limits(headers_s=0.05), stop_s=0.1)
+    async with aiohttp.ClientSession() as session, session.post(listening.url, data=b"x" * 100) as answer:
+        assert await answer.json() == {"bytes": 100}
+    assert begun
+    await listening.stop()
 
 
 class Pipe(asyncio.Transport):

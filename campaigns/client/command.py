@@ -1,0 +1,208 @@
+"""`ringback campaign`: submit a file, watch it, pause, resume, stop, freeze everything, export what came of it."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+SUMMARY = "submit a file of contacts as a campaign; status, pause, resume, stop, freeze, export"
+VARIABLES = ("RINGBACK_KEY", "RINGBACK_URL")
+HERE = "http://127.0.0.1:8080"
+DONE, REFUSED, USAGE = 0, 1, 2
+KINDS = ("billing", "arrears", "outage")
+WHAT = ("contacts", "attempts", "notices", "rejected")
+Done = tuple[int, Any]
+"""The exit code, and what `--json` has."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Exit codes: 0 done, 1 refused, 2 usage, 3 too many rows rejected."""
+    parser.description = (
+        "Outbound campaigns, through the HTTP API. Exit code: 0 done, 1 refused, 2 usage, 3 rows rejected."
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _add_submit(actions.add_parser("submit", help="a CSV becomes a campaign, which is started"))
+    status = actions.add_parser("status", help="how far it is, and what happens next")
+    status.add_argument("id", metavar="ID")
+    status.add_argument("--watch", action="store_true", help="until every contact is final")
+    start = actions.add_parser("start", help="a draft that was submitted without being started")
+    start.add_argument("id", metavar="ID")
+    start.add_argument("--yes", action="store_true", help="without asking")
+    for name, about in (("pause", "dial no more for now"), ("resume", "go on"), ("stop", "for good")):
+        action = actions.add_parser(name, help=about)
+        which = action.add_mutually_exclusive_group(required=True)
+        which.add_argument("id", metavar="ID", nargs="?")
+        which.add_argument("--all", action="store_true", help="every campaign for which it makes sense")
+        if name == "stop":
+            action.add_argument(
+                "--live", choices=("finish", "clear"), default="finish", help="what becomes of live calls"
+            )
+    freeze = actions.add_parser("freeze", help="nothing more is sent, for any campaign")
+    freeze.add_argument("--reason", default="frozen by hand", help="for the record")
+    actions.add_parser("thaw", help="the end of a freeze")
+    export = actions.add_parser("export", help="into a file")
+    export.add_argument("id", metavar="ID")
+    export.add_argument("--what", choices=WHAT, required=True)
+    export.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="attempts: NDJSON where it ends in .ndjson"
+    )
+    export.add_argument("--batch", metavar="ID", help="notices of a batch that was made before, instead of a new one")
+    for action in actions.choices.values():
+        action.add_argument("--url", default=None, help=f"of the service (default: RINGBACK_URL, else {HERE})")
+        action.add_argument("--key", default=None, help="an API key (default: RINGBACK_KEY)")
+        action.add_argument("--json", type=Path, metavar="OUT", help="write what came of it as JSON")
+
+
+def _add_submit(submit: argparse.ArgumentParser) -> None:
+    from campaigns.client.wishes import most, setting
+
+    submit.add_argument("file", type=Path, metavar="FILE", help="CSV as it was exported")
+    submit.add_argument("--kind", choices=KINDS, required=True)
+    submit.add_argument("--switch", required=True)
+    submit.add_argument("--trunk-group", required=True)
+    member = "of the campaign: attempts_max=2, pacing.calls_at_once=5, closed_dates=2026-05-01"
+    submit.add_argument("--set", type=setting, action="append", default=[], metavar="KEY=VALUE", help=member)
+    submit.add_argument("--keep", default="", metavar="NAME,...", help="other columns of the file to keep")
+    limit = "beyond it the campaign stays a draft, exit code 3 (default: 5 percent)"
+    submit.add_argument("--max-rejected", type=most, default=most("5%"), metavar="LIMIT", help=f"5%% or 20: {limit}")
+    submit.add_argument("--yes", action="store_true", help="start without asking")
+    submit.add_argument("--wait", action="store_true", help="until every contact is final")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 done, 1 refused, 2 usage, 3 rows rejected."""
+    from campaigns.client.terminal import Terminal
+
+    terminal = Terminal.of_process()
+    try:
+        url, key = _door_of(args)
+        _check(args, terminal)
+    except ValueError as mistake:
+        print(f"ringback campaign: {mistake}", file=sys.stderr)
+        return USAGE
+    return asyncio.run(_run(args, url, key, terminal))
+
+
+def _door_of(args: argparse.Namespace) -> tuple[str, str]:
+    url = args.url or os.environ.get("RINGBACK_URL") or HERE
+    key = args.key or os.environ.get("RINGBACK_KEY") or ""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{url!r} is no address of a service: http://HOST:PORT")
+    if not key or not key.isascii() or not key.isprintable():
+        raise ValueError("no API key: --key, or RINGBACK_KEY")
+    return url, key
+
+
+def _check(args: argparse.Namespace, terminal: Any) -> None:
+    """Raises ValueError for what cannot be done, before anything is."""
+    if args.action in {"submit", "start"} and not args.yes and terminal.ask is None:
+        raise ValueError("nobody can be asked here: --yes starts without asking")
+    if args.action == "submit":
+        if not args.file.is_file():
+            raise ValueError(f"{args.file} is no file")
+        args.body = _campaign_of(args)
+    if getattr(args, "batch", None) and args.what != "notices":
+        raise ValueError("--batch belongs to --what notices")
+    if getattr(args, "id", None) is not None and not (args.id.isascii() and args.id.isalnum()):
+        raise ValueError(f"{args.id!r} is no campaign's id")
+
+
+def _campaign_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The body of POST /v1/campaigns. Raises ValueError."""
+    from campaigns.client.wishes import campaign_of
+
+    given = {"name": args.file.stem, "kind": args.kind, "switch": args.switch, "trunk_group": args.trunk_group}
+    return given | campaign_of(args.set)
+
+
+async def _run(args: argparse.Namespace, url: str, key: str, terminal: Any) -> int:
+    import aiohttp
+
+    from campaigns.client.door import Away, Door, Problem
+
+    async with aiohttp.ClientSession() as session:
+        try:
+            code, found = await RUN[args.action](args, Door(session, url, key), terminal)
+        except (Problem, Away, OSError) as reason:
+            print(f"ringback campaign: {reason}", file=sys.stderr)
+            code, found = REFUSED, {"problem": getattr(reason, "body", None) or {"detail": str(reason)}}
+    if args.json is None:
+        return code
+    try:
+        args.json.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    except OSError as reason:
+        print(f"ringback campaign: {reason}", file=sys.stderr)
+        return code or REFUSED
+    return code
+
+
+async def _submit(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.submission import Wish, submit
+
+    wish = Wish(args.file, args.body, args.max_rejected, args.yes, args.wait, args.keep)
+    return await submit(door, wish, terminal)
+
+
+async def _status(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.watching import until_over
+    from campaigns.client.words import status_lines
+
+    if args.watch:
+        return DONE, await until_over(door, args.id, terminal)
+    found = await door.get(f"/campaigns/{args.id}")
+    terminal.say(*status_lines(found))
+    return DONE, found
+
+
+async def _start(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.actions import start
+
+    found = await start(door, args.id, args.yes, terminal)
+    return (REFUSED if found is None else DONE), found
+
+
+async def _act(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.actions import act, act_on_all
+
+    body = {"live": args.live} if args.action == "stop" else {}
+    if args.all:
+        every = await act_on_all(door, args.action, body, terminal)
+        return (REFUSED if any("problem" in one for one in every.values()) else DONE), every
+    return DONE, await act(door, args.action, args.id, body, terminal)
+
+
+async def _freeze(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.actions import freeze
+
+    return DONE, await freeze(door, args.reason, terminal)
+
+
+async def _thaw(_args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.actions import thaw
+
+    return DONE, await thaw(door, terminal)
+
+
+async def _export(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.exporting import export
+
+    said = await export(door, args.id, args.what, args.out, args.batch)
+    terminal.say(f"{args.out}: {said}")
+    return DONE, {"campaign": args.id, "what": args.what, "out": str(args.out), "said": said}
+
+
+RUN: dict[str, Callable[[argparse.Namespace, Any, Any], Awaitable[Done]]] = {
+    "submit": _submit,
+    "status": _status,
+    "start": _start,
+    **dict.fromkeys(("pause", "resume", "stop"), _act),
+    "freeze": _freeze,
+    "thaw": _thaw,
+    "export": _export,
+}

@@ -1,0 +1,163 @@
+"""The HTTP API as a manager's program uses it: bounded waits, bounded repeats, answers that can be read.
+
+What a repeat could do twice carries an `Idempotency-Key`. The others are safe to repeat: at worst the second answer is
+`wrong_state`, and `Problem.repeated` says that the first may have been heard.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+
+TRIES_MAX = 8
+FIRST_WAIT_S = 0.5  # doubled with each repeat
+RETRY_AFTER_MAX_S = 30.0
+CONNECT_S = 10.0
+ANSWER_S = 60.0  # without a byte of an answer
+ANSWER_BYTES_MAX = 4 * 1024 * 1024  # of one JSON answer
+DETAIL_CHARS_MAX = 500  # shown of an answer that is no problem document
+AGAIN = frozenset({408, 429, 500, 502, 503, 504})  # docs/errors.md; the rest are those of proxies
+IN_FLIGHT = "idempotency_in_flight"
+
+Pause = Callable[[float], Awaitable[None]]
+"""Wait so many seconds."""
+
+
+class Answer(NamedTuple):
+    """`repeated`: an earlier try may have been heard too."""
+
+    status: int
+    body: Any
+    repeated: bool
+
+
+class Problem(Exception):
+    """The service refused: a problem document, as text that names each field and its rule."""
+
+    def __init__(self, status: int, body: Mapping[str, Any], repeated: bool = False) -> None:
+        self.status, self.body, self.repeated = status, dict(body), repeated
+        self.code = str(body.get("code") or status)
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        head = f"{self.code} ({self.status}): {self.body.get('detail') or self.body.get('title') or 'no reason given'}"
+        errors = self.body.get("errors")
+        faults = [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+        lines = [f"  {each.get('pointer') or '/'}: {each.get('detail')} [{each.get('rule')}]" for each in faults]
+        return "\n".join([head, *lines])
+
+
+class Away(Exception):
+    """The service does not answer, or not now, however often it was asked."""
+
+
+class Door:
+    """Requests with one key. Raises Problem, Away; OSError for a file that cannot be read."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, key: str, pause: Pause = asyncio.sleep) -> None:
+        self._session, self._url = session, url.rstrip("/") + "/v1"
+        self._headers = {"Authorization": f"Bearer {key}"}
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S)
+        self.pause = pause
+
+    async def get(self, path: str, **query: str) -> Any:
+        """The JSON of a GET."""
+        return (await self._tried("GET", path, query, {}, lambda: None)).body
+
+    async def post(self, path: str, body: Mapping[str, Any], key: str | None = None) -> Answer:
+        """`key`: the Idempotency-Key of a POST that creates."""
+        headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+        sent = json.dumps(body, ensure_ascii=False).encode()
+        return await self._tried("POST", path, {}, headers, lambda: sent)
+
+    async def upload(self, path: str, file: Path, key: str, media: str, query: Mapping[str, str]) -> Answer:
+        """Stream a file; each try reads it from its beginning."""
+        headers = {"Content-Type": media, "Idempotency-Key": key}
+        return await self._tried("POST", path, query, headers, lambda: file.open("rb"))
+
+    async def _tried(
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: Callable[[], Any]
+    ) -> Answer:
+        """Again and again after what may pass, TRIES_MAX times at most."""
+        wait_s, said = FIRST_WAIT_S, ""
+        for number in range(TRIES_MAX):
+            if number:
+                await self.pause(wait_s)
+            after_s = None
+            try:
+                async with self._asked(method, path, query, headers, body()) as response:
+                    answer = Answer(response.status, await _read(response), bool(number))
+                    after_s = _seconds(response.headers.get("Retry-After"))
+            except (aiohttp.ClientError, TimeoutError) as reason:
+                said = repr(reason)
+            else:
+                if not _may_pass(answer):
+                    return _good(answer)
+                said = str(Problem(answer.status, answer.body))
+            wait_s = after_s if after_s is not None else min(FIRST_WAIT_S * 2**number, RETRY_AFTER_MAX_S)
+        raise Away(f"{method} {self._url}{path}: no answer after {TRIES_MAX} tries; the last: {said}")
+
+    @asynccontextmanager
+    async def _asked(
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        async with self._session.request(
+            method, self._url + path, params=dict(query), data=body, headers={**self._headers, **headers},
+            timeout=self._timeout, allow_redirects=False,
+        ) as response:  # fmt: skip
+            yield response
+
+    @asynccontextmanager
+    async def stream(self, path: str, media: str, **query: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A GET whose answer is read piece by piece. It is tried again until it begins, never in its middle."""
+        said = ""
+        for number in range(TRIES_MAX):
+            if number:
+                await self.pause(min(FIRST_WAIT_S * 2 ** (number - 1), RETRY_AFTER_MAX_S))
+            try:
+                async with self._asked("GET", path, query, {"Accept": media}, None) as response:
+                    if response.status == 200:
+                        yield response
+                        return
+                    answer = Answer(response.status, await _read(response), False)
+            except aiohttp.ClientConnectorError as reason:
+                said = str(reason)
+                continue
+            if not _may_pass(answer):
+                raise Problem(answer.status, answer.body)
+            said = str(Problem(answer.status, answer.body))
+        raise Away(f"GET {self._url}{path}: no answer after {TRIES_MAX} tries; the last: {said}")
+
+
+def _may_pass(answer: Answer) -> bool:
+    return answer.status in AGAIN or (isinstance(answer.body, dict) and answer.body.get("code") == IN_FLIGHT)
+
+
+def _good(answer: Answer) -> Answer:
+    if not 200 <= answer.status < 300:
+        raise Problem(answer.status, answer.body, answer.repeated)
+    return answer
+
+
+async def _read(response: aiohttp.ClientResponse) -> Any:
+    """The JSON of an answer; what is none becomes a problem document."""
+    text = await response.content.read(ANSWER_BYTES_MAX)
+    while not response.content.at_eof() and len(text) < ANSWER_BYTES_MAX:
+        text += await response.content.read(ANSWER_BYTES_MAX - len(text))
+    if not text:
+        return {}
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"code": "no_json", "detail": text[:DETAIL_CHARS_MAX].decode("utf-8", "replace")}
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    try:
+        return None if retry_after is None else min(max(float(retry_after), 0.0), RETRY_AFTER_MAX_S)
+    except ValueError:
+        return None

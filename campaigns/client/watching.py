@@ -1,0 +1,26 @@
+"""A campaign watched until every contact is final."""
+
+from typing import Any
+
+from campaigns.client.door import Door
+from campaigns.client.terminal import Terminal
+from campaigns.client.words import OVER, status_lines
+
+LOOK_S = 1.0
+
+
+async def until_over(door: Door, campaign: str, terminal: Terminal) -> dict[str, Any]:
+    """Show its status whenever it has changed; the campaign at its end. However long that takes: somebody waits.
+
+    Raises Problem, Away.
+    """
+    shown: list[str] = []
+    while True:
+        found: dict[str, Any] = await door.get(f"/campaigns/{campaign}")
+        lines = status_lines(found)
+        if lines != shown:
+            terminal.block(lines)
+            shown = lines
+        if found.get("state") in OVER:
+            return found
+        await door.pause(LOOK_S)
