@@ -58,10 +58,19 @@ def _comparable(value: object) -> object:
 
 def run(description: str, judge: Judge) -> int:
     """The command line of a replay: exit status 0 only if there were cases and all passed."""
+    args = parser_of(description).parse_args()
+    return told(args, judge)
+
+
+def parser_of(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--json", type=Path)
-    args = parser.parse_args()
+    return parser
+
+
+def told(args: argparse.Namespace, judge: Judge) -> int:
+    """The verdicts go to standard output, and to the file."""
     found = verdicts(args.folder, judge)
     text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
     if args.json:

@@ -61,10 +61,10 @@ def _shown(told: Sequence[Told]) -> Iterator[Told]:
         yield one
 
 
-def report(told: Sequence[Told]) -> dict[str, Any]:
+def report(told: Sequence[Told], kinds: Sequence[str] = KINDS) -> dict[str, Any]:
     """`trace`: one of all histories, in the order of seeds."""
     faults: Counter[str] = Counter()
-    found: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
+    found: Counter[str] = Counter(dict.fromkeys(kinds, 0))
     trace = hashlib.sha256()
     for one in told:
         faults.update(one.faults)

@@ -31,7 +31,7 @@ class Planted(NamedTuple):
 
 
 @contextmanager
-def _wider_claims(states: str) -> Iterator[None]:
+def wider_claims(states: str) -> Iterator[None]:
     """A claim takes orders in other states, too."""
     wide = claims._OPEN_CALL.replace("state = 'open'", f"state IN ({states})").replace(" AND sent_at_ms IS NULL", "")
     mark = claims._MARK.replace("AND state = 'open'", f"AND state IN ({states})")
@@ -39,7 +39,7 @@ def _wider_claims(states: str) -> Iterator[None]:
         yield
 
 
-def _not_dialled_at_expiry() -> AbstractContextManager[Any]:
+def not_dialled_at_expiry() -> AbstractContextManager[Any]:
     """A sent order without a result is taken for not dialled, once it has expired."""
     unsent = silence._unsent
 
@@ -50,7 +50,7 @@ def _not_dialled_at_expiry() -> AbstractContextManager[Any]:
     return patch.object(silence, "_unsent", changed)
 
 
-def _unanswered_is_not_dialled() -> AbstractContextManager[Any]:
+def unanswered_is_not_dialled() -> AbstractContextManager[Any]:
     asked = silence._asked
 
     def changed(asks: Sequence[Any], heard: bool, now_ms: int) -> Any:
@@ -70,7 +70,7 @@ def _refused_is_not_dialled() -> AbstractContextManager[Any]:
     return patch.object(silence, "_unsent", changed)
 
 
-def _withdraws_what_was_sent() -> AbstractContextManager[Any]:
+def withdraws_what_was_sent() -> AbstractContextManager[Any]:
     """A withdrawal does not look whether a claim came first."""
     change_all = orders._change_all
 
@@ -86,7 +86,7 @@ def _no_second_look() -> AbstractContextManager[Any]:
     return patch.object(Leaving, "left_ms", lambda one, *_: one.order.expires_at_ms - one.order.sent_at_ms)
 
 
-def _first_zone_alone() -> AbstractContextManager[Any]:
+def first_zone_alone() -> AbstractContextManager[Any]:
     of_the_callee = calling_hours._of_the_callee
     return patch.object(
         calling_hours, "_of_the_callee", lambda hours, asked, zones: of_the_callee(hours, asked, zones[:1])
@@ -137,7 +137,7 @@ def _any_epoch() -> AbstractContextManager[Any]:
     return patch.object(claims, "_claim", changed)
 
 
-def _never_read() -> AbstractContextManager[Any]:
+def never_read() -> AbstractContextManager[Any]:
     """No partition's word ever passes an instant."""
     least = words.least
 
@@ -161,16 +161,16 @@ def _put(place: Any, name: str, value: Any) -> Callable[[], AbstractContextManag
 LOST, STOPS, HELD, OWNERS = ("memoryless",), ("stops",), ("held",), ("owners",)
 MANY = ("mixed", "streams", "memoryless", "stops")
 ALL = (
-    Planted("claim takes sent orders again", judge.TWICE, MANY, lambda: _wider_claims("'open', 'sent'")),
-    Planted("expired without a result is not dialled", judge.TWICE, ("memoryless", "mixed"), _not_dialled_at_expiry),
-    Planted("an unanswered question is not dialled", judge.TWICE, LOST, _unanswered_is_not_dialled),
+    Planted("claim takes sent orders again", judge.TWICE, MANY, lambda: wider_claims("'open', 'sent'")),
+    Planted("expired without a result is not dialled", judge.TWICE, ("memoryless", "mixed"), not_dialled_at_expiry),
+    Planted("an unanswered question is not dialled", judge.TWICE, LOST, unanswered_is_not_dialled),
     Planted("any refusal is not dialled", judge.NOT_DIALLED, MANY, _refused_is_not_dialled),
-    Planted("withdraws what was sent", judge.NOT_DIALLED, STOPS, _withdraws_what_was_sent),
+    Planted("withdraws what was sent", judge.NOT_DIALLED, STOPS, withdraws_what_was_sent),
     Planted("no second look at the clock", judge.AFTER_STOP, ("held", "stops"), _no_second_look),
     Planted("a stop forgets sent orders", judge.AFTER_STOP, STOPS, _put(orders, "_may_leave", lambda *_: False)),
-    Planted("claim takes withdrawn orders", judge.AFTER_STOP, STOPS, lambda: _wider_claims("'open', 'withdrawn'")),
+    Planted("claim takes withdrawn orders", judge.AFTER_STOP, STOPS, lambda: wider_claims("'open', 'withdrawn'")),
     Planted("dialling that is not allowed", judge.AFTER_STOP, STOPS, _put(store, "require_allowed", lambda _: None)),
-    Planted("hours of the first zone alone", judge.RINGING, ("closing", *MANY), _first_zone_alone),
+    Planted("hours of the first zone alone", judge.RINGING, ("closing", *MANY), first_zone_alone),
     Planted(
         "no margin before the hours end", judge.RINGING, ("closing",), _put(calling_hours, "margin_ms", lambda *_: 0)
     ),
@@ -181,7 +181,7 @@ ALL = (
     Planted("half a second is a second", judge.PACE, MANY, _put(claims, "PACE_MS", 500)),
     Planted("one more than the pace", judge.PACE, MANY, _one_more),
     Planted("unknown is never final", judge.NO_END, LOST, _put(silence, "UNKNOWN_FINAL_MS", 10**12)),
-    Planted("the log is never read", judge.NO_END, ("memoryless", "mixed"), _never_read),
+    Planted("the log is never read", judge.NO_END, ("memoryless", "mixed"), never_read),
     Planted("any subscription claims", judge.OLDER, ("streams", "held"), _any_epoch),
     Planted("an older subscription resumes at once", judge.OLDER, ("streams", "held"), _resumes_at_once),
 )

@@ -45,7 +45,8 @@ class _AtOnce:
         self._writer._deliver([job])
 
 
-def _without_threads(database: Database) -> None:
+def without_threads(database: Database) -> None:
+    """Its transactions are done at once, on the loop."""
     reader = database.reader
 
     async def read(query: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -66,7 +67,7 @@ class Site:
         self.it, self.dial, self.database = it, dial, database
         self.base_ms = START_MS
         self.histories = 0
-        _without_threads(database)
+        without_threads(database)
         it.running = False  # the engine is stepped by the history
 
     @property
@@ -98,13 +99,13 @@ def _create(connection: Connection, asked: Sequence[None]) -> Sequence[None]:
     return asked
 
 
-def _folder() -> Path:
+def new_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="ringback-orders-", dir=MEMORY if MEMORY.is_dir() else None))
 
 
 @contextlib.asynccontextmanager
 async def site() -> AsyncIterator[Site]:
-    folder = await asyncio.to_thread(_folder)
+    folder = await asyncio.to_thread(new_folder)
     try:
         async with scene(f"sqlite:///{folder / 'ringback.db'}", parts=()) as it:
             made = Site(it)

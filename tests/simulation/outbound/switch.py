@@ -35,9 +35,10 @@ class LoggedSwitch(DiallingSwitch):
 
     def __init__(
         self, it: Scene, name: str, wish: Misbehaviour, scripts: Mapping[str, Sequence[str]], *, pace: float,
-        memory: bool, seed: int,
+        memory: bool, seed: int, commands: tuple[str, ...] = CALLS, groups: Sequence[str] = (LANE,),
     ) -> None:  # fmt: skip
-        outbound = Outbound(CALLS, {LANE: TrunkGroup(pace, 50, "95598")}, scripts, memory)
+        trunk_groups = {name: TrunkGroup(pace, 50, "95598") for name in groups}
+        outbound = Outbound(commands, trunk_groups, scripts, memory)
         super().__init__(it, name, outbound, wish, agents=0, seed=seed)
         self._opening = Site(name, 0, 0.0, seed, "brisk", outbound=outbound)
         self.starts = 0

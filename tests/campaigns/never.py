@@ -1,0 +1,282 @@
+"""What must never be in a campaign (outbound.md, section 6), judged from the switch's own log of what it received, when
+it rang and which calls it had, and from the ledger's rows. The product is asked nothing.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select
+
+from campaigns.ledger.tables import attempts, campaigns, contacts, notices
+from cti.dial.tables import orders as dial_orders
+from tests.campaigns.quiet_hours import ALWAYS, Spans, closed_in, day_of, zones_of
+
+QUIET = "rang_in_quiet_hours"
+TWICE = "received_twice"
+NOT_DIALLED = "received_though_not_dialled"
+TWO_LIVE = "two_live_calls"
+TOO_OFTEN = "counted_too_often"
+CAP = "called_too_often_a_day"
+PACE = "faster_than_the_pace"
+NOTICE = "notice_without_reason"
+NO_NOTICE = "no_notice_after_all"
+AFTER_STOP = "received_after_stop"
+NO_END = "without_an_end"
+EXPLAIN = "explained_otherwise"
+BROKEN = "history_broken"
+KINDS = (
+    QUIET, TWICE, NOT_DIALLED, TWO_LIVE, TOO_OFTEN, CAP, PACE, NOTICE, NO_NOTICE, AFTER_STOP, NO_END, EXPLAIN, BROKEN,
+)  # fmt: skip
+
+SECOND_MS = 1_000
+CALLS_A_DAY_MAX = 3
+RETIRING = frozenset({"invalidNumber", "suspended", "faxOrModem", "wrongParty"})
+TOLD = frozenset({"reached", "promised", "paid", "disputed"})
+FINAL = TOLD | {"fallback", "suppressed", "cancelled", "expired"}
+
+
+class Violation(NamedTuple):
+    kind: str
+    what: str
+
+
+class Span(NamedTuple):
+    """A call as the switch had it. `to_ms` None: it lives."""
+
+    order: str
+    number: str
+    from_ms: int
+    to_ms: int | None
+
+
+class Stopped(NamedTuple):
+    """Acknowledged: from `since_ms` on until `until_ms` (None: for good) no order of these campaigns is received."""
+
+    what: str
+    since_ms: int
+    until_ms: int | None
+    campaigns: frozenset[str] | None  # None: of all
+
+
+class Log(NamedTuple):
+    """The switch's own."""
+
+    arrivals: Sequence[tuple[int, str, str]]  # (at, order, number) of each makeCall, those that it lost among them
+    messages: Sequence[tuple[int, str, str]]
+    rings: Sequence[tuple[str, int, int]]  # (order, from, to)
+    calls: Sequence[Span]
+    unheard: frozenset[str]  # orders that never rang by its own word: refused as expired, or never seen
+
+
+class Ledger(NamedTuple):
+    """Rows as they stand; orders by id."""
+
+    campaigns: Mapping[str, Any]
+    contacts: Mapping[str, Any]
+    attempts: Sequence[Any]
+    notices: Sequence[Any]
+    orders: Mapping[str, Any]
+
+
+class Seen(NamedTuple):
+    """`zones`: of an account's row; `windows`: of a campaign. `lane_pace`: makeCalls a second that the switch takes."""
+
+    log: Log
+    ledger: Ledger
+    zones: Mapping[str, Iterable[str]]
+    windows: Mapping[str, Spans]
+    lane_pace: float
+    stops: Sequence[Stopped] = ()
+
+
+def read(connection: Connection) -> Ledger:
+    rows = {table: list(connection.execute(select(table))) for table in (campaigns, contacts, notices, dial_orders)}
+    tries = list(connection.execute(select(attempts).order_by(attempts.c.contact, attempts.c.n)))
+    return Ledger(
+        {row.id: row for row in rows[campaigns]},
+        {row.id: row for row in rows[contacts]},
+        tries,
+        rows[notices],
+        {row.id: row for row in rows[dial_orders]},
+    )
+
+
+def violations(seen: Seen) -> list[Violation]:
+    """What holds at any moment."""
+    judges = (_quiet, _twice, _not_dialled, _two_live, _too_often, _cap, _pace, _notices, _after_stop)
+    return [violation for judge in judges for violation in judge(seen)]
+
+
+def unended(seen: Seen) -> Iterator[Violation]:
+    """What holds once every deadline is past."""
+    for one in seen.ledger.attempts:
+        is_over = one.step not in {"open", "held"} or (one.step == "held" and one.counted)  # after half an hour
+        if not is_over and seen.ledger.contacts[one.contact].state not in FINAL:
+            yield Violation(NO_END, f"attempt {one.contact}.{one.n} is {one.step}")
+    for row in seen.ledger.orders.values():
+        if row.state in {"open", "sent"}:
+            yield Violation(NO_END, f"order {row.id} is {row.state}")
+    for row in seen.ledger.contacts.values():
+        campaign = seen.ledger.campaigns[row.campaign]
+        if row.state not in FINAL and campaign.state != "stopped":
+            yield Violation(NO_END, f"contact {row.id} is {row.state}")
+    yield from _missing_notices(seen)
+
+
+def _by_command(seen: Seen) -> dict[str, Any]:
+    return {one.command: one for one in seen.ledger.attempts if one.command is not None}
+
+
+# -- what the switch has seen ------------------------------------------------------------------------------------------
+
+
+def _quiet(seen: Seen) -> Iterator[Violation]:
+    made = _by_command(seen)
+    spoken = [(order, at_ms, at_ms) for at_ms, order, _ in seen.log.messages]
+    for order, from_ms, to_ms in [*seen.log.rings, *spoken]:
+        attempt = made.get(order)
+        if attempt is None:
+            yield Violation(QUIET, f"{order} rang, and no attempt has ordered it")
+            continue
+        contact = seen.ledger.contacts[attempt.contact]
+        campaign, windows = seen.ledger.campaigns[contact.campaign], seen.windows.get(contact.campaign, ALWAYS)
+        zones = zones_of(attempt.number, seen.zones.get(contact.account, ()))
+        for zone in closed_in(from_ms, to_ms, zones, campaign.kind, windows, campaign.zone):
+            yield Violation(QUIET, f"{order} rang from {from_ms} to {to_ms}, closed in {zone}")
+
+
+def _twice(seen: Seen) -> Iterator[Violation]:
+    """An order comes in once, and what comes in is an attempt's order."""
+    made = _by_command(seen)
+    came = Counter(order for _, order, _ in [*seen.log.arrivals, *seen.log.messages])
+    for order, times in came.items():
+        if times > 1:
+            yield Violation(TWICE, f"{order} {times} times")
+        if order not in made:
+            yield Violation(TWICE, f"{order} came, and is no attempt's order")
+
+
+def _not_dialled(seen: Seen) -> Iterator[Violation]:
+    made = _by_command(seen)
+    for _, order, _ in seen.log.arrivals:
+        attempt = made.get(order)
+        if attempt is not None and attempt.decision != "dialled" and order not in seen.log.unheard:
+            yield Violation(NOT_DIALLED, f"{order} is {attempt.decision}, and was received")
+
+
+def _two_live(seen: Seen) -> Iterator[Violation]:
+    """One live call a number, and one an account."""
+    made = _by_command(seen)
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for span in seen.log.calls:
+        spans[span.number].append(span)
+        attempt = made.get(span.order)
+        if attempt is not None:
+            spans[f"account {seen.ledger.contacts[attempt.contact].account}"].append(span)
+    for whose, calls in spans.items():
+        for one, other in pairwise(sorted(calls, key=lambda span: span.from_ms)):
+            if one.to_ms is None or one.to_ms > other.from_ms:
+                yield Violation(TWO_LIVE, f"{whose}: {one.order} and {other.order}")
+
+
+def _cap(seen: Seen) -> Iterator[Violation]:
+    """To a number and to an account in a day, over all campaigns; who is called until confirmed is exempt."""
+    made = _by_command(seen)
+    rang: Counter[tuple[str, str]] = Counter()
+    for order, from_ms, _ in seen.log.rings:
+        attempt = made.get(order)
+        if attempt is None or _exempt(seen, attempt.contact):
+            continue
+        contact = seen.ledger.contacts[attempt.contact]
+        day = day_of(from_ms, seen.ledger.campaigns[contact.campaign].zone)
+        rang.update([(attempt.number.split(";")[0], day), (f"account {contact.account}", day)])
+    for (whose, day), times in rang.items():
+        if times > CALLS_A_DAY_MAX:
+            yield Violation(CAP, f"{whose} was called {times} times on {day}")
+
+
+def _exempt(seen: Seen, contact: str) -> bool:
+    row = seen.ledger.contacts[contact]
+    return bool(row.important) and seen.ledger.campaigns[row.campaign].kind == "outage"
+
+
+def _pace(seen: Seen) -> Iterator[Violation]:
+    """A lane by when orders were sent, a campaign by when they were decided, in every sliding second."""
+    sent = sorted(row.sent_at_ms for row in seen.ledger.orders.values() if row.command == "makeCall" and row.sent_at_ms)
+    yield from _too_fast(sent, max(int(seen.lane_pace), 1), "the lane")
+    decided: dict[str, list[int]] = defaultdict(list)
+    for one in seen.ledger.attempts:
+        if one.channel == "auto" and one.command is not None:
+            decided[one.campaign].append(one.decided_at_ms)
+    for campaign, times in decided.items():
+        yield from _too_fast(sorted(times), seen.ledger.campaigns[campaign].calls_per_second, campaign)
+
+
+def _too_fast(times: Sequence[int], pace: int, whose: str) -> Iterator[Violation]:
+    for first, last in zip(times, times[pace:], strict=False):
+        if last - first < SECOND_MS:
+            yield Violation(PACE, f"{whose}: {pace + 1} within {last - first} ms")
+
+
+def _after_stop(seen: Seen) -> Iterator[Violation]:
+    made = _by_command(seen)
+    for stop in seen.stops:
+        for at_ms, order, _ in [*seen.log.arrivals, *seen.log.messages]:
+            within = at_ms > stop.since_ms and (stop.until_ms is None or at_ms < stop.until_ms)
+            attempt = made.get(order)
+            of_these = stop.campaigns is None or (attempt is not None and attempt.campaign in stop.campaigns)
+            if within and of_these:
+                yield Violation(AFTER_STOP, f"{order} {at_ms - stop.since_ms} ms after a {stop.what}")
+
+
+# -- what the ledger says ----------------------------------------------------------------------------------------------
+
+
+def _too_often(seen: Seen) -> Iterator[Violation]:
+    counted = Counter((one.contact, one.round) for one in seen.ledger.attempts if one.counted)
+    for (contact, round_), times in counted.items():
+        most = seen.ledger.campaigns[seen.ledger.contacts[contact].campaign].attempts_max
+        if times > most and not _exempt(seen, contact):
+            yield Violation(TOO_OFTEN, f"{contact} round {round_}: {times} counted, at most {most}")
+
+
+def _notices(seen: Seen) -> Iterator[Violation]:
+    """One for a contact and round, with a reason, and none that stands beside what settled it."""
+    each = Counter((row.contact, row.round) for row in seen.ledger.notices)
+    for (contact, round_), times in each.items():
+        if times > 1:
+            yield Violation(NOTICE, f"{contact} round {round_} has {times}")
+    for row in seen.ledger.notices:
+        contact = seen.ledger.contacts[row.contact]
+        if contact.state in TOLD and row.state == "pending":
+            yield Violation(NOTICE, f"{row.id} is pending, and {contact.id} is {contact.state}")
+        if not _has_reason(seen, contact, row):
+            yield Violation(NOTICE, f"{row.id}: calls are left to {contact.id}")
+
+
+def _has_reason(seen: Seen, contact: Any, notice: Any) -> bool:
+    tries = [one for one in seen.ledger.attempts if one.contact == contact.id]
+    of_round = [one for one in tries if one.round == notice.round]
+    if sum(one.counted for one in of_round) >= seen.ledger.campaigns[contact.campaign].attempts_max:
+        return True
+    if contact.fallback_by_ms is not None and notice.created_at_ms >= contact.fallback_by_ms:
+        return True
+    retired = {one.number for one in tries if one.disposition in RETIRING}
+    revised = any(one.revised for one in of_round)  # a late fact has changed what was so when it was owed
+    return revised or _opted_out(of_round) or {number for number, _ in json.loads(contact.phones)} <= retired
+
+
+def _opted_out(tries: Iterable[Any]) -> bool:
+    return any(one.disposition == "optedOut" for one in tries)
+
+
+def _missing_notices(seen: Seen) -> Iterator[Violation]:
+    """Whose calls have come to nothing has a notice, where the campaign's fallback is one."""
+    there = {(row.contact, row.round) for row in seen.ledger.notices}
+    for row in seen.ledger.contacts.values():
+        campaign = seen.ledger.campaigns[row.campaign]
+        if row.state == "fallback" and campaign.fallback == "notice" and (row.id, row.round) not in there:
+            yield Violation(NO_NOTICE, f"{row.id} is a fallback without a notice")

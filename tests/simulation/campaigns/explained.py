@@ -1,0 +1,93 @@
+"""Whether what the product explains of a contact is what the dialler does.
+
+A dialler that turns dials nobody of whom the explanation, asked at the same instant, says that the hours are closed,
+the campaign is paused or stopped, or the red button is pressed. And at rest, when everything that could be done is
+done, nobody is left of whom it says that he may be called now.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from campaigns.dialler.case import CAP_AGAIN_MS
+from campaigns.ledger.tables import OPEN, attempts, contacts
+from tests.campaigns.never import EXPLAIN, Violation
+from tests.simulation.campaigns.orders_given import Manager
+from tests.simulation.campaigns.process import Process
+from tests.simulation.campaigns.site import CampaignSite
+
+UNMOVED = frozenset(
+    {"quiet_hours", "campaign_hours", "closed_date", "frozen", "campaign_paused", "campaign_stopped", "failure_spike"}
+)
+"""What no outcome that the same turn takes in can change."""
+
+
+class Explained:
+    """Asks over HTTP, as a manager does."""
+
+    def __init__(self, site: CampaignSite, manager: Manager) -> None:
+        self._site, self._manager = site, manager
+        self._before: dict[str, Any] = {}
+        self._made: set[str] = set()
+
+    async def before(self, process: Process) -> None:
+        """What is explained of everybody now."""
+        self._before = {}
+        if process.is_held or not await self._site.database.reader.run(_may_begin):
+            return
+        self._made = await self._site.database.reader.run(_commands)
+        self._before = {contact: told async for contact, told in self._told()}
+
+    async def after(self, process: Process) -> list[Violation]:
+        """Of those whom the process has dialled since."""
+        if process.is_held or not self._before:
+            return []
+        made = await self._site.database.reader.run(_commands) - self._made
+        return [
+            Violation(EXPLAIN, f"{command} was made, and {told['why']} was explained")
+            for command in sorted(made)
+            if (told := self._before.get(command.rsplit(".", 1)[0])) is not None
+            and not told["may_dial"]
+            and told.get("why") in UNMOVED
+        ]
+
+    async def at_rest(self, process: Process) -> list[Violation]:
+        """Of whom the dialler leaves alone, though it believes the clocks."""
+        if process.is_held or not process.steady:
+            return []
+        now_ms = self._site.now_ms
+        return [
+            Violation(EXPLAIN, f"{contact} may be called since a while, as is explained, and is not")
+            async for contact, told in self._told()
+            if told["may_dial"] and contact not in await self._site.database.reader.run(_looked_at_soon, now_ms)
+        ]
+
+    async def _told(self) -> Any:
+        for campaign, contact in await self._site.database.reader.run(_open):
+            if campaign in self._manager.jobs:
+                status, told = await self._site.call("GET", f"/v1/campaigns/{campaign}/contacts/{contact}")
+                if status == 200:
+                    yield contact, told["explain"]
+
+
+def _looked_at_soon(connection: Connection, now_ms: int) -> set[str]:
+    """Who was called often enough for the day, until a call turned out not to have rung, is looked at again soon."""
+    soon = contacts.c.next_at_ms.between(now_ms + 1, now_ms + CAP_AGAIN_MS)
+    return set(connection.scalars(select(contacts.c.id).where(soon)))
+
+
+def _open(connection: Connection) -> Iterable[tuple[str, str]]:
+    return [
+        (row.campaign, row.id)
+        for row in connection.execute(select(contacts.c.campaign, contacts.c.id).where(OPEN).order_by(contacts.c.id))
+    ]
+
+
+def _may_begin(connection: Connection) -> bool:
+    """Whether somebody waits."""
+    return connection.execute(select(contacts.c.id).where(contacts.c.state == "waiting").limit(1)).first() is not None
+
+
+def _commands(connection: Connection) -> set[str]:
+    return {row[0] for row in connection.execute(select(attempts.c.command)) if row[0] is not None}

@@ -1,0 +1,338 @@
+"""One history by its seed: a manager's campaigns on one trunk group, and everything that may go wrong meanwhile; then
+it quietens down, and every contact must come to its end by its last deadline.
+
+The scheduler, gateways, streams and switch are those of the order simulation; where that has drivers, here are the
+product's own diallers. After every step that may have changed something the judge looks.
+"""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from random import Random
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from campaigns.api import campaigns as api_campaigns
+from cti.gateway.dialling import DialLedger
+from cti.leases import alone
+from tests.campaigns import never
+from tests.campaigns.never import BROKEN, Seen, Violation
+from tests.campaigns.stage import may_skip_ms, next_instant, orders_under_way
+from tests.simulation.campaigns import jobs
+from tests.simulation.campaigns.explained import Explained
+from tests.simulation.campaigns.mischief import FAULTS, THEMES
+from tests.simulation.campaigns.orders_given import DONE, Manager
+from tests.simulation.campaigns.process import Process
+from tests.simulation.campaigns.site import CampaignSite
+from tests.simulation.campaigns.switch import CandidSwitch
+from tests.simulation.outbound.faults import Ports
+from tests.simulation.outbound.history import History, Told, theme_of
+from tests.simulation.outbound.streams import Gateway
+
+SECOND_MS, HOUR_MS = 1_000, 3_600_000
+STEPS = 110  # of the scheduler, before it quietens down
+PROCESSES_MAX = 3
+LOOKS_MAX = 6_000  # when it is quiet
+BEATS_BEFORE_MS = (11_000, 6_000, 1_000)  # before an instant to which time was skipped
+SKIP_MIN_MS = 20_000
+OPENINGS = (450, 480, 540, 840, 870)  # minutes of the day at which a window opens
+AT_REST_ASKED = 0.3
+CALM_MS = 70_000  # after a clock was set two looks must agree, half a minute apart where nothing is under way
+QUIET_MS = 10_000  # for so long nothing was done: a lane that had to be taken over first is, what is due is done
+IDLE_S = (1, 1, 2, 5, 10)  # from one look to the next while an order is under way and the switch says nothing
+SETTLES_MAX = 20  # looks at one instant
+
+
+class SeededNames:
+    """In the place of `secrets` and `uuid4`."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(f"names:{seed}")
+
+    def token_hex(self, count: int) -> str:
+        return self._random.randbytes(count).hex()
+
+    def uuid4(self) -> UUID:
+        return UUID(bytes=self._random.randbytes(16), version=4)
+
+
+class CampaignHistory(History):
+    """Played once. `outcomes`: of contacts, by state; `dials`: makeCalls that the switch received."""
+
+    def __init__(self, site: CampaignSite, seed: int) -> None:
+        super().__init__(site, seed)
+        self.place = site
+        self.processes: list[Process] = []
+        self.processes_max = PROCESSES_MAX
+        self.asleep_until: dict[int, int] = {}
+        self.found: dict[Violation, None] = {}
+        self.outcomes: Counter[str] = Counter()
+        self.dials = 0
+        self._busy_ms = self._calm_ms = 0
+        self._contacts_ended: list[tuple[Any, ...]] = []
+
+    def _draw(self) -> None:
+        random = self.random
+        self.pace = random.choice((1, 2, 3))
+        self.start_ms = self._start_ms()
+        self.memory = self.theme != "memoryless" and random.random() < 0.7
+        self.by_stream = self.theme in {"streams", "held", "stops"} or random.random() < 0.5
+        self.by_poll = not self.by_stream or random.random() < 0.3
+        self.wish = self._misbehaviour()
+        self.attempts = []  # of the order simulation
+        self.enabled = {name for name in FAULTS if random.random() < 0.3} | THEMES[self.theme]
+
+    # -- it lives ------------------------------------------------------------------------------------------------------
+
+    async def play(self) -> Told:
+        """Names that the product draws anew each time are the seed's here: rows are read in their order."""
+        with (
+            patch.object(api_campaigns, "secrets", SeededNames(self.seed)),
+            patch.object(alone, "uuid4", SeededNames(self.seed).uuid4),
+        ):
+            return await self._play()
+
+    async def _play(self) -> Told:
+        self._draw()
+        await self.place.begin_at(self.start_ms)
+        self.ports = Ports(self.site, self.faults)
+        (broken,) = await asyncio.gather(self._lived(), return_exceptions=True)
+        for process in self.processes:
+            await process.kill()
+        for stream in self.streams:
+            await stream.die()
+        self.ports.close()
+        found = list(self.found)
+        if isinstance(broken, BaseException):
+            found.append(Violation(BROKEN, f"{type(broken).__name__}: {broken}"))
+        return Told(self.seed, self.dials, self.faults, found, self._hashed())
+
+    async def _lived(self) -> None:
+        await self._open()
+        for self.step in range(STEPS):
+            await self._one_step()
+            await self._judge()
+        await self._quieten()
+        await self._finish()
+
+    async def _open(self) -> None:
+        self.step = 0
+        name = f"s{self.seed}"
+        self.jobs = jobs.drawn(self.random, name, self.site.now_ms, self.pace)
+        self.switch: CandidSwitch = CandidSwitch(
+            self.site.it, name, self.jobs.scripts, pace=self.pace, wish=self.wish, memory=self.memory, seed=self.seed
+        )
+        self.manager = Manager(self.place, self.random)
+        self.explained = Explained(self.place, self.manager)
+        await self.switch.declare()
+        self.new_gateway()
+        if self.by_stream:
+            self.connect()
+        await self.switch.run_to(self.site.now_ms)
+        await self._submit()
+
+    async def _submit(self) -> None:
+        """The campaigns are created, imported and started; then trouble may begin."""
+        self.add_process()
+        made = [await self.manager.create(job) for job in self.jobs.all]
+        for _ in range(SETTLES_MAX):
+            if not await self.processes[0].step():
+                break
+        for campaign in made:
+            await self.manager.start(campaign)
+        await self.site.it.engine.drain()
+
+    def add_process(self) -> None:
+        self.starts += 1
+        self.processes.append(Process(self.place, self.starts, self.faults))
+
+    def new_gateway(self) -> None:
+        self.gateway = Gateway(self.site, self.switch, self.ports, DialLedger(self.site.dial, self._meter))
+
+    async def _one_step(self) -> None:
+        self.switch.gone = self.step < self.gone_until
+        names = list(ACTIONS)
+        name = self.random.choices(names, [ACTIONS[each][0] for each in names])[0]
+        await ACTIONS[name][1](self)
+
+    async def _drive(self) -> None:
+        if not self.processes and self.random.random() < 0.5:
+            self.add_process()
+        awake = [one for one in self.processes if self.asleep_until.get(one.number, 0) <= self.step]
+        if not awake:
+            return
+        process = self.random.choice(awake)
+        if process.is_held:
+            if self.random.random() < 0.4:
+                await process.go_on()
+            return
+        if "commit_held" in self.enabled and self.random.random() < 0.08:
+            process.writer.fate = "held"
+        await self.explained.before(process)
+        for _ in range(self.random.choice((1, 1, 2))):
+            await process.step()
+        self._keep(await self.explained.after(process))
+
+    async def _stop(self, names: list[str]) -> None:
+        """While a claim is held: the red button, or a stop of one campaign."""
+        del names
+        self.faults["stopped"] += 1
+        if self.random.random() < 0.5:
+            await self.manager.freeze()
+        else:
+            await self.manager.stop(self.random.choice(list(self.manager.jobs)), "finish")
+        await self.manager.look()
+
+    async def _supervise(self) -> None:
+        did = await self.manager.do(self.random.random(), 2.0 if self.theme == "stops" else 0.5)
+        if did is not None:
+            self.faults[f"manager_{did}"] += 1
+        await self.manager.look()
+
+    async def _spoil(self) -> None:
+        names = [name for name in FAULTS if name in self.enabled]
+        if names:
+            name = self.random.choice(names)
+            if await FAULTS[name](self):
+                self.faults[name] += 1
+                self.trace.append((self.site.now_ms, name))
+
+    # -- it quietens down ----------------------------------------------------------------------------------------------
+
+    async def _quieten(self) -> None:
+        """No more faults but those of the line: everybody is there again, nothing is frozen or paused."""
+        self.switch.gone, self.switch.fast_ms = False, min(self.switch.fast_ms, 0)
+        self.ports.claim_fate = self.ports.result_fate = self.ports.round_fate = None
+        for stream in self.streams:
+            await stream.go_on()
+            await stream.cut()
+        for process in self.processes:
+            process.writer.fate = None
+            await process.go_on()
+        while len(self.processes) > 1:
+            await self.processes.pop(0).kill()
+        if not self.processes:
+            self.add_process()
+        self.processes[0].wall.set_to(self.site.now_ms)
+        if self.manager.is_frozen:
+            await self.manager.thaw()
+        for campaign in self.manager.jobs:
+            await self.place.call("POST", f"/v1/campaigns/{campaign}/resume")
+        self._calm_ms = self.site.now_ms + CALM_MS
+        idle = 0
+        for _ in range(LOOKS_MAX):
+            moved = await self._look()
+            if await self._is_over():
+                return
+            idle = 0 if moved else idle + 1
+            await self._wait(idle)
+
+    async def _look(self) -> bool:
+        """Everybody does what can be done now. Whether anything was done."""
+        moved = False
+        for n in range(SETTLES_MAX):
+            await self.site.it.engine.drain()
+            did = await self.processes[0].step()
+            before = len(self.switch.orders)
+            await self.switch.fetch()
+            await self.switch.send()
+            if not (did or len(self.switch.orders) > before):
+                break
+            moved = moved or n > 0
+        await self.manager.look()
+        if moved:
+            await self._judge()
+        return moved
+
+    async def _wait(self, idle: int) -> None:
+        """Time passes: a little while an order is under way, else until something could begin."""
+        now_ms = self.site.now_ms
+        reader = self.site.database.reader
+        far_ms = await reader.run(may_skip_ms, now_ms)
+        if idle == 0 or not self.switch.is_quiet:
+            self._busy_ms = now_ms
+        if not self.switch.is_quiet or self.manager.waits or not far_ms or now_ms - self._busy_ms < QUIET_MS:
+            wait_ms = IDLE_S[min(idle, len(IDLE_S) - 1)] * SECOND_MS
+            due_ms = min(self.switch.next_ms() + 1, now_ms + wait_ms)
+            await self.switch.run_to(max(round(due_ms), now_ms + 200))
+            return
+        target_ms = min(await reader.run(self._instant, now_ms), now_ms + far_ms)
+        if target_ms - now_ms < SKIP_MIN_MS:
+            await self.switch.run_to(min(target_ms, now_ms + SECOND_MS))
+            return
+        if now_ms > self._calm_ms and self.random.random() < AT_REST_ASKED:
+            self._keep(await self.explained.at_rest(self.processes[0]))
+        for before_ms in BEATS_BEFORE_MS:
+            await self.switch.run_to(max(target_ms - before_ms, self.site.now_ms))
+            await self.site.it.engine.drain()
+        await self.switch.fetch()
+        await self.switch.run_to(target_ms)
+
+    @staticmethod
+    def _instant(connection: Connection, now_ms: int) -> int:
+        return next_instant(connection, now_ms, at_times=OPENINGS)
+
+    async def _is_over(self) -> bool:
+        if self.manager.waits or await self.site.database.reader.run(orders_under_way):
+            return False
+        told = [await self.place.call("GET", f"/v1/campaigns/{campaign}") for campaign in self.manager.jobs]
+        return all(status == 200 and one["state"] in DONE for status, one in told)
+
+    # -- what came of it -----------------------------------------------------------------------------------------------
+
+    async def _judge(self) -> Seen:
+        ledger = await self.site.database.reader.run(never.read)
+        windows = {campaign: job.windows for campaign, job in self.manager.jobs.items()}
+        stops = self.manager.standing()
+        seen = Seen(self.switch.log(), ledger, self.jobs.zones, windows, self.pace, stops)
+        self._keep(never.violations(seen))
+        return seen
+
+    def _keep(self, found: list[Violation]) -> None:
+        self.found |= dict.fromkeys(found)
+
+    async def _finish(self) -> None:
+        seen = await self._judge()
+        self._keep(list(never.unended(seen)))
+        self.dials = len(seen.log.arrivals)
+        self.outcomes.update(row.state for row in seen.ledger.contacts.values())
+        numbers = {row.id: row.no for row in seen.ledger.contacts.values()}
+        self._contacts_ended = sorted(
+            (seen.ledger.campaigns[row.campaign].name, row.no, row.state) for row in seen.ledger.contacts.values()
+        )
+        self._contacts_ended += [
+            (numbers[one.contact], one.n, one.decided_at_ms - self.site.base_ms, one.disposition or one.decision)
+            for one in seen.ledger.attempts
+        ]
+
+    def _hashed(self) -> str:
+        """What happened, by the history's own time; the names of campaigns are drawn anew each time."""
+        base_ms = self.site.base_ms
+        names = {campaign: f"c{n}" for n, campaign in enumerate(self.manager.jobs)} if self.found is not None else {}
+        happened = [(at - base_ms, *(_plain(word, names) for word in what)) for at, *what in
+                    (*self.trace, *self.switch.trace)]  # fmt: skip
+        told = repr((happened, sorted(self._contacts_ended, key=repr), sorted(self.faults.items())))
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _plain(word: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(word, str):
+        for campaign, plain in names.items():
+            word = word.replace(campaign, plain)
+    return word
+
+
+ACTIONS: Mapping[str, tuple[float, Callable[[CampaignHistory], Awaitable[None]]]] = {
+    "time": (30, CampaignHistory._move_on),
+    "process": (30, CampaignHistory._drive),
+    "gateway": (18, CampaignHistory._send),
+    "engine": (12, CampaignHistory._take_in),
+    "manager": (4, CampaignHistory._supervise),
+    "fault": (6, CampaignHistory._spoil),
+}
+
+__all__ = ("CampaignHistory", "theme_of")

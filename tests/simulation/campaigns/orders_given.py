@@ -1,0 +1,116 @@
+"""What a campaign's manager does over HTTP: submits, pauses, stops, freezes, and says what a person found out."""
+
+from random import Random
+
+from tests.campaigns.never import Stopped
+from tests.campaigns.submitted import csv_of
+from tests.simulation.campaigns.jobs import Job
+from tests.simulation.campaigns.site import CampaignSite
+
+SAID = ("reached", "noAnswer", "busy", "optedOut", "wrongParty", "alreadyPaid")
+DONE = frozenset({"stopped", "done", "expired"})
+
+
+class Manager:
+    """`stops`: what was acknowledged. `running`: of his campaigns, each with its job."""
+
+    def __init__(self, site: CampaignSite, random: Random) -> None:
+        self._site, self._random = site, random
+        self.jobs: dict[str, Job] = {}
+        self.stops: list[Stopped] = []
+        self._stopping: set[str] = set()
+        self._frozen_ms: int | None = None  # since it was acknowledged
+        self.is_frozen = False
+
+    async def create(self, job: Job) -> str:
+        """The campaign, with its rows on their way. Raises AssertionError with the service's answer."""
+        status, made = await self._site.call("POST", "/v1/campaigns", job.campaign)
+        assert status == 201, made
+        path = f"/v1/campaigns/{made['id']}/imports?file=rows.csv"
+        status, told = await self._site.call("POST", path, csv_of(job.rows), "text/csv")
+        assert status == 202, told
+        self.jobs[made["id"]] = job
+        return str(made["id"])
+
+    async def start(self, campaign: str) -> None:
+        _, told = await self._site.call("GET", f"/v1/campaigns/{campaign}")
+        body = {"contacts": told["progress"]["contacts"]}
+        status, answer = await self._site.call("POST", f"/v1/campaigns/{campaign}/start", body)
+        assert status == 202, answer
+
+    async def do(self, wish: float, stops: float) -> str | None:
+        """One of his orders, drawn; what it was. What the state does not allow is refused, and nothing comes of it."""
+        campaign = self._random.choice(list(self.jobs))
+        if self.is_frozen and wish < 0.3:
+            return await self.thaw()
+        if wish < 0.06 * stops:
+            return await self.freeze()
+        if wish < 0.12 * stops:
+            return await self.stop(campaign, self._random.choice(("finish", "clear")))
+        if wish < 0.2 * stops:
+            return await self._act(campaign, "pause")
+        if wish < 0.5:
+            return await self._act(campaign, "resume")
+        return await self._say(campaign) if wish < 0.7 else None
+
+    async def stop(self, campaign: str, live: str) -> str | None:
+        if await self._act(campaign, "stop", {"live": live}) is None:
+            return None
+        self._stopping.add(campaign)
+        return "stop"
+
+    async def freeze(self) -> str | None:
+        status, _ = await self._site.call("POST", "/v1/outbound/freeze", {"reason": "a simulation"})
+        if status >= 300:
+            return None
+        self.is_frozen = True
+        return "freeze"
+
+    async def thaw(self) -> str | None:
+        now_ms = self._site.now_ms
+        status, _ = await self._site.call("POST", "/v1/outbound/thaw")
+        if status >= 300:
+            return None
+        if self._frozen_ms is not None:
+            self.stops.append(Stopped("freeze", self._frozen_ms, now_ms, None))
+        self.is_frozen, self._frozen_ms = False, None
+        return "thaw"
+
+    async def look(self) -> None:
+        """Whether a stop or a freeze is acknowledged by now."""
+        now_ms = self._site.now_ms
+        for campaign in sorted(self._stopping):
+            status, told = await self._site.call("GET", f"/v1/campaigns/{campaign}")
+            if status == 200 and told["state"] == "stopped":
+                self._stopping.discard(campaign)
+                self.stops.append(Stopped("stop", now_ms, None, frozenset({campaign})))
+        if self.is_frozen and self._frozen_ms is None:
+            status, told = await self._site.call("GET", "/v1/outbound")
+            if status == 200 and told["acknowledged"]:
+                self._frozen_ms = now_ms
+
+    @property
+    def waits(self) -> bool:
+        """For an acknowledgement."""
+        return bool(self._stopping) or (self.is_frozen and self._frozen_ms is None)
+
+    def standing(self) -> list[Stopped]:
+        """With a freeze that still stands."""
+        return [*self.stops, *([Stopped("freeze", self._frozen_ms, None, None)] if self._frozen_ms is not None else [])]
+
+    async def _act(self, campaign: str, what: str, body: object = None) -> str | None:
+        status, answer = await self._site.call("POST", f"/v1/campaigns/{campaign}/{what}", body)
+        assert status in {202, 409, 503}, (status, answer)
+        return what if status == 202 else None
+
+    async def _say(self, campaign: str) -> str | None:
+        """A person's word on somebody whose call nobody knows the end of."""
+        state = self._random.choice(("unknown", "person"))
+        status, page = await self._site.call("GET", f"/v1/campaigns/{campaign}/contacts?state={state}")
+        if status != 200 or not page["contacts"]:
+            return None
+        contact = self._random.choice(page["contacts"])["contact"]
+        body = {"disposition": self._random.choice(SAID)}
+        status, answer = await self._site.call("POST", f"/v1/campaigns/{campaign}/contacts/{contact}/outcome", body)
+        assert status < 300 or status in {409, 503}, answer
+        return "word" if status < 300 else None

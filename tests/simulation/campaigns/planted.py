@@ -1,0 +1,166 @@
+"""Changes of product code, each of which the judge of campaigns must catch, by the kind of violation that it names.
+
+Where one guard stands behind another, the change gets past both. Those of orders and hours are the order simulation's.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from campaigns.core import calling_hours, decide, waiting
+from campaigns.dialler import case, pace, turn
+from campaigns.ledger import contacts, notices, people, turns
+from cti.dial import orders, silence
+from cti.gateway.dialling import Leaving
+from tests.campaigns import never
+from tests.simulation.campaigns.history import CampaignHistory, theme_of
+from tests.simulation.campaigns.site import HISTORIES_MAX, campaign_site
+from tests.simulation.outbound import planted as of_orders
+
+SEEDS_MAX = 280  # of those that follow; those of other themes are left out
+Change = Callable[[], AbstractContextManager[Any]]
+
+
+class Planted(NamedTuple):
+    """`kind`: the violation that gives it away. `themes`: of the histories in which it shows most often."""
+
+    name: str
+    kind: str
+    themes: tuple[str, ...]
+    change: Change
+
+
+def _put(place: Any, name: str, value: Any) -> Change:
+    return lambda: patch.object(place, name, value)
+
+
+def _both(*changes: Change) -> Change:
+    @contextmanager
+    def all_of_them() -> Iterator[None]:
+        with ExitStack() as stack:
+            for change in changes:
+                stack.enter_context(change())
+            yield
+
+    return all_of_them
+
+
+def _wrapped(place: Any, name: str, around: Callable[..., Any]) -> Change:
+    """`around(inner, *args)` in the place of a function."""
+
+    def change() -> AbstractContextManager[Any]:
+        inner = getattr(place, name)
+        return patch.object(place, name, lambda *args, **more: around(inner, *args, **more))
+
+    return change
+
+
+def _nobody_busy(inner: Any, *args: Any) -> Any:
+    return inner(*args)._replace(busy=set())
+
+
+def _takes_over(inner: Any, connection: Any, rows: Any) -> Any:
+    """A number that has a call is had all the same."""
+    inner(connection, rows)
+    return {row.number for row in rows}
+
+
+def _called_never(inner: Any, *args: Any) -> Any:
+    found = inner(*args)
+    return found._replace(calls=dict.fromkeys(found.calls, 0))
+
+
+def _reserves_all(_inner: Any, connection: Any, tenant: str, wanted: Any) -> bool:
+    people.change(connection, tenant, wanted)
+    return True
+
+
+def _counts_no_day(inner: Any, connection: Any, tenant: str, wanted: Any) -> bool:
+    del inner, connection, tenant, wanted
+    return True
+
+
+def _not_frozen(inner: Any, self: Any, read: Any) -> Any:
+    return inner(self, read)._replace(frozen=False)
+
+
+def _one_more(inner: Any, *args: Any) -> int:
+    return int(inner(*args)) + 1
+
+
+def _owes_when_final(contact: Any, campaign: Any) -> bool:
+    del campaign
+    return bool(contact.final)
+
+
+def _after_the_first(contact: Any, campaign: Any) -> bool:
+    del campaign
+    return bool(contact.counted >= 1)
+
+
+def _one_attempt_more(contact: Any, campaign: Any) -> bool:
+    return bool(contact.counted > campaign.attempts_max)
+
+
+LANE_WIDE = _wrapped(pace, "room", _one_more)
+MANY = ("mixed", "streams", "memoryless", "stops", "owners")
+HELD, STOPS, LOST = ("held", "stops"), ("stops",), ("memoryless", "mixed")
+ALL = (
+    Planted("hours of the first zone alone", never.QUIET, ("closing", *MANY), of_orders.first_zone_alone),
+    Planted("no margin before the hours end", never.QUIET, ("closing",),
+            _put(calling_hours, "margin_ms", lambda *_: 0)),
+    Planted("claim takes sent orders again", never.TWICE, MANY, lambda: of_orders.wider_claims("'open', 'sent'")),
+    Planted("an order without its attempt", never.TWICE, MANY, _put(turns.attempts, "put", lambda *_: None)),
+    Planted("expired without a result is not dialled", never.NOT_DIALLED, LOST, of_orders.not_dialled_at_expiry),
+    Planted("an unanswered question is not dialled", never.NOT_DIALLED, LOST, of_orders.unanswered_is_not_dialled),
+    Planted("withdraws what was sent", never.NOT_DIALLED, STOPS, of_orders.withdraws_what_was_sent),
+    Planted(
+        "a busy number is had all the same", never.TWO_LIVE, MANY,
+        _both(_wrapped(turns, "known", _nobody_busy), _wrapped(people, "take", _takes_over)),
+    ),
+    Planted(
+        "a number is free while it is called", never.TWO_LIVE, MANY,
+        _both(_wrapped(turns, "known", _nobody_busy), _wrapped(people, "take", _takes_over),
+              _put(case, "has_line", lambda _: False)),
+    ),
+    Planted("attempts are never used up", never.TOO_OFTEN, MANY, _put(decide, "exhausted", lambda *_: False)),
+    Planted("one attempt more", never.TOO_OFTEN, MANY, _put(decide, "exhausted", _one_attempt_more)),
+    Planted(
+        "no cap a day", never.CAP, MANY,
+        _both(_put(waiting, "CALLS_A_DAY_MAX", 99), _wrapped(people, "reserve", _reserves_all)),
+    ),
+    Planted(
+        "calls of a day are not counted", never.CAP, MANY,
+        _both(_wrapped(turns, "known", _called_never), _wrapped(people, "reserve", _counts_no_day)),
+    ),
+    Planted("one more than the pace", never.PACE, MANY, LANE_WIDE),
+    Planted("half a second is a second", never.PACE, MANY, _put(pace, "SECOND_MS", 300)),
+    Planted("a notice for whoever is final", never.NOTICE, MANY, _put(case, "owes_notice", _owes_when_final)),
+    Planted("a notice after the first attempt", never.NOTICE, MANY, _put(decide, "exhausted", _after_the_first)),
+    Planted("notices are not written", never.NO_NOTICE, MANY, _put(notices, "put", lambda *_: set())),
+    Planted("notices are forgotten", never.NO_NOTICE, MANY, _put(turn.Turn, "notices", lambda _: None)),
+    Planted("claim takes withdrawn orders", never.AFTER_STOP, STOPS,
+            lambda: of_orders.wider_claims("'open', 'withdrawn'")),
+    Planted("a stop forgets sent orders", never.AFTER_STOP, HELD, _put(orders, "_may_leave", lambda *_: False)),
+    Planted("no second look at the clock", never.AFTER_STOP, HELD,
+            _put(Leaving, "left_ms", lambda one, *_: one.order.expires_at_ms - one.order.sent_at_ms)),
+    Planted("unknown is never final", never.NO_END, LOST, _put(silence, "UNKNOWN_FINAL_MS", 10**12)),
+    Planted("deadlines are not looked for", never.NO_END, MANY, _put(contacts, "with_deadline", lambda *_: [])),
+    Planted("the log is never read", never.NO_END, LOST, of_orders.never_read),
+    Planted("the red button is not seen", never.EXPLAIN, STOPS, _wrapped(turn.LaneDialler, "_moment", _not_frozen)),
+    Planted("what is due is left alone", never.EXPLAIN, MANY, _put(turn.Turn, "dial", lambda *_: None)),
+)  # fmt: skip
+
+
+async def caught(planted: Planted, seed: int) -> int | None:
+    """The first seed, from this one on, whose history shows it; None: it was not caught."""
+    seeds = [one for one in range(seed, seed + SEEDS_MAX) if theme_of(one) in planted.themes]
+    for first in range(0, len(seeds), HISTORIES_MAX):
+        async with campaign_site() as place:
+            for one in seeds[first : first + HISTORIES_MAX]:
+                with planted.change():
+                    told = await CampaignHistory(place, one).play()
+                if any(violation.kind == planted.kind for violation in told.violations):
+                    return one
+    return None

@@ -1,0 +1,129 @@
+"""A dialling process: the real dialler and importer of one start, stepped. It may be killed or stopped in the middle of
+a turn, its commits may fail in any way, and its time of day may be wrong."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from typing import Any, cast
+
+from campaigns.dialler.loop import Dialler
+from campaigns.wiring import PART
+from cti.adapters.clock import VirtualWallClock
+from cti.errors import LedgerAway, OutcomeUnknown, RingbackError
+from cti.hosting import Opened
+from cti.sql.database import Database
+from tests.simulation.campaigns.site import CampaignSite
+
+
+class FaultyWriter:
+    """The writer of one process. `fate`: of the next commit: away | unwritten | unknown | held."""
+
+    def __init__(self, writer: Any, counted: Counter[str]) -> None:
+        self._writer, self._counted = writer, counted
+        self.fate: str | None = None
+        self.parked, self.go = asyncio.Event(), asyncio.Event()
+
+    async def transact(self, *steps: Any, weight: int = 1) -> Any:
+        return await self._write("transact", *steps, weight=weight)
+
+    async def run(self, *steps: Any, **options: Any) -> Any:
+        return await self._write("run", *steps, **options)
+
+    async def _write(self, how: str, *steps: Any, **options: Any) -> Any:
+        fate, self.fate = self.fate, None
+        if fate is not None:
+            self._counted[f"commit_{fate}"] += 1
+        if fate == "away":
+            raise LedgerAway("before the commit")
+        if fate == "unwritten":
+            raise OutcomeUnknown("before the commit")
+        if fate == "held":
+            self.parked.set()
+            await self.go.wait()
+            self.go.clear()
+        made = await getattr(self._writer, how)(*steps, **options)
+        if fate == "unknown":
+            raise OutcomeUnknown("after the commit")
+        return made
+
+
+class _OwnDatabase:
+    """The database of the site, with a writer of the process's own."""
+
+    def __init__(self, database: Database, writer: FaultyWriter) -> None:
+        self._database, self._writer = database, writer
+
+    def writer(self, _name: str) -> FaultyWriter:
+        return self._writer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+
+class Process:
+    """`number`: of this start. It dials once it owns the lanes."""
+
+    def __init__(self, site: CampaignSite, number: int, counted: Counter[str]) -> None:
+        self.number = number
+        self.wall = VirtualWallClock(site.it.clock)
+        self.writer = FaultyWriter(site.database.writer("campaigns"), counted)
+        database = cast("Database", _OwnDatabase(site.database, self.writer))
+        host = replace(site.it.host, wall=self.wall, database=database, shared=True)
+        self.opened: Opened = PART.open(host)
+        self.started = False
+        self._turn: asyncio.Task[bool] | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """In the middle of a turn."""
+        return self._turn is not None
+
+    @property
+    def steady(self) -> bool:
+        """Whether its dialler believes the clocks."""
+        return all(task.steady for task in self.opened.tasks if isinstance(task, Dialler))
+
+    async def step(self) -> bool:
+        """A turn, or what of it goes until it is held. Whether anything was done."""
+        if self._turn is not None:
+            return False
+        self._turn = asyncio.create_task(self._whole())
+        return await self._until_held()
+
+    async def go_on(self) -> bool:
+        """The held turn goes on."""
+        if self._turn is None:
+            return False
+        self.writer.go.set()
+        return await self._until_held()
+
+    async def _until_held(self) -> bool:
+        assert self._turn is not None
+        parked = asyncio.create_task(self.writer.parked.wait())
+        await asyncio.wait({self._turn, parked}, return_when=asyncio.FIRST_COMPLETED)
+        parked.cancel()
+        if not self._turn.done():
+            self.writer.parked.clear()
+            return True
+        turn, self._turn = self._turn, None
+        return turn.result()
+
+    async def _whole(self) -> bool:
+        """Every task of the process steps. What the ledger refuses is tried again at the next step."""
+        moved = False
+        for task in self.opened.tasks:
+            try:
+                if not self.started:
+                    await task.start()
+                moved = await task.step() or moved
+            except RingbackError:
+                moved = True
+        self.started = True
+        return moved
+
+    async def kill(self) -> None:
+        """The process is gone, wherever it is; nobody gives up what it held."""
+        if self._turn is not None:
+            self._turn.cancel()
+            await asyncio.gather(self._turn, return_exceptions=True)
+            self._turn = None

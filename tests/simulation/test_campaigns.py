@@ -1,0 +1,44 @@
+"""Whole campaigns with faults anywhere, in pieces; `make simulate` plays 20,000 of them and every planted change."""
+
+import pytest
+
+from tests.simulation.campaigns.many import histories, reported
+from tests.simulation.campaigns.planted import ALL, SEEDS_MAX, caught
+from tests.simulation.outbound.campaign import quiet
+
+PIECE, PIECES = 2, 3  # a history takes one second to thirty
+
+
+@pytest.mark.usefixtures("logging_as_it_was")
+@pytest.mark.parametrize("piece", range(PIECES))
+async def test_whatever_happens_nothing_is_violated(piece: int) -> None:
+    quiet()
+    lived = await histories(range(1 + piece * PIECE, 1 + (piece + 1) * PIECE))
+    found = reported(lived)
+    assert [(one.told.seed, one.told.violations) for one in lived if one.told.violations] == []
+    assert found["histories"] == PIECE
+    assert found["dials"] > 0
+    assert found["outcomes"]
+
+
+@pytest.mark.usefixtures("logging_as_it_was")
+async def test_a_seed_is_played_again_as_it_was() -> None:
+    quiet()
+    one, other = [(await histories([4]))[0] for _ in range(2)]
+    assert one == other
+
+
+@pytest.mark.usefixtures("logging_as_it_was")
+@pytest.mark.parametrize("name", ["an order without its attempt", "a notice for whoever is final"])
+async def test_a_planted_change_is_caught(name: str) -> None:
+    quiet()
+    (planted,) = (one for one in ALL if one.name == name)
+    found = await caught(planted, 1)
+    assert found is not None
+    assert found < SEEDS_MAX
+
+
+def test_each_kind_has_two_changes_that_give_it_away() -> None:
+    kinds = [one.kind for one in ALL]
+    assert {kind: kinds.count(kind) for kind in set(kinds) if kinds.count(kind) < 2} == {}
+    assert len({one.name for one in ALL}) == len(ALL)
