@@ -11,7 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks import cluster, decisions, lateness, live_calls, orders, orders_beside, throughput
+from tests.benchmarks import (
+    campaign_files,
+    campaign_intents,
+    campaign_opening,
+    cluster,
+    decisions,
+    lateness,
+    live_calls,
+    orders,
+    orders_beside,
+    throughput,
+)
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.stores import Fresh, stores
 
@@ -35,6 +46,9 @@ def sections(fresh: Mapping[str, Fresh], quick: bool, heard: list[str]) -> dict[
         "cluster": partial(cluster.figures, quick, heard),
         "orders": partial(orders.figures, fresh["postgresql"], quick, heard),
         "orders-beside": partial(orders_beside.figures, fresh["postgresql"], quick, heard),
+        "campaigns-intents": partial(campaign_intents.figures, fresh["postgresql"], quick, heard),
+        "campaigns-imports": partial(campaign_files.figures, fresh["postgresql"], quick, heard),
+        "campaigns-opening": partial(campaign_opening.figures, fresh["postgresql"], quick, heard),
         "decisions": partial(decisions.figures, quick, heard),
     }
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from tests.benchmarks.figures import Figure, against, quantile
 from tests.benchmarks.group_takeover import group_takeover_s
-from tests.benchmarks.kafka_site import LOOK_S, PARTITIONS, KafkaRun, KafkaSite, kafka_site, pause
+from tests.benchmarks.kafka_site import PARTITIONS, KafkaRun, KafkaSite, kafka_site
 from tests.benchmarks.processes import done
+from tests.benchmarks.product import LOOK_S, pause
 from tests.benchmarks.traffic import COMMANDS, SWITCH, TENANT
 from tests.benchmarks.wire import Door
 from tests.faults.served import made_key

@@ -28,7 +28,7 @@ from cti.web.server import listen
 from cti.wiring import read_book, serving, standard_of
 from tests.benchmarks.traffic import TENANT
 
-SCOPES = ("events:write", "commands:read", "calls:read")
+SCOPES = ("events:write", "commands:read", "calls:read", "campaigns:read", "campaigns:write")
 # One key carries all of the load: what a key may do a second is not what is measured.
 LIMITS = Limits(requests_per_s=1e6, requests_burst=1e6)
 

@@ -12,6 +12,7 @@ from campaigns.core.calling_hours import Open, judge
 from campaigns.core.decide import Dial, decide
 from campaigns.core.waiting import WaitUntil
 from schemas.envelope import read_event
+from tests.benchmarks.campaign_opening import greatest_in_a_second
 from tests.benchmarks.deciding import asked, due, rates, waiting
 from tests.benchmarks.figures import Figure, against, quantile
 from tests.benchmarks.stream import Stream
@@ -127,3 +128,9 @@ def test_who_is_due_is_called_and_the_others_wait_for_five_reasons() -> None:
     assert len(set(reasons)) == 5
     found = rates(due(), rounds=1, runs=2)
     assert {name: len(values) for name, values in found.items()} == {"decide": 2, "hours": 2}
+
+
+def test_the_greatest_number_in_any_second_is_found_wherever_that_second_begins() -> None:
+    assert greatest_in_a_second([0.0]) == 1
+    assert greatest_in_a_second([0.0, 500.0, 999.9, 1_000.0]) == 3, "a second is half open"
+    assert greatest_in_a_second([0.0, 900.0, 950.0, 1_100.0, 1_899.0, 5_000.0]) == 4

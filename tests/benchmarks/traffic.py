@@ -70,14 +70,14 @@ def data_of(kind: str, number: int) -> Mapping[str, Any]:
             return {"cause": "normalClearing"}
 
 
-def heartbeat(number: int) -> bytes:
+def heartbeat(number: int, switch: str = SWITCH) -> bytes:
     """The switch's sign of life, with its time open."""
     item = {
         "specversion": "1.0",
         "id": f"heartbeat-{number}",
-        "source": SOURCE,
+        "source": f"/switches/{switch}",
         "type": "ringback.switch.switchHeartbeat.v1",
-        "subject": SWITCH,
+        "subject": switch,
         "time": OPEN_TIME.decode(),
         "datacontenttype": "application/json",
         "data": {},

@@ -4,6 +4,7 @@
     python -m tests.faults.cluster --scenario broker-away [--seconds 120] [--how killed] --json out.json
     python -m tests.faults.cluster --scenario brokers --how killed [--seconds 60] --json out.json
     python -m tests.faults.cluster --scenario orders [--seconds 120] --seed 1 --json out.json
+    python -m tests.faults.cluster --scenario dialler [--seconds 120] --seed 1 --json out.json
 
 Exit code 0 only if nothing that was acknowledged is missing, nothing happened twice, and nothing stands still.
 """
@@ -19,11 +20,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.faults.cluster import brokers, ordering, restarting, scenarios, upgrading
+from tests.faults.cluster import brokers, dialling, ordering, restarting, scenarios, upgrading
 from tests.faults.cluster.client import ClientFailed
 from tests.faults.cluster.plan import STOPPED, planned
 from tests.faults.cluster.trial import failures, tried
 from tests.faults.cluster.waiting import TooLong
+from tests.faults.desk import Refused
 
 Judged = tuple[dict[str, Any], list[str]]
 """The figures, and those that are not as they must be."""
@@ -42,6 +44,9 @@ async def _trial(args: argparse.Namespace, folder: Path) -> Judged:
     if args.scenario == ordering.NAME:
         figures = await ordering.ordered(ordering.Trial(seconds=args.seconds, seed=args.seed), folder)
         return figures, ordering.failures(figures)
+    if args.scenario == dialling.NAME:
+        figures = await dialling.dialled(dialling.Trial(seconds=args.seconds, seed=args.seed), folder)
+        return figures, dialling.failures(figures)
     if args.scenario == restarting.NAME:
         figures = await restarting.restarted(args.seed, folder)
         return figures, restarting.failures(figures)
@@ -63,7 +68,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--logs", type=Path, metavar="FOLDER", help="keep what the processes say there")
-    others = (brokers.NAME, ordering.NAME, restarting.NAME, upgrading.NAME)
+    others = (brokers.NAME, dialling.NAME, ordering.NAME, restarting.NAME, upgrading.NAME)
     parser.add_argument("--scenario", choices=[*sorted(scenarios.AWAY), *others], help="instead of many faults")
     parser.add_argument("--seconds", type=float, default=120.0, help="a server is away, or faults come, for so long")
     parser.add_argument("--how", choices=scenarios.HOWS, default=STOPPED)
@@ -73,7 +78,7 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             figures, wrong = asyncio.run(_until_told(_trial(args, folder)))
-        except (TooLong, ClientFailed) as failed:
+        except (TooLong, ClientFailed, Refused) as failed:
             print(f"the trial did not come to its end: {failed}", file=sys.stderr)
             return 2
         except asyncio.CancelledError:

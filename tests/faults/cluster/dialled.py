@@ -1,14 +1,17 @@
-"""The simulated switch without a memory, as a process that is never killed: what it has received is the measure.
+"""The simulated switch as a process that is never killed: what it has received is the measure.
 
     python -m tests.faults.cluster.dialled --doors URL,URL --seed S --lanes A,B --pace N --words W,W --out FILE
+    python -m tests.faults.cluster.dialled --doors URL,URL --seed S --lanes A,B --pace N --scripts FILE --out FILE
 
-It is the product's own exchange, outbox and door. Its streams are cut and doubled all the time: two or three are open
-at once, at either gateway, and it obeys whatever comes on any of them. The first line of standard input is the key; its
-end says that nothing is to come any more. The log is written as it happens:
+It is the product's own exchange, outbox and door. With words it has no memory; with scripts (JSON: number -> words) it
+remembers orders, as it must where each attempt is to have an end. Its streams are cut and doubled all the time: two or
+three are open at once, at either gateway, and it obeys whatever comes on any of them. The first line of standard input
+is the key; its end says that nothing is to come any more. The log is written as it happens:
 
-{"entry": "makeCall", "at_ms", "id", "lane", "expires_at_ms"}     as it came in, whatever is answered
+{"entry": "makeCall", "at_ms", "id", "lane", "to", "expires_at_ms"}     as it came in, whatever is answered
 {"entry": "expired", "id"}                                       refused for that, at once or when it was to be placed
 {"entry": "placed", "id"}                                        the call exists
+{"entry": "fact", "id", "kind", "at_ms"}                         what it said of the call
 """
 
 import argparse
@@ -16,6 +19,7 @@ import asyncio
 import json
 import random
 import sys
+from collections.abc import Collection, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any, TextIO
@@ -27,8 +31,9 @@ from cti.switches.simulated.commands import LOST, SILENT, Verdict
 from cti.switches.simulated.door import AwayError, Door
 from cti.switches.simulated.exchange import Exchange, Site
 from cti.switches.simulated.options import FACTS
+from cti.switches.simulated.outbound_script import read_scripts
 from cti.switches.simulated.outbox import Outbox, Result, Results, result_body
-from cti.switches.simulated.pbx import Fact, read_time_ms, rfc3339
+from cti.switches.simulated.pbx import TYPE_PREFIX, VERSION_SUFFIX, Fact, read_time_ms, rfc3339
 from cti.switches.simulated.trunks import CALLS, Outbound, TrunkGroup
 from tests.faults.cluster.driver_book import SWITCH, number_of
 from tests.faults.cluster.order_judge import Heard, Received
@@ -148,7 +153,8 @@ class Switch:
         if command["command"] == "makeCall":
             self.received += 1
             expires_at_ms = read_time_ms(str(command["expires_at"]))
-            self._note("makeCall", id_, at_ms=now_ms, lane=command["trunk_group"], expires_at_ms=expires_at_ms)
+            lane, to = command["trunk_group"], command["to"]
+            self._note("makeCall", id_, at_ms=now_ms, lane=lane, to=to, expires_at_ms=expires_at_ms)
         self._hear(self.exchange.advance(now_ms))
         verdict, facts = self.exchange.obey(command, now_ms)
         assert verdict.state not in (LOST, SILENT), "no script says so"
@@ -166,6 +172,9 @@ class Switch:
         for fact in facts:
             if fact["type"] == "ringback.call.originated.v1":
                 self._note("placed", fact["commandid"])
+            if "commandid" in fact:
+                kind = str(fact["type"]).removeprefix(TYPE_PREFIX).removesuffix(VERSION_SUFFIX)
+                self._note("fact", fact["commandid"], kind=kind, at_ms=read_time_ms(fact["time"]))
         self.outbox.put([json.dumps(fact, ensure_ascii=False).encode() for fact in facts])
         for answer in self.exchange.answers():
             self._answer(answer.command_id, Verdict(answer.state, answer.reason))
@@ -232,16 +241,23 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--lanes", required=True)
     parser.add_argument("--pace", type=int, required=True, help="calls a second of each lane, as it declares them")
-    parser.add_argument("--words", required=True, help="outcomes of calls; each number has one of them")
+    words = parser.add_mutually_exclusive_group(required=True)
+    words.add_argument("--words", help="outcomes of calls; each number has one of them")
+    words.add_argument("--scripts", type=Path, help="JSON: number -> outcomes in turn")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     key = sys.stdin.readline().strip()
     groups = {lane: TrunkGroup(args.pace, CALLS_AT_ONCE) for lane in args.lanes.split(",")}
-    numbers = [number_of(f"{lane}-{place}") for lane in groups for place in range(NUMBERS)]
-    words = args.words.split(",")
-    scripts = {number: (random.Random(f"{args.seed}:{number}").choice(words),) for number in numbers}
-    outbound = Outbound(CALLS, groups, scripts, memory=False)
+    scripts = read_scripts(json.loads(args.scripts.read_text("utf-8"))) if args.scripts else _drawn(args, groups)
+    outbound = Outbound(CALLS, groups, scripts, memory=args.scripts is not None)
     asyncio.run(dialled(args.doors.split(","), key, args.seed, outbound, args.out))
+
+
+def _drawn(args: argparse.Namespace, lanes: Collection[str]) -> dict[str, Sequence[str]]:
+    """A word for each of the drivers' numbers."""
+    words = args.words.split(",")
+    numbers = [number_of(f"{lane}-{place}") for lane in lanes for place in range(NUMBERS)]
+    return {number: (random.Random(f"{args.seed}:{number}").choice(words),) for number in numbers}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ switch.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from tests.faults.cluster.plan import KILLED, STOPPED
 from tests.faults.cluster.site import PARTITIONS, Site, opened
 from tests.faults.cluster.storm import DRIVER, Storm, stormed
 from tests.faults.cluster.trial import say
-from tests.faults.cluster.waiting import TooLong, pause, until
+from tests.faults.cluster.waiting import TooLong, beside, pause, until
 
 __all__ = ("NAME", "SHORT", "Trial", "failures", "ordered")
 
@@ -95,7 +95,7 @@ async def ordered(trial: Trial, folder: Path) -> dict[str, Any]:
             async with _at_work(site, trial) as (drivers, switch):
                 counts = Counts(site.gateways, site.session, CLAIMS)
                 storm = Storm([*site.parts, *drivers], site.session, switch.check, lambda: _told(switch))
-                async with _beside(counts.run()), _beside(_stops(engine, trial)) as stopping:
+                async with beside(counts.run()), beside(_stops(engine, trial)) as stopping:
                     await storm.bring(stormed(trial.seconds, trial.seed))
                     made_meanwhile = trial.orders - await asyncio.to_thread(_write, engine, _left)
                     say("no more faults; waiting until each order has an end")
@@ -140,17 +140,6 @@ def _made_tables(engine: Engine, orders: int) -> None:
         each = {"made": 0, "attempts": 0, "wanted": "run", "standing": "running", "finishing": 0}
         rows = [{"lane": lane, "quota": orders // len(LANES), **each} for lane in LANES]
         connection.execute(insert(book.lanes), rows)
-
-
-@contextlib.asynccontextmanager
-async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
-    """Done beside the block, and not longer."""
-    task = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager

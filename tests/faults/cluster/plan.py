@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
-ENGINE, GATEWAY, BROKER, LEDGER = "engine", "gateway", "broker", "ledger"
+ENGINE, GATEWAY, DIALLER, BROKER, LEDGER = "engine", "gateway", "dialler", "broker", "ledger"
 KILLED, STOPPED, TAKEN_OVER = "killed", "stopped", "taken over"
 RESTS_S = (0.1, 2.0)  # between a kill and the start that follows
 STOPS_S = (0.3, 2.5)  # shorter than the silence after which an engine's partitions are taken

@@ -13,7 +13,7 @@ from cti.adapters.event_log_kafka.topics import EVENTS
 from tests.faults.cluster.counters import Refusals
 from tests.faults.cluster.holdings import Looks
 from tests.faults.cluster.parts import Part
-from tests.faults.cluster.plan import ENGINE, GATEWAY, LEDGER
+from tests.faults.cluster.plan import DIALLER, ENGINE, GATEWAY, LEDGER
 from tests.faults.cluster.servers import Broker, Server
 from tests.faults.cluster.waiting import until
 from tests.faults.served import made_key
@@ -30,10 +30,11 @@ UP_MAX_S = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A broker, a ledger's server, gateways, engines; and who looks on."""
+    """A broker, a ledger's server, gateways, engines, diallers; and who looks on."""
 
     gateways: Sequence[Part]
     engines: Sequence[Part]
+    diallers: Sequence[Part]
     brokers: Sequence[Broker]  # by node id, from 1
     ledger: Server
     refusals: Refusals
@@ -56,7 +57,7 @@ class Site:
 
     @property
     def parts(self) -> Sequence[Part]:
-        return [*self.gateways, *self.engines]
+        return [*self.gateways, *self.engines, *self.diallers]
 
     @property
     def doors(self) -> Sequence[str]:
@@ -78,7 +79,7 @@ class Site:
 @contextlib.asynccontextmanager
 async def opened(
     folder: Path, engines: int = ENGINES, gateways: int = GATEWAYS, tenant: str = TENANT, brokers: int = 1,
-    **settings: str,
+    diallers: int = 0, **settings: str,
 ) -> AsyncIterator[Site]:  # fmt: skip
     """A site at work, without load. `settings`: more RINGBACK_ variables for its processes. Raises TooLong."""
     with own_brokers(brokers) as kafka, own_server() as postgres:
@@ -98,9 +99,10 @@ async def opened(
         async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session:
             doors = [Part(GATEWAY, n, environment, folder) for n in range(gateways)]
             at_work = [Part(ENGINE, n, environment, folder) for n in range(engines)]
+            dialling = [Part(DIALLER, n, environment, folder) for n in range(diallers)]
             refusals = Refusals(at_work, session)
             bootstrap = environment["RINGBACK_KAFKA_BOOTSTRAP"]
-            site = Site(doors, at_work, nodes, ledger, refusals, looks, session, db, bootstrap, key, folder)
+            site = Site(doors, at_work, dialling, nodes, ledger, refusals, looks, session, db, bootstrap, key, folder)
             with _thawed(site):
                 async with _running(site):
                     yield site

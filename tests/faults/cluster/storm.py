@@ -23,21 +23,23 @@ EVERY_S = 1.0
 RESTS_S = (0.1, 1.0)  # between a kill and the start that follows
 STOPS_S = (0.3, 2.5)
 LONG_STOPS_S = (4.5, 7.5)  # longer than the silence after which a lease is taken
-DECK = tuple((victim, kind) for victim in (GATEWAY, ENGINE, DRIVER) for kind in (KILLED, STOPPED))
+KINDS = (GATEWAY, ENGINE, DRIVER)
+DECK = tuple((victim, kind) for victim in KINDS for kind in (KILLED, STOPPED))
 LONG_EVERY = 3  # each third stop
 
 
-def stormed(seconds: float, seed: int) -> list[Fault]:
-    """One fault a second for so long."""
+def stormed(seconds: float, seed: int, kinds: Sequence[str] = KINDS) -> list[Fault]:
+    """One fault a second for so long, upon processes of these kinds."""
     found, chance = list[Fault](), random.Random(f"{seed}:storm")
+    deck = [(victim, kind) for victim in kinds for kind in (KILLED, STOPPED)]
     while len(found) * EVERY_S < seconds:
-        found += _dealt(chance)
+        found += _dealt(chance, deck)
     return found[: int(seconds / EVERY_S)]
 
 
-def _dealt(chance: random.Random) -> Iterator[Fault]:
+def _dealt(chance: random.Random, deck: Sequence[tuple[str, str]]) -> Iterator[Fault]:
     """One deck; each of its stops is a long one every third time, by chance."""
-    for victim, kind in chance.sample(DECK, len(DECK)):
+    for victim, kind in chance.sample(deck, len(deck)):
         stops_s = LONG_STOPS_S if chance.randrange(LONG_EVERY) == 0 else STOPS_S
         seconds = chance.uniform(*(RESTS_S if kind == KILLED else stops_s))
         yield Fault(victim, kind, seconds, EVERY_S, chance.random())

@@ -1,8 +1,10 @@
 """Real time, bounded: this trial is a program, and waits by the clock."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
 
 GAP_MAX_S = 5.0  # from one look to the next; a longer one counts as this: a look itself waits for less
 
@@ -31,3 +33,14 @@ async def until(what: str, holds: Callable[[], Awaitable[bool]], most_s: float, 
         if spent_s > most_s:
             raise TooLong(f"{what}: not within {most_s:g} s")
         await pause(every_s)
+
+
+@contextlib.asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+    """Done beside the block, and not longer."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

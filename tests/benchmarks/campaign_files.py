@@ -1,0 +1,133 @@
+"""A file of 200,000 bills, imported over HTTP, beside the least that any import does: parse, normalise, COPY.
+
+python -m tests.benchmarks.campaign_files    the baseline: a job on standard input, its seconds on standard output
+"""
+
+import csv
+import io
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import make_url
+
+from campaigns.imports.numbers import Number, normalised
+from tests.benchmarks.figures import Figure, against
+from tests.benchmarks.processes import Spoken, done, spoken
+from tests.benchmarks.product import pause
+from tests.benchmarks.stores import Fresh
+from tests.benchmarks.wire import Door, Lane
+from tests.campaigns.bills import HEADER, bills
+
+ROWS, RUNS = 200_000, 3
+IMPORTED_MAX_S = 240.0
+LOOK_S = 0.05
+MIB = 1 << 20
+TABLE = "bench_contacts"
+COPIED = (
+    "id", "campaign", "tenant", "no", "account", "name", "address", "customer_class", "phones", "items", "hours_class",
+    "next_at_ms",
+)  # fmt: skip
+MAKE = (
+    f"CREATE TABLE {TABLE} (id text PRIMARY KEY, campaign text, tenant text, no int8, account text, name text,"
+    " address text, customer_class text, phones text, items text, hours_class text, next_at_ms int8)"
+)
+SETTINGS = {"name": "A benchmark", "kind": "billing", "switch": "bench-calls", "trunk_group": "main"}
+
+
+def figures(fresh: Fresh, quick: bool, heard: list[str]) -> Iterator[Figure]:
+    """On PostgreSQL; the whole product is one process, and its peak is measured over all runs."""
+    rows = ROWS // 10 if quick else ROWS
+    imported, bare = [], []
+    with (
+        fresh() as url,
+        _file(rows) as path,
+        spoken("tests.benchmarks.server", "--db", url, "--part", "whole") as server,
+    ):
+        said = server.heard()
+        door, before = Door(said["url"], said["key"]), _peak_mb(server)
+        for _ in range(1 if quick else RUNS):
+            imported.append(rows / _imported(door, path.read_bytes(), rows))
+            bare.append(rows / done("tests.benchmarks.campaign_files", {"db": url, "path": str(path)})["seconds"])
+            heard.append(f"imported {imported[-1]:,.0f} rows/s; parsed, normalised and copied {bare[-1]:,.0f} rows/s")
+        peak = _peak_mb(server)
+    yield against("import_rows", imported, bare, "rows/s", rows)
+    yield Figure("import_memory", peak, "MB", before)
+
+
+def _peak_mb(server: Spoken) -> float:
+    """What the server had in memory at most, so far."""
+    return float(server.asked()["rss_kib"]) * 1024 / MIB
+
+
+@contextmanager
+def _file(rows: int) -> Iterator[Path]:
+    """Mainland mobiles, as a billing centre has them."""
+    with tempfile.TemporaryDirectory(prefix="ringback-bench-") as folder:
+        path = Path(folder) / "bills.csv"
+        with path.open("wb") as out:
+            out.writelines(bills([f"138{at:08}"] for at in range(rows)))
+        yield path
+
+
+def _imported(door: Door, file: bytes, rows: int) -> float:
+    """Seconds from the first byte of a file to the import's end."""
+    made = door.ask("POST", "/v1/campaigns", SETTINGS)
+    assert made.status == 201, made
+    path = f"/v1/campaigns/{made.json()['id']}/imports"
+    began_s = time.monotonic()
+    with door.connected() as connection:
+        connection.settimeout(IMPORTED_MAX_S)
+        connection.sendall(door.request("POST", f"{path}?file=bills.csv", file, "text/csv"))
+        lane = Lane(connection)
+        answers = lane.received()
+        while not answers:
+            answers = lane.received()
+    assert answers[0].status == 202, answers
+    found: dict[str, Any] = {"state": "running"}
+    while found["state"] not in ("done", "failed") and time.monotonic() - began_s < IMPORTED_MAX_S:
+        pause(LOOK_S)
+        found = door.ask("GET", f"{path}/1").json()
+    assert (found["state"], found["contacts"]) == ("done", rows), found
+    return time.monotonic() - began_s
+
+
+def copied(job: dict[str, Any]) -> dict[str, Any]:
+    """The baseline. The table has a primary key and no other index."""
+    address = make_url(job["db"]).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address) as connection:
+        connection.execute(f"DROP TABLE IF EXISTS {TABLE}")
+        connection.execute(MAKE)
+        connection.commit()
+        began_s, now_ms = time.perf_counter(), int(time.time() * 1000)
+        with connection.cursor() as cursor, cursor.copy(f"COPY {TABLE} ({', '.join(COPIED)}) FROM STDIN") as copy:
+            for no, row in enumerate(_rows(Path(job["path"])), start=1):
+                copy.write_row(_contact(no, row, now_ms))
+        connection.commit()
+        return {"seconds": time.perf_counter() - began_s}
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with io.TextIOWrapper(path.open("rb"), "utf-8", newline="") as text:
+        yield from csv.DictReader(text)
+
+
+def _contact(no: int, row: dict[str, str], now_ms: int) -> tuple[Any, ...]:
+    number = normalised(row["number"])
+    assert isinstance(number, Number), number
+    phones = json.dumps([[number.e164, list(number.zones)]])
+    item = json.dumps([{name: row[name] for name in HEADER[6:]}])
+    return (
+        f"c-{no}", "c", "bench", no, row["account"], row["name"], row["address"], row["class"], phones, item,
+        "1|resident|Asia/Shanghai", now_ms,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(json.dumps(copied(json.loads(sys.stdin.read()))))
