@@ -1,6 +1,6 @@
 # Every target sets up its own .venv from the pinned, hashed requirements; `make PYTHON=python3.13 test` chooses the Python.
-#   make run [SPEED=20]           serve with a simulated switch
-#   make demo [JSON=out.json]     one bounded minute of it, judged
+#   make run [SPEED=20] [START=2026-03-04T10:00:00+08:00]   serve with a simulated switch
+#   make demo [JSON=out.json]     a bounded minute of it and a campaign to its end, judged
 #   make test                     checks and tests; needs nothing but this folder
 #   make acceptance DATA=FOLDER   what needs the real data
 #   make bench [JSON=out.json]    figures beside their baseline, of the compiled product where it can be compiled
@@ -10,8 +10,10 @@
 #   make faults SCENARIO=broker-away [SECONDS_AWAY=120] [HOW=stopped]   one server away (or ledger-away; HOW=killed)
 #   make faults SCENARIO=brokers                   three brokers: one killed, two, each restarted (HOW=stopped)
 #   make faults SCENARIO=orders [SECONDS_AWAY=120] dial orders: none is received twice, whatever dies
+#   make faults SCENARIO=dialler [SECONDS_AWAY=120] campaigns: three diallers, and nobody is called twice, whatever dies
 #   make hostile [ONLY=C2-flood] [STORE=both] [JSON=out.json]   attacks of a hostile client on a real process
-#   make simulate ORDERS=1 [N=20000] [SEED=1] [JSON=out.json]   histories by seed: orders leave at most once, whatever dies
+#   make simulate [N=20000] [SEED=1] [JSON=out.json]   whole campaigns by seed, with faults anywhere, judged after every step
+#   make simulate ORDERS=1 [N=20000] [SEED=1] [JSON=out.json]   orders alone: they leave at most once, whatever dies
 #   make mutate [ONLY=zones] [JSON=out.json]   each small change of the deciding part must fail a test: some minutes
 #   make alerts                   the alert rules against their own tests (needs promtool)
 #   make requirements             pin anew (looks at the package registry)
@@ -29,6 +31,7 @@ CODE := schemas cti campaigns tests
 DATA ?= ../shared/data
 JSON ?=
 SPEED ?=
+START ?=
 KILLS ?= 200
 SEED ?= 1
 SCENARIO ?=
@@ -63,7 +66,7 @@ $(STAMP): $(ENVIRONMENT)
 	@touch $@
 
 run: $(STAMP)
-	@exec $(BIN)/ringback run $(if $(SPEED),--speed $(SPEED))
+	@exec $(BIN)/ringback run $(if $(SPEED),--speed $(SPEED)) $(if $(START),--start $(START))
 
 demo: $(STAMP)
 	@exec $(BIN)/ringback demo $(if $(JSON),--json $(JSON))

@@ -18,6 +18,7 @@ ALONE = (
     "faults",
     "hostile",
     "integration/kafka",
+    "integration/test_campaign_quickstart.py",
     "integration/test_one_server.py",
     "integration/test_outbound_quickstart.py",
     "integration/test_process_faults.py",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from campaigns.metrics import CampaignMetrics
 from cti.dial.metrics import DialMetrics
 from cti.engine.metrics import CallMetrics
 from cti.telemetry import Telemetry
@@ -26,10 +27,13 @@ def exposed() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
     """Series name -> its labels, and for buckets the edges as they are written."""
     series: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
     telemetry = Telemetry()
-    packages = (telemetry, CallMetrics(telemetry), DialMetrics(telemetry.registry))
-    for instrument in (each for package in packages for each in vars(package).values()):
-        name, labels = getattr(instrument, "_name", ""), frozenset(getattr(instrument, "_labelnames", ()))
-        kind = getattr(instrument, "_type", "")
+    campaigns = CampaignMetrics()
+    packages = (telemetry, CallMetrics(telemetry), DialMetrics(telemetry.registry), campaigns)
+    gauges = [*campaigns.figures.describe()]
+    for instrument in (*(each for package in packages for each in vars(package).values()), *gauges):
+        labels = frozenset(getattr(instrument, "_labelnames", ()))
+        name = getattr(instrument, "_name", "") or getattr(instrument, "name", "")
+        kind = getattr(instrument, "_type", "") or getattr(instrument, "type", "")
         if kind == "counter":
             series[f"{name}_total"] = (labels, frozenset())
         elif kind == "histogram":

@@ -8,6 +8,7 @@ import yaml
 
 from cti.__main__ import COMMANDS
 from cti.adapters.event_log_kafka.settings import kafka_options
+from cti.hosting import find_commands
 from cti.settings import PREFIX, Settings
 from tests.tidy.sources import ROOT
 from tests.tidy.test_deploy import COMPOSE, SERVICES
@@ -27,7 +28,7 @@ SIZE = re.compile(r"^\d+(m|g)$")
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|PRIVATE|API_KEY")
 FROM_OUTSIDE = re.compile(r"^\$\{[A-Z_]+:-\}$")
 CLUSTER = {name: service for name, service in SERVICES.items() if service.get("profiles") == ["cluster"]}
-PARTS = {name: service for name, service in CLUSTER.items() if name.startswith(("gateway-", "engine-"))}
+PARTS = {name: service for name, service in CLUSTER.items() if name.startswith(("gateway-", "engine-", "dialler-"))}
 BROKERS = [name for name in CLUSTER if name.startswith("kafka-")]
 
 
@@ -90,6 +91,7 @@ def test_the_sizes_are_one_container_and_a_cluster_with_a_spare_of_everything() 
     assert {name: service["command"] for name, service in PARTS.items()} == {
         "gateway-1": ["gateway"], "gateway-2": ["gateway"],
         "engine-1": ["engine"], "engine-2": ["engine"], "engine-3": ["engine"],
+        "dialler-1": ["dialler"], "dialler-2": ["dialler"],
     }  # fmt: skip
     assert CLUSTER.keys() - PARTS.keys() == {"postgres", *BROKERS}
     assert {one for service in SERVICES.values() for one in service.get("profiles", [])} == {"cluster", "monitoring"}
@@ -98,7 +100,7 @@ def test_the_sizes_are_one_container_and_a_cluster_with_a_spare_of_everything() 
 @pytest.mark.parametrize("name", ["ringback", *PARTS])
 def test_settings_that_a_container_gets_can_be_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     service = SERVICES[name]
-    assert service["command"][0] in COMMANDS
+    assert service["command"][0] in {*COMMANDS, *find_commands()[0]}
     for variable, value in service["environment"].items():
         monkeypatch.setenv(variable, value)
     settings = Settings.read()

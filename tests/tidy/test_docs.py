@@ -10,6 +10,7 @@ import yaml
 
 from campaigns.core.campaign import CAMPAIGN_TABLE
 from campaigns.core.reasons import CampaignState
+from campaigns.metrics import CampaignMetrics
 from cti.__main__ import known_commands
 from cti.core.indicators import indicators
 from cti.dial.metrics import DialMetrics
@@ -272,6 +273,8 @@ def test_metrics_that_are_named_exist() -> None:
     telemetry = Telemetry()
     CallMetrics(telemetry)
     DialMetrics(telemetry.registry)
+    for collector in CampaignMetrics().collectors:
+        telemetry.registry.register(collector)
     families = {each.name + ("_total" if each.type == "counter" else "") for each in telemetry.registry.collect()}
     named = {name for page in PAGES for name in METRIC.findall(text_of(page))}
     assert named - families == set()

@@ -9,12 +9,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Column, Connection, Integer, Table, create_engine, inspect, text
 
+from campaigns.ledger import rows, tables
+from campaigns.wiring import CHAIN as CAMPAIGNS
 from cti.adapters.ledger.tables import metadata
 from cti.adapters.ledger.timeline_days import DAYS_AHEAD
 from cti.adapters.migrations import CHAIN
-from cti.sql.schema import upgrade
+from cti.sql.schema import Chain, upgrade
 
-TABLES = {name: table for each in CHAIN.metadata for name, table in each.tables.items()}
 KEY = ["partition", "born", "position", "n"]
 # A day of the timeline: made by the date, not by a migration.
 PART = re.compile(r"timeline_(default|\d{8})")
@@ -26,26 +27,39 @@ def is_ours(name: str | None, kind: str, _: Any) -> bool:
     return kind != "table" or name is None or not (PART.fullmatch(name) or name in LEFT)
 
 
-def keys(connection: Connection) -> dict[str, list[str]]:
+def is_of_campaigns(name: str | None, kind: str, _: Any) -> bool:
+    return kind != "table" or name in tables_of(CAMPAIGNS)
+
+
+def tables_of(chain: Chain) -> dict[str, Table]:
+    return {name: table for each in chain.metadata for name, table in each.tables.items()}
+
+
+def keys(connection: Connection, chain: Chain) -> dict[str, list[str]]:
     """The primary key of each table, which alembic does not compare."""
     found = inspect(connection)
-    return {name: found.get_pk_constraint(name)["constrained_columns"] for name in TABLES}
+    return {name: found.get_pk_constraint(name)["constrained_columns"] for name in tables_of(chain)}
 
 
-def differences(url: str) -> list[object]:
+def differences(url: str, chain: Chain = CHAIN) -> list[object]:
     """What a migration would still have to do to reach the tables in code."""
     engine = create_engine(url)
     try:
         with engine.connect() as connection:
-            options = {"compare_type": True, "compare_server_default": True, "include_name": is_ours}
-            return list(compare_metadata(MigrationContext.configure(connection, opts=options), CHAIN.metadata))
+            ours = is_ours if chain is CHAIN else is_of_campaigns
+            options = {"compare_type": True, "compare_server_default": True, "include_name": ours}
+            return list(compare_metadata(MigrationContext.configure(connection, opts=options), chain.metadata))
     finally:
         engine.dispose()
 
 
+def keys_in_code(chain: Chain) -> dict[str, list[str]]:
+    return {name: [column.name for column in table.primary_key] for name, table in tables_of(chain).items()}
+
+
 def wanted_keys(dialect: str) -> dict[str, list[str]]:
     """Those of the tables in code; on PostgreSQL the timeline's also holds what it is cut by."""
-    in_code = {name: [column.name for column in table.primary_key] for name, table in TABLES.items()}
+    in_code = keys_in_code(CHAIN)
     assert in_code["timeline"] == KEY
     return in_code | ({"timeline": [*KEY, "appended_at_ms"]} if dialect == "postgresql" else {})
 
@@ -57,8 +71,39 @@ def test_models_equal_migrations(dialect: str, tmp_path: Path, request: pytest.F
     assert differences(url) == []
     engine = create_engine(url)
     with engine.connect() as connection:
-        assert keys(connection) == wanted_keys(dialect)
+        assert keys(connection, CHAIN) == wanted_keys(dialect)
     engine.dispose()
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_the_tables_of_campaigns_equal_their_migrations(
+    dialect: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("postgres_url") if dialect == "postgresql" else f"sqlite:///{tmp_path}/ledger.db"
+    upgrade(url, [CHAIN, CAMPAIGNS])
+    assert differences(url, CAMPAIGNS) == []
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert keys(connection, CAMPAIGNS) == keys_in_code(CAMPAIGNS)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        (tables.campaigns, rows.CampaignRow),
+        (tables.history, rows.HistoryRow),
+        (tables.contacts, rows.ContactRow),
+        (tables.hours_classes, rows.HoursClassRow),
+        (tables.attempts, rows.AttemptRow),
+        (tables.refusals, rows.RefusalRow),
+        (tables.imports, rows.ImportRow),
+        (tables.notices, rows.NoticeRow),
+        (tables.notice_batches, rows.BatchRow),
+    ],
+)
+def test_rows_are_in_the_order_of_their_columns(table: Table, row: Any) -> None:
+    assert list(row._fields) == [column.name for column in table.columns]
 
 
 def test_on_postgresql_each_part_of_the_timeline_is_as_the_whole(postgres_url: str) -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from campaigns.settings import names as names_of_campaigns
+from cti.hosting import find_parts, variables_of
 from cti.settings import names
 from tests.tidy.sources import ROOT
 
@@ -22,7 +22,7 @@ FILES = (
 
 def unknown(text: str) -> set[str]:
     """Names of settings in `text` that nobody reads."""
-    return set(NAMED.findall(text)) - names() - names_of_campaigns() - OF_THE_TESTS
+    return set(NAMED.findall(text)) - names() - variables_of(find_parts()) - OF_THE_TESTS
 
 
 def test_no_file_names_a_setting_that_nobody_reads() -> None:
