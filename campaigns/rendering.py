@@ -8,14 +8,16 @@ goes on record: the template, a hash of what was said, the amount.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from jinja2 import StrictUndefined, TemplateError
+from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from campaigns.kinds import QUEUE_KEY, Kind, Text
@@ -24,6 +26,8 @@ ITEMS_SPOKEN_MAX = 6  # of an account; of more the sums are told
 WORDS_CHARS_MAX = 2_000  # as the schema of commands allows
 TEMPLATES_KEPT = 512
 LANGUAGES = ("zh", "en")
+OF_THE_SPEAKER = ("caller", "call_back")  # values that are the same for all contacts
+WHITE = re.compile(r"\s+")
 MONTH_NAMES = (  # no locale decides what is said
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -62,23 +66,36 @@ class Said(NamedTuple):
     amount: str | None
 
 
-def said_to(kind: Kind, speaker: Speaker, account: Account) -> Said:
-    """Raises CannotSay. The items are those of the day: what is owed today stands in them."""
+class Part(StrEnum):
+    """What is said or written: a call, a message."""
+
+    CALL = "call"
+    MESSAGE = "message"
+
+
+def said_to(
+    kind: Kind,
+    speaker: Speaker,
+    account: Account,
+    languages: Sequence[str] = LANGUAGES,
+    parts: Collection[Part] = frozenset(Part),
+) -> Said:
+    """Raises CannotSay. The items are those of the day: what is owed today stands in them. What is not asked for is
+    left empty; the hash is of what is there.
+    """
     sums = {name: _sum(account.items, name) for name in kind.sums}
-    values = {
-        language: _values(kind, language, speaker, account, {name: str(amount) for name, amount in sums.items()})
-        for language in LANGUAGES
-    }
+    told_sums = {name: str(amount) for name, amount in sums.items()}
+    values = {language: _values(kind, language, speaker, account, told_sums) for language in languages}
 
     def told(part: str) -> dict[str, str]:
         text: Text = getattr(kind.words, part)
         return {
-            language: _filled(f"{kind.name}.{part}", getattr(text, language), language, speaker.zone, values[language])
-            for language in LANGUAGES
+            language: _told(f"{kind.name}.{part}", getattr(text, language), language, speaker.zone, values[language])
+            for language in languages
         }
 
-    on_answer = _on_answer(kind, speaker, told)
-    message = told("message")
+    on_answer = _on_answer(kind, speaker, languages, told) if Part.CALL in parts else {}
+    message = told("message") if Part.MESSAGE in parts else {}
     record = json.dumps([on_answer, message], ensure_ascii=False, sort_keys=True)
     return Said(
         on_answer=on_answer,
@@ -89,12 +106,14 @@ def said_to(kind: Kind, speaker: Speaker, account: Account) -> Said:
     )
 
 
-def _on_answer(kind: Kind, speaker: Speaker, told: Callable[[str], dict[str, str]]) -> dict[str, Any]:
+def _on_answer(
+    kind: Kind, speaker: Speaker, languages: Sequence[str], told: Callable[[str], dict[str, str]]
+) -> dict[str, Any]:
     opening = told("opening")
     keys = {key: action.value for key, action in kind.keys.items()}
     if speaker.queue is not None:
         hint = told("queue_hint")
-        opening = {language: _joined(opening[language], hint[language], language) for language in LANGUAGES}
+        opening = {language: _joined(opening[language], hint[language], language) for language in languages}
         keys[QUEUE_KEY] = "queue"
     said: dict[str, Any] = {"opening": opening}
     if kind.gate is not None:
@@ -131,12 +150,34 @@ def _sum(items: Sequence[Mapping[str, str]], name: str) -> Decimal:
         raise CannotSay(f"{name} of an item is no amount") from error
 
 
+def _told(name: str, template: str, language: str, zone: str, values: Mapping[str, object]) -> str:
+    """What names nobody is the same for all contacts, and filled once."""
+    if _names_nobody(template, language, zone):
+        return _once(name, template, language, zone, tuple(str(values[one]) for one in OF_THE_SPEAKER))
+    return _filled(name, template, language, zone, values)
+
+
+@lru_cache(maxsize=TEMPLATES_KEPT)
+def _once(name: str, template: str, language: str, zone: str, speaker: tuple[str, ...]) -> str:
+    return _filled(name, template, language, zone, dict(zip(OF_THE_SPEAKER, speaker, strict=True)))
+
+
+@lru_cache(maxsize=TEMPLATES_KEPT)
+def _names_nobody(template: str, language: str, zone: str) -> bool:
+    """Whether it has no other values than the speaker's; one that cannot be read has not."""
+    try:
+        found = find_undeclared_variables(_environment(language, zone).parse(template))
+    except TemplateError:
+        return False
+    return found <= set(OF_THE_SPEAKER)
+
+
 def _filled(name: str, template: str, language: str, zone: str, values: Mapping[str, object]) -> str:
     try:
         text = _template(template, language, zone).render(values)
     except (TemplateError, ValueError, ArithmeticError, TypeError, LookupError) as error:
         raise CannotSay(f"{name} ({language}): {error}") from error
-    text = re.sub(r"\s+", " ", text).strip()
+    text = WHITE.sub(" ", text).strip()
     if not 0 < len(text) <= WORDS_CHARS_MAX:
         raise CannotSay(f"{name} ({language}): {len(text)} characters, 1 to {WORDS_CHARS_MAX} can be said")
     return text

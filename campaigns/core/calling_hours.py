@@ -34,6 +34,7 @@ from campaigns.core.zones import (
 )
 
 LOOKAHEAD_MS = 60 * DAY_MS
+ANSWERS_KEPT = 10_000
 HOUR_MS = 3_600_000
 SMS = "sms"
 
@@ -81,6 +82,8 @@ class CallingHours:
     set_up_ms: int
     sms_in_quiet_hours: bool
     calendar: WorkCalendar
+    kept: dict["Asked", "_Kept"] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Answers, as long as they hold: a turn asks the same for each of its contacts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,14 @@ class Closed(NamedTuple):
     until_ms: int | None
     why: str
     rule: str
+
+
+class _Kept(NamedTuple):
+    """An answer, and from when to when it would be the same."""
+
+    from_ms: int
+    to_ms: int
+    answer: Open | Closed
 
 
 class _Stretch(NamedTuple):
@@ -169,7 +180,23 @@ _Layer = _Daily | _Once
 
 def judge(hours: CallingHours, asked: Asked, now_ms: int) -> Open | Closed:
     """Whether an order for a call (or a message) may be made at this instant."""
-    return _judged_with(margin_ms(hours, asked), hours, asked, now_ms)
+    kept = hours.kept.get(asked)
+    if kept is not None and kept.from_ms <= now_ms < kept.to_ms:
+        return kept.answer
+    if len(hours.kept) >= ANSWERS_KEPT:
+        hours.kept.clear()
+    answer = _judged_with(margin_ms(hours, asked), hours, asked, now_ms)
+    hours.kept[asked] = _Kept(now_ms, _holds_until(asked, answer, now_ms), answer)
+    return answer
+
+
+def _holds_until(asked: Asked, answer: Open | Closed, now_ms: int) -> int:
+    """From when on the answer may be another. What is open stays so until the margin before its end, where that end is
+    not merely how far was looked; what is closed may be so for another reason in the next millisecond.
+    """
+    if isinstance(answer, Closed) or asked.agreed_at_ms is not None or answer.ring_until_ms >= now_ms + LOOKAHEAD_MS:
+        return now_ms + 1
+    return min(answer.dial_before_ms, LATEST_MS + 1)
 
 
 def _judged_with(margin: int, hours: CallingHours, asked: Asked, now_ms: int) -> Open | Closed:

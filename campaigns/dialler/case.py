@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from campaigns.core.after import Closed, HandedOver, Outcome, after, owes_notice
@@ -21,13 +22,15 @@ from campaigns.ledger.compiled import (
     judged_attempt,
     judged_contact,
 )
-from campaigns.ledger.people import PersonDay, line_keys
+from campaigns.ledger.people import PersonDay, account_key, line_keys
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, HoursClassRow
 from campaigns.ledger.tables import FAR
+from campaigns.ledger.turns import Found
 from cti.dial.rows import SwitchStanding
 
 STEPS_MAX = 4  # from one decision to the next at one instant: a fallback, a close
 UNLINED = WRITTEN | {Channel.PERSON}  # without a telephone line
+DAYS_KEPT, ZONES_KEPT = 256, 1_024
 LATE_MS = 60_000  # a fallback that is made later than this after its last instant was missed
 
 
@@ -76,15 +79,19 @@ class Case:
         self.attempts = dict(self.read)
         self.contact = contact_of(row, attempts)
         self._owed = owes_notice(self.contact, self.campaign)
-        self.was_final = self.contact.final
+        self.was_final, self.moved = self.contact.final, False
         self.next_at_ms = row.next_at_ms
         self.waits_for = row.waits_for
         self.notice_missed = row.notice_missed
         self.missed: list[str] = []  # deadlines, to be counted
+        numbers = (phone.number for phone in self.contact.phones)
+        self._lines = {one: line_keys(row.account, split_number(one)[0]) for one in numbers}
+        self._days: dict[str, tuple[PersonDay, ...]] = {}
 
     # -- what happens to it --------------------------------------------------------------------------------------------
 
     def apply(self, outcome: Outcome) -> None:
+        self.moved = True
         self.contact = after(self.contact, outcome, self.campaign)
         for attempt in self.contact.attempts:
             if attempt.n in self.attempts:
@@ -128,7 +135,7 @@ class Case:
         choice = next_call(self.contact, self.campaign)
         if choice is None:
             return None
-        number, account = line_keys(self.contact.account, split_number(choice.phone.number)[0])
+        number, account = self._lines[choice.phone.number]
         return account if account in known.busy else number
 
     def _unhindered(self) -> Campaign:
@@ -150,26 +157,26 @@ class Case:
 
     def days_at(self, at_ms: int) -> tuple[PersonDay, ...]:
         """The person on the day of this instant, in the campaign's zone."""
-        day = local_day(at_ms, self.campaign.zone).isoformat()
-        numbers = sorted({split_number(phone.number)[0] for phone in self.contact.phones})
-        return (PersonDay(f"a:{self.contact.account}", day), *(PersonDay(f"n:{one}", day) for one in numbers))
+        day = day_text(at_ms, self.campaign.zone)
+        if day not in self._days:
+            numbers = sorted({number for number, _ in self._lines.values()})
+            people = (account_key(self.contact.account), *(f"n:{one}" for one in numbers))
+            self._days[day] = tuple(PersonDay(person, day) for person in people)
+        return self._days[day]
 
     def calm_world(self, known: Known, now_ms: int) -> World:
         """Nothing hinders on the lane."""
+        calls, busy = known.calls, known.busy
         return World(
-            calls_today=max(known.calls.get(day, 0) for day in self.days_at(now_ms)),
-            busy_numbers=frozenset(phone.number for phone in self.contact.phones if self._is_busy(phone.number, known)),
+            calls_today=max(calls.get(day, 0) for day in self.days_at(now_ms)),
+            busy_numbers=frozenset(phone for phone, lines in self._lines.items() if not busy.isdisjoint(lines)),
             switch_heard_ms=now_ms,
         )
-
-    def _is_busy(self, number: str, known: Known) -> bool:
-        return not known.busy.isdisjoint(line_keys(self.contact.account, split_number(number)[0]))
 
     @property
     def lines(self) -> set[str]:
         """All that calls to the contact may take."""
-        numbers = {split_number(phone.number)[0] for phone in self.contact.phones}
-        return {key for number in numbers for key in line_keys(self.contact.account, number)}
+        return {key for lines in self._lines.values() for key in lines}
 
     def world(
         self, known: Known, moment: Moment, *, takes_messages: bool, queue_free: bool = True, amount_known: bool = True
@@ -190,12 +197,12 @@ class Case:
     # -- what is to be written -----------------------------------------------------------------------------------------
 
     def contact_row(self, now_ms: int) -> ContactRow:
-        made = judged_contact(
-            self.row._replace(notice_missed=self.notice_missed), self.contact, self.campaign, self.next_at_ms, now_ms
-        )
-        if self.contact.final:
-            return made._replace(next_at_ms=FAR, deadline_at_ms=FAR, waits_for=None)
-        return made._replace(waits_for=self.waits_for)
+        row, final = self.row, self.contact.final
+        if row.notice_missed != self.notice_missed:
+            row = row._replace(notice_missed=self.notice_missed)
+        next_at_ms, waits_for = (FAR, None) if final else (self.next_at_ms, self.waits_for)
+        made = judged_contact(row, self.contact, self.campaign, next_at_ms, now_ms, waits_for=waits_for)
+        return made._replace(deadline_at_ms=FAR) if final else made
 
     def changed_attempts(self) -> list[AttemptRow]:
         return [row for n, row in self.attempts.items() if self.read.get(n) != row]
@@ -231,6 +238,22 @@ class Case:
         return self._owed and not owes_notice(self.contact, self.campaign)
 
 
+def cases_of(found: Found, campaigns: Mapping[str, tuple[CampaignRow, Campaign]]) -> dict[str, Case]:
+    """Of all contacts of these campaigns that were read."""
+    rows = ((id_, row, campaigns.get(row.campaign)) for id_, row in found.contacts.items())
+    return {id_: Case(*of, row, found.attempts.get(id_, [])) for id_, row, of in rows if of is not None}
+
+
+@lru_cache(maxsize=DAYS_KEPT)
+def _days_of(second: int, zone: str) -> str:
+    return local_day(second * 1_000, zone).isoformat()
+
+
+def day_text(at_ms: int, zone: str) -> str:
+    """2026-03-04: the local day of an instant."""
+    return _days_of(at_ms // 1_000, zone)
+
+
 def has_line(row: AttemptRow) -> bool:
     """Whether its number has a call, or may have one."""
     if row.channel in UNLINED:
@@ -247,9 +270,14 @@ def counts_for_person(row: AttemptRow) -> bool:
 
 def with_evidence(row: AttemptRow, columns: Mapping[str, str | int | None]) -> AttemptRow:
     """The row with what is known of its order and call."""
-    values: Mapping[str, Any] = {**row._asdict(), **columns}
-    return AttemptRow._make(values[name] for name in AttemptRow._fields)
+    values: Mapping[str, Any] = columns
+    return row._replace(**values)
+
+
+@lru_cache(maxsize=ZONES_KEPT)
+def _zones(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def zones_of(row: AttemptRow) -> tuple[str, ...]:
-    return tuple(json.loads(row.zones))
+    return _zones(row.zones)

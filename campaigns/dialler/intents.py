@@ -13,22 +13,22 @@ from typing import NamedTuple
 from campaigns.core.after import Closed, Dialled, NeverDialled, after
 from campaigns.core.calling_hours import Asked, is_too_late
 from campaigns.core.campaign import Campaign
-from campaigns.core.contact import exempt
+from campaigns.core.contact import Attempt, exempt
 from campaigns.core.decide import Close, Dial, Fallback, decide
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.reasons import WRITTEN, State, Why
 from campaigns.core.waiting import WaitUntil
 from campaigns.dialler import orders
-from campaigns.dialler.case import Case, Known, Moment, with_evidence, zones_of
+from campaigns.dialler.case import Case, Known, Moment, zones_of
 from campaigns.dialler.judging import Judged, News, next_question
 from campaigns.dialler.outcomes import attempt_no
 from campaigns.ledger import notices
-from campaigns.ledger.compiled import judged_attempt
+from campaigns.ledger.compiled import judged_columns
 from campaigns.ledger.people import line_keys
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, RefusalRow
 from campaigns.ledger.tables import FAR
 from campaigns.ledger.turns import Dialling, Found, Writes
-from campaigns.rendering import Said
+from campaigns.rendering import Part, Said
 from campaigns.written_notices.owing import Owed, notice_of
 from cti.dial.rows import DialOrderRow
 
@@ -43,11 +43,19 @@ OF_THE_LANE = frozenset(
 
 @dataclass
 class Room:
-    """How many orders may still be made. `messages`, `calls`: of each campaign."""
+    """How many orders may still be made. `messages`, `calls`: of each campaign. `is_portion`: the trunk group would
+    take more than this turn is to make.
+    """
 
     lane: int
     calls: dict[str, int]
     messages: dict[str, int]
+    is_portion: bool = False
+
+    def takes(self, campaign: str) -> bool:
+        """Any order of the campaign."""
+        calls = min(self.lane, self.calls.get(campaign, 0))
+        return calls > 0 or self.messages.get(campaign, 0) > 0
 
 
 @dataclass
@@ -90,30 +98,31 @@ class Turn:
         campaigns: Mapping[str, tuple[CampaignRow, Campaign]],
         found: Found,
         known: Known,
+        cases: Mapping[str, Case],
     ) -> None:
         self.writes, self.told = writes, Told()
         self._moment, self._lane, self._rules, self._callers = moment, lane, rules, callers
-        self._campaigns, self._found, self._known = campaigns, found, known
+        self._campaigns, self._found, self._known, self._read = campaigns, found, known, cases
         self._cases: dict[str, Case] = {}
         self._written: set[str] = set()  # contacts
         self.owed: list[Case] = []
         self.recalled: list[Case] = []
         self.blocked = False  # something is due that only the lane hinders
+        self.passed = 0  # contacts that were due, and must wait for something of their own
 
     def case(self, contact: str) -> Case | None:
-        """The contact as this turn has it; None: it is not there, or another lane's."""
+        """The contact as this turn has it, from now on looked at; None: it is not there, or another lane's."""
         if contact not in self._cases:
-            row = self._found.contacts.get(contact)
-            of = None if row is None else self._campaigns.get(row.campaign)
-            if row is None or of is None:
+            if contact not in self._read:
                 return None
-            self._cases[contact] = Case(*of, row, self._found.attempts.get(contact, []))
+            self._cases[contact] = self._read[contact]
         return self._cases[contact]
 
     # -- outcomes ------------------------------------------------------------------------------------------------------
 
     def outcomes(self, judged: Judged) -> None:
         touched: dict[str, Case] = {}
+        acting = {*self._found.past, *self._found.in_vain}
         for news in judged.news:
             case = self.case(news.contact)
             if case is None:
@@ -123,7 +132,10 @@ class Turn:
             touched[case.row.id] = case
             self._outcome(case, news)
         for case in touched.values():
-            self._finish(case)
+            if case.moved or case.row.id in acting:
+                self._finish(case)
+            else:  # evidence alone moves no instant
+                self._write(case)
         self.writes.settled += judged.orphans
         self.writes.acknowledged += judged.stray
 
@@ -179,7 +191,7 @@ class Turn:
             return
         self._written.add(row.id)
         self.writes.campaigns[case.of.id] = case.of.version
-        self.writes.contacts.append(row)
+        (self.writes.contacts if row != case.row else self.writes.held).append(row)
         self.writes.attempts += [one for one in changed if one.n in case.read]
         for free in case.freed():
             self.writes.freed.add(free)
@@ -233,10 +245,12 @@ class Turn:
         queues = deque((campaign, deque(self._found.due[campaign])) for campaign in campaigns)
         while queues:
             campaign, contacts = queues.popleft()
-            while contacts and self._look(contacts.popleft(), room) is not True:
+            while contacts and room.takes(campaign) and self._look(contacts.popleft(), room) is not True:
                 pass
-            if contacts:
+            if contacts and room.takes(campaign):
                 queues.append((campaign, contacts))
+            elif contacts:
+                self.blocked = True
 
     def _look(self, contact: str, room: Room) -> bool:
         """Decide about a due contact; whether it took its campaign's turn."""
@@ -253,8 +267,10 @@ class Turn:
             case WaitUntil(_, why, _) if why in OF_THE_LANE:
                 self.blocked = True
             case WaitUntil():
+                self.passed += 1
                 self._refuse(case, decision)
             case Fallback() | Close():
+                self.passed += 1
                 self._finish(case)
         return False
 
@@ -300,7 +316,9 @@ class Turn:
         expires_ms = self._expiry(dial)
         if expires_ms is None:
             return False
-        said = orders.said_on(case.of, case.row, self._moment.now_ms, self._rules, self._callers)
+        part = Part.MESSAGE if written else Part.CALL
+        given = (case.of, case.row, self._moment.now_ms, self._rules, self._callers)
+        said = orders.said_on(*given, (case.of.language,), (part,))
         if isinstance(said, str):
             decision = self._decided(case, amount_known=False)
             if isinstance(decision, WaitUntil):
@@ -339,10 +357,7 @@ class Turn:
         row = case.contact_row(moment.now_ms)._replace(why=None)
         if row.hours_class != case.row.hours_class:
             self.writes.classes.add(case.class_row(row))
-        bare = with_evidence(_new_attempt(case.row, order, attempt.n), evidence)
-        made = judged_attempt(bare, attempt)._replace(
-            channel=dial.channel.value, number=dial.number, decided_at_ms=moment.now_ms
-        )
+        made = _new_attempt(case.row, order, dial, evidence, attempt)
         self.writes.campaigns[case.of.id] = case.of.version
         capped = not exempt(case.contact, case.campaign)
         self.writes.dialling.append(Dialling(row, made, order, lines, days, capped, busy, refusal))
@@ -358,9 +373,12 @@ class Turn:
         ), refusal
 
 
-def _new_attempt(row: ContactRow, order: DialOrderRow, n: int) -> AttemptRow:
+def _new_attempt(
+    row: ContactRow, order: DialOrderRow, dial: Dial, evidence: orders.Evidence, attempt: Attempt
+) -> AttemptRow:
     given: dict[str, object] = {
-        "contact": row.id, "n": n, "campaign": row.campaign, "tenant": row.tenant, "round": row.round,
-        "decision": "dialled", "command": order.id,
+        **evidence, **judged_columns(attempt), "contact": row.id, "n": attempt.n, "campaign": row.campaign,
+        "tenant": row.tenant, "round": row.round, "decision": "dialled", "command": order.id,
+        "channel": dial.channel.value, "number": dial.number, "decided_at_ms": attempt.at_ms,
     }  # fmt: skip
-    return AttemptRow._make(given.get(name) for name in AttemptRow._fields)
+    return AttemptRow._make(map(given.get, AttemptRow._fields))

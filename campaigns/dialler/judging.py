@@ -13,6 +13,7 @@ from cti.dial.rows import CALL_COMMANDS, MAKE_CALL, DialFact, DialOrderRow, Orde
 
 UNSETTLED = frozenset({"open", "sent"})
 HELD_LOOK_MS = 60_000
+NOTHING = (None, (), False, None)  # the key of an order of which nothing is known yet
 
 
 class News(NamedTuple):
@@ -34,6 +35,25 @@ class News(NamedTuple):
         return [one for one in (self.order, *self.about) if one.state in UNSETTLED]
 
 
+class Before(NamedTuple):
+    """A judgement, and what it was made of. No question was asked about the order."""
+
+    order: OrderState
+    facts: Sequence[DialFact]
+    made_ms: int
+    judgement: Judgement
+    key: object
+
+    def holds(self, order: OrderState, facts: Sequence[DialFact], now_ms: int) -> bool:
+        """Whether it would be made again: of a call of which nothing is decided, until it is to be looked at. Before
+        that no judgement asks how far the log is read (`cti.dial.silence`).
+        """
+        look_at_ms = self.judgement.look_at_ms
+        undecided = self.judgement.outcome is None and order.order.command == MAKE_CALL and not self.judgement.two_calls
+        is_early = look_at_ms is not None and self.made_ms <= now_ms < look_at_ms
+        return undecided and is_early and self.order == order and self.facts == facts
+
+
 @dataclass
 class Judged:
     """`live`: orders whose call may be under way. `orphans`, `stray`: nobody waits for these orders and facts."""
@@ -53,8 +73,11 @@ def judge_all(
     word: SourceWord | None,
     now_ms: int,
     taken: Mapping[str, object],
+    before: dict[str, Before] | None = None,
 ) -> Judged:
-    """`late`: settled orders that facts have come for. `taken`: what was new before, by order."""
+    """`late`: settled orders that facts have come for. `taken`: what was new before, by order. `before`: judgements
+    that may hold still; those that may hold next time take their place.
+    """
     found = Judged()
     of_order: dict[str, list[DialFact]] = {}
     for fact in facts:
@@ -64,6 +87,7 @@ def judge_all(
         if one.order.about is not None:
             about.setdefault(one.order.about, []).append(one)
     calls = {one.order.id: one for one in orders if one.order.command in CALL_COMMANDS}
+    kept, holding = before or {}, dict[str, Before]()
     for id_, order in {**late, **calls}.items():
         its_facts, its_about = of_order.pop(id_, []), about.pop(id_, [])
         row = campaigns.get(campaign_of_order(id_))
@@ -71,14 +95,22 @@ def judge_all(
             found.orphans += [one for one in (order, *its_about) if one.state in UNSETTLED]
             found.stray += its_facts
             continue
-        judgement = judged(order, its_about, its_facts, word, now_ms, script_of(row))
+        was = kept.get(id_)
+        if was is None or its_about or not was.holds(order, its_facts, now_ms):
+            judgement = judged(order, its_about, its_facts, word, now_ms, script_of(row))
+            was = Before(order, its_facts, now_ms, judgement, _key(judgement, now_ms))
+        if not its_about:
+            holding[id_] = was
+        judgement = was.judgement
         if judgement.look_at_ms is not None:
             found.look_at_ms.append(judgement.look_at_ms)
         if judgement.outcome is None and order.order.command == MAKE_CALL and order.state in UNSETTLED:
             found.live.add(id_)
-        news = News(order, its_about, its_facts, judgement, _key(judgement, now_ms))
-        if judgement.ask or judgement.settle or taken.get(id_) != news.key:
-            found.news.append(news)
+        if judgement.ask or judgement.settle or taken.get(id_, NOTHING) != was.key:
+            found.news.append(News(order, its_about, its_facts, judgement, was.key))
+    if before is not None:
+        before.clear()
+        before.update(holding)
     found.orphans += [one for those in about.values() for one in those]
     found.stray += [fact for those in of_order.values() for fact in those]
     return found

@@ -8,9 +8,10 @@ milliseconds since the Unix epoch.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from campaigns.core.contact import Contact
@@ -21,7 +22,7 @@ from campaigns.core.zones import local_day
 from campaigns.kinds import Text, known_kinds
 from campaigns.ledger.rows import CampaignRow, ContactRow
 from campaigns.owed_today import items_on
-from campaigns.rendering import Account, CannotSay, Said, Speaker, said_to
+from campaigns.rendering import LANGUAGES, Account, CannotSay, Part, Said, Speaker, said_to
 from cti.dial.rows import MAKE_CALL, DialOrderRow
 
 ASKING, CLEARING, MESSAGE = "snapshotCall", "clearConnection", "sendMessage"
@@ -30,6 +31,7 @@ CLEAR_VALID_MS = 10_000
 QUEUE_WAIT_S = 60  # for an agent after key 0
 OUTBOUND = 1  # the version of the contract of dial orders
 NEEDED = (MAKE_CALL, ASKING)  # of a switch that is dialled on
+TEXTS_KEPT = 1_024
 EXTENSION = ";ext="  # after a number, as RFC 3966 writes it
 
 Evidence = Mapping[str, str | int | None]
@@ -56,7 +58,13 @@ def order_id(contact: str, n: int) -> str:
 
 
 def said_on(
-    campaign: CampaignRow, contact: ContactRow, now_ms: int, rules: OperatorRules, callers: Callers
+    campaign: CampaignRow,
+    contact: ContactRow,
+    now_ms: int,
+    rules: OperatorRules,
+    callers: Callers,
+    languages: Sequence[str] = LANGUAGES,
+    parts: Collection[Part] = frozenset(Part),
 ) -> Said | str:
     """What the contact is told on this day; text: why it cannot be said (`no_formula`), so nobody is dialled."""
     day = local_day(now_ms, campaign.zone)
@@ -64,8 +72,9 @@ def said_on(
     if isinstance(items, NoFormula):
         return items.detail
     speaker = Speaker(callers.name, callers.call_back, campaign.zone, campaign.queue, QUEUE_WAIT_S)
+    account = Account(contact.account, contact.name, items)
     try:
-        return said_to(known_kinds()[campaign.kind], speaker, Account(contact.account, contact.name, items))
+        return said_to(known_kinds()[campaign.kind], speaker, account, languages, parts)
     except CannotSay as reason:
         return str(reason)
 
@@ -162,6 +171,7 @@ def split_number(number: str) -> tuple[str, str | None]:
     return to, extension or None
 
 
+@lru_cache(maxsize=TEXTS_KEPT)
 def text_of(at_ms: int) -> str:
     """RFC 3339 in UTC, to the millisecond."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -185,9 +195,14 @@ def _evidence(campaign: CampaignRow, contact: Contact, command: str, dial: Dial,
         "template": said.template,
         "sha256": said.sha256,
         "profile": campaign.profile,
-        "zones": json.dumps(list(zones)),
+        "zones": _zones_text(zones),
         "dial_before_ms": dial.dial_before_ms,
     }
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def _zones_text(zones: tuple[str, ...]) -> str:
+    return json.dumps(list(zones))
 
 
 def _order(

@@ -6,17 +6,25 @@ their orders.
 3. After three orders in a row that expired unsent one order is tried, every 10 s.
 4. A trunk group with less than one call a second makes one in so many seconds.
 5. Messages take no line. They have the campaign's pace for themselves.
+6. The claim holds a trunk group's pace too (`cti.dial.claims`): what is made too early waits there. So orders are made
+   for slots that come free within `AHEAD_MS`, and the lane does not stand still while a turn is under way. A campaign's
+   pace only the dialler holds, so nothing is made ahead of it, unless the trunk group allows no more than the campaign.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import ceil, floor
 from typing import Any, NamedTuple
 
-from campaigns.core.pacing import SECOND_MS, Lane, Pace, Slot, room, room_at
+from campaigns.core.pacing import SECOND_MS, TAKEOVER_WAIT_MS, Lane, Pace, Slot, room, room_at
 from cti.dial.rows import CALL_COMMANDS, MAKE_CALL, PROBE_EVERY_MS, OrderState
 
 UNSENT_MAX = 3  # in a row; then probes
+IDS_KEPT = 32_768
+AHEAD_MS = 500  # of the 2 s for which an order is valid
+GATHER_MS = 150  # what comes free within it is made in one turn
 
 
 class Limits(NamedTuple):
@@ -51,6 +59,7 @@ class LanePace:
     live: dict[str, int] = field(default_factory=dict)  # open calls, by campaign
     unsent_in_row: int = 0
     _unsent: set[str] = field(default_factory=set)  # those of them that are not settled yet
+    _sent: set[str] = field(default_factory=set)  # seen as sent, and not settled yet
     _last_made_ms: int = 0
 
     def look(self, orders: Iterable[OrderState], live: Collection[str], now_ms: int, window_ms: int) -> None:
@@ -58,16 +67,14 @@ class LanePace:
         seen = [one for one in orders if one.order.command in CALL_COMMANDS]
         ids = {one.order.id for one in seen}
         self._unsent &= ids
+        self._sent &= ids
         for one in seen:
             self._place(one, now_ms)
         self.placed = {
             id_: one for id_, one in self.placed.items() if _is_kept(one, id_ in ids, now_ms, max(window_ms, SECOND_MS))
         }
-        self.live = {}
-        for one in seen:
-            if one.order.command == MAKE_CALL and one.order.id in live:
-                campaign = campaign_of_order(one.order.id)
-                self.live[campaign] = self.live.get(campaign, 0) + 1
+        calls = (one.order.id for one in seen if one.order.command == MAKE_CALL)
+        self.live = Counter(campaign_of_order(id_) for id_ in calls if id_ in live)
 
     def _place(self, one: OrderState, now_ms: int) -> None:
         id_, is_call = one.order.id, one.order.command == MAKE_CALL
@@ -79,13 +86,13 @@ class LanePace:
                 self._unsent.add(id_)
                 self.unsent_in_row += 1
             return
-        if is_call and one.sent_at_ms is not None and self._is_news(id_):
-            self.unsent_in_row = 0
+        if one.sent_at_ms is not None:
+            if id_ in self._sent and id_ not in self.placed:
+                return  # sent longer ago than a second
+            if is_call and id_ not in self._sent:
+                self.unsent_in_row = 0
+            self._sent.add(id_)
         self.placed[id_] = Placed(campaign_of_order(id_), is_call, one.sent_at_ms)
-
-    def _is_news(self, id_: str) -> bool:
-        """Whether it was not known that this order was sent."""
-        return id_ not in self.placed or self.placed[id_].sent_at_ms is None
 
     def lane_room(self, limits: Limits, now_ms: int) -> int:
         """How many calls the trunk group takes now."""
@@ -94,30 +101,43 @@ class LanePace:
             return free
         return min(free, 1) if now_ms >= self._last_made_ms + PROBE_EVERY_MS else 0
 
-    def campaign_room(self, pace: Pace, campaign: str, now_ms: int) -> int:
-        slots = self._slots(lambda one: one.is_call and one.campaign == campaign)
-        return room(pace, Lane(slots, self.live.get(campaign, 0), self.taken_over_ms), now_ms)
+    def campaign_room(self, pace: Pace, campaign: str, limits: Limits, now_ms: int) -> int:
+        """How many calls the campaign takes now, whatever the trunk group takes."""
+        return room(pace, self._campaign(pace, campaign, limits), now_ms)
 
     def message_room(self, pace: Pace, campaign: str, now_ms: int) -> int:
         slots = self._slots(lambda one: not one.is_call and one.campaign == campaign)
         return room(pace, Lane(slots, 0, self.taken_over_ms), now_ms)
 
-    def next_ms(self, limits: Limits, now_ms: int) -> int | None:
-        """When time alone makes room on the trunk group; None: it does not, or there is room."""
+    def next_ms(self, limits: Limits, campaigns: Mapping[str, Pace], now_ms: int) -> int | None:
+        """When time alone makes room for a call of these campaigns; None: it does not, or there is room."""
         if self.unsent_in_row >= UNSENT_MAX:
             return max(self._last_made_ms + PROBE_EVERY_MS, now_ms)
-        return room_at(limits.pace, self._lane(limits), now_ms)
+        lane_ms = room_at(limits.pace, self._lane(limits), now_ms)
+        if lane_ms is None:
+            return None
+        lane_ms += GATHER_MS if lane_ms > max(now_ms, self.taken_over_ms + TAKEOVER_WAIT_MS) else 0
+        own_ms = (room_at(pace, self._campaign(pace, id_, limits), now_ms) for id_, pace in campaigns.items())
+        instants = [max(lane_ms, at_ms) for at_ms in own_ms if at_ms is not None]
+        return min((at_ms for at_ms in instants if at_ms > now_ms), default=None)
 
     def _lane(self, limits: Limits) -> Lane:
-        later_ms = limits.window_ms - SECOND_MS
+        later_ms = limits.window_ms - SECOND_MS - AHEAD_MS
         slots = self._slots(lambda one: one.is_call)
         moved = tuple(Slot(None if slot.sent_at_ms is None else slot.sent_at_ms + later_ms) for slot in slots)
         return Lane(moved, sum(self.live.values()), self.taken_over_ms)
+
+    def _campaign(self, pace: Pace, campaign: str, limits: Limits) -> Lane:
+        """Without slots where the claim lets no more of the whole trunk group leave than the campaign may send."""
+        held = limits.pace.calls_per_second <= pace.calls_per_second
+        slots = () if held else self._slots(lambda one: one.is_call and one.campaign == campaign)
+        return Lane(slots, self.live.get(campaign, 0), self.taken_over_ms)
 
     def _slots(self, which: Any) -> tuple[Slot, ...]:
         return tuple(Slot(one.sent_at_ms) for one in self.placed.values() if which(one))
 
 
+@lru_cache(maxsize=IDS_KEPT)
 def campaign_of_order(order_id: str) -> str:
     """Of a makeCall's or sendMessage's id: CAMPAIGN-NO.N."""
     return order_id.rsplit(".", 1)[0].rsplit("-", 1)[0]

@@ -4,7 +4,7 @@ The order of reading matters: the word of how far the log is read comes before t
 word has no fact that was not seen.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -16,12 +16,13 @@ from campaigns.core.campaign import Campaign
 from campaigns.core.pacing import Pace
 from campaigns.core.reasons import CampaignState, Channel
 from campaigns.dialler import orders as dial_orders
-from campaigns.dialler.case import ORDER_VALID_MS, Case, Known, Moment, heard_at
+from campaigns.dialler.case import ORDER_VALID_MS, Case, Known, Moment, cases_of, heard_at
 from campaigns.dialler.clocks import ClockGuard
 from campaigns.dialler.endings import Endings
 from campaigns.dialler.intents import Lane, Room, Told, Turn
-from campaigns.dialler.judging import Judged, judge_all, still
-from campaigns.dialler.next_look import LOOK_MS, ORDERS_A_TURN, wait_ms
+from campaigns.dialler.judging import Before, Judged, judge_all, still
+from campaigns.dialler.lane_orders import LaneOrders
+from campaigns.dialler.next_look import LOOK_MS, ORDERS_A_TURN, ORDERS_AT_FIRST, pace_of, wait_ms
 from campaigns.dialler.open_hours import Hours, OpenHours
 from campaigns.dialler.pace import LanePace, Limits, campaign_of_order, limits_of
 from campaigns.dialler.resting import pause_where_needed, queue_is_free
@@ -29,17 +30,16 @@ from campaigns.errors import Stale
 from campaigns.ledger import lanes as lane_rows
 from campaigns.ledger import turns
 from campaigns.ledger.compiled import campaign_of
+from campaigns.ledger.people import PersonDay
 from campaigns.ledger.rows import CampaignRow
 from campaigns.ledger.turns import Found, LaneRead, Wanted, Writes
 from cti.dial.rows import DialFact, OrderState, SwitchStanding
 from cti.errors import DialNotAllowed, LedgerAway, NoDialStream, OutcomeUnknown
 from cti.hosting import DeclaredSwitch
 
-ORDERS_PAGE, ORDERS_MAX = 1_000, 100_000  # read at a time; of a lane
 FACTS_MIN = 1_000
-LATE_MAX = 50  # settled orders that are read anew in one turn, because facts have come
 DUE_MAX = 256  # contacts that a turn looks at, of a campaign
-BEYOND_ROOM = 50  # looked at beyond what the pace has room for: some will wait for something else
+BEYOND_ROOM = 20  # looked at beyond what the pace has room for: some will wait for something else
 PAST_MAX = 200  # deadlines in one turn
 SWEEP_MS = 5_000  # how often it is looked whether somebody waits for a number that is free
 STALE_MS = 20  # before what was undone is read anew
@@ -84,10 +84,12 @@ class LaneDialler:
         self._context, self._clocks, self._hours, self._callers = context, clocks, hours, callers
         self._pace: LanePace | None = None
         self._taken: dict[str, object] = {}
-        self._late: dict[str, OrderState] = {}
+        self._orders = LaneOrders(context.dial, lane)
+        self._judged: dict[str, Before] = {}
         self._declared: DeclaredSwitch | None = None
         self._declared_ms = float("-inf")
         self._turns = 0
+        self._dialled = False  # in the turn before
         self._swept_ms = float("-inf")
         self._closed: dict[str, Hours] = {}  # campaigns whose hours are closed for all; and what was said of it
         self._closed_told: dict[str, Hours] = {}
@@ -119,7 +121,7 @@ class LaneDialler:
         word, now_ms = read.standing.word, moment.ledger_ms
         rows = {row.id: row for row in read.lane.campaigns}
         campaigns = {id_: (row, campaign_of(row, self._context.rules)) for id_, row in rows.items()}
-        judged = judge_all(read.orders, read.late, read.facts, rows, word, now_ms, self._taken)
+        judged = judge_all(read.orders, read.late, read.facts, rows, word, now_ms, self._taken, self._judged)
         limits = self._limits(read)
         pace = self._pace = self._pace or LanePace(now_ms)
         pace.look(read.orders, judged.live, now_ms, limits.window_ms)
@@ -128,10 +130,13 @@ class LaneDialler:
         ids = {news.contact for news in judged.news}
         reader = self._context.reader
         found = await reader.run(turns.find, ids, wanted, moment.now_ms, PAST_MAX)
-        known = await self._known(found, campaigns, moment.now_ms)
+        cases = cases_of(found, campaigns)
+        known = await self._known(cases.values(), moment.now_ms)
         full = await self._full_queues(read, room)
-        turn = self._planned(read, moment, campaigns, judged, found, known, room, full)
-        look_ms = self._context.clock.now_ms() + wait_ms(moment, pace, limits, judged, found, opening_ms, turn)
+        turn = self._planned(read, moment, campaigns, judged, found, cases, known, room, full)
+        look_ms = self._context.clock.now_ms() + wait_ms(
+            moment, pace, limits, judged, found, opening_ms, turn, room, read.lane.campaigns
+        )  # fmt: skip
         if turn.writes:
             await self._commit(turn)
         self._remember(read, turn)
@@ -144,6 +149,7 @@ class LaneDialler:
     def _remember(self, read: _Reading, turn: Turn) -> None:
         """What was new is so no more, until the contact becomes final."""
         there = {one.order.id for one in read.orders} | set(read.late)
+        self._dialled = bool(turn.writes.dialling)
         self._closed_told = dict(self._closed)
         self._taken = still({**self._taken, **turn.told.taken}, there, turn.told.final)
 
@@ -157,9 +163,9 @@ class LaneDialler:
         before_ms = wall.wall_ms()
         standing = await dial.standing(tenant, switch, source)
         self._clocks.look(clock.now_ms(), before_ms, standing.at_ms, wall.wall_ms())
-        orders = await self._orders()
+        orders = await self._orders.read()
         facts = await dial.read_facts(tenant, switch, group, max(FACTS_MIN, 2 * len(orders)))
-        late = await self._late_orders(orders, facts)
+        late = await self._orders.late(orders, facts)
         others = {campaign_of_order(one.order.about or one.order.id) for one in orders}
         others |= {campaign_of_order(id_) for id_ in late}
         lane = await self._context.reader.run(turns.read_lane, self.lane, others)
@@ -174,27 +180,6 @@ class LaneDialler:
             self._declared = await self._context.declared(self.lane.tenant, self.lane.switch)
             self._declared_ms = now_ms
         return self._declared
-
-    async def _orders(self) -> list[OrderState]:
-        found: list[OrderState] = []
-        while len(found) < ORDERS_MAX:
-            after = found[-1].no if found else 0
-            page = await self._context.dial.read_orders(*self.lane, after, ORDERS_PAGE)
-            found += page
-            if len(page) < ORDERS_PAGE:
-                break
-        return found
-
-    async def _late_orders(self, orders: Sequence[OrderState], facts: Sequence[DialFact]) -> dict[str, OrderState]:
-        """The settled orders that facts have come for."""
-        there = {one.order.id for one in orders}
-        ids = {fact.commandid for fact in facts} - there
-        self._late = {id_: one for id_, one in self._late.items() if id_ in ids}
-        for id_ in sorted(ids - self._late.keys())[:LATE_MAX]:
-            order = await self._context.dial.order(self.lane.tenant, id_)
-            if order is not None:
-                self._late[id_] = order
-        return dict(self._late)
 
     def _moment(self, read: _Reading) -> Moment:
         now_ms, standing = self._context.now_ms(), read.standing
@@ -231,13 +216,13 @@ class LaneDialler:
         heard = moment.heard_ms is not None and moment.now_ms - moment.heard_ms <= WORD_OLD_MS
         able = moment.stream_live and moment.steady and not moment.frozen
         may_dial = able and heard and moment.clock_true
-        lane = min(pace.lane_room(limits, moment.ledger_ms), ORDERS_A_TURN) if may_dial else 0
-        room = Room(lane, {}, {})
+        lane = pace.lane_room(limits, moment.ledger_ms) if may_dial else 0
+        portion = ORDERS_A_TURN if self._dialled else ORDERS_AT_FIRST
+        room = Room(min(lane, portion), {}, {}, is_portion=lane > portion)
         for row in read.lane.campaigns:
             if row.state == CampaignState.RUNNING:
-                own = Pace(row.calls_per_second, row.calls_at_once)
-                calls = min(lane, pace.campaign_room(own, row.id, moment.ledger_ms))
-                room.calls[row.id] = calls
+                own = pace_of(row)
+                room.calls[row.id] = min(room.lane, pace.campaign_room(own, row.id, limits, moment.ledger_ms))
                 if able and heard and self._takes_messages(read):
                     room.messages[row.id] = pace.message_room(own, row.id, moment.ledger_ms)
         return room
@@ -269,14 +254,12 @@ class LaneDialler:
                 wanted.append(Wanted(row.tenant, row.id, (), 0, closing=True, sweeping=False))
         return wanted, min(opening_ms, default=None)
 
-    async def _known(self, found: Found, campaigns: Mapping[str, tuple[CampaignRow, Campaign]], now_ms: int) -> Known:
+    async def _known(self, cases: Iterable[Case], now_ms: int) -> Known:
         numbers: set[str] = set()
-        days = set()
-        for contact, row in found.contacts.items():
-            if row.campaign in campaigns:
-                case = Case(*campaigns[row.campaign], row, found.attempts[contact])
-                days |= set(case.days_at(now_ms))
-                numbers |= case.lines
+        days: set[PersonDay] = set()
+        for case in cases:
+            days.update(case.days_at(now_ms))
+            numbers |= case.lines
         if not numbers and not days:
             return Known(set(), {})
         known = await self._context.reader.run(turns.known, self.lane.tenant, numbers, days)
@@ -304,6 +287,7 @@ class LaneDialler:
         campaigns: Mapping[str, tuple[CampaignRow, Campaign]],
         judged: Judged,
         found: Found,
+        cases: Mapping[str, Case],
         known: Known,
         room: Room,
         full_queues: frozenset[str],
@@ -315,7 +299,7 @@ class LaneDialler:
         caller_id = None if group is None else group.get("caller_id")
         source = "" if read.declared is None else read.declared.source
         lane = Lane(source, self._takes_messages(read), None if caller_id is None else str(caller_id), full_queues)
-        turn = Turn(writes, moment, lane, self._context.rules, self._callers, campaigns, found, known)
+        turn = Turn(writes, moment, lane, self._context.rules, self._callers, campaigns, found, known, cases)
         turn.outcomes(judged)
         turn.deadlines()
         turn.dial(room, self._turns)

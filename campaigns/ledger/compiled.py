@@ -8,11 +8,12 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from campaigns.core.calling_hours import Window
 from campaigns.core.campaign import Campaign, delays
 from campaigns.core.choice import next_call
-from campaigns.core.contact import Attempt, Contact, Item, Phone, Step
+from campaigns.core.contact import Attempt, Contact, Phone, Step
 from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.reasons import CampaignState, Channel, Disposition, FallbackKind, State, Why
@@ -59,13 +60,11 @@ def campaign_for(campaign: Campaign, row: ContactRow) -> Campaign:
 
 
 def contact_of(row: ContactRow, attempts: Iterable[AttemptRow]) -> Contact:
-    """`attempts`: all of the contact."""
-    items = json.loads(row.items)
+    """`attempts`: all of the contact. Its items decide nothing, and are not read."""
     return Contact(
         account=row.account,
         customer_class=row.customer_class,
         phones=tuple(Phone(number, tuple(zones)) for number, zones in json.loads(row.phones)),
-        items=tuple(Item(str(at), values) for at, values in enumerate(items)),
         important=bool(row.important),
         state=State(row.state),
         round=row.round,
@@ -96,20 +95,28 @@ def attempt_of(row: AttemptRow) -> Attempt:
 
 def judged_attempt(row: AttemptRow, attempt: Attempt) -> AttemptRow:
     """The row with what `campaigns.core.after` made of the attempt."""
-    return row._replace(
-        step=attempt.step.value,
-        ended_at_ms=attempt.ended_ms,
-        disposition=None if attempt.disposition is None else attempt.disposition.value,
-        counted=int(attempt.counted),
-        rang=int(attempt.rang),
-        confirmed=int(attempt.confirmed),
-        agreed_at_ms=attempt.agreed_at_ms,
-        revised=int(attempt.revised),
-    )
+    return row._replace(**judged_columns(attempt))
 
 
-def judged_contact(row: ContactRow, contact: Contact, campaign: Campaign, next_at_ms: int, now_ms: int) -> ContactRow:
-    """The row with what `campaigns.core.after` made of the contact, to be looked at again at `next_at_ms`.
+def judged_columns(attempt: Attempt) -> dict[str, Any]:
+    """Those columns of an attempt that `campaigns.core.after` decides."""
+    return {
+        "step": attempt.step.value,
+        "ended_at_ms": attempt.ended_ms,
+        "disposition": None if attempt.disposition is None else attempt.disposition.value,
+        "counted": int(attempt.counted),
+        "rang": int(attempt.rang),
+        "confirmed": int(attempt.confirmed),
+        "agreed_at_ms": attempt.agreed_at_ms,
+        "revised": int(attempt.revised),
+    }
+
+
+def judged_contact(
+    row: ContactRow, contact: Contact, campaign: Campaign, next_at_ms: int, now_ms: int, **more: Any
+) -> ContactRow:
+    """The row with what `campaigns.core.after` made of the contact, to be looked at again at `next_at_ms`. `more`: of
+    other columns.
 
     `version` is raised by whoever writes it.
     """
@@ -124,6 +131,7 @@ def judged_contact(row: ContactRow, contact: Contact, campaign: Campaign, next_a
         next_at_ms=next_at_ms,
         deadline_at_ms=deadline_at_ms(row, contact, campaign, now_ms),
         notice_out_ms=met_ms,
+        **more,
     )
 
 

@@ -155,7 +155,9 @@ Then = Callable[[Connection], object]
 
 @dataclass
 class Writes:
-    """All that a turn writes. `contacts`: as they become, with the version that was read."""
+    """All that a turn writes. `contacts`: as they become, with the version that was read. `held`: they stay as they
+    were read, but their attempts do not.
+    """
 
     lane: Lane
     group: str
@@ -164,6 +166,7 @@ class Writes:
     campaigns: dict[str, int]  # with the version that was read
     dialling: list[Dialling] = field(default_factory=list)
     contacts: list[ContactRow] = field(default_factory=list)
+    held: list[ContactRow] = field(default_factory=list)
     new_attempts: list[AttemptRow] = field(default_factory=list)
     attempts: list[AttemptRow] = field(default_factory=list)
     refusals: list[RefusalRow] = field(default_factory=list)
@@ -211,7 +214,7 @@ def _write(connection: Connection, writes: Writes, dial: DialOrders) -> Written:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MS}")
     _hold_campaigns(connection, writes.campaigns)
     _hold_outbound(connection, writes.outbound)
-    contacts.lock(connection, [*writes.contacts, *(one.contact for one in writes.dialling)])
+    contacts.lock(connection, [*writes.contacts, *writes.held, *(one.contact for one in writes.dialling)])
     freed = people.leave(connection, writes.lane.tenant, writes.freed)
     dialled = _with_number(connection, writes)
     _count_days(connection, writes, dialled)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from cti.dial.rows import DialFact
 from cti.dial.tables import facts
 from cti.sql.bulk import Bulk
+from cti.sql.point import rows_of
 
 _KEY = ("tenant", "commandid", "call_id")
 _NAMES = DialFact._fields
@@ -25,6 +26,10 @@ _SET = (
     ", revision = CASE WHEN excluded.revision > dial_facts.revision THEN excluded.revision",
     "ELSE dial_facts.revision + 1 END",
 )
+_OF_LANE = " ".join(
+    ("SELECT", ", ".join(_NAMES), "FROM dial_facts WHERE tenant = ? AND switch = ? AND lane = ?",
+     "ORDER BY appended_at_ms, commandid, call_id LIMIT ?")
+)  # fmt: skip
 _upsert = Bulk("INSERT", " ".join(_PUT), _GIVEN, " ".join((*_WHERE, *_SET)))
 # The revision is compared with that of the row itself: one that is written meanwhile has another, and stays.
 _KEYED = [facts.c[name] for name in (*_KEY, "revision")]
@@ -66,9 +71,4 @@ def acknowledge(connection: Connection, read: Sequence[DialFact]) -> None:
 
 def read_facts(connection: Connection, tenant: str, switch: str, lane: str, limit: int) -> list[DialFact]:
     """Those of a lane's orders, the first appended first."""
-    columns = facts.c
-    of_lane = (columns.tenant == tenant, columns.switch == switch, columns.lane == lane)
-    order = (columns.appended_at_ms, columns.commandid, columns.call_id)
-    return [
-        DialFact._make(row) for row in connection.execute(select(*_GIVEN).where(*of_lane).order_by(*order).limit(limit))
-    ]
+    return [DialFact._make(row) for row in rows_of(connection, _OF_LANE, tenant, switch, lane, limit)]

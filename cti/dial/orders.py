@@ -21,10 +21,17 @@ from cti.dial.rows import (
 )
 from cti.dial.tables import UNSETTLED, orders
 from cti.sql.bulk import insertion, slices
+from cti.sql.point import rows_of
 
 _ORDER = [orders.c[name] for name in DialOrderRow._fields]
 _STATE = [orders.c[name] for name in OrderState._fields[1:]]
 _SAID = [orders.c[name] for name in OrderResult._fields[2:-1]]
+_STANDING = (
+    "SELECT",
+    ", ".join(OrderState._fields[1:]),
+    "FROM dial_orders WHERE tenant = ? AND switch = ? AND lane = ?",
+)
+_STANDINGS = " ".join((*_STANDING, "AND state IN ('open', 'sent') AND no > ? ORDER BY no LIMIT ?"))
 _SETTLED_AS = {"open": "withdrawn", "sent": "done"}
 _insert = insertion(orders, [*_ORDER, orders.c.state], tail="ON CONFLICT (id) DO NOTHING RETURNING id")
 
@@ -86,6 +93,13 @@ def read_orders(
     which = and_(_of_lane(tenant, switch, lane), UNSETTLED, orders.c.no > after_no)
     found = connection.execute(select(*_ORDER, *_STATE).where(which).order_by(orders.c.no).limit(limit))
     return [_state_of(row) for row in found]
+
+
+def read_standings(
+    connection: Connection, tenant: str, switch: str, lane: str, after_no: int, limit: int
+) -> list[tuple[Any, ...]]:
+    """The same without what never changes: the columns of `OrderState` from `no` on."""
+    return rows_of(connection, _STANDINGS, tenant, switch, lane, after_no, limit)
 
 
 def order(connection: Connection, tenant: str, order_id: str) -> OrderState | None:

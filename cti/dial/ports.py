@@ -7,7 +7,7 @@ again after a rollback. All others are awaited, and raise `errors.LedgerAway` (n
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -61,6 +61,11 @@ class DialOrders(Protocol):
         self, tenant: str, switch: str, lane: str, after_no: int = 0, limit: int = 1_000
     ) -> list[OrderState]:
         """Orders of a lane that are not settled: open, expired unsent, and sent; after a number, by number."""
+
+    async def read_standings(
+        self, tenant: str, switch: str, lane: str, after_no: int = 0, limit: int = 1_000
+    ) -> list[tuple[Any, ...]]:
+        """The same without what never changes: of each `OrderState` all but `order`."""
 
     async def read_facts(self, tenant: str, switch: str, lane: str, limit: int = 1_000) -> list[DialFact]:
         """Facts of a lane's orders that were not acknowledged, the first appended first."""

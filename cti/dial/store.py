@@ -5,6 +5,7 @@ There is no such store in memory: what is marked as sent must outlive the proces
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -101,6 +102,11 @@ class SqlDialOrders:
         self, tenant: str, switch: str, lane: str, after_no: int = 0, limit: int = 1_000
     ) -> list[OrderState]:
         return await self._reader.run(orders.read_orders, tenant, switch, lane, after_no, limit)
+
+    async def read_standings(
+        self, tenant: str, switch: str, lane: str, after_no: int = 0, limit: int = 1_000
+    ) -> list[tuple[Any, ...]]:
+        return await self._reader.run(orders.read_standings, tenant, switch, lane, after_no, limit)
 
     async def read_facts(self, tenant: str, switch: str, lane: str, limit: int = 1_000) -> list[DialFact]:
         return await self._reader.run(facts.read_facts, tenant, switch, lane, limit)

@@ -245,3 +245,24 @@ def test_a_local_time_is_the_first_instant_that_has_it(zone: str, data: st.DataO
     assert clock(found) == wanted or clock(found - MINUTE_MS) < wanted  # a gap: the instant at which it ends
     earlier = range(found - 3 * HOUR_MS, found, 5 * MINUTE_MS)
     assert [at for at in earlier if clock(at) == wanted] == []
+
+
+@given(
+    questions(),
+    st.lists(st.integers(-DAY_MS, DAY_MS) | st.integers(-2, 2), max_size=8),
+    st.none() | st.integers(-DAY_MS, DAY_MS),
+)
+def test_an_answer_that_is_kept_is_that_of_a_judge_who_keeps_none(
+    question: tuple[CallingHours, Asked, int], offsets: list[int], agreed: int | None
+) -> None:
+    """In any order of the instants, and around the last one at which an answer held."""
+    rules, asked, now_ms = question
+    asked = replace(asked, agreed_at_ms=None if agreed is None else now_ms + agreed)
+    for offset in (0, *offsets):
+        for at_ms in (now_ms + offset, *last_instants(judge(rules, asked, now_ms))):
+            assert judge(rules, asked, at_ms) == judge(replace(rules), asked, at_ms)
+
+
+def last_instants(answer: Open | Closed) -> tuple[int, ...]:
+    at_ms = answer.dial_before_ms if isinstance(answer, Open) else answer.until_ms
+    return () if at_ms is None else (at_ms - 1, at_ms)

@@ -9,7 +9,7 @@ import pytest
 
 from campaigns.core.reasons import Channel, FallbackKind, KeyAction
 from campaigns.kinds import Kind, Text, Words, known_kinds
-from campaigns.rendering import ITEMS_SPOKEN_MAX, Account, CannotSay, Said, Speaker, said_to
+from campaigns.rendering import ITEMS_SPOKEN_MAX, LANGUAGES, Account, CannotSay, Part, Said, Speaker, said_to
 from schemas.fields import Words as SchemaWords
 from tests.campaigns.shipped import SHANGHAI
 
@@ -265,3 +265,27 @@ def test_the_limit_of_words_is_the_schemas() -> None:
     said_to(with_body("x" * limits.max_length), SPEAKER, account("outage"))
     with pytest.raises(CannotSay):
         said_to(with_body("x" * (limits.max_length + 1)), SPEAKER, account("outage"))
+
+
+@pytest.mark.parametrize("kind", sorted(ITEMS))
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_language_of_one_part_says_the_same_as_all_do(kind: str, language: str) -> None:
+    speaker = SPEAKER._replace(queue="agents")
+    both = said(kind, speaker=speaker)
+    call = said_to(known_kinds()[kind], speaker, account(kind), (language,), (Part.CALL,))
+    message = said_to(known_kinds()[kind], speaker, account(kind), (language,), (Part.MESSAGE,))
+    spoken = {"opening", "body", "on_machine"}
+    assert call.on_answer == {
+        name: {language: value[language]} if name in spoken else value for name, value in both.on_answer.items()
+    }
+    assert (call.message, message.on_answer) == ({}, {})
+    assert message.message == {language: both.message[language]}
+    assert len({both.sha256, call.sha256, message.sha256}) == 3, "the hash is of what is said"
+    assert both.amount == call.amount == message.amount
+
+
+def test_what_names_nobody_is_said_by_each_caller_in_his_own_name() -> None:
+    """It is filled once for all contacts of a caller."""
+    others = SPEAKER._replace(caller=Text("另一家", "Another"))
+    for speaker, name in ((SPEAKER, SPEAKER.caller.en), (others, "Another"), (SPEAKER, SPEAKER.caller.en)):
+        assert name in said("billing", speaker=speaker).on_answer["opening"]["en"]

@@ -26,7 +26,10 @@ from tests.contract.rows import PARTITIONS, START_MS, TENANT
 
 
 async def read(store: Store, after_no: int = 0, limit: int = 100) -> list[OrderState]:
-    return await dial_of(store).read_orders(TENANT, SWITCH, LANE, after_no, limit)
+    found = await dial_of(store).read_orders(TENANT, SWITCH, LANE, after_no, limit)
+    standings = await dial_of(store).read_standings(TENANT, SWITCH, LANE, after_no, limit)
+    assert standings == [one[1:] for one in found], "the same, but for what never changes"
+    return found
 
 
 async def states(store: Store) -> dict[str, str]:

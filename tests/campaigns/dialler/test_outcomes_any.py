@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from campaigns.core.after import Ended, NeverDialled
 from campaigns.core.reasons import Disposition
+from campaigns.dialler.judging import Before, judge_all
 from campaigns.dialler.outcomes import judged
 from cti.dial.rows import DialFact, OrderState
 from tests.campaigns.dialler.known import ARREARS, SENT_MS, ask, fact, order, record, word
+from tests.campaigns.dialler.rows import campaign_row
 
 D = Disposition
 ONE_DAY = 86_400_000
@@ -88,3 +90,26 @@ def test_whatever_is_known_there_is_a_judgement_and_it_is_final_only_with_an_out
         assert not any(one.rang_at_ms or one.answered_at_ms for one in facts)
     assert found.pause in (None, "cannot_dial")
     assert not found.two_calls or len({one.call_id for one in facts}) > 1
+
+
+@given(st.data())
+def test_judgements_that_are_kept_are_those_that_would_be_made_anew(data: st.DataObject) -> None:
+    """Turn by turn: time passes, or not; a little changes, or nothing; the log is read further, or its word is gone."""
+    campaigns, before, taken = {"c0": campaign_row()}, dict[str, Before](), dict[str, object]()
+    now_ms, state = SENT_MS, data.draw(any_order(data.draw(st.sampled_from(["makeCall", "sendMessage"])), SENT_MS))
+    facts: list[DialFact] = []
+    asks: list[OrderState] = []
+    for _ in range(data.draw(st.integers(2, 6))):
+        now_ms += data.draw(st.sampled_from([0, 1, 500, 5_000, 15_001, 900_000, 1_800_000, 1_800_001, 4_000_000, -300]))
+        match data.draw(st.sampled_from(["nothing", "nothing", "order", "fact", "question"])):
+            case "order":
+                state = data.draw(any_order(state.order.command, SENT_MS))
+            case "fact":
+                facts = [data.draw(any_fact("" if state.order.command == "sendMessage" else "call-1"))]
+            case "question":
+                asks = [data.draw(any_order("ask", now_ms))]
+        read = data.draw(st.none() | st.just(now_ms) | st.just(now_ms - 10_000))
+        heard = None if read is None else word(read)
+        anew = judge_all([state, *asks], {}, facts, campaigns, heard, now_ms, taken)
+        assert judge_all([state, *asks], {}, facts, campaigns, heard, now_ms, taken, before) == anew
+        taken.update({news.order.order.id: news.key for news in anew.news})

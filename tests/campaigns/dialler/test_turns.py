@@ -87,6 +87,20 @@ async def test_three_attempts_in_the_parts_of_the_day_then_a_notice(it: Scene) -
     assert (await campaign_now(it)).state == "done"
 
 
+async def test_what_is_heard_of_a_live_call_is_written_of_its_attempt_alone(it: Scene) -> None:
+    """The contact stays as the order left it, until an outcome moves it."""
+    switch = await begun(it, {ONE: ["reached"]}, (ONE,))
+    heard: set[tuple[int, ...]] = set()
+    for at_s in range(7, 60):
+        await switch.to(at_s)
+        row = await contact_of(it, f"{CAMPAIGN}-1")
+        for one in await attempts_of(it, row.id):
+            heard.add(
+                (one.sent_at_ms is not None, one.rang_at_ms is not None, one.ended_at_ms is not None, row.version)
+            )
+    assert heard == {(True, False, False, 2), (True, True, False, 2), (True, True, True, 3)}
+
+
 async def test_two_accounts_with_one_number_are_never_dialled_at_once(it: Scene) -> None:
     """The earlier imported goes first; the other waits for the number, and is woken by its leaving."""
     switch = await begun(it, {ONE: ["reached"]}, (ONE,), (ONE,))
