@@ -2,9 +2,9 @@
 
 An order leaves the ledger by a **claim**, which sets its `sent_at` before the first byte leaves. Only the newest
 subscription of a switch, stream or poll, has its dial epoch and may claim; the others go on with inbound commands, and
-claim again only where none has lived for a while. What was claimed is written at once, or, where its time is over by
-then, never; it is not sent again, not even to a switch that connects anew: a `snapshotCall` asks for it. Nothing is
-claimed that could not be written now.
+claim again only where none has lived for a while. What was claimed is written as soon as the pace of its trunk group
+allows it at the wire, or, where its time is over by then, never; it is not sent again, not even to a switch that
+connects anew: a `snapshotCall` asks for it. Nothing is claimed that could not be written now.
 
 Each subscription does this in a task of its own, so that no inbound command waits for a claim.
 """
@@ -12,7 +12,8 @@ Each subscription does this in a task of its own, so that no inbound command wai
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple, Protocol
 
@@ -20,10 +21,11 @@ import structlog
 
 from cti.dial.metrics import DialMetrics
 from cti.dial.ports import DialStreams
-from cti.dial.rows import STREAM_PROLONG_MS, SentOrder
+from cti.dial.rows import MAKE_CALL, STREAM_PROLONG_MS, SentOrder
 from cti.errors import RingbackError
 from cti.gateway.bindings import Bindings
 from cti.gateway.dial_ability import Ability, ability_of
+from cti.gateway.wire_pace import Trunks, WirePace
 from cti.rows import SwitchRow
 from cti.web.limits import Limits
 from cti.web.recent import Recent
@@ -95,6 +97,7 @@ class Dialling:
         self._known: dict[tuple[str, str], tuple[SwitchRow, Ability | None]] = {}
         self._open: set[DialSubscription] = set()
         self._word_ages_s: dict[DialSubscription, float] = {}
+        self.wire_pace = WirePace(monotonic)
         self._sent: Recent[tuple[str, str], tuple[str, str]] = Recent(SENT_KEPT, SENT_KEPT_S, monotonic)
 
     async def run(self) -> None:
@@ -293,11 +296,23 @@ class DialSubscription:
                 return SUPERSEDED_LOOK_S
             shared.is_sent(self.tenant, claim.orders, self.switch)
             if claim.orders:
-                await self._outlet.put([Leaving(order, began_ms, began_s) for order in claim.orders])
+                await self._put([Leaving(order, began_ms, began_s) for order in claim.orders], ability.limits)
         if len(claim.orders) >= most:
             return 0.0
         next_s = NEVER if claim.next_ms is None else (claim.next_ms - claim.at_ms) / 1000
         return max(0.0, min(next_s, shared.limits.dial_poll_s))
+
+    async def _put(self, leaving: Sequence[Leaving], limits: Mapping[str, float]) -> None:
+        """Write them, at the pace of their trunk groups."""
+        pace = self._shared.wire_pace
+        lanes = Counter(each.order.lane for each in leaving if each.order.command == MAKE_CALL)
+        calls = {Trunks(self.tenant, self.switch, lane): count for lane, count in lanes.items()}
+        wait_s = max((pace.wait_s(of, count, limits[of.lane]) for of, count in calls.items()), default=0.0)
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        await self._outlet.put(leaving)
+        for of, count in calls.items():
+            pace.wrote(of, count)
 
     async def claim_ended(self) -> None:
         """Return when no claim is under way."""

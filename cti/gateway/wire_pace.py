@@ -1,0 +1,46 @@
+"""The pace of a trunk group at the wire: no more makeCalls are written in any window than the switch declared.
+
+The claim holds the pace by `sent_at`, which is set before an order leaves (`cti.dial.claims`). From there to the first
+byte is not always as long: orders of a slow claim and those of a quick one after it would come closer together than
+they were claimed. So what was claimed waits here for that difference, some milliseconds.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+WINDOW_S = 1.0
+
+
+class Trunks(NamedTuple):
+    """A lane of a switch."""
+
+    tenant: str
+    switch: str
+    lane: str
+
+
+class WirePace:
+    """Of one gateway. A switch has one dial stream, so whoever writes its orders has written those before them too."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._written: dict[Trunks, deque[float]] = {}  # when, in seconds, one for each call
+
+    def wait_s(self, trunks: Trunks, count: int, a_second: float) -> float:
+        """How long so many calls must wait, WINDOW_S at most: where the ledger's clock was set forward, the claim lets
+        more of them go. `a_second`: what the trunk group declared.
+        """
+        limit, window_s = max(1, int(a_second)), max(WINDOW_S, WINDOW_S / a_second)
+        now_s = self._monotonic()
+        written = self._written.get(trunks, deque[float]())
+        while written and written[0] <= now_s - window_s:
+            written.popleft()
+        if not written:
+            self._written.pop(trunks, None)
+        beyond = min(len(written), len(written) + count - limit)
+        return min(written[beyond - 1] + window_s - now_s, WINDOW_S) if beyond > 0 else 0.0
+
+    def wrote(self, trunks: Trunks, count: int) -> None:
+        """So many calls have been written by now."""
+        self._written.setdefault(trunks, deque()).extend([self._monotonic()] * count)
