@@ -2,12 +2,16 @@
 
 The claim holds the pace by `sent_at`, which is set before an order leaves (`cti.dial.claims`). From there to the first
 byte is not always as long: orders of a slow claim and those of a quick one after it would come closer together than
-they were claimed. So what was claimed waits here for that difference, some milliseconds.
+they were claimed. So what was claimed waits here for that difference, some milliseconds. The claim's MARGIN_MS is for
+what comes after the wire: a switch that reads one burst late and the next at once counts no more in a second than it
+declared.
 """
 
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
+
+from cti.dial.claims import MARGIN_MS
 
 WINDOW_S = 1.0
 
@@ -31,7 +35,7 @@ class WirePace:
         """How long so many calls must wait, WINDOW_S at most: where the ledger's clock was set forward, the claim lets
         more of them go. `a_second`: what the trunk group declared.
         """
-        limit, window_s = max(1, int(a_second)), max(WINDOW_S, WINDOW_S / a_second)
+        limit, window_s = max(1, int(a_second)), max(WINDOW_S, WINDOW_S / a_second) + MARGIN_MS / 1000
         now_s = self._monotonic()
         written = self._written.get(trunks, deque[float]())
         while written and written[0] <= now_s - window_s:

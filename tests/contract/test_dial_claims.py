@@ -29,7 +29,7 @@ from tests.contract.dialling import (
 )
 from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT
 
-SECOND = 1_000
+SECOND = claims.PACE_MS + claims.MARGIN_MS  # of the pace
 
 
 async def test_what_is_claimed_is_marked_before_anything_is_sent(dialled: Store, clock: VirtualClock) -> None:
@@ -127,8 +127,8 @@ async def test_the_pace_of_a_lane_holds_and_says_when_it_allows_more(dialled: St
     clock.move_to(START_MS + SECOND)
     assert await claimed(dialled, epoch, limit=3, most=1) == ["3"]
     made = await claim(dialled, epoch, limit=3, most=1)
-    assert ([one.id for one in made.orders], made.next_ms) == (["4"], START_MS + 1_400)
-    clock.move_to(START_MS + 1_400)
+    assert ([one.id for one in made.orders], made.next_ms) == (["4"], START_MS + SECOND + 400)
+    clock.move_to(START_MS + SECOND + 400)
     made = await claim(dialled, epoch, limit=3, most=3)
     assert ([one.id for one in made.orders], made.next_ms) == (["5"], None)
 

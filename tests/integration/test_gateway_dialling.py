@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cti.adapters.store import Store
+from cti.dial.claims import MARGIN_MS, PACE_MS
 from cti.dial.rows import DialClaim
 from cti.errors import LedgerAway, NoDialStream
 from cti.rows import Round
@@ -286,7 +287,7 @@ async def test_a_poll_takes_a_second_s_pace_at_most(tmp_path: Path) -> None:
         await it.put(*(f"o{n}" for n in range(8)))
         counts = []
         for second in range(4):
-            it.site.clock.move_to(NOW_MS + second * 1000)
+            it.site.clock.move_to(NOW_MS + second * (PACE_MS + MARGIN_MS))
             answers = [(await it.site.ask("GET", STREAM, key)).json() for _ in range(2)]
             counts.append([len(answer["commands"]) for answer in answers])
         assert counts == [[3, 0], [3, 0], [2, 0], [0, 0]]
