@@ -38,6 +38,7 @@ class Context:
     metrics: CampaignMetrics
     tell: Callable[[Connection], None] | None = None  # notify the other processes; None: there are none
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    importing: asyncio.Event = field(default_factory=asyncio.Event)  # the same for imports
     settings: Settings = field(default_factory=Settings)
     called_leg: FindLeg = no_leg
     kept: Kept = field(default_factory=Kept)  # figures that took long to read
@@ -51,6 +52,7 @@ class Context:
         """The result of `work` for one payload, committed; then everybody is woken. Raises as `SqlWriter.run`."""
         made = (await self.writer.transact((work, payload), (self._told, None), weight=weight))[0]
         self.woken.set()
+        self.importing.set()
         return made
 
     def _told(self, connection: Connection, asked: Sequence[Any]) -> Sequence[Any]:
@@ -80,6 +82,7 @@ def open_context(host: Host, rules: OperatorRules, settings: Settings) -> Contex
         called_leg=host.called_leg,
         speed=host.speed,
     )
-    database.hear(CHANNEL, context.woken.set)
+    for event in (context.woken, context.importing):
+        database.hear(CHANNEL, event.set)
     host.dial.wake(context.woken)
     return context

@@ -23,7 +23,7 @@ from cti.hosting import Host
 FIGURES = "campaign_figures"  # the lease group, with one resource
 RESOURCE = "figures"
 LOOK_MS = 15_000.0
-TURN_MS = 500.0  # of the ownership, where other processes may be
+TURN_MS = 1_000.0  # of the ownership, where other processes may be
 STALE_MS = 60_000.0  # older figures are shown no more
 
 log = structlog.get_logger()

@@ -16,7 +16,8 @@ from campaigns.ledger.lanes import Lane
 from cti.errors import Fenced, LedgerAway, OutcomeUnknown
 from cti.hosting import Host
 
-LANES_MS = 1_000  # how often new lanes are looked for, and a stepped process looks at its leases
+LANES_MS = 1_000  # how often a process that is woken, or stepped, looks for new lanes and at its leases
+UNTOLD_MS = 5_000  # how often new lanes are looked for though nothing was told
 
 log = structlog.get_logger()
 
@@ -57,7 +58,7 @@ class Dialler:
 
     def next_ms(self) -> float:
         looks = [lane.look_ms for lane in self.lanes.values()]
-        return min([*looks, self._looked_ms + (LANES_MS if self._shares else 30 * LANES_MS)])
+        return min([*looks, self._looked_ms + (UNTOLD_MS if self._shares else 30 * LANES_MS)])
 
     async def step(self) -> bool:
         """One turn of each lane that something may have changed for; whether anything was written."""

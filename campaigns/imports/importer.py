@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from campaigns.context import CHANNEL, IMPORTS, Context
+from campaigns.context import IMPORTS, Context
 from campaigns.imports import receiving
 from campaigns.imports.errors import ContactMoved
 from campaigns.imports.job import Job
@@ -14,7 +14,8 @@ from cti.errors import Fenced, LedgerAway, OutcomeUnknown
 from cti.hosting import Host
 
 RESOURCE = "imports"  # the one resource of the lease group
-LOOK_MS = 500.0
+LOOK_MS = 5_000.0  # what is new wakes it
+AGAIN_MS = 500.0  # after some work, and after what went wrong
 SILENT_MS = 600_000.0  # a body of which nothing came for so long will not come
 UNDER_WAY_MAX = 64  # looked at together
 
@@ -26,14 +27,12 @@ class Importer:
 
     def __init__(self, context: Context, host: Host) -> None:
         self._context, self._clock = context, host.clock
-        self._wake = asyncio.Event()
+        self._wake = context.importing
         self._ownership = host.ownership(IMPORTS, (RESOURCE,), changed=self._wake.set)
         self._held: dict[str, int] = {}
-        self._looked_ms = float("-inf")
+        self._look_ms = float("-inf")
         self._turned_ms = float("-inf")
         self._coming: dict[tuple[str, int], tuple[int, float]] = {}  # bytes, and since when it has been those
-        if host.database is not None:
-            host.database.hear(CHANNEL, self._wake.set)
 
     async def start(self) -> None:
         await self._ownership.start()
@@ -47,10 +46,10 @@ class Importer:
                 await self._clock.wait(self._wake, self.next_ms())
 
     def next_ms(self) -> float:
-        return self._looked_ms + LOOK_MS
+        return self._look_ms
 
     async def step(self) -> bool:
-        if self._clock.now_ms() >= self._turned_ms + LOOK_MS:
+        if self._clock.now_ms() >= self._turned_ms + AGAIN_MS:
             self._turned_ms = self._clock.now_ms()
             await self._ownership.turn()
         return await self._work()
@@ -59,8 +58,8 @@ class Importer:
         await self._ownership.stop()
 
     async def _work(self) -> bool:
-        self._looked_ms = self._clock.now_ms()
         self._hear()
+        self._look_ms = self._clock.now_ms() + LOOK_MS
         if not self._held:
             return False
         try:
@@ -78,7 +77,10 @@ class Importer:
             return False
         except (LedgerAway, OutcomeUnknown, ContactMoved) as error:
             log.warning("an import waits", action="import_waits", why=str(error))
+            self._look_ms = self._clock.now_ms() + AGAIN_MS
             return False
+        if running:
+            self._look_ms = self._clock.now_ms() + AGAIN_MS
         return bool(running)
 
     def _hear(self) -> None:

@@ -6,7 +6,7 @@ from cti.adapters.clock import VirtualClock
 from cti.errors import Fenced
 from cti.leases.alone import AloneNamed
 from cti.leases.memory import MemoryNamedLeases
-from cti.leases.ownership import LOOK_MS, SharedNamed
+from cti.leases.ownership import SharedNamed
 from cti.leases.ports import Lease, NamedOwnership
 from cti.rows import Changes
 
@@ -26,7 +26,7 @@ class Site:
 
     async def turns(self, *processes: SharedNamed, looks: int = 1) -> None:
         for _ in range(looks):
-            self.clock.move_to(self.clock.now_ms() + LOOK_MS)
+            self.clock.move_to(self.clock.now_ms() + SharedNamed.look_ms)
             for process in processes:
                 await process.turn()
 
