@@ -18,6 +18,12 @@ SOON_MS = 250  # when orders were made whose sending is not known
 # one instant: then a lane would stand still for as long as the next turn takes.
 ORDERS_A_TURN = 40
 ORDERS_AT_FIRST = 16  # after a turn without any
+TURNS_A_SECOND = 5  # of a trunk group that takes more than so many times ORDERS_A_TURN
+
+
+def orders_a_turn(limits: Limits, most: int) -> int:
+    """After a turn that has dialled: the more a trunk group takes, the larger."""
+    return min(max(ORDERS_A_TURN, limits.pace.calls_per_second // TURNS_A_SECOND), most)
 
 
 def wait_ms(

@@ -22,7 +22,7 @@ from campaigns.dialler.endings import Endings
 from campaigns.dialler.intents import Lane, Room, Told, Turn
 from campaigns.dialler.judging import Before, Judged, judge_all, still
 from campaigns.dialler.lane_orders import LaneOrders
-from campaigns.dialler.next_look import LOOK_MS, ORDERS_A_TURN, ORDERS_AT_FIRST, pace_of, wait_ms
+from campaigns.dialler.next_look import LOOK_MS, ORDERS_AT_FIRST, orders_a_turn, pace_of, wait_ms
 from campaigns.dialler.open_hours import Hours, OpenHours
 from campaigns.dialler.pace import LanePace, Limits, campaign_of_order, limits_of
 from campaigns.dialler.resting import pause_where_needed, queue_is_free
@@ -217,7 +217,7 @@ class LaneDialler:
         able = moment.stream_live and moment.steady and not moment.frozen
         may_dial = able and heard and moment.clock_true
         lane = pace.lane_room(limits, moment.ledger_ms) if may_dial else 0
-        portion = ORDERS_A_TURN if self._dialled else ORDERS_AT_FIRST
+        portion = orders_a_turn(limits, DUE_MAX) if self._dialled else ORDERS_AT_FIRST
         room = Room(min(lane, portion), {}, {}, is_portion=lane > portion)
         for row in read.lane.campaigns:
             if row.state == CampaignState.RUNNING:
