@@ -9,8 +9,9 @@ import structlog
 
 from tests.kafka import kafka, kafka_prefix
 from tests.postgres import postgres, postgres_url
+from tests.ready import postgres_ready_url, postgres_upgraded
 
-__all__ = ["kafka", "kafka_prefix", "postgres", "postgres_url"]
+__all__ = ["kafka", "kafka_prefix", "postgres", "postgres_ready_url", "postgres_upgraded", "postgres_url"]
 
 TESTS = Path(__file__).parent
 # They start processes and kill, hold up or hurry them: they need the machine to themselves.

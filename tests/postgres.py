@@ -1,7 +1,8 @@
 """A real PostgreSQL for tests: started once, in a temporary folder on a Unix socket, stopped by its own id.
 
 Where ``RINGBACK_TEST_POSTGRES_URL`` names a server (a user who may create databases), that one is used instead.
-Durability stays on (fsync, synchronous_commit): a test that kills and a figure that is measured must be honest.
+A server on which something is measured, or that is killed, is durable (fsync, synchronous_commit). The session's own
+one does without fsync: no machine fails beneath it, and whoever is killed is one of its clients.
 """
 
 import importlib
@@ -33,10 +34,11 @@ class PostgresServer:
     admin: URL
     folder: Path | None  # the data folder of a server of our own (its postmaster.pid has the id), else None
 
-    def create_database(self) -> str:
-        """Create an empty database; return its URL, ``postgresql+psycopg://...``."""
-        name = f"ringback_{uuid.uuid4().hex}"
-        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name)))
+    def create_database(self, copied: str | None = None) -> str:
+        """Create an empty database, or a copy of one to which nobody is connected; its URL, ``postgresql+psycopg://..``."""
+        name, template = f"ringback_{uuid.uuid4().hex}", make_url(copied).database if copied else "template0"
+        names = sql.Identifier(name), sql.Identifier(template or "")
+        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'").format(*names))
         return self.admin.set(database=name).render_as_string(hide_password=False)
 
     def drop_database(self, url: str) -> None:
@@ -45,7 +47,12 @@ class PostgresServer:
         assert name.startswith("ringback_"), name
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    def _execute(self, statement: sql.Composed) -> None:
+    def do_without_fsync(self) -> None:
+        """For all that is written from now on."""
+        self._execute(sql.SQL("ALTER SYSTEM SET fsync = off"))
+        self._execute(sql.SQL("SELECT pg_reload_conf()"))
+
+    def _execute(self, statement: sql.Composable) -> None:
         conninfo = self.admin.set(drivername="postgresql").render_as_string(hide_password=False)
         with psycopg.connect(conninfo, autocommit=True) as connection:
             connection.execute(statement)
@@ -134,6 +141,8 @@ def own_server() -> Iterator[OwnPostgres]:
 def postgres() -> Iterator[PostgresServer]:
     """The session's one server."""
     with running_server() as server:
+        if server.folder is not None:
+            server.do_without_fsync()
         yield server
 
 

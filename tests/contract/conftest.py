@@ -11,14 +11,12 @@ from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.store import Store, open_store
 from cti.ports import EventLog
 from tests.contract.rows import PARTITIONS, START_MS, TENANT
-
-DURABLE = ("sqlite", "postgresql")
+from tests.ready import BOTH, ready_url
 
 
 def url_of(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if kind == "postgresql":
-        return str(request.getfixturevalue("postgres_url"))
-    return f"sqlite:///{tmp_path}/ringback.db" if kind == "sqlite" else "memory:"
+    """Of a store with every table and no row."""
+    return "memory:" if kind == "memory" else ready_url(kind, request, tmp_path)
 
 
 @pytest.fixture
@@ -26,27 +24,35 @@ def clock() -> VirtualClock:
     return VirtualClock(START_MS)
 
 
-@pytest.fixture(params=("memory", *DURABLE))
+@pytest.fixture(params=("memory", *BOTH))
 async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: VirtualClock) -> AsyncIterator[Store]:
     """An empty store, started."""
     async with open_store(url_of(request.param, request, tmp_path), clock, PARTITIONS) as started:
         yield started
 
 
-@pytest.fixture(params=DURABLE)
+@pytest.fixture(params=BOTH)
 def durable_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where an empty store can be made that outlives its process."""
+    """Where a store can be made that outlives its process: there is no table yet."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path}/ringback.db"
+
+
+@pytest.fixture(params=BOTH)
+def ready_durable_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a store that outlives its process, with every table and no row."""
     return url_of(request.param, request, tmp_path)
 
 
 @pytest.fixture
-async def dialled(durable_url: str, clock: VirtualClock) -> AsyncIterator[Store]:
+async def dialled(ready_durable_url: str, clock: VirtualClock) -> AsyncIterator[Store]:
     """An empty store that dials, started."""
-    async with open_store(durable_url, clock, PARTITIONS) as started:
+    async with open_store(ready_durable_url, clock, PARTITIONS) as started:
         yield started
 
 
-@pytest.fixture(params=("memory", *DURABLE, "kafka"))
+@pytest.fixture(params=("memory", *BOTH, "kafka"))
 async def event_log(request: pytest.FixtureRequest, tmp_path: Path, clock: VirtualClock) -> AsyncIterator[EventLog]:
     """An empty log, started. Kafka's dates are real ones; no test that takes this fixture moves the clock."""
     if request.param != "kafka":

@@ -49,12 +49,12 @@ async def test_what_is_claimed_is_marked_before_anything_is_sent(dialled: Store,
     assert await claimed(dialled, epoch) == [], "nobody gets it a second time"
 
 
-async def test_a_claim_that_was_committed_outlives_its_process(durable_url: str, clock: VirtualClock) -> None:
-    async with open_store(durable_url, clock, PARTITIONS) as store:
+async def test_a_claim_that_was_committed_outlives_its_process(ready_durable_url: str, clock: VirtualClock) -> None:
+    async with open_store(ready_durable_url, clock, PARTITIONS) as store:
         epoch = await subscribe(store)
         await put(store, order("a"))
         assert await claimed(store, epoch) == ["a"]
-    async with open_store(durable_url, clock, PARTITIONS) as store:
+    async with open_store(ready_durable_url, clock, PARTITIONS) as store:
         assert await claimed(store, await subscribe(store)) == []
         found = await dial_of(store).order(TENANT, "a")
         assert found is not None
@@ -141,12 +141,12 @@ async def test_a_claim_that_may_take_no_more_says_that_more_waits(dialled: Store
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_in_every_second_of_sent_at_a_lane_keeps_its_pace(durable_url: str, seed: int) -> None:
+async def test_in_every_second_of_sent_at_a_lane_keeps_its_pace(ready_durable_url: str, seed: int) -> None:
     """With clocks that stand, run, jump ahead and go back, limits that change, and two processes in turn."""
     chance, clock = random.Random(seed), JumpingClock(START_MS)
     limits = {"slow": 1, "fast": 7, "closed": 0}
     made, sent = Counter[str](), defaultdict[str, list[int]](list)
-    async with open_store(durable_url, clock, PARTITIONS) as store:
+    async with open_store(ready_durable_url, clock, PARTITIONS) as store:
         epoch = await subscribe(store)
         for turn in range(200):
             clock.at_ms += chance.choice([0, 1, 13, 130, 333, 999, 1_000, 1_001, -1, -400, -1_700, 2_500])
@@ -181,11 +181,11 @@ async def test_a_claim_never_waits_longer_than_the_pace_demands(dialled: Store, 
     assert all(later - first in (0, SECOND) for first, later in pairwise(dates))
 
 
-async def test_of_two_claims_of_one_order_exactly_one_gets_it(postgres_url: str) -> None:
+async def test_of_two_claims_of_one_order_exactly_one_gets_it(postgres_ready_url: str) -> None:
     clock = VirtualClock(START_MS)
     async with (
-        open_store(postgres_url, clock, PARTITIONS) as one,
-        open_store(postgres_url, clock, PARTITIONS) as two,
+        open_store(postgres_ready_url, clock, PARTITIONS) as one,
+        open_store(postgres_ready_url, clock, PARTITIONS) as two,
     ):
         epoch = await subscribe(one)
         ids = [f"{n:03}" for n in range(200)]
@@ -195,11 +195,11 @@ async def test_of_two_claims_of_one_order_exactly_one_gets_it(postgres_url: str)
         assert sorted(found) == ids
 
 
-async def test_two_processes_together_keep_the_pace(postgres_url: str) -> None:
+async def test_two_processes_together_keep_the_pace(postgres_ready_url: str) -> None:
     clock = VirtualClock(START_MS)
     async with (
-        open_store(postgres_url, clock, PARTITIONS) as one,
-        open_store(postgres_url, clock, PARTITIONS) as two,
+        open_store(postgres_ready_url, clock, PARTITIONS) as one,
+        open_store(postgres_ready_url, clock, PARTITIONS) as two,
     ):
         epoch = await subscribe(one)
         await put(one, *[order(f"{n}") for n in range(200)])
@@ -207,11 +207,11 @@ async def test_two_processes_together_keep_the_pace(postgres_url: str) -> None:
         assert sum(map(len, await asyncio.gather(*turns))) == 5
 
 
-async def test_of_a_withdrawal_and_a_claim_exactly_one_wins(postgres_url: str) -> None:
+async def test_of_a_withdrawal_and_a_claim_exactly_one_wins(postgres_ready_url: str) -> None:
     clock = VirtualClock(START_MS)
     async with (
-        open_store(postgres_url, clock, PARTITIONS) as gateway,
-        open_store(postgres_url, clock, PARTITIONS) as dialler,
+        open_store(postgres_ready_url, clock, PARTITIONS) as gateway,
+        open_store(postgres_ready_url, clock, PARTITIONS) as dialler,
     ):
         epoch = await subscribe(gateway)
         ids = [f"{n:03}" for n in range(400)]
@@ -232,12 +232,12 @@ async def test_of_a_withdrawal_and_a_claim_exactly_one_wins(postgres_url: str) -
             )
 
 
-async def test_a_claim_passes_over_what_a_withdrawal_has_locked(postgres_url: str) -> None:
+async def test_a_claim_passes_over_what_a_withdrawal_has_locked(postgres_ready_url: str) -> None:
     """And gets it later, if that withdrawal was rolled back."""
-    async with open_store(postgres_url, VirtualClock(START_MS), PARTITIONS) as store:
+    async with open_store(postgres_ready_url, VirtualClock(START_MS), PARTITIONS) as store:
         epoch = await subscribe(store)
         await put(store, order("a"), order("b"))
-        engine = create_engine(postgres_url)
+        engine = create_engine(postgres_ready_url)
         with engine.connect() as connection, connection.begin() as transaction:
             assert orders.withdraw(connection, TENANT, ["a"]) == {"a"}
             assert await claimed(store, epoch) == ["b"]
@@ -246,11 +246,11 @@ async def test_a_claim_passes_over_what_a_withdrawal_has_locked(postgres_url: st
         assert await claimed(store, epoch) == ["a"]
 
 
-async def test_a_withdrawal_waits_for_the_claim_that_came_first(postgres_url: str) -> None:
-    async with open_store(postgres_url, VirtualClock(START_MS), PARTITIONS) as store:
+async def test_a_withdrawal_waits_for_the_claim_that_came_first(postgres_ready_url: str) -> None:
+    async with open_store(postgres_ready_url, VirtualClock(START_MS), PARTITIONS) as store:
         epoch = await subscribe(store)
         await put(store, order("a"), order("b"))
-        engine = create_engine(postgres_url)
+        engine = create_engine(postgres_ready_url)
         with engine.connect() as connection, connection.begin() as transaction:
             asked = claims.Asked(TENANT, SWITCH, epoch, {LANE: 9}, 1)
             (made,) = claims.claim(connection, LedgerClock(None), [asked])
@@ -264,11 +264,11 @@ async def test_a_withdrawal_waits_for_the_claim_that_came_first(postgres_url: st
         assert await gone == {"b"}
 
 
-async def test_a_claim_that_rolls_back_has_marked_nothing(postgres_url: str) -> None:
-    async with open_store(postgres_url, VirtualClock(START_MS), PARTITIONS) as store:
+async def test_a_claim_that_rolls_back_has_marked_nothing(postgres_ready_url: str) -> None:
+    async with open_store(postgres_ready_url, VirtualClock(START_MS), PARTITIONS) as store:
         epoch = await subscribe(store)
         await put(store, order("a"))
-        engine = create_engine(postgres_url)
+        engine = create_engine(postgres_ready_url)
         with engine.connect() as connection, connection.begin() as transaction:
             asked = claims.Asked(TENANT, SWITCH, epoch, {LANE: 9}, 9)
             (made,) = claims.claim(connection, LedgerClock(lambda: START_MS), [asked])

@@ -127,13 +127,13 @@ async def test_acknowledged_is_what_was_read(dialled: Store) -> None:
     assert [one.revision for one in await read(dialled)] == [3], "what was acknowledged again takes nothing along"
 
 
-async def test_a_fact_that_is_written_while_it_is_acknowledged_stays(postgres_url: str) -> None:
-    async with open_store(postgres_url, VirtualClock(START_MS), PARTITIONS) as store:
+async def test_a_fact_that_is_written_while_it_is_acknowledged_stays(postgres_ready_url: str) -> None:
+    async with open_store(postgres_ready_url, VirtualClock(START_MS), PARTITIONS) as store:
         await subscribe(store)
         await put(store, order("a"))
         await tell(store, await owned(store), 1, fact("a"))
         found = await read(store)
-        engine = create_engine(postgres_url)
+        engine = create_engine(postgres_ready_url)
         with engine.connect() as connection, connection.begin() as transaction:
             facts.put_facts(connection, [fact("a", revision=2)])
             async with asyncio.timeout(WAITS_S):

@@ -80,10 +80,10 @@ async def test_nothing_is_put_for_a_switch_without_a_live_stream(dialled: Store,
         await put(dialled, order("c", command="sendMessage"))
 
 
-async def test_nothing_is_put_while_dialling_is_not_allowed(durable_url: str, clock: VirtualClock) -> None:
-    async with open_store(durable_url, clock, PARTITIONS) as store:
+async def test_nothing_is_put_while_dialling_is_not_allowed(ready_durable_url: str, clock: VirtualClock) -> None:
+    async with open_store(ready_durable_url, clock, PARTITIONS) as store:
         await subscribe(store)
-        engine = create_engine(durable_url)
+        engine = create_engine(ready_durable_url)
         with engine.begin() as connection:
             connection.execute(text("UPDATE dial_allowed SET allowed_at_ms = NULL"))
         engine.dispose()
@@ -203,11 +203,11 @@ async def test_a_stop_is_acknowledged_when_nothing_can_ring_any_more(dialled: St
     assert await acknowledged(end_ms)
 
 
-async def test_another_process_hears_of_orders_and_results(postgres_url: str) -> None:
+async def test_another_process_hears_of_orders_and_results(postgres_ready_url: str) -> None:
     clock = VirtualClock(START_MS)
     async with (
-        open_store(postgres_url, clock, PARTITIONS) as gateway,
-        open_store(postgres_url, clock, PARTITIONS) as dialler,
+        open_store(postgres_ready_url, clock, PARTITIONS) as gateway,
+        open_store(postgres_ready_url, clock, PARTITIONS) as dialler,
     ):
         ordered, answered = asyncio.Event(), asyncio.Event()
         dial_of(gateway).wake_claims(ordered)

@@ -112,15 +112,15 @@ async def test_the_fence_names_what_is_lost_and_holds_what_is_not(store: Store, 
     assert "north" in str(fenced.value)
 
 
-def test_nobody_takes_what_an_open_transaction_holds(postgres_url: str) -> None:
+def test_nobody_takes_what_an_open_transaction_holds(postgres_ready_url: str) -> None:
     async def join() -> None:
-        async with open_store(postgres_url, VirtualClock(0), PARTITIONS) as store:
+        async with open_store(postgres_ready_url, VirtualClock(0), PARTITIONS) as store:
             leases = store.leases("diallers")
             await leases.join("one", LANES)
             await leases.take("one", [Wanted("west", 0, None)])
 
     asyncio.run(join())
-    engine = create_engine(postgres_url)
+    engine = create_engine(postgres_ready_url)
     group = NamedGroup("diallers")
     with engine.connect() as first, engine.connect() as second:
         hold(first, "diallers", {"west": 1})
@@ -139,8 +139,8 @@ def test_nobody_takes_what_an_open_transaction_holds(postgres_url: str) -> None:
     engine.dispose()
 
 
-async def test_a_store_that_is_stopped_refuses(durable_url: str, clock: VirtualClock) -> None:
-    async with open_store(durable_url, clock, PARTITIONS) as store:
+async def test_a_store_that_is_stopped_refuses(ready_durable_url: str, clock: VirtualClock) -> None:
+    async with open_store(ready_durable_url, clock, PARTITIONS) as store:
         leases = store.leases("diallers")
     with pytest.raises(LedgerAway):
         await leases.join("one", LANES)

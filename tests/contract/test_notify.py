@@ -55,11 +55,11 @@ def cut(url: str) -> None:
 
 
 @pytest.fixture
-async def pair(postgres_url: str) -> AsyncIterator[tuple[Store, Store, Ear]]:
+async def pair(postgres_ready_url: str) -> AsyncIterator[tuple[Store, Store, Ear]]:
     """Two stores at one clock that stands still; the second one listens for commands."""
     clock = VirtualClock(START_MS)
-    async with open_store(postgres_url, clock, PARTITIONS) as one:
-        two, ear = open_store(postgres_url, clock, PARTITIONS), Ear()
+    async with open_store(postgres_ready_url, clock, PARTITIONS) as one:
+        two, ear = open_store(postgres_ready_url, clock, PARTITIONS), Ear()
         two.hear_commands(ear)
         async with two:
             await ear.hears()  # it listens
@@ -103,10 +103,10 @@ async def test_commands_are_heard_of_and_rounds_without_them_are_not(pair: tuple
     assert len(await two.ledger.commands_after({0: 0}, 100)) == 49, "and they can be read by then"
 
 
-async def test_who_is_alone_says_nothing(postgres_url: str) -> None:
-    async with open_store(postgres_url, VirtualClock(START_MS), PARTITIONS) as one:
+async def test_who_is_alone_says_nothing(postgres_ready_url: str) -> None:
+    async with open_store(postgres_ready_url, VirtualClock(START_MS), PARTITIONS) as one:
         ear = Ear()
-        listener = Notifications(database_url(postgres_url), [APPENDED])
+        listener = Notifications(database_url(postgres_ready_url), [APPENDED])
         listener.subscribe(APPENDED, ear)
         assert isinstance(one, SqlStore)
         assert one.database.notifications is not None
@@ -134,12 +134,12 @@ async def test_a_round_that_was_refused_is_not_heard_of(pair: tuple[Store, Store
 
 
 async def test_a_listener_that_was_cut_off_listens_anew_and_says_so(
-    pair: tuple[Store, Store, Ear], postgres_url: str
+    pair: tuple[Store, Store, Ear], postgres_ready_url: str
 ) -> None:
     one, _, ear = pair
     claims = await one.ledger.claim("one", PARTITIONS)
     anew = asyncio.create_task(ear.hears())
-    await asyncio.to_thread(cut, postgres_url)
+    await asyncio.to_thread(cut, postgres_ready_url)
     await anew  # something may have been missed
     before = ear.heard
     heard = asyncio.create_task(ear.hears())
@@ -149,13 +149,13 @@ async def test_a_listener_that_was_cut_off_listens_anew_and_says_so(
 
 
 async def test_a_server_that_is_away_is_asked_again_and_again(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    postgres_ready_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notify, "BACKOFF_MIN_S", 0.001)
     monkeypatch.setattr(notify, "BACKOFF_MAX_S", 0.002)
     tries: list[float] = []
     enough = asyncio.Event()
-    nowhere = database_url(postgres_url).set(host="127.0.0.1", port=1, query={}, password="none")
+    nowhere = database_url(postgres_ready_url).set(host="127.0.0.1", port=1, query={}, password="none")
     listener = Notifications(nowhere, [APPENDED])
 
     def waits(*_: object, **told: float) -> None:
@@ -171,14 +171,14 @@ async def test_a_server_that_is_away_is_asked_again_and_again(
     assert tries[:4] == [1, 2, 2, 2]
 
 
-async def test_only_channels_that_another_process_hears_are_notified(postgres_url: str) -> None:
-    async with open_store(postgres_url, VirtualClock(START_MS), PARTITIONS) as one:
+async def test_only_channels_that_another_process_hears_are_notified(postgres_ready_url: str) -> None:
+    async with open_store(postgres_ready_url, VirtualClock(START_MS), PARTITIONS) as one:
         there, appended, ordered = Ear(), Ear(), Ear()
         assert isinstance(one, SqlStore)
         ours = one.database.notifications
         assert ours is not None
         ours.subscribe(PRESENT, there)
-        listener = Notifications(database_url(postgres_url), [APPENDED, ORDERED], unheard=[APPENDED])
+        listener = Notifications(database_url(postgres_ready_url), [APPENDED, ORDERED], unheard=[APPENDED])
         listener.subscribe(APPENDED, appended)
         listener.subscribe(ORDERED, ordered)
         listener.start()
@@ -186,7 +186,7 @@ async def test_only_channels_that_another_process_hears_are_notified(postgres_ur
             await there.hears()
         assert ours.wanted == {ORDERED, PRESENT}
         before = ordered.heard
-        with transaction(postgres_url) as connection:
+        with transaction(postgres_ready_url) as connection:
             ours.tell(connection, APPENDED)
             ours.tell(connection, ORDERED)
         while ordered.heard == before:
@@ -195,8 +195,8 @@ async def test_only_channels_that_another_process_hears_are_notified(postgres_ur
         await listener.stop()
 
 
-async def test_a_process_of_the_earlier_release_hears_every_channel(postgres_url: str) -> None:
-    async with open_store(postgres_url, VirtualClock(START_MS), PARTITIONS, unheard=[COMMANDED]) as one:
+async def test_a_process_of_the_earlier_release_hears_every_channel(postgres_ready_url: str) -> None:
+    async with open_store(postgres_ready_url, VirtualClock(START_MS), PARTITIONS, unheard=[COMMANDED]) as one:
         there = Ear()
         assert isinstance(one, SqlStore)
         ours = one.database.notifications
@@ -204,7 +204,7 @@ async def test_a_process_of_the_earlier_release_hears_every_channel(postgres_url
         ours.subscribe(PRESENT, there)
         while not ours.wanted:  # until ours listens, nothing is heard
             heard = asyncio.create_task(there.hears())
-            with transaction(postgres_url) as connection:
+            with transaction(postgres_ready_url) as connection:
                 connection.execute(text(f"SELECT pg_notify('{PRESENT}', 'abcdef012345')"))
             await heard
         assert ours.wanted >= {APPENDED, COMMANDED, ORDERED, PRESENT}

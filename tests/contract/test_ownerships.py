@@ -105,10 +105,10 @@ async def test_only_who_is_silent_and_owns_nothing_is_removed(store: Store) -> N
     assert (await store.ledger.holdings()).heartbeats == {"owner": 1, "heartbeats": 2}
 
 
-async def test_of_two_processes_that_take_the_same_one_wins(durable_url: str, clock: VirtualClock) -> None:
+async def test_of_two_processes_that_take_the_same_one_wins(ready_durable_url: str, clock: VirtualClock) -> None:
     async with (
-        open_store(durable_url, clock, PARTITIONS) as one,
-        open_store(durable_url, clock, PARTITIONS) as two,
+        open_store(ready_durable_url, clock, PARTITIONS) as one,
+        open_store(ready_durable_url, clock, PARTITIONS) as two,
     ):
         await asyncio.gather(one.ledger.join("one", PARTITIONS), two.ledger.join("two", PARTITIONS))
         for epoch in range(20):
@@ -121,16 +121,16 @@ async def test_of_two_processes_that_take_the_same_one_wins(durable_url: str, cl
             assert sorted(claim[:2] for claim in taken) == [(n, epoch + 1) for n in ALL]
 
 
-def test_a_taker_waits_for_no_lock_and_takes_nothing_that_is_held(postgres_url: str) -> None:
+def test_a_taker_waits_for_no_lock_and_takes_nothing_that_is_held(postgres_ready_url: str) -> None:
     """Two transactions open at once: the second sees the row before the first has committed."""
     clock = VirtualClock(0)
 
     async def join() -> None:
-        async with open_store(postgres_url, clock, PARTITIONS) as store:
+        async with open_store(postgres_ready_url, clock, PARTITIONS) as store:
             await store.ledger.join("one", PARTITIONS)
 
     asyncio.run(join())
-    engine = create_engine(postgres_url)
+    engine = create_engine(postgres_ready_url)
     with engine.connect() as first, engine.connect() as second:
         assert ENGINES.take(first, "one", [Wanted(0, 0, None)]) == [Claim(0, 1, 0, 0)]
         assert ENGINES.take(second, "two", [Wanted(0, 0, None), Wanted(1, 0, None)]) == [Claim(1, 1, 0, 0)]
@@ -142,16 +142,16 @@ def test_a_taker_waits_for_no_lock_and_takes_nothing_that_is_held(postgres_url: 
     engine.dispose()
 
 
-def test_threads_that_race_for_one_partition(postgres_url: str) -> None:
+def test_threads_that_race_for_one_partition(postgres_ready_url: str) -> None:
     clock = VirtualClock(0)
 
     async def join() -> None:
-        async with open_store(postgres_url, clock, PARTITIONS) as store:
+        async with open_store(postgres_ready_url, clock, PARTITIONS) as store:
             await store.ledger.join("one", PARTITIONS)
 
     asyncio.run(join())
     rounds, racers = 25, 4
-    engine = create_engine(postgres_url, pool_size=racers)
+    engine = create_engine(postgres_ready_url, pool_size=racers)
     gate = threading.Barrier(racers)
     won: list[tuple[int, int]] = []
 

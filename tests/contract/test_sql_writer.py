@@ -57,8 +57,8 @@ class Scratch:
 
 
 @pytest.fixture
-async def scratch(durable_url: str) -> AsyncIterator[Scratch]:
-    engine = writer_engine(database_url(durable_url))
+async def scratch(ready_durable_url: str) -> AsyncIterator[Scratch]:
+    engine = writer_engine(database_url(ready_durable_url))
     engine.pool._max_overflow = 1  # for looking while the writer holds its own
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE words (word VARCHAR(20) PRIMARY KEY)"))
@@ -184,8 +184,8 @@ async def test_steps_in_a_group_are_kept_or_lost_as_one(scratch: Scratch) -> Non
 
 
 @pytest.fixture
-async def store(durable_url: str, clock: VirtualClock) -> AsyncIterator[Store]:
-    async with open_store(durable_url, clock, PARTITIONS) as started:
+async def store(ready_durable_url: str, clock: VirtualClock) -> AsyncIterator[Store]:
+    async with open_store(ready_durable_url, clock, PARTITIONS) as started:
         yield started
 
 
@@ -229,9 +229,9 @@ async def test_a_cancelled_append_leaves_no_transaction_open_and_no_gap(store: S
     assert (await store.log.end()).at_ms == store.log.now_ms()
 
 
-def cut(postgres_url: str) -> None:
+def cut(postgres_ready_url: str) -> None:
     """End every session of ours in this database, as an administrator or a crash would."""
-    engine = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    engine = create_engine(postgres_ready_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(
             text(
@@ -242,11 +242,13 @@ def cut(postgres_url: str) -> None:
     engine.dispose()
 
 
-async def test_after_a_broken_connection_it_goes_on_with_a_new_one(postgres_url: str, clock: VirtualClock) -> None:
-    async with open_store(postgres_url, clock, PARTITIONS) as store:
+async def test_after_a_broken_connection_it_goes_on_with_a_new_one(
+    postgres_ready_url: str, clock: VirtualClock
+) -> None:
+    async with open_store(postgres_ready_url, clock, PARTITIONS) as store:
         (claim, *_) = await store.ledger.claim("one", PARTITIONS)
         await store.log.append([appending("a")])
-        cut(postgres_url)
+        cut(postgres_ready_url)
         with pytest.raises(LogAway):
             await store.log.append([appending("a", b"lost")])
         with pytest.raises(LedgerAway):
@@ -255,15 +257,15 @@ async def test_after_a_broken_connection_it_goes_on_with_a_new_one(postgres_url:
         await store.ledger.commit(Round(births=[call("b")], fences=[fence(claim)]))
 
 
-async def test_a_connection_that_breaks_during_commit_leaves_the_outcome_unknown(postgres_url: str) -> None:
-    engine = writer_engine(database_url(postgres_url))
+async def test_a_connection_that_breaks_during_commit_leaves_the_outcome_unknown(postgres_ready_url: str) -> None:
+    engine = writer_engine(database_url(postgres_ready_url))
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE words (word VARCHAR(20) PRIMARY KEY)"))
     scratch = Scratch(engine)
     scratch.writer.start()
     await scratch.writer.run(scratch.keep, "before")
     breaking = event.listens_for(engine, "commit", once=True)
-    breaking(lambda _: cut(postgres_url))
+    breaking(lambda _: cut(postgres_ready_url))
     with pytest.raises(OutcomeUnknown):
         await scratch.writer.run(scratch.keep, "perhaps")
     assert await scratch.writer.run(scratch.keep, "after") == 5
@@ -272,10 +274,10 @@ async def test_a_connection_that_breaks_during_commit_leaves_the_outcome_unknown
     engine.dispose()
 
 
-async def test_a_writer_that_stood_still_in_a_transaction_finds_the_ledger_away(postgres_url: str) -> None:
+async def test_a_writer_that_stood_still_in_a_transaction_finds_the_ledger_away(postgres_ready_url: str) -> None:
     """The server has ended its session, as it must: what it was to write is not at fault, and is written again."""
-    engine = writer_engine(database_url(postgres_url))
-    looking = create_engine(database_url(postgres_url), isolation_level="AUTOCOMMIT")
+    engine = writer_engine(database_url(postgres_ready_url))
+    looking = create_engine(database_url(postgres_ready_url), isolation_level="AUTOCOMMIT")
     writer = SqlWriter(engine, "scratch")
     writer.start()
 

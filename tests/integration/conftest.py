@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.integration.gateway_site import Site, site_at
+from tests.ready import ready_sqlite
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a store is that no other test uses."""
-    return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path / 'ringback.db'}"
+    """A store that no other test uses, with no row."""
+    return "memory:" if request.param == "memory" else ready_sqlite(tmp_path / "ringback.db")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from cti.rows import SwitchRow
 from cti.sql.writer import SqlWriter
 from cti.web.limits import Limits
 from tests.integration.gateway_site import TENANT, Site, site_at
+from tests.ready import ready_sqlite
 
 SWITCH = "pbx-1"
 SOON = Limits(key_cache_s=0.01, dial_poll_s=0.01, dial_gap_s=0.001)
@@ -88,7 +89,7 @@ class DialSite:
 @asynccontextmanager
 async def dialling_at(folder: Path, limits: Limits | None = None, **parts: Any) -> AsyncIterator[DialSite]:
     """A gateway whose SWITCH has declared that it dials. `parts` as of `site_at`."""
-    async with site_at(f"sqlite:///{folder / 'ringback.db'}", limits or SOON, **parts) as site:
+    async with site_at(ready_sqlite(folder / "ringback.db"), limits or SOON, **parts) as site:
         assert site.dial_orders is not None
         it = DialSite(site, site.dial_orders)
         await it.declare()

@@ -21,9 +21,12 @@ from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT, command, f
 WAIT_S = 20
 
 
-async def test_a_command_reaches_a_stream_of_another_process_without_a_poll(postgres_url: str) -> None:
+async def test_a_command_reaches_a_stream_of_another_process_without_a_poll(postgres_ready_url: str) -> None:
     clock = VirtualClock(START_MS)
-    async with open_store(postgres_url, clock, PARTITIONS) as one, open_store(postgres_url, clock, PARTITIONS) as two:
+    async with (
+        open_store(postgres_ready_url, clock, PARTITIONS) as one,
+        open_store(postgres_ready_url, clock, PARTITIONS) as two,
+    ):
         pulse = Pulse()
         two.hear_commands(pulse.commanded)
         hub = Hub(two.ledger, pulse, Limits(stream_poll_s=600), Telemetry(), PARTITIONS)
@@ -42,9 +45,12 @@ async def test_a_command_reaches_a_stream_of_another_process_without_a_poll(post
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_dial_order_reaches_a_gateway_of_another_process_without_a_poll(postgres_url: str) -> None:
+async def test_a_dial_order_reaches_a_gateway_of_another_process_without_a_poll(postgres_ready_url: str) -> None:
     clock = VirtualClock(START_MS)
-    async with open_store(postgres_url, clock, PARTITIONS) as one, open_store(postgres_url, clock, PARTITIONS) as two:
+    async with (
+        open_store(postgres_ready_url, clock, PARTITIONS) as one,
+        open_store(postgres_ready_url, clock, PARTITIONS) as two,
+    ):
         limits, telemetry, got = Limits(dial_poll_s=600), Telemetry(), asyncio.Queue[str]()
         declared = (
             '{"commands":["makeCall","snapshotCall"],"outbound":1,"trunk_groups":{"trunks":{"calls_per_second":100}}}'
@@ -78,12 +84,12 @@ async def test_a_dial_order_reaches_a_gateway_of_another_process_without_a_poll(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_two_engines_share_and_hand_over_on_real_connections(postgres_url: str) -> None:
+async def test_two_engines_share_and_hand_over_on_real_connections(postgres_ready_url: str) -> None:
     """The clock is the test's; the ledger, its connections and its locks are real."""
     clock = VirtualClock(0)
     async with (
-        open_store(postgres_url, clock, PARTITIONS) as first,
-        open_store(postgres_url, clock, PARTITIONS) as second,
+        open_store(postgres_ready_url, clock, PARTITIONS) as first,
+        open_store(postgres_ready_url, clock, PARTITIONS) as second,
     ):
         one = Shared(first.ledger, clock, PARTITIONS, lambda: None, "one")
         two = Shared(second.ledger, clock, PARTITIONS, lambda: None, "two")

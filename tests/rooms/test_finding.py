@@ -69,15 +69,15 @@ def test_two_parts_that_share_nothing_fit() -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_the_commands_know_an_installed_part(
-    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logging_as_it_was: None
+    empty_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logging_as_it_was: None
 ) -> None:
     monkeypatch.setenv("RINGBACK_NOTES", "1")
-    assert main(["migrate", "--db", url]) == 0
-    assert main(["keys", "create", "--db", url, "--tenant", "t", "--scopes", "notes:write,calls:read"]) == 0
+    assert main(["migrate", "--db", empty_url]) == 0
+    assert main(["keys", "create", "--db", empty_url, "--tenant", "t", "--scopes", "notes:write,calls:read"]) == 0
     with pytest.raises(SystemExit):
-        main(["keys", "create", "--db", url, "--tenant", "t", "--scopes", "notes:gone"])
+        main(["keys", "create", "--db", empty_url, "--tenant", "t", "--scopes", "notes:gone"])
     assert "notes:write" in capsys.readouterr().err
-    main(["doctor", "--db", url])
+    main(["doctor", "--db", empty_url])
     told = capsys.readouterr().out
     assert "schema of notes" in told
     assert "RINGBACK_NOTES" not in told, "a variable that the part reads"
@@ -85,9 +85,9 @@ def test_the_commands_know_an_installed_part(
 
 @pytest.mark.usefixtures("logging_as_it_was")
 def test_the_doctor_names_a_schema_that_lags_and_one_that_is_newer(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["migrate", "--db", url]) == 0
+    assert main(["migrate", "--db", empty_url]) == 0
     monkeypatch.syspath_prepend(str(install(tmp_path / "site")))
-    main(["doctor", "--db", url])
+    main(["doctor", "--db", empty_url])
     assert "revision none" in capsys.readouterr().out, "nobody has made the part's tables"

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from cti.dial.rows import DialFact, DialOrderRow
 from cti.dial.store import WRITER
 from cti.rows import CallFilter, TotalsFilter
+from tests.ready import ready_sqlite
 from tests.scheduler import START_MS, TENANT, Scene, event, scene
 
 SWITCH = "sms-1"
@@ -52,7 +53,7 @@ def report(state: str, at_s: float = 1.0, **changed: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'ringback.db'}"
+    return ready_sqlite(tmp_path / "ringback.db")
 
 
 async def test_a_report_reaches_its_order_and_opens_no_call(url: str) -> None:

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from cti.switches.simulated.misbehaviour import Misbehaviour
 from cti.switches.simulated.pbx import CALLER_LEG
+from tests.ready import ready_sqlite
 from tests.scheduler import START_MS, Scene, scene
 from tests.simulation.dialling_switch import DiallingSwitch, fact_of, order_of, put
 
@@ -26,7 +27,7 @@ SCRIPT = {
 
 @pytest.fixture
 async def it(tmp_path: Path) -> AsyncIterator[Scene]:
-    async with scene(f"sqlite:///{tmp_path / 'ringback.db'}") as scene_:
+    async with scene(ready_sqlite(tmp_path / "ringback.db")) as scene_:
         yield scene_
 
 

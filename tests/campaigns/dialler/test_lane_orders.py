@@ -11,6 +11,7 @@ from campaigns.ledger.lanes import Lane
 from cti.dial.ports import DialOrders
 from cti.dial.rows import OrderResult, OrderState
 from tests.campaigns.dialler.made import database_of
+from tests.ready import ready_sqlite
 from tests.scheduler import TENANT, Scene, scene
 from tests.simulation.dialling_switch import DiallingSwitch, put
 
@@ -20,7 +21,7 @@ ACCEPTED = OrderResult(TENANT, "d2", "accepted", None, None, None, None, None, N
 
 @pytest.fixture
 async def it(tmp_path: Path) -> AsyncIterator[Scene]:
-    async with scene(f"sqlite:///{tmp_path / 'ringback.db'}") as scene_:
+    async with scene(ready_sqlite(tmp_path / "ringback.db")) as scene_:
         yield scene_
 
 

@@ -11,6 +11,7 @@ from campaigns.dialler.next_look import ORDERS_A_TURN, ORDERS_AT_FIRST
 from campaigns.dialler.turn import BEYOND_ROOM
 from campaigns.ledger.people import account_key
 from tests.campaigns.dialler.made import CAMPAIGN, attempts_of, campaign, contact, count_calls, put
+from tests.ready import ready_sqlite
 from tests.scheduler import TENANT, Scene, scene
 from tests.simulation.dialling_switch import DiallingSwitch
 
@@ -19,7 +20,7 @@ TURN_MS, STEP_MS = 300, 10
 
 @pytest.fixture
 async def it(tmp_path: Path) -> AsyncIterator[Scene]:
-    async with scene(f"sqlite:///{tmp_path / 'ringback.db'}") as scene_:
+    async with scene(ready_sqlite(tmp_path / "ringback.db")) as scene_:
         yield scene_
 
 

@@ -26,6 +26,7 @@ from tests.campaigns.dialler.made import (
     refusals_of,
     states_of,
 )
+from tests.ready import ready_sqlite
 from tests.scheduler import START_MS, TENANT, Scene, scene
 from tests.simulation.dialling_switch import DiallingSwitch
 
@@ -34,7 +35,7 @@ ONE, TWO = "+8613800000001", "+8613800000002"
 
 @pytest.fixture
 async def it(tmp_path: Path) -> AsyncIterator[Scene]:
-    async with scene(f"sqlite:///{tmp_path / 'ringback.db'}") as scene_:
+    async with scene(ready_sqlite(tmp_path / "ringback.db")) as scene_:
         yield scene_
 
 

@@ -10,7 +10,6 @@ from campaigns.ledger import notice_batches
 from campaigns.ledger.notices import recall
 from campaigns.ledger.rows import BatchRow
 from campaigns.ledger.tables import campaigns, notices
-from campaigns.wiring import CHAIN
 from campaigns.written_notices.batches import (
     Acknowledging,
     NoBatch,
@@ -21,7 +20,6 @@ from campaigns.written_notices.batches import (
 )
 from campaigns.written_notices.owing import Owed, owe_all
 from cti.sql.connections import database_url, writer_engine
-from cti.sql.schema import upgrade
 from tests.campaigns.notices.rows import CAMPAIGN, START_MS, TENANT, campaign_row, contact_row
 
 LATER_MS = START_MS + 60_000
@@ -91,10 +89,9 @@ def test_two_batches_at_once_share_what_is_pending(url: str, engine: Engine) -> 
             assert pages == list(range(1, count + 1))
 
 
-def test_a_batch_waits_for_nobody_and_leaves_what_somebody_is_writing(postgres_url: str) -> None:
+def test_a_batch_waits_for_nobody_and_leaves_what_somebody_is_writing(postgres_ready_url: str) -> None:
     """On PostgreSQL; SQLite has one writer a file."""
-    upgrade(postgres_url, [CHAIN])
-    ours, other = (writer_engine(database_url(postgres_url)) for _ in range(2))
+    ours, other = (writer_engine(database_url(postgres_ready_url)) for _ in range(2))
     written(ours, 3)
     with other.begin() as connection:
         assert recall(connection, [(f"{CAMPAIGN}-2", 1)])
