@@ -254,7 +254,7 @@ async def scene(
 ) -> AsyncIterator[Scene]:
     """The product on the store at `url`, its clock at START or where `start_ms` says. `wall` makes the clock that dates
     the log's entries, from the one that the test moves, where they differ. `parts`: by default all that is installed;
-    each task is stepped.
+    each task is stepped. Where calls alone are asked about, `parts=()`: the tasks of campaigns cost more than the rest.
     """
     clock, telemetry, pulse = VirtualClock(start_ms), Telemetry(), Pulse()
     found, wall_clock = fit_parts(find_parts() if parts is None else parts, url), VirtualWallClock(clock)

@@ -18,6 +18,7 @@ from cti.errors import Fenced
 from cti.rows import SwitchRow
 from cti.settings import Settings
 from tests.contract.dialling import dial_of, transact
+from tests.ready import BOTH, ready_url
 from tests.scheduler import ALL_BUT_RING_TIMEOUT, START_MS, TENANT, Scene, event, scene
 from tests.simulation.dial_ledger import call_of
 
@@ -26,15 +27,15 @@ TABLES = (tables.orders, tables.facts, tables.words)
 FIRST = call_id(TENANT, SOURCE, "7", 0)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=BOTH)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/dialled.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    return ready_url(request.param, request, tmp_path)
 
 
 @pytest.fixture
 async def it(url: str) -> AsyncIterator[Scene]:
     """A switch that is dialled on, a minute after the start, and two orders for it."""
-    async with scene(url) as running:
+    async with scene(url, parts=()) as running:
         await running.declare("s1")
         declaration = {"commands": [*ALL_BUT_RING_TIMEOUT, "makeCall"], "facts": None, "outbound": 1}
         await running.store.ledger.put_switch(SwitchRow(TENANT, "s1", SOURCE, to_json(declaration).decode()))

@@ -117,10 +117,10 @@ async def test_the_log_gives_the_same_ledger_once_more(urls: tuple[str, str]) ->
 
 async def test_a_service_goes_on_from_what_was_rebuilt(urls: tuple[str, str]) -> None:
     old, new = urls
-    async with scene(old) as it:
+    async with scene(old, parts=()) as it:
         await day(it)
         await rebuild(settings_of(old), new, SystemClock(), silent)
-    async with scene(new) as it:
+    async with scene(new, parts=()) as it:
         assert len(await it.store.ledger.keys()) == 2  # the old one's, and this scene's
         assert await it.store.ledger.switch(TENANT, "s1") is not None
         assert await it.record("s1", f"call-{CALLS - 1}") is None
@@ -137,7 +137,7 @@ async def test_a_service_on_a_rebuild_that_broke_off_refuses_instead_of_missing_
     async with open_ledger(url) as ledger:
         await ledger.claim("rebuild", 4)
     begin_log_after(url, dict.fromkeys(range(4), 5), START_MS)
-    async with scene(url) as it:
+    async with scene(url, parts=()) as it:
         await it.store.log.append([Appending(TENANT, key_of(TENANT, "/switches/s1", "call"), b"{}")])
         with pytest.raises(LogTruncated):
             await it.engine.drain()
@@ -145,7 +145,7 @@ async def test_a_service_on_a_rebuild_that_broke_off_refuses_instead_of_missing_
 
 async def test_a_log_that_begins_later_is_said_to(tmp_path: Path) -> None:
     old, new = f"sqlite:///{tmp_path}/old.db", f"sqlite:///{tmp_path}/new.db"
-    async with scene(old) as it:
+    async with scene(old, parts=()) as it:
         await day(it)
         half_ms = int(START_MS + it.now_s * 500)
         assert await it.store.log.purge(half_ms) > 0
@@ -160,7 +160,7 @@ async def test_a_log_that_begins_later_is_said_to(tmp_path: Path) -> None:
 
 async def test_what_differs_is_counted_and_named(tmp_path: Path) -> None:
     old, new = f"sqlite:///{tmp_path}/old.db", f"sqlite:///{tmp_path}/new.db"
-    async with scene(old) as it:
+    async with scene(old, parts=()) as it:
         await day(it)
         profile = tmp_path / "other.toml"
         text = (Path(__file__).parents[2] / "cti/profiles/power-95598.toml").read_text("utf-8")
@@ -185,7 +185,7 @@ def test_the_command_prints_what_came_of_it(tmp_path: Path, capsys: pytest.Captu
     old, new = f"sqlite:///{tmp_path}/old.db", f"sqlite:///{tmp_path}/new.db"
 
     async def make() -> None:
-        async with scene(old) as it:
+        async with scene(old, parts=()) as it:
             await day(it)
 
     asyncio.run(make())

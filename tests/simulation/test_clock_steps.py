@@ -67,7 +67,7 @@ async def site_at(url: str) -> AsyncIterator[Site]:
         made.append(Machine(clock))
         return made[0]
 
-    async with scene(url, wall=wall) as it:
+    async with scene(url, wall=wall, parts=()) as it:
         yield Site(it, made[0])
 
 

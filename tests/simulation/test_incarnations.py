@@ -19,7 +19,7 @@ SECOND = {"connection": "a-2", "agent": "1002", "device": "8002"}
 @pytest.fixture(params=["memory:", "sqlite"])
 async def it(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
     url = "memory:" if request.param == "memory:" else f"sqlite:///{tmp_path / 'ringback.db'}"
-    async with scene(url) as running:
+    async with scene(url, parts=()) as running:
         await running.declare("s1")
         await running.to(1)
         yield running
