@@ -49,6 +49,9 @@ STAMP := $(ENVIRONMENT)-package-$(call checksum,pyproject.toml)
 
 PROMTOOL ?= promtool
 
+# A machine that keeps no bytecode compiles the product anew for each of the hundreds of processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run demo test test-compiled compiled acceptance bench faults hostile simulate mutate check alerts format requirements setup clean
 
 setup: $(STAMP)

@@ -14,11 +14,16 @@ from tests.ready import postgres_ready_url, postgres_upgraded
 __all__ = ["kafka", "kafka_prefix", "postgres", "postgres_ready_url", "postgres_upgraded", "postgres_url"]
 
 TESTS = Path(__file__).parent
-# They start processes and kill, hold up or hurry them: they need the machine to themselves.
+# They start processes and kill, hold up or hurry them: they need the machine to themselves. What only reads a verdict, or
+# talks to the session's broker, does not.
 ALONE = (
-    "faults",
-    "hostile",
-    "integration/kafka",
+    "faults/test_cluster.py",
+    "faults/test_crash.py",
+    "faults/test_crash_campaigns.py",
+    "hostile/test_hostile.py",
+    "integration/kafka/test_brokers.py",
+    "integration/kafka/test_faults.py",
+    "integration/kafka/test_quickstart.py",
     "integration/test_campaign_quickstart.py",
     "integration/test_one_server.py",
     "integration/test_outbound_quickstart.py",
