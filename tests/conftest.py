@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
@@ -14,8 +15,11 @@ from tests.ready import postgres_ready_url, postgres_upgraded
 __all__ = ["kafka", "kafka_prefix", "postgres", "postgres_ready_url", "postgres_upgraded", "postgres_url"]
 
 TESTS = Path(__file__).parent
-# They start processes and kill, hold up or hurry them: they need the machine to themselves. What only reads a verdict, or
-# talks to the session's broker, does not.
+# No test judges by a wall clock, so an example has no deadline.
+hypothesis.settings.register_profile("undated", deadline=None)
+hypothesis.settings.load_profile("undated")
+# They start processes and kill, hold up or hurry them: they need the machine to themselves. What only judges figures or
+# talks to the broker of the session does not.
 ALONE = (
     "faults/test_cluster.py",
     "faults/test_crash.py",

@@ -111,7 +111,7 @@ def test_instants_are_written_in_utc(at: int) -> None:
     assert ms_of(rfc3339(at)) == at
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(questions())
 def test_it_is_the_answer_of_the_judge(question: tuple[CallingHours, Asked, int]) -> None:
     rules, asked_, now_ms = question

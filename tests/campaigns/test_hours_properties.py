@@ -130,7 +130,7 @@ def questions(draw: st.DrawFn) -> tuple[CallingHours, Asked, int]:
     return rules, asked, now_ms
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(questions())
 def test_both_judges_agree(question: tuple[CallingHours, Asked, int]) -> None:
     rules, asked, now_ms = question
@@ -154,7 +154,7 @@ def test_both_judges_agree(question: tuple[CallingHours, Asked, int]) -> None:
         assert isinstance(judge(rules, asked, answer.until_ms - 1), Closed)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(questions(), st.data())
 def test_the_answer_holds_for_every_instant_up_to_its_end(
     question: tuple[CallingHours, Asked, int], data: st.DataObject
@@ -173,7 +173,7 @@ def test_the_answer_holds_for_every_instant_up_to_its_end(
         assert later.until_ms == answer.until_ms
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(questions(), st.integers(-2 * DAY_MS, 2 * DAY_MS), st.booleans())
 def test_an_agreed_time_opens_nothing_but_its_own_span_and_the_ordinary_hours(
     question: tuple[CallingHours, Asked, int], distance_ms: int, prevails: bool
@@ -194,7 +194,7 @@ def test_an_agreed_time_opens_nothing_but_its_own_span_and_the_ordinary_hours(
         assert local(now_ms, asked.zone).date() > local(now_ms + distance_ms, asked.zone).date()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(questions(), st.sampled_from(ZONES))
 def test_the_next_part_of_the_day_is_the_first_opening_after_this_one(
     question: tuple[CallingHours, Asked, int], zone: str
@@ -228,7 +228,7 @@ def test_spans_have_the_offset_of_the_clock(zone: str) -> None:
         assert len({span.offset_ms for span in spans(zone, change_ms, change_ms + HOUR_MS + 1)}) == 2
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(ZONES), st.data())
 def test_a_local_time_is_the_first_instant_that_has_it(zone: str, data: st.DataObject) -> None:
     day = local(data.draw(instants(zone)), zone).date()

@@ -146,7 +146,7 @@ def channels(play: Played) -> list[Channel]:
 scripts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5)
 
 
-@settings(max_examples=40, deadline=None)  # days of refused orders take their time
+@settings(max_examples=40)  # days of refused orders take their time
 @given(
     kind=st.sampled_from(["billing", "arrears", "outage"]),
     important=st.sampled_from(["yes", "no"]),

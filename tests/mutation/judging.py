@@ -136,6 +136,6 @@ def _tested(tests: Sequence[str]) -> int:
     import hypothesis
     import pytest
 
-    hypothesis.settings.register_profile("mutation", database=None, derandomize=True)
+    hypothesis.settings.register_profile("mutation", database=None, derandomize=True, deadline=None)
     hypothesis.settings.load_profile("mutation")
     return pytest.main([*PYTEST, *(str(Path(test)) for test in tests)])

@@ -59,7 +59,7 @@ histories = st.builds(
 )
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=70)
 @given(histories, st.randoms(use_true_random=False))
 def test_the_order_of_arrival_changes_nothing(history: list[Fact], chance: Random) -> None:
     shuffled = list(history)
@@ -67,7 +67,7 @@ def test_the_order_of_arrival_changes_nothing(history: list[Fact], chance: Rando
     assert fold(SUBJECT, shuffled) == fold(SUBJECT, history)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(histories)
 def test_advancing_one_by_one_is_folding(history: list[Fact]) -> None:
     call = Call(SUBJECT)
@@ -82,7 +82,7 @@ def test_advancing_one_by_one_is_folding(history: list[Fact]) -> None:
     assert call == fold(SUBJECT, history).call
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=70)
 @given(histories, st.floats(0, 61), st.randoms(use_true_random=False))
 def test_a_snapshot_that_lacked_the_call_is_a_fact_among_others(
     history: list[Fact], at_s: float, chance: Random
@@ -99,7 +99,7 @@ def test_a_snapshot_that_lacked_the_call_is_a_fact_among_others(
         assert before is None or before.phase is not Phase.ENDED
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=70)
 @given(histories)
 def test_what_a_call_lived_is_well_formed(history: list[Fact]) -> None:
     call = fold(SUBJECT, history).call
@@ -118,7 +118,7 @@ def _apart(intervals: Sequence[Hold | Wait]) -> bool:
     return all(one.end_ms is not None and one.end_ms <= later.at_ms for one, later in pairwise(intervals))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(histories)
 def test_every_end_makes_a_valid_record_with_sound_breaches(history: list[Fact]) -> None:
     call = fold(SUBJECT, [*history, stories.cleared(61.0)]).call
@@ -135,7 +135,7 @@ def test_every_end_makes_a_valid_record_with_sound_breaches(history: list[Fact])
     assert not call.inbound or set(late) <= set(named), "every ring-limit breach is recorded"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(histories, st.integers(0, 90))
 def test_what_is_due_is_told_once_and_never_before_its_cause(history: list[Fact], now_s: int) -> None:
     call = fold(SUBJECT, history).call

@@ -307,7 +307,7 @@ histories = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(histories, st.randoms(use_true_random=False))
 def test_a_late_or_reordered_event_gives_the_same_record(history: list[Fact], chance: Random) -> None:
     facts = [*history, said(60.0, "callCleared")]
@@ -322,7 +322,7 @@ def test_a_late_or_reordered_event_gives_the_same_record(history: list[Fact], ch
     assert ("dialled" in told) is (told["direction"] == "outbound" and told["commandid"] is not None)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(histories)
 def test_advancing_one_by_one_is_folding(history: list[Fact]) -> None:
     call = Call(SUBJECT)
