@@ -13,9 +13,12 @@ from sqlalchemy import (
     Table,
     and_,
     delete,
+    literal,
+    null,
     select,
     true,
     tuple_,
+    union_all,
     update,
 )
 
@@ -50,6 +53,10 @@ class SqlGroup(Generic[R, C]):
         of_owner = and_(self.owners.c.owner == columns.owner, *known)
         self._known = and_(true(), *known)
         self._as_wanted = select(self.resource, columns.epoch, self.heartbeat).join(self.owners, of_owner, isouter=True)
+        self._seen = union_all(
+            select(literal(1), self.resource, columns.epoch, columns.owner).where(self._listed),
+            select(literal(0), null(), self.heartbeat, self.owners.c.owner).where(self._known),
+        )
         keys = ", ".join(column.name for column in self.owners.primary_key)
         put = ("ON CONFLICT (", keys, ") DO UPDATE SET", self.heartbeat.name, "= excluded.", self.heartbeat.name)
         self._put_heartbeat = insertion(self.owners, tail=" ".join(put))
@@ -71,11 +78,14 @@ class SqlGroup(Generic[R, C]):
         self._put_heartbeat(connection, [row])
 
     def holdings(self, connection: Connection) -> Holdings[R]:
-        """Resources first: an owner writes a heartbeat before it takes one, so it is among them unless it has left."""
-        listed = select(self.resource, self.resources.c.epoch, self.resources.c.owner).where(self._listed)
-        held = [Holding(*row) for row in connection.execute(listed.order_by(self.resource))]
-        found = connection.execute(select(self.owners.c.owner, self.heartbeat).where(self._known))
-        return Holdings({row[0]: row[1] for row in found}, held)
+        """In one statement: an owner has a heartbeat before it has a resource, so it is there unless it has left."""
+        held, heartbeats = list[Holding[R]](), dict[str, int]()
+        for is_resource, resource, number, owner in connection.execute(self._seen):
+            if is_resource:
+                held.append(Holding(resource, number, owner))
+            else:
+                heartbeats[owner] = number
+        return Holdings(heartbeats, sorted(held, key=_by_resource))
 
     def take(self, connection: Connection, owner: str, wanted: Sequence[Wanted[R]]) -> list[C]:
         """Compare-and-set on (epoch, heartbeat): own those that match. Skips rows that another transaction locks."""
