@@ -76,7 +76,7 @@ def make_app(
         log_waiters=LogWaiters(limits),
         latest=LatestTime(),
         backpressure=Backpressure(reads, pulse, limits),
-        openapi=written(limits, [part for part, _ in hosted]),
+        openapi=b"" if probes_alone else written(limits, [part for part, _ in hosted]),
         describing=asyncio.Semaphore(limits.calls_described),
         dialling=None if dial is None else Dialling(dial, bindings, limits, log.now_ms, monotonic),
     )

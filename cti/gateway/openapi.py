@@ -1,7 +1,8 @@
 """The gateway's OpenAPI document: `python -m cti.gateway.openapi [FILE]` writes it."""
 
+import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,14 @@ EXAMPLE = {
 }
 
 
+@functools.cache  # the models stay as they are, and their schemas are most of the work
+def _of_models() -> Mapping[str, Any]:
+    return {**exact(component_schemas([Declaration, Result])), **event_schemas(EXAMPLE)}
+
+
 def openapi_of(routes: Sequence[Route], parts: Sequence[Part] = ()) -> dict[str, Any]:
     """The document of these routes, with what the parts' routes refer to."""
-    schemas = {**exact(component_schemas([Declaration, Result])), **event_schemas(EXAMPLE), **ANSWERS}
+    schemas = {**_of_models(), **ANSWERS}
     codes = dict(CODES)
     for part in parts:
         schemas |= part.schemas

@@ -23,9 +23,10 @@ async def test_whatever_happens_nothing_is_violated(piece: int) -> None:
 
 @pytest.mark.usefixtures("logging_as_it_was")
 async def test_a_seed_is_played_again_as_it_was() -> None:
+    """Three short ones, which have half of the kinds of faults between them."""
     quiet()
-    one, other = [(await histories([4]))[0] for _ in range(2)]
-    assert one == other
+    some, again = [await histories([1, 3, 7]) for _ in range(2)]
+    assert some == again
 
 
 @pytest.mark.usefixtures("logging_as_it_was")
