@@ -31,6 +31,7 @@ from cti.gateway.pulse import Pulse
 from cti.hosting import WHOLE, Host, Hosted, Part, chains_of, find_parts
 from cti.parts.health import PartHealth
 from cti.ports import Clock
+from cti.rows import CommandRow, OutcomeRow
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
 from cti.web.server import listen
@@ -95,6 +96,7 @@ class Switch:
     cursor: str | None = None
     commands: list[dict[str, Any]] = field(default_factory=list)
     heartbeat_no: int = 0
+    asked_at: int = -1  # after how many rounds with commands
 
 
 class Scene:
@@ -111,6 +113,11 @@ class Scene:
         self._tasks = [task for one in hosted for task in one.tasks_in(WHOLE)]
         self.switches: dict[str, Switch] = {}
         self.running = True  # False: the engine is stopped, the door is open
+        self._commanded = 0  # rounds with commands so far
+        engine.pulse.tell(self._hear)
+
+    def _hear(self, rows: Sequence[CommandRow] | None, outcomes: Sequence[OutcomeRow]) -> None:
+        self._commanded += rows is None or bool(rows)
 
     @property
     def now_s(self) -> float:
@@ -199,8 +206,12 @@ class Scene:
         raise AssertionError(f"still moving after {SETTLE_MAX} steps at one instant")
 
     async def _deliver(self) -> bool:
+        """Switches ask when there is something: each asks once, then after every round with commands."""
         delivered = False
         for switch in self.switches.values():
+            if switch.asked_at == self._commanded:
+                continue
+            switch.asked_at = self._commanded
             after = "" if switch.cursor is None else f"&after={switch.cursor}"
             status, answer = await self.call("GET", f"/v1/switches/{switch.name}/commands?wait_s=0{after}")
             assert status == 200, answer
