@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 
 from cti.adapters.clock import VirtualClock, VirtualWallClock
 from cti.adapters.store import Store, open_store
@@ -104,11 +105,11 @@ class Scene:
 
     def __init__(
         self, store: Store, clock: VirtualClock, engine: Engine, session: aiohttp.ClientSession, url: str,
-        wall_clock: VirtualWallClock, hosted: Sequence[Hosted], host: Host,
+        wall_clock: VirtualWallClock, hosted: Sequence[Hosted], host: Host, app: web.Application,
     ) -> None:  # fmt: skip
         self.store, self.clock, self.engine, self.url = store, clock, engine, url
         self.wall_clock, self.hosted = wall_clock, hosted  # the time of day, for parts; the parts
-        self.host = host  # what is lent to them
+        self.host, self.app = host, app  # what is lent to them; the door
         self._session = session
         self._tasks = [task for one in hosted for task in one.tasks_in(WHOLE)]
         self.switches: dict[str, Switch] = {}
@@ -303,7 +304,7 @@ async def scene(
         _, key = await make_key(store.ledger, TENANT, scopes, "*", "scene", round(start_ms))
         session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"})
         stack.push_async_callback(session.close)
-        it = Scene(store, clock, engine, session, listening.url, wall_clock, hosted, host)
+        it = Scene(store, clock, engine, session, listening.url, wall_clock, hosted, host, app)
         for one in hosted:
             for task in one.tasks_in(WHOLE):
                 await task.start()

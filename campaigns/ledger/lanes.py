@@ -4,11 +4,16 @@ import json
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from campaigns.ledger.tables import UNDER_WAY, campaigns, lanes
+from campaigns.ledger.tables import ENDED_STATES, lanes
 from cti.sql.bulk import insertion
+from cti.sql.point import rows_of
 
+_ENDED = ", ".join(f"'{state}'" for state in ENDED_STATES)  # word for word as in the partial index
+_KNOWN = "SELECT tenant, switch, trunk_group FROM campaign_lanes"
+_FROM = ("SELECT DISTINCT tenant, switch, trunk_group FROM campaigns WHERE state NOT IN (", _ENDED, ")")
+_UNDER_WAY = " ".join(_FROM)
 _put = insertion(lanes, tail="ON CONFLICT (id) DO NOTHING")
 
 
@@ -27,14 +32,12 @@ class Lane(NamedTuple):
 
 def known(connection: Connection) -> set[Lane]:
     """Every lane that was ever used: facts of an earlier call may come at any time."""
-    used = connection.execute(select(lanes.c.tenant, lanes.c.switch, lanes.c.trunk_group))
-    return {Lane(*row) for row in used}
+    return {Lane(*row) for row in rows_of(connection, _KNOWN)}
 
 
 def under_way(connection: Connection) -> set[Lane]:
     """Those of campaigns that have not ended."""
-    columns = (campaigns.c.tenant, campaigns.c.switch, campaigns.c.trunk_group)
-    return {Lane(*row) for row in connection.execute(select(*columns).where(UNDER_WAY).distinct())}
+    return {Lane(*row) for row in rows_of(connection, _UNDER_WAY)}
 
 
 def put(connection: Connection, made: Collection[Lane]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import psycopg
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.errors import Stale
@@ -26,16 +26,30 @@ from campaigns.ledger.rows import (
     OutboundRow,
     RefusalRow,
 )
-from campaigns.ledger.tables import UNDER_WAY, campaigns, history, hours_classes, imports, outbound
+from campaigns.ledger.tables import ENDED_STATES, campaigns, history, hours_classes, outbound
 from cti.dial.ports import DialOrders
 from cti.dial.rows import DialFact, DialOrderRow, OrderState
 from cti.leases.sql import hold
 from cti.sql.bulk import insertion, slices
+from cti.sql.point import rows_of
 from cti.sql.trouble import LOCKED, word_of
 
 WAITING, WHO = "waiting", "dialler"  # in a campaign's history
 LOCK_MS = 50  # a turn that cannot have its rows at once is undone, and read anew
 _put_outbound = insertion(outbound, tail="ON CONFLICT (tenant) DO NOTHING")
+
+
+def _all_of(table: Table, *rest: str) -> str:
+    words = ("SELECT", ", ".join(column.name for column in table.columns), "FROM", table.name, *rest)
+    return " ".join(words)
+
+
+_ENDED = ", ".join(f"'{state}'" for state in ENDED_STATES)  # word for word as in the partial index
+_HERE = "WHERE tenant = ? AND switch = ? AND trunk_group = ? AND state NOT IN ("
+_UNDER_WAY = _all_of(campaigns, _HERE, _ENDED, ")")
+_OUTBOUND = _all_of(outbound, "WHERE tenant = ?")
+_IMPORTS = "SELECT no, state FROM campaign_imports WHERE campaign = ?"
+_CLASSES = _all_of(hours_classes, "WHERE campaign = ?")
 
 
 # -- what a turn reads -------------------------------------------------------------------------------------------------
@@ -52,30 +66,28 @@ class LaneRead(NamedTuple):
 
 def read_lane(connection: Connection, lane: Lane, others: Collection[str] = ()) -> LaneRead:
     """The campaigns of a lane that are under way, and these others."""
-    columns = campaigns.c
-    here = (columns.tenant == lane.tenant, columns.switch == lane.switch, columns.trunk_group == lane.trunk_group)
-    found = list(connection.execute(select(campaigns).where(*here, UNDER_WAY)))
-    missing = sorted(set(others) - {row.id for row in found})
+    of = (lane.tenant, lane.switch, lane.trunk_group)
+    rows = [CampaignRow._make(row) for row in rows_of(connection, _UNDER_WAY, *of)]
+    missing = sorted(set(others) - {row.id for row in rows})
     for some in slices(missing):
-        found += connection.execute(select(campaigns).where(*here, columns.id.in_(some)))
-    rows = [CampaignRow._make(row) for row in found]
-    red = connection.execute(select(outbound).where(outbound.c.tenant == lane.tenant)).first()
+        here = (campaigns.c[name] == value for name, value in zip(Lane._fields, of, strict=True))
+        found = connection.execute(select(campaigns).where(*here, campaigns.c.id.in_(some)))
+        rows += [CampaignRow._make(row) for row in found]
+    red = [OutboundRow._make(row) for row in rows_of(connection, _OUTBOUND, lane.tenant)]
     classes, importing = _classes(connection, [row.id for row in rows])
-    return LaneRead(rows, None if red is None else OutboundRow._make(red), classes, importing)
+    return LaneRead(rows, red[0] if red else None, classes, importing)
 
 
 def _classes(connection: Connection, ids: Sequence[str]) -> tuple[dict[str, list[HoursClassRow]], frozenset[str]]:
-    states: dict[tuple[str, int], str] = {}
-    classes: dict[str, list[HoursClassRow]] = {campaign: [] for campaign in ids}
-    for some in slices(ids):
-        query = select(imports.c.campaign, imports.c.no, imports.c.state).where(imports.c.campaign.in_(some))
-        states |= {(row.campaign, row.no): row.state for row in connection.execute(query)}
-        for row in connection.execute(select(hours_classes).where(hours_classes.c.campaign.in_(some))):
-            one = HoursClassRow._make(row)
-            if states.get((one.campaign, one.import_no)) == "done":
-                classes[one.campaign].append(one)
-    running = {campaign for (campaign, _), state in states.items() if state in {"receiving", "running"}}
-    return classes, frozenset(running)
+    classes: dict[str, list[HoursClassRow]] = {}
+    importing: set[str] = set()
+    for campaign in ids:
+        states = dict(rows_of(connection, _IMPORTS, campaign))
+        of_it = (HoursClassRow._make(row) for row in rows_of(connection, _CLASSES, campaign))
+        classes[campaign] = [one for one in of_it if states.get(one.import_no) == "done"]
+        if not {"receiving", "running"}.isdisjoint(states.values()):
+            importing.add(campaign)
+    return classes, frozenset(importing)
 
 
 class Wanted(NamedTuple):

@@ -2,17 +2,22 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from cti.dial.rows import SourceWord, SourceWordRow
 from cti.dial.tables import words
 from cti.sql.bulk import insertion
+from cti.sql.point import rows_of
 
 _upsert = insertion(
     words,
     tail="ON CONFLICT (tenant, source, partition) DO UPDATE SET appended_at_ms = excluded.appended_at_ms,"
     " lag_ms = excluded.lag_ms, trusted = excluded.trusted, word_at_ms = excluded.word_at_ms",
 )
+_COLUMNS = ", ".join(column.name for column in words.columns)
+_ALL, _ORDER = ("SELECT", _COLUMNS, "FROM source_words"), "ORDER BY tenant, source, partition"
+_OF_ALL = " ".join((*_ALL, _ORDER))
+_OF_SOURCE = " ".join((*_ALL, "WHERE tenant = ? AND source = ?", _ORDER))
 
 
 def put_words(connection: Connection, said: Sequence[SourceWordRow]) -> None:
@@ -22,10 +27,7 @@ def put_words(connection: Connection, said: Sequence[SourceWordRow]) -> None:
 
 def read_words(connection: Connection, *of: str) -> list[SourceWordRow]:
     """One for each partition: of a source, given as tenant and source; without them, of all."""
-    query = select(words).order_by(words.c.tenant, words.c.source, words.c.partition)
-    for column, value in zip((words.c.tenant, words.c.source), of, strict=False):
-        query = query.where(column == value)
-    return [SourceWordRow._make(row) for row in connection.execute(query)]
+    return [SourceWordRow._make(row) for row in rows_of(connection, _OF_SOURCE if of else _OF_ALL, *of)]
 
 
 def least(said: Collection[SourceWordRow], partitions: Collection[int]) -> SourceWord | None:

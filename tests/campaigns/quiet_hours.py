@@ -6,7 +6,7 @@ mainland China is in Shanghai's zone; where another is, `phonenumbers` says; a r
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 SHANGHAI = "Asia/Shanghai"
@@ -36,11 +36,13 @@ def is_open(at_ms: float, zone: str, kind: str) -> bool:
     return _is_in(at_ms, zone, REST) and _is_in(at_ms, zone, OF_KIND[kind])
 
 
+@lru_cache(maxsize=16_384)
 def _is_in(at_ms: float, zone: str, hours: Spans) -> bool:
     time = f"{_local(at_ms, zone):%H:%M}"
     return any(opens <= time < closes for opens, closes in hours)
 
 
+@lru_cache(maxsize=4_096)
 def day_of(at_ms: float, zone: str = SHANGHAI) -> str:
     return _local(at_ms, zone).date().isoformat()
 

@@ -181,7 +181,7 @@ async def stage(
     async with contextlib.AsyncExitStack() as stack:
         it = await stack.enter_async_context(scene(url, start_ms=start_ms - BEFORE_S * 1000))
         assert it.store.database is not None
-        without_threads(it.store.database)
+        stack.callback(without_threads(it.store.database).close)
         _, key = await make_key(it.store.ledger, TENANT, " ".join(SCOPES), "*", "stage", start_ms)
         session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"})
         stack.push_async_callback(session.close)

@@ -88,6 +88,10 @@ def attempt(n: int, **columns: object) -> Row:
     return Row(**{**one.__dict__, "n": n, "command": f"c-1.{n}", "decided_at_ms": START_MS + 3_600_000 * n, **columns})
 
 
+def sent(n: int) -> Row:
+    return Row(id=f"c-1.{n}", state="done", command="makeCall", sent_at_ms=START_MS + n)
+
+
 NIGHT_MS = START_MS - 2 * 3_600_000
 NOTICE = Row(id="n-1", contact="c-1", round=1, state="pending", created_at_ms=START_MS)
 SPOILT = [
@@ -102,7 +106,9 @@ SPOILT = [
      never.TWO_LIVE),
     ({"attempts": [attempt(n) for n in (1, 2, 3, 4)]}, never.TOO_OFTEN),
     ({"rings": [("c-1.1", START_MS + n, START_MS + n) for n in range(4)]}, never.CAP),
-    ({"attempts": [attempt(n, decided_at_ms=START_MS + n, counted=0) for n in range(1, 7)]}, never.PACE),
+    ({"orders": {f"c-1.{n}": sent(n) for n in range(1, 7)}}, never.PACE),
+    ({"orders": {f"c-1.{n}": sent(n) for n in range(1, 7)}, "lane_pace": 50, "attempts": [attempt(n, counted=0) for n in
+      range(1, 7)]}, never.PACE),
     ({"notices": [NOTICE]}, never.NOTICE),
     ({"stops": [Stopped("freeze", START_MS - 1, None, None)]}, never.AFTER_STOP),
     ({"stops": [Stopped("stop", START_MS - 1, None, frozenset({"c"}))]}, never.AFTER_STOP),

@@ -49,7 +49,8 @@ campaigns = Table(
     sqlite_with_rowid=False,
 )
 Index("campaigns_of_tenant", campaigns.c.tenant, campaigns.c.made_at_ms, campaigns.c.id)
-_ENDED: list[ColumnClause[str]] = [literal_column(f"'{state}'") for state in ("stopped", "done", "expired")]
+ENDED_STATES = ("stopped", "done", "expired")
+_ENDED: list[ColumnClause[str]] = [literal_column(f"'{state}'") for state in ENDED_STATES]
 UNDER_WAY = campaigns.c.state.not_in(_ENDED)
 Index(
     "campaigns_under_way", campaigns.c.tenant, campaigns.c.switch, campaigns.c.trunk_group,

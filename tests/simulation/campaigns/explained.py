@@ -5,13 +5,14 @@ the campaign is paused or stopped, or the red button is pressed. And at rest, wh
 done, nobody is left of whom it says that he may be called now.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from campaigns.dialler.case import CAP_AGAIN_MS
-from campaigns.ledger.tables import OPEN, attempts, contacts
+from campaigns.ledger.tables import OPEN, contacts
+from cti.sql.point import rows_of
 from tests.campaigns.never import EXPLAIN, Violation
 from tests.simulation.campaigns.orders_given import Manager
 from tests.simulation.campaigns.process import Process
@@ -24,32 +25,36 @@ UNMOVED = frozenset(
 
 
 class Explained:
-    """Asks over HTTP, as a manager does."""
+    """Asks at the door, as a manager does. What was explained before a turn is asked after it, of the ledger as it was
+    then, where the turn has dialled.
+    """
 
     def __init__(self, site: CampaignSite, manager: Manager) -> None:
         self._site, self._manager = site, manager
-        self._before: dict[str, Any] = {}
-        self._made: set[str] = set()
+        self._made: set[str] | None = None
 
     async def before(self, process: Process) -> None:
-        """What is explained of everybody now."""
-        self._before = {}
-        if process.is_held or not await self._site.database.reader.run(_may_begin):
-            return
-        self._made = await self._site.database.reader.run(_commands)
-        self._before = {contact: told async for contact, told in self._told()}
+        """Keep the ledger as it is now."""
+        self._made = None
+        if not process.is_held:
+            self._made = await self._site.database.reader.run(_commands)
+            self._site.reading.keep()
 
     async def after(self, process: Process) -> list[Violation]:
         """Of those whom the process has dialled since."""
-        if process.is_held or not self._before:
+        made, self._made = self._made, None
+        if process.is_held or made is None:
             return []
-        made = await self._site.database.reader.run(_commands) - self._made
+        new = await self._site.database.reader.run(_commands) - made
+        if not new:
+            return []
+        with self._site.reading.as_it_was():
+            of = {command: command.rsplit(".", 1)[0] for command in sorted(new)}
+            before = {contact: told async for contact, told in self._told(set(of.values()))}
         return [
             Violation(EXPLAIN, f"{command} was made, and {told['why']} was explained")
-            for command in sorted(made)
-            if (told := self._before.get(command.rsplit(".", 1)[0])) is not None
-            and not told["may_dial"]
-            and told.get("why") in UNMOVED
+            for command, contact in of.items()
+            if (told := before.get(contact)) is not None and not told["may_dial"] and told.get("why") in UNMOVED
         ]
 
     async def at_rest(self, process: Process) -> list[Violation]:
@@ -63,9 +68,10 @@ class Explained:
             if told["may_dial"] and contact not in await self._site.database.reader.run(_looked_at_soon, now_ms)
         ]
 
-    async def _told(self) -> Any:
+    async def _told(self, of: Collection[str] | None = None) -> AsyncIterator[tuple[str, Any]]:
+        """Of these contacts, or of all that are not final."""
         for campaign, contact in await self._site.database.reader.run(_open):
-            if campaign in self._manager.jobs:
+            if campaign in self._manager.jobs and (of is None or contact in of):
                 status, told = await self._site.call("GET", f"/v1/campaigns/{campaign}/contacts/{contact}")
                 if status == 200:
                     yield contact, told["explain"]
@@ -84,10 +90,5 @@ def _open(connection: Connection) -> Iterable[tuple[str, str]]:
     ]
 
 
-def _may_begin(connection: Connection) -> bool:
-    """Whether somebody waits."""
-    return connection.execute(select(contacts.c.id).where(contacts.c.state == "waiting").limit(1)).first() is not None
-
-
 def _commands(connection: Connection) -> set[str]:
-    return {row[0] for row in connection.execute(select(attempts.c.command)) if row[0] is not None}
+    return {row[0] for row in rows_of(connection, "SELECT command FROM campaign_attempts WHERE command IS NOT NULL")}

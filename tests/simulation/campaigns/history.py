@@ -14,18 +14,15 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from campaigns.api import campaigns as api_campaigns
 from cti.gateway.dialling import DialLedger
 from cti.leases import alone
 from tests.campaigns import never
 from tests.campaigns.never import BROKEN, Seen, Violation
-from tests.campaigns.stage import may_skip_ms, next_instant, orders_under_way
-from tests.simulation.campaigns import jobs
+from tests.simulation.campaigns import calm, jobs
 from tests.simulation.campaigns.explained import Explained
 from tests.simulation.campaigns.mischief import FAULTS, THEMES
-from tests.simulation.campaigns.orders_given import DONE, Manager
+from tests.simulation.campaigns.orders_given import Manager
 from tests.simulation.campaigns.process import Process
 from tests.simulation.campaigns.site import CampaignSite
 from tests.simulation.campaigns.switch import CandidSwitch
@@ -34,17 +31,10 @@ from tests.simulation.outbound.history import History, Told, theme_of
 from tests.simulation.outbound.streams import Gateway
 
 SECOND_MS, HOUR_MS = 1_000, 3_600_000
-STEPS = 110  # of the scheduler, before it quietens down
+STEPS, STEPS_STOPPED = 36, 60  # of the scheduler, before it quietens down; where somebody is to be stopped meanwhile
+STOPPED = frozenset({"stops", "held"})  # themes
 PROCESSES_MAX = 3
-LOOKS_MAX = 6_000  # when it is quiet
-BEATS_BEFORE_MS = (11_000, 6_000, 1_000)  # before an instant to which time was skipped
-SKIP_MIN_MS = 20_000
-OPENINGS = (450, 480, 540, 840, 870)  # minutes of the day at which a window opens
-AT_REST_ASKED = 0.3
-CALM_MS = 70_000  # after a clock was set two looks must agree, half a minute apart where nothing is under way
-QUIET_MS = 10_000  # for so long nothing was done: a lane that had to be taken over first is, what is due is done
-IDLE_S = (1, 1, 2, 5, 10)  # from one look to the next while an order is under way and the switch says nothing
-SETTLES_MAX = 20  # looks at one instant
+SETTLES_MAX = 20  # steps until all rows are imported
 
 
 class SeededNames:
@@ -63,8 +53,11 @@ class SeededNames:
 class CampaignHistory(History):
     """Played once. `outcomes`: of contacts, by state; `dials`: makeCalls that the switch received."""
 
-    def __init__(self, site: CampaignSite, seed: int) -> None:
+    def __init__(self, site: CampaignSite, seed: int, looked_for: str | None = None) -> None:
+        """`looked_for`: a kind of violation; once it shows, the history ends."""
         super().__init__(site, seed)
+        self._looked_for = looked_for
+        self._judged_last: Seen | None = None
         self.place = site
         self.processes: list[Process] = []
         self.processes_max = PROCESSES_MAX
@@ -72,7 +65,7 @@ class CampaignHistory(History):
         self.found: dict[Violation, None] = {}
         self.outcomes: Counter[str] = Counter()
         self.dials = 0
-        self._busy_ms = self._calm_ms = 0
+        self.calm_ms = self.polled_ms = 0
         self._contacts_ended: list[tuple[Any, ...]] = []
 
     def _draw(self) -> None:
@@ -113,10 +106,13 @@ class CampaignHistory(History):
 
     async def _lived(self) -> None:
         await self._open()
-        for self.step in range(STEPS):
+        steps = STEPS_STOPPED if self.theme in STOPPED else STEPS
+        for self.step in range(steps):
             await self._one_step()
-            await self._judge()
-        await self._quieten()
+            await self.judge()
+            if self.is_decided:
+                return
+        await calm.quieten(self)
         await self._finish()
 
     async def _open(self) -> None:
@@ -155,8 +151,9 @@ class CampaignHistory(History):
 
     async def _one_step(self) -> None:
         self.switch.gone = self.step < self.gone_until
-        names = list(ACTIONS)
-        name = self.random.choices(names, [ACTIONS[each][0] for each in names])[0]
+        weights = {name: weight for name, (weight, _) in ACTIONS.items()}
+        weights["manager"] *= 3 if self.theme in STOPPED else 1
+        name = self.random.choices(list(weights), list(weights.values()))[0]
         await ACTIONS[name][1](self)
 
     async def _drive(self) -> None:
@@ -175,7 +172,7 @@ class CampaignHistory(History):
         await self.explained.before(process)
         for _ in range(self.random.choice((1, 1, 2))):
             await process.step()
-        self._keep(await self.explained.after(process))
+        self.keep(await self.explained.after(process))
 
     async def _stop(self, names: list[str]) -> None:
         """While a claim is held: the red button, or a stop of one campaign."""
@@ -201,103 +198,29 @@ class CampaignHistory(History):
                 self.faults[name] += 1
                 self.trace.append((self.site.now_ms, name))
 
-    # -- it quietens down ----------------------------------------------------------------------------------------------
-
-    async def _quieten(self) -> None:
-        """No more faults but those of the line: everybody is there again, nothing is frozen or paused."""
-        self.switch.gone, self.switch.fast_ms = False, min(self.switch.fast_ms, 0)
-        self.ports.claim_fate = self.ports.result_fate = self.ports.round_fate = None
-        for stream in self.streams:
-            await stream.go_on()
-            await stream.cut()
-        for process in self.processes:
-            process.writer.fate = None
-            await process.go_on()
-        while len(self.processes) > 1:
-            await self.processes.pop(0).kill()
-        if not self.processes:
-            self.add_process()
-        self.processes[0].wall.set_to(self.site.now_ms)
-        if self.manager.is_frozen:
-            await self.manager.thaw()
-        for campaign in self.manager.jobs:
-            await self.place.call("POST", f"/v1/campaigns/{campaign}/resume")
-        self._calm_ms = self.site.now_ms + CALM_MS
-        idle = 0
-        for _ in range(LOOKS_MAX):
-            moved = await self._look()
-            if await self._is_over():
-                return
-            idle = 0 if moved else idle + 1
-            await self._wait(idle)
-
-    async def _look(self) -> bool:
-        """Everybody does what can be done now. Whether anything was done."""
-        moved = False
-        for n in range(SETTLES_MAX):
-            await self.site.it.engine.drain()
-            did = await self.processes[0].step()
-            before = len(self.switch.orders)
-            await self.switch.fetch()
-            await self.switch.send()
-            if not (did or len(self.switch.orders) > before):
-                break
-            moved = moved or n > 0
-        await self.manager.look()
-        if moved:
-            await self._judge()
-        return moved
-
-    async def _wait(self, idle: int) -> None:
-        """Time passes: a little while an order is under way, else until something could begin."""
-        now_ms = self.site.now_ms
-        reader = self.site.database.reader
-        far_ms = await reader.run(may_skip_ms, now_ms)
-        if idle == 0 or not self.switch.is_quiet:
-            self._busy_ms = now_ms
-        if not self.switch.is_quiet or self.manager.waits or not far_ms or now_ms - self._busy_ms < QUIET_MS:
-            wait_ms = IDLE_S[min(idle, len(IDLE_S) - 1)] * SECOND_MS
-            due_ms = min(self.switch.next_ms() + 1, now_ms + wait_ms)
-            await self.switch.run_to(max(round(due_ms), now_ms + 200))
-            return
-        target_ms = min(await reader.run(self._instant, now_ms), now_ms + far_ms)
-        if target_ms - now_ms < SKIP_MIN_MS:
-            await self.switch.run_to(min(target_ms, now_ms + SECOND_MS))
-            return
-        if now_ms > self._calm_ms and self.random.random() < AT_REST_ASKED:
-            self._keep(await self.explained.at_rest(self.processes[0]))
-        for before_ms in BEATS_BEFORE_MS:
-            await self.switch.run_to(max(target_ms - before_ms, self.site.now_ms))
-            await self.site.it.engine.drain()
-        await self.switch.fetch()
-        await self.switch.run_to(target_ms)
-
-    @staticmethod
-    def _instant(connection: Connection, now_ms: int) -> int:
-        return next_instant(connection, now_ms, at_times=OPENINGS)
-
-    async def _is_over(self) -> bool:
-        if self.manager.waits or await self.site.database.reader.run(orders_under_way):
-            return False
-        told = [await self.place.call("GET", f"/v1/campaigns/{campaign}") for campaign in self.manager.jobs]
-        return all(status == 200 and one["state"] in DONE for status, one in told)
-
     # -- what came of it -----------------------------------------------------------------------------------------------
 
-    async def _judge(self) -> Seen:
-        ledger = await self.site.database.reader.run(never.read)
+    async def judge(self) -> Seen:
+        """Where nothing has changed since it was judged last, it is what it was."""
+        ledger, log = await self.site.database.reader.run(never.read), self.switch.log()
         windows = {campaign: job.windows for campaign, job in self.manager.jobs.items()}
-        stops = self.manager.standing()
-        seen = Seen(self.switch.log(), ledger, self.jobs.zones, windows, self.pace, stops)
-        self._keep(never.violations(seen))
+        seen = Seen(log, ledger, self.jobs.zones, windows, self.pace, self.manager.standing(), self.wish.lose > 0)
+        if seen != self._judged_last:
+            self._judged_last = seen._replace(log=log._replace(rings=list(log.rings)))
+            self.keep(never.violations(seen))
         return seen
 
-    def _keep(self, found: list[Violation]) -> None:
+    def keep(self, found: list[Violation]) -> None:
         self.found |= dict.fromkeys(found)
 
+    @property
+    def is_decided(self) -> bool:
+        """What it was played for has shown."""
+        return self._looked_for is not None and any(one.kind == self._looked_for for one in self.found)
+
     async def _finish(self) -> None:
-        seen = await self._judge()
-        self._keep(list(never.unended(seen)))
+        seen = await self.judge()
+        self.keep(list(never.unended(seen)))
         self.dials = len(seen.log.arrivals)
         self.outcomes.update(row.state for row in seen.ledger.contacts.values())
         numbers = {row.id: row.no for row in seen.ledger.contacts.values()}

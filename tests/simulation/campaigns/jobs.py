@@ -15,6 +15,7 @@ WORDS = {
     "refused:busy": 1, "refused:error": 0.5, "refused:expired": 0.5, "refused:duplicate": 0.3, "noGate": 1,
     "key:2": 0.3, "key0NoAgent": 0.3,
 }  # fmt: skip
+ONCE = frozenset({"neverSeen", "refused:expired"})  # never the last: after these the same call is dialled anew at once
 MESSAGES = ("sms:delivered", "sms:undeliverable", "sms:undeliverable")
 
 ITEMS: Mapping[str, Mapping[str, str]] = {
@@ -29,6 +30,7 @@ ITEMS: Mapping[str, Mapping[str, str]] = {
     "outage": {"important": "no", "area": "东湖区A1", "reason": "检修"},
 }  # fmt: skip
 GROUP = "main"
+LIVES_H = ((1.5, 5), (1.5, 5), (5, 14))  # until `fallback_by`
 WINDOWS: Sequence[Spans] = (
     (("09:00", "11:30"),),
     (("09:00", "12:30"), ("14:00", "18:00")),
@@ -53,16 +55,17 @@ class Jobs(NamedTuple):
 
 
 def drawn(random: Random, switch: str, now_ms: int, pace: int) -> Jobs:
-    numbers = [f"1380000{n:04d}" for n in range(1, random.randint(4, 8))]
-    accounts = [f"A{n}" for n in range(1, random.randint(3, 6))]
+    numbers = [f"1380000{n:04d}" for n in range(1, random.randint(4, 6))]
+    accounts = [f"A{n}" for n in range(random.choice((1, 2, 2, 3)))]
     zones = {account: random.choice(("", "", "", "Asia/Urumqi", "Asia/Tokyo")) for account in accounts}
-    kinds = random.sample(("billing", "billing", "outage"), k=random.choice((1, 1, 2)))
+    kinds = random.sample(("billing", "billing", "outage"), k=random.choice((1, 1, 1, 2)))
     made = [_job(random, kind, n, switch, now_ms, pace, accounts, numbers, zones) for n, kind in enumerate(kinds)]
     words = list(WORDS)
-    scripts = {
-        f"+86{number}": [*random.choices(words, list(WORDS.values()), k=random.randint(1, 4)), random.choice(MESSAGES)]
-        for number in numbers
-    }
+    scripts = {}
+    for number in numbers:
+        drawn_words = random.choices(words, list(WORDS.values()), k=random.randint(1, 4))
+        drawn_words += ["noAnswer"] if drawn_words[-1] in ONCE else []
+        scripts[f"+86{number}"] = [*drawn_words, random.choice(MESSAGES)]
     named = {account: frozenset([zone] if zone else []) for account, zone in zones.items()}
     return Jobs(made, scripts, named)
 
@@ -71,17 +74,17 @@ def _job(
     random: Random, kind: str, n: int, switch: str, now_ms: int, pace: int, accounts: Sequence[str],
     numbers: Sequence[str], zones: Mapping[str, str],
 ) -> Job:  # fmt: skip
-    fallback_ms = now_ms + round(random.uniform(6, 40) * HOUR_MS)
+    fallback_ms = now_ms + round(random.uniform(*random.choice(LIVES_H)) * HOUR_MS)
     campaign: dict[str, Any] = {
         "name": f"{kind}-{n}", "kind": kind, "switch": switch, "trunk_group": GROUP,
         "pacing": {"calls_per_second": random.randint(1, pace), "calls_at_once": random.randint(2, 6)},
-        "ring_timeout_s": random.choice((30, 45)), "attempts_max": random.choice((1, 2, 3, 3)),
+        "ring_timeout_s": random.choice((30, 45)), "attempts_max": random.choice((1, 1, 2, 3)),
     }  # fmt: skip
     if kind != "outage":
         campaign |= {
             "notice_out_by": _text(now_ms + round((fallback_ms - now_ms) / 2)),
             "fallback_by": _text(fallback_ms),
-            "expires_at": _text(fallback_ms + round(random.uniform(2, 30) * HOUR_MS)),
+            "expires_at": _text(fallback_ms + round(random.uniform(0.2, 4) * HOUR_MS)),
         }
     windows = ALWAYS
     if random.random() < 0.25:
@@ -98,8 +101,8 @@ def _row(
     row = {"account": account, "name": "测试", "zone": zones[account], **ITEMS[kind]}
     row |= {f"number{n}" if n > 1 else "number": own[n - 1] if n <= len(own) else "" for n in (1, 2, 3)}
     if kind == "outage":
-        starts_ms = now_ms + round(random.uniform(20, 60) * HOUR_MS)
-        row |= {"starts_at": _text(starts_ms), "restores_at": _text(starts_ms + 4 * HOUR_MS)}
+        starts_ms = now_ms + round(random.uniform(2, 5) * HOUR_MS)
+        row |= {"starts_at": _text(starts_ms), "restores_at": _text(starts_ms + 1 * HOUR_MS)}
         row["important"] = random.choice(("no", "no", "yes"))
     return row
 

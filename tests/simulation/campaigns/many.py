@@ -14,7 +14,7 @@ from tests.campaigns.never import KINDS
 from tests.simulation.campaigns.history import CampaignHistory
 from tests.simulation.campaigns.planted import ALL, caught
 from tests.simulation.campaigns.site import HISTORIES_MAX, campaign_site
-from tests.simulation.outbound.campaign import quiet, report
+from tests.simulation.outbound.campaign import report, worker
 from tests.simulation.outbound.history import Told
 
 
@@ -39,7 +39,7 @@ def simulated(n: int, seed: int, processes: int | None = None) -> dict[str, Any]
     """The report on `n` histories of the seeds from `seed` on, and on what is planted."""
     pieces = [range(first, min(first + HISTORIES_MAX, seed + n)) for first in range(seed, seed + n, HISTORIES_MAX)]
     workers = min(processes or os.cpu_count() or 1, max(len(pieces), 2))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=quiet) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=worker) as pool:
         planted = [pool.submit(_caught, number) for number in range(len(ALL))] if n > 1 else []
         lived = [one for piece in pool.map(_histories, pieces) for one in _shown(piece)]
         found = {one.name: future.result() for one, future in zip(ALL, planted, strict=False)}

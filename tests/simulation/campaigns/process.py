@@ -14,6 +14,9 @@ from cti.hosting import Opened
 from cti.sql.database import Database
 from tests.simulation.campaigns.site import CampaignSite
 
+LANES_MS = 1_000  # until a dialler without a lane looks whether it can take one
+OFTEN, SELDOM = 4, 16  # steps in which a process imports and counts, too: at first; one in so many
+
 
 class FaultyWriter:
     """The writer of one process. `fate`: of the next commit: away | unwritten | unknown | held."""
@@ -71,6 +74,7 @@ class Process:
         host = replace(site.it.host, wall=self.wall, database=database, shared=True)
         self.opened: Opened = PART.open(host)
         self.started = False
+        self._steps, self._clock = 0, site.it.clock
         self._turn: asyncio.Task[bool] | None = None
 
     @property
@@ -82,6 +86,14 @@ class Process:
     def steady(self) -> bool:
         """Whether its dialler believes the clocks."""
         return all(task.steady for task in self.opened.tasks if isinstance(task, Dialler))
+
+    @property
+    def look_ms(self) -> float:
+        """When its dialler looks again. One that has no lane is about to take one; one that is woken looks now."""
+        if self.opened.shared.woken.is_set():
+            return self._clock.now_ms()
+        diallers = [task for task in self.opened.tasks if isinstance(task, Dialler)]
+        return min(one.next_ms() if one.lanes else self._clock.now_ms() + LANES_MS for one in diallers)
 
     async def step(self) -> bool:
         """A turn, or what of it goes until it is held. Whether anything was done."""
@@ -109,9 +121,14 @@ class Process:
         return turn.result()
 
     async def _whole(self) -> bool:
-        """Every task of the process steps. What the ledger refuses is tried again at the next step."""
+        """Every task of the process steps: the dialler each time, the others first and then now and then. What the
+        ledger refuses is tried again at the next step.
+        """
         moved = False
+        self._steps += 1
         for task in self.opened.tasks:
+            if not (isinstance(task, Dialler) or self._steps <= OFTEN or self._steps % SELDOM == 0):
+                continue
             try:
                 if not self.started:
                     await task.start()

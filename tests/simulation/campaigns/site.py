@@ -7,7 +7,6 @@ import shutil
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-import aiohttp
 from sqlalchemy import Connection, delete, table, text
 
 from cti.dial.metrics import DialMetrics
@@ -16,6 +15,7 @@ from cti.gateway.keys import make_key
 from cti.telemetry import Telemetry
 from tests.campaigns.stage import SCOPES
 from tests.scheduler import START_MS, TENANT, Scene, scene
+from tests.simulation.outbound.door import Door
 from tests.simulation.outbound.site import KEPT, WEEK_MS, Site, new_folder
 
 HISTORIES_MAX = 40  # then the product is opened anew: its log is not purged, and the calendar ends with the year
@@ -24,10 +24,10 @@ HISTORIES_MAX = 40  # then the product is opened anew: its log is not purged, an
 class CampaignSite(Site):
     """`call`: a request of a campaign's manager."""
 
-    def __init__(self, it: Scene, session: aiohttp.ClientSession) -> None:
+    def __init__(self, it: Scene, manager: Door) -> None:
         super().__init__(it)
         self.meter = DialMetrics(Telemetry().registry)
-        self._session = session
+        self._manager = manager
 
     async def begin_at(self, start_ms: int) -> None:
         """A new week, `start_ms` after its beginning, and an empty ledger."""
@@ -43,8 +43,8 @@ class CampaignSite(Site):
     ) -> tuple[int, Any]:
         data = body if isinstance(body, bytes | None) else json.dumps(body, ensure_ascii=False).encode()
         headers = {} if data is None else {"Content-Type": media}
-        async with self._session.request(method, self.it.url + path, data=data, headers=headers) as answer:
-            return answer.status, json.loads(await answer.text() or "null")
+        status, text = await self._manager.answer(method, path, data, headers)
+        return status, json.loads(text or b"null")
 
 
 def _empty(connection: Connection, asked: Sequence[None]) -> Sequence[None]:
@@ -63,8 +63,8 @@ async def campaign_site() -> AsyncIterator[CampaignSite]:
         async with contextlib.AsyncExitStack() as stack:
             it = await stack.enter_async_context(scene(f"sqlite:///{folder / 'ringback.db'}"))
             _, key = await make_key(it.store.ledger, TENANT, " ".join(SCOPES), "*", "manager", START_MS)
-            session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"})
-            stack.push_async_callback(session.close)
-            yield CampaignSite(it, session)
+            site = CampaignSite(it, Door(it.app, f"Bearer {key}"))
+            stack.callback(site.reading.close)
+            yield site
     finally:
         shutil.rmtree(folder, ignore_errors=True)

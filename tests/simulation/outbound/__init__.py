@@ -14,6 +14,7 @@ faults.py      faults at the ports: claims, commits, rounds
 streams.py     command streams of a gateway, step by step
 switch.py      the simulated switch with a log, its restarts
 site.py        the running product; each history has a week of its own
+door.py        its door without a socket
 history.py     one history by its seed
 judge.py       what must never be
 planted.py     changes of product code, each of which the judge must catch

@@ -1,6 +1,7 @@
 """Many histories, and what is planted, in several processes; the report does not depend on how many there are."""
 
 import asyncio
+import gc
 import hashlib
 import logging
 import os
@@ -26,6 +27,12 @@ def quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
+def worker() -> None:
+    """At the start of a process that plays histories: what they leave is collected seldom."""
+    quiet()
+    gc.set_threshold(100_000, 20, 20)
+
+
 async def histories(seeds: Sequence[int]) -> list[Told]:
     """At most WEEKS_MAX, one after the other in one place."""
     async with site() as place:
@@ -36,7 +43,7 @@ def simulated(n: int, seed: int, processes: int | None = None) -> dict[str, Any]
     """The report on `n` histories of the seeds from `seed` on, and on what is planted."""
     pieces = [range(first, min(first + WEEKS_MAX, seed + n)) for first in range(seed, seed + n, WEEKS_MAX)]
     workers = min(processes or os.cpu_count() or 1, max(len(pieces), 2))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=quiet) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=worker) as pool:
         planted = [pool.submit(_caught, number) for number in range(len(ALL))] if n > 1 else []
         told = [one for piece in pool.map(_histories, pieces) for one in _shown(piece)]
         found = {one.name: future.result() for one, future in zip(ALL, planted, strict=False)}

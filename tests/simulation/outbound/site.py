@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,12 @@ from sqlalchemy import Connection, delete, table, text
 
 from cti.dial.store import WRITER
 from cti.sql.database import Database
+from cti.sql.point import rows_of
+from cti.sql.reader import SqlReader
 from cti.sql.writer import SqlWriter
 from tests.scheduler import START_MS, Scene, scene
 from tests.simulation.outbound import book
+from tests.simulation.outbound.door import Door
 
 WEEK_MS = 7 * 24 * 3_600_000
 WEEKS_MAX = 40  # then the product is opened anew: its log is not purged
@@ -45,16 +48,53 @@ class _AtOnce:
         self._writer._deliver([job])
 
 
-def without_threads(database: Database) -> None:
-    """Its transactions are done at once, on the loop."""
-    reader = database.reader
+class Reading:
+    """A reader whose queries are done at once, on SQLite on one connection that stays open; each sees what stands then.
 
-    async def read(query: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return reader._read(query, *args, **kwargs)
+    Another connection keeps the ledger as it was: `keep` begins a transaction on it, and `as_it_was` reads in that.
+    """
 
-    reader.__dict__["run"] = read
+    def __init__(self, reader: SqlReader) -> None:
+        self._reader, self._alone = reader, reader._engine.dialect.name == "sqlite"
+        self._now, self._before = reader._engine.connect(), reader._engine.connect()
+        self._looks_back = False
+
+    async def run(self, query: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self._looks_back:
+            return query(self._before, *args, **kwargs)
+        if not self._alone:
+            return self._reader._read(query, *args, **kwargs)
+        try:
+            return query(self._now, *args, **kwargs)
+        finally:
+            self._now.rollback()
+
+    def keep(self) -> None:
+        self._before.rollback()
+        self._before.begin()
+        rows_of(self._before, "SELECT 1 FROM dial_allowed")
+
+    @contextlib.contextmanager
+    def as_it_was(self) -> Iterator[None]:
+        self._looks_back = True
+        try:
+            yield
+        finally:
+            self._looks_back = False
+            self._before.rollback()
+
+    def close(self) -> None:
+        self._now.close()
+        self._before.close()
+
+
+def without_threads(database: Database) -> Reading:
+    """Its transactions are done at once, on the loop; the reader is to be closed in the end."""
+    reading = Reading(database.reader)
+    database.reader.__dict__["run"] = reading.run
     for writer in database.writers:
         writer.__dict__["_queue"] = _AtOnce(writer)
+    return reading
 
 
 class Site:
@@ -67,7 +107,8 @@ class Site:
         self.it, self.dial, self.database = it, dial, database
         self.base_ms = START_MS
         self.histories = 0
-        without_threads(database)
+        self.reading = without_threads(database)
+        it._session, it.url = Door(it.app, it._session.headers["Authorization"]), ""
         it.running = False  # the engine is stepped by the history
 
     @property
@@ -111,5 +152,6 @@ async def site() -> AsyncIterator[Site]:
             made = Site(it)
             await made.database.writer(WRITER).run(_create, None)
             yield made
+            made.reading.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -73,13 +73,18 @@ class LoggedSwitch(DiallingSwitch):
         due = (self.exchange.next_ms, *held)
         return min((moment for moment in due if moment is not None), default=float("inf")) - self.fast_ms
 
-    async def run_to(self, goal_ms: int) -> None:
-        """Move the time on; what the switch does happens at its instant, and a heartbeat at the end if one is due."""
+    async def run_to(self, goal_ms: int, *, at_once: bool = True) -> None:
+        """Move the time on; what the switch does happens at its instant, and a heartbeat at the end if one is due.
+
+        Not `at_once`: what it has to say leaves at the end.
+        """
         while True:
-            at_ms = min(goal_ms, max(ceil(self.next_ms()) if self.next_ms() < goal_ms else goal_ms, self.true_ms))
+            next_ms = self.next_ms() if at_once else (self.exchange.next_ms or float("inf")) - self.fast_ms
+            at_ms = min(goal_ms, max(ceil(next_ms) if next_ms < goal_ms else goal_ms, self.true_ms))
             self.it.clock.move_to(at_ms)
             self._hear(self.exchange.advance(self.now_ms))
-            await self.send()
+            if at_once or at_ms >= goal_ms:
+                await self.send()
             if at_ms >= goal_ms:
                 return await self._beat()
 
