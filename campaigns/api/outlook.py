@@ -16,6 +16,7 @@ from campaigns.core.reasons import CampaignState, State, Why
 from campaigns.core.zones import local_time
 from campaigns.ledger.compiled import campaign_of
 from campaigns.ledger.rows import CampaignRow
+from campaigns.ledger.tables import FAR
 from cti.web.instants import optional_rfc3339
 
 _S = CampaignState
@@ -122,6 +123,8 @@ def _waiting(row: CampaignRow, read: Figures, rules: OperatorRules, switch: Swit
     if not switch.clock_true:
         return _told(row, REASONS[Why.SWITCH_CLOCK], Why.SWITCH_CLOCK)
     due = [one.next_at_ms for one, answer in zip(read.classes, answers, strict=True) if not isinstance(answer, Closed)]
+    if min(due) >= FAR:
+        return _told(row, REASONS[Why.NUMBER_BUSY], Why.NUMBER_BUSY)
     if min(due) > now_ms:
         return _told(row, REASONS[Why.RETRY_WAIT], Why.RETRY_WAIT, min(due), "TRY-1")
     return _told(row, CALLING, None)

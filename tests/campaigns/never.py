@@ -33,7 +33,7 @@ KINDS = (
 )  # fmt: skip
 
 SECOND_MS = 1_000
-CALLS_A_DAY_MAX = 3
+CALLS_A_DAY_MAX, FAR_MS = 3, 1 << 62
 RETIRING = frozenset({"invalidNumber", "suspended", "faxOrModem", "wrongParty"})
 TOLD = frozenset({"reached", "promised", "paid", "disputed"})
 FINAL = TOLD | {"fallback", "suppressed", "cancelled", "expired"}
@@ -257,7 +257,18 @@ def _after_stop(seen: Seen) -> Iterator[Violation]:
 
 
 def _too_often(seen: Seen) -> Iterator[Violation]:
-    counted = Counter((one.contact, one.round) for one in seen.ledger.attempts if one.counted)
+    """Neither counted beyond `attempts_max` nor called once so many are counted."""
+    counted: Counter[tuple[str, int]] = Counter()
+    used_up_ms: dict[tuple[str, int], int] = {}
+    for one in seen.ledger.attempts:  # of a contact by number
+        key = (one.contact, one.round)
+        most = seen.ledger.campaigns[one.campaign].attempts_max
+        called = one.channel == "auto" and one.decision == "dialled" and not _exempt(seen, one.contact)
+        if called and one.decided_at_ms > used_up_ms.get(key, FAR_MS):
+            yield Violation(TOO_OFTEN, f"{one.contact} round {one.round}: attempt {one.n} beyond {most}")
+        counted[key] += one.counted
+        if counted[key] >= most and one.counted and not one.revised and one.ended_at_ms is not None:
+            used_up_ms.setdefault(key, one.ended_at_ms)
     for (contact, round_), times in counted.items():
         most = seen.ledger.campaigns[seen.ledger.contacts[contact].campaign].attempts_max
         if times > most and not _exempt(seen, contact):

@@ -70,8 +70,8 @@ def seen(**change: object) -> Seen:
     contact = Row(id="c-1", campaign="c", account="A1", state="reached", important=0, round=1, fallback_by_ms=None,
                   phones='[["+8613800000001", ["Asia/Shanghai"]]]')  # fmt: skip
     attempt = Row(contact="c-1", n=1, campaign="c", round=1, channel="auto", number="+8613800000001", command="c-1.1",
-                  step="over", decision="dialled", decided_at_ms=START_MS, disposition="reached", counted=1,
-                  revised=0)  # fmt: skip
+                  step="over", decision="dialled", decided_at_ms=START_MS, ended_at_ms=START_MS + 28_000,
+                  disposition="reached", counted=1, revised=0)  # fmt: skip
     order = Row(id="c-1.1", state="done", command="makeCall", sent_at_ms=START_MS)
     log = Log([(START_MS, "c-1.1", "+8613800000001")], [], [("c-1.1", START_MS + 1_000, START_MS + 8_000)],
               [Span("c-1.1", "+8613800000001", START_MS, START_MS + 28_000)], frozenset())  # fmt: skip
@@ -105,6 +105,7 @@ SPOILT = [
     ({"calls": [Span("c-1.1", "+8613800000001", START_MS, None), Span("x", "+8613800000001", START_MS, None)]},
      never.TWO_LIVE),
     ({"attempts": [attempt(n) for n in (1, 2, 3, 4)]}, never.TOO_OFTEN),
+    ({"attempts": [*(attempt(n) for n in (1, 2, 3)), attempt(4, counted=0)]}, never.TOO_OFTEN),
     ({"rings": [("c-1.1", START_MS + n, START_MS + n) for n in range(4)]}, never.CAP),
     ({"orders": {f"c-1.{n}": sent(n) for n in range(1, 7)}}, never.PACE),
     ({"orders": {f"c-1.{n}": sent(n) for n in range(1, 7)}, "lane_pace": 50, "attempts": [attempt(n, counted=0) for n in

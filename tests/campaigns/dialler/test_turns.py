@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from campaigns.api.looks import whole
 from campaigns.dialler import actions
 from campaigns.dialler.case import CAP_AGAIN_MS
 from campaigns.ledger.tables import FAR
@@ -118,6 +119,13 @@ async def test_two_accounts_with_one_number_are_never_dialled_at_once(it: Scene)
     assert 0 <= second.decided_at_ms - first.ended_at_ms <= 2_000
     assert await states_of(it) == {"reached": 2}
     assert await live_numbers_of(it) == []
+
+
+async def test_a_campaign_whose_people_all_wait_for_a_number_says_so(it: Scene) -> None:
+    switch = await begun(it, {ONE: ["reached"]}, (ONE,), (ONE,))
+    await switch.to(20)
+    coming = (await whole(context_of(it), await campaign_now(it)))["next"]
+    assert (coming["why"], coming["until"]) == ("number_busy", None)
 
 
 async def test_a_person_is_called_three_times_a_day_over_all_campaigns(it: Scene) -> None:

@@ -27,8 +27,9 @@ IDLE_S = (1, 60, 150, 300)  # from one look to the next while the switch says no
 SKIP_MIN_MS = 10_000
 OPENINGS = (450, 480, 540, 840, 870)  # minutes of the day at which a window opens
 BEAT_BEFORE_MS = 1_000  # before an instant to which time leaps the switch is heard
-AT_REST_ASKED = 0.3
-SAID_OF_UNKNOWN, SAYS = 0.1, 0.6
+AT_REST_ASKED = 0.2
+SAID_OF_UNKNOWN, SAYS = 0.2, 0.6
+SAYS_EARLY = 8  # looks; then what is unknown comes to its end by itself
 CALM_MS = 70_000  # after a clock was set two looks must agree, half a minute apart where nothing is under way
 POLL_MS = 8_000  # a stream lives for 15 s
 LOOK_MS, MOVE_MIN_MS = 1_000, 200
@@ -63,12 +64,12 @@ async def quieten(it: "CampaignHistory") -> None:
         await it.place.call("POST", f"/v1/campaigns/{campaign}/resume")
     it.calm_ms = it.site.now_ms + CALM_MS
     idle = before = 0
-    for _ in range(LOOKS_MAX):
+    for n in range(LOOKS_MAX):
         await _look(it)
         if it.is_decided or it.site.now_ms > it.site.base_ms + LIVES_MS or await _is_over(it):
             return
         idle, before = (0 if len(it.switch.orders_of(*DIALS)) > before else idle + 1), len(it.switch.orders_of(*DIALS))
-        if idle and it.random.random() < SAID_OF_UNKNOWN:
+        if idle and n < SAYS_EARLY and it.random.random() < SAID_OF_UNKNOWN:
             await _say(it)
         await _wait(it, idle)
 

@@ -22,6 +22,9 @@ UNMOVED = frozenset(
     {"quiet_hours", "campaign_hours", "closed_date", "frozen", "campaign_paused", "campaign_stopped", "failure_spike"}
 )
 """What no outcome that the same turn takes in can change."""
+OF_A_CHANNEL = frozenset({"quiet_hours", "campaign_hours", "closed_date"})
+"""But for whose order is under way: after a message that never left comes another, for which other hours hold."""
+WAITING = "waiting"
 
 
 class Explained:
@@ -50,7 +53,10 @@ class Explained:
             return []
         with self._site.reading.as_it_was():
             of = {command: command.rsplit(".", 1)[0] for command in sorted(new)}
-            before = {contact: told async for contact, told in self._told(set(of.values()))}
+            before = {
+                contact: told async for contact, told, state in self._told(set(of.values()))
+                if state == WAITING or told.get("why") not in OF_A_CHANNEL
+            }  # fmt: skip
         return [
             Violation(EXPLAIN, f"{command} was made, and {told['why']} was explained")
             for command, contact in of.items()
@@ -64,17 +70,17 @@ class Explained:
         now_ms = self._site.now_ms
         return [
             Violation(EXPLAIN, f"{contact} may be called since a while, as is explained, and is not")
-            async for contact, told in self._told()
+            async for contact, told, _ in self._told()
             if told["may_dial"] and contact not in await self._site.database.reader.run(_looked_at_soon, now_ms)
         ]
 
-    async def _told(self, of: Collection[str] | None = None) -> AsyncIterator[tuple[str, Any]]:
+    async def _told(self, of: Collection[str] | None = None) -> AsyncIterator[tuple[str, Any, str]]:
         """Of these contacts, or of all that are not final."""
         for campaign, contact in await self._site.database.reader.run(_open):
             if campaign in self._manager.jobs and (of is None or contact in of):
                 status, told = await self._site.call("GET", f"/v1/campaigns/{campaign}/contacts/{contact}")
                 if status == 200:
-                    yield contact, told["explain"]
+                    yield contact, told["explain"], told["state"]
 
 
 def _looked_at_soon(connection: Connection, now_ms: int) -> set[str]:

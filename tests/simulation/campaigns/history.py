@@ -33,6 +33,7 @@ from tests.simulation.outbound.streams import Gateway
 SECOND_MS, HOUR_MS = 1_000, 3_600_000
 STEPS, STEPS_STOPPED = 36, 60  # of the scheduler, before it quietens down; where somebody is to be stopped meanwhile
 STOPPED = frozenset({"stops", "held"})  # themes
+LONG_MOVES_MS = (100, 700, 1_500, 3_000, 6_000)  # there: a stop is acknowledged some seconds after it was asked for
 PROCESSES_MAX = 3
 SETTLES_MAX = 20  # steps until all rows are imported
 
@@ -53,10 +54,14 @@ class SeededNames:
 class CampaignHistory(History):
     """Played once. `outcomes`: of contacts, by state; `dials`: makeCalls that the switch received."""
 
+    stopped_when_held = STOPPED
+
     def __init__(self, site: CampaignSite, seed: int, looked_for: str | None = None) -> None:
         """`looked_for`: a kind of violation; once it shows, the history ends."""
         super().__init__(site, seed)
         self._looked_for = looked_for
+        if self.theme in STOPPED:
+            self.moves_ms = LONG_MOVES_MS
         self._judged_last: Seen | None = None
         self.place = site
         self.processes: list[Process] = []
@@ -70,7 +75,7 @@ class CampaignHistory(History):
 
     def _draw(self) -> None:
         random = self.random
-        self.pace = random.choice((1, 2, 3))
+        self.pace = random.choice((1, 2, 3, 3))
         self.start_ms = self._start_ms()
         self.memory = self.theme != "memoryless" and random.random() < 0.7
         self.by_stream = self.theme in {"streams", "held", "stops"} or random.random() < 0.5
@@ -173,6 +178,11 @@ class CampaignHistory(History):
         for _ in range(self.random.choice((1, 1, 2))):
             await process.step()
         self.keep(await self.explained.after(process))
+
+    async def _goes_on(self) -> float:
+        """What is held comes back most often once a stop is acknowledged."""
+        await self.manager.look()
+        return 0.05 if self.manager.waits else 0.4
 
     async def _stop(self, names: list[str]) -> None:
         """While a claim is held: the red button, or a stop of one campaign."""

@@ -56,7 +56,7 @@ class Jobs(NamedTuple):
 
 def drawn(random: Random, switch: str, now_ms: int, pace: int) -> Jobs:
     numbers = [f"1380000{n:04d}" for n in range(1, random.randint(4, 6))]
-    accounts = [f"A{n}" for n in range(random.choice((1, 2, 2, 3)))]
+    accounts = [f"A{n}" for n in range(random.choice((1, 2, 3, 3)))]
     zones = {account: random.choice(("", "", "", "Asia/Urumqi", "Asia/Tokyo")) for account in accounts}
     kinds = random.sample(("billing", "billing", "outage"), k=random.choice((1, 1, 1, 2)))
     made = [_job(random, kind, n, switch, now_ms, pace, accounts, numbers, zones) for n, kind in enumerate(kinds)]
@@ -77,7 +77,7 @@ def _job(
     fallback_ms = now_ms + round(random.uniform(*random.choice(LIVES_H)) * HOUR_MS)
     campaign: dict[str, Any] = {
         "name": f"{kind}-{n}", "kind": kind, "switch": switch, "trunk_group": GROUP,
-        "pacing": {"calls_per_second": random.randint(1, pace), "calls_at_once": random.randint(2, 6)},
+        "pacing": {"calls_per_second": random.choice((1, 1, pace)), "calls_at_once": random.randint(2, 6)},
         "ring_timeout_s": random.choice((30, 45)), "attempts_max": random.choice((1, 1, 2, 3)),
     }  # fmt: skip
     if kind != "outage":

@@ -9,7 +9,7 @@ a person stops something, or the time moves on.
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
@@ -66,7 +66,12 @@ def theme_of(seed: int) -> str:
 
 
 class History:
-    """Played once."""
+    """Played once. `moves_ms`: how far the time moves in a step; `stopped_when_held`: themes in which somebody is
+    stopped while a claim is held.
+    """
+
+    moves_ms: Sequence[int] = (30, 100, 300, 700, 1_000, 1_500)
+    stopped_when_held = frozenset({"stops"})
 
     def __init__(self, site: Site, seed: int) -> None:
         self.site, self.seed, self.theme = site, seed, theme_of(seed)
@@ -201,7 +206,7 @@ class History:
         await ACTIONS[name][1](self)
 
     async def _move_on(self) -> None:
-        goal_ms = self.site.now_ms + self.random.choice((30, 100, 300, 700, 1_000, 1_500))
+        goal_ms = self.site.now_ms + self.random.choice(self.moves_ms)
         due_ms = self.switch.next_ms()
         if self.random.random() < 0.3 and due_ms < goal_ms + 2_000:
             goal_ms = max(round(due_ms) + 1, self.site.now_ms)
@@ -224,7 +229,7 @@ class History:
         elif self.streams:
             stream = self.random.choice(self.streams[-STREAMS_MAX:])
             if stream.is_held:
-                if self.random.random() < (0.5 if self.theme == "stops" else 0.25):
+                if self.random.random() < await self._goes_on():
                     await stream.go_on()
                 return
             if "claim_held" in self.enabled and self.random.random() < (
@@ -233,8 +238,12 @@ class History:
                 self.ports.claim_fate = "held"
             await stream.step()
             self.ports.claim_fate = None
-            if stream.is_held and self.theme == "stops" and self.random.random() < 0.5:
+            if stream.is_held and self.theme in self.stopped_when_held and self.random.random() < 0.5:
                 await self._stop([one[0] for one in self.attempts[:3]])
+
+    async def _goes_on(self) -> float:
+        """The chance of a held claim to come back now."""
+        return 0.5 if self.theme == "stops" else 0.25
 
     async def _take_in(self) -> None:
         if self.engine_until <= self.step:
