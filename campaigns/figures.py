@@ -19,11 +19,11 @@ from campaigns.ledger.figures import Figures, IsOpen, look
 from campaigns.ledger.rows import CampaignRow, HoursClassRow
 from cti.errors import LedgerAway, OutcomeUnknown
 from cti.hosting import Host
+from cti.leases.ownership import HEARTBEAT_MS
 
 FIGURES = "campaign_figures"  # the lease group, with one resource
 RESOURCE = "figures"
 LOOK_MS = 15_000.0
-TURN_MS = 1_000.0  # of the ownership, where other processes may be
 STALE_MS = 60_000.0  # older figures are shown no more
 
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ class Looking:
     def __init__(self, context: Context, host: Host) -> None:
         self._context, self._shown = context, context.metrics.figures
         self._ownership = host.ownership(FIGURES, (RESOURCE,))
-        self._every_ms = TURN_MS if host.shared else LOOK_MS
+        self._every_ms = HEARTBEAT_MS if host.shared else LOOK_MS
         self._ours = False
         self._turned_ms = self._looked_ms = self._found_ms = float("-inf")
 

@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("schemas", "cti", "campaigns")
 COMPILED = (
     "cti/core/*.py",
-    "campaigns/core/*.py",
     "cti/engine/*.py",
     "cti/rows.py",
     "schemas/plain_events.py",

@@ -4,7 +4,6 @@ Figures are not kept, they are counted from the attempts of the round: so whatev
 that was invalid, suspended, a fax or the wrong party's is retired for good.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -53,13 +52,6 @@ class Phone(NamedTuple):
     zones: tuple[str, ...]
 
 
-class Item(NamedTuple):
-    """A row of the account: a month of arrears, a meter's reading, an outage. Values are text as imported."""
-
-    key: str
-    values: Mapping[str, str]
-
-
 @dataclass(frozen=True, slots=True)
 class Contact:
     """`decided_upto`: the attempts up to this one were looked at by a person, who let calling go on.
@@ -70,7 +62,6 @@ class Contact:
     account: str
     customer_class: str
     phones: tuple[Phone, ...]
-    items: tuple[Item, ...] = ()
     important: bool = False
     state: State = State.WAITING
     round: int = 1

@@ -118,8 +118,8 @@ def judged(
             return _refused(case, reason)
         case silence.Waiting(until_ms):
             return Judgement(None, _sent(case), look_at_ms=until_ms)
-        case silence.Live(fact):
-            return _live(case, fact)
+        case silence.Live(fact, until_ms):
+            return _live(case, fact, until_ms)
         case silence.AskNow():
             return _unknown(case, ask=True)
         case silence.Unknown(final, ask_again):
@@ -147,12 +147,10 @@ def _refused(case: Case, reason: str) -> Judgement:
 # -- it goes on --------------------------------------------------------------------------------------------------------
 
 
-def _live(case: Case, fact: DialFact | None) -> Judgement:
+def _live(case: Case, fact: DialFact | None, until_ms: int | None) -> Judgement:
     if case.order.order.command != MAKE_CALL:
         return _without_report(case)
-    heard_ms = case.order.result_at_ms if fact is None else fact.appended_at_ms
-    look_at_ms = None if heard_ms is None else heard_ms + SILENT_MS + 1
-    return Judgement(None, _of_call(case, fact), look_at_ms=look_at_ms)
+    return Judgement(None, _of_call(case, fact), look_at_ms=until_ms)
 
 
 def _without_report(case: Case) -> Judgement:

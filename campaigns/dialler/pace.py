@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import ceil, floor
 from typing import Any, NamedTuple
 
 from campaigns.core.pacing import SECOND_MS, TAKEOVER_WAIT_MS, Lane, Pace, Slot, room, room_at
+from cti.dial.pace import window_of
 from cti.dial.rows import CALL_COMMANDS, MAKE_CALL, PROBE_EVERY_MS, OrderState
 
 UNSENT_MAX = 3  # in a row; then probes
@@ -36,10 +36,8 @@ class Limits(NamedTuple):
 
 def limits_of(group: Mapping[str, Any]) -> Limits:
     """From a declaration."""
-    per_second, at_once = float(group["calls_per_second"]), int(group["calls_at_once"])
-    if per_second >= 1:
-        return Limits(Pace(floor(per_second), at_once), SECOND_MS)
-    return Limits(Pace(1, at_once), ceil(SECOND_MS / per_second))
+    window = window_of(float(group["calls_per_second"]))
+    return Limits(Pace(window.calls, int(group["calls_at_once"])), window.ms)
 
 
 class Placed(NamedTuple):

@@ -12,6 +12,7 @@ from campaigns.ledger import imports
 from campaigns.ledger.rows import ImportRow
 from cti.errors import Fenced, LedgerAway, OutcomeUnknown
 from cti.hosting import Host
+from cti.leases.ownership import HEARTBEAT_MS
 
 RESOURCE = "imports"  # the one resource of the lease group
 LOOK_MS = 5_000.0  # what is new wakes it
@@ -49,7 +50,7 @@ class Importer:
         return self._look_ms
 
     async def step(self) -> bool:
-        if self._clock.now_ms() >= self._turned_ms + AGAIN_MS:
+        if self._clock.now_ms() >= self._turned_ms + HEARTBEAT_MS:
             self._turned_ms = self._clock.now_ms()
             await self._ownership.turn()
         return await self._work()

@@ -60,7 +60,7 @@ def campaign_for(campaign: Campaign, row: ContactRow) -> Campaign:
 
 
 def contact_of(row: ContactRow, attempts: Iterable[AttemptRow]) -> Contact:
-    """`attempts`: all of the contact. Its items decide nothing, and are not read."""
+    """`attempts`: all of the contact. Its items decide nothing: they are for the words alone."""
     return Contact(
         account=row.account,
         customer_class=row.customer_class,

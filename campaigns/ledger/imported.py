@@ -26,8 +26,7 @@ _add = Bulk(
     [contacts.c.id, contacts.c.version, *(contacts.c[name] for name in _ADDED)],
     "AND campaign_contacts.id = given.id AND campaign_contacts.version = given.version",
 )
-_OF_ACCOUNTS = "SELECT {} FROM campaign_contacts WHERE campaign = ? AND account IN ({})"
-_COLUMNS = ", ".join(column.name for column in contacts.columns)
+_OF_ACCOUNTS = point.all_of(contacts, "WHERE campaign = ? AND account IN ({})")
 
 
 class Batch(NamedTuple):
@@ -77,7 +76,7 @@ def before(connection: Connection, campaign: str, accounts: Collection[str]) -> 
     """By account."""
     found: dict[str, ContactRow] = {}
     for some in slices(sorted(accounts), ACCOUNTS_NAMED):
-        statement = _OF_ACCOUNTS.format(_COLUMNS, point.listed(some))
+        statement = _OF_ACCOUNTS.format(point.listed(some))
         found |= {
             row.account: row for row in map(ContactRow._make, point.rows_of(connection, statement, campaign, *some))
         }

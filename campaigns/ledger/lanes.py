@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from campaigns.ledger.tables import ENDED_STATES, lanes
+from campaigns.ledger.tables import NOT_ENDED, lanes
 from cti.sql.bulk import insertion
 from cti.sql.point import rows_of
 
-_ENDED = ", ".join(f"'{state}'" for state in ENDED_STATES)  # word for word as in the partial index
 _KNOWN = "SELECT tenant, switch, trunk_group FROM campaign_lanes"
-_FROM = ("SELECT DISTINCT tenant, switch, trunk_group FROM campaigns WHERE state NOT IN (", _ENDED, ")")
+_FROM = ("SELECT DISTINCT tenant, switch, trunk_group FROM campaigns WHERE", NOT_ENDED)
 _UNDER_WAY = " ".join(_FROM)
 _put = insertion(lanes, tail="ON CONFLICT (id) DO NOTHING")
 

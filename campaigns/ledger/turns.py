@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import psycopg
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.errors import Stale
@@ -26,12 +26,12 @@ from campaigns.ledger.rows import (
     OutboundRow,
     RefusalRow,
 )
-from campaigns.ledger.tables import ENDED_STATES, campaigns, history, hours_classes, outbound
+from campaigns.ledger.tables import NOT_ENDED, campaigns, history, hours_classes, outbound
 from cti.dial.ports import DialOrders
 from cti.dial.rows import DialFact, DialOrderRow, OrderState
 from cti.leases.sql import hold
 from cti.sql.bulk import insertion, slices
-from cti.sql.point import rows_of
+from cti.sql.point import all_of, rows_of
 from cti.sql.trouble import LOCKED, word_of
 
 WAITING, WHO = "waiting", "dialler"  # in a campaign's history
@@ -39,17 +39,10 @@ LOCK_MS = 50  # a turn that cannot have its rows at once is undone, and read ane
 _put_outbound = insertion(outbound, tail="ON CONFLICT (tenant) DO NOTHING")
 
 
-def _all_of(table: Table, *rest: str) -> str:
-    words = ("SELECT", ", ".join(column.name for column in table.columns), "FROM", table.name, *rest)
-    return " ".join(words)
-
-
-_ENDED = ", ".join(f"'{state}'" for state in ENDED_STATES)  # word for word as in the partial index
-_HERE = "WHERE tenant = ? AND switch = ? AND trunk_group = ? AND state NOT IN ("
-_UNDER_WAY = _all_of(campaigns, _HERE, _ENDED, ")")
-_OUTBOUND = _all_of(outbound, "WHERE tenant = ?")
+_UNDER_WAY = all_of(campaigns, "WHERE tenant = ? AND switch = ? AND trunk_group = ? AND", NOT_ENDED)
+_OUTBOUND = all_of(outbound, "WHERE tenant = ?")
 _IMPORTS = "SELECT no, state FROM campaign_imports WHERE campaign = ?"
-_CLASSES = _all_of(hours_classes, "WHERE campaign = ?")
+_CLASSES = all_of(hours_classes, "WHERE campaign = ?")
 
 
 # -- what a turn reads -------------------------------------------------------------------------------------------------

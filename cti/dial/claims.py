@@ -6,18 +6,14 @@ those before it sent. On PostgreSQL rows that a withdrawal has locked are skippe
 """
 
 from collections.abc import Mapping, Sequence
-from math import ceil
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from cti.dial.clock import LedgerClock
+from cti.dial.pace import window_of
 from cti.dial.rows import DialClaim, SentOrder
 from cti.sql.point import rows_of
-
-PACE_MS = 1_000  # a lane's limit holds in every window of so long; less than one call in it: in a longer one
-MARGIN_MS = 50  # windows are longer by it: what is claimed does not take equally long to arrive
-PACE_MAX_MS = 3_600_000  # the longest window: a limit that is smaller allows one call an hour
 
 _EPOCH = "SELECT epoch FROM dial_streams WHERE tenant = ? AND switch = ?"
 _OPEN_CALL = (
@@ -90,7 +86,7 @@ def _claim_lane(connection: Connection, asked: Asked, lane: str, at_ms: int, mos
     a_second = asked.limits[lane]
     if a_second <= 0:
         return _Lane([], None)
-    limit, pace_ms = max(1, int(a_second)), max(PACE_MS, ceil(min(PACE_MS / a_second, PACE_MAX_MS))) + MARGIN_MS
+    limit, pace_ms = window_of(a_second)
     of_lane = (*asked.of, lane)
     sent = [at for (at,) in rows_of(connection, _SENT, *of_lane, at_ms - pace_ms, at_ms + pace_ms)]
     free = min(limit - len(sent), most)

@@ -67,9 +67,12 @@ class AskNow:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """There is a call; None: only its result says so."""
+    """There is a call; `fact` None: only its result says so. `until_ms`: from then on it is silent, if nothing more is
+    heard; None: of a message.
+    """
 
     fact: DialFact | None
+    until_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +147,10 @@ def _of_sent(
     if sign_ms is not None:
         silent_ms = max(silent_ms, sign_ms + SILENT_MS)
     if order.order.command != MAKE_CALL and sign_ms is not None:
-        return Live(None)  # a message: its reports say the rest
+        return Live(None, None)  # a message: its reports say the rest
     if now_ms <= silent_ms:
-        return Live(fact) if fact is not None or order.result == "done" else Waiting(silent_ms + 1)
+        is_live = fact is not None or order.result == "done"
+        return Live(fact, silent_ms + 1) if is_live else Waiting(silent_ms + 1)
     if word is None or word.appended_at_ms <= silent_ms:
         return Waiting(None)
     if order.order.command != MAKE_CALL:

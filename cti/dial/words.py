@@ -7,17 +7,16 @@ from sqlalchemy import Connection
 from cti.dial.rows import SourceWord, SourceWordRow
 from cti.dial.tables import words
 from cti.sql.bulk import insertion
-from cti.sql.point import rows_of
+from cti.sql.point import all_of, rows_of
 
 _upsert = insertion(
     words,
     tail="ON CONFLICT (tenant, source, partition) DO UPDATE SET appended_at_ms = excluded.appended_at_ms,"
     " lag_ms = excluded.lag_ms, trusted = excluded.trusted, word_at_ms = excluded.word_at_ms",
 )
-_COLUMNS = ", ".join(column.name for column in words.columns)
-_ALL, _ORDER = ("SELECT", _COLUMNS, "FROM source_words"), "ORDER BY tenant, source, partition"
-_OF_ALL = " ".join((*_ALL, _ORDER))
-_OF_SOURCE = " ".join((*_ALL, "WHERE tenant = ? AND source = ?", _ORDER))
+_ORDER = "ORDER BY tenant, source, partition"
+_OF_ALL = all_of(words, _ORDER)
+_OF_SOURCE = all_of(words, "WHERE tenant = ? AND source = ?", _ORDER)
 
 
 def put_words(connection: Connection, said: Sequence[SourceWordRow]) -> None:

@@ -310,9 +310,11 @@ class DialSubscription:
         wait_s = max((pace.wait_s(of, count, limits[of.lane]) for of, count in calls.items()), default=0.0)
         if wait_s > 0:
             await asyncio.sleep(wait_s)
-        await self._outlet.put(leaving)
-        for of, count in calls.items():
-            pace.wrote(of, count)
+        try:
+            await self._outlet.put(leaving)
+        finally:  # of what broke off some may have left
+            for of, count in calls.items():
+                pace.wrote(of, count)
 
     async def claim_ended(self) -> None:
         """Return when no claim is under way."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from cti.sql.bulk import driver_of
 
@@ -26,6 +26,12 @@ def changed(connection: Connection, statement: str, *values: object) -> int:
     if isinstance(driver, sqlite3.Connection):
         return driver.execute(statement, values).rowcount
     return driver.execute(_for_psycopg(statement), values).rowcount
+
+
+def all_of(table: Table, *rest: str) -> str:
+    """A statement for every column of a table, in its order, followed by the rest."""
+    words = ("SELECT", ", ".join(column.name for column in table.columns), "FROM", table.name, *rest)
+    return " ".join(words)
 
 
 def listed(values: Sequence[object]) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table
 
 from campaigns.ledger.tables import attempts, campaigns, contacts, notices
 from cti.dial.tables import orders as dial_orders
-from cti.sql.point import rows_of
+from cti.sql.point import all_of, rows_of
 from tests.campaigns.quiet_hours import ALWAYS, Spans, closed_in, day_of, zones_of
 
 QUIET = "rang_in_quiet_hours"
@@ -100,10 +100,8 @@ class _Rows:
     """All rows of a table, each with its columns by name."""
 
     def __init__(self, table: Table, order: str = "") -> None:
-        names = [str(column.name) for column in table.columns]
-        words = ("SELECT", ", ".join(names), "FROM", table.name, order)
-        self._statement = " ".join(words)
-        self._row = NamedTuple("Row", [(name, Any) for name in names])
+        self._statement = all_of(table, order)
+        self._row = NamedTuple("Row", [(str(column.name), Any) for column in table.columns])
 
     def read(self, connection: Connection) -> list[Any]:
         return [self._row._make(row) for row in rows_of(connection, self._statement)]

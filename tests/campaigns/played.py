@@ -27,7 +27,7 @@ from campaigns.core.after import (
 from campaigns.core.calling_hours import Open, judge
 from campaigns.core.campaign import Campaign, delays
 from campaigns.core.choice import Choice
-from campaigns.core.contact import Attempt, Contact, Item, Phone, Step
+from campaigns.core.contact import Attempt, Contact, Phone, Step
 from campaigns.core.deadlines import default_deadlines
 from campaigns.core.decide import Close, Decision, Dial, Fallback, asked_of, decide
 from campaigns.core.dispositions import Disposition, confirmed, verdict
@@ -82,16 +82,15 @@ def contacts_of(case: Mapping[str, Any]) -> list[Contact]:
     rows = defaultdict(list)
     for row in case["rows"]:
         rows[row["account"]].append(row)
-    return [_contact(account, of_it, kind_of(case)) for account, of_it in rows.items()]
+    return [_contact(account, of_it) for account, of_it in rows.items()]
 
 
-def _contact(account: str, rows: list[Mapping[str, str]], kind: Kind) -> Contact:
+def _contact(account: str, rows: list[Mapping[str, str]]) -> Contact:
     numbers = [row[name] for row in rows for name in ("number", "number2", "number3") if row.get(name)]
     return Contact(
         account=account,
         customer_class=rows[0].get("class", "resident"),
         phones=tuple(Phone(f"+86{number}", ("Asia/Shanghai",)) for number in dict.fromkeys(numbers)),
-        items=tuple(Item("/".join(row.get(name, "") for name in kind.item_key), row) for row in rows),
         important=rows[0].get("important") == "yes",
     )
 

@@ -12,6 +12,7 @@ from cti.adapters.clock import VirtualClock
 from cti.adapters.store import Store, open_store
 from cti.dial import claims, orders
 from cti.dial.clock import LedgerClock
+from cti.dial.pace import MARGIN_MS, PACE_MS
 from cti.dial.rows import STREAM_ALIVE_MS, SentOrder
 from tests.contract.dialling import (
     LANE,
@@ -29,7 +30,7 @@ from tests.contract.dialling import (
 )
 from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT
 
-SECOND = claims.PACE_MS + claims.MARGIN_MS  # of the pace
+SECOND = PACE_MS + MARGIN_MS  # of the pace
 
 
 async def test_what_is_claimed_is_marked_before_anything_is_sent(dialled: Store, clock: VirtualClock) -> None:

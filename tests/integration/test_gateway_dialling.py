@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cti.adapters.store import Store
-from cti.dial.claims import MARGIN_MS, PACE_MS
+from cti.dial.pace import MARGIN_MS, PACE_MS
 from cti.dial.rows import DialClaim
 from cti.errors import LedgerAway, NoDialStream
 from cti.rows import Round

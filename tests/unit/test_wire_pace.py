@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from cti.dial.claims import MARGIN_MS
-from cti.gateway.wire_pace import WINDOW_S, Trunks, WirePace
+from cti.dial.pace import MARGIN_MS, PACE_MS
+from cti.gateway.wire_pace import WAIT_MAX_S, Trunks, WirePace
 
 MAIN = Trunks("t", "pbx-1", "main")
 
@@ -16,7 +16,7 @@ def test_no_window_has_more_than_was_declared(a_second: float) -> None:
     """The claim holds the pace at `claimed_s`; from there to the wire it takes up to 0.3 s."""
     chance, now_s = Random(f"{a_second}"), [0.0]
     pace = WirePace(lambda: now_s[0])
-    limit, window_s = max(1, int(a_second)), max(WINDOW_S, WINDOW_S / a_second) + MARGIN_MS / 1000
+    limit, window_s = max(1, int(a_second)), (max(PACE_MS, PACE_MS / a_second) + MARGIN_MS) / 1000
     claimed: list[float] = []
     written: list[float] = []
     for _ in range(2_000):
@@ -39,7 +39,7 @@ def test_no_window_has_more_than_was_declared(a_second: float) -> None:
 def test_trunk_groups_have_their_own() -> None:
     pace = WirePace(lambda: 5.0)
     pace.wrote(MAIN, 20)
-    assert pace.wait_s(MAIN, 1, 20) == WINDOW_S
+    assert pace.wait_s(MAIN, 1, 20) == WAIT_MAX_S
     assert pace.wait_s(MAIN._replace(lane="second"), 20, 20) == 0.0
     assert pace.wait_s(MAIN._replace(switch="pbx-2"), 20, 20) == 0.0
     assert pace.wait_s(MAIN, 1, 21) == 0.0
@@ -49,4 +49,4 @@ def test_a_wait_is_never_longer_than_a_second() -> None:
     """A trunk group with a call in ten seconds, and a ledger's clock that was set forward."""
     pace = WirePace(lambda: 5.0)
     pace.wrote(MAIN, 1)
-    assert pace.wait_s(MAIN, 1, 0.1) == WINDOW_S
+    assert pace.wait_s(MAIN, 1, 0.1) == WAIT_MAX_S

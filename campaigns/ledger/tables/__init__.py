@@ -3,7 +3,7 @@
 All times are integer milliseconds since the Unix epoch. JSON is text. A yes or no is 0 or 1.
 """
 
-from campaigns.ledger.tables.campaigns import ENDED_STATES, UNDER_WAY, campaigns, history, lanes, outbound
+from campaigns.ledger.tables.campaigns import NOT_ENDED, UNDER_WAY, campaigns, history, lanes, outbound
 from campaigns.ledger.tables.contacts import (
     FAR,
     OPEN,
@@ -22,8 +22,8 @@ from campaigns.ledger.tables.notices import notice_batches, notices
 from campaigns.ledger.tables.people import live_numbers, person_days
 
 __all__ = (
-    "ENDED_STATES",
     "FAR",
+    "NOT_ENDED",
     "OPEN",
     "OPEN_STATES",
     "RUNNING_IMPORT",

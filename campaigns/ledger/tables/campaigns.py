@@ -49,9 +49,9 @@ campaigns = Table(
     sqlite_with_rowid=False,
 )
 Index("campaigns_of_tenant", campaigns.c.tenant, campaigns.c.made_at_ms, campaigns.c.id)
-ENDED_STATES = ("stopped", "done", "expired")
-_ENDED: list[ColumnClause[str]] = [literal_column(f"'{state}'") for state in ENDED_STATES]
+_ENDED: list[ColumnClause[str]] = [literal_column(f"'{state}'") for state in ("stopped", "done", "expired")]
 UNDER_WAY = campaigns.c.state.not_in(_ENDED)
+NOT_ENDED = f"state NOT IN ({', '.join(state.name for state in _ENDED)})"  # the same, word for word as in the index
 Index(
     "campaigns_under_way", campaigns.c.tenant, campaigns.c.switch, campaigns.c.trunk_group,
     sqlite_where=UNDER_WAY, postgresql_where=UNDER_WAY,

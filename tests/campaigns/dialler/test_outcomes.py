@@ -297,6 +297,14 @@ def test_a_live_call_shows_how_far_it_has_come_and_keeps_its_fact() -> None:
     assert found.look_at_ms == SENT_MS + 8_000 + SILENT_MS + 1
 
 
+def test_a_live_call_is_looked_at_when_its_last_sign_is_half_an_hour_old() -> None:
+    """Whichever sign that is: here the result came after the fact."""
+    heard = fact(None)
+    accepted_ms = heard.appended_at_ms + 7_000
+    found = look(order(result="accepted", result_at_ms=accepted_ms), facts=[heard])
+    assert found.look_at_ms == accepted_ms + SILENT_MS + 1
+
+
 def test_two_calls_are_an_alarm_and_the_first_is_the_outcome_once_both_are_over() -> None:
     first = fact(record(q850=17), ended_s=2)
     second = fact(None, call="call-2", opened_s=3, rang_s=4)

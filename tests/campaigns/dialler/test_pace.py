@@ -100,10 +100,10 @@ def test_a_live_call_of_long_ago_does_not_end_the_probes() -> None:
 
 def test_less_than_one_call_a_second_is_one_in_so_many_seconds() -> None:
     limits = limits_of({"calls_per_second": 0.25, "calls_at_once": 3})
-    assert limits == Limits(Pace(1, 3), 4_000)
+    assert limits == Limits(Pace(1, 3), 4_050)
     pace = LanePace(NOW - 10_000)
     pace.look([order(1, NOW - 1_000, NOW - 900)], [], NOW, limits.window_ms)
-    assert [pace.lane_room(limits, NOW + after) for after in (0, 2_599, 2_600)] == [0, 0, 1]
+    assert [pace.lane_room(limits, NOW + after) for after in (0, 2_649, 2_650)] == [0, 0, 1]
 
 
 def test_fractions_above_one_are_cut() -> None:

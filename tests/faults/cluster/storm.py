@@ -25,8 +25,7 @@ STOPS_S = (0.3, 2.5)
 LONG_STOPS_S = (4.5, 7.5)  # longer than the silence after which a lease is taken
 KINDS = (GATEWAY, ENGINE, DRIVER)
 DECK = tuple((victim, kind) for victim in KINDS for kind in (KILLED, STOPPED))
-LONG_EVERY = {DIALLER: 1}  # of a kind's stops; of the others each third. A turn is short: it is seldom in vain
-LONG_ELSE_EVERY = 3
+LONG_EVERY = 3  # each third stop; of a dialler all, for only one that lost its lane meanwhile has a stale turn
 
 
 def stormed(seconds: float, seed: int, kinds: Sequence[str] = KINDS) -> list[Fault]:
@@ -39,9 +38,10 @@ def stormed(seconds: float, seed: int, kinds: Sequence[str] = KINDS) -> list[Fau
 
 
 def _dealt(chance: random.Random, deck: Sequence[tuple[str, str]]) -> Iterator[Fault]:
-    """One deck; its stops are long ones now and then, by chance."""
+    """One deck; each of its stops is a long one every third time, by chance, and a dialler's always."""
     for victim, kind in chance.sample(deck, len(deck)):
-        stops_s = LONG_STOPS_S if chance.randrange(LONG_EVERY.get(victim, LONG_ELSE_EVERY)) == 0 else STOPS_S
+        is_long = chance.randrange(LONG_EVERY) == 0 or victim == DIALLER
+        stops_s = LONG_STOPS_S if is_long else STOPS_S
         seconds = chance.uniform(*(RESTS_S if kind == KILLED else stops_s))
         yield Fault(victim, kind, seconds, EVERY_S, chance.random())
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from campaigns.core import calling_hours, pacing
-from cti.dial import claims, orders, silence, store, streams, words
+from cti.dial import claims, orders, pace, silence, store, streams, words
 from cti.gateway.dialling import Leaving
 from cti.leases import sql as leases
 from tests.simulation.outbound import judge
@@ -178,7 +178,7 @@ ALL = (
     Planted("no fence", judge.TWO_OWNERS, OWNERS, _put(leases, "hold", lambda *_: None)),
     Planted("a lease's epoch stays", judge.TWO_OWNERS, OWNERS, _epoch_stays),
     Planted("a new owner does not wait", judge.TWO_OWNERS, OWNERS, _put(pacing, "TAKEOVER_WAIT_MS", 0)),
-    Planted("half a second is a second", judge.PACE, MANY, _put(claims, "PACE_MS", 500)),
+    Planted("half a second is a second", judge.PACE, MANY, _put(pace, "PACE_MS", 500)),
     Planted("one more than the pace", judge.PACE, MANY, _one_more),
     Planted("unknown is never final", judge.NO_END, LOST, _put(silence, "UNKNOWN_FINAL_MS", 10**12)),
     Planted("the log is never read", judge.NO_END, ("memoryless", "mixed"), never_read),

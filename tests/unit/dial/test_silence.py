@@ -99,16 +99,16 @@ ROWS: list[tuple[str, OrderState, list[OrderState], list[DialFact], SourceWord |
     ("accepted", ACCEPTED, [], [], word(LATE), ACCEPTED_SILENT, Waiting(ACCEPTED_SILENT + 1)),
     ("accepted, silent", ACCEPTED, [], [], word(LATE), ACCEPTED_SILENT + 1, AskNow()),
     ("accepted, the log lags", ACCEPTED, [], [], word(ACCEPTED_SILENT), LATE, Waiting(None)),
-    ("done", DONE, [], [], word(LATE), SENT + SILENT_MS, Live(None)),
+    ("done", DONE, [], [], word(LATE), SENT + SILENT_MS, Live(None, SENT + 81 + SILENT_MS)),
     ("done, silent", DONE, [], [], word(LATE), SENT + 81 + SILENT_MS, AskNow()),
-    ("it rings", order(), [], [RINGS], None, ASKED_FROM + 1, Live(RINGS)),
-    ("it rings, for long", order(), [], [RINGS], word(LATE), FACT_SILENT, Live(RINGS)),
+    ("it rings", order(), [], [RINGS], None, ASKED_FROM + 1, Live(RINGS, FACT_SILENT + 1)),
+    ("it rings, for long", order(), [], [RINGS], word(LATE), FACT_SILENT, Live(RINGS, FACT_SILENT + 1)),
     ("it rings, silent", order(), [], [RINGS], word(LATE), FACT_SILENT + 1, AskNow()),
     ("it rings, the log lags", order(), [], [RINGS], word(FACT_SILENT), LATE, Waiting(None)),
     ("it has ended", order(), [], [ENDED], None, SENT + 300, Ended(ENDED, None)),
     ("it has ended, of an order that was withdrawn", WITHDRAWN, [], [ENDED], None, MADE, Ended(ENDED, None)),
-    ("it rings, of an order that is open", OPEN, [], [RINGS], None, EXPIRES, Live(RINGS)),
-    ("it rings, of one that was refused", refused("busy"), [], [RINGS], None, EXPIRES, Live(RINGS)),
+    ("it rings, of an order that is open", OPEN, [], [RINGS], None, EXPIRES, Live(RINGS, FACT_SILENT + 1)),
+    ("it rings, of one that was refused", refused("busy"), [], [RINGS], None, EXPIRES, Live(RINGS, FACT_SILENT + 1)),
     ("asked", order(), [NO_ANSWER], [], word(LATE), CLOSED - 1, Waiting(CLOSED)),
     ("no answer", order(), [NO_ANSWER], [], word(LATE), CLOSED, Unknown(final=False, ask_again=False)),
     (
@@ -196,7 +196,7 @@ ROWS: list[tuple[str, OrderState, list[OrderState], list[DialFact], SourceWord |
     ),
     (
         "a message that was taken", order("sendMessage", result="done", result_at_ms=SENT), [], [], word(LATE), LATE,
-        Live(None),
+        Live(None, None),
     ),
 ]  # fmt: skip
 
