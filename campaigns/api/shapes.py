@@ -109,9 +109,9 @@ _CONTACT: dict[str, Schema] = {
 }  # fmt: skip
 _SAMPLE: Schema = {
     "type": "object",
-    "description": "What one contact would hear today: `on_answer` and `message` as they would be ordered.",
+    "description": "What one contact would hear today: `on_answer`, `message` as ordered, in the campaign's language.",
     "required": ["contact"],
-    "properties": {"contact": TEXT, "on_answer": {"type": "object"}, "message": BOTH, "cannot_say": TEXT},
+    "properties": {"contact": TEXT, "on_answer": {"type": "object"}, "message": {"type": "object"}, "cannot_say": TEXT},
 }
 _IMPORT: dict[str, Schema] = {
     "campaign": TEXT, "n": WHOLE, "file": TEXT, "keep": TEXTS, "sha256": or_null(TEXT), "bytes": WHOLE,

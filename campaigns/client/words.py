@@ -100,11 +100,11 @@ def rejected_lines(errors: Sequence[str], rejected: int, more: str) -> list[str]
 
 
 def sample_lines(words: Found) -> list[str]:
-    """What one contact would hear, as the import has it in `sample`."""
+    """What one contact would hear, as the import has it in `sample`: in the campaign's language, not the terminal's."""
     said: Found = words.get("on_answer") or {}
     lines = []
     for part in ("opening", "gate", "body"):
         text = said.get(part) or {}
-        told = text.get(language()) or (f"goes on after key {text['key']}" if "key" in text else "")
+        told = text.get("zh") or text.get("en") or (f"goes on after key {text['key']}" if "key" in text else "")
         lines += [f"  {part:<8} {clean(told, WORDS_CHARS_MAX)}"] if told else []
     return ["one contact would hear:", *lines] if lines else []

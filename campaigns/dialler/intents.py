@@ -317,8 +317,7 @@ class Turn:
         if expires_ms is None:
             return False
         part = Part.MESSAGE if written else Part.CALL
-        given = (case.of, case.row, self._moment.now_ms, self._rules, self._callers)
-        said = orders.said_on(*given, (case.of.language,), (part,))
+        said = orders.said_on(case.of, case.row, self._moment.now_ms, self._rules, self._callers, (part,))
         if isinstance(said, str):
             decision = self._decided(case, amount_known=False)
             if isinstance(decision, WaitUntil):

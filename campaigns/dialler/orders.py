@@ -8,7 +8,7 @@ milliseconds since the Unix epoch.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -22,7 +22,7 @@ from campaigns.core.zones import local_day
 from campaigns.kinds import Text, known_kinds
 from campaigns.ledger.rows import CampaignRow, ContactRow
 from campaigns.owed_today import items_on
-from campaigns.rendering import LANGUAGES, Account, CannotSay, Part, Said, Speaker, said_to
+from campaigns.rendering import Account, CannotSay, Part, Said, Speaker, said_to
 from cti.dial.rows import MAKE_CALL, DialOrderRow
 
 ASKING, CLEARING, MESSAGE = "snapshotCall", "clearConnection", "sendMessage"
@@ -63,10 +63,10 @@ def said_on(
     now_ms: int,
     rules: OperatorRules,
     callers: Callers,
-    languages: Sequence[str] = LANGUAGES,
     parts: Collection[Part] = frozenset(Part),
 ) -> Said | str:
-    """What the contact is told on this day; text: why it cannot be said (`no_formula`), so nobody is dialled."""
+    """What the contact is told on this day, in the campaign's language: of two, a switch would say the one that it
+    likes; text: why it cannot be said (`no_formula`), so nobody is dialled."""
     day = local_day(now_ms, campaign.zone)
     items = items_on(campaign.kind, json.loads(contact.items), contact.customer_class, day, rules.penalties)
     if isinstance(items, NoFormula):
@@ -74,7 +74,7 @@ def said_on(
     speaker = Speaker(callers.name, callers.call_back, campaign.zone, campaign.queue, QUEUE_WAIT_S)
     account = Account(contact.account, contact.name, items)
     try:
-        return said_to(known_kinds()[campaign.kind], speaker, account, languages, parts)
+        return said_to(known_kinds()[campaign.kind], speaker, account, (campaign.language,), parts)
     except CannotSay as reason:
         return str(reason)
 
@@ -104,7 +104,7 @@ def call_order(
         "ring_until": text_of(dial.ring_until_ms),
         "answering_machine": "detect",
         "attempt": n,
-        "on_answer": _on_answer(said, campaign.language),
+        "on_answer": dict(said.on_answer),
     }
     order = _order(campaign, order_id(contact_row.id, n), MAKE_CALL, fields, ledger_ms, expires_at_ms, source)
     evidence = _evidence(campaign, contact, order.id, dial, said, now_ms)
@@ -179,12 +179,6 @@ def text_of(at_ms: int) -> str:
 
 def _commands(declaration: Mapping[str, Any]) -> set[str]:
     return set(declaration.get("commands") or ())
-
-
-def _on_answer(said: Said, language: str) -> dict[str, Any]:
-    """The script in one language: of two, the switch would say the one that it likes."""
-    spoken = ("opening", "body", "on_machine")
-    return {name: {language: value[language]} if name in spoken else value for name, value in said.on_answer.items()}
 
 
 def _evidence(campaign: CampaignRow, contact: Contact, command: str, dial: Dial, said: Said, now_ms: int) -> Evidence:

@@ -46,6 +46,9 @@ async def test_a_file_becomes_contacts(url: str) -> None:
         assert [shown[name] for name in counted] == [4, 2, 2, 0, 2]
         assert (shown["n"], shown["file"], shown["error"], shown["by"].split(" ")[0]) == (1, "a.csv", None, "manager")
         assert set(shown["sample"]["on_answer"]) >= {"opening", "gate", "body"}
+        assert set(shown["sample"]["on_answer"]["opening"]) == set(shown["sample"]["message"]) == {"zh"}, (
+            "as it is said"
+        )
         assert "张三" not in json.dumps(shown["sample"], ensure_ascii=False)
         rejected = await it.ask("GET", f"/v1/campaigns/{campaign}/imports/1/rejected")
         rows = list(csv.DictReader(io.StringIO(rejected.body.decode("utf-8-sig"), newline="")))

@@ -93,14 +93,14 @@ async def test_it_is_created_imported_shown_and_started_with_the_contacts_that_w
 
 async def test_a_sample_of_what_is_said_is_shown_before_anything_is_dialled(tmp_path: Path) -> None:
     said = {
-        "opening": {"en": "Hello.", "zh": "您好"},
+        "opening": {"zh": "您好"},
         "gate": {"key": "1"},
-        "body": {"en": "You owe 5.", "zh": "欠费5元"},
+        "body": {"zh": "欠费5元"},
     }
     service = working(imported() | {"sample": {"contact": "c1-1", "on_answer": said}})
     _, found, shown = await done(service, tmp_path, answer="n")
     assert found["sample"]["on_answer"] == said
-    heard = "  opening  Hello.\n  gate     goes on after key 1\n  body     You owe 5.\n"
+    heard = "  opening  您好\n  gate     goes on after key 1\n  body     欠费5元\n"
     assert f"one contact would hear:\n{heard}" in shown
 
 
