@@ -14,6 +14,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from pydantic_core import to_json
+
 from campaigns.core.contact import Contact
 from campaigns.core.decide import Dial
 from campaigns.core.operator_rules import OperatorRules
@@ -234,4 +236,4 @@ def _with_body(row: DialOrderRow, fields: Mapping[str, Any]) -> DialOrderRow:
         "expires_at": text_of(row.expires_at_ms),
         **{name: value for name, value in fields.items() if value is not None},
     }
-    return row._replace(body=json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+    return row._replace(body=to_json(body).decode())

@@ -2,15 +2,16 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from campaigns.errors import Stale
 from campaigns.ledger.rows import AttemptRow, RefusalRow
 from campaigns.ledger.tables import attempts, refusals
-from cti.sql.bulk import insertion, slices, update
+from cti.sql.bulk import insertion, selection, update
 
 _KEYS = [attempts.c.contact, attempts.c.n]
 _OTHERS = [column for column in attempts.columns if column.name not in ("contact", "n")]
+_of = selection(attempts, [attempts.c.contact])
 _put = insertion(attempts, tail="ON CONFLICT DO NOTHING RETURNING contact")
 _replace = update(attempts, _KEYS, _OTHERS)
 _put_refusals = insertion(refusals, tail="ON CONFLICT DO NOTHING")
@@ -19,10 +20,8 @@ _put_refusals = insertion(refusals, tail="ON CONFLICT DO NOTHING")
 def of_contacts(connection: Connection, ids: Collection[str]) -> dict[str, list[AttemptRow]]:
     """All attempts of each contact, in order."""
     found: dict[str, list[AttemptRow]] = {contact: [] for contact in ids}
-    for some in slices(sorted(found)):
-        query = select(attempts).where(attempts.c.contact.in_(some)).order_by(attempts.c.contact, attempts.c.n)
-        for row in connection.execute(query):
-            found[row[0]].append(AttemptRow._make(row))
+    for row in sorted(_of.returning(connection, [(contact,) for contact in sorted(found)])):
+        found[row[0]].append(AttemptRow._make(row))
     return found
 
 

@@ -9,7 +9,7 @@ from campaigns.errors import Stale
 from campaigns.ledger.compiled import FIRST
 from campaigns.ledger.rows import ContactRow, HoursClassRow
 from campaigns.ledger.tables import FAR, OPEN, OPEN_STATES, WAITS, contacts, hours_classes, live_numbers
-from cti.sql.bulk import Bulk, insertion, slices
+from cti.sql.bulk import Bulk, insertion, selection, slices
 from cti.sql.point import rows_of
 
 _WRITTEN = (  # by a turn; what a contact was imported with stays
@@ -29,6 +29,10 @@ _replace = Bulk(
     " ".join(_SET),
     [contacts.c.id, contacts.c.version, *(contacts.c[name] for name in _WRITTEN)],
     "AND campaign_contacts.id = given.id AND campaign_contacts.version = given.version",
+)
+_read = selection(contacts, [contacts.c.id])
+_lock = selection(
+    contacts, [contacts.c.id], [contacts.c.id, contacts.c.version], "ORDER BY id", "FOR UPDATE OF campaign_contacts"
 )
 _put = insertion(contacts)
 _put_classes = insertion(hours_classes, tail="ON CONFLICT (campaign, hours_class) DO NOTHING")
@@ -71,10 +75,7 @@ def not_final(connection: Connection, campaign: str, limit: int) -> list[Contact
 
 
 def read(connection: Connection, ids: Collection[str]) -> list[ContactRow]:
-    found: list[ContactRow] = []
-    for some in slices(sorted(ids)):
-        found += map(ContactRow._make, connection.execute(select(contacts).where(contacts.c.id.in_(some))))
-    return found
+    return [ContactRow._make(row) for row in _read.returning(connection, [(contact,) for contact in sorted(ids)])]
 
 
 def put(connection: Connection, rows: Sequence[ContactRow]) -> None:
@@ -90,11 +91,9 @@ def put_classes(connection: Connection, rows: Collection[HoursClassRow]) -> None
 def lock(connection: Connection, rows: Sequence[ContactRow]) -> None:
     """Lock contacts in the order of their ids. Raises Stale where one has another version by now."""
     versions = {row.id: row.version for row in rows}
-    for some in slices(sorted(versions)):
-        query = select(contacts.c.id, contacts.c.version).where(contacts.c.id.in_(some)).order_by(contacts.c.id)
-        found = {row[0]: row[1] for row in connection.execute(query.with_for_update())}
-        if any(found.get(contact) != versions[contact] for contact in some):
-            raise Stale("contacts")
+    found = dict(_lock.returning(connection, [(contact,) for contact in sorted(versions)]))
+    if found != versions:
+        raise Stale("contacts")
 
 
 def replace(connection: Connection, rows: Sequence[ContactRow]) -> None:

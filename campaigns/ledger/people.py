@@ -3,13 +3,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection
 
 from campaigns.core.campaign import CALLS_A_DAY_MAX
 from campaigns.ledger.tables import live_numbers, person_days
-from cti.sql.bulk import Bulk, insertion, slices
+from cti.sql.bulk import Bulk, insertion, selection
 
 _take = insertion(live_numbers, tail="ON CONFLICT (tenant, number) DO NOTHING RETURNING number")
+_busy = selection(live_numbers, [live_numbers.c.tenant, live_numbers.c.number], [live_numbers.c.number])
+_calls = selection(person_days, [person_days.c[name] for name in ("tenant", "person", "day")])
 _LIVE = [live_numbers.c[name] for name in ("tenant", "number", "command")]
 _NAMES = ", ".join(column.name for column in _LIVE)
 _GONE = ("FROM campaign_live_numbers WHERE (", _NAMES, ") IN (SELECT", _NAMES, "FROM")
@@ -56,11 +58,7 @@ class LiveNumber(NamedTuple):
 
 def busy(connection: Connection, tenant: str, numbers: Collection[str]) -> set[str]:
     """Those of these numbers that have a call under way."""
-    found: set[str] = set()
-    for some in slices(sorted(numbers)):
-        query = select(live_numbers.c.number).where(live_numbers.c.tenant == tenant, live_numbers.c.number.in_(some))
-        found |= set(connection.scalars(query))
-    return found
+    return {row[0] for row in _busy.returning(connection, [(tenant, number) for number in sorted(numbers)])}
 
 
 def take(connection: Connection, rows: Sequence[LiveNumber]) -> set[str]:
@@ -76,11 +74,8 @@ def leave(connection: Connection, tenant: str, gone: Collection[tuple[str, str]]
 def calls(connection: Connection, tenant: str, asked: Collection[PersonDay]) -> dict[PersonDay, int]:
     """How many calls count for each so far."""
     found = dict.fromkeys(asked, 0)
-    key = tuple_(person_days.c.person, person_days.c.day)
-    for some in slices(sorted(asked), 2_000):
-        query = select(person_days).where(person_days.c.tenant == tenant, key.in_(some))
-        found |= {PersonDay(row.person, row.day): row.calls for row in connection.execute(query)}
-    return found
+    rows = _calls.returning(connection, [(tenant, *one) for one in sorted(asked)])
+    return found | {PersonDay(person, day): count for _, person, day, count in rows}
 
 
 def reserve(connection: Connection, tenant: str, wanted: Mapping[PersonDay, int]) -> bool:

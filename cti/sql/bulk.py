@@ -62,9 +62,10 @@ class Bulk:
     """A statement `verb head (rows named "given") tail`; calling it with rows returns how many the database touched.
 
     No column may hold bytes. The first error of a driver leaves a transaction that can only be rolled back.
+    `locking`: follows the tail on PostgreSQL; SQLite has one writer, and no such clause.
     """
 
-    def __init__(self, verb: str, head: str, columns: Sequence[Column[Any]], tail: str) -> None:
+    def __init__(self, verb: str, head: str, columns: Sequence[Column[Any]], tail: str, locking: str = "") -> None:
         self.verb = verb
         self.head = head
         self.tail = tail
@@ -72,7 +73,7 @@ class Bulk:
         self.types = [_type(column) for column in columns]
         named = ", ".join(f"{name} {kind}" for name, kind in zip(self.names, self.types, strict=True))
         source = ("json_to_recordset(%s::json) AS given(", named, ")")
-        self._from_json = " ".join((verb, head, *source, "WHERE true", tail)).encode()
+        self._from_json = " ".join((verb, head, *source, "WHERE true", tail, locking)).encode()
 
     def __call__(self, connection: Connection, rows: Rows) -> int:
         if not rows:
@@ -83,7 +84,9 @@ class Bulk:
         return driver.execute(self._from_json, (self._as_json(rows),)).rowcount
 
     def returning(self, connection: Connection, rows: Rows) -> list[tuple[Any, ...]]:
-        """What a statement with RETURNING in its tail returns for these rows, in no order."""
+        """What a SELECT, or a statement with RETURNING in its tail, returns for these rows: in no order, in which many
+        rows are given.
+        """
         if not rows:
             return []
         driver = driver_of(connection)
@@ -125,6 +128,22 @@ def deletion(table: Table, key: Column[Any]) -> Bulk:
     return Bulk("DELETE", " ".join(head), [key], ")")
 
 
+def selection(
+    table: Table,
+    keys: Sequence[Column[Any]],
+    columns: Sequence[Column[Any]] | None = None,
+    tail: str = "",
+    locking: str = "",
+) -> Bulk:
+    """Select `columns` (all of the table's if None) of the rows with these keys: one short statement for any number of
+    keys, where an IN list is another statement for each, to be written, bound and planned anew.
+    """
+    names = ", ".join(column.name for column in (table.columns if columns is None else columns))
+    keyed = ", ".join(key.name for key in keys)
+    head = (names, "FROM", table.name, "WHERE (", keyed, ") IN (SELECT", keyed, "FROM")
+    return Bulk("SELECT", " ".join(head), keys, f") {tail}", locking)
+
+
 def slices(items: Sequence[Item], size: int = NAMED_MAX) -> Iterator[Sequence[Item]]:
     """The items, at most `size` at a time."""
     for at in range(0, len(items), size):
@@ -143,7 +162,7 @@ def _size(rows: int) -> int:
 
 @lru_cache(maxsize=512)
 def _values_statement(bulk: Bulk, size: int) -> str:
-    verb = bulk.verb if bulk.verb == "DELETE" else f"{bulk.verb} OR FAIL"
+    verb = bulk.verb if bulk.verb in ("DELETE", "SELECT") else f"{bulk.verb} OR FAIL"
     row = "".join(("(", ", ".join("?" * len(bulk.names)), ")"))
     named = ", ".join(f"column{at} AS {name}" for at, name in enumerate(bulk.names, 1))
     values = ("(SELECT", named, "FROM (VALUES", ", ".join([row] * size), ") AS listed LIMIT ?) AS given")

@@ -1,4 +1,5 @@
-"""How many calls a second one and two diallers decide on and commit, beside a bare loop that claims as many contacts.
+"""How many calls a second one and two diallers decide on and commit, beside a bare loop that claims as many contacts
+and writes the same rows.
 
 No gateway and no engine is at work: the measuring process claims the orders as a gateway does, keeps the switch's
 subscription alive and says how far its events are read.
@@ -11,7 +12,7 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from sqlalchemy import Connection
@@ -40,6 +41,7 @@ DONE_MAX_S = 60.0
 LOOK_S, SAY_S = 0.02, 1.0
 CLAIM_S, CLAIMED_MAX = 0.1, 1_000
 SOURCE = f"/switches/{SWITCH}"
+COUNT = "SELECT count(*) FROM dial_orders WHERE command = 'makeCall' AND switch = %s"  # the bare loops have no switch
 DECLARED = {
     "commands": ["makeCall", "snapshotCall", "clearConnection"], "outbound": 1,
     "trunk_groups": {lane: {"calls_per_second": MOST, "calls_at_once": MOST} for lane in LANES},
@@ -54,11 +56,12 @@ def figures(fresh: Fresh, quick: bool, heard: list[str]) -> Iterator[Figure]:
     for _ in range(1 if quick else RUNS):
         for diallers, found in rates.items():
             with fresh() as url:
-                rate, baseline = asyncio.run(_run(url, diallers, of_each))
-                found.append(rate)
-                bare[diallers].append(baseline)
+                ran = asyncio.run(_run(url, diallers, of_each))
+                found.append(ran.rate)
+                bare[diallers].append(ran.bare)
                 heard.append(
-                    f"{diallers} diallers: {rate:,.0f} intents/s; {diallers} bare loops: {baseline:,.0f} rows/s"
+                    f"{diallers} diallers: {ran.rate:,.0f} intents/s; {diallers} bare loops: {ran.bare:,.0f}/s;"
+                    f" that update the contacts alone: {ran.alone:,.0f}/s"
                 )
     for diallers, found in rates.items():
         yield against(f"campaign_intents_{diallers}_diallers", found, bare[diallers], "intents/s", BATCH)
@@ -66,8 +69,16 @@ def figures(fresh: Fresh, quick: bool, heard: list[str]) -> Iterator[Figure]:
     heard.append(f"two diallers make {ratio:.2f} times as many as one")
 
 
-async def _run(url: str, diallers: int, of_each: int) -> tuple[float, float]:
-    """Intents a second, and rows a second of as many bare loops, on the same database."""
+class Ran(NamedTuple):
+    """Contacts a second: of the diallers, and of as many bare loops that write the same rows, or the contacts alone."""
+
+    rate: float
+    bare: float
+    alone: float
+
+
+async def _run(url: str, diallers: int, of_each: int) -> Ran:
+    """All on one database."""
     unheard = (APPENDED, COMMANDED, ORDERED)
     with product(url) as run:
         for _ in range(diallers):
@@ -77,19 +88,22 @@ async def _run(url: str, diallers: int, of_each: int) -> tuple[float, float]:
             open_store(url, SystemClock(), partitions, server_clock=True, unheard=unheard) as store,
             _dialled_on(store, range(partitions)),
         ):
-            called, claimed = _seeds(of_each)
-            await asyncio.to_thread(seed, url, [*called, *claimed])
-            bare = await asyncio.to_thread(_bare, run.address, diallers, claimed)
+            called, claimed, touched = _seeds(of_each)
+            await asyncio.to_thread(seed, url, [*called, *claimed, *touched])
+            alone = await asyncio.to_thread(_bare, run.address, diallers, touched, alone=True)
+            bare = await asyncio.to_thread(_bare, run.address, diallers, claimed, alone=False)
             rate = await asyncio.to_thread(_committed, run.address, len(LANES) * of_each)
-    return rate, bare
+    return Ran(rate, bare, alone)
 
 
-def _seeds(of_each: int) -> tuple[list[Seed], list[Seed]]:
-    """For the diallers, and for the bare loops: one a lane."""
+def _seeds(of_each: int) -> tuple[list[Seed], list[Seed], list[Seed]]:
+    """For the diallers, and for the bare loops of either kind: one a lane. No two have a number in common."""
     now_ms = time.time() * 1000
-    opens_ms, country = now_ms + OPENS_IN_S * 1000, open_country(now_ms, 4 * of_each)
+    opens_ms, country = now_ms + OPENS_IN_S * 1000, open_country(now_ms, 6 * of_each)
     called = [Seed(f"call{at}", lane, of_each, country, opens_ms, first=of_each * at) for at, lane in enumerate(LANES)]
-    return called, [one._replace(id=f"bare{at}", state="draft") for at, one in enumerate(called)]
+    claimed = [one._replace(id=f"bare{at}", first=of_each * (2 + at)) for at, one in enumerate(called)]
+    touched = [one._replace(id=f"alone{at}", first=of_each * (4 + at)) for at, one in enumerate(called)]
+    return called, *([one._replace(state="draft") for one in some] for some in (claimed, touched))
 
 
 @contextlib.asynccontextmanager
@@ -131,11 +145,11 @@ def _say(connection: Connection, given: Sequence[Sequence[SourceWordRow]]) -> Se
     return [None] * len(given)
 
 
-def _bare(address: str, loops: int, seeds: Sequence[Seed]) -> float:
+def _bare(address: str, loops: int, seeds: Sequence[Seed], *, alone: bool) -> float:
     """Rows a second of so many loops at once, before the campaigns open."""
     jobs: list[dict[str, Any]] = [
         {
-            "address": address, "campaigns": [one.id for one in seeds[loop::loops]], "batch": BATCH,
+            "address": address, "campaigns": [one.id for one in seeds[loop::loops]], "batch": BATCH, "alone": alone,
             "hours_class": f"1|resident|{seeds[0].country.zone}",
         }
         for loop in range(loops)
@@ -153,7 +167,7 @@ def _committed(address: str, wanted: int) -> float:
     ends_s = time.monotonic() + DONE_MAX_S
     with psycopg.connect(address, autocommit=True) as connection:
         while time.monotonic() < ends_s:
-            row = connection.execute("SELECT count(*) FROM dial_orders WHERE command = 'makeCall'").fetchone()
+            row = connection.execute(COUNT, (SWITCH,)).fetchone()
             count = int(row[0]) if row else 0
             if count and not began_s:
                 began_s, first = time.monotonic(), count
