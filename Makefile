@@ -75,11 +75,14 @@ demo: $(STAMP)
 	@exec $(BIN)/ringback demo $(if $(JSON),--json $(JSON))
 
 PARALLEL := -n logical --maxprocesses 4 --dist worksteal
+# They wait for processes more than they compute.
+PAIRED := -n 2 --dist worksteal
 
-# Two runs: on several processors, and alone on the machine (tests/conftest.py says which tests need that).
+# Two runs: what computes, on all processors; and what starts, kills and hurries processes, two at a time, with nothing
+# beside (tests/conftest.py says which tests those are).
 test: check
 	$(BIN)/python -m pytest --part together $(PARALLEL)
-	$(BIN)/python -m pytest --part alone
+	$(BIN)/python -m pytest --part processes $(PAIRED)
 
 acceptance: $(STAMP)
 	@[ -d "$(DATA)" ] || { echo "no such folder: $(DATA) (make acceptance DATA=FOLDER)" >&2; exit 1; }

@@ -18,9 +18,9 @@ TESTS = Path(__file__).parent
 # No test judges by a wall clock, so an example has no deadline.
 hypothesis.settings.register_profile("undated", deadline=None)
 hypothesis.settings.load_profile("undated")
-# They start processes and kill, hold up or hurry them: they need the machine to themselves. What only judges figures or
-# talks to the broker of the session does not.
-ALONE = (
+# They start processes and kill, hold up or hurry them: nothing that only computes may stand in their way. What only
+# judges figures or talks to the broker of the session is not among them.
+PROCESSES = (
     "faults/test_cluster.py",
     "faults/test_crash.py",
     "faults/test_crash_campaigns.py",
@@ -41,7 +41,9 @@ ALONE = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--part`: all tests are in one part or in the other; without the option all are run."""
-    parser.addoption("--part", choices=["alone", "together"], help="those that need the machine alone, or the others")
+    parser.addoption(
+        "--part", choices=["processes", "together"], help="those that start and kill processes, or the others"
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -50,8 +52,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if part is None or not collection_path.is_file() or not collection_path.is_relative_to(TESTS):
         return None
     path = collection_path.relative_to(TESTS)
-    is_alone = any(path.is_relative_to(each) for each in ALONE)
-    return True if is_alone is not (part == "alone") else None
+    is_one = any(path.is_relative_to(each) for each in PROCESSES)
+    return True if is_one is not (part == "processes") else None
 
 
 @pytest.fixture
