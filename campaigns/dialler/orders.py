@@ -23,14 +23,11 @@ from campaigns.kinds import Text, known_kinds
 from campaigns.ledger.rows import CampaignRow, ContactRow
 from campaigns.owed_today import items_on
 from campaigns.rendering import Account, CannotSay, Part, Said, Speaker, said_to
-from cti.dial.rows import MAKE_CALL, DialOrderRow
+from cti.dial.rows import CLEAR_CONNECTION, MAKE_CALL, SEND_MESSAGE, SNAPSHOT_CALL, DialOrderRow
 
-ASKING, CLEARING, MESSAGE = "snapshotCall", "clearConnection", "sendMessage"
 ASK_VALID_MS = 10_000
 CLEAR_VALID_MS = 10_000
 QUEUE_WAIT_S = 60  # for an agent after key 0
-OUTBOUND = 1  # the version of the contract of dial orders
-NEEDED = (MAKE_CALL, ASKING)  # of a switch that is dialled on
 TEXTS_KEPT = 1_024
 EXTENSION = ";ext="  # after a number, as RFC 3966 writes it
 
@@ -128,11 +125,13 @@ def message_order(
     expires_at_ms: int,
     source: str,
 ) -> tuple[DialOrderRow, Evidence]:
-    """A sendMessage, on the campaign's own switch: see `takes_messages`."""
+    """A sendMessage, on the campaign's own switch. One that takes none leaves its contacts waiting:
+    `message_gateway_away`.
+    """
     text, id_ = said.message[campaign.language], order_id(contact_row.id, n)
     to, _ = split_number(dial.number)
     fields = {"channel": dial.channel.value, "to": to, "text": text, "reference": id_}
-    order = _order(campaign, id_, MESSAGE, fields, ledger_ms, expires_at_ms, source)
+    order = _order(campaign, id_, SEND_MESSAGE, fields, ledger_ms, expires_at_ms, source)
     evidence = _evidence(campaign, contact, order.id, dial, said, now_ms)
     told = said.amount is not None and f"{Decimal(said.amount):.2f}" in text
     return order, {**evidence, "amount_spoken": said.amount if told else None}
@@ -140,29 +139,13 @@ def message_order(
 
 def question(order: DialOrderRow, k: int, ledger_ms: int) -> DialOrderRow:
     """The `k`-th question about a call or a message: what became of it."""
-    return _about(order, f"{order.id}.q{k}", ASKING, {"about": order.id}, ledger_ms, ASK_VALID_MS)
+    return _about(order, f"{order.id}.q{k}", SNAPSHOT_CALL, {"about": order.id}, ledger_ms, ASK_VALID_MS)
 
 
 def clearing(order: DialOrderRow, k: int, leg: Leg, ledger_ms: int) -> DialOrderRow:
     """The `k`-th order to end the live call of an order."""
     fields = {"subject": leg.subject, "connection": leg.connection, "reason": "campaignStopped"}
-    return _about(order, f"{order.id}.c{k}", CLEARING, fields, ledger_ms, CLEAR_VALID_MS)
-
-
-def dials(declaration: Mapping[str, Any]) -> bool:
-    """Whether a switch, as it is declared, may be dialled on."""
-    return declaration.get("outbound") == OUTBOUND and set(NEEDED) <= _commands(declaration)
-
-
-def takes_messages(declaration: Mapping[str, Any]) -> bool:
-    """Whether the switch is a message gateway too; else its contacts wait: `message_gateway_away`."""
-    return declaration.get("outbound") == OUTBOUND and MESSAGE in _commands(declaration)
-
-
-def trunk_group(declaration: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
-    """The group as it is declared: calls_per_second, calls_at_once, caller_id."""
-    found: Mapping[str, Any] | None = (declaration.get("trunk_groups") or {}).get(name)
-    return found
+    return _about(order, f"{order.id}.c{k}", CLEAR_CONNECTION, fields, ledger_ms, CLEAR_VALID_MS)
 
 
 def split_number(number: str) -> tuple[str, str | None]:
@@ -175,10 +158,6 @@ def split_number(number: str) -> tuple[str, str | None]:
 def text_of(at_ms: int) -> str:
     """RFC 3339 in UTC, to the millisecond."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _commands(declaration: Mapping[str, Any]) -> set[str]:
-    return set(declaration.get("commands") or ())
 
 
 def _evidence(campaign: CampaignRow, contact: Contact, command: str, dial: Dial, said: Said, now_ms: int) -> Evidence:

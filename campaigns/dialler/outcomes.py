@@ -26,9 +26,17 @@ from campaigns.dialler.evidence import Script, of_answer, of_fact, of_order, of_
 from campaigns.kinds import QUEUE_KEY, known_kinds
 from campaigns.ledger.rows import CampaignRow
 from cti.dial import silence
-from cti.dial.rows import ASK_AGAIN_MS, MAKE_CALL, SILENT_MS, DialFact, OrderState, SourceWord
+from cti.dial.rows import (
+    ASK_AGAIN_MS,
+    CLEAR_CONNECTION,
+    MAKE_CALL,
+    SILENT_MS,
+    SNAPSHOT_CALL,
+    DialFact,
+    OrderState,
+    SourceWord,
+)
 
-ASKING, CLEARING = "snapshotCall", "clearConnection"
 CANNOT_DIAL = "cannot_dial"
 UNKNOWN = Evidence(order=OrderEnd.NO_RESULT)
 
@@ -105,8 +113,8 @@ def judged(
     script: Script,
 ) -> Judgement:
     """`asks`: every order about this one; `facts`: all with its id."""
-    questions = tuple(one for one in asks if one.order.command == ASKING)
-    dropped = any(one.order.command == CLEARING and one.result == "done" for one in asks)
+    questions = tuple(one for one in asks if one.order.command == SNAPSHOT_CALL)
+    dropped = any(one.order.command == CLEAR_CONNECTION and one.result == "done" for one in asks)
     case = Case(order, questions, dropped, tuple(facts), word, now_ms, script)
     found = silence.judge(order, questions, facts, word, now_ms)
     match found:

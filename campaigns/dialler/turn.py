@@ -15,7 +15,6 @@ from campaigns.context import LANES, Context
 from campaigns.core.campaign import Campaign
 from campaigns.core.pacing import Pace
 from campaigns.core.reasons import CampaignState, Channel
-from campaigns.dialler import orders as dial_orders
 from campaigns.dialler.case import ORDER_VALID_MS, Case, Known, Moment, cases_of, heard_at
 from campaigns.dialler.clocks import ClockGuard
 from campaigns.dialler.endings import Endings
@@ -24,6 +23,7 @@ from campaigns.dialler.judging import Before, Judged, judge_all, still
 from campaigns.dialler.lane_orders import LaneOrders
 from campaigns.dialler.next_look import LOOK_MS, ORDERS_AT_FIRST, orders_a_turn, pace_of, wait_ms
 from campaigns.dialler.open_hours import Hours, OpenHours
+from campaigns.dialler.orders import Callers
 from campaigns.dialler.pace import LanePace, Limits, campaign_of_order, limits_of
 from campaigns.dialler.resting import pause_where_needed, queue_is_free
 from campaigns.errors import Stale
@@ -33,6 +33,7 @@ from campaigns.ledger.compiled import campaign_of
 from campaigns.ledger.people import PersonDay
 from campaigns.ledger.rows import CampaignRow
 from campaigns.ledger.turns import Found, LaneRead, Wanted, Writes
+from cti.dial.declared import takes_calls, takes_messages, trunk_groups
 from cti.dial.rows import DialFact, OrderState, SwitchStanding
 from cti.errors import DialNotAllowed, LedgerAway, NoDialStream, OutcomeUnknown
 from cti.hosting import DeclaredSwitch
@@ -78,7 +79,7 @@ class LaneDialler:
         epoch: int,
         clocks: ClockGuard,
         hours: OpenHours,
-        callers: dial_orders.Callers,
+        callers: Callers,
     ) -> None:
         self.lane, self.epoch = lane, epoch
         self._context, self._clocks, self._hours, self._callers = context, clocks, hours, callers
@@ -204,12 +205,12 @@ class LaneDialler:
         return Limits(Pace(0, 0), 1_000) if group is None else limits_of(group)
 
     def _group(self, declared: DeclaredSwitch) -> Mapping[str, object] | None:
-        if not dial_orders.dials(declared.declaration):
+        if not takes_calls(declared.declaration):
             return None
-        return dial_orders.trunk_group(declared.declaration, self.lane.trunk_group)
+        return trunk_groups(declared.declaration).get(self.lane.trunk_group)
 
     def _takes_messages(self, read: _Reading) -> bool:
-        return read.declared is not None and dial_orders.takes_messages(read.declared.declaration)
+        return read.declared is not None and takes_messages(read.declared.declaration)
 
     def _room(self, read: _Reading, moment: Moment, pace: LanePace, limits: Limits) -> Room:
         """Nothing where the lane itself hinders."""

@@ -12,13 +12,10 @@ from campaigns.dialler.orders import (
     Leg,
     call_order,
     clearing,
-    dials,
     message_order,
     question,
     said_on,
     split_number,
-    takes_messages,
-    trunk_group,
 )
 from campaigns.kinds import Text, known_kinds
 from campaigns.ledger.compiled import contact_of
@@ -160,16 +157,3 @@ def test_a_question_and_a_clearing_are_about_their_order() -> None:
         read_dial_order(body)
     assert bodies[0]["about"] == "c0-7.2"
     assert (bodies[1]["subject"], bodies[1]["connection"]) == ("call-9", "leg-1")
-
-
-def test_what_a_switch_declares_decides_what_it_is_sent() -> None:
-    able: dict[str, Any] = {"outbound": 1, "commands": ["makeCall", "snapshotCall"], "trunk_groups": {"main": {"x": 1}}}
-    assert dials(able)
-    assert not takes_messages(able)
-    assert takes_messages({**able, "commands": ["sendMessage"]})
-    for lacks in ({"outbound": None}, {"commands": ["makeCall"]}, {"commands": ["snapshotCall"]}):
-        assert not dials({**able, **lacks})
-    assert not takes_messages({"commands": ["sendMessage"]})
-    assert trunk_group(able, "main") == {"x": 1}
-    assert trunk_group(able, "other") is None
-    assert trunk_group({"trunk_groups": None}, "main") is None
