@@ -9,7 +9,7 @@ from campaigns.core.explain_contact import explain_contact
 from campaigns.core.penalty import NoFormula
 from campaigns.core.waiting import World
 from campaigns.core.zones import local_day
-from campaigns.dialler.case import Case, Known, Moment, heard_at
+from campaigns.dialler.case import Case, Known, Moment, moment_of
 from campaigns.ledger import moment
 from campaigns.ledger.compiled import campaign_of
 from campaigns.ledger.moment import Person
@@ -44,17 +44,8 @@ async def _moment(context: Context, row: CampaignRow, declared: DeclaredSwitch |
         now_ms = context.now_ms()
         return Moment(now_ms, now_ms, None, False, True, True, person.frozen)
     standing = await context.dial.standing(row.tenant, row.switch, declared.source)
-    now_ms, word = context.now_ms(), standing.word
-    heard_ms = heard_at(standing, now_ms, context.speed)
-    return Moment(
-        now_ms=now_ms,
-        ledger_ms=standing.at_ms,
-        heard_ms=heard_ms,
-        stream_live=standing.alive,
-        clock_true=word is not None and word.trusted,
-        steady=True,  # each dialler judges its own clocks
-        frozen=person.frozen,
-    )
+    # Steady: each dialler judges its own clocks.
+    return moment_of(standing, context.now_ms(), context.speed, frozen=person.frozen, steady=True)
 
 
 def _with_room(world: World, row: CampaignRow, declared: DeclaredSwitch | None, person: Person) -> World:

@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 
 from campaigns.context import Context
 from campaigns.dialler.actions import CLEAR, run_each
+from campaigns.dialler.order_ids import campaign_of_order
 from campaigns.dialler.orders import Leg, clearing
-from campaigns.dialler.outcomes import contact_of_order
 from campaigns.ledger.rows import CampaignRow
 from cti.dial.rows import CLEAR_CONNECTION, FINAL_RESULTS, MAKE_CALL, DialFact, DialOrderRow, OrderState
 
@@ -60,7 +60,7 @@ def _has_failed(clearing_order: OrderState, ledger_ms: int) -> bool:
 
 
 def _is_live(fact: DialFact, campaign: str) -> bool:
-    return fact.ended_at_ms is None and contact_of_order(fact.commandid).rsplit("-", 1)[0] == campaign
+    return fact.ended_at_ms is None and campaign_of_order(fact.commandid) == campaign
 
 
 async def _orders(context: Context, campaign: CampaignRow) -> list[OrderState]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from campaigns.core.after import HeldLong
+from campaigns.dialler.order_ids import campaign_of_order, contact_of_order
 from campaigns.dialler.orders import question
-from campaigns.dialler.outcomes import Judgement, contact_of_order, judged, script_of
-from campaigns.dialler.pace import campaign_of_order
+from campaigns.dialler.outcomes import Judgement, judged, script_of
 from campaigns.ledger.rows import CampaignRow
 from cti.dial.rows import CALL_COMMANDS, MAKE_CALL, SNAPSHOT_CALL, DialFact, DialOrderRow, OrderState, SourceWord
 

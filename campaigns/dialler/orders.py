@@ -1,7 +1,6 @@
 """The dial orders of a contact, and what goes on record with each: pure.
 
-An order's id names its contact and attempt, so an attempt can be ordered once only. A call and a message say what is
-true on the day on which they are made, in the campaign's language.
+A call and a message say what is true on the day on which they are made, in the campaign's language.
 
 `now_ms` is the time of day that hours are judged by; `ledger_ms` and `expires_at_ms` are of the ledger's clock. All are
 milliseconds since the Unix epoch.
@@ -19,8 +18,9 @@ from campaigns.core.decide import Dial
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.penalty import NoFormula
 from campaigns.core.zones import local_day
+from campaigns.dialler.order_ids import clearing_id, order_id, question_id
 from campaigns.kinds import Text, known_kinds
-from campaigns.ledger.rows import CampaignRow, ContactRow
+from campaigns.ledger.rows import AttemptColumns, CampaignRow, ContactRow
 from campaigns.owed_today import items_on
 from campaigns.rendering import Account, CannotSay, Part, Said, Speaker, said_to
 from cti.dial.rows import CLEAR_CONNECTION, MAKE_CALL, SEND_MESSAGE, SNAPSHOT_CALL, DialOrderRow
@@ -30,9 +30,6 @@ CLEAR_VALID_MS = 10_000
 QUEUE_WAIT_S = 60  # for an agent after key 0
 TEXTS_KEPT = 1_024
 EXTENSION = ";ext="  # after a number, as RFC 3966 writes it
-
-Evidence = Mapping[str, str | int | None]
-"""Columns of the attempt's row that an order fills."""
 
 
 class Callers(NamedTuple):
@@ -47,11 +44,6 @@ class Leg(NamedTuple):
 
     subject: str
     connection: str
-
-
-def order_id(contact: str, n: int) -> str:
-    """Of the makeCall or sendMessage of attempt `n`."""
-    return f"{contact}.{n}"
 
 
 def said_on(
@@ -88,7 +80,7 @@ def call_order(
     expires_at_ms: int,
     source: str,
     group_caller_id: str | None = None,
-) -> tuple[DialOrderRow, Evidence]:
+) -> tuple[DialOrderRow, AttemptColumns]:
     """A makeCall. `group_caller_id`: the trunk group's own, declared."""
     to, extension = split_number(dial.number)
     caller_id = campaign.caller_id or group_caller_id
@@ -104,9 +96,9 @@ def call_order(
         "on_answer": dict(said.on_answer),
     }
     order = _order(campaign, order_id(contact_row.id, n), MAKE_CALL, fields, ledger_ms, expires_at_ms, source)
-    evidence = _evidence(campaign, contact, order.id, dial, said, now_ms)
+    columns = _columns(campaign, contact, order.id, dial, said, now_ms)
     return order, {
-        **evidence,
+        **columns,
         "amount_spoken": said.amount,
         "caller_id": caller_id,
         "ring_until_ms": dial.ring_until_ms,
@@ -124,7 +116,7 @@ def message_order(
     ledger_ms: int,
     expires_at_ms: int,
     source: str,
-) -> tuple[DialOrderRow, Evidence]:
+) -> tuple[DialOrderRow, AttemptColumns]:
     """A sendMessage, on the campaign's own switch. One that takes none leaves its contacts waiting:
     `message_gateway_away`.
     """
@@ -132,20 +124,20 @@ def message_order(
     to, _ = split_number(dial.number)
     fields = {"channel": dial.channel.value, "to": to, "text": text, "reference": id_}
     order = _order(campaign, id_, SEND_MESSAGE, fields, ledger_ms, expires_at_ms, source)
-    evidence = _evidence(campaign, contact, order.id, dial, said, now_ms)
+    columns = _columns(campaign, contact, order.id, dial, said, now_ms)
     told = said.amount is not None and f"{Decimal(said.amount):.2f}" in text
-    return order, {**evidence, "amount_spoken": said.amount if told else None}
+    return order, {**columns, "amount_spoken": said.amount if told else None}
 
 
 def question(order: DialOrderRow, k: int, ledger_ms: int) -> DialOrderRow:
     """The `k`-th question about a call or a message: what became of it."""
-    return _about(order, f"{order.id}.q{k}", SNAPSHOT_CALL, {"about": order.id}, ledger_ms, ASK_VALID_MS)
+    return _about(order, question_id(order.id, k), SNAPSHOT_CALL, {"about": order.id}, ledger_ms, ASK_VALID_MS)
 
 
 def clearing(order: DialOrderRow, k: int, leg: Leg, ledger_ms: int) -> DialOrderRow:
     """The `k`-th order to end the live call of an order."""
     fields = {"subject": leg.subject, "connection": leg.connection, "reason": "campaignStopped"}
-    return _about(order, f"{order.id}.c{k}", CLEAR_CONNECTION, fields, ledger_ms, CLEAR_VALID_MS)
+    return _about(order, clearing_id(order.id, k), CLEAR_CONNECTION, fields, ledger_ms, CLEAR_VALID_MS)
 
 
 def split_number(number: str) -> tuple[str, str | None]:
@@ -160,7 +152,9 @@ def text_of(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _evidence(campaign: CampaignRow, contact: Contact, command: str, dial: Dial, said: Said, now_ms: int) -> Evidence:
+def _columns(
+    campaign: CampaignRow, contact: Contact, command: str, dial: Dial, said: Said, now_ms: int
+) -> AttemptColumns:
     zones = next((phone.zones for phone in contact.phones if phone.number == dial.number), ())
     return {
         "command": command,

@@ -15,16 +15,17 @@ from campaigns.context import LANES, Context
 from campaigns.core.campaign import Campaign
 from campaigns.core.pacing import Pace
 from campaigns.core.reasons import CampaignState, Channel
-from campaigns.dialler.case import ORDER_VALID_MS, Case, Known, Moment, cases_of, heard_at
+from campaigns.dialler.case import Case, Known, Moment, cases_of, moment_of
 from campaigns.dialler.clocks import ClockGuard
 from campaigns.dialler.endings import Endings
-from campaigns.dialler.intents import Lane, Room, Told, Turn
+from campaigns.dialler.intents import LaneView, Room, Told, Turn
 from campaigns.dialler.judging import Before, Judged, judge_all, still
 from campaigns.dialler.lane_orders import LaneOrders
 from campaigns.dialler.next_look import LOOK_MS, ORDERS_AT_FIRST, orders_a_turn, pace_of, wait_ms
 from campaigns.dialler.open_hours import Hours, OpenHours
+from campaigns.dialler.order_ids import campaign_of_order
 from campaigns.dialler.orders import Callers
-from campaigns.dialler.pace import LanePace, Limits, campaign_of_order, limits_of
+from campaigns.dialler.pace import LanePace, Limits, limits_of
 from campaigns.dialler.resting import pause_where_needed, queue_is_free
 from campaigns.errors import Stale
 from campaigns.ledger import lanes as lane_rows
@@ -46,8 +47,6 @@ SWEEP_MS = 5_000  # how often it is looked whether somebody waits for a number t
 STALE_MS = 20  # before what was undone is read anew
 QUEUE_MS = 1_000  # how often a queue is looked at
 DECLARED_MS = 5_000  # a declaration is believed for so long
-WORD_OLD_MS = 15_000
-ORDER_VALID_MAX_MS = 300_000  # on a clock that runs faster than real time: the machine takes as long as ever
 
 log = structlog.get_logger()
 
@@ -183,19 +182,9 @@ class LaneDialler:
         return self._declared
 
     def _moment(self, read: _Reading) -> Moment:
-        now_ms, standing = self._context.now_ms(), read.standing
-        word, red = standing.word, read.lane.outbound
-        heard_ms = heard_at(standing, now_ms, self._context.speed)
-        return Moment(
-            now_ms=now_ms,
-            ledger_ms=standing.at_ms,
-            heard_ms=heard_ms,
-            stream_live=standing.alive,
-            clock_true=word is not None and word.trusted,
-            steady=self._clocks.steady,
-            frozen=red is None or bool(red.frozen),
-            order_valid_ms=min(ORDER_VALID_MAX_MS, round(ORDER_VALID_MS * max(1.0, self._context.speed))),
-        )
+        now_ms, red = self._context.now_ms(), read.lane.outbound
+        frozen = red is None or bool(red.frozen)
+        return moment_of(read.standing, now_ms, self._context.speed, frozen=frozen, steady=self._clocks.steady)
 
     # -- what to look for ----------------------------------------------------------------------------------------------
 
@@ -214,9 +203,8 @@ class LaneDialler:
 
     def _room(self, read: _Reading, moment: Moment, pace: LanePace, limits: Limits) -> Room:
         """Nothing where the lane itself hinders."""
-        heard = moment.heard_ms is not None and moment.now_ms - moment.heard_ms <= WORD_OLD_MS
         able = moment.stream_live and moment.steady and not moment.frozen
-        may_dial = able and heard and moment.clock_true
+        may_dial = able and moment.heard and moment.clock_true
         lane = pace.lane_room(limits, moment.ledger_ms) if may_dial else 0
         portion = orders_a_turn(limits, DUE_MAX) if self._dialled else ORDERS_AT_FIRST
         room = Room(min(lane, portion), {}, {}, is_portion=lane > portion)
@@ -224,7 +212,7 @@ class LaneDialler:
             if row.state == CampaignState.RUNNING:
                 own = pace_of(row)
                 room.calls[row.id] = min(room.lane, pace.campaign_room(own, row.id, limits, moment.ledger_ms))
-                if able and heard and self._takes_messages(read):
+                if able and moment.heard and self._takes_messages(read):
                     room.messages[row.id] = pace.message_room(own, row.id, moment.ledger_ms)
         return room
 
@@ -299,7 +287,7 @@ class LaneDialler:
         group = None if read.declared is None else self._group(read.declared)
         caller_id = None if group is None else group.get("caller_id")
         source = "" if read.declared is None else read.declared.source
-        lane = Lane(source, self._takes_messages(read), None if caller_id is None else str(caller_id), full_queues)
+        lane = LaneView(source, self._takes_messages(read), None if caller_id is None else str(caller_id), full_queues)
         turn = Turn(writes, moment, lane, self._context.rules, self._callers, campaigns, found, known, cases)
         turn.outcomes(judged)
         turn.deadlines()
