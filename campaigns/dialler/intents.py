@@ -85,8 +85,8 @@ class LaneView(NamedTuple):
     full_queues: frozenset[str] = frozenset()  # campaigns whose queue is too full for press 0
 
 
-class Turn:
-    """Builds the writes of one turn."""
+class Intents:
+    """Of one turn: builds its writes."""
 
     def __init__(
         self,

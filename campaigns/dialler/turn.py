@@ -18,7 +18,7 @@ from campaigns.core.reasons import CampaignState, Channel
 from campaigns.dialler.case import Case, Known, Moment, cases_of, moment_of
 from campaigns.dialler.clocks import ClockGuard
 from campaigns.dialler.endings import Endings
-from campaigns.dialler.intents import LaneView, Room, Told, Turn
+from campaigns.dialler.intents import Intents, LaneView, Room, Told
 from campaigns.dialler.judging import Before, Judged, judge_all, still
 from campaigns.dialler.lane_orders import LaneOrders
 from campaigns.dialler.next_look import LOOK_MS, ORDERS_AT_FIRST, orders_a_turn, pace_of, wait_ms
@@ -133,25 +133,25 @@ class LaneDialler:
         cases = cases_of(found, campaigns)
         known = await self._known(cases.values(), moment.now_ms)
         full = await self._full_queues(read, room)
-        turn = self._planned(read, moment, campaigns, judged, found, cases, known, room, full)
+        intents = self._planned(read, moment, campaigns, judged, found, cases, known, room, full)
         look_ms = self._context.clock.now_ms() + wait_ms(
-            moment, pace, limits, judged, found, opening_ms, turn, room, read.lane.campaigns
+            moment, pace, limits, judged, found, opening_ms, intents, room, read.lane.campaigns
         )  # fmt: skip
-        if turn.writes:
-            await self._commit(turn)
-        self._remember(read, turn)
+        if intents.writes:
+            await self._commit(intents)
+        self._remember(read, intents)
         if any(row.state == CampaignState.STOPPING for row in read.lane.campaigns):
             look_ms = min(look_ms, self._context.clock.now_ms() + LOOK_MS)
-        moved = bool(await pause_where_needed(self._context, rows, turn.told.pauses, turn.told.ended))
-        moved = await self._endings.look(read.lane.campaigns, read.lane.importing, turn.told.done) or moved
-        return Done("committed" if turn.writes or moved else "idle", look_ms)
+        moved = bool(await pause_where_needed(self._context, rows, intents.told.pauses, intents.told.ended))
+        moved = await self._endings.look(read.lane.campaigns, read.lane.importing, intents.told.done) or moved
+        return Done("committed" if intents.writes or moved else "idle", look_ms)
 
-    def _remember(self, read: _Reading, turn: Turn) -> None:
+    def _remember(self, read: _Reading, intents: Intents) -> None:
         """What was new is so no more, until the contact becomes final."""
         there = {one.order.id for one in read.orders} | set(read.late)
-        self._dialled = bool(turn.writes.dialling)
+        self._dialled = bool(intents.writes.dialling)
         self._closed_told = dict(self._closed)
-        self._taken = still({**self._taken, **turn.told.taken}, there, turn.told.final)
+        self._taken = still({**self._taken, **intents.told.taken}, there, intents.told.final)
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -280,7 +280,7 @@ class LaneDialler:
         known: Known,
         room: Room,
         full_queues: frozenset[str],
-    ) -> Turn:
+    ) -> Intents:
         outbound = read.lane.outbound
         assert outbound is not None, "it was made where it was missing"
         writes = Writes(self.lane, LANES, self.epoch, outbound, {}, now_ms=moment.now_ms)
@@ -288,34 +288,34 @@ class LaneDialler:
         caller_id = None if group is None else group.get("caller_id")
         source = "" if read.declared is None else read.declared.source
         lane = LaneView(source, self._takes_messages(read), None if caller_id is None else str(caller_id), full_queues)
-        turn = Turn(writes, moment, lane, self._context.rules, self._callers, campaigns, found, known, cases)
-        turn.outcomes(judged)
-        turn.deadlines()
-        turn.dial(room, self._turns)
-        turn.notices()
-        self._tell_closed(turn, campaigns)
-        return turn
+        intents = Intents(writes, moment, lane, self._context.rules, self._callers, campaigns, found, known, cases)
+        intents.outcomes(judged)
+        intents.deadlines()
+        intents.dial(room, self._turns)
+        intents.notices()
+        self._tell_closed(intents, campaigns)
+        return intents
 
-    def _tell_closed(self, turn: Turn, campaigns: Mapping[str, tuple[CampaignRow, Campaign]]) -> None:
+    def _tell_closed(self, intents: Intents, campaigns: Mapping[str, tuple[CampaignRow, Campaign]]) -> None:
         """Hours that close for all are one row of the campaign, and none of its contacts."""
         for campaign, hours in self._closed.items():
             if self._closed_told.get(campaign) == hours:
                 continue
             row, _ = campaigns[campaign]
-            turn.writes.campaigns[campaign] = row.version
+            intents.writes.campaigns[campaign] = row.version
             given = (campaign, hours.made_ms, hours.why, hours.rule, hours.until_ms)
-            turn.writes.then.append(partial(turns.note_waiting, given=given))
+            intents.writes.then.append(partial(turns.note_waiting, given=given))
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
-    async def _commit(self, turn: Turn) -> None:
-        writes = turn.writes
+    async def _commit(self, intents: Intents) -> None:
+        writes = intents.writes
         steps = [(turns.write, (writes, self._context.dial))]
         weight = 1 + len(writes.contacts) + 2 * len(writes.dialling)
         written = (await self._context.writer.transact(*steps, weight=weight))[0]
         if written.dialled or writes.questions:
             self._context.dial.made()
-        self._count(turn.told, writes, written)
+        self._count(intents.told, writes, written)
 
     def _count(self, told: Told, writes: Writes, written: turns.Written) -> None:
         metrics, meter = self._context.metrics, self._context.dial_meter

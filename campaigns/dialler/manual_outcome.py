@@ -1,4 +1,4 @@
-"""A person's word on a contact that is held as unknown, or that a person works on."""
+"""What a person says became of a contact that is held as unknown, or that a person works on."""
 
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ class Said(NamedTuple):
     attempts: tuple[AttemptRow, ...]
 
 
-async def word(
+async def say_outcome(
     context: Context,
     tenant: str,
     contact: str,
