@@ -46,11 +46,6 @@ def read(connection: Connection, row: CampaignRow, now_ms: int) -> Figures:
     )
 
 
-def progress(connection: Connection, row: CampaignRow, rules: OperatorRules, now_ms: int) -> dict[str, Any]:
-    """The figures as they are now."""
-    return progress_of(row, read(connection, row, now_ms), rules, now_ms)
-
-
 def progress_of(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: int) -> dict[str, Any]:
     """The figures as they are shown. `eta`: when everybody who waits will have been called once more; null: nobody
     knows, or nobody waits.
