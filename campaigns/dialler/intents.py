@@ -340,11 +340,13 @@ class Intents:
         before = case.contact
         case.contact = after(before, Dialled(moment.now_ms, dial.channel, dial.number), case.campaign)
         attempt = case.contact.attempts[-1]
-        given = (case.of, case.row, before, attempt.n, dial, said, moment.now_ms, moment.ledger_ms, expires_ms)
+        basis = orders.OrderBasis(
+            case.of, case.row, before, attempt.n, dial, said, moment.now_ms, moment.ledger_ms, expires_ms, lane.source
+        )
         if written:
-            order, columns = orders.message_order(*given, lane.source)
+            order, columns = orders.message_order(basis)
         else:
-            order, columns = orders.call_order(*given, lane.source, lane.group_caller_id)
+            order, columns = orders.call_order(basis, lane.group_caller_id)
         account = case.contact.account
         lines = () if written else line_keys(account, orders.split_number(dial.number)[0])
         days = () if written else case.days_at(moment.now_ms)

@@ -68,20 +68,28 @@ def said_on(
         return str(reason)
 
 
-def call_order(
-    campaign: CampaignRow,
-    contact_row: ContactRow,
-    contact: Contact,
-    n: int,
-    dial: Dial,
-    said: Said,
-    now_ms: int,
-    ledger_ms: int,
-    expires_at_ms: int,
-    source: str,
-    group_caller_id: str | None = None,
-) -> tuple[DialOrderRow, AttemptColumns]:
-    """A makeCall. `group_caller_id`: the trunk group's own, declared."""
+class OrderBasis(NamedTuple):
+    """What the order of an attempt is made from. `contact`: before it. `source`: of the switch, as declared."""
+
+    campaign: CampaignRow
+    contact_row: ContactRow
+    contact: Contact
+    n: int  # the attempt's number
+    dial: Dial
+    said: Said
+    now_ms: int
+    ledger_ms: int
+    expires_at_ms: int
+    source: str
+
+    @property
+    def id(self) -> str:
+        return order_id(self.contact_row.id, self.n)
+
+
+def call_order(basis: OrderBasis, group_caller_id: str | None = None) -> tuple[DialOrderRow, AttemptColumns]:
+    """A makeCall, and what goes on record with it. `group_caller_id`: the trunk group's own, declared."""
+    campaign, dial, said = basis.campaign, basis.dial, basis.said
     to, extension = split_number(dial.number)
     caller_id = campaign.caller_id or group_caller_id
     fields: dict[str, Any] = {
@@ -92,41 +100,26 @@ def call_order(
         "ring_timeout_s": campaign.ring_timeout_s,
         "ring_until": text_of(dial.ring_until_ms),
         "answering_machine": "detect",
-        "attempt": n,
+        "attempt": basis.n,
         "on_answer": dict(said.on_answer),
     }
-    order = _order(campaign, order_id(contact_row.id, n), MAKE_CALL, fields, ledger_ms, expires_at_ms, source)
-    columns = _columns(campaign, contact, order.id, dial, said, now_ms)
-    return order, {
-        **columns,
+    return _order(basis, MAKE_CALL, fields), {
+        **_columns(basis),
         "amount_spoken": said.amount,
         "caller_id": caller_id,
         "ring_until_ms": dial.ring_until_ms,
     }
 
 
-def message_order(
-    campaign: CampaignRow,
-    contact_row: ContactRow,
-    contact: Contact,
-    n: int,
-    dial: Dial,
-    said: Said,
-    now_ms: int,
-    ledger_ms: int,
-    expires_at_ms: int,
-    source: str,
-) -> tuple[DialOrderRow, AttemptColumns]:
+def message_order(basis: OrderBasis) -> tuple[DialOrderRow, AttemptColumns]:
     """A sendMessage, on the campaign's own switch. One that takes none leaves its contacts waiting:
     `message_gateway_away`.
     """
-    text, id_ = said.message[campaign.language], order_id(contact_row.id, n)
-    to, _ = split_number(dial.number)
-    fields = {"channel": dial.channel.value, "to": to, "text": text, "reference": id_}
-    order = _order(campaign, id_, SEND_MESSAGE, fields, ledger_ms, expires_at_ms, source)
-    columns = _columns(campaign, contact, order.id, dial, said, now_ms)
+    said, text = basis.said, basis.said.message[basis.campaign.language]
+    to, _ = split_number(basis.dial.number)
+    fields = {"channel": basis.dial.channel.value, "to": to, "text": text, "reference": basis.id}
     told = said.amount is not None and f"{Decimal(said.amount):.2f}" in text
-    return order, {**columns, "amount_spoken": said.amount if told else None}
+    return _order(basis, SEND_MESSAGE, fields), {**_columns(basis), "amount_spoken": said.amount if told else None}
 
 
 def question(order: DialOrderRow, k: int, ledger_ms: int) -> DialOrderRow:
@@ -152,16 +145,15 @@ def text_of(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _columns(
-    campaign: CampaignRow, contact: Contact, command: str, dial: Dial, said: Said, now_ms: int
-) -> AttemptColumns:
-    zones = next((phone.zones for phone in contact.phones if phone.number == dial.number), ())
+def _columns(basis: OrderBasis) -> AttemptColumns:
+    dial, said = basis.dial, basis.said
+    zones = next((phone.zones for phone in basis.contact.phones if phone.number == dial.number), ())
     return {
-        "command": command,
-        "decided_at_ms": now_ms,
+        "command": basis.id,
+        "decided_at_ms": basis.now_ms,
         "template": said.template,
         "sha256": said.sha256,
-        "profile": campaign.profile,
+        "profile": basis.campaign.profile,
         "zones": _zones_text(zones),
         "dial_before_ms": dial.dial_before_ms,
     }
@@ -172,18 +164,20 @@ def _zones_text(zones: tuple[str, ...]) -> str:
     return json.dumps(list(zones))
 
 
-def _order(
-    campaign: CampaignRow,
-    id_: str,
-    command: str,
-    fields: Mapping[str, Any],
-    ledger_ms: int,
-    expires_at_ms: int,
-    source: str,
-) -> DialOrderRow:
+def _order(basis: OrderBasis, command: str, fields: Mapping[str, Any]) -> DialOrderRow:
     """The lane of a message is the campaign's too, so that one dialler sees both."""
+    campaign = basis.campaign
     row = DialOrderRow(
-        id_, campaign.tenant, campaign.switch, source, campaign.trunk_group, command, None, "", ledger_ms, expires_at_ms
+        id=basis.id,
+        tenant=campaign.tenant,
+        switch=campaign.switch,
+        source=basis.source,
+        lane=campaign.trunk_group,
+        command=command,
+        about=None,
+        body="",
+        made_at_ms=basis.ledger_ms,
+        expires_at_ms=basis.expires_at_ms,
     )
     return _with_body(row, {"rule": known_kinds()[campaign.kind].rule, **fields})
 
