@@ -177,6 +177,7 @@ def compile_hours(profile: HoursProfile, calendar: WorkCalendar) -> OperatorRule
 
 
 def shipped_rules(calendar: WorkCalendar) -> OperatorRules:
+    """Of `hours.toml`, which is read anew. Raises ProfileMistakes."""
     return compile_hours(read_hours(SHIPPED.read_text("utf-8"), SHIPPED.name), calendar)
 
 

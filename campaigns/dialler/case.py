@@ -306,4 +306,5 @@ def _zones(text: str) -> tuple[str, ...]:
 
 
 def zones_of(row: AttemptRow) -> tuple[str, ...]:
+    """The candidate zones of the number that an attempt called, as they were when it was decided."""
     return _zones(row.zones)

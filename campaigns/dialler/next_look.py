@@ -65,4 +65,5 @@ def paces_of(campaigns: Iterable[CampaignRow]) -> dict[str, Pace]:
 
 
 def pace_of(row: CampaignRow) -> Pace:
+    """The campaign's own: calls a second, and at once."""
     return Pace(row.calls_per_second, row.calls_at_once)

@@ -45,4 +45,5 @@ def campaign_of_order(order: str) -> str:
 
 
 def campaign_of_contact(contact: str) -> str:
+    """Of a contact's id, CAMPAIGN-NO."""
     return contact.rsplit("-", 1)[0]
