@@ -27,7 +27,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := schemas cti campaigns tests
+CODE := schemas cti campaigns tests docs deploy
 DATA ?= ../shared/data
 JSON ?=
 SPEED ?=

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from campaigns.answer_cache import AnswerCache
 from campaigns.core.operator_rules import OperatorRules
-from campaigns.kept import Kept
 from campaigns.metrics import CampaignMetrics
 from campaigns.settings import Settings
 from cti.dial.ports import DialMeter, DialOrders
@@ -41,7 +41,7 @@ class Context:
     importing: asyncio.Event = field(default_factory=asyncio.Event)  # the same for imports
     settings: Settings = field(default_factory=Settings)
     called_leg: FindLeg = no_leg
-    kept: Kept = field(default_factory=Kept)  # figures that took long to read
+    cache: AnswerCache = field(default_factory=AnswerCache)  # figures that took long to read
     speed: float = 1.0  # how many times as fast as real time the clocks run, in a trial
 
     def now_ms(self) -> int:

@@ -10,11 +10,11 @@ import structlog
 from sqlalchemy import Connection
 
 from campaigns.context import Context
-from campaigns.core.calling_hours import Asked, Open, judge
+from campaigns.core.calling_hours import Open, judge
 from campaigns.core.reasons import Channel
 from campaigns.core.workdays import WorkCalendar
 from campaigns.core.zones import instant, local_day
-from campaigns.ledger.compiled import campaign_of
+from campaigns.ledger.compiled import campaign_of, class_asked
 from campaigns.ledger.figures import Figures, IsOpen, look
 from campaigns.ledger.rows import CampaignRow, HoursClassRow
 from cti.errors import LedgerAway, OutcomeUnknown
@@ -94,14 +94,8 @@ class Looking:
 
         def is_open(row: CampaignRow, hours_class: HoursClassRow) -> bool:
             campaign = campaign_of(row, self._context.rules)
-            zones = tuple(hours_class.zones.split(";")) if hours_class.zones else ()
-            asked = (
-                Asked(
-                    row.kind, hours_class.customer_class, zones, campaign.ring_timeout_ms, channel.value,
-                    campaign.windows, campaign.closed_dates, zone=campaign.zone,
-                )
-                for channel in campaign.channels or (Channel.AUTO,)
-            )  # fmt: skip
+            channels = campaign.channels or (Channel.AUTO,)
+            asked = (class_asked(campaign, hours_class.customer_class, hours_class.zones, one) for one in channels)
             return any(isinstance(judge(campaign.hours, one, now_ms), Open) for one in asked)
 
         return is_open

@@ -10,7 +10,8 @@ from prometheus_client.registry import Collector
 
 from campaigns.core.reasons import CampaignState, Channel, Disposition
 from campaigns.kinds import known_kinds
-from campaigns.ledger.figures import Figures, Lane
+from campaigns.ledger.figures import Figures
+from campaigns.ledger.lanes import Lane
 from campaigns.ledger.notices import STATES
 
 LANES_SHOWN_MAX = 200  # trunk groups with a series of their own; the calls of the others count as `other`

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -16,22 +16,17 @@ from pydantic_core import PydanticCustomError
 
 from campaigns.core.calling_hours import CallingHours, OwnHours, Window
 from campaigns.core.deadlines import DeadlineRules
+from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.penalty import NOTHING, Rate
 from campaigns.core.workdays import WorkCalendar
+from schemas.campaigns import CustomerClass, HoursKind, Retried
 from schemas.commands import RuleId
 from schemas.fields import Message
 from schemas.profile import Contradiction, read_toml
 
 SHIPPED = Path(__file__).parent / "profiles" / "hours.toml"
-MINUTE_MS = 60_000
 
-Kind = Literal["billing", "arrears", "outage", "callback", "follow-up", "reminder"]
-CustomerClass = Literal["resident", "organisation"]
-Disposition = Literal[
-    "answeredIncomplete", "noAnswer", "busy", "poweredOff", "congestion", "failedOther", "machine", "noAgent"
-]
-"""Those that are followed by another attempt after a while."""
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 _RATE = re.compile(r"0(\.[0-9]{1,9})?\Z", re.ASCII)
 _MONEY = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?\Z", re.ASCII)
@@ -72,7 +67,7 @@ Windows = Annotated[list[WindowText], Field(max_length=12), AfterValidator(_wind
 ClockTime = Annotated[str, StringConstraints(pattern=rf"^{_CLOCK}$")]
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
 Minutes = Annotated[int, Field(ge=1, le=7 * 24 * 60)]
-Delays = Annotated[dict[Disposition, Minutes], Field(default_factory=dict)]
+Delays = Annotated[dict[Retried, Minutes], Field(default_factory=dict)]
 RateText = Annotated[Decimal, _decimal(_RATE, "a rate from 0 to below 1 with at most 9 decimals")]
 Money = Annotated[Decimal, _decimal(_MONEY, "an amount with at most 2 decimals")]
 Days = Annotated[int, Field(ge=1, le=365)]
@@ -97,7 +92,7 @@ class AgreedTime(Message):
     """`prevails`: the kinds whose agreed time comes before the rest hours."""
 
     margin_min: Annotated[int, Field(ge=1, le=120)]
-    prevails: Annotated[list[Kind], Field(max_length=8)]
+    prevails: Annotated[list[HoursKind], Field(max_length=8)]
 
 
 class DeadlineDefaults(Message):
@@ -149,8 +144,8 @@ class HoursProfile(Message):
     ring: Ring
     agreed_time: AgreedTime
     deadlines: DeadlineDefaults
-    kinds: dict[Kind, KindRules]
-    retry_min: dict[Disposition, Minutes]
+    kinds: dict[HoursKind, KindRules]
+    retry_min: dict[Retried, Minutes]
     penalties: Annotated[list[PenaltyRate], Field(alias="penalty", max_length=200, default_factory=list)]
 
 
@@ -182,6 +177,7 @@ def compile_hours(profile: HoursProfile, calendar: WorkCalendar) -> OperatorRule
 
 
 def shipped_rules(calendar: WorkCalendar) -> OperatorRules:
+    """Of `hours.toml`, which is read anew. Raises ProfileMistakes."""
     return compile_hours(read_hours(SHIPPED.read_text("utf-8"), SHIPPED.name), calendar)
 
 
@@ -226,7 +222,7 @@ def _contradictions(profile: HoursProfile) -> Iterator[Contradiction]:
         yield ("deadlines", "fallback_working_days"), ("order", "The fallback is due before the notice")
     if "arrears" in profile.agreed_time.prevails:
         yield ("agreed_time", "prevails"), ("arrears", "No time is agreed on for arrears outside the rest hours")
-    for name, wanted in (("kinds", Kind), ("retry_min", Disposition)):
+    for name, wanted in (("kinds", HoursKind), ("retry_min", Retried)):
         for missing in _missing(getattr(profile, name), wanted):
             yield (name,), ("missing", f"Nothing is said of {missing}")
     for index, row in enumerate(profile.penalties):

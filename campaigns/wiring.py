@@ -1,6 +1,8 @@
-"""Campaigns as a Part of the product: what `ringback.parts` points to. Nothing is opened at import."""
+"""Campaigns as a Part of the product: what `ringback.parts` points to. Nothing is opened or read at import."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from campaigns import settings
 from campaigns.api.codes import OUTBOUND_CODES
@@ -37,6 +39,11 @@ def open_part(host: Host) -> Opened:
     )
 
 
+def schemas() -> Mapping[str, Any]:
+    """The components of the OpenAPI document, with the limits of the shipped rules. Reads the profile."""
+    return {**shapes(shipped_rules(work_calendar())), **NOTICE_SHAPES}
+
+
 PART = Part(
     name=NAME,
     open=open_part,
@@ -45,7 +52,7 @@ PART = Part(
     channels=(CHANNEL,),
     lease_groups=(LANES, IMPORTS, FIGURES),
     routes=routes,
-    schemas={**shapes(shipped_rules(work_calendar())), **NOTICE_SHAPES},
+    schemas=schemas,
     scopes=SCOPES,
     codes=OUTBOUND_CODES,
     variables=tuple(sorted(settings.names())),

@@ -146,6 +146,11 @@ def no_routes(_limits: Limits) -> Sequence[Route]:
     return ()
 
 
+def no_schemas() -> Mapping[str, Any]:
+    """The default of `schemas`."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """A part as data: nothing is opened by making one."""
@@ -157,7 +162,7 @@ class Part:
     channels: Sequence[str] = ()  # of NOTIFY
     lease_groups: Sequence[str] = ()
     routes: Callable[[Limits], Sequence[Route]] = no_routes
-    schemas: Mapping[str, Any] = field(default_factory=dict)  # components that its routes refer to
+    schemas: Callable[[], Mapping[str, Any]] = no_schemas  # components that its routes refer to
     scopes: Sequence[str] = ()  # of API keys
     codes: Mapping[str, Code] = field(default_factory=dict)  # problem codes, to be given to `Refusal`
     variables: Sequence[str] = ()  # environment variables that it reads

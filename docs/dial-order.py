@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes one dial order, as a dialler makes it: a row in the ledger. For trying out a switch, until campaigns make them.
+"""Makes one dial order, as a dialler makes it: a row in the ledger. For trying out a switch without a campaign.
 
     RINGBACK_DB=... .venv/bin/python docs/dial-order.py --tenant demo --switch outbound-quickstart --to +8613812345678
     RINGBACK_DB=... .venv/bin/python docs/dial-order.py --tenant demo --switch outbound-quickstart --ask ORDER

@@ -4,7 +4,7 @@ import asyncio
 
 
 async def loop_turn() -> None:
-    """One turn of the event loop: what was scheduled before runs first."""
+    """One turn of the event loop: what was scheduled before runs first. Where a test would sleep, it turns."""
     turned = asyncio.Event()
     asyncio.get_running_loop().call_soon(turned.set)
     await turned.wait()

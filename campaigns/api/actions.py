@@ -8,9 +8,9 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from campaigns.api.answering import json_answer, meant, who
-from campaigns.api.looks import whole
 from campaigns.api.refusals import refusing
 from campaigns.api.shown import etag
+from campaigns.api.whole_campaign import whole
 from campaigns.context import Context
 from campaigns.dialler import actions
 from campaigns.ledger import audit

@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 from campaigns.api.answering import json_answer, meant, who
 from campaigns.api.codes import invalid
 from campaigns.api.idempotent import Reply, created, reply
-from campaigns.api.looks import NOT_LOOKED_AT, whole
 from campaigns.api.new_campaign import Made, faults_of, order_fault, row_of
 from campaigns.api.outlook import outlook_of
 from campaigns.api.progress import progress_of, read
 from campaigns.api.shown import etag, shown_campaign
+from campaigns.api.whole_campaign import NOT_LOOKED_AT, whole
 from campaigns.context import Context
 from campaigns.ledger import audit, campaigns
 from campaigns.ledger.rows import CampaignRow

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from campaigns.api.answering import JSON, json_answer, meant, noted
 from campaigns.api.attempt import shown_decision
-from campaigns.api.moment import explained
+from campaigns.api.explaining import explained
 from campaigns.api.shown import masked_address, masked_name
 from campaigns.context import Context
 from campaigns.core.reasons import Channel

@@ -183,4 +183,5 @@ def reply(body: Any, status: int = 201, location: str | None = None) -> Reply:
 
 
 def response_of(made: Reply) -> web.Response:
+    """The answer of a reply that was made now or kept from the first time."""
     return web.Response(body=made.body, status=made.status, content_type=JSON, headers=made.headers)

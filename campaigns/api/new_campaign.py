@@ -8,11 +8,12 @@ from typing import NamedTuple
 from campaigns.core.calling_hours import Window
 from campaigns.core.campaign import THIRD
 from campaigns.core.deadlines import BY_WORKING_DAYS, Deadlines, default_deadlines
+from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.zones import DAY_MS, instant, local_day, local_time, zone_named
 from campaigns.kinds import Defaults, known_kinds
 from campaigns.ledger.rows import CampaignRow
-from campaigns.profile import MINUTE_MS, clock_ms
+from campaigns.profile import clock_ms
 from cti.web.refusal import fault
 from schemas.campaigns import NewCampaign, Pacing
 from schemas.fields import ms_of

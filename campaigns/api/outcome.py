@@ -10,7 +10,7 @@ from campaigns.api.idempotent import Claim, Reply, reply, response_of
 from campaigns.api.refusals import refusing
 from campaigns.context import Context
 from campaigns.core.reasons import Disposition
-from campaigns.dialler.words import word
+from campaigns.dialler.manual_outcome import say_outcome
 from campaigns.ledger import attempts, audit, contacts
 from cti.web.body import model_of, read_json
 from cti.web.limits import Limits
@@ -47,5 +47,5 @@ async def post_outcome(context: Context, asked: Asked, *, limits: Limits) -> web
     async with claim:
         with refusing():
             disposition = Disposition(given.disposition)
-            await word(context, contact.tenant, contact.id, disposition, given.note, promised, also=also)
+            await say_outcome(context, contact.tenant, contact.id, disposition, given.note, promised, also=also)
     return response_of(made[0])

@@ -10,15 +10,15 @@ from campaigns.core.campaign import Campaign
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.reasons import WRITTEN, CampaignState, State
 from campaigns.ledger import progress as counted
-from campaigns.ledger.compiled import campaign_of
+from campaigns.ledger.compiled import campaign_of, class_asked
+from campaigns.ledger.figures import AT_RISK_MS
+from campaigns.ledger.notices import STATES
 from campaigns.ledger.progress import AttemptFigures, ContactFigures, HoursClass
 from campaigns.ledger.rows import CampaignRow
 from cti.web.instants import optional_rfc3339, rfc3339
 
-AT_RISK_MS = 2 * 3_600_000  # before `notice_out_by`, with nobody tried yet
 CALL_S = 60  # of a call, ringing included, where the trunk group's lines bound the pace
 OPENINGS_MAX = 120  # stretches of open hours that the estimate walks through
-NOTICE_STATES = ("pending", "exported", "acknowledged", "failed", "recalled")
 
 
 class Figures(NamedTuple):
@@ -46,11 +46,6 @@ def read(connection: Connection, row: CampaignRow, now_ms: int) -> Figures:
     )
 
 
-def progress(connection: Connection, row: CampaignRow, rules: OperatorRules, now_ms: int) -> dict[str, Any]:
-    """The figures as they are now."""
-    return progress_of(row, read(connection, row, now_ms), rules, now_ms)
-
-
 def progress_of(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: int) -> dict[str, Any]:
     """The figures as they are shown. `eta`: when everybody who waits will have been called once more; null: nobody
     knows, or nobody waits.
@@ -76,7 +71,7 @@ def progress_of(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: i
             "missed": sum(one.missed for one in read.contacts),
         },
         "eta": optional_rfc3339(eta_ms(row, read, rules, now_ms)),
-        "notices": {state: read.notices.get(state, 0) for state in NOTICE_STATES},
+        "notices": {state: read.notices.get(state, 0) for state in STATES},
     }
 
 
@@ -105,14 +100,4 @@ def eta_ms(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: int) -
 def asked_about(campaign: Campaign, one: HoursClass) -> Asked:
     """The question to the calling hours about a class of contacts: of a call, where the campaign makes calls."""
     channel = next((each for each in campaign.channels if each not in WRITTEN), campaign.channels[0])
-    zones = tuple(zone for zone in one.zones.split(";") if zone)
-    return Asked(
-        campaign.kind,
-        one.customer_class,
-        zones,
-        campaign.ring_timeout_ms,
-        channel,
-        campaign.windows,
-        campaign.closed_dates,
-        zone=campaign.zone,
-    )
+    return class_asked(campaign, one.customer_class, one.zones, channel)

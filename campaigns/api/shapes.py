@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 from zoneinfo import available_timezones
 
-from campaigns.api.progress import NOTICE_STATES
 from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.reasons import CampaignState, Disposition, State, Why
+from campaigns.ledger.notices import STATES
 from cti.web.openapi import component_schemas, ref
 from schemas.campaigns import (
     RING_TIMEOUT_MAX_S,
@@ -84,7 +84,7 @@ _PROGRESS: dict[str, Schema] = {
     "live": WHOLE,
     "dispositions": counts("Attempts, by what they came to."), "refused": counts("Refusals, by why."),
     "deadlines": shape({"met": WHOLE, "at_risk": WHOLE, "missed": WHOLE}), "eta": or_null(TIME),
-    "notices": shape(dict.fromkeys(NOTICE_STATES, WHOLE)),
+    "notices": shape(dict.fromkeys(STATES, WHOLE)),
 }  # fmt: skip
 _EXPLANATION: dict[str, Schema] = {
     "may_dial": YES_NO, "at": TIME, "until": TIME, "dial_before": TIME, "rule": TEXT, "why": WHY, "text": BOTH,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from campaigns.client.door import Door, Problem
+from campaigns.client.lines import clean, next_line, status_lines
 from campaigns.client.terminal import Terminal
-from campaigns.client.words import clean, next_line, status_lines
 
 PAGES_MAX = 1000
 LOOK_S = 0.5

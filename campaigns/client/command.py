@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_submit(submit: argparse.ArgumentParser) -> None:
-    from campaigns.client.wishes import most, setting
+    from campaigns.client.options import most, setting
 
     submit.add_argument("file", type=Path, metavar="FILE", help="CSV as it was exported")
     submit.add_argument("--kind", choices=KINDS, required=True)
@@ -115,7 +115,7 @@ def _check(args: argparse.Namespace, terminal: Any) -> None:
 
 def _campaign_of(args: argparse.Namespace) -> dict[str, Any]:
     """The body of POST /v1/campaigns. Raises ValueError."""
-    from campaigns.client.wishes import campaign_of
+    from campaigns.client.options import campaign_of
 
     given = {"name": args.file.stem, "kind": args.kind, "switch": args.switch, "trunk_group": args.trunk_group}
     return given | campaign_of(args.set)
@@ -150,8 +150,8 @@ async def _submit(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
 
 
 async def _status(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.lines import status_lines
     from campaigns.client.watching import until_over
-    from campaigns.client.words import status_lines
 
     if args.watch:
         return DONE, await until_over(door, args.id, terminal)

@@ -14,10 +14,10 @@ from uuid import uuid4
 
 from campaigns.client.door import Away, Door, Problem
 from campaigns.client.exporting import rejected_path
+from campaigns.client.lines import COUNTS, import_lines, next_line, rejected_lines, sample_lines
+from campaigns.client.options import Most
 from campaigns.client.terminal import Terminal
 from campaigns.client.watching import until_over
-from campaigns.client.wishes import Most
-from campaigns.client.words import COUNTS, import_lines, next_line, rejected_lines, sample_lines
 
 DONE, REFUSED, ROWS_REJECTED = 0, 1, 3
 LOOK_S = 0.5  # at an import that runs

@@ -3,8 +3,8 @@
 from typing import Any
 
 from campaigns.client.door import Door
+from campaigns.client.lines import OVER, status_lines
 from campaigns.client.terminal import Terminal
-from campaigns.client.words import OVER, status_lines
 
 LOOK_S = 1.0
 

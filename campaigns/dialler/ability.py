@@ -5,12 +5,10 @@ which queues there are.
 from collections.abc import Iterator
 
 from campaigns.context import Context
-from campaigns.dialler.orders import NEEDED, OUTBOUND, trunk_group
 from campaigns.errors import CannotDial, Lacks
 from campaigns.ledger.rows import CampaignRow
+from cti.dial.declared import HEARTBEAT, OUTBOUND, commands_lacked, has_heartbeats, is_outbound, trunk_groups
 from cti.hosting import DeclaredSwitch
-
-HEARTBEAT = "switchHeartbeat"
 
 
 async def check(context: Context, row: CampaignRow) -> None:
@@ -26,14 +24,11 @@ def lacking(declared: DeclaredSwitch | None, row: CampaignRow) -> Iterator[Lacks
         yield Lacks("/switch", f"The switch {row.switch} is not declared")
         return
     declaration = declared.declaration
-    if declaration.get("outbound") != OUTBOUND:
+    if not is_outbound(declaration):
         yield Lacks("/switch", f"The switch {row.switch} did not declare `outbound`: {OUTBOUND}")
-    commands = declaration.get("commands") or ()
-    for command in NEEDED:
-        if command not in commands:
-            yield Lacks("/switch", f"The switch {row.switch} did not declare the command {command}")
-    facts = declaration.get("facts")
-    if facts is not None and HEARTBEAT not in facts:
+    for command in commands_lacked(declaration):
+        yield Lacks("/switch", f"The switch {row.switch} did not declare the command {command}")
+    if not has_heartbeats(declaration):
         yield Lacks("/switch", f"The switch {row.switch} reports no {HEARTBEAT}")
-    if trunk_group(declaration, row.trunk_group) is None:
+    if row.trunk_group not in trunk_groups(declaration):
         yield Lacks("/trunk_group", f"The switch {row.switch} did not declare the trunk group {row.trunk_group}")

@@ -12,7 +12,7 @@ from campaigns.core.choice import next_call
 from campaigns.core.contact import blocking
 from campaigns.core.decide import Close, Dial, Fallback, decide
 from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Why
-from campaigns.core.waiting import GRACE_MS, WaitUntil, World
+from campaigns.core.waiting import GRACE_MS, SWITCH_SILENT_MAX_MS, WaitUntil, World
 from campaigns.core.zones import local_day
 from campaigns.dialler.orders import split_number
 from campaigns.ledger.compiled import (
@@ -23,7 +23,7 @@ from campaigns.ledger.compiled import (
     judged_contact,
 )
 from campaigns.ledger.people import PersonDay, account_key, line_keys
-from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, HoursClassRow
+from campaigns.ledger.rows import AttemptColumns, AttemptRow, CampaignRow, ContactRow, HoursClassRow
 from campaigns.ledger.tables import FAR
 from campaigns.ledger.turns import Found
 from cti.dial.rows import SwitchStanding
@@ -32,10 +32,9 @@ STEPS_MAX = 4  # from one decision to the next at one instant: a fallback, a clo
 UNLINED = WRITTEN | {Channel.PERSON}  # without a telephone line
 DAYS_KEPT, ZONES_KEPT = 256, 1_024
 LATE_MS = 60_000  # a fallback that is made later than this after its last instant was missed
-
-
 CAP_AGAIN_MS = 900_000  # how often a person who was called often enough today is looked at again
 ORDER_VALID_MS = 2_000  # what a former owner of the lane made is over when the next one begins
+ORDER_VALID_MAX_MS = 300_000  # on a clock that runs faster than real time: the machine takes as long as ever
 
 
 class Moment(NamedTuple):
@@ -49,6 +48,33 @@ class Moment(NamedTuple):
     steady: bool
     frozen: bool
     order_valid_ms: int = ORDER_VALID_MS
+
+    @property
+    def heard(self) -> bool:
+        """Whether the switch was heard of lately."""
+        return self.heard_ms is not None and self.now_ms - self.heard_ms <= SWITCH_SILENT_MAX_MS
+
+
+def moment_of(
+    standing: SwitchStanding,
+    now_ms: int,
+    speed: float,
+    *,
+    frozen: bool,
+    steady: bool,
+) -> Moment:
+    """From how the switch stands. `speed`: how many times as fast as real time the clocks run."""
+    word = standing.word
+    return Moment(
+        now_ms=now_ms,
+        ledger_ms=standing.at_ms,
+        heard_ms=heard_at(standing, now_ms, speed),
+        stream_live=standing.alive,
+        clock_true=word is not None and word.trusted,
+        steady=steady,
+        frozen=frozen,
+        order_valid_ms=min(ORDER_VALID_MAX_MS, round(ORDER_VALID_MS * max(1.0, speed))),
+    )
 
 
 def heard_at(standing: SwitchStanding, now_ms: int, speed: float) -> int | None:
@@ -97,7 +123,7 @@ class Case:
             if attempt.n in self.attempts:
                 self.attempts[attempt.n] = judged_attempt(self.attempts[attempt.n], attempt)
 
-    def note(self, n: int, columns: Mapping[str, str | int | None]) -> None:
+    def note(self, n: int, columns: AttemptColumns) -> None:
         """Evidence of an attempt."""
         if n in self.attempts:
             self.attempts[n] = with_evidence(self.attempts[n], columns)
@@ -268,7 +294,7 @@ def counts_for_person(row: AttemptRow) -> bool:
     return row.step in {"open", "held"} or (row.step == "over" and bool(row.rang or row.counted))
 
 
-def with_evidence(row: AttemptRow, columns: Mapping[str, str | int | None]) -> AttemptRow:
+def with_evidence(row: AttemptRow, columns: AttemptColumns) -> AttemptRow:
     """The row with what is known of its order and call."""
     values: Mapping[str, Any] = columns
     return row._replace(**values)
@@ -280,4 +306,5 @@ def _zones(text: str) -> tuple[str, ...]:
 
 
 def zones_of(row: AttemptRow) -> tuple[str, ...]:
+    """The candidate zones of the number that an attempt called, as they were when it was decided."""
     return _zones(row.zones)

@@ -7,10 +7,10 @@ from sqlalchemy import Connection
 
 from campaigns.context import Context
 from campaigns.dialler.actions import CLEAR, run_each
-from campaigns.dialler.orders import CLEARING, Leg, clearing
-from campaigns.dialler.outcomes import contact_of_order
+from campaigns.dialler.order_ids import campaign_of_order
+from campaigns.dialler.orders import Leg, clearing
 from campaigns.ledger.rows import CampaignRow
-from cti.dial.rows import FINAL_RESULTS, MAKE_CALL, DialFact, DialOrderRow, OrderState
+from cti.dial.rows import CLEAR_CONNECTION, FINAL_RESULTS, MAKE_CALL, DialFact, DialOrderRow, OrderState
 
 CLEARINGS_MAX = 5  # of one call: a switch that does not obey is not asked for ever
 PAGE = 1_000
@@ -44,7 +44,7 @@ def to_clear(
     """The calls to clear now, with their order and the number of the clearing."""
     by_id = {one.order.id: one for one in orders}
     for fact in sorted(live, key=lambda one: (one.commandid, one.call_id)):
-        before = [one for one in orders if one.order.about == fact.commandid and one.order.command == CLEARING]
+        before = [one for one in orders if one.order.about == fact.commandid and one.order.command == CLEAR_CONNECTION]
         order = by_id.get(fact.commandid)
         if order is None or order.order.command != MAKE_CALL or len(before) >= CLEARINGS_MAX:
             continue
@@ -60,7 +60,7 @@ def _has_failed(clearing_order: OrderState, ledger_ms: int) -> bool:
 
 
 def _is_live(fact: DialFact, campaign: str) -> bool:
-    return fact.ended_at_ms is None and contact_of_order(fact.commandid).rsplit("-", 1)[0] == campaign
+    return fact.ended_at_ms is None and campaign_of_order(fact.commandid) == campaign
 
 
 async def _orders(context: Context, campaign: CampaignRow) -> list[OrderState]:
@@ -85,5 +85,5 @@ async def _put(context: Context, made: Sequence[DialOrderRow]) -> int:
 
     put: int = await context.write(run_each, act)
     context.dial.made()
-    context.dial_meter.made(CLEARING, put)
+    context.dial_meter.made(CLEAR_CONNECTION, put)
     return put

@@ -15,8 +15,8 @@ from campaigns.errors import Stale, WrongState
 from campaigns.ledger import withdrawing
 from campaigns.ledger.campaigns import set_state
 from campaigns.ledger.rows import CampaignRow
+from campaigns.ledger.turns import WHO
 
-WHO = "dialler"
 CHECK_MS = 30_000  # how often a campaign is looked at though nothing is known to have changed
 _MAY_END = frozenset({CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.DRAFT})
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from campaigns.core.dispositions import BY_REFUSAL, CallEnd, Evidence, OrderEnd
 from campaigns.core.reasons import KeyAction
+from campaigns.ledger.rows import AttemptColumns
 from cti.dial.rows import DialFact, OrderState
 
 BODY = "body"  # the message's name in announcementEnded
@@ -59,7 +60,7 @@ def of_report(fact: DialFact) -> Evidence:
     return Evidence(report=str(_read(fact.record).get("state")))
 
 
-def of_order(fact: DialFact | None, answer: OrderState | None) -> dict[str, str | int | None]:
+def of_order(fact: DialFact | None, answer: OrderState | None) -> AttemptColumns:
     """The columns of the attempt's row that say what happened; those that nothing is known of are left out."""
     record = {} if fact is None else _read(fact.record)
     columns: dict[str, str | int | None] = {

@@ -21,11 +21,11 @@ from campaigns.core.waiting import WaitUntil
 from campaigns.dialler import orders
 from campaigns.dialler.case import Case, Known, Moment, zones_of
 from campaigns.dialler.judging import Judged, News, next_question
-from campaigns.dialler.outcomes import attempt_no
+from campaigns.dialler.order_ids import attempt_no
 from campaigns.ledger import notices
 from campaigns.ledger.compiled import judged_columns
 from campaigns.ledger.people import line_keys
-from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, RefusalRow
+from campaigns.ledger.rows import AttemptColumns, AttemptRow, CampaignRow, ContactRow, RefusalRow
 from campaigns.ledger.tables import FAR
 from campaigns.ledger.turns import Dialling, Found, Writes
 from campaigns.rendering import Part, Said
@@ -76,7 +76,7 @@ class Told:
     taken: dict[str, object] = field(default_factory=dict)
 
 
-class Lane(NamedTuple):
+class LaneView(NamedTuple):
     """What an order needs to know of its lane."""
 
     source: str
@@ -85,14 +85,14 @@ class Lane(NamedTuple):
     full_queues: frozenset[str] = frozenset()  # campaigns whose queue is too full for press 0
 
 
-class Turn:
-    """Builds the writes of one turn."""
+class Intents:
+    """Of one turn: builds its writes."""
 
     def __init__(
         self,
         writes: Writes,
         moment: Moment,
-        lane: Lane,
+        lane: LaneView,
         rules: OperatorRules,
         callers: orders.Callers,
         campaigns: Mapping[str, tuple[CampaignRow, Campaign]],
@@ -340,11 +340,13 @@ class Turn:
         before = case.contact
         case.contact = after(before, Dialled(moment.now_ms, dial.channel, dial.number), case.campaign)
         attempt = case.contact.attempts[-1]
-        given = (case.of, case.row, before, attempt.n, dial, said, moment.now_ms, moment.ledger_ms, expires_ms)
+        basis = orders.OrderBasis(
+            case.of, case.row, before, attempt.n, dial, said, moment.now_ms, moment.ledger_ms, expires_ms, lane.source
+        )
         if written:
-            order, evidence = orders.message_order(*given, lane.source)
+            order, columns = orders.message_order(basis)
         else:
-            order, evidence = orders.call_order(*given, lane.source, lane.group_caller_id)
+            order, columns = orders.call_order(basis, lane.group_caller_id)
         account = case.contact.account
         lines = () if written else line_keys(account, orders.split_number(dial.number)[0])
         days = () if written else case.days_at(moment.now_ms)
@@ -356,7 +358,7 @@ class Turn:
         row = case.contact_row(moment.now_ms)._replace(why=None)
         if row.hours_class != case.row.hours_class:
             self.writes.classes.add(case.class_row(row))
-        made = _new_attempt(case.row, order, dial, evidence, attempt)
+        made = _new_attempt(case.row, order, dial, columns, attempt)
         self.writes.campaigns[case.of.id] = case.of.version
         capped = not exempt(case.contact, case.campaign)
         self.writes.dialling.append(Dialling(row, made, order, lines, days, capped, busy, refusal))
@@ -373,10 +375,10 @@ class Turn:
 
 
 def _new_attempt(
-    row: ContactRow, order: DialOrderRow, dial: Dial, evidence: orders.Evidence, attempt: Attempt
+    row: ContactRow, order: DialOrderRow, dial: Dial, columns: AttemptColumns, attempt: Attempt
 ) -> AttemptRow:
     given: dict[str, object] = {
-        **evidence, **judged_columns(attempt), "contact": row.id, "n": attempt.n, "campaign": row.campaign,
+        **columns, **judged_columns(attempt), "contact": row.id, "n": attempt.n, "campaign": row.campaign,
         "tenant": row.tenant, "round": row.round, "decision": "dialled", "command": order.id,
         "channel": dial.channel.value, "number": dial.number, "decided_at_ms": attempt.at_ms,
     }  # fmt: skip

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from campaigns.core.after import HeldLong
+from campaigns.dialler.order_ids import campaign_of_order, contact_of_order
 from campaigns.dialler.orders import question
-from campaigns.dialler.outcomes import ASKING, Judgement, contact_of_order, judged, script_of
-from campaigns.dialler.pace import campaign_of_order
+from campaigns.dialler.outcomes import Judgement, judged, script_of
 from campaigns.ledger.rows import CampaignRow
-from cti.dial.rows import CALL_COMMANDS, MAKE_CALL, DialFact, DialOrderRow, OrderState, SourceWord
+from cti.dial.rows import CALL_COMMANDS, MAKE_CALL, SNAPSHOT_CALL, DialFact, DialOrderRow, OrderState, SourceWord
 
 UNSETTLED = frozenset({"open", "sent"})
 HELD_LOOK_MS = 60_000
@@ -127,7 +127,7 @@ def _key(judgement: Judgement, now_ms: int) -> object:
 
 def next_question(news: News, ledger_ms: int) -> DialOrderRow:
     """Its number follows that of the last one."""
-    asked = sum(one.order.command == ASKING for one in news.about)
+    asked = sum(one.order.command == SNAPSHOT_CALL for one in news.about)
     return question(news.order.order, asked + 1, ledger_ms)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from campaigns.core.pacing import Pace
 from campaigns.core.reasons import CampaignState
 from campaigns.dialler.case import Moment
-from campaigns.dialler.intents import Room, Turn
+from campaigns.dialler.intents import Intents, Room
 from campaigns.dialler.judging import Judged
 from campaigns.dialler.pace import LanePace, Limits
 from campaigns.ledger.rows import CampaignRow
@@ -33,21 +33,21 @@ def wait_ms(
     judged: Judged,
     found: Found,
     opening_ms: int | None,
-    turn: Turn,
+    intents: Intents,
     room: Room,
     campaigns: Iterable[CampaignRow],
 ) -> float:
     """From now on. `opening_ms`: when the first of the closed hours opens. `room`: what the turn has left of it."""
-    now_ms, ledger_ms, writes = moment.now_ms, moment.ledger_ms, turn.writes
+    now_ms, ledger_ms, writes = moment.now_ms, moment.ledger_ms, intents.writes
     is_due = found.next_ms is not None and found.next_ms <= now_ms
-    if (room.is_portion and room.lane <= 0) or (turn.passed and is_due):
+    if (room.is_portion and room.lane <= 0) or (intents.passed and is_due):
         return 0.0
     after_ms = [at_ms - ledger_ms for at_ms in judged.look_at_ms if at_ms > ledger_ms]
     after_ms += [at_ms - now_ms for at_ms in (found.next_ms, opening_ms) if at_ms is not None and at_ms > now_ms]
     scheduled = (*writes.contacts, *(one.contact for one in writes.dialling))
     next_ms = min((at_ms for row in scheduled for at_ms in (row.next_at_ms, row.deadline_at_ms)), default=FAR)
     after_ms += [max(next_ms - now_ms, 0)] if next_ms < FAR else []
-    if is_due or turn.blocked or writes.dialling:
+    if is_due or intents.blocked or writes.dialling:
         room_ms = pace.next_ms(limits, paces_of(campaigns), ledger_ms)
         after_ms += [] if room_ms is None else [room_ms - ledger_ms]
         after_ms.append(LOOK_MS)
@@ -65,4 +65,5 @@ def paces_of(campaigns: Iterable[CampaignRow]) -> dict[str, Pace]:
 
 
 def pace_of(row: CampaignRow) -> Pace:
+    """The campaign's own: calls a second, and at once."""
     return Pace(row.calls_per_second, row.calls_at_once)

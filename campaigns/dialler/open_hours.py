@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from campaigns.core.calling_hours import Asked, Open, judge
+from campaigns.core.calling_hours import Open, judge
 from campaigns.core.campaign import Campaign
+from campaigns.ledger.compiled import class_asked
 from campaigns.ledger.rows import HoursClassRow
 
 AGAIN_MS = 3_600_000  # a class without a known opening is judged anew after so long
@@ -63,7 +64,8 @@ def _hours(campaign: Campaign, one: HoursClassRow, now_ms: int) -> Hours:
     """Open where one of its channels is. A class without zones has no number: nobody is called, somebody must look."""
     if not one.zones:
         return Hours(True, now_ms, now_ms + AGAIN_MS)
-    answers = [judge(campaign.hours, _asked(campaign, one, channel), now_ms) for channel in campaign.channels]
+    asked = [class_asked(campaign, one.customer_class, one.zones, channel) for channel in campaign.channels]
+    answers = [judge(campaign.hours, each, now_ms) for each in asked]
     closing = [answer.dial_before_ms for answer in answers if isinstance(answer, Open)]
     if closing:
         return Hours(True, now_ms, min(closing))
@@ -71,16 +73,3 @@ def _hours(campaign: Campaign, one: HoursClassRow, now_ms: int) -> Hours:
     opening = [answer.until_ms for answer in shut if answer.until_ms is not None]
     until_ms = min(opening, default=now_ms + AGAIN_MS)
     return Hours(False, now_ms, until_ms, shut[0].why, shut[0].rule) if shut else Hours(False, now_ms, until_ms)
-
-
-def _asked(campaign: Campaign, one: HoursClassRow, channel: str) -> Asked:
-    return Asked(
-        campaign.kind,
-        one.customer_class,
-        tuple(one.zones.split(";")),
-        campaign.ring_timeout_ms,
-        channel,
-        campaign.windows,
-        campaign.closed_dates,
-        zone=campaign.zone,
-    )

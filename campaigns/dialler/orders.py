@@ -1,7 +1,6 @@
 """The dial orders of a contact, and what goes on record with each: pure.
 
-An order's id names its contact and attempt, so an attempt can be ordered once only. A call and a message say what is
-true on the day on which they are made, in the campaign's language.
+A call and a message say what is true on the day on which they are made, in the campaign's language.
 
 `now_ms` is the time of day that hours are judged by; `ledger_ms` and `expires_at_ms` are of the ledger's clock. All are
 milliseconds since the Unix epoch.
@@ -21,23 +20,18 @@ from campaigns.core.decide import Dial
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.penalty import NoFormula
 from campaigns.core.zones import local_day
+from campaigns.dialler.order_ids import clearing_id, order_id, question_id
 from campaigns.kinds import Text, known_kinds
-from campaigns.ledger.rows import CampaignRow, ContactRow
+from campaigns.ledger.rows import AttemptColumns, CampaignRow, ContactRow
 from campaigns.owed_today import items_on
 from campaigns.rendering import Account, CannotSay, Part, Said, Speaker, said_to
-from cti.dial.rows import MAKE_CALL, DialOrderRow
+from cti.dial.rows import CLEAR_CONNECTION, MAKE_CALL, SEND_MESSAGE, SNAPSHOT_CALL, DialOrderRow
 
-ASKING, CLEARING, MESSAGE = "snapshotCall", "clearConnection", "sendMessage"
 ASK_VALID_MS = 10_000
 CLEAR_VALID_MS = 10_000
 QUEUE_WAIT_S = 60  # for an agent after key 0
-OUTBOUND = 1  # the version of the contract of dial orders
-NEEDED = (MAKE_CALL, ASKING)  # of a switch that is dialled on
 TEXTS_KEPT = 1_024
 EXTENSION = ";ext="  # after a number, as RFC 3966 writes it
-
-Evidence = Mapping[str, str | int | None]
-"""Columns of the attempt's row that an order fills."""
 
 
 class Callers(NamedTuple):
@@ -52,11 +46,6 @@ class Leg(NamedTuple):
 
     subject: str
     connection: str
-
-
-def order_id(contact: str, n: int) -> str:
-    """Of the makeCall or sendMessage of attempt `n`."""
-    return f"{contact}.{n}"
 
 
 def said_on(
@@ -81,20 +70,28 @@ def said_on(
         return str(reason)
 
 
-def call_order(
-    campaign: CampaignRow,
-    contact_row: ContactRow,
-    contact: Contact,
-    n: int,
-    dial: Dial,
-    said: Said,
-    now_ms: int,
-    ledger_ms: int,
-    expires_at_ms: int,
-    source: str,
-    group_caller_id: str | None = None,
-) -> tuple[DialOrderRow, Evidence]:
-    """A makeCall. `group_caller_id`: the trunk group's own, declared."""
+class OrderBasis(NamedTuple):
+    """What the order of an attempt is made from. `contact`: before it. `source`: of the switch, as declared."""
+
+    campaign: CampaignRow
+    contact_row: ContactRow
+    contact: Contact
+    n: int  # the attempt's number
+    dial: Dial
+    said: Said
+    now_ms: int
+    ledger_ms: int
+    expires_at_ms: int
+    source: str
+
+    @property
+    def id(self) -> str:
+        return order_id(self.contact_row.id, self.n)
+
+
+def call_order(basis: OrderBasis, group_caller_id: str | None = None) -> tuple[DialOrderRow, AttemptColumns]:
+    """A makeCall, and what goes on record with it. `group_caller_id`: the trunk group's own, declared."""
+    campaign, dial, said = basis.campaign, basis.dial, basis.said
     to, extension = split_number(dial.number)
     caller_id = campaign.caller_id or group_caller_id
     fields: dict[str, Any] = {
@@ -105,66 +102,37 @@ def call_order(
         "ring_timeout_s": campaign.ring_timeout_s,
         "ring_until": text_of(dial.ring_until_ms),
         "answering_machine": "detect",
-        "attempt": n,
+        "attempt": basis.n,
         "on_answer": dict(said.on_answer),
     }
-    order = _order(campaign, order_id(contact_row.id, n), MAKE_CALL, fields, ledger_ms, expires_at_ms, source)
-    evidence = _evidence(campaign, contact, order.id, dial, said, now_ms)
-    return order, {
-        **evidence,
+    return _order(basis, MAKE_CALL, fields), {
+        **_columns(basis),
         "amount_spoken": said.amount,
         "caller_id": caller_id,
         "ring_until_ms": dial.ring_until_ms,
     }
 
 
-def message_order(
-    campaign: CampaignRow,
-    contact_row: ContactRow,
-    contact: Contact,
-    n: int,
-    dial: Dial,
-    said: Said,
-    now_ms: int,
-    ledger_ms: int,
-    expires_at_ms: int,
-    source: str,
-) -> tuple[DialOrderRow, Evidence]:
-    """A sendMessage, on the campaign's own switch: see `takes_messages`."""
-    text, id_ = said.message[campaign.language], order_id(contact_row.id, n)
-    to, _ = split_number(dial.number)
-    fields = {"channel": dial.channel.value, "to": to, "text": text, "reference": id_}
-    order = _order(campaign, id_, MESSAGE, fields, ledger_ms, expires_at_ms, source)
-    evidence = _evidence(campaign, contact, order.id, dial, said, now_ms)
+def message_order(basis: OrderBasis) -> tuple[DialOrderRow, AttemptColumns]:
+    """A sendMessage, on the campaign's own switch. One that takes none leaves its contacts waiting:
+    `message_gateway_away`.
+    """
+    said, text = basis.said, basis.said.message[basis.campaign.language]
+    to, _ = split_number(basis.dial.number)
+    fields = {"channel": basis.dial.channel.value, "to": to, "text": text, "reference": basis.id}
     told = said.amount is not None and f"{Decimal(said.amount):.2f}" in text
-    return order, {**evidence, "amount_spoken": said.amount if told else None}
+    return _order(basis, SEND_MESSAGE, fields), {**_columns(basis), "amount_spoken": said.amount if told else None}
 
 
 def question(order: DialOrderRow, k: int, ledger_ms: int) -> DialOrderRow:
     """The `k`-th question about a call or a message: what became of it."""
-    return _about(order, f"{order.id}.q{k}", ASKING, {"about": order.id}, ledger_ms, ASK_VALID_MS)
+    return _about(order, question_id(order.id, k), SNAPSHOT_CALL, {"about": order.id}, ledger_ms, ASK_VALID_MS)
 
 
 def clearing(order: DialOrderRow, k: int, leg: Leg, ledger_ms: int) -> DialOrderRow:
     """The `k`-th order to end the live call of an order."""
     fields = {"subject": leg.subject, "connection": leg.connection, "reason": "campaignStopped"}
-    return _about(order, f"{order.id}.c{k}", CLEARING, fields, ledger_ms, CLEAR_VALID_MS)
-
-
-def dials(declaration: Mapping[str, Any]) -> bool:
-    """Whether a switch, as it is declared, may be dialled on."""
-    return declaration.get("outbound") == OUTBOUND and set(NEEDED) <= _commands(declaration)
-
-
-def takes_messages(declaration: Mapping[str, Any]) -> bool:
-    """Whether the switch is a message gateway too; else its contacts wait: `message_gateway_away`."""
-    return declaration.get("outbound") == OUTBOUND and MESSAGE in _commands(declaration)
-
-
-def trunk_group(declaration: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
-    """The group as it is declared: calls_per_second, calls_at_once, caller_id."""
-    found: Mapping[str, Any] | None = (declaration.get("trunk_groups") or {}).get(name)
-    return found
+    return _about(order, clearing_id(order.id, k), CLEAR_CONNECTION, fields, ledger_ms, CLEAR_VALID_MS)
 
 
 def split_number(number: str) -> tuple[str, str | None]:
@@ -179,18 +147,15 @@ def text_of(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _commands(declaration: Mapping[str, Any]) -> set[str]:
-    return set(declaration.get("commands") or ())
-
-
-def _evidence(campaign: CampaignRow, contact: Contact, command: str, dial: Dial, said: Said, now_ms: int) -> Evidence:
-    zones = next((phone.zones for phone in contact.phones if phone.number == dial.number), ())
+def _columns(basis: OrderBasis) -> AttemptColumns:
+    dial, said = basis.dial, basis.said
+    zones = next((phone.zones for phone in basis.contact.phones if phone.number == dial.number), ())
     return {
-        "command": command,
-        "decided_at_ms": now_ms,
+        "command": basis.id,
+        "decided_at_ms": basis.now_ms,
         "template": said.template,
         "sha256": said.sha256,
-        "profile": campaign.profile,
+        "profile": basis.campaign.profile,
         "zones": _zones_text(zones),
         "dial_before_ms": dial.dial_before_ms,
     }
@@ -201,18 +166,20 @@ def _zones_text(zones: tuple[str, ...]) -> str:
     return json.dumps(list(zones))
 
 
-def _order(
-    campaign: CampaignRow,
-    id_: str,
-    command: str,
-    fields: Mapping[str, Any],
-    ledger_ms: int,
-    expires_at_ms: int,
-    source: str,
-) -> DialOrderRow:
+def _order(basis: OrderBasis, command: str, fields: Mapping[str, Any]) -> DialOrderRow:
     """The lane of a message is the campaign's too, so that one dialler sees both."""
+    campaign = basis.campaign
     row = DialOrderRow(
-        id_, campaign.tenant, campaign.switch, source, campaign.trunk_group, command, None, "", ledger_ms, expires_at_ms
+        id=basis.id,
+        tenant=campaign.tenant,
+        switch=campaign.switch,
+        source=basis.source,
+        lane=campaign.trunk_group,
+        command=command,
+        about=None,
+        body="",
+        made_at_ms=basis.ledger_ms,
+        expires_at_ms=basis.expires_at_ms,
     )
     return _with_body(row, {"rule": known_kinds()[campaign.kind].rule, **fields})
 

@@ -14,7 +14,7 @@ record, the switch's answer, the order's result or the message's report.
 All times are milliseconds since the Unix epoch. `now_ms` is the ledger's clock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
@@ -23,16 +23,23 @@ from campaigns.core.after import UNKNOWN_FINAL_AFTER_MS, Ended, HeldLong, NeverD
 from campaigns.core.dispositions import Evidence, OrderEnd, confirmed, verdict
 from campaigns.core.reasons import Disposition, KeyAction, NotDialled
 from campaigns.dialler.evidence import Script, of_answer, of_fact, of_order, of_report
+from campaigns.dialler.order_ids import attempt_no
 from campaigns.kinds import QUEUE_KEY, known_kinds
-from campaigns.ledger.rows import CampaignRow
+from campaigns.ledger.rows import AttemptColumns, CampaignRow
 from cti.dial import silence
-from cti.dial.rows import ASK_AGAIN_MS, MAKE_CALL, SILENT_MS, DialFact, OrderState, SourceWord
+from cti.dial.rows import (
+    ASK_AGAIN_MS,
+    CLEAR_CONNECTION,
+    MAKE_CALL,
+    SILENT_MS,
+    SNAPSHOT_CALL,
+    DialFact,
+    OrderState,
+    SourceWord,
+)
 
-ASKING, CLEARING = "snapshotCall", "clearConnection"
 CANNOT_DIAL = "cannot_dial"
 UNKNOWN = Evidence(order=OrderEnd.NO_RESULT)
-
-Columns = Mapping[str, str | int | None]
 
 
 class Judgement(NamedTuple):
@@ -44,7 +51,7 @@ class Judgement(NamedTuple):
     """
 
     outcome: Ended | NeverDialled | HeldLong | None
-    columns: Columns
+    columns: AttemptColumns
     ask: bool = False
     settle: bool = False
     acknowledge: tuple[DialFact, ...] = ()
@@ -53,7 +60,7 @@ class Judgement(NamedTuple):
     look_at_ms: int | None = None
 
 
-class Case(NamedTuple):
+class KnownOrder(NamedTuple):
     """All that is known of an order."""
 
     order: OrderState
@@ -86,16 +93,6 @@ def _script(kind_name: str, has_queue: bool) -> Script:
     return Script(kind.gate is not None, MappingProxyType(keys))
 
 
-def contact_of_order(order_id: str) -> str:
-    """The contact of a makeCall's or sendMessage's id."""
-    return order_id.rsplit(".", 1)[0]
-
-
-def attempt_no(order_id: str) -> int:
-    """The attempt's number."""
-    return int(order_id.rsplit(".", 1)[1])
-
-
 def judged(
     order: OrderState,
     asks: Sequence[OrderState],
@@ -105,168 +102,177 @@ def judged(
     script: Script,
 ) -> Judgement:
     """`asks`: every order about this one; `facts`: all with its id."""
-    questions = tuple(one for one in asks if one.order.command == ASKING)
-    dropped = any(one.order.command == CLEARING and one.result == "done" for one in asks)
-    case = Case(order, questions, dropped, tuple(facts), word, now_ms, script)
+    questions = tuple(one for one in asks if one.order.command == SNAPSHOT_CALL)
+    dropped = any(one.order.command == CLEAR_CONNECTION and one.result == "done" for one in asks)
+    known = KnownOrder(order, questions, dropped, tuple(facts), word, now_ms, script)
     found = silence.judge(order, questions, facts, word, now_ms)
     match found:
         case silence.NotSentYet():
             return Judgement(None, {}, look_at_ms=order.order.expires_at_ms)
         case silence.NotDialled(why):
-            return _never(case, "withdrawn" if why == "withdrawn" else "not_dialled")
+            return _never(known, "withdrawn" if why == "withdrawn" else "not_dialled")
         case silence.Refused(reason):
-            return _refused(case, reason)
+            return _refused(known, reason)
         case silence.Waiting(until_ms):
-            return Judgement(None, _sent(case), look_at_ms=until_ms)
+            return Judgement(None, _sent(known), look_at_ms=until_ms)
         case silence.Live(fact, until_ms):
-            return _live(case, fact, until_ms)
+            return _live(known, fact, until_ms)
         case silence.AskNow():
-            return _unknown(case, ask=True)
+            return _unknown(known, ask=True)
         case silence.Unknown(final, ask_again):
-            return _unknown(case, final=final, ask=ask_again)
+            return _unknown(known, final=final, ask=ask_again)
         case silence.Ended(fact, answer):
-            return _ended(case, fact, answer)
+            return _ended(known, fact, answer)
         case silence.TwoCalls(calls):
-            return _two_calls(case, calls)
+            return _two_calls(known, calls)
 
 
 # -- it rang nowhere ---------------------------------------------------------------------------------------------------
 
 
-def _never(case: Case, decision: str, pause: str | None = None) -> Judgement:
-    columns = {**_sent(case), "decision": decision}
-    outcome = NeverDialled(case.n, case.now_ms)
-    return Judgement(outcome, columns, settle=True, acknowledge=tuple(case.facts), pause=pause)
+def _never(known: KnownOrder, decision: str, pause: str | None = None) -> Judgement:
+    columns = {**_sent(known), "decision": decision}
+    outcome = NeverDialled(known.n, known.now_ms)
+    return Judgement(outcome, columns, settle=True, acknowledge=tuple(known.facts), pause=pause)
 
 
-def _refused(case: Case, reason: str) -> Judgement:
+def _refused(known: KnownOrder, reason: str) -> Judgement:
     evidence = Evidence(order=OrderEnd.REFUSED, refusal=reason)
-    return _by(case, evidence, case.within(case.order.result_at_ms), _sent(case))
+    return _by(known, evidence, known.within(known.order.result_at_ms), _sent(known))
 
 
 # -- it goes on --------------------------------------------------------------------------------------------------------
 
 
-def _live(case: Case, fact: DialFact | None, until_ms: int | None) -> Judgement:
-    if case.order.order.command != MAKE_CALL:
-        return _without_report(case)
-    return Judgement(None, _of_call(case, fact), look_at_ms=until_ms)
+def _live(known: KnownOrder, fact: DialFact | None, until_ms: int | None) -> Judgement:
+    if known.order.order.command != MAKE_CALL:
+        return _without_report(known)
+    return Judgement(None, _of_call(known, fact), look_at_ms=until_ms)
 
 
-def _without_report(case: Case) -> Judgement:
+def _without_report(known: KnownOrder) -> Judgement:
     """A message that was sent: the log must be read up to where its report is overdue."""
-    overdue_ms = (case.order.result_at_ms or case.now_ms) + SILENT_MS
-    if case.now_ms <= overdue_ms:
-        return Judgement(None, _sent(case), look_at_ms=overdue_ms + 1)
-    if case.word is None or case.word.appended_at_ms <= overdue_ms:
-        return Judgement(None, _sent(case))
-    return _over(case, Disposition.UNKNOWN, UNKNOWN, case.now_ms, _sent(case))
+    overdue_ms = (known.order.result_at_ms or known.now_ms) + SILENT_MS
+    if known.now_ms <= overdue_ms:
+        return Judgement(None, _sent(known), look_at_ms=overdue_ms + 1)
+    if known.word is None or known.word.appended_at_ms <= overdue_ms:
+        return Judgement(None, _sent(known))
+    return _over(known, Disposition.UNKNOWN, UNKNOWN, known.now_ms, _sent(known))
 
 
 # -- nobody knows ------------------------------------------------------------------------------------------------------
 
 
-def _unknown(case: Case, *, final: bool = False, ask: bool = False) -> Judgement:
-    if case.order.order.command != MAKE_CALL:
-        return _over(case, Disposition.UNKNOWN, UNKNOWN, case.now_ms, _sent(case))
-    fact = case.facts[0] if case.facts else None
-    return _held(case, case.now_ms, _of_call(case, fact), _rang(fact), final=final, ask=ask)
+def _unknown(known: KnownOrder, *, final: bool = False, ask: bool = False) -> Judgement:
+    if known.order.order.command != MAKE_CALL:
+        return _over(known, Disposition.UNKNOWN, UNKNOWN, known.now_ms, _sent(known))
+    fact = known.facts[0] if known.facts else None
+    return _held(known, known.now_ms, _of_call(known, fact), _rang(fact), final=final, ask=ask)
 
 
 def _held(
-    case: Case, since_ms: int, columns: Columns, rang: bool, *, final: bool, ask: bool, final_at_ms: int | None = None
+    known: KnownOrder,
+    since_ms: int,
+    columns: AttemptColumns,
+    rang: bool,
+    *,
+    final: bool,
+    ask: bool,
+    final_at_ms: int | None = None,
 ) -> Judgement:
     if final:
-        return Judgement(HeldLong(case.n), columns, ask=ask)
-    held = Ended(case.n, since_ms, Disposition.UNKNOWN, rang=rang)
-    instants = [at_ms for at_ms in (final_at_ms, *_question_times(case)) if at_ms is not None and at_ms > case.now_ms]
+        return Judgement(HeldLong(known.n), columns, ask=ask)
+    held = Ended(known.n, since_ms, Disposition.UNKNOWN, rang=rang)
+    instants = [at_ms for at_ms in (final_at_ms, *_question_times(known)) if at_ms is not None and at_ms > known.now_ms]
     return Judgement(held, columns, ask=ask, look_at_ms=min(instants, default=None))
 
 
-def _question_times(case: Case) -> list[int]:
+def _question_times(known: KnownOrder) -> list[int]:
     """When a question is to be put again, and when silence is final: at these times at the latest."""
-    expiries = [ask.order.expires_at_ms for ask in case.asks]
+    expiries = [ask.order.expires_at_ms for ask in known.asks]
     return [max(expiries) + ASK_AGAIN_MS, min(expiries) + UNKNOWN_FINAL_AFTER_MS] if expiries else []
 
 
-def _held_end(case: Case, at_ms: int, columns: Columns, rang: bool) -> Judgement:
+def _held_end(known: KnownOrder, at_ms: int, columns: AttemptColumns, rang: bool) -> Judgement:
     """The call is over, or was refused, and what came of it is not known."""
     final_at_ms = at_ms + UNKNOWN_FINAL_AFTER_MS
-    answers = [ask for ask in case.asks if ask.answer is not None]
-    latest_ms = max((ask.order.expires_at_ms for ask in case.asks), default=None)
-    final = case.now_ms >= final_at_ms
-    ask = not final and not answers and (latest_ms is None or case.now_ms >= latest_ms + ASK_AGAIN_MS)
-    return _held(case, at_ms, columns, rang, final=final, ask=ask, final_at_ms=final_at_ms)
+    answers = [ask for ask in known.asks if ask.answer is not None]
+    latest_ms = max((ask.order.expires_at_ms for ask in known.asks), default=None)
+    final = known.now_ms >= final_at_ms
+    ask = not final and not answers and (latest_ms is None or known.now_ms >= latest_ms + ASK_AGAIN_MS)
+    return _held(known, at_ms, columns, rang, final=final, ask=ask, final_at_ms=final_at_ms)
 
 
 # -- it is over --------------------------------------------------------------------------------------------------------
 
 
-def _ended(case: Case, fact: DialFact | None, answer: OrderState | None) -> Judgement:
-    if case.order.order.command != MAKE_CALL:
-        return _reported(case, fact)
+def _ended(known: KnownOrder, fact: DialFact | None, answer: OrderState | None) -> Judgement:
+    if known.order.order.command != MAKE_CALL:
+        return _reported(known, fact)
     if answer is not None:
         evidence = of_answer(answer, fact)
-        return _by(case, evidence, case.within(answer.ended_at_ms), _of_call(case, fact, answer))
+        return _by(known, evidence, known.within(answer.ended_at_ms), _of_call(known, fact, answer))
     assert fact is not None, "a call that has ended did so by a fact or by an answer"
-    evidence = of_fact(fact, case.script, dropped=case.dropped)
+    evidence = of_fact(fact, known.script, dropped=known.dropped)
     if verdict(evidence) is Disposition.UNKNOWN:  # lost or stale: the switch may know more
-        answer = next((ask for ask in case.asks if ask.answer == "ended"), None)
+        answer = next((ask for ask in known.asks if ask.answer == "ended"), None)
         evidence = evidence if answer is None else of_answer(answer, fact)
-    return _by(case, evidence, case.within(fact.ended_at_ms), _of_call(case, fact, answer))
+    return _by(known, evidence, known.within(fact.ended_at_ms), _of_call(known, fact, answer))
 
 
-def _reported(case: Case, fact: DialFact | None) -> Judgement:
+def _reported(known: KnownOrder, fact: DialFact | None) -> Judgement:
     evidence = UNKNOWN if fact is None else of_report(fact)
-    at_ms = case.within(None if fact is None else fact.ended_at_ms)
-    return _by(case, evidence, at_ms, _sent(case))
+    at_ms = known.within(None if fact is None else fact.ended_at_ms)
+    return _by(known, evidence, at_ms, _sent(known))
 
 
-def _two_calls(case: Case, calls: Sequence[DialFact]) -> Judgement:
+def _two_calls(known: KnownOrder, calls: Sequence[DialFact]) -> Judgement:
     first, *others = calls
-    live = [fact for fact in others if fact.ended_at_ms is None and case.now_ms <= fact.appended_at_ms + SILENT_MS]
+    live = [fact for fact in others if fact.ended_at_ms is None and known.now_ms <= fact.appended_at_ms + SILENT_MS]
     if first.ended_at_ms is None:
-        alone = judged(case.order, case.asks, [first], case.word, case.now_ms, case.script)
+        alone = judged(known.order, known.asks, [first], known.word, known.now_ms, known.script)
         ends = alone.settle and not live
         return alone._replace(
             outcome=None if alone.settle and live else alone.outcome,
             settle=ends,
-            acknowledge=tuple(case.facts) if ends else (),
+            acknowledge=tuple(known.facts) if ends else (),
             two_calls=True,
         )
     if live:
         look_at_ms = max(fact.appended_at_ms for fact in live) + SILENT_MS + 1
-        return Judgement(None, _of_call(case, first), two_calls=True, look_at_ms=look_at_ms)
-    return _ended(case, first, None)._replace(two_calls=True)
+        return Judgement(None, _of_call(known, first), two_calls=True, look_at_ms=look_at_ms)
+    return _ended(known, first, None)._replace(two_calls=True)
 
 
-def _by(case: Case, evidence: Evidence, at_ms: int, columns: Columns) -> Judgement:
+def _by(known: KnownOrder, evidence: Evidence, at_ms: int, columns: AttemptColumns) -> Judgement:
     """The judgement by evidence of an end."""
     found = verdict(evidence)
     if found is NotDialled.NOT_SUPPORTED:
-        return _never(case, "not_dialled", CANNOT_DIAL)
+        return _never(known, "not_dialled", CANNOT_DIAL)
     if isinstance(found, NotDialled):
-        return _never(case, "not_dialled")
-    if found is Disposition.UNKNOWN and case.order.order.command == MAKE_CALL:
-        return _held_end(case, at_ms, columns, evidence.rang)
-    return _over(case, found, evidence, at_ms, columns)
+        return _never(known, "not_dialled")
+    if found is Disposition.UNKNOWN and known.order.order.command == MAKE_CALL:
+        return _held_end(known, at_ms, columns, evidence.rang)
+    return _over(known, found, evidence, at_ms, columns)
 
 
-def _over(case: Case, disposition: Disposition, evidence: Evidence, at_ms: int, columns: Columns) -> Judgement:
-    outcome = Ended(case.n, at_ms, disposition, rang=evidence.rang, confirmed=confirmed(evidence))
-    return Judgement(outcome, columns, settle=True, acknowledge=tuple(case.facts))
+def _over(
+    known: KnownOrder, disposition: Disposition, evidence: Evidence, at_ms: int, columns: AttemptColumns
+) -> Judgement:
+    outcome = Ended(known.n, at_ms, disposition, rang=evidence.rang, confirmed=confirmed(evidence))
+    return Judgement(outcome, columns, settle=True, acknowledge=tuple(known.facts))
 
 
 # -- columns of the attempt --------------------------------------------------------------------------------------------
 
 
-def _sent(case: Case) -> Columns:
-    return {} if case.order.sent_at_ms is None else {"sent_at_ms": case.order.sent_at_ms}
+def _sent(known: KnownOrder) -> AttemptColumns:
+    return {} if known.order.sent_at_ms is None else {"sent_at_ms": known.order.sent_at_ms}
 
 
-def _of_call(case: Case, fact: DialFact | None, answer: OrderState | None = None) -> Columns:
+def _of_call(known: KnownOrder, fact: DialFact | None, answer: OrderState | None = None) -> AttemptColumns:
     """What is known of the call; of a live one, as far as it has come."""
-    return {**_sent(case), **of_order(fact, answer)}
+    return {**_sent(known), **of_order(fact, answer)}
 
 
 def _rang(fact: DialFact | None) -> bool:

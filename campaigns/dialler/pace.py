@@ -14,15 +14,14 @@ their orders.
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from campaigns.core.pacing import SECOND_MS, TAKEOVER_WAIT_MS, Lane, Pace, Slot, room, room_at
+from campaigns.dialler.order_ids import campaign_of_order
 from cti.dial.pace import window_of
 from cti.dial.rows import CALL_COMMANDS, MAKE_CALL, PROBE_EVERY_MS, OrderState
 
 UNSENT_MAX = 3  # in a row; then probes
-IDS_KEPT = 32_768
 AHEAD_MS = 500  # of the 2 s for which an order is valid
 GATHER_MS = 150  # what comes free within it is made in one turn
 
@@ -133,12 +132,6 @@ class LanePace:
 
     def _slots(self, which: Any) -> tuple[Slot, ...]:
         return tuple(Slot(one.sent_at_ms) for one in self.placed.values() if which(one))
-
-
-@lru_cache(maxsize=IDS_KEPT)
-def campaign_of_order(order_id: str) -> str:
-    """Of a makeCall's or sendMessage's id: CAMPAIGN-NO.N."""
-    return order_id.rsplit(".", 1)[0].rsplit("-", 1)[0]
 
 
 def _is_kept(one: Placed, is_unsettled: bool, now_ms: int, window_ms: int) -> bool:

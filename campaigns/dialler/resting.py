@@ -9,8 +9,7 @@ from campaigns.dialler.spikes import LOOKED_AT, QUEUE_RESTS_MS, is_queue_free, i
 from campaigns.errors import NotFound, WrongState
 from campaigns.ledger.ended_calls import last_calls, last_to_queue
 from campaigns.ledger.rows import AttemptRow, CampaignRow
-
-WHO = "dialler"
+from campaigns.ledger.turns import WHO
 
 
 async def pause_where_needed(

@@ -15,16 +15,17 @@ from campaigns.context import LANES, Context
 from campaigns.core.campaign import Campaign
 from campaigns.core.pacing import Pace
 from campaigns.core.reasons import CampaignState, Channel
-from campaigns.dialler import orders as dial_orders
-from campaigns.dialler.case import ORDER_VALID_MS, Case, Known, Moment, cases_of, heard_at
+from campaigns.dialler.case import Case, Known, Moment, cases_of, moment_of
 from campaigns.dialler.clocks import ClockGuard
 from campaigns.dialler.endings import Endings
-from campaigns.dialler.intents import Lane, Room, Told, Turn
+from campaigns.dialler.intents import Intents, LaneView, Room, Told
 from campaigns.dialler.judging import Before, Judged, judge_all, still
 from campaigns.dialler.lane_orders import LaneOrders
 from campaigns.dialler.next_look import LOOK_MS, ORDERS_AT_FIRST, orders_a_turn, pace_of, wait_ms
 from campaigns.dialler.open_hours import Hours, OpenHours
-from campaigns.dialler.pace import LanePace, Limits, campaign_of_order, limits_of
+from campaigns.dialler.order_ids import campaign_of_order
+from campaigns.dialler.orders import Callers
+from campaigns.dialler.pace import LanePace, Limits, limits_of
 from campaigns.dialler.resting import pause_where_needed, queue_is_free
 from campaigns.errors import Stale
 from campaigns.ledger import lanes as lane_rows
@@ -33,6 +34,7 @@ from campaigns.ledger.compiled import campaign_of
 from campaigns.ledger.people import PersonDay
 from campaigns.ledger.rows import CampaignRow
 from campaigns.ledger.turns import Found, LaneRead, Wanted, Writes
+from cti.dial.declared import takes_calls, takes_messages, trunk_groups
 from cti.dial.rows import DialFact, OrderState, SwitchStanding
 from cti.errors import DialNotAllowed, LedgerAway, NoDialStream, OutcomeUnknown
 from cti.hosting import DeclaredSwitch
@@ -45,8 +47,6 @@ SWEEP_MS = 5_000  # how often it is looked whether somebody waits for a number t
 STALE_MS = 20  # before what was undone is read anew
 QUEUE_MS = 1_000  # how often a queue is looked at
 DECLARED_MS = 5_000  # a declaration is believed for so long
-WORD_OLD_MS = 15_000
-ORDER_VALID_MAX_MS = 300_000  # on a clock that runs faster than real time: the machine takes as long as ever
 
 log = structlog.get_logger()
 
@@ -78,7 +78,7 @@ class LaneDialler:
         epoch: int,
         clocks: ClockGuard,
         hours: OpenHours,
-        callers: dial_orders.Callers,
+        callers: Callers,
     ) -> None:
         self.lane, self.epoch = lane, epoch
         self._context, self._clocks, self._hours, self._callers = context, clocks, hours, callers
@@ -133,25 +133,25 @@ class LaneDialler:
         cases = cases_of(found, campaigns)
         known = await self._known(cases.values(), moment.now_ms)
         full = await self._full_queues(read, room)
-        turn = self._planned(read, moment, campaigns, judged, found, cases, known, room, full)
+        intents = self._planned(read, moment, campaigns, judged, found, cases, known, room, full)
         look_ms = self._context.clock.now_ms() + wait_ms(
-            moment, pace, limits, judged, found, opening_ms, turn, room, read.lane.campaigns
+            moment, pace, limits, judged, found, opening_ms, intents, room, read.lane.campaigns
         )  # fmt: skip
-        if turn.writes:
-            await self._commit(turn)
-        self._remember(read, turn)
+        if intents.writes:
+            await self._commit(intents)
+        self._remember(read, intents)
         if any(row.state == CampaignState.STOPPING for row in read.lane.campaigns):
             look_ms = min(look_ms, self._context.clock.now_ms() + LOOK_MS)
-        moved = bool(await pause_where_needed(self._context, rows, turn.told.pauses, turn.told.ended))
-        moved = await self._endings.look(read.lane.campaigns, read.lane.importing, turn.told.done) or moved
-        return Done("committed" if turn.writes or moved else "idle", look_ms)
+        moved = bool(await pause_where_needed(self._context, rows, intents.told.pauses, intents.told.ended))
+        moved = await self._endings.look(read.lane.campaigns, read.lane.importing, intents.told.done) or moved
+        return Done("committed" if intents.writes or moved else "idle", look_ms)
 
-    def _remember(self, read: _Reading, turn: Turn) -> None:
+    def _remember(self, read: _Reading, intents: Intents) -> None:
         """What was new is so no more, until the contact becomes final."""
         there = {one.order.id for one in read.orders} | set(read.late)
-        self._dialled = bool(turn.writes.dialling)
+        self._dialled = bool(intents.writes.dialling)
         self._closed_told = dict(self._closed)
-        self._taken = still({**self._taken, **turn.told.taken}, there, turn.told.final)
+        self._taken = still({**self._taken, **intents.told.taken}, there, intents.told.final)
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -182,19 +182,9 @@ class LaneDialler:
         return self._declared
 
     def _moment(self, read: _Reading) -> Moment:
-        now_ms, standing = self._context.now_ms(), read.standing
-        word, red = standing.word, read.lane.outbound
-        heard_ms = heard_at(standing, now_ms, self._context.speed)
-        return Moment(
-            now_ms=now_ms,
-            ledger_ms=standing.at_ms,
-            heard_ms=heard_ms,
-            stream_live=standing.alive,
-            clock_true=word is not None and word.trusted,
-            steady=self._clocks.steady,
-            frozen=red is None or bool(red.frozen),
-            order_valid_ms=min(ORDER_VALID_MAX_MS, round(ORDER_VALID_MS * max(1.0, self._context.speed))),
-        )
+        now_ms, red = self._context.now_ms(), read.lane.outbound
+        frozen = red is None or bool(red.frozen)
+        return moment_of(read.standing, now_ms, self._context.speed, frozen=frozen, steady=self._clocks.steady)
 
     # -- what to look for ----------------------------------------------------------------------------------------------
 
@@ -204,18 +194,17 @@ class LaneDialler:
         return Limits(Pace(0, 0), 1_000) if group is None else limits_of(group)
 
     def _group(self, declared: DeclaredSwitch) -> Mapping[str, object] | None:
-        if not dial_orders.dials(declared.declaration):
+        if not takes_calls(declared.declaration):
             return None
-        return dial_orders.trunk_group(declared.declaration, self.lane.trunk_group)
+        return trunk_groups(declared.declaration).get(self.lane.trunk_group)
 
     def _takes_messages(self, read: _Reading) -> bool:
-        return read.declared is not None and dial_orders.takes_messages(read.declared.declaration)
+        return read.declared is not None and takes_messages(read.declared.declaration)
 
     def _room(self, read: _Reading, moment: Moment, pace: LanePace, limits: Limits) -> Room:
         """Nothing where the lane itself hinders."""
-        heard = moment.heard_ms is not None and moment.now_ms - moment.heard_ms <= WORD_OLD_MS
         able = moment.stream_live and moment.steady and not moment.frozen
-        may_dial = able and heard and moment.clock_true
+        may_dial = able and moment.heard and moment.clock_true
         lane = pace.lane_room(limits, moment.ledger_ms) if may_dial else 0
         portion = orders_a_turn(limits, DUE_MAX) if self._dialled else ORDERS_AT_FIRST
         room = Room(min(lane, portion), {}, {}, is_portion=lane > portion)
@@ -223,7 +212,7 @@ class LaneDialler:
             if row.state == CampaignState.RUNNING:
                 own = pace_of(row)
                 room.calls[row.id] = min(room.lane, pace.campaign_room(own, row.id, limits, moment.ledger_ms))
-                if able and heard and self._takes_messages(read):
+                if able and moment.heard and self._takes_messages(read):
                     room.messages[row.id] = pace.message_room(own, row.id, moment.ledger_ms)
         return room
 
@@ -291,42 +280,42 @@ class LaneDialler:
         known: Known,
         room: Room,
         full_queues: frozenset[str],
-    ) -> Turn:
+    ) -> Intents:
         outbound = read.lane.outbound
         assert outbound is not None, "it was made where it was missing"
         writes = Writes(self.lane, LANES, self.epoch, outbound, {}, now_ms=moment.now_ms)
         group = None if read.declared is None else self._group(read.declared)
         caller_id = None if group is None else group.get("caller_id")
         source = "" if read.declared is None else read.declared.source
-        lane = Lane(source, self._takes_messages(read), None if caller_id is None else str(caller_id), full_queues)
-        turn = Turn(writes, moment, lane, self._context.rules, self._callers, campaigns, found, known, cases)
-        turn.outcomes(judged)
-        turn.deadlines()
-        turn.dial(room, self._turns)
-        turn.notices()
-        self._tell_closed(turn, campaigns)
-        return turn
+        lane = LaneView(source, self._takes_messages(read), None if caller_id is None else str(caller_id), full_queues)
+        intents = Intents(writes, moment, lane, self._context.rules, self._callers, campaigns, found, known, cases)
+        intents.outcomes(judged)
+        intents.deadlines()
+        intents.dial(room, self._turns)
+        intents.notices()
+        self._tell_closed(intents, campaigns)
+        return intents
 
-    def _tell_closed(self, turn: Turn, campaigns: Mapping[str, tuple[CampaignRow, Campaign]]) -> None:
+    def _tell_closed(self, intents: Intents, campaigns: Mapping[str, tuple[CampaignRow, Campaign]]) -> None:
         """Hours that close for all are one row of the campaign, and none of its contacts."""
         for campaign, hours in self._closed.items():
             if self._closed_told.get(campaign) == hours:
                 continue
             row, _ = campaigns[campaign]
-            turn.writes.campaigns[campaign] = row.version
+            intents.writes.campaigns[campaign] = row.version
             given = (campaign, hours.made_ms, hours.why, hours.rule, hours.until_ms)
-            turn.writes.then.append(partial(turns.note_waiting, given=given))
+            intents.writes.then.append(partial(turns.note_waiting, given=given))
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
-    async def _commit(self, turn: Turn) -> None:
-        writes = turn.writes
+    async def _commit(self, intents: Intents) -> None:
+        writes = intents.writes
         steps = [(turns.write, (writes, self._context.dial))]
         weight = 1 + len(writes.contacts) + 2 * len(writes.dialling)
         written = (await self._context.writer.transact(*steps, weight=weight))[0]
         if written.dialled or writes.questions:
             self._context.dial.made()
-        self._count(turn.told, writes, written)
+        self._count(intents.told, writes, written)
 
     def _count(self, told: Told, writes: Writes, written: turns.Written) -> None:
         metrics, meter = self._context.metrics, self._context.dial_meter

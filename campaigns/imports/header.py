@@ -88,11 +88,6 @@ def plain(header: str) -> str:
     return re.sub(r"[\s\-]+", "_", name) if name.isascii() else re.sub(r"\s+", "", name)
 
 
-def fields_of(kind: Kind) -> tuple[Field, ...]:
-    """The kind's own, without those that every kind has."""
-    return tuple(field for field in kind.fields if field.name not in COMMON)
-
-
 def required(kind: Kind) -> frozenset[str]:
     """Fields without which a file of the kind is none."""
     return frozenset({ACCOUNT, *(field.name for field in kind.fields if field.required)})

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from campaigns.core.calling_hours import Window
+from campaigns.core.calling_hours import Asked, Window
 from campaigns.core.campaign import Campaign, delays
 from campaigns.core.choice import next_call
 from campaigns.core.contact import Attempt, Contact, Phone, Step
@@ -49,6 +49,20 @@ def campaign_of(row: CampaignRow, rules: OperatorRules) -> Campaign:
         state=CampaignState(row.state),
         paused_why=Why.CAMPAIGN_PAUSED if paused is None else Why(paused),
         important_until_confirmed=kind.important_until_confirmed,
+    )
+
+
+def class_asked(campaign: Campaign, customer_class: str, zones: str, channel: Channel) -> Asked:
+    """The question to the calling hours about a class of contacts. `zones`: as its row has them; none: no number."""
+    return Asked(
+        campaign.kind,
+        customer_class,
+        tuple(zones.split(";")) if zones else (),
+        campaign.ring_timeout_ms,
+        channel,
+        campaign.windows,
+        campaign.closed_dates,
+        zone=campaign.zone,
     )
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, case, func, select, true
 
 from campaigns.core.reasons import CampaignState, State
+from campaigns.ledger.lanes import Lane
 from campaigns.ledger.notices import ACKNOWLEDGED, EXPORTED, FAILED, PENDING, RECALLED
 from campaigns.ledger.rows import CampaignRow, HoursClassRow
 from campaigns.ledger.tables import (
@@ -27,18 +28,10 @@ from campaigns.ledger.tables import (
 
 CONTACTS_COUNTED_MAX = 20_000  # of each figure: more are no other news
 CLASSES_LOOKED_AT_MAX = 2_000
-AT_RISK_MS = 2 * 3_600_000  # a deadline that is nearer than this and not met
+AT_RISK_MS = 2 * 3_600_000  # `notice_out_by` is nearer than this, and nobody was tried yet
 
 IsOpen = Callable[[CampaignRow, HoursClassRow], bool]
 """Whether the hours of a class are open now."""
-
-
-class Lane(NamedTuple):
-    """A trunk group of a tenant's switch."""
-
-    tenant: str
-    switch: str
-    trunk_group: str
 
 
 class Figures(NamedTuple):

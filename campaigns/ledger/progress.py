@@ -123,11 +123,6 @@ def waiting_classes(connection: Connection, campaign: str) -> list[HoursClass]:
     return [HoursClass(*found) for found in connection.execute(query) if found[2] is not None]
 
 
-def contacts_of(connection: Connection, campaign: str) -> int:
-    """How many contacts there are."""
-    return int(connection.scalar(select(func.count()).where(contacts.c.campaign == campaign)) or 0)
-
-
 def is_frozen(connection: Connection, tenant: str) -> bool:
     """Whether the tenant's red button is down."""
     return bool(connection.scalar(select(outbound.c.frozen).where(outbound.c.tenant == tenant)))

@@ -2,6 +2,7 @@
 JSON is text, a yes or no is 0 or 1; what the values mean stands beside the tables.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -153,6 +154,10 @@ class AttemptRow(NamedTuple):
     ring_until_ms: int | None
     note: str | None
     revised: int
+
+
+AttemptColumns = Mapping[str, str | int | None]
+"""Some columns of an attempt's row, by name: what an order fills, or what has become known of it."""
 
 
 class RefusalRow(NamedTuple):

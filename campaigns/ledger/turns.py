@@ -34,7 +34,7 @@ from cti.sql.bulk import insertion, slices
 from cti.sql.point import all_of, rows_of
 from cti.sql.trouble import LOCKED, word_of
 
-WAITING, WHO = "waiting", "dialler"  # in a campaign's history
+WAITING, WHO = "waiting", "dialler"  # in a campaign's history: what, and by whom
 LOCK_MS = 50  # a turn that cannot have its rows at once is undone, and read anew
 _put_outbound = insertion(outbound, tail="ON CONFLICT (tenant) DO NOTHING")
 

@@ -7,14 +7,15 @@ from pydantic_core import from_json
 
 from cti.adapters.ledger.inspection import DialFacts, LedgerFacts
 from cti.cli.doctor_findings import Finding, fault, ok, warning
-from cti.gateway.dial_ability import DIALS, HEARTBEAT, SENDS, VERSION
+from cti.dial.declared import HEARTBEAT, commands_lacked, has_heartbeats, is_outbound, takes_messages
+from cti.dial.rows import MAKE_CALL
 from cti.rows import SwitchRow
 
 
 def judge_dial(facts: LedgerFacts, partitions: int) -> Iterator[Finding]:
     """`partitions`: those of calls, each of which must have read what a switch says before it is dialled on."""
     declared = [(row, from_json(row.declaration)) for row in facts.switches]
-    outbound = [(row, said) for row, said in declared if said.get("outbound") == VERSION]
+    outbound = [(row, said) for row, said in declared if is_outbound(said)]
     if facts.dial is None or not (outbound or facts.dial.stuck):
         return
     yield from _judge_setting(facts.dial)
@@ -44,14 +45,14 @@ def _judge_setting(dial: DialFacts) -> Iterator[Finding]:
 
 
 def _dials(said: Mapping[str, Any]) -> bool:
-    return "makeCall" in said["commands"]
+    return MAKE_CALL in said["commands"]
 
 
 def _judge_switch(row: SwitchRow, said: Mapping[str, Any]) -> Finding:
-    check, commands, kinds = f"dialling, {row.tenant}/{row.switch}", frozenset(said["commands"]), said.get("facts")
-    if not _dials(said) and SENDS in commands:
+    check = f"dialling, {row.tenant}/{row.switch}"
+    if not _dials(said) and takes_messages(said):
         return ok(check, "it sends messages")
-    missing = sorted(DIALS - commands) + ([HEARTBEAT] if kinds is not None and HEARTBEAT not in kinds else [])
+    missing = commands_lacked(said) + ([] if has_heartbeats(said) else [HEARTBEAT])
     missing += [] if said.get("trunk_groups") else ["trunk_groups"]
     if missing:
         mend = "declare them, once the switch can do them: PUT /v1/switches/{id}"

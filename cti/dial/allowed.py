@@ -32,6 +32,7 @@ class Allowed(NamedTuple):
 
 
 def read_allowed(connection: Connection) -> Allowed:
+    """The setting; of a ledger whose row is missing: not allowed."""
     found = rows_of(connection, _READ)
     return Allowed._make(found[0]) if found else Allowed(0, None, None)
 

@@ -103,6 +103,7 @@ def read_standings(
 
 
 def order(connection: Connection, tenant: str, order_id: str) -> OrderState | None:
+    """An order as it stands; None: the tenant has none of that id."""
     found = connection.execute(select(*_ORDER, *_STATE).where(orders.c.tenant == tenant, orders.c.id == order_id))
     row = found.first()
     return None if row is None else _state_of(row)

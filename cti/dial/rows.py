@@ -10,11 +10,14 @@ __all__ = (
     "ASK_AFTER_MS",
     "ASK_AGAIN_MS",
     "CALL_COMMANDS",
+    "CLEAR_CONNECTION",
     "COMMANDS",
     "FINAL_RESULTS",
     "MAKE_CALL",
     "PROBE_EVERY_MS",
+    "SEND_MESSAGE",
     "SILENT_MS",
+    "SNAPSHOT_CALL",
     "STREAM_ALIVE_MS",
     "STREAM_PROLONG_MS",
     "UNKNOWN_FINAL_MS",
@@ -39,9 +42,9 @@ STREAM_PROLONG_MS = 5_000  # how often a live subscription is prolonged
 STREAM_ALIVE_MS = 15_000  # a subscription that was not prolonged for three times as long is not alive
 PROBE_EVERY_MS = 10_000  # after three unsent expiries, one order in this time
 
-MAKE_CALL = "makeCall"
-CALL_COMMANDS = frozenset({MAKE_CALL, "sendMessage"})  # what reaches a person; a stop withdraws these
-COMMANDS = CALL_COMMANDS | {"snapshotCall", "clearConnection"}
+MAKE_CALL, SEND_MESSAGE, SNAPSHOT_CALL, CLEAR_CONNECTION = "makeCall", "sendMessage", "snapshotCall", "clearConnection"
+CALL_COMMANDS = frozenset({MAKE_CALL, SEND_MESSAGE})  # what reaches a person; a stop withdraws these
+COMMANDS = CALL_COMMANDS | {SNAPSHOT_CALL, CLEAR_CONNECTION}
 FINAL_RESULTS = frozenset({"done", "refused"})
 
 Kept = Literal["kept", "same", "contradiction", "not_found", "not_sent"]

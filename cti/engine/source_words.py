@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 
 from pydantic_core import from_json
 
+from cti.dial.declared import is_outbound
 from cti.engine.gathering import Gathering
 from cti.engine.intake import END_ASK_MS, END_CONFIRM_MS, NEVER_MS, Intake
 from cti.engine.sources import Source
@@ -24,7 +25,6 @@ from cti.rows import SourceWordRow, SwitchRow
 WORD_EVERY_MS = 1_000.0
 SOURCES_EVERY_MS = 5_000.0
 CONFIRM_MS = 200.0  # the words of one second wait so long for the ends of idle partitions
-OUTBOUND = 1  # the version of dialling that a switch declares
 
 
 class SourceWords:
@@ -111,4 +111,4 @@ def _word(source: Source, partition: int, until_ms: int, partition_ms: float) ->
 
 def is_dialled_on(switch: SwitchRow) -> bool:
     """Whether the switch declares that it takes dial orders."""
-    return '"outbound"' in switch.declaration and from_json(switch.declaration).get("outbound") == OUTBOUND
+    return '"outbound"' in switch.declaration and is_outbound(from_json(switch.declaration))

@@ -48,7 +48,7 @@ def openapi_of(routes: Sequence[Route], parts: Sequence[Part] = ()) -> dict[str,
     schemas = {**_of_models(), **ANSWERS}
     codes = dict(CODES)
     for part in parts:
-        schemas |= part.schemas
+        schemas |= part.schemas()
         codes |= part.codes
     return document(INFO, routes, schemas, codes)
 

@@ -124,13 +124,6 @@ class Stage:
         return target if target - now_ms >= SKIP_MIN_MS else None
 
 
-def orders_under_way(connection: Connection) -> int:
-    """Dial orders that are not settled."""
-    return connection.execute(
-        select(func.count()).select_from(dial_orders).where(dial_orders.c.state.in_(("open", "sent")))
-    ).scalar_one()
-
-
 def may_skip_ms(connection: Connection, now_ms: int) -> int:
     """How far time may be skipped beside a quiet switch: 0 while an order may still come in or be judged.
 

@@ -218,6 +218,7 @@ def routes(_limits: Limits) -> Sequence[Route]:
     ]  # fmt: skip
 
 
+NOTE = {"type": "object", "required": ["lane", "body"], "properties": {"lane": {"type": "string"}}}
 CHAIN = Chain("notes", Path(__file__).parent / "migrations", (metadata,))
 PART = Part(
     name="notes",
@@ -227,7 +228,7 @@ PART = Part(
     channels=(CHANNEL,),
     lease_groups=(GROUP,),
     routes=routes,
-    schemas={"Note": {"type": "object", "required": ["lane", "body"], "properties": {"lane": {"type": "string"}}}},
+    schemas=lambda: {"Note": NOTE},
     scopes=(SCOPE,),
     codes=CODES_HERE,
     variables=("RINGBACK_NOTES",),

@@ -24,15 +24,9 @@ from cti.parts.tasks import PartPurges
 from cti.settings import Settings
 from cti.telemetry import Telemetry
 from cti.wiring import Service, serving
+from tests.loop_turn import loop_turn
 from tests.rooms import notes
 from tests.rooms.installed import install
-
-
-async def next_turn() -> None:
-    """Let the loop go round once."""
-    turned = asyncio.Event()
-    asyncio.get_running_loop().call_soon(turned.set)
-    await turned.wait()
 
 
 class Stopping:
@@ -54,10 +48,10 @@ class Stopping:
         return float("inf")
 
     async def stop(self) -> None:
-        await next_turn()
+        await loop_turn()
         if self._fault is not None:
             raise self._fault
-        await next_turn()
+        await loop_turn()
         self.stopped = True
 
 
@@ -195,7 +189,7 @@ async def test_a_start_that_hangs_is_named_and_the_service_serves_without_it(tmp
         assert 'ringback_part_broken{part="faulty"} 1.0' in await scraped(service)
         hangs.let_go.set()
         while "run" not in hangs.did:
-            await next_turn()
+            await loop_turn()
         assert "part faulty" not in (await ready(service))[1], "late, but well"
 
 
@@ -229,7 +223,7 @@ async def test_a_part_that_does_not_end_keeps_nobody_from_stopping(
     assert capsys.readouterr().out.count("faulty") >= 1, "it is named"
     stubborn.let_go.set()
     for _ in range(5):
-        await next_turn()
+        await loop_turn()
 
 
 def purging(*purges: tuple[str, Purge]) -> tuple[PartPurges, PartHealth, Telemetry]:
@@ -267,7 +261,7 @@ async def test_a_purge_that_raises_or_hangs_is_named_and_the_others_run() -> Non
         assert set(health.broken()) == {"hangs", "cancelled"}
         assert hangs.did == [], "it is not begun a second time beside itself"
         hangs.let_go.set()
-        await next_turn()
+        await loop_turn()
         await purges.turn(7)
         assert set(health.broken()) == {"cancelled"}
     counted = telemetry.registry.get_sample_value

@@ -1,5 +1,7 @@
 """Parts are found by their entry point; one that does not fit stops the start and says why."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,13 @@ from cti.web.codes import Code
 from tests.rooms.installed import ENTRY_POINTS, install
 from tests.rooms.notes import PART
 
+FINDING = """
+import sys
+from cti.hosting import find_parts
+sys.addaudithook(lambda event, args: event == "open" and str(args[0]).endswith(".toml") and print(args[0]))
+print(*(part.name for part in find_parts()))
+"""
+
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,6 +31,12 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("installed")
 def test_an_installed_part_is_found() -> None:
     assert PART in find_parts()
+
+
+def test_to_be_found_no_part_reads_a_profile() -> None:
+    """A process that starts reads it once, where it opens the part."""
+    found = subprocess.run([sys.executable, "-c", FINDING], capture_output=True, text=True, check=True)
+    assert found.stdout == "campaigns\n"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from cti.gateway.keys import make_key
 from cti.gateway.openapi import PUBLISHED, written
 from cti.hosting import Hosted
 from cti.web.limits import Limits
-from tests.rooms.notes import KEPT_MS, PART, Notes, Reading, births
+from tests.rooms.notes import KEPT_MS, NOTE, PART, Notes, Reading, births
 from tests.scheduler import START_MS, TENANT, Scene, event, scene
 
 
@@ -104,7 +104,7 @@ async def test_the_door_knows_the_parts_scope_codes_and_document(url: str) -> No
         assert "Needs the scope `notes:write`" in document["paths"]["/v1/notes"]["post"]["description"]
         refused = document["paths"]["/v1/notes"]["post"]["responses"]["422"]["description"]
         assert refused == "`note_too_long`: The note is too long"
-        assert document["components"]["schemas"]["Note"] == PART.schemas["Note"]
+        assert document["components"]["schemas"]["Note"] == NOTE
         assert "/v1/events" in document["paths"]
 
 

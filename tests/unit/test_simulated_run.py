@@ -21,6 +21,7 @@ from cti.switches.simulated.exchange import Exchange, Site
 from cti.switches.simulated.misbehaviour import Misbehaviour
 from cti.switches.simulated.options import Options
 from cti.switches.simulated.simulation import simulate
+from tests.loop_turn import loop_turn
 from tests.unit.simulated_door import KEY, FakeDoor
 
 SPEED = 200.0
@@ -91,14 +92,7 @@ class SteppingClock(VirtualClock):
         await self._door.connected.wait()
         if not event.is_set() and until_ms is not None:
             self.move_to(max(until_ms, self.now_ms()))
-        await turn()
-
-
-async def turn() -> None:
-    """Let the loop go round once."""
-    turned = asyncio.Event()
-    asyncio.get_running_loop().call_soon(turned.set)
-    await turned.wait()
+        await loop_turn()
 
 
 async def test_what_is_sent_is_what_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +122,7 @@ class LateDoor(ListeningDoor):
             order = json.dumps({"id": "late", "command": "promptAgent", "agent": "leader"})
             self.live.put_nowait(f"event: command\ndata: {order}\n\n".encode())
             for _ in range(100):
-                await turn()
+                await loop_turn()
         return answer
 
 

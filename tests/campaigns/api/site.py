@@ -16,10 +16,10 @@ from campaigns.wiring import PART
 from cti.gateway.keys import make_key
 from cti.hosting import Host, Opened
 from cti.sql.bulk import insertion
+from tests.campaigns.notices import rows
 from tests.scheduler import START_MS, TENANT, Scene, scene
 
 ARREARS = {"name": "March", "kind": "arrears", "switch": "s1", "trunk_group": "main"}
-FAR = 1 << 62
 
 
 class Reply:
@@ -100,31 +100,17 @@ class Site:
 
 
 def contact_row(campaign: str, no: int, **changed: Any) -> ContactRow:
-    row = ContactRow(
-        id=f"{campaign}-{no}", campaign=campaign, tenant=TENANT, no=no, account=f"{1_000_000 + no}", name="张三",
-        address="长江路1号", customer_class="resident", important=0,
-        phones=json.dumps([["+8613800001234", ["Asia/Shanghai"]]]),
-        items=json.dumps([{"months": "2026-01", "arrears": "100.00", "penalty_rate_per_day": "0.001",
-                           "penalty_from": "2026-02-01", "total_due": "103.00", "pay_at": "营业厅"}]),
-        kept="{}", state="waiting", round=1, decided_upto=0, handed_over=0, promise_date=None,
-        hours_class="1|resident|Asia/Shanghai", next_at_ms=START_MS, deadline_at_ms=FAR, notice_out_by_ms=None,
-        fallback_by_ms=None, expires_at_ms=None, notice_out_ms=None, notice_missed=0, waits_for=None, why=None,
-        version=1,
-    )  # fmt: skip
-    return row._replace(**changed)
+    """A contact that waits and is due."""
+    given = {
+        "id": f"{campaign}-{no}", "campaign": campaign, "tenant": TENANT, "state": "waiting", "next_at_ms": START_MS,
+    }  # fmt: skip
+    return rows.contact_row(no, **given | changed)
 
 
 def attempt_row(contact: ContactRow, n: int, at_ms: int = START_MS, **changed: Any) -> AttemptRow:
-    row = AttemptRow(
-        contact=contact.id, n=n, campaign=contact.campaign, tenant=contact.tenant, round=contact.round, channel="auto",
-        number="+8613800001234", decided_at_ms=at_ms, step="over", decision="dialled", why=None, rule=None,
-        command=f"{contact.id}.{n}", call=None, sent_at_ms=at_ms + 100, rang_at_ms=at_ms + 2_000, answered_at_ms=None,
-        ended_at_ms=at_ms + 32_000, disposition="noAnswer", counted=1, rang=1, confirmed=0, agreed_at_ms=None, q850=19,
-        tone=None, machine=None, digits=None, amount_spoken="123.80", template="arrears", sha256="0" * 64,
-        caller_id="95598", profile="hours@1", zones='["Asia/Shanghai"]', dial_before_ms=at_ms + 2_000,
-        ring_until_ms=None, note=None, revised=0,
-    )  # fmt: skip
-    return row._replace(**changed)
+    """One that rang and was not answered."""
+    given = {"caller_id": "95598", "profile": "hours@1", "dial_before_ms": at_ms + 2_000}
+    return rows.attempt_row(contact, n, at_ms, **given | changed)
 
 
 @contextlib.asynccontextmanager

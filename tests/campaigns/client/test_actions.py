@@ -7,9 +7,9 @@ import pytest
 
 from campaigns.client.actions import LOOKS_MAX, act, act_on_all, freeze, start, thaw
 from campaigns.client.door import Problem
+from campaigns.client.lines import clean, local, status_lines
 from campaigns.client.terminal import Terminal
 from campaigns.client.watching import until_over
-from campaigns.client.words import clean, local, status_lines
 from tests.campaigns.client.scripted_service import Service, door_to, problem
 from tests.campaigns.client.test_submission import campaign
 

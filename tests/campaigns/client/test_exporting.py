@@ -42,7 +42,7 @@ async def test_attempts_come_as_lines_where_the_file_is_named_so(tmp_path: Path)
 
 async def test_what_is_pending_becomes_a_batch_and_the_batch_is_the_file(tmp_path: Path) -> None:
     service, out = Service(), tmp_path / "notices.csv"
-    service.will("POST", "/notice-batches", (503, {}), (201, {"id": "b1", "notices": 1}))
+    service.will("POST", "/notice-batches", (503, {}), (201, {"id": "b1", "count": 1}))
     service.will("GET", "/notice-batches/b1", (200, b"batch,page\r\nb1,1\r\n"))
     async with door_to(service) as door:
         assert "batch b1" in await export(door, "c1", "notices", out, None)

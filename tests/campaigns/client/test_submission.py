@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from campaigns.client.options import most
 from campaigns.client.submission import Wish, submit
 from campaigns.client.terminal import Terminal
-from campaigns.client.wishes import most
 from tests.campaigns.client.scripted_service import Service, door_to, problem
 
 C = "/campaigns/c1"

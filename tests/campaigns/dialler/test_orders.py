@@ -10,19 +10,17 @@ from campaigns.core.reasons import Channel
 from campaigns.dialler.orders import (
     Callers,
     Leg,
+    OrderBasis,
     call_order,
     clearing,
-    dials,
     message_order,
     question,
     said_on,
     split_number,
-    takes_messages,
-    trunk_group,
 )
 from campaigns.kinds import Text, known_kinds
 from campaigns.ledger.compiled import contact_of
-from campaigns.ledger.rows import CampaignRow
+from campaigns.ledger.rows import CampaignRow, ContactRow
 from campaigns.rendering import Said
 from cti.dial.rows import DialOrderRow
 from schemas.dial_orders import read_dial_order
@@ -39,14 +37,17 @@ def told(campaign: CampaignRow, now_ms: int = START_MS, **contact: Any) -> Said 
     return said_on(campaign, contact_row(campaign, 7, **contact), now_ms, shipped.rules(), CALLERS)
 
 
+def basis(campaign: CampaignRow, row: ContactRow, said: Said, dial: Dial = DIAL) -> OrderBasis:
+    contact, expires_ms = contact_of(row, []), LEDGER_MS + 10_000
+    return OrderBasis(campaign, row, contact, 2, dial, said, START_MS, LEDGER_MS, expires_ms, "/switches/s1")
+
+
 def call(campaign: CampaignRow, dial: Dial = DIAL, **contact: Any) -> tuple[DialOrderRow, Any, dict[str, Any]]:
     """The order, the evidence and the body, which the schema of dial orders takes."""
     row, said = contact_row(campaign, 7, **contact), told(campaign, **contact)
     assert isinstance(said, Said)
     make = message_order if dial.channel is Channel.SMS else call_order
-    order, evidence = make(
-        campaign, row, contact_of(row, []), 2, dial, said, START_MS, LEDGER_MS, LEDGER_MS + 10_000, "/switches/s1"
-    )
+    order, evidence = make(basis(campaign, row, said, dial))
     body = json.loads(order.body)
     read_dial_order(body)
     return order, evidence, body
@@ -74,10 +75,7 @@ def test_a_campaign_s_own_number_is_shown_else_that_of_its_trunk_group() -> None
     assert call(own)[2]["caller_id"] == "95598001"
     row, said = contact_row(group, 7), told(group)
     assert isinstance(said, Said)
-    contact = contact_of(row, [])
-    order, evidence = call_order(
-        group, row, contact, 1, DIAL, said, START_MS, LEDGER_MS, LEDGER_MS + 1, "/switches/s1", group_caller_id="95598"
-    )
+    order, evidence = call_order(basis(group, row, said), group_caller_id="95598")
     assert json.loads(order.body)["caller_id"] == evidence["caller_id"] == "95598"
 
 
@@ -160,16 +158,3 @@ def test_a_question_and_a_clearing_are_about_their_order() -> None:
         read_dial_order(body)
     assert bodies[0]["about"] == "c0-7.2"
     assert (bodies[1]["subject"], bodies[1]["connection"]) == ("call-9", "leg-1")
-
-
-def test_what_a_switch_declares_decides_what_it_is_sent() -> None:
-    able: dict[str, Any] = {"outbound": 1, "commands": ["makeCall", "snapshotCall"], "trunk_groups": {"main": {"x": 1}}}
-    assert dials(able)
-    assert not takes_messages(able)
-    assert takes_messages({**able, "commands": ["sendMessage"]})
-    for lacks in ({"outbound": None}, {"commands": ["makeCall"]}, {"commands": ["snapshotCall"]}):
-        assert not dials({**able, **lacks})
-    assert not takes_messages({"commands": ["sendMessage"]})
-    assert trunk_group(able, "main") == {"x": 1}
-    assert trunk_group(able, "other") is None
-    assert trunk_group({"trunk_groups": None}, "main") is None

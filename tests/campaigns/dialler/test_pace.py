@@ -1,7 +1,8 @@
 """How many orders a lane may make: slots by `sent_at`, calls at once, probes, campaigns of their own pace."""
 
 from campaigns.core.pacing import Pace
-from campaigns.dialler.pace import GATHER_MS, LanePace, Limits, campaign_of_order, limits_of
+from campaigns.dialler.order_ids import campaign_of_order
+from campaigns.dialler.pace import GATHER_MS, LanePace, Limits, limits_of
 from cti.dial.rows import DialOrderRow, OrderState
 
 NOW = 1_000_000

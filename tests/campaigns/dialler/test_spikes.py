@@ -10,7 +10,6 @@ from campaigns.ledger.rows import AttemptRow
 from tests.campaigns.dialler.rows import START_MS, attempt_row, campaign_row, contact_row
 
 CONTACT = contact_row(campaign_row(queue="billing"), 1)
-WELL = [each for each in Disposition if each not in FAILURES]
 
 
 def ended(

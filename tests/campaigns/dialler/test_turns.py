@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.api.looks import whole
+from campaigns.api.whole_campaign import whole
 from campaigns.dialler import actions
 from campaigns.dialler.case import CAP_AGAIN_MS
 from campaigns.ledger.tables import FAR

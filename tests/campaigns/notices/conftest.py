@@ -1,14 +1,11 @@
 """An engine, and transactions of it, on each of the two databases."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from cti.sql.connections import database_url, writer_engine
-
-Transaction = Callable[[], AbstractContextManager[Connection]]
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from campaigns.context import Context
 from campaigns.core.workdays import WorkCalendar, Year
 from campaigns.figures import LOOK_MS, STALE_MS, Looking, known_until_ms
 from campaigns.ledger import figures as ledger
-from campaigns.ledger.figures import Figures, Lane, look
+from campaigns.ledger.figures import Figures, look
+from campaigns.ledger.lanes import Lane
 from campaigns.ledger.rows import BatchRow, HoursClassRow, ImportRow
 from campaigns.ledger.tables import (
     attempts,

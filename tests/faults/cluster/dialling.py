@@ -38,7 +38,6 @@ NAME = "dialler"
 LANES = ("east", "west")
 ENGINES, DIALLERS = 2, 3
 AT_ONCE = 500
-EXPIRES_IN_S = 4 * 3600
 TURNS = re.compile(r'^ringback_dialler_turns_total\{ended="(stale|fenced)"\} (\S+)$', re.MULTILINE)
 WORDS = (
     "reached", "reached", "noGate", "hangUpEarly", "noAnswer", "busy", "busy", "poweredOff", "suspended", "invalid",

@@ -55,6 +55,7 @@ class CampaignHistory(History):
     """Played once. `outcomes`: of contacts, by state; `dials`: makeCalls that the switch received."""
 
     stopped_when_held = STOPPED
+    all_faults = FAULTS
 
     def __init__(self, site: CampaignSite, seed: int, looked_for: str | None = None) -> None:
         """`looked_for`: a kind of violation; once it shows, the history ends."""
@@ -199,14 +200,6 @@ class CampaignHistory(History):
         if did is not None:
             self.faults[f"manager_{did}"] += 1
         await self.manager.look()
-
-    async def _spoil(self) -> None:
-        names = [name for name in FAULTS if name in self.enabled]
-        if names:
-            name = self.random.choice(names)
-            if await FAULTS[name](self):
-                self.faults[name] += 1
-                self.trace.append((self.site.now_ms, name))
 
     # -- what came of it -----------------------------------------------------------------------------------------------
 

@@ -139,7 +139,7 @@ ALL = (
     Planted("a notice for whoever is final", never.NOTICE, MANY, _put(case, "owes_notice", _owes_when_final)),
     Planted("a notice after the first attempt", never.NOTICE, MANY, _put(decide, "exhausted", _after_the_first)),
     Planted("notices are not written", never.NO_NOTICE, MANY, _put(notices, "put", lambda *_: set())),
-    Planted("notices are forgotten", never.NO_NOTICE, MANY, _put(turn.Turn, "notices", lambda _: None)),
+    Planted("notices are forgotten", never.NO_NOTICE, MANY, _put(turn.Intents, "notices", lambda _: None)),
     Planted("claim takes withdrawn orders", never.AFTER_STOP, STOPS,
             lambda: of_orders.wider_claims("'open', 'withdrawn'")),
     Planted("a stop forgets sent orders", never.AFTER_STOP, HELD, _put(orders, "_may_leave", lambda *_: False)),
@@ -149,7 +149,7 @@ ALL = (
     Planted("deadlines are not looked for", never.NO_END, MANY, _put(contacts, "with_deadline", lambda *_: [])),
     Planted("the log is never read", never.NO_END, LOST, of_orders.never_read),
     Planted("the red button is not seen", never.EXPLAIN, STOPS, _wrapped(turn.LaneDialler, "_moment", _not_frozen)),
-    Planted("what is due is left alone", never.EXPLAIN, MANY, _put(turn.Turn, "dial", lambda *_: None)),
+    Planted("what is due is left alone", never.EXPLAIN, MANY, _put(turn.Intents, "dial", lambda *_: None)),
 )  # fmt: skip
 
 

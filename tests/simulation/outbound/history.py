@@ -72,6 +72,7 @@ class History:
 
     moves_ms: Sequence[int] = (30, 100, 300, 700, 1_000, 1_500)
     stopped_when_held = frozenset({"stops"})
+    all_faults = FAULTS
 
     def __init__(self, site: Site, seed: int) -> None:
         self.site, self.seed, self.theme = site, seed, theme_of(seed)
@@ -267,10 +268,10 @@ class History:
         await self.supervisor.look()
 
     async def _spoil(self) -> None:
-        names = [name for name in FAULTS if name in self.enabled]
+        names = [name for name in self.all_faults if name in self.enabled]
         if names:
             name = self.random.choice(names)
-            if await FAULTS[name](self):
+            if await self.all_faults[name](self):
                 self.faults[name] += 1
                 self.trace.append((self.site.now_ms, name))
 

@@ -1,4 +1,6 @@
-"""Answers that took long to read are kept for a multiple of that time: reading costs at most a part of a processor."""
+"""A cache of answers that took long to read, each for a multiple of that time: reading costs at most a part of a
+processor.
+"""
 
 from collections.abc import Callable, Hashable
 from time import perf_counter
@@ -10,8 +12,8 @@ FRESH_BELOW_S = 0.25  # what is read so fast is read anew each time
 ANSWERS_MAX = 1_000
 
 
-class Kept:
-    """At most ANSWERS_MAX; the one that was read first goes first. `now_s` of the clock that waits."""
+class AnswerCache:
+    """At most ANSWERS_MAX answers; the one that was put first goes first. `now_s`: seconds of the clock that waits."""
 
     def __init__(self, timer: Callable[[], float] = perf_counter) -> None:
         self._timer = timer

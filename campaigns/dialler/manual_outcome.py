@@ -1,4 +1,4 @@
-"""A person's word on a contact that is held as unknown, or that a person works on."""
+"""What a person says became of a contact that is held as unknown, or that a person works on."""
 
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from campaigns.core.contact import Attempt
 from campaigns.core.reasons import Disposition, State, Why
 from campaigns.dialler.actions import Also, Done, nothing_more, write
 from campaigns.dialler.case import Case, Known
+from campaigns.dialler.order_ids import campaign_of_contact
 from campaigns.dialler.withdrawal import Took, give_back
 from campaigns.dialler.withdrawal import write as write_cases
 from campaigns.errors import NotFound, WrongState
@@ -29,7 +30,7 @@ class Said(NamedTuple):
     attempts: tuple[AttemptRow, ...]
 
 
-async def word(
+async def say_outcome(
     context: Context,
     tenant: str,
     contact: str,
@@ -65,7 +66,7 @@ async def word(
 
 def _held(context: Context, connection: Connection, tenant: str, contact: str) -> Case:
     """The contact, locked after its campaign's row and the tenant's. Raises NotFound."""
-    campaign = campaigns.lock(connection, contact.rsplit("-", 1)[0], tenant, share=True)
+    campaign = campaigns.lock(connection, campaign_of_contact(contact), tenant, share=True)
     if campaign is None:
         raise NotFound(contact)
     outbound.lock(connection, tenant, share=True)

@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 
 from campaigns.core.reasons import Disposition
 from campaigns.dialler.actions import start
-from campaigns.dialler.words import word
+from campaigns.dialler.manual_outcome import say_outcome
 from campaigns.errors import NotFound, WrongState
 from campaigns.ledger import attempts, contacts, tables
 from campaigns.ledger.rows import AttemptRow, ContactRow
@@ -47,7 +47,7 @@ async def of_a_person(product: Acting, contact: ContactRow, failed: int = 3, imp
 async def test_what_a_person_knows_of_a_held_call_decides_about_it(product: Acting) -> None:
     _, (contact, *_) = await product.campaign()
     attempt = await held(product, contact)
-    said = await word(product.context, TENANT, contact.id, D.REACHED, "she called us", None)
+    said = await say_outcome(product.context, TENANT, contact.id, D.REACHED, "she called us", None)
     assert said.contact == await product.contact(contact)
     assert said.contact.state == "reached"
     (kept,) = said.attempts
@@ -61,7 +61,7 @@ async def test_what_a_person_knows_of_a_held_call_decides_about_it(product: Acti
 async def test_a_held_call_that_reached_nobody_lets_calling_go_on(product: Acting) -> None:
     _, (contact, *_) = await product.campaign()
     await held(product, contact)
-    said = await word(product.context, TENANT, contact.id, D.BUSY, None, None)
+    said = await say_outcome(product.context, TENANT, contact.id, D.BUSY, None, None)
     assert (said.contact.state, said.contact.next_at_ms) == ("waiting", product.now_ms + 30 * 60_000)
     assert (said.attempts[0].disposition, said.attempts[0].counted) == ("busy", 1)
 
@@ -69,7 +69,7 @@ async def test_a_held_call_that_reached_nobody_lets_calling_go_on(product: Actin
 async def test_the_word_on_a_person_is_an_attempt_of_that_person(product: Acting) -> None:
     row, (contact, *_) = await product.campaign()
     await of_a_person(product, contact)
-    said = await word(product.context, TENANT, contact.id, D.PROMISED_TO_PAY, "on Friday", "2026-03-06")
+    said = await say_outcome(product.context, TENANT, contact.id, D.PROMISED_TO_PAY, "on Friday", "2026-03-06")
     assert (said.contact.state, said.contact.promise_date) == ("promised", "2026-03-06")
     last = said.attempts[-1]
     assert (last.n, last.channel, last.command, last.step, last.disposition) == (
@@ -82,7 +82,7 @@ async def test_the_word_on_a_person_is_an_attempt_of_that_person(product: Acting
 async def test_a_person_may_let_calling_go_on(product: Acting) -> None:
     _, (contact, *_) = await product.campaign()
     await of_a_person(product, contact)
-    said = await word(product.context, TENANT, contact.id, D.NO_ANSWER, None, None)
+    said = await say_outcome(product.context, TENANT, contact.id, D.NO_ANSWER, None, None)
     assert (said.contact.state, said.contact.decided_upto) == ("waiting", 4)
     assert said.contact.next_at_ms == product.now_ms + 60 * 60_000
 
@@ -90,7 +90,7 @@ async def test_a_person_may_let_calling_go_on(product: Acting) -> None:
 async def test_who_wants_no_more_calls_is_told_in_writing(product: Acting) -> None:
     _, (contact, *_) = await product.campaign()
     await of_a_person(product, contact)
-    said = await word(product.context, TENANT, contact.id, D.OPTED_OUT, None, None)
+    said = await say_outcome(product.context, TENANT, contact.id, D.OPTED_OUT, None, None)
     assert said.contact.state == "suppressed"
     (notice,) = await product.rows(tables.notices)
     assert (notice["contact"], notice["state"], notice["account"]) == (contact.id, "pending", contact.account)
@@ -106,7 +106,7 @@ async def test_an_important_customer_who_knows_is_called_no_more(product: Acting
         contacts.replace(connection, [row._replace(state="person")])
 
     await product.write(working)
-    said = await word(product.context, TENANT, contact.id, D.REACHED, None, None)
+    said = await say_outcome(product.context, TENANT, contact.id, D.REACHED, None, None)
     assert said.contact.state == "reached"
     assert (await product.order(kept.command)).state == "withdrawn"
     withdrawn = next(row for row in said.attempts if row.n == 4)
@@ -120,7 +120,7 @@ async def test_of_other_contacts_nobody_is_asked(product: Acting, state: str) ->
     _, (contact, *_) = await product.campaign()
     await product.write(lambda connection: contacts.replace(connection, [contact._replace(state=state)]))
     with pytest.raises(WrongState) as refused:
-        await word(product.context, TENANT, contact.id, D.REACHED, None, None)
+        await say_outcome(product.context, TENANT, contact.id, D.REACHED, None, None)
     assert (refused.value.state, refused.value.allowed) == (state, ("person", "unknown"))
 
 
@@ -128,6 +128,6 @@ async def test_another_tenant_s_contact_is_not_there(product: Acting) -> None:
     _, (contact, *_) = await product.campaign()
     for tenant, name in (("other", contact.id), (TENANT, "c0-99"), (TENANT, "c9-1"), (TENANT, "nonsense")):
         with pytest.raises(NotFound):
-            await word(product.context, tenant, name, D.REACHED, None, None)
+            await say_outcome(product.context, tenant, name, D.REACHED, None, None)
     with pytest.raises(NotFound):
         await start(product.context, TENANT, "c9", 3, "desk")

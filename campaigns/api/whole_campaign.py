@@ -17,11 +17,11 @@ async def whole(context: Context, row: CampaignRow) -> dict[str, Any]:
     """The answer. Raises LedgerAway."""
     now_ms, now_s = context.now_ms(), context.clock.now_ms() / 1000
     key = ("figures", row.id, row.version)
-    kept = context.kept.get(key, now_s)
+    kept = context.cache.get(key, now_s)
     if kept is None:
-        started = context.kept.started()
+        started = context.cache.started()
         kept = (now_ms, await context.reader.run(progress.read, row, now_ms))
-        context.kept.put(key, kept, now_s, started)
+        context.cache.put(key, kept, now_s, started)
     read_at_ms, read = kept
     switch = await _switch(context, row) if row.state == CampaignState.RUNNING else NOT_LOOKED_AT
     return {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from campaigns.client import command
-from campaigns.client.wishes import campaign_of, most, setting
+from campaigns.client.options import campaign_of, most, setting
 from cti.__main__ import main
 
 

@@ -9,13 +9,13 @@ from campaigns.core.explain_contact import explain_contact
 from campaigns.core.penalty import NoFormula
 from campaigns.core.waiting import World
 from campaigns.core.zones import local_day
-from campaigns.dialler import orders
-from campaigns.dialler.case import Case, Known, Moment, heard_at
+from campaigns.dialler.case import Case, Known, Moment, moment_of
 from campaigns.ledger import moment
 from campaigns.ledger.compiled import campaign_of
 from campaigns.ledger.moment import Person
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow
 from campaigns.owed_today import items_on
+from cti.dial.declared import takes_messages, trunk_groups
 from cti.hosting import DeclaredSwitch
 
 
@@ -32,7 +32,7 @@ async def explained(
     world = case.world(
         Known(busy=person.busy, calls=person.calls),
         now,
-        takes_messages=declared is not None and orders.takes_messages(declared.declaration),
+        takes_messages=declared is not None and takes_messages(declared.declaration),
         amount_known=_is_known(context, row, contact, now.now_ms),
     )
     return explain_contact(case.contact, case.campaign, _with_room(world, row, declared, person), now.now_ms)
@@ -44,21 +44,12 @@ async def _moment(context: Context, row: CampaignRow, declared: DeclaredSwitch |
         now_ms = context.now_ms()
         return Moment(now_ms, now_ms, None, False, True, True, person.frozen)
     standing = await context.dial.standing(row.tenant, row.switch, declared.source)
-    now_ms, word = context.now_ms(), standing.word
-    heard_ms = heard_at(standing, now_ms, context.speed)
-    return Moment(
-        now_ms=now_ms,
-        ledger_ms=standing.at_ms,
-        heard_ms=heard_ms,
-        stream_live=standing.alive,
-        clock_true=word is not None and word.trusted,
-        steady=True,  # each dialler judges its own clocks
-        frozen=person.frozen,
-    )
+    # Steady: each dialler judges its own clocks.
+    return moment_of(standing, context.now_ms(), context.speed, frozen=person.frozen, steady=True)
 
 
 def _with_room(world: World, row: CampaignRow, declared: DeclaredSwitch | None, person: Person) -> World:
-    groups = {} if declared is None else declared.declaration.get("trunk_groups") or {}
+    groups = {} if declared is None else trunk_groups(declared.declaration)
     most = int(groups.get(row.trunk_group, {}).get("calls_at_once", row.calls_at_once))
     return world._replace(trunk_free=person.live < most)
 
