@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from campaigns.core.after import Closed, HandedOver, Outcome, after, owes_notice
+from campaigns.core.after import Closed, Ended, HandedOver, Outcome, after, owes_notice
 from campaigns.core.campaign import Campaign
 from campaigns.core.choice import next_call
 from campaigns.core.contact import blocking
@@ -92,10 +92,17 @@ class Case:
 
     def apply(self, outcome: Outcome) -> None:
         self.moved = True
+        if isinstance(outcome, Ended) and self._was_rung(outcome.n):
+            outcome = outcome._replace(rang=True)
         self.contact = after(self.contact, outcome, self.campaign)
         for attempt in self.contact.attempts:
             if attempt.n in self.attempts:
                 self.attempts[attempt.n] = judged_attempt(self.attempts[attempt.n], attempt)
+
+    def _was_rung(self, n: int) -> bool:
+        """A fact of it has said so once."""
+        row = self.attempts.get(n)
+        return row is not None and (row.rang_at_ms is not None or row.answered_at_ms is not None)
 
     def note(self, n: int, columns: Mapping[str, str | int | None]) -> None:
         """Evidence of an attempt."""

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from campaigns.core.after import UNKNOWN_FINAL_AFTER_MS, Ended, HeldLong, NeverDialled
-from campaigns.core.dispositions import Evidence, OrderEnd, confirmed, verdict
+from campaigns.core.dispositions import Evidence, OrderEnd, confirmed, may_have_rung, verdict
 from campaigns.core.reasons import Disposition, KeyAction, NotDialled
 from campaigns.dialler.evidence import Script, of_answer, of_fact, of_order, of_report
 from campaigns.kinds import QUEUE_KEY, known_kinds
@@ -177,7 +177,7 @@ def _held(
     case: Case, since_ms: int, columns: Columns, rang: bool, *, final: bool, ask: bool, final_at_ms: int | None = None
 ) -> Judgement:
     if final:
-        return Judgement(HeldLong(case.n), columns, ask=ask)
+        return Judgement(HeldLong(case.n, since_ms, rang), columns, ask=ask)
     held = Ended(case.n, since_ms, Disposition.UNKNOWN, rang=rang)
     instants = [at_ms for at_ms in (final_at_ms, *_question_times(case)) if at_ms is not None and at_ms > case.now_ms]
     return Judgement(held, columns, ask=ask, look_at_ms=min(instants, default=None))
@@ -248,12 +248,13 @@ def _by(case: Case, evidence: Evidence, at_ms: int, columns: Columns) -> Judgeme
     if isinstance(found, NotDialled):
         return _never(case, "not_dialled")
     if found is Disposition.UNKNOWN and case.order.order.command == MAKE_CALL:
-        return _held_end(case, at_ms, columns, evidence.rang)
+        return _held_end(case, at_ms, columns, any(_rang(fact) for fact in case.facts))
     return _over(case, found, evidence, at_ms, columns)
 
 
 def _over(case: Case, disposition: Disposition, evidence: Evidence, at_ms: int, columns: Columns) -> Judgement:
-    outcome = Ended(case.n, at_ms, disposition, rang=evidence.rang, confirmed=confirmed(evidence))
+    rang = may_have_rung(evidence) or any(_rang(fact) for fact in case.facts)
+    outcome = Ended(case.n, at_ms, disposition, rang=rang, confirmed=confirmed(evidence))
     return Judgement(outcome, columns, settle=True, acknowledge=tuple(case.facts))
 
 
