@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from campaigns.core.contact import blocking
 from campaigns.core.decide import Close, Dial, Fallback, decide
 from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Why
 from campaigns.core.waiting import GRACE_MS, WaitUntil, World
-from campaigns.core.zones import local_day
+from campaigns.core.zones import instant, local_day
 from campaigns.dialler.orders import split_number
 from campaigns.ledger.compiled import (
     campaign_for,
@@ -129,11 +130,15 @@ class Case:
 
     def wait(self, decision: WaitUntil, known: Known, now_ms: int) -> None:
         """Not to be looked at before; who waits for a number is woken by its leaving. A cap may end sooner than the
-        day: a call that counted turns out not to have rung.
+        day: a call that counted turns out not to have rung. What cannot be computed today may be tomorrow: a fixed
+        penalty is that of its own day.
         """
         self.next_at_ms = FAR if decision.at_ms is None else decision.at_ms
         if decision.why is Why.PERSON_CAP:
             self.next_at_ms = min(self.next_at_ms, now_ms + CAP_AGAIN_MS)
+        elif decision.why is Why.NO_FORMULA:
+            tomorrow = local_day(now_ms, self.campaign.zone) + timedelta(days=1)
+            self.next_at_ms = min(self.next_at_ms, instant(tomorrow, 0, self.campaign.zone))
         for_number = decision.why is Why.NUMBER_BUSY and blocking(self.contact, self.campaign) is None
         self.waits_for = self._busy_line(known) if for_number else None
 

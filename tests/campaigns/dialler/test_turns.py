@@ -27,6 +27,8 @@ from tests.campaigns.dialler.made import (
     refusals_of,
     states_of,
 )
+from tests.campaigns.shipped import HOUR_MS
+from tests.campaigns.test_rendering import DEBT
 from tests.ready import ready_sqlite
 from tests.scheduler import START_MS, TENANT, Scene, scene
 from tests.simulation.dialling_switch import DiallingSwitch
@@ -172,6 +174,23 @@ async def test_a_failure_whose_ringing_may_be_lost_counts_for_the_person(
     assert (attempt.step, attempt.disposition, attempt.counted) == ("over", "failedOther", 0)
     assert attempt.rang_at_ms is None
     assert set((await person_days_of(it)).values()) == {1}
+
+
+async def test_a_fixed_penalty_of_tomorrow_is_told_tomorrow(it: Scene) -> None:
+    """Data arrive the day before. Today nobody knows what is owed."""
+    switch = await DiallingSwitch.declared(it, {ONE: ["reached"]})
+    await switch.to(5)
+    of = campaign(kind="arrears", fallback_by_ms=START_MS + 3 * 24 * HOUR_MS)
+    debt = {**DEBT, "penalty_rate_per_day": "", "penalty_from": "", "penalty": "3.84", "as_of": "2026-03-03"}
+    await put(it, of, [contact(of, 1, ONE, items=json.dumps([debt]))])
+    await switch.to(20)
+    assert switch.received == []
+    [refusal] = await refusals_of(it, f"{CAMPAIGN}-1")
+    assert (refusal.why, refusal.rule) == ("no_formula", "ARR-1")
+    await rest(it, switch, 15 * HOUR_MS / 1000 + 5)  # midnight: looked at anew, and closed
+    await rest(it, switch, 23 * HOUR_MS / 1000 + 5)
+    await switch.to(23 * HOUR_MS / 1000 + 60)
+    assert [one.disposition for one in await attempts_of(it, f"{CAMPAIGN}-1")] == ["reached"]
 
 
 async def test_closed_hours_rewrite_nothing_and_the_opening_dials_at_once(it: Scene) -> None:
