@@ -51,9 +51,13 @@ class NeverDialled(NamedTuple):
 
 
 class HeldLong(NamedTuple):
-    """An attempt is unknown for 30 min: final and counted."""
+    """An attempt is unknown for 30 min: final and counted. `since_ms`, `rang`: as of the hold, which nobody may have
+    seen begin.
+    """
 
     n: int
+    since_ms: int
+    rang: bool = False
 
 
 class Word(NamedTuple):
@@ -115,14 +119,7 @@ def _ended(contact: Contact, outcome: Ended, campaign: Campaign) -> Contact:
     if outcome.disposition is Disposition.UNKNOWN and not attempt.written:
         if attempt.step is not Step.OPEN:
             return contact  # that nothing is known is no news
-        held = replace(
-            attempt,
-            step=Step.HELD,
-            ended_ms=outcome.at_ms,
-            disposition=Disposition.UNKNOWN,
-            rang=attempt.rang or outcome.rang,
-        )
-        return _settled(_with(contact, held), campaign)
+        return _settled(_with(contact, _hold(attempt, outcome.at_ms, outcome.rang)), campaign)
     disposition = _counted_as(contact, attempt, outcome.disposition)
     over = replace(
         attempt,
@@ -130,7 +127,7 @@ def _ended(contact: Contact, outcome: Ended, campaign: Campaign) -> Contact:
         ended_ms=outcome.at_ms,
         disposition=disposition,
         counted=TABLE[disposition].counts and _may_count(contact, attempt, campaign),
-        rang=attempt.rang or outcome.rang,
+        rang=outcome.rang or (attempt.rang and attempt.step is Step.HELD),  # over, it was only not excluded
         confirmed=outcome.confirmed,
         agreed_at_ms=outcome.agreed_at_ms,
         revised=attempt.revised or (_is_final(attempt) and attempt.disposition is not disposition),
@@ -156,10 +153,21 @@ def _never_dialled(contact: Contact, outcome: NeverDialled, campaign: Campaign) 
 
 
 def _held_long(contact: Contact, outcome: HeldLong, campaign: Campaign) -> Contact:
+    """Where a late fact has used up the three meanwhile it is over, and still a call of its day."""
     attempt = contact.attempt(outcome.n)
-    if attempt is None or attempt.step is not Step.HELD:
+    if attempt is None or attempt.step not in {Step.OPEN, Step.HELD}:
         return contact
-    return _with(contact, replace(attempt, counted=_may_count(contact, attempt, campaign)))
+    held = attempt if attempt.step is Step.HELD else _hold(attempt, outcome.since_ms, outcome.rang)
+    if _may_count(contact, attempt, campaign):
+        held = replace(held, counted=True)
+    else:
+        held = replace(held, step=Step.OVER, rang=True)
+    return _settled(_with(contact, held), campaign)
+
+
+def _hold(attempt: Attempt, since_ms: int, rang: bool) -> Attempt:
+    unknown = Disposition.UNKNOWN
+    return replace(attempt, step=Step.HELD, ended_ms=since_ms, disposition=unknown, rang=attempt.rang or rang)
 
 
 def _word(contact: Contact, outcome: Word, campaign: Campaign) -> Contact:
@@ -171,7 +179,7 @@ def _word(contact: Contact, outcome: Word, campaign: Campaign) -> Contact:
             held.n,
             outcome.at_ms,
             outcome.disposition,
-            held.rang,
+            rang=held.rang or outcome.disposition is not Disposition.INVALID_NUMBER,  # nobody has said that it did not
             confirmed=True,
             agreed_at_ms=outcome.agreed_at_ms,
             promise_date=outcome.promise_date,
@@ -282,11 +290,15 @@ def _since_decided(contact: Contact) -> Iterator[Disposition]:
 
 
 def _counted_as(contact: Contact, attempt: Attempt, disposition: Disposition) -> Disposition:
-    """Congestion beyond its third is failedOther."""
+    """Congestion beyond its third is failedOther. A message is no call, and does not count among them."""
     row = TABLE[disposition]
-    if row.beyond is None or row.at_most is None:
+    if row.beyond is None or row.at_most is None or attempt.written:
         return disposition
-    others = [other.disposition for other in contact.this_round if contact.decided_upto < other.n != attempt.n]
+    others = [
+        other.disposition
+        for other in contact.this_round
+        if contact.decided_upto < other.n != attempt.n and not other.written
+    ]
     return row.beyond if others.count(disposition) >= row.at_most else disposition
 
 

@@ -24,7 +24,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One order. `at_ms`: decided. `ended_ms`: its call's end, or since when it is held."""
+    """One order. `at_ms`: decided. `ended_ms`: its call's end, or since when it is held. `rang`: or may have rung."""
 
     n: int
     round: int

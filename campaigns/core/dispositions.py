@@ -12,6 +12,9 @@
 7. lost, stale, silence: unknown.
 
 A message (SMS, fax) is judged by its report.
+
+Whether it rang is asked for the person's cap, and fails closed (`may_have_rung`): facts get lost, so that none of a
+ringing proves nothing where others are missing too.
 """
 
 from collections.abc import Mapping
@@ -49,7 +52,8 @@ class Evidence:
     """All that is known of an attempt when it is judged.
 
     `code`: an agent's or a person's word. `keys`: what the pressed keys meant, in order. `has_gate`: the script asks
-    for the right person first. `dropped`: we released the answered call. `report`: of a message.
+    for the right person first. `dropped`: we released the answered call. `report`: of a message. `from_start`: the
+    call's beginning was heard of. `lasted_ms`: from there to its end.
     """
 
     code: str | None = None
@@ -67,6 +71,8 @@ class Evidence:
     q850: int | None = None
     end: CallEnd | None = None
     report: str | None = None
+    from_start: bool = False
+    lasted_ms: int | None = None
 
 
 class Then(StrEnum):
@@ -155,6 +161,11 @@ BY_TONE: Mapping[str, Disposition] = MappingProxyType(
 )
 """A tone that stands here decides before q850; another leaves it to q850."""
 
+NORMAL_CLEARING = frozenset({16, 31})
+"""Of a call that somebody ends, not of one that failed."""
+SET_UP_MAX_MS = 10_000
+"""CB-1 leaves so long for the set-up: a call that went on beyond it without ringing has lost the fact of that."""
+
 BY_KEY: Mapping[KeyAction, Disposition] = MappingProxyType(
     {
         KeyAction.ALREADY_PAID: _D.ALREADY_PAID,
@@ -187,6 +198,21 @@ def confirmed(evidence: Evidence) -> bool:
     """The person is certain to know (OUT-1): a key pressed for it, or an agent's word."""
     spoke = KeyAction.QUEUE in evidence.keys and evidence.agent_answered
     return said_by(evidence.code) is Disposition.REACHED or KeyAction.CONFIRM in evidence.keys or spoke
+
+
+def may_have_rung(evidence: Evidence) -> bool:
+    """It rang, or that cannot be excluded. It can where no call came of the order, where there is no such number, and
+    where the call was heard of from its start and a reason was given why it failed while it was being set up.
+    """
+    if evidence.rang or evidence.answered:
+        return True
+    if evidence.order is not None or evidence.report is not None:
+        return False
+    if _by_network(evidence) is Disposition.INVALID_NUMBER:
+        return False
+    failed = evidence.tone in BY_TONE or (evidence.q850 is not None and evidence.q850 not in NORMAL_CLEARING)
+    in_set_up = evidence.lasted_ms is not None and 0 <= evidence.lasted_ms <= SET_UP_MAX_MS
+    return not (evidence.from_start and failed and in_set_up)
 
 
 def _by_report(evidence: Evidence) -> Disposition | None:

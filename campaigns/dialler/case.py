@@ -3,17 +3,18 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from campaigns.core.after import Closed, HandedOver, Outcome, after, owes_notice
+from campaigns.core.after import Closed, Ended, HandedOver, Outcome, after, owes_notice
 from campaigns.core.campaign import Campaign
 from campaigns.core.choice import next_call
 from campaigns.core.contact import blocking
 from campaigns.core.decide import Close, Dial, Fallback, decide
 from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Why
 from campaigns.core.waiting import GRACE_MS, SWITCH_SILENT_MAX_MS, WaitUntil, World
-from campaigns.core.zones import local_day
+from campaigns.core.zones import instant, local_day
 from campaigns.dialler.orders import split_number
 from campaigns.ledger.compiled import (
     campaign_for,
@@ -118,10 +119,17 @@ class Case:
 
     def apply(self, outcome: Outcome) -> None:
         self.moved = True
+        if isinstance(outcome, Ended) and self._was_rung(outcome.n):
+            outcome = outcome._replace(rang=True)
         self.contact = after(self.contact, outcome, self.campaign)
         for attempt in self.contact.attempts:
             if attempt.n in self.attempts:
                 self.attempts[attempt.n] = judged_attempt(self.attempts[attempt.n], attempt)
+
+    def _was_rung(self, n: int) -> bool:
+        """A fact of it has said so once."""
+        row = self.attempts.get(n)
+        return row is not None and (row.rang_at_ms is not None or row.answered_at_ms is not None)
 
     def note(self, n: int, columns: AttemptColumns) -> None:
         """Evidence of an attempt."""
@@ -148,11 +156,15 @@ class Case:
 
     def wait(self, decision: WaitUntil, known: Known, now_ms: int) -> None:
         """Not to be looked at before; who waits for a number is woken by its leaving. A cap may end sooner than the
-        day: a call that counted turns out not to have rung.
+        day: a call that counted turns out not to have rung. What cannot be computed today may be tomorrow: a fixed
+        penalty is that of its own day.
         """
         self.next_at_ms = FAR if decision.at_ms is None else decision.at_ms
         if decision.why is Why.PERSON_CAP:
             self.next_at_ms = min(self.next_at_ms, now_ms + CAP_AGAIN_MS)
+        elif decision.why is Why.NO_FORMULA:
+            tomorrow = local_day(now_ms, self.campaign.zone) + timedelta(days=1)
+            self.next_at_ms = min(self.next_at_ms, instant(tomorrow, 0, self.campaign.zone))
         for_number = decision.why is Why.NUMBER_BUSY and blocking(self.contact, self.campaign) is None
         self.waits_for = self._busy_line(known) if for_number else None
 

@@ -23,14 +23,16 @@ class Script(NamedTuple):
 
 
 def of_fact(fact: DialFact, script: Script, *, dropped: bool = False) -> Evidence:
-    """Of a call that has ended. `dropped`: by us."""
+    """Of a call that has ended. `dropped`: by us. Only a record of a call whose beginning was heard of says how it was
+    `dialled` (`cti.core.call_dialled`).
+    """
     record = _read(fact.record)
     dialled = _object(record.get("dialled"))
     pressed = list(_pressed(dialled, script))
     return Evidence(
         code=record.get("agent_disposition"),
         rang=fact.rang_at_ms is not None or dialled.get("rang_at") is not None,
-        answered=fact.answered_at_ms is not None,
+        answered=fact.answered_at_ms is not None or _spoke(record, dialled),
         keys=tuple(action for _, action in pressed),
         agent_answered=dialled.get("agent_answered_at") is not None,
         machine=record.get("machine"),
@@ -40,6 +42,8 @@ def of_fact(fact: DialFact, script: Script, *, dropped: bool = False) -> Evidenc
         tone=record.get("tone"),
         q850=record.get("q850"),
         end=ENDS.get(str(record.get("outcome")), CallEnd.ENDED),
+        from_start="dialled" in record,
+        lasted_ms=None if fact.ended_at_ms is None else fact.ended_at_ms - fact.opened_at_ms,
     )
 
 
@@ -72,6 +76,12 @@ def of_order(fact: DialFact | None, answer: OrderState | None) -> AttemptColumns
     if fact is not None:
         columns |= {"call": fact.call_id or None, "rang_at_ms": fact.rang_at_ms, "answered_at_ms": fact.answered_at_ms}
     return {name: value for name, value in columns.items() if value is not None}
+
+
+def _spoke(record: Mapping[str, Any], dialled: Mapping[str, Any]) -> bool:
+    """Somebody or something was there to hear and to press keys: it was answered, though the fact of that be lost."""
+    heard = (dialled.get("keys"), dialled.get("messages"), dialled.get("agent_answered_at"), record.get("machine"))
+    return any(heard)
 
 
 def _or(first: Any, second: Any) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
 
-from campaigns.core.after import Closed, Dialled, NeverDialled, after
+from campaigns.core.after import Closed, Dialled, HeldLong, NeverDialled, after
 from campaigns.core.calling_hours import Asked, is_too_late
 from campaigns.core.campaign import Campaign
 from campaigns.core.contact import Attempt, exempt
@@ -145,7 +145,8 @@ class Intents:
         case.note(n, judgement.columns)
         if judgement.outcome is not None:
             case.apply(judgement.outcome)
-        if judgement.settle or (case.contact.final and judgement.outcome is not None):
+        # What is held for a contact that is final keeps its number until it is final itself.
+        if judgement.settle or (case.contact.final and isinstance(judgement.outcome, HeldLong)):
             self.writes.settled += news.settled
             self.writes.acknowledged += judgement.acknowledge or news.facts
         elif judgement.ask:

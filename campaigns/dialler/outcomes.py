@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from campaigns.core.after import UNKNOWN_FINAL_AFTER_MS, Ended, HeldLong, NeverDialled
-from campaigns.core.dispositions import Evidence, OrderEnd, confirmed, verdict
+from campaigns.core.dispositions import Evidence, OrderEnd, confirmed, may_have_rung, verdict
 from campaigns.core.reasons import Disposition, KeyAction, NotDialled
 from campaigns.dialler.evidence import Script, of_answer, of_fact, of_order, of_report
 from campaigns.dialler.order_ids import attempt_no
@@ -181,7 +181,7 @@ def _held(
     final_at_ms: int | None = None,
 ) -> Judgement:
     if final:
-        return Judgement(HeldLong(known.n), columns, ask=ask)
+        return Judgement(HeldLong(known.n, since_ms, rang), columns, ask=ask)
     held = Ended(known.n, since_ms, Disposition.UNKNOWN, rang=rang)
     instants = [at_ms for at_ms in (final_at_ms, *_question_times(known)) if at_ms is not None and at_ms > known.now_ms]
     return Judgement(held, columns, ask=ask, look_at_ms=min(instants, default=None))
@@ -252,14 +252,15 @@ def _by(known: KnownOrder, evidence: Evidence, at_ms: int, columns: AttemptColum
     if isinstance(found, NotDialled):
         return _never(known, "not_dialled")
     if found is Disposition.UNKNOWN and known.order.order.command == MAKE_CALL:
-        return _held_end(known, at_ms, columns, evidence.rang)
+        return _held_end(known, at_ms, columns, any(_rang(fact) for fact in known.facts))
     return _over(known, found, evidence, at_ms, columns)
 
 
 def _over(
     known: KnownOrder, disposition: Disposition, evidence: Evidence, at_ms: int, columns: AttemptColumns
 ) -> Judgement:
-    outcome = Ended(known.n, at_ms, disposition, rang=evidence.rang, confirmed=confirmed(evidence))
+    rang = may_have_rung(evidence) or any(_rang(fact) for fact in known.facts)
+    outcome = Ended(known.n, at_ms, disposition, rang=rang, confirmed=confirmed(evidence))
     return Judgement(outcome, columns, settle=True, acknowledge=tuple(known.facts))
 
 

@@ -32,6 +32,8 @@ REMEMBERED_MAX = 4_096
 FINAL, LIMIT = "FINAL", "LIMIT"
 YES = "yes"
 NO_NUMBER = Why.NO_NUMBER.value
+LOOKED_AT = frozenset({State.WAITING.value, State.PERSON.value})
+"""Who has more numbers than before may be called anew: important contacts of an outage beside a person's work."""
 
 
 class Made(NamedTuple):
@@ -220,7 +222,7 @@ class Maker:
         number = compiled.import_no(row.hours_class)
         return row._replace(
             hours_class=compiled.hours_class(number, contact, self._campaign),
-            next_at_ms=min(row.next_at_ms, self._now_ms) if row.state == State.WAITING.value else row.next_at_ms,
+            next_at_ms=min(row.next_at_ms, self._now_ms) if row.state in LOOKED_AT else row.next_at_ms,
             deadline_at_ms=compiled.deadline_at_ms(row, contact, self._campaign, self._now_ms),
         )
 

@@ -34,6 +34,7 @@ KINDS = (
 
 SECOND_MS = 1_000
 CALLS_A_DAY_MAX, FAR_MS = 3, 1 << 62
+NORMAL_CLEARING = frozenset({16, 31})  # Q.850: somebody ended the call
 RETIRING = frozenset({"invalidNumber", "suspended", "faxOrModem", "wrongParty"})
 TOLD = frozenset({"reached", "promised", "paid", "disputed"})
 FINAL = TOLD | {"fallback", "suppressed", "cancelled", "expired"}
@@ -84,7 +85,7 @@ class Ledger(NamedTuple):
 
 class Seen(NamedTuple):
     """`zones`: of an account's row; `windows`: of a campaign. `lane_pace`: makeCalls a second that the switch takes.
-    `loses`: some facts of the switch never come, so that the ledger cannot know of every ringing.
+    `loses`: some facts of the switch never come, so that the ledger cannot know of a ringing before a failure.
     """
 
     log: Log
@@ -205,7 +206,7 @@ def _cap(seen: Seen) -> Iterator[Violation]:
     rang: Counter[tuple[str, str]] = Counter()
     for order, from_ms, _ in seen.log.rings:
         attempt = made.get(order)
-        if attempt is None or _exempt(seen, attempt.contact) or (seen.loses and not attempt.rang):
+        if attempt is None or _exempt(seen, attempt.contact) or (seen.loses and _is_said_to_have_failed(attempt)):
             continue
         contact = seen.ledger.contacts[attempt.contact]
         day = day_of(from_ms, seen.ledger.campaigns[contact.campaign].zone)
@@ -213,6 +214,12 @@ def _cap(seen: Seen) -> Iterator[Violation]:
     for (whose, day), times in rang.items():
         if times > CALLS_A_DAY_MAX:
             yield Violation(CAP, f"{whose} was called {times} times on {day}")
+
+
+def _is_said_to_have_failed(attempt: Any) -> bool:
+    """Where the fact of the ringing is lost, and the switch's word is that the call failed or never was."""
+    failed = attempt.step == "over" and not attempt.counted and attempt.q850 not in {None, *NORMAL_CLEARING}
+    return failed or attempt.step == "not_dialled"
 
 
 def _exempt(seen: Seen, contact: str) -> bool:

@@ -132,7 +132,7 @@ class Played:
         contact = self.contacts[index] = after(self.contacts[index], outcome, self.campaign)
         held = contact.held
         if isinstance(outcome, Ended) and held is not None and held.n == outcome.n:
-            self._at(outcome.at_ms + UNKNOWN_FINAL_AFTER_MS, index, HeldLong(held.n))
+            self._at(outcome.at_ms + UNKNOWN_FINAL_AFTER_MS, index, HeldLong(held.n, outcome.at_ms))
 
     def _turn(self, started_ms: int) -> None:
         for index in range(len(self.contacts)):

@@ -3,7 +3,6 @@
 import pytest
 
 from campaigns.core.after import (
-    UNKNOWN_FINAL_AFTER_MS,
     Closed,
     Dialled,
     Ended,
@@ -70,6 +69,15 @@ def test_congestion_beyond_its_third_is_failed_other_and_after_three_of_those_a_
     assert (found.state, found.counted) == (State.PERSON, 0)
 
 
+def test_a_message_is_none_of_the_three_calls_that_meet_congestion() -> None:
+    plan = outage()
+    found = tried(contact(), plan, D.CONGESTION, channel=Channel.SMS)
+    for _ in range(3):
+        found = tried(found, plan, D.CONGESTION)
+    assert [attempt.disposition for attempt in found.attempts] == [D.CONGESTION] * 4
+    assert tried(found, plan, D.CONGESTION).attempts[-1].disposition is D.FAILED_OTHER
+
+
 @pytest.mark.parametrize("disposition", [D.FAILED_OTHER, D.NO_AGENT, D.CALLBACK_ASKED])
 def test_after_the_third_of_these_a_person_decides(disposition: Disposition) -> None:
     twice = tried(tried(contact(), PLAN, disposition), PLAN, disposition)
@@ -98,75 +106,18 @@ def test_an_order_that_rang_nowhere_is_no_attempt_of_the_three() -> None:
     assert dialled(again, PLAN).attempts[-1].n == 2
 
 
-class TestUnknown:
-    held = tried(contact(FIRST, SECOND), PLAN, D.UNKNOWN)
-
-    def test_it_holds_the_contact_at_once_and_counts_after_thirty_minutes(self) -> None:
-        assert (self.held.state, self.held.counted) == (State.UNKNOWN, 0)
-        later = after(self.held, HeldLong(1), PLAN)
-        assert (later.state, later.counted) == (State.UNKNOWN, 1)
-        assert UNKNOWN_FINAL_AFTER_MS == 30 * MINUTE
-
-    def test_a_late_fact_releases_it(self) -> None:
-        counted = after(self.held, HeldLong(1), PLAN)
-        busy = after(counted, Ended(1, NINE + 5000, D.BUSY), PLAN)
-        assert (busy.state, busy.counted, busy.attempts[0].revised) == (State.WAITING, 1, True)
-        invalid = after(counted, Ended(1, NINE + 5000, D.INVALID_NUMBER), PLAN)
-        assert (invalid.state, invalid.counted, invalid.retired) == (State.WAITING, 0, {FIRST})
-        reached = after(counted, Ended(1, NINE + 5000, D.REACHED), PLAN)
-        assert reached.state is State.REACHED
-
-    def test_what_comes_before_it_is_final_revises_nothing(self) -> None:
-        assert not after(self.held, Ended(1, NINE + 5000, D.BUSY), PLAN).attempts[0].revised
-
-    def test_never_seen_gives_the_attempt_back(self) -> None:
-        again = after(after(self.held, HeldLong(1), PLAN), NeverDialled(1, NINE), PLAN)
-        assert (again.state, again.counted, again.attempts[0].disposition) == (State.WAITING, 0, None)
-        assert again.attempts[0].revised
-
-    def test_that_nothing_is_known_is_no_news(self) -> None:
-        busy = tried(contact(), PLAN, D.BUSY)
-        assert after(busy, Ended(1, NINE + 9000, D.UNKNOWN), PLAN) == busy
-        assert after(self.held, Ended(1, NINE + 9000, D.UNKNOWN), PLAN) == self.held
-
-    def test_only_what_is_held_can_be_held_long(self) -> None:
-        for found in (dialled(contact(), PLAN), tried(contact(), PLAN, D.CONGESTION), never_dialled(contact(), PLAN)):
-            assert after(found, HeldLong(1), PLAN) == found
-
-    def test_a_person_may_know(self) -> None:
-        counted = after(self.held, HeldLong(1), PLAN)
-        said = after(counted, Word(NINE + 9000, D.NO_ANSWER), PLAN)
-        assert (said.state, said.counted, len(said.attempts)) == (State.WAITING, 1, 1)
-        assert said.attempts[0].disposition is D.NO_ANSWER
-        promised = after(counted, Word(NINE, D.PROMISED_TO_PAY, promise_date="2026-03-06"), PLAN)
-        assert (promised.state, promised.promise_date) == (State.PROMISED, "2026-03-06")
-        assert after(counted, Word(NINE, D.UNKNOWN), PLAN) == counted
-
-    def test_the_fallback_takes_over_and_a_later_fact_corrects_the_figures_alone(self) -> None:
-        over = after(after(self.held, HeldLong(1), PLAN), HandedOver(), PLAN)
-        assert over.state is State.FALLBACK
-        late = after(over, Ended(1, NINE + 5000, D.INVALID_NUMBER), PLAN)
-        assert (late.state, late.counted, late.attempts[0].revised) == (State.FALLBACK, 0, True)
-        assert owes_notice(late, PLAN)
-
-    def test_a_persons_word_is_for_who_is_still_held(self) -> None:
-        over = after(after(self.held, HeldLong(1), PLAN), HandedOver(), PLAN)
-        assert after(over, Word(NINE, D.REACHED), PLAN) == over
-
-    def test_a_notice_is_recalled_for_who_was_reached_after_all(self) -> None:
-        over = after(after(self.held, HeldLong(1), PLAN), HandedOver(), PLAN)
-        assert owes_notice(over, PLAN)
-        late = after(over, Ended(1, NINE + 5000, D.REACHED), PLAN)
-        assert late.state is State.FALLBACK
-        assert not owes_notice(late, PLAN)
-
-
 def test_a_revised_attempt_is_marked_and_counted_anew() -> None:
     found = tried(contact(), PLAN, D.CONGESTION)
     revised = after(found, Ended(1, NINE + 2000, D.NO_ANSWER), PLAN)
     assert (revised.counted, revised.attempts[0].revised) == (1, True)
     same = after(found, Ended(1, NINE + 2000, D.CONGESTION), PLAN)
     assert not same.attempts[0].revised
+
+
+def test_what_comes_late_may_show_that_it_did_not_ring() -> None:
+    found = tried(contact(), PLAN, D.CONGESTION, rang=True)
+    assert not after(found, Ended(1, NINE + 1000, D.CONGESTION), PLAN).attempts[0].rang
+    assert after(found, Ended(1, NINE + 1000, D.CONGESTION, rang=True), PLAN) == found
 
 
 def test_a_revision_may_end_a_contact_that_waits_or_is_being_called_again() -> None:
@@ -197,7 +148,9 @@ def test_what_is_over_is_not_taken_back() -> None:
     assert after(busy, NeverDialled(1, NINE), PLAN) == busy
 
 
-@pytest.mark.parametrize("outcome", [Ended(7, NINE, D.BUSY), NeverDialled(7, NINE), HeldLong(7), Word(NINE, D.REACHED)])
+@pytest.mark.parametrize(
+    "outcome", [Ended(7, NINE, D.BUSY), NeverDialled(7, NINE), HeldLong(7, NINE), Word(NINE, D.REACHED)]
+)
 def test_what_does_not_fit_changes_nothing(outcome: Ended | NeverDialled | HeldLong | Word) -> None:
     waiting = tried(contact(), PLAN, D.BUSY)
     assert after(waiting, outcome, PLAN) == waiting
@@ -212,7 +165,7 @@ def test_a_final_contact_is_never_re_opened(state: State) -> None:
         Ended(1, NINE, D.REACHED),
         Ended(1, NINE, D.CONGESTION),
         NeverDialled(1, NINE),
-        HeldLong(1),
+        HeldLong(1, NINE),
         Word(NINE, D.BUSY),
         HandedOver(),
         Closed(State.EXPIRED),

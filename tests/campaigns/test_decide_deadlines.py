@@ -72,10 +72,11 @@ class TestDeadlines:
         held = tried(contact(), plan, D.UNKNOWN, at("03-04 09:50"))
         waiting = asked(held, at("03-04 10:00"), plan)
         assert isinstance(waiting, WaitUntil)
-        assert asked(after(held, HeldLong(1), plan), at("03-04 10:21"), plan) == Fallback(Why.DEADLINE_PAST, "TRY-1")
+        counted = after(held, HeldLong(1, NINE), plan)
+        assert asked(counted, at("03-04 10:21"), plan) == Fallback(Why.DEADLINE_PAST, "TRY-1")
 
     def test_what_is_unknown_is_held_until_the_fallback(self) -> None:
-        held = after(tried(contact(FIRST, SECOND), PLAN, D.UNKNOWN), HeldLong(1), PLAN)
+        held = after(tried(contact(FIRST, SECOND), PLAN, D.UNKNOWN), HeldLong(1, NINE), PLAN)
         for now_ms in (at("03-04 14:00"), at("03-06 10:00")):
             assert asked(held, now_ms) == WaitUntil(FALLBACK_BY, Why.UNKNOWN_PENDING, "TRY-1")
         assert asked(held, FALLBACK_BY) == Fallback(Why.DEADLINE_PAST, "TRY-1")
@@ -90,7 +91,7 @@ class TestDeadlines:
         found = tried(tried(contact(), PLAN, D.BUSY), PLAN, D.BUSY, NINE + HOUR)
         held = tried(found, PLAN, D.UNKNOWN, at("03-04 14:00"))
         assert isinstance(asked(held, at("03-04 14:10")), WaitUntil)
-        assert asked(after(held, HeldLong(3), PLAN), at("03-04 14:40")) == Fallback(None, "TRY-1")
+        assert asked(after(held, HeldLong(3, NINE), PLAN), at("03-04 14:40")) == Fallback(None, "TRY-1")
 
     def test_without_a_fallback_a_contact_expires(self) -> None:
         plan = outage()

@@ -94,6 +94,8 @@ def sent(n: int) -> Row:
 
 NIGHT_MS = START_MS - 2 * 3_600_000
 NOTICE = Row(id="n-1", contact="c-1", round=1, state="pending", created_at_ms=START_MS)
+FOUR = [("c-1.1", START_MS + n, START_MS + n) for n in range(4)]
+AT_NINE = {"decided_at_ms": START_MS}
 SPOILT = [
     ({"rings": [("c-1.1", NIGHT_MS, NIGHT_MS + 1_000)]}, never.QUIET),
     ({"zones": {"A1": ["Europe/London"]}}, never.QUIET),
@@ -106,7 +108,9 @@ SPOILT = [
      never.TWO_LIVE),
     ({"attempts": [attempt(n) for n in (1, 2, 3, 4)]}, never.TOO_OFTEN),
     ({"attempts": [*(attempt(n) for n in (1, 2, 3)), attempt(4, counted=0)]}, never.TOO_OFTEN),
-    ({"rings": [("c-1.1", START_MS + n, START_MS + n) for n in range(4)]}, never.CAP),
+    ({"rings": FOUR}, never.CAP),
+    ({"rings": FOUR, "loses": True}, never.CAP),
+    ({"rings": FOUR, "loses": True, "attempts": [attempt(1, counted=0, q850=None, **AT_NINE)]}, never.CAP),
     ({"orders": {f"c-1.{n}": sent(n) for n in range(1, 7)}}, never.PACE),
     ({"orders": {f"c-1.{n}": sent(n) for n in range(1, 7)}, "lane_pace": 50, "attempts": [attempt(n, counted=0) for n in
       range(1, 7)]}, never.PACE),
@@ -124,6 +128,12 @@ def test_the_judge_sees_what_must_never_be(change: dict[str, object], kind: str)
 def test_the_judge_has_nothing_to_say_of_a_clean_campaign() -> None:
     assert never.violations(seen()) == []
     assert list(never.unended(seen())) == []
+
+
+def test_a_ringing_that_is_lost_before_a_failure_is_known_to_nobody() -> None:
+    failed = {"attempts": [attempt(1, counted=0, q850=127, **AT_NINE)], "rings": FOUR}
+    assert never.CAP not in {violation.kind for violation in never.violations(seen(**failed, loses=True))}
+    assert never.CAP in {violation.kind for violation in never.violations(seen(**failed))}
 
 
 OPEN = Row(**{**seen().ledger.contacts["c-1"].__dict__, "state": "in_progress"})

@@ -30,6 +30,7 @@ from tests.campaigns.dialler.rows import campaign_row
 D = Disposition
 LATE_MS = SENT_MS + 4 * SILENT_MS
 ONE_DAY = 86_400_000
+SET_UP_S = 10
 
 
 def look(
@@ -47,13 +48,16 @@ def ended(disposition: D, at_s: float, *, rang: bool = False, confirmed: bool = 
     return Ended(2, SENT_MS + round(at_s * 1000), disposition, rang=rang, confirmed=confirmed)
 
 
-def call(disposition: D, ended_s: float, made: Any, script: Script = ARREARS, **times: Any) -> None:
-    """A call with this record ends so."""
+def call(
+    disposition: D, ended_s: float, made: Any, script: Script = ARREARS, *, rang: bool | None = None, **times: Any
+) -> None:
+    """A call with this record ends so. `rang`: or may have rung; None: as the facts say."""
     one = fact(made, ended_s=ended_s, **times)
     found = look(order(result="done"), facts=[one], script=script)
     assert found.outcome is not None
     assert isinstance(found.outcome, Ended)
-    assert found.outcome[:4] == (2, SENT_MS + round(ended_s * 1000), disposition, "rang_s" in times)
+    rang = "rang_s" in times if rang is None else rang
+    assert found.outcome[:4] == (2, SENT_MS + round(ended_s * 1000), disposition, rang)
     assert found.settle
     assert found.acknowledge == (one,)
     assert not found.ask
@@ -109,7 +113,7 @@ def test_key_0_without_an_agent_is_no_agent_and_with_one_reached() -> None:
     ],
 )
 def test_the_network_s_cause_decides_about_an_unanswered_call(ended_s: float, q850: int | None, disposition: D) -> None:
-    call(disposition, ended_s, record(q850=q850))
+    call(disposition, ended_s, record(q850=q850), rang=ended_s > SET_UP_S or q850 is None)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +185,7 @@ def test_a_refusal_that_says_nothing_of_the_call_is_held_asked_about_and_final_i
     found = look(refused)
     assert (found.outcome, found.ask, found.settle) == (ended(D.UNKNOWN, 0), True, False)
     assert found.look_at_ms == SENT_MS + UNKNOWN_FINAL_MS
-    assert look(refused, at_ms=LATE_MS).outcome == HeldLong(2)
+    assert look(refused, at_ms=LATE_MS).outcome == HeldLong(2, SENT_MS)
 
 
 def test_an_order_that_was_never_seen_rang_nowhere() -> None:
@@ -215,7 +219,7 @@ def test_silence_is_waited_for_held_asked_about_again_and_final_after_half_an_ho
     assert found.look_at_ms == closed_ms + ASK_AGAIN_MS
     assert look(state, [asked], at_ms=closed_ms + ASK_AGAIN_MS).ask
     found = look(state, [asked], at_ms=closed_ms + UNKNOWN_FINAL_MS)
-    assert (found.outcome, found.ask, found.settle) == (HeldLong(2), False, False)
+    assert (found.outcome, found.ask, found.settle) == (HeldLong(2, closed_ms + UNKNOWN_FINAL_MS), False, False)
 
 
 def test_a_log_that_lags_makes_nothing_unknown() -> None:
@@ -238,8 +242,9 @@ def test_a_lost_call_that_shows_nothing_is_held_and_asked_about(outcome: str) ->
     assert (found.outcome, found.ask, found.settle) == (ended(D.UNKNOWN, 30), True, False)
     answer = ask(SENT_MS + 61_000, result="done", answer="ended", q850=17, ended_at_ms=SENT_MS + 2_000)
     found = look(order(result="done"), [answer], [lost], at_ms=SENT_MS + 62_000)
-    assert (found.outcome, found.settle) == (ended(D.BUSY, 30), True)
-    assert look(order(result="done"), [ask(SENT_MS + 61_000)], [lost], at_ms=LATE_MS).outcome == HeldLong(2)
+    assert (found.outcome, found.settle) == (ended(D.BUSY, 30, rang=True), True)
+    found = look(order(result="done"), [ask(SENT_MS + 61_000)], [lost], at_ms=LATE_MS)
+    assert found.outcome == HeldLong(2, SENT_MS + 30_000)
 
 
 def test_a_lost_call_that_was_answered_was_answered() -> None:
@@ -250,7 +255,7 @@ def test_the_switch_s_answer_decides_where_no_fact_came() -> None:
     answer = ask(SENT_MS + SILENT_MS + 1, result="done", answer="ended", q850=19, cause="callNotAnswered")
     answer = answer._replace(ended_at_ms=SENT_MS + 31_000)
     found = look(order(), [answer], at_ms=SENT_MS + SILENT_MS + 200)
-    assert (found.outcome, found.settle, found.columns["q850"]) == (ended(D.NO_ANSWER, 31), True, 19)
+    assert (found.outcome, found.settle, found.columns["q850"]) == (ended(D.NO_ANSWER, 31, rang=True), True, 19)
 
 
 def test_an_answer_may_bring_the_refusal_whose_result_was_lost() -> None:
@@ -312,10 +317,10 @@ def test_two_calls_are_an_alarm_and_the_first_is_the_outcome_once_both_are_over(
     assert (found.outcome, found.two_calls, found.settle) == (None, True, False)
     over = fact(record(q850=19), call="call-2", opened_s=3, rang_s=4, ended_s=30)
     found = look(order(result="done"), facts=[over, first])
-    assert (found.outcome, found.two_calls, found.settle) == (ended(D.BUSY, 2), True, True)
+    assert (found.outcome, found.two_calls, found.settle) == (ended(D.BUSY, 2, rang=True), True, True)
     assert set(found.acknowledge) == {over, first}
     found = look(order(result="done"), facts=[second, first], at_ms=SENT_MS + 4_001 + SILENT_MS)
-    assert (found.outcome, found.settle) == (ended(D.BUSY, 2), True)
+    assert (found.outcome, found.settle) == (ended(D.BUSY, 2, rang=True), True)
     found = look(order(result="done"), facts=[over, fact(None)])
     assert (found.outcome, found.two_calls, found.settle) == (None, True, False)
 
@@ -323,7 +328,7 @@ def test_two_calls_are_an_alarm_and_the_first_is_the_outcome_once_both_are_over(
 def test_the_end_of_a_call_lies_between_its_order_and_now() -> None:
     for ended_s, at_s in ((-3_600, 0), (3_600, 60)):
         found = look(order(result="done"), facts=[fact(record(q850=17), ended_s=ended_s)])
-        assert found.outcome == ended(D.BUSY, at_s)
+        assert found.outcome == ended(D.BUSY, at_s, rang=True), "nobody knows how long it lasted"
 
 
 def test_a_call_that_we_cleared_is_our_drop() -> None:

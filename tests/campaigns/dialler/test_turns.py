@@ -1,7 +1,7 @@
 """The dialler at the real door on the virtual clock: contacts in the tables, a switch that answers by script."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from tests.campaigns.dialler.made import (
     refusals_of,
     states_of,
 )
+from tests.campaigns.shipped import HOUR_MS
+from tests.campaigns.test_rendering import DEBT
 from tests.ready import ready_sqlite
 from tests.scheduler import START_MS, TENANT, Scene, scene
 from tests.simulation.dialling_switch import DiallingSwitch
@@ -154,6 +156,41 @@ async def test_what_certainly_did_not_ring_does_not_count_for_the_person(it: Sce
     await switch.to(380)
     assert [one.disposition for one in await attempts_of(it, f"{CAMPAIGN}-1")] == ["congestion", "reached"]
     assert set((await person_days_of(it)).values()) == {1}
+
+
+async def test_a_failure_whose_ringing_may_be_lost_counts_for_the_person(
+    it: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It rang for half a minute. The facts of that and of its failure never come, only that it is over."""
+    switch = await begun(it, {ONE: ["noAnswer"]}, (ONE,))
+    hear = switch._hear
+
+    def loses(facts: Sequence[Any]) -> None:
+        hear([one for one in facts if one["type"].split(".")[2] not in {"delivered", "failed", "connectionCleared"}])
+
+    monkeypatch.setattr(switch, "_hear", loses)
+    await switch.to(60)
+    [attempt] = await attempts_of(it, f"{CAMPAIGN}-1")
+    assert (attempt.step, attempt.disposition, attempt.counted) == ("over", "failedOther", 0)
+    assert attempt.rang_at_ms is None
+    assert set((await person_days_of(it)).values()) == {1}
+
+
+async def test_a_fixed_penalty_of_tomorrow_is_told_tomorrow(it: Scene) -> None:
+    """Data arrive the day before. Today nobody knows what is owed."""
+    switch = await DiallingSwitch.declared(it, {ONE: ["reached"]})
+    await switch.to(5)
+    of = campaign(kind="arrears", fallback_by_ms=START_MS + 3 * 24 * HOUR_MS)
+    debt = {**DEBT, "penalty_rate_per_day": "", "penalty_from": "", "penalty": "3.84", "as_of": "2026-03-03"}
+    await put(it, of, [contact(of, 1, ONE, items=json.dumps([debt]))])
+    await switch.to(20)
+    assert switch.received == []
+    [refusal] = await refusals_of(it, f"{CAMPAIGN}-1")
+    assert (refusal.why, refusal.rule) == ("no_formula", "ARR-1")
+    await rest(it, switch, 15 * HOUR_MS / 1000 + 5)  # midnight: looked at anew, and closed
+    await rest(it, switch, 23 * HOUR_MS / 1000 + 5)
+    await switch.to(23 * HOUR_MS / 1000 + 60)
+    assert [one.disposition for one in await attempts_of(it, f"{CAMPAIGN}-1")] == ["reached"]
 
 
 async def test_closed_hours_rewrite_nothing_and_the_opening_dials_at_once(it: Scene) -> None:
@@ -302,4 +339,23 @@ async def test_an_order_without_any_answer_is_held_and_not_dialled_again(it: Sce
     [attempt] = await attempts_of(it, f"{CAMPAIGN}-1")
     assert (attempt.step, attempt.disposition, attempt.counted) == ("held", "unknown", 0)
     assert (await contact_of(it, f"{CAMPAIGN}-1")).state == "unknown"
+    assert len(switch.received) == 1
+
+
+async def test_what_is_held_beyond_the_fallback_gives_its_number_back(it: Scene) -> None:
+    """The hour after the deadline is over before the half hour of an unknown call is."""
+    switch = await begun(it, {ONE: ["silence"]}, (ONE,), fallback_by_ms=START_MS + 9_000)
+    await switch.to(30)
+    assert len(switch.received) == 1
+    await rest(it, switch, 1_860)
+    await switch.to(1_900)
+    await rest(it, switch, 3_600 + 5)
+    await switch.to(3_600 + 12)
+    row = await contact_of(it, f"{CAMPAIGN}-1")
+    assert (row.state, await live_numbers_of(it)) == ("fallback", [ONE, "a:A1"])
+    await rest(it, switch, 3_600 + 200)
+    await switch.to(3_600 + 300)
+    [attempt] = await attempts_of(it, row.id)
+    assert (attempt.step, attempt.disposition, attempt.counted) == ("held", "unknown", 1)
+    assert await live_numbers_of(it) == []
     assert len(switch.received) == 1

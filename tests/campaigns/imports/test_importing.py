@@ -139,6 +139,18 @@ async def test_a_later_file_adds_to_contacts_that_are_not_final(site: Site) -> N
     assert (first.hours_class, third.hours_class) == ("1|resident|Asia/Shanghai", "2|resident|Asia/Shanghai")
 
 
+async def test_an_important_contact_on_which_a_person_works_is_called_once_it_has_a_number(lite: Site) -> None:
+    """OUT-1: called beside a person's work until confirmed. For whom calling is over is decided at a look."""
+    campaign = await lite.campaign("outage")
+    await lite.of_rows(campaign, {**OUTAGE, "number": "", "important": "是"})
+    (contact,) = await lite.contacts()
+    assert (contact.state, contact.next_at_ms) == ("person", FAR)
+    await lite.of_rows(campaign, {**OUTAGE, "important": "是"})
+    (contact,) = await lite.contacts()
+    assert (contact.state, contact.next_at_ms) == ("person", START_MS)
+    assert contact.hours_class == "1|resident|Asia/Shanghai"
+
+
 async def test_a_row_for_a_final_contact_is_rejected(lite: Site) -> None:
     campaign = await lite.campaign("outage")
     await lite.of_rows(campaign, {**OUTAGE, "number": ""})
