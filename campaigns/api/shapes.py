@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
-from zoneinfo import available_timezones
 
 from campaigns.api.progress import NOTICE_STATES
 from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.reasons import CampaignState, Disposition, State, Why
+from campaigns.core.zones import zone_names
 from cti.web.openapi import component_schemas, ref
 from schemas.campaigns import (
     RING_TIMEOUT_MAX_S,
@@ -168,7 +168,7 @@ def _asked(rules: OperatorRules) -> dict[str, Any]:
             "additionalProperties": False,
         }
     )
-    return {**_zones_named(asked), "TimeZone": words(sorted(available_timezones()))}
+    return {**_zones_named(asked), "TimeZone": words(zone_names())}
 
 
 def _zones_named(schema: Any) -> Any:
