@@ -67,7 +67,7 @@ async def receive(
 
 
 def _kept(connection: Connection, given: Sequence[tuple[tuple[str, int, str], Also]]) -> Sequence[ImportRow]:
-    rows = []
+    rows: list[ImportRow] = []
     for whole, also in given:
         rows += imports.received(connection, [whole])
         also(connection, rows[-1])

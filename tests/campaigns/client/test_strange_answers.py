@@ -20,7 +20,7 @@ from campaigns.client.wishes import most
 from tests.campaigns.client.scripted_service import Service, door_to
 
 ASKED = ("/campaigns", "/campaigns/c1", "/campaigns/c1/pause", "/campaigns/c1/start", "/outbound/freeze",
-         "/outbound/thaw", "/notice-batches", "/campaigns/c1/contacts")  # fmt: skip
+         "/outbound/thaw", "/notice-batches", "/campaigns/c1/contacts", "/campaigns/c1/imports/1")  # fmt: skip
 STRANGE: dict[str, Any] = {
     "page": b"<html>log in</html>",
     "nothing": b"",
