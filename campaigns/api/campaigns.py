@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 from campaigns.api.answering import json_answer, meant, who
 from campaigns.api.codes import invalid
 from campaigns.api.idempotent import Reply, created, reply
-from campaigns.api.new_campaign import Made, faults_of, order_fault, row_of
+from campaigns.api.new_campaign import FIRST_VERSION, Made, faults_of, order_fault, row_of
 from campaigns.api.outlook import outlook_of
 from campaigns.api.progress import progress_of, read
-from campaigns.api.shown import etag, shown_campaign
+from campaigns.api.shown import etag, etag_of, shown_campaign
 from campaigns.api.whole_campaign import NOT_LOOKED_AT, whole
 from campaigns.context import Context
 from campaigns.ledger import audit, campaigns
@@ -33,15 +33,18 @@ async def post_campaign(context: Context, asked: Asked, *, limits: Limits) -> we
     given = model_of(body, limits, NewCampaign)
     if not asked.caller.may_switch(given.switch):
         raise Refusal("switch_not_allowed", f"The key is not bound to the switch {given.switch}")
-    row = _row(context, asked, given)
 
-    def create(connection: Connection) -> Reply:
+    def create(connection: Connection) -> Reply | Refusal:
+        try:  # only now: of a key that was used, the first answer stands, whatever the deadlines would be today
+            row = _row(context, asked, given)
+        except Refusal as refused:
+            return refused
         campaigns.make(connection, row)
         audit.note(connection, row.tenant, row.made_at_ms, row.made_by, "campaign_created", row.id, {"name": row.name})
         return reply(_new(context, connection, row), 201, f"/v1/campaigns/{row.id}")
 
     answer = await created(context, asked, body, create)
-    answer.headers["ETag"] = etag(row)
+    answer.headers["ETag"] = etag_of(FIRST_VERSION)
     return answer
 
 

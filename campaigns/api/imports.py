@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -11,14 +11,16 @@ from sqlalchemy import Connection
 
 from campaigns.api.answering import json_answer, meant, noted, who
 from campaigns.api.codes import refusal
-from campaigns.api.idempotent import Claim, Reply, reply, response_of
+from campaigns.api.idempotent import RETRY_AFTER_S, Claim, Reply, reply, response_of
 from campaigns.api.refusals import wrong_state
 from campaigns.api.shown import masked_name
 from campaigns.api.streams import streamed
 from campaigns.context import Context
 from campaigns.dialler.orders import Callers, said_on
+from campaigns.errors import Stale
 from campaigns.imports import errors
-from campaigns.imports.receiving import receive
+from campaigns.imports.header import KEEP_MAX
+from campaigns.imports.receiving import BYTES_MAX, receive
 from campaigns.imports.rejected import rejected_csv
 from campaigns.kinds import Text
 from campaigns.ledger import audit, history, imports
@@ -26,13 +28,14 @@ from campaigns.ledger.rows import CampaignRow, ContactRow, ImportRow
 from cti.web.csv_text import CSV
 from cti.web.instants import optional_rfc3339, rfc3339
 from cti.web.limits import Limits
-from cti.web.refusal import Refusal
+from cti.web.refusal import Refusal, fault
 from cti.web.route import Asked
 
 ACCEPTED = 202
 PIECE_BYTES = 262_144
 IN_TRANSIT = "running"  # what is told of an import whose file still comes
 CLOSE = {"Connection": "close"}
+AGAIN = {"Retry-After": str(RETRY_AFTER_S), **CLOSE}
 TAKES = ("draft", "running", "paused")
 
 
@@ -47,26 +50,31 @@ async def post_import(context: Context, asked: Asked, *, limits: Limits) -> web.
     claim = Claim(context, asked)
     found = await claim.take_unread()
     if found is not None and found.status is None:
-        raise refusal("idempotency_in_flight", headers={"Retry-After": "2", **CLOSE})
+        raise refusal("idempotency_in_flight", headers=AGAIN)
     if found is not None:
-        digest = hashlib.sha256()
-        async for piece in _pieces(request, limits):
-            digest.update(piece)
-        return response_of(claim.before(found, digest.hexdigest()))
+        return response_of(claim.before(found, await _sha256(_pieces(request, limits))))
     async with claim:
         return response_of(await _received(context, asked, limits, row, claim))
 
 
 async def _received(context: Context, asked: Asked, limits: Limits, row: CampaignRow, claim: Claim) -> Reply:
     request, by = asked.request, who(asked.caller)
-    keep = [name.strip() for text in asked.query.get("keep", ()) for name in text.split(",") if name.strip()]
+    keep = _keep(asked)
     announced = request.content_length
 
     def is_whole(size: int) -> bool:
         return announced is None or size == announced
 
+    def keep_answer(connection: Connection, made: ImportRow) -> None:
+        answers[:] = [reply(shown_import(made), ACCEPTED, f"/v1/campaigns/{row.id}/imports/{made.no}")]
+        details = {"import": made.no, "file": made.file, "bytes": made.bytes, "sha256": made.sha256}
+        audit.note(connection, row.tenant, made.made_at_ms, by, "import_received", row.id, details)
+        claim.keep(connection, answers[0], made.sha256)
+
+    answers: list[Reply] = []
+    stream, file = _pieces(request, limits), asked.query.get("file", "")
     try:
-        made = await receive(context, row, _pieces(request, limits), asked.query.get("file", ""), keep, by, is_whole)
+        await receive(context, row, stream, file, keep, by, is_whole, keep_answer)
     except errors.SameFile as error:
         detail = f"Import {error.no} brought the same file"
         raise refusal("same_file", detail, members={"import": error.no}) from error
@@ -77,21 +85,30 @@ async def _received(context: Context, asked: Asked, limits: Limits, row: Campaig
         raise refusal("bad_request", detail, headers=CLOSE) from error
     except errors.TooLarge as error:
         raise refusal("too_large", error.detail, headers=CLOSE) from error
-    answer = reply(shown_import(made), ACCEPTED, f"/v1/campaigns/{row.id}/imports/{made.no}")
-
-    def keep_answer(connection: Connection) -> None:
-        details = {"import": made.no, "file": made.file, "bytes": made.bytes, "sha256": made.sha256}
-        audit.note(connection, row.tenant, made.made_at_ms, by, "import_received", row.id, details)
-        claim.keep(connection, answer, made.sha256)
-
-    await context.writer.run(_run_each, keep_answer)
-    return answer
+    except Stale as error:  # it came so slowly that another request has taken its key
+        raise refusal("idempotency_in_flight", headers=AGAIN) from error
+    return answers[0]
 
 
-def _run_each(connection: Connection, given: Any) -> list[None]:
-    for work in given:
-        work(connection)
-    return [None] * len(given)
+def _keep(asked: Asked) -> Sequence[str]:
+    """Which other columns are to be kept. Raises Refusal."""
+    names = [name.strip() for text in asked.query.get("keep", ()) for name in text.split(",")]
+    keep = list(dict.fromkeys(filter(None, names)))
+    if len(keep) > KEEP_MAX:
+        detail = f"names {len(keep)} columns, {KEEP_MAX} at most"
+        raise refusal("bad_parameter", "In the query: keep", [fault("keep", "value", detail)], CLOSE)
+    return keep
+
+
+async def _sha256(pieces: AsyncIterator[bytes]) -> str:
+    """Of a body that is not kept. Raises Refusal."""
+    digest, size = hashlib.sha256(), 0
+    async for piece in pieces:
+        digest.update(piece)
+        size += len(piece)
+        if size > BYTES_MAX:
+            raise refusal("too_large", f"more than {BYTES_MAX} bytes", headers=CLOSE)
+    return digest.hexdigest()
 
 
 async def _pieces(request: web.Request, limits: Limits) -> AsyncIterator[bytes]:

@@ -14,6 +14,7 @@ from campaigns.ledger.rows import OutboundRow
 from cti.web.body import read_body, read_model
 from cti.web.instants import optional_rfc3339
 from cti.web.limits import Limits
+from cti.web.masking import masked
 from cti.web.route import Asked
 from schemas.campaigns import Freeze
 
@@ -30,7 +31,7 @@ async def post_freeze(context: Context, asked: Asked, *, limits: Limits) -> web.
 
     with refusing():
         row = await actions.freeze(context, tenant, given.reason, by, also)
-    return json_answer(await _shown(context, row), ACCEPTED)
+    return json_answer(await _shown(context, asked, row), ACCEPTED)
 
 
 async def post_thaw(context: Context, asked: Asked, *, limits: Limits) -> web.Response:
@@ -43,20 +44,21 @@ async def post_thaw(context: Context, asked: Asked, *, limits: Limits) -> web.Re
 
     with refusing():
         row = await actions.thaw(context, tenant, by, also)
-    return json_answer(await _shown(context, row), ACCEPTED)
+    return json_answer(await _shown(context, asked, row), ACCEPTED)
 
 
 async def get_outbound(context: Context, asked: Asked) -> web.Response:
     """Whether the tenant's outbound side is frozen."""
     row: OutboundRow = await context.reader.run(outbound.read, asked.caller.tenant)
-    return json_answer(await _shown(context, row))
+    return json_answer(await _shown(context, asked, row))
 
 
-async def _shown(context: Context, row: OutboundRow) -> dict[str, Any]:
+async def _shown(context: Context, asked: Asked, row: OutboundRow) -> dict[str, Any]:
     frozen = bool(row.frozen)
+    reason = row.reason if row.reason is None or asked.caller.sees_numbers else masked(row.reason)
     return {
         "frozen": frozen,
-        "reason": row.reason,
+        "reason": reason,
         "by": row.who,
         "at": optional_rfc3339(row.at_ms),
         "acknowledged": frozen and await actions.freeze_acknowledged(context, row.tenant),

@@ -9,6 +9,7 @@ from campaigns.api import actions, attempts, calling_hours, campaigns, contacts,
 from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, IMPORT_PATTERN, JSON
 from campaigns.api.notice_routes import notice_routes
 from campaigns.core.reasons import CampaignState, State
+from campaigns.imports.header import KEEP_MAX
 from cti.web.csv_text import CSV
 from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
 from cti.web.limits import Limits
@@ -84,7 +85,8 @@ def _imports(limits: Limits) -> list[Route]:
     one = {**CAMPAIGN, "n": IMPORT_PATTERN}
     keep = Parameter(
         "keep", "Another column of the file to keep; may be repeated, or several with commas between them.",
-        {"type": "array", "items": {"type": "string", "maxLength": TEXT_CHARS_MAX, **NO_CONTROLS}, "maxItems": 30},
+        {"type": "array", "maxItems": KEEP_MAX,
+         "items": {"type": "string", "maxLength": TEXT_CHARS_MAX, **NO_CONTROLS}},
         text("keep", "", 0).read, many=True,
     )  # fmt: skip
     return [

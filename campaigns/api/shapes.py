@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
-from zoneinfo import available_timezones
 
 from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.reasons import CampaignState, Disposition, State, Why
+from campaigns.core.zones import zone_names
 from campaigns.ledger.notices import STATES
 from cti.web.openapi import component_schemas, ref
 from schemas.campaigns import (
@@ -168,7 +168,7 @@ def _asked(rules: OperatorRules) -> dict[str, Any]:
             "additionalProperties": False,
         }
     )
-    return {**_zones_named(asked), "TimeZone": words(sorted(available_timezones()))}
+    return {**_zones_named(asked), "TimeZone": words(zone_names())}
 
 
 def _zones_named(schema: Any) -> Any:

@@ -64,7 +64,12 @@ def retry_minutes(row: CampaignRow, rules: OperatorRules) -> Mapping[str, int]:
 
 def etag(row: CampaignRow) -> str:
     """Of the settings and the state; figures change without it."""
-    return f'"{row.version}"'
+    return etag_of(row.version)
+
+
+def etag_of(version: int) -> str:
+    """The same, of a version."""
+    return f'"{version}"'
 
 
 def masked_name(name: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from campaigns.client.door import Door, Problem
+from campaigns.client.door import Door, Problem, needed
 from campaigns.client.lines import clean, next_line, status_lines
 from campaigns.client.terminal import Terminal
 
@@ -41,6 +41,7 @@ async def act(door: Door, action: str, campaign: str, body: Mapping[str, Any], t
         found = await door.get(f"/campaigns/{campaign}")  # the first try may have been heard
         if found.get("state") not in known.to:
             raise
+    needed(found, state=str)
     note = f": {known.said}" if known.said else ""
     terminal.say(f"{campaign} is {clean(found.get('state'))}{note}")
     if action == "resume":
@@ -69,7 +70,10 @@ async def of_state(door: Door, state: str) -> list[str]:
     cursor = ""
     for _ in range(PAGES_MAX):
         page = await door.get("/campaigns", state=state, limit="100", **({"cursor": cursor} if cursor else {}))
-        found += [str(one["id"]) for one in page["campaigns"]]
+        needed(page, campaigns=list)
+        for one in page["campaigns"]:
+            needed(one if isinstance(one, dict) else {}, id=str)
+            found.append(one["id"])
         cursor = page.get("cursor") or ""
         if not cursor:
             break
@@ -79,20 +83,24 @@ async def of_state(door: Door, state: str) -> list[str]:
 async def start(door: Door, campaign: str, yes: bool, terminal: Terminal) -> dict[str, Any] | None:
     """A draft is started with the contacts that are shown; None where nobody agreed. Raises Problem, Away."""
     found = await door.get(f"/campaigns/{campaign}")
+    needed(found, id=str, state=str, progress=dict)
+    needed(found["progress"], contacts=int)
     terminal.say(*status_lines(found))
     contacts = found["progress"]["contacts"]
     if not yes and not terminal.agrees(f"start with {contacts} contacts?"):
         terminal.say("not started")
         return None
     started: dict[str, Any] = (await door.post(f"/campaigns/{campaign}/start", {"contacts": contacts})).body
-    terminal.say(f"{campaign} is {clean(started.get('state'))}", next_line(started))
+    needed(started, state=str)
+    terminal.say(f"{campaign} is {clean(started['state'])}", next_line(started))
     return started
 
 
 async def freeze(door: Door, reason: str, terminal: Terminal) -> dict[str, Any]:
     """The tenant's red button; waits a while for its acknowledgement. Raises Problem, Away."""
     found: dict[str, Any] = (await door.post("/outbound/freeze", {"reason": reason})).body
-    terminal.say(f"frozen: {clean(found.get('reason') or reason)}")
+    needed(found, frozen=bool, acknowledged=bool)
+    terminal.say(f"frozen: {clean(found.get('reason') or reason)}" if found["frozen"] else "thawed by somebody else")
     for _ in range(LOOKS_MAX):
         if found.get("acknowledged"):
             break
@@ -106,5 +114,6 @@ async def freeze(door: Door, reason: str, terminal: Terminal) -> dict[str, Any]:
 async def thaw(door: Door, terminal: Terminal) -> dict[str, Any]:
     """Raises Problem, Away."""
     found: dict[str, Any] = (await door.post("/outbound/thaw", {})).body
+    needed(found, frozen=bool)
     terminal.say("thawed: campaigns that run go on")
     return found

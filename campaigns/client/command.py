@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 
 SUMMARY = "submit a file of contacts as a campaign; status, pause, resume, stop, freeze, export"
 VARIABLES = ("RINGBACK_KEY", "RINGBACK_URL")
+NAME_CHARS_MAX = 128  # of a campaign
 HERE = "http://127.0.0.1:8080"
 DONE, REFUSED, USAGE = 0, 1, 2
 KINDS = ("billing", "arrears", "outage")
+SENT = ("switch", "trunk_group", "set", "keep", "reason")  # arguments that go out as they came
 WHAT = ("contacts", "attempts", "notices", "rejected")
 Done = tuple[int, Any]
 """The exit code, and what `--json` has."""
@@ -101,6 +103,10 @@ def _door_of(args: argparse.Namespace) -> tuple[str, str]:
 
 def _check(args: argparse.Namespace, terminal: Any) -> None:
     """Raises ValueError for what cannot be done, before anything is."""
+    try:
+        json.dumps([getattr(args, name, None) for name in SENT], ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("an argument is not UTF-8") from None
     if args.action in {"submit", "start"} and not args.yes and terminal.ask is None:
         raise ValueError("nobody can be asked here: --yes starts without asking")
     if args.action == "submit":
@@ -115,9 +121,15 @@ def _check(args: argparse.Namespace, terminal: Any) -> None:
 
 def _campaign_of(args: argparse.Namespace) -> dict[str, Any]:
     """The body of POST /v1/campaigns. Raises ValueError."""
+    from campaigns.client.lines import clean
     from campaigns.client.options import campaign_of
 
-    given = {"name": args.file.stem, "kind": args.kind, "switch": args.switch, "trunk_group": args.trunk_group}
+    given = {
+        "name": clean(args.file.stem, NAME_CHARS_MAX),
+        "kind": args.kind,
+        "switch": args.switch,
+        "trunk_group": args.trunk_group,
+    }
     return given | campaign_of(args.set)
 
 
@@ -150,12 +162,14 @@ async def _submit(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
 
 
 async def _status(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.door import needed
     from campaigns.client.lines import status_lines
     from campaigns.client.watching import until_over
 
     if args.watch:
         return DONE, await until_over(door, args.id, terminal)
     found = await door.get(f"/campaigns/{args.id}")
+    needed(found, id=str, state=str, progress=dict)
     terminal.say(*status_lines(found))
     return DONE, found
 

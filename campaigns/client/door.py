@@ -7,11 +7,14 @@ What a repeat could do twice carries an `Idempotency-Key`. The others are safe t
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
+from pydantic_core import from_json
+
+from campaigns.client.lines import clean
 
 TRIES_MAX = 8
 FIRST_WAIT_S = 0.5  # doubled with each repeat
@@ -20,6 +23,7 @@ CONNECT_S = 10.0
 ANSWER_S = 60.0  # without a byte of an answer
 ANSWER_BYTES_MAX = 4 * 1024 * 1024  # of one JSON answer
 DETAIL_CHARS_MAX = 500  # shown of an answer that is no problem document
+NO_JSON, NO_ANSWER = "no_json", "no_answer"  # codes of what Ringback cannot have said
 AGAIN = frozenset({408, 429, 500, 502, 503, 504})  # docs/errors.md; the rest are those of proxies
 IN_FLIGHT = "idempotency_in_flight"
 
@@ -31,7 +35,7 @@ class Answer(NamedTuple):
     """`repeated`: an earlier try may have been heard too."""
 
     status: int
-    body: Any
+    body: dict[str, Any]
     repeated: bool
 
 
@@ -48,7 +52,7 @@ class Problem(Exception):
         errors = self.body.get("errors")
         faults = [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
         lines = [f"  {each.get('pointer') or '/'}: {each.get('detail')} [{each.get('rule')}]" for each in faults]
-        return "\n".join([head, *lines])
+        return "\n".join(clean(line, DETAIL_CHARS_MAX) for line in (head, *lines))
 
 
 class Away(Exception):
@@ -120,7 +124,7 @@ class Door:
                 await self.pause(min(FIRST_WAIT_S * 2 ** (number - 1), RETRY_AFTER_MAX_S))
             try:
                 async with self._asked("GET", path, query, {"Accept": media}, None) as response:
-                    if response.status == 200:
+                    if response.status == 200 and response.content_type == media:
                         yield response
                         return
                     answer = Answer(response.status, await _read(response), False)
@@ -128,32 +132,40 @@ class Door:
                 said = str(reason)
                 continue
             if not _may_pass(answer):
-                raise Problem(answer.status, answer.body)
+                other = {"code": NO_ANSWER, "detail": f"the answer is no {media}; is this the address of Ringback?"}
+                raise Problem(answer.status, other if answer.status == 200 else answer.body)
             said = str(Problem(answer.status, answer.body))
         raise Away(f"GET {self._url}{path}: no answer after {TRIES_MAX} tries; the last: {said}")
 
 
 def _may_pass(answer: Answer) -> bool:
-    return answer.status in AGAIN or (isinstance(answer.body, dict) and answer.body.get("code") == IN_FLIGHT)
+    return answer.status in AGAIN or answer.body.get("code") == IN_FLIGHT
 
 
 def _good(answer: Answer) -> Answer:
-    if not 200 <= answer.status < 300:
+    if not 200 <= answer.status < 300 or answer.body.get("code") == NO_JSON:
         raise Problem(answer.status, answer.body, answer.repeated)
     return answer
 
 
-async def _read(response: aiohttp.ClientResponse) -> Any:
-    """The JSON of an answer; what is none becomes a problem document."""
+def needed(found: Mapping[str, Any], **kinds: type) -> None:
+    """Raises Problem where an answer lacks one of these members: then nobody knows what was done."""
+    for name, kind in kinds.items():
+        if not isinstance(found.get(name), kind):
+            detail = f"the answer has no {name} as Ringback gives it; is this its address?"
+            raise Problem(200, {"code": NO_ANSWER, "detail": detail})
+
+
+async def _read(response: aiohttp.ClientResponse) -> dict[str, Any]:
+    """The JSON object of an answer; what is none becomes a problem document."""
     text = await response.content.read(ANSWER_BYTES_MAX)
     while not response.content.at_eof() and len(text) < ANSWER_BYTES_MAX:
         text += await response.content.read(ANSWER_BYTES_MAX - len(text))
-    if not text:
-        return {}
-    try:
-        return json.loads(text)
-    except ValueError:
-        return {"code": "no_json", "detail": text[:DETAIL_CHARS_MAX].decode("utf-8", "replace")}
+    with suppress(ValueError):
+        found = from_json(text)
+        if isinstance(found, dict):
+            return found
+    return {"code": NO_JSON, "detail": text[:DETAIL_CHARS_MAX].decode("utf-8", "replace")}
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import aiohttp
 
-from campaigns.client.door import Away, Door, Problem
+from campaigns.client.door import Away, Door, Problem, needed
 
 CSV, LINES = "text/csv", "application/x-ndjson"
 CURSOR = "Ringback-Cursor"
@@ -67,7 +67,7 @@ def rejected_path(campaign: str, number: int) -> str:
 async def _last_import(door: Door, campaign: str) -> int:
     """The newest one. Raises Problem where there is none."""
     number = 1
-    await door.get(f"/campaigns/{campaign}/imports/{number}")
+    needed(await door.get(f"/campaigns/{campaign}/imports/{number}"), n=int)
     while number < IMPORTS_MAX:
         try:
             await door.get(f"/campaigns/{campaign}/imports/{number + 1}")
@@ -83,7 +83,8 @@ async def _notices(door: Door, campaign: str, file: BinaryIO, batch: str | None)
     """A batch of what is pending, or one that was made before."""
     if batch is None:
         made = (await door.post("/notice-batches", {"campaign": campaign}, key=uuid4().hex)).body
-        batch = str(made["id"])
+        needed(made, id=str)
+        batch = made["id"]
     await _copied(door, f"/notice-batches/{batch}", CSV, file)
     return f"batch {batch}; its letters are on their way when `POST /v1/notice-batches/{batch}/acknowledge` says so"
 

@@ -52,8 +52,10 @@ def next_line(campaign: Found) -> str:
     return "next      " + ("; ".join(each for each in (when, reason, said) if each) or "-")
 
 
-def counted(counts: Found) -> str:
+def counted(counts: object) -> str:
     """`reached 12, noAnswer 3`: those that are not 0, the most first."""
+    if not isinstance(counts, Mapping):
+        return ""
     known = [(name, count) for name, count in counts.items() if isinstance(count, int) and count]
     return ", ".join(f"{clean(name)} {count}" for name, count in sorted(known, key=lambda one: (-one[1], one[0])))
 
@@ -101,10 +103,12 @@ def rejected_lines(errors: Sequence[str], rejected: int, more: str) -> list[str]
 
 def sample_lines(words: Found) -> list[str]:
     """What one contact would hear, as the import has it in `sample`: in the campaign's language, not the terminal's."""
-    said: Found = words.get("on_answer") or {}
+    said = words.get("on_answer")
     lines = []
     for part in ("opening", "gate", "body"):
-        text = said.get(part) or {}
+        text = said.get(part) if isinstance(said, Mapping) else None
+        if not isinstance(text, Mapping):
+            continue
         told = text.get("zh") or text.get("en") or (f"goes on after key {text['key']}" if "key" in text else "")
         lines += [f"  {part:<8} {clean(told, WORDS_CHARS_MAX)}"] if told else []
     return ["one contact would hear:", *lines] if lines else []

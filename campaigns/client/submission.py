@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from campaigns.client.door import Away, Door, Problem
+from campaigns.client.door import Away, Door, Problem, needed
 from campaigns.client.exporting import rejected_path
-from campaigns.client.lines import COUNTS, import_lines, next_line, rejected_lines, sample_lines
+from campaigns.client.lines import COUNTS, clean, import_lines, next_line, rejected_lines, sample_lines
 from campaigns.client.options import Most
 from campaigns.client.terminal import Terminal
 from campaigns.client.watching import until_over
@@ -72,7 +72,8 @@ async def submit(door: Door, wish: Wish, terminal: Terminal) -> tuple[int, dict[
 async def _draft(door: Door, wish: Wish, terminal: Terminal, report: Report) -> int:
     """The campaign with its contacts. DONE: it may be started."""
     made = (await door.post("/campaigns", wish.body, key=uuid4().hex)).body
-    report.campaign = str(made["id"])
+    needed(made, id=str)
+    report.campaign = made["id"]
     terminal.say(f"{report.campaign} is a draft; {wish.file.name} is sent")
     found = await _imported(door, wish, report)
     report.found |= {"import": found, **{name: found.get(name) for name in COUNTS}}
@@ -80,11 +81,11 @@ async def _draft(door: Door, wish: Wish, terminal: Terminal, report: Report) -> 
     if found.get("state") != "done":
         terminal.say(f"the import failed: {found.get('error')}; {report.campaign} stays a draft without contacts")
         return REFUSED
-    errors = await first_errors(door, report.campaign, _number(found)) if found.get("rejected") else []
+    errors = await first_errors(door, report.campaign, _number(found)) if found["rejected"] else []
     report.found["rejected_rows"] = errors
     more = f"ringback campaign export {report.campaign} --what rejected --out rejected.csv"
-    terminal.say(*rejected_lines(errors, int(found.get("rejected") or 0), more))
-    if wish.most.exceeded(int(found.get("rejected") or 0), int(found.get("received") or 0)):
+    terminal.say(*rejected_lines(errors, found["rejected"], more))
+    if wish.most.exceeded(found["rejected"], found["received"]):
         terminal.say(f"more than {wish.most.text} of the rows are rejected: {report.campaign} stays a draft")
         return ROWS_REJECTED
     return await _agreed(door, wish, terminal, report)
@@ -93,18 +94,21 @@ async def _draft(door: Door, wish: Wish, terminal: Terminal, report: Report) -> 
 async def _imported(door: Door, wish: Wish, report: Report) -> dict[str, Any]:
     """Send the file; the import once it has ended."""
     path = f"/campaigns/{report.campaign}/imports"
-    query = {"file": wish.file.name} | ({"keep": wish.keep} if wish.keep else {})
+    query = {"file": clean(wish.file.name)} | ({"keep": wish.keep} if wish.keep else {})
     found: dict[str, Any] = (await door.upload(path, wish.file, uuid4().hex, CSV, query)).body
     look_s = LOOK_S
     while found.get("state") == "running":
         await door.pause(look_s)
         look_s = min(look_s * 1.5, LOOK_MAX_S)
         found = await door.get(f"{path}/{_number(found)}")
+    needed(found, state=str, received=int, accepted=int, rejected=int, merged=int, contacts=int)
     return found
 
 
 def _number(found: Mapping[str, Any]) -> int:
-    return int(found["n"])
+    needed(found, n=int)
+    number: int = found["n"]
+    return number
 
 
 async def first_errors(door: Door, campaign: str, number: int) -> list[str]:
@@ -123,7 +127,7 @@ async def _agreed(door: Door, wish: Wish, terminal: Terminal, report: Report) ->
     """Show what would happen, and ask."""
     campaign = await door.get(f"/campaigns/{report.campaign}")
     report.found |= {"next": campaign.get("next"), "state": campaign.get("state")}
-    if sample := report.found["import"].get("sample"):
+    if isinstance(sample := report.found["import"].get("sample"), dict):
         report.found["sample"] = sample
         terminal.say(*sample_lines(sample))
     terminal.say(next_line(campaign))
@@ -140,7 +144,7 @@ async def _start(door: Door, report: Report) -> None:
     except Problem as problem:
         if not (problem.repeated and problem.code == "wrong_state"):
             raise
-        if (await door.get(f"/campaigns/{report.campaign}"))["state"] == "draft":
+        if (await door.get(f"/campaigns/{report.campaign}")).get("state") == "draft":
             raise
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from campaigns.client.door import Door
+from campaigns.client.door import Door, needed
 from campaigns.client.lines import OVER, status_lines
 from campaigns.client.terminal import Terminal
 
@@ -17,6 +17,7 @@ async def until_over(door: Door, campaign: str, terminal: Terminal) -> dict[str,
     shown: list[str] = []
     while True:
         found: dict[str, Any] = await door.get(f"/campaigns/{campaign}")
+        needed(found, id=str, state=str, progress=dict)
         lines = status_lines(found)
         if lines != shown:
             terminal.block(lines)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 DAY_MS = 86_400_000
 EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -22,6 +22,10 @@ STRETCH_MS = 128 * DAY_MS
 SAMPLE_MS = DAY_MS // 2
 """No zone changes its offset twice within this time."""
 ZONES_KEPT = 1_024
+OF_THE_MACHINE = frozenset({"localtime", "posixrules"})
+"""Files beside the database: what they say is another thing on each machine."""
+OTHER_COUNTS = ("posix/", "right/")
+"""Folders beside it: the same zones again, with leap seconds and without."""
 STRETCHES_KEPT = 8_192
 
 
@@ -36,10 +40,17 @@ class Span(NamedTuple):
 @lru_cache(maxsize=ZONES_KEPT)
 def zone_named(name: str) -> ZoneInfo | None:
     """None for a name that the IANA database does not have."""
+    if name in OF_THE_MACHINE or name.startswith(OTHER_COUNTS):
+        return None
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # a folder of the database is an OSError
         return None
+
+
+def zone_names() -> list[str]:
+    """All that there are."""
+    return sorted(available_timezones() - OF_THE_MACHINE)
 
 
 def spans(zone: str, from_ms: int, to_ms: int) -> Iterator[Span]:

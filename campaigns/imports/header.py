@@ -13,12 +13,14 @@ from typing import NamedTuple
 
 from campaigns.imports.errors import CannotImport
 from campaigns.kinds import Field, Kind
+from cti.web.masking import masked
 
 COLUMNS_MAX = 200
 KEEP_MAX = 20
 NUMBER_COLUMNS_MAX = 10
 HEADERS_SHOWN = 12
 CHARS_SHOWN = 40
+KNOWN_MIN = 2  # columns that a first row knows; with less it may be a customer's, and is shown to nobody
 
 ACCOUNT, NAME, CLASS, IMPORTANT, ADDRESS, ZONE, NUMBER = (
     "account", "name", "class", "important", "address", "zone", "number",
@@ -34,12 +36,13 @@ COMMON: Mapping[str, tuple[str, ...]] = {
 LETTERS = "通讯地址"  # before the other address
 NUMBER_HEADERS = ("number", "联系电话", "手机号码", "手机号", "手机", "电话号码", "固定电话", "电话", "备用电话")
 _NUMBERED = re.compile(rf"(?:{'|'.join(NUMBER_HEADERS)})[0-9]?")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # PostgreSQL keeps no NUL
 _UNIT = re.compile(r"\([^()]*\)\Z")
 _IDENTITY = re.compile(r"身份证|证件号|id_?card|identity_?(?:card|number)")
 
 
 class Column(NamedTuple):
-    """`spelled`: the header as the file has it."""
+    """`spelled`: the header as the file has it, without control characters."""
 
     at: int
     spelled: str
@@ -69,7 +72,7 @@ def layout_of(kind: Kind, header: Sequence[str], keep: Sequence[str] = ()) -> La
     numbers, kept = list[Column](), list[Column]()
     wanted = {plain(name) for name in keep}
     for at, (name, cell) in enumerate(zip(names, header, strict=True)):
-        column = Column(at, cell.strip() or name)
+        column = Column(at, _CONTROL.sub("", cell).strip() or name)
         if _NUMBERED.fullmatch(name):
             numbers.append(column)
         elif name in known:
@@ -115,11 +118,18 @@ def _check(kind: Kind, fields: Mapping[str, Column], numbers: Sequence[Column], 
     missing = [name for name in sorted(required(kind)) if name not in fields]
     missing += [] if numbers else [NUMBER]
     if missing:
-        shown = ", ".join(_shown(cell) for cell in header[:HEADERS_SHOWN])
-        raise CannotImport(f"no column for {', '.join(missing)}; the header is: {shown}")
+        known = len(fields) + len(numbers)
+        raise CannotImport(f"no column for {', '.join(missing)}; {_told(header, known)}")
     if len(numbers) > NUMBER_COLUMNS_MAX:
         raise CannotImport(f"{len(numbers)} columns of numbers, {NUMBER_COLUMNS_MAX} at most")
 
 
+def _told(header: Sequence[str], known: int) -> str:
+    """The header, if it is one: everybody may read why an import failed, and a log has it too."""
+    if known < KNOWN_MIN:
+        return f"the first row has {len(header)} cells, and {known or 'none'} of them names a column"
+    return f"the header is: {', '.join(map(_shown, header[:HEADERS_SHOWN]))}"
+
+
 def _shown(cell: str) -> str:
-    return cell.strip()[:CHARS_SHOWN]
+    return masked(_CONTROL.sub("", cell).strip()[:CHARS_SHOWN])

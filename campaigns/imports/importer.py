@@ -1,6 +1,7 @@
 """The background task that works on imports, the oldest first; one process of all does, under a lease."""
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 
@@ -18,7 +19,9 @@ RESOURCE = "imports"  # the one resource of the lease group
 LOOK_MS = 5_000.0  # what is new wakes it
 AGAIN_MS = 500.0  # after some work, and after what went wrong
 SILENT_MS = 600_000.0  # a body of which nothing came for so long will not come
-UNDER_WAY_MAX = 64  # looked at together
+RUNNING_MAX = 64  # read one after the other
+COMING_MAX = 4_096  # looked at together: more than the gateways have connections
+BROKEN = "an error in the product: its log says more"
 
 log = structlog.get_logger()
 
@@ -64,9 +67,9 @@ class Importer:
         if not self._held:
             return False
         try:
-            found = await self._context.reader.run(imports.under_way, UNDER_WAY_MAX)
-            await self._give_up_silent([row for row in found if row.state == imports.RECEIVING])
-            running = [row for row in found if row.state == imports.RUNNING]
+            reader = self._context.reader
+            await self._give_up_silent(await reader.run(imports.under_way, imports.RECEIVING, COMING_MAX))
+            running = await reader.run(imports.under_way, imports.RUNNING, RUNNING_MAX)
             for row in running:
                 await self._do(row)
                 self._hear()
@@ -92,7 +95,14 @@ class Importer:
         self._held.update({lease.resource: lease.epoch for lease in changes.take})
 
     async def _do(self, row: ImportRow) -> None:
-        ended = await Job(self._context, row, self._held).run()
+        job = Job(self._context, row, self._held)
+        try:
+            ended = await job.run()
+        except (Fenced, LedgerAway, OutcomeUnknown, ContactMoved):
+            raise
+        except Exception:  # the last resort: a defect in our code must not stop the imports of everybody
+            log.exception("an import is given up", action="import_broken", campaign=row.campaign, no=row.no)
+            ended = await job.fail(BROKEN)
         if ended is not None:
             log.info(
                 "an import has ended", action="import_ended", campaign=row.campaign, no=row.no, state=ended.state,
@@ -100,7 +110,7 @@ class Importer:
                 contacts=ended.contacts, error=ended.error,
             )  # fmt: skip
 
-    async def _give_up_silent(self, coming: list[ImportRow]) -> None:
+    async def _give_up_silent(self, coming: Sequence[ImportRow]) -> None:
         """A body whose receiver died. Only time in which this process looked counts."""
         now_ms = self._clock.now_ms()
         known, self._coming = self._coming, {}

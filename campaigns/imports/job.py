@@ -50,7 +50,7 @@ class Job:
     async def run(self) -> ImportRow | None:
         """The import as it ended. Raises Fenced, LedgerAway, OutcomeUnknown."""
         if self._row.error is not None:
-            return await self._fail(self._row.error)
+            return await self.fail(self._row.error)
         campaign = await self._context.reader.run(imports.campaign_of, self._row.campaign)
         try:
             if campaign is None:
@@ -62,9 +62,9 @@ class Job:
                 self._layout = layout_of(known_kinds()[campaign.kind], header, from_json(self._row.keep))
             await self._apply(campaign)
         except CannotImport as fault:
-            return await self._fail(str(fault.detail))
+            return await self.fail(str(fault.detail))
         except WrongState as fault:
-            return await self._fail(f"the campaign is {fault.state}")
+            return await self.fail(f"the campaign is {fault.state}")
         await drop_chunks(self._context, self._row.campaign, self._row.no)
         return await self._end(imports.DONE, None)
 
@@ -97,7 +97,9 @@ class Job:
         async for records in self._records(cutter):
             for record in records:
                 if reader is None:
-                    if record.mistake is not None or not any(map(str.strip, record.cells)):
+                    if record.mistake is not None:
+                        raise CannotImport(f"the header cannot be read: row {record.row} {record.mistake}")
+                    if not any(map(str.strip, record.cells)):
                         continue
                     reader = self._reader(campaign, record)
                     continue
@@ -214,7 +216,7 @@ class Job:
 
     # -- ending --------------------------------------------------------------------------------------------------------
 
-    async def _fail(self, error: str) -> ImportRow | None:
+    async def fail(self, error: str) -> ImportRow | None:
         """Why goes first: of a file that is half gone nobody could tell."""
         error = error[:ERROR_CHARS_MAX]
         await self._context.writer.run(imports.doom, (self._key, error))

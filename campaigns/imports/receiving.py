@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 
 from pydantic_core import to_json
+from sqlalchemy import Connection
 
 from campaigns.context import Context
 from campaigns.imports.errors import TooLarge, Truncated
@@ -18,11 +19,17 @@ BYTES_MAX = 4 << 30
 FILE_CHARS_MAX = 200
 
 LengthOk = Callable[[int], bool]
+Also = Callable[[Connection, ImportRow], None]
+"""Statements of the caller's, in the transaction in which the file is here whole."""
 
 
 def any_length(_bytes: int) -> bool:
     """Of a client that says no length."""
     return True
+
+
+def nothing_more(_connection: Connection, _row: ImportRow) -> None:
+    """The default of `also`."""
 
 
 async def receive(
@@ -33,6 +40,7 @@ async def receive(
     keep: Sequence[str],
     who: str,
     length_ok: LengthOk = any_length,
+    also: Also = nothing_more,
 ) -> ImportRow:
     """The import, `running`. `length_ok`: whether so many bytes are all that the client announced.
 
@@ -49,13 +57,21 @@ async def receive(
     complete = False
     try:
         sha256 = await _store(context, row, stream, length_ok)
-        kept: ImportRow = await context.write(imports.received, (row.campaign, row.no, sha256))
+        kept: ImportRow = await context.write(_kept, ((row.campaign, row.no, sha256), also))
         complete = True
     finally:
         if not complete:
             with suppress(LedgerAway, OutcomeUnknown):  # then the importer finds it: nothing comes any more
                 await drop(context, row.campaign, row.no)
     return kept
+
+
+def _kept(connection: Connection, given: Sequence[tuple[tuple[str, int, str], Also]]) -> Sequence[ImportRow]:
+    rows: list[ImportRow] = []
+    for whole, also in given:
+        rows += imports.received(connection, [whole])
+        also(connection, rows[-1])
+    return rows
 
 
 async def drop(context: Context, campaign: str, no: int) -> None:

@@ -151,9 +151,10 @@ def read(connection: Connection, campaign: str, no: int) -> ImportRow | None:
     return None if found is None else ImportRow(*found)
 
 
-def under_way(connection: Connection, limit: int) -> list[ImportRow]:
-    """Those that come or are to be read, the oldest first."""
-    query = select(imports).where(RUNNING_IMPORT).order_by(imports.c.made_at_ms, imports.c.campaign, imports.c.no)
+def under_way(connection: Connection, state: str, limit: int) -> list[ImportRow]:
+    """Those that come (RECEIVING) or are to be read (RUNNING), the oldest first."""
+    mine = select(imports).where(RUNNING_IMPORT, imports.c.state == state)
+    query = mine.order_by(imports.c.made_at_ms, imports.c.campaign, imports.c.no)
     return [ImportRow(*row) for row in connection.execute(query.limit(limit))]
 
 

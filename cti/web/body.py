@@ -97,7 +97,7 @@ def model_of(body: bytes, limits: Limits, model: type[M]) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        faults = faults_of(error)
+        faults = faults_of(error, value)
         first = faults[0]
         detail = f"{first['pointer']}: {first['detail']}" if first["pointer"] else first["detail"]
         raise Refusal("invalid_body", detail, faults) from None

@@ -131,7 +131,11 @@ def _read(known: Parameter, value: str, values: dict[str, Any]) -> Iterator[dict
         yield fault(known.name, "value", str(error))
         return
     if known.many:
-        values.setdefault(known.name, []).append(read)
+        several = values.setdefault(known.name, [])
+        several.append(read)
+        most = known.schema.get("maxItems")
+        if most is not None and len(several) == most + 1:
+            yield fault(known.name, "value", f"is given more than {most} times")
     else:
         values[known.name] = read
 

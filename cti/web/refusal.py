@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem details: raise `Refusal`, the door answers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -19,10 +19,23 @@ def fault(pointer: str, rule: str, detail: str) -> dict[str, str]:
     return {"pointer": pointer, "rule": rule, "detail": detail}
 
 
-def faults_of(error: ValidationError) -> list[dict[str, str]]:
-    """What pydantic found, as our faults with JSON pointers (RFC 6901)."""
+def faults_of(error: ValidationError, value: Any) -> list[dict[str, str]]:
+    """What pydantic found in a JSON value, as our faults with JSON pointers (RFC 6901)."""
     found = error.errors(include_url=False, include_context=False, include_input=False)[:FAULTS_MAX]
-    return [fault(pointer_of(each["loc"]), each["type"], each["msg"]) for each in found]
+    return [fault(pointer_of(_within(value, each["loc"])), each["type"], each["msg"]) for each in found]
+
+
+def _within(value: Any, steps: Sequence[int | str]) -> Iterator[int | str]:
+    """The steps that lead into the value; the last may be a member that is missing. Between them pydantic also names
+    which form of several it tried, and that it means a member's name.
+    """
+    for step, left in zip(steps, reversed(range(len(steps))), strict=True):
+        if isinstance(value, Mapping) and (step in value or (not left and step != "[key]")):
+            yield step
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int):
+            yield step
+            value = value[step]
 
 
 def pointer_of(steps: Iterable[int | str]) -> str:

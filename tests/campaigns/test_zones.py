@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from campaigns.core.calling_hours import Asked, Closed, Open, judge
-from campaigns.core.zones import LATEST_MS, instant, local_day, local_time, spans, zone_named
+from campaigns.core.zones import LATEST_MS, instant, local_day, local_time, spans, zone_named, zone_names
 from tests.campaigns.shipped import DAY_MS, HOUR_MS, MARGIN_MS, MINUTE_MS, hours, ms, text, window
 
 BERLIN = "Europe/Berlin"
@@ -80,6 +80,13 @@ def test_local_time_keeps_its_milliseconds() -> None:
 @pytest.mark.parametrize("name", ["Mars/Olympus", "Asia", "", "/etc/localtime", "../UTC", "Asia/Shanghai\0"])
 def test_a_name_that_is_no_zone_is_none(name: str) -> None:
     assert zone_named(name) is None
+
+
+@pytest.mark.parametrize("name", ["localtime", "posixrules", "right/UTC", "posix/Asia/Shanghai"])
+def test_what_only_stands_beside_the_database_is_no_zone(name: str) -> None:
+    assert zone_named(name) is None
+    assert name not in zone_names()
+    assert "Asia/Shanghai" in zone_names()
 
 
 @pytest.mark.parametrize(

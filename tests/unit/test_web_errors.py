@@ -2,13 +2,15 @@
 
 import re
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import BaseModel, StringConstraints, ValidationError
 from pydantic_core import from_json
 
 from cti.hosting import find_parts
 from cti.web.codes import CODES
-from cti.web.refusal import Refusal, busy, fault, pointer_of
+from cti.web.refusal import Refusal, busy, fault, faults_of, pointer_of
 
 ALL = {**CODES, **{code: each for part in find_parts() for code, each in part.codes.items()}}
 DOCUMENTED = (Path(__file__).parents[2] / "docs" / "errors.md").read_text("utf-8")
@@ -55,6 +57,28 @@ def test_half_a_surrogate_pair_breaks_no_answer() -> None:
 
 def test_coming_back_is_never_at_once() -> None:
     assert busy("log_busy", 0).response().headers["Retry-After"] == "1"
+
+
+class _One(BaseModel):
+    zone: list[Annotated[str, StringConstraints(max_length=3)]] | Annotated[str, StringConstraints(max_length=3)]
+    minutes: dict[Literal["a"], int] = {}
+
+
+@pytest.mark.parametrize(
+    ("value", "pointers"),
+    [
+        ({"zone": ["UTC", "Mars"]}, {"/zone/1", "/zone"}),
+        ({"zone": "Mars"}, {"/zone"}),
+        ({"zone": "UTC", "minutes": {"a/b": 1}}, {"/minutes/a~1b"}),
+        ({"zone": "UTC", "minutes": {"a": "x"}}, {"/minutes/a"}),
+        ({}, {"/zone"}),
+        ([], {""}),
+    ],
+)
+def test_pointers_lead_to_what_was_sent(value: Any, pointers: set[str]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        _One.model_validate(value)
+    assert {each["pointer"] for each in faults_of(caught.value, value)} == pointers
 
 
 def test_pointers_are_escaped() -> None:

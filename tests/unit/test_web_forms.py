@@ -11,7 +11,7 @@ from cti.web.csv_text import cell, csv_heading, csv_of, csv_rows
 from cti.web.cursors import ID, NUMBER, cursor_of, cursor_pattern, cursor_reader
 from cti.web.instants import ms_of, rfc3339
 from cti.web.masking import masked, masked_identifier, masked_in, masked_keys
-from cti.web.query import choice, instant, read_query, seconds, text, whole
+from cti.web.query import Parameter, choice, instant, read_query, seconds, text, whole
 from cti.web.recent import Recent
 from cti.web.refusal import Refusal
 
@@ -23,6 +23,7 @@ KNOWN = {
         whole("limit", "", 1, 1000),
         seconds("wait_s", "", 60),
         instant("from", ""),
+        Parameter("zone", "", {"type": "array", "maxItems": 2}, str, many=True),
     )
 }
 
@@ -41,6 +42,11 @@ def refused(raw: str) -> tuple[str, list[str]]:
     with pytest.raises(Refusal) as caught:
         read_query(raw, KNOWN)
     return caught.value.code, [f"{each['pointer']} {each['rule']}" for each in caught.value.errors or []]
+
+
+def test_a_parameter_is_repeated_as_often_as_its_schema_says() -> None:
+    assert read_query("zone=a&zone=b", KNOWN) == {"zone": ["a", "b"]}
+    assert refused("zone=a&zone=b&zone=c&zone=d") == ("bad_parameter", ["zone value"])
 
 
 def test_query_values_are_read_by_their_form() -> None:

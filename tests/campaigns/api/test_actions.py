@@ -111,6 +111,10 @@ async def test_the_red_button_holds_until_it_is_thawed(url: str) -> None:
         assert (shown["reason"], shown["by"].split(" ")[0], shown["at"]) == (
             "wrong file", "manager", "2026-03-02T01:00:00.000Z")  # fmt: skip
         assert not (await it.ask("GET", "/v1/outbound", key="stranger")).json["frozen"]
+        named = await it.ask("POST", "/v1/outbound/freeze", {"reason": "13812345678 has complained"})
+        assert named.json["reason"] == "138****5678 has complained"
+        told = [(await it.ask("GET", "/v1/outbound", key=key)).json["reason"] for key in ("reader", "revealer")]
+        assert told == ["138****5678 has complained", "13812345678 has complained"]
         thawed = await it.ask("POST", "/v1/outbound/thaw")
         assert (thawed.status, thawed.json["frozen"]) == (202, False)
 

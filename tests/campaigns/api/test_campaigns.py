@@ -84,7 +84,7 @@ async def test_what_is_wrong_is_named_with_field_and_rule(url: str) -> None:
             answer = await it.ask("POST", "/v1/campaigns", {**ARREARS, **changed})
             assert (answer.status, answer.code) == (422, "invalid_body"), (changed, answer.body)
             (found,) = answer.json["errors"]
-            assert found["pointer"].removesuffix("/[key]") == pointer, (changed, found)
+            assert found["pointer"] == pointer, (changed, found)
             assert found["rule"], found
             assert found["detail"], found
         assert (await it.ask("GET", "/v1/campaigns")).json == {"campaigns": [], "cursor": None}

@@ -1,6 +1,7 @@
 """One key, one request: the same answer again, another request refused, and nothing made twice."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 from campaigns.api.idempotent import NAME
@@ -15,6 +16,7 @@ FILE = (
     "A1,张三,13800000001,2026-01,120.00,2026-02-01,0.001,123.60,营业厅\r\n"
 )
 CSV = "text/csv"
+UNREAD_MB = 16  # more than sockets hold: of so much the door has read the first
 
 
 async def post(it: Site, path: str, body: Any, key: str, **options: Any) -> Reply:
@@ -104,3 +106,34 @@ async def test_an_import_is_answered_once_for_a_key_whatever_its_size(url: str) 
         assert (await post(it, path, FILE.encode() + b"\r\n", "k-1", **media)).code == "idempotency_mismatch"
         assert (await post(it, path, FILE.encode(), "k-2", **media)).code == "same_file"
         assert (await it.ask("GET", f"/v1/campaigns/{campaign}/imports/2")).code == "not_found"
+
+
+async def test_the_answer_stands_although_the_deadlines_have_moved(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        asked = {**ARREARS, "expires_at": "2026-03-06T00:00:00Z"}
+        first = await post(it, "/v1/campaigns", asked, "k-1")
+        it.it.wall_clock.set_to(START_MS + KEPT_MS - 1)
+        again = await post(it, "/v1/campaigns", asked, "k-1")
+        assert (first.status, again.status, again.body) == (201, 201, first.body)
+        assert again.headers["ETag"] == first.headers["ETag"]
+        assert (await post(it, "/v1/campaigns", asked, "k-2")).json["errors"][0]["pointer"] == "/expires_at"
+        assert (await post(it, "/v1/campaigns", ARREARS, "k-2")).status == 201, "what was refused took no key"
+
+
+async def test_a_file_that_came_so_slowly_that_its_key_was_taken_is_not_kept(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        campaign: str = (await it.campaign())["id"]
+        path, media = f"/v1/campaigns/{campaign}/imports", {"Content-Type": CSV}
+
+        async def slowly() -> AsyncIterator[bytes]:
+            for _ in range(UNREAD_MB):
+                yield b"\r\n" * (1 << 19)
+            assert await it.context.reader.run(idempotency.read, TENANT, "k-1") is not None
+            it.it.wall_clock.set_to(START_MS + IN_FLIGHT_MAX_MS + 1)
+            assert (await post(it, "/v1/campaigns", ARREARS, "k-1")).status == 201
+            yield FILE.encode()
+
+        slow = await post(it, path, slowly(), "k-1", **media)
+        assert (slow.status, slow.code) == (409, "idempotency_in_flight")
+        assert (await it.ask("GET", f"{path}/1")).code == "not_found"
+        assert (await post(it, path, FILE.encode(), "k-2", **media)).status == 202

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from campaigns.imports.header import KEEP_MAX
 from campaigns.ledger import audit
 from tests.campaigns.api.site import Site, site
 from tests.scheduler import TENANT
@@ -125,3 +126,17 @@ async def test_a_big_body_streams_in_constant_memory(tmp_path: Any) -> None:
         grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024
         assert (answer.status, answer.json["bytes"]) == (202, BIG_MB * MB)
         assert grown_mb < MEMORY_MB, f"{grown_mb:.0f} MB more for a body of {BIG_MB} MB"
+
+
+async def test_more_columns_than_can_be_kept_are_refused_by_name(tmp_path: Any) -> None:
+    async with site(f"sqlite:///{tmp_path}/ringback.db", tasks=False) as it:
+        campaign: str = (await it.campaign())["id"]
+        path = f"/v1/campaigns/{campaign}/imports"
+        names = [f"k{n}" for n in range(KEEP_MAX + 1)]
+        for query in ("keep=" + ",".join(names), "&".join(f"keep={name}" for name in names)):
+            answer = await it.ask("POST", f"{path}?{query}", file("13800000001"), headers=CSV)
+            assert (answer.status, answer.code) == (400, "bad_parameter"), query
+            assert answer.json["errors"][0]["pointer"] == "keep"
+        most = "keep=" + ",".join([*names[1:], names[-1]])
+        answer = await it.ask("POST", f"{path}?{most}", file("13800000001"), headers=CSV)
+        assert (answer.status, answer.json["keep"]) == (202, names[1:])

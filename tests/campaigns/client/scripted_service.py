@@ -58,15 +58,22 @@ class Service:
             return await _cut(request, answer)
         status, body, *headers = answer
         if isinstance(body, bytes):
-            return web.Response(status=status, body=body, headers=headers[0] if headers else None)
+            return web.Response(
+                status=status, body=body, headers={**_wanted(request), **(headers[0] if headers else {})}
+            )
         return web.json_response(body, status=status, headers=headers[0] if headers else None)
 
     def of(self, method: str, path: str) -> list[Heard]:
         return [one for one in self.heard if (one.method, one.path) == (method, "/v1" + path)]
 
 
+def _wanted(request: web.Request) -> Mapping[str, str]:
+    """The type of what is no JSON: the one that was asked for."""
+    return {"Content-Type": request.headers.get("Accept", "*/*")}
+
+
 async def _cut(request: web.Request, answer: Cut) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Length": str(len(answer.begun) + 1)})
+    response = web.StreamResponse(headers={"Content-Length": str(len(answer.begun) + 1), **_wanted(request)})
     await response.prepare(request)
     await response.write(answer.begun)
     assert request.transport is not None
