@@ -140,7 +140,7 @@ async def test_a_later_file_adds_to_contacts_that_are_not_final(site: Site) -> N
 
 
 async def test_an_important_contact_on_which_a_person_works_is_called_once_it_has_a_number(lite: Site) -> None:
-    """OUT-1: called beside a person's work until somebody confirms. Whom calling is over for is decided when looked at."""
+    """OUT-1: called beside a person's work until somebody confirms."""
     campaign = await lite.campaign("outage")
     await lite.of_rows(campaign, {**OUTAGE, "number": "", "important": "是"})
     (contact,) = await lite.contacts()
