@@ -5,6 +5,7 @@ from pathlib import Path
 from campaigns import settings
 from campaigns.api.codes import OUTBOUND_CODES
 from campaigns.api.notice_shapes import NOTICE_SHAPES
+from campaigns.api.payment_shapes import PAYMENT_SHAPES
 from campaigns.api.routes import routes
 from campaigns.api.shapes import shapes
 from campaigns.calendars import work_calendar, year_files
@@ -32,7 +33,7 @@ def open_part(host: Host) -> Opened:
     return Opened(
         shared=context,
         tasks=[Dialler(context, host), Importer(context, host), Looking(context, host)],
-        purge=purging(context, read.kept_ms),
+        purge=purging(context, read.kept_ms, read.settlements_ms),
         collectors=context.metrics.collectors,
     )
 
@@ -45,7 +46,7 @@ PART = Part(
     channels=(CHANNEL,),
     lease_groups=(LANES, IMPORTS, FIGURES),
     routes=routes,
-    schemas={**shapes(shipped_rules(work_calendar())), **NOTICE_SHAPES},
+    schemas={**shapes(shipped_rules(work_calendar())), **NOTICE_SHAPES, **PAYMENT_SHAPES},
     scopes=SCOPES,
     codes=OUTBOUND_CODES,
     variables=tuple(sorted(settings.names())),

@@ -1,9 +1,7 @@
 """POST .../imports: a file of contacts, of any size; GET .../imports/{n} and its rejected rows."""
 
-import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
@@ -14,7 +12,7 @@ from campaigns.api.codes import refusal
 from campaigns.api.idempotent import Claim, Reply, reply, response_of
 from campaigns.api.refusals import wrong_state
 from campaigns.api.shown import masked_name
-from campaigns.api.streams import streamed
+from campaigns.api.streams import CLOSE, pieces_of, streamed
 from campaigns.context import Context
 from campaigns.dialler.orders import Callers, said_on
 from campaigns.imports import errors
@@ -30,9 +28,7 @@ from cti.web.refusal import Refusal
 from cti.web.route import Asked
 
 ACCEPTED = 202
-PIECE_BYTES = 262_144
 IN_TRANSIT = "running"  # what is told of an import whose file still comes
-CLOSE = {"Connection": "close"}
 TAKES = ("draft", "running", "paused")
 
 
@@ -50,7 +46,7 @@ async def post_import(context: Context, asked: Asked, *, limits: Limits) -> web.
         raise refusal("idempotency_in_flight", headers={"Retry-After": "2", **CLOSE})
     if found is not None:
         digest = hashlib.sha256()
-        async for piece in _pieces(request, limits):
+        async for piece in pieces_of(request, limits):
             digest.update(piece)
         return response_of(claim.before(found, digest.hexdigest()))
     async with claim:
@@ -66,7 +62,7 @@ async def _received(context: Context, asked: Asked, limits: Limits, row: Campaig
         return announced is None or size == announced
 
     try:
-        made = await receive(context, row, _pieces(request, limits), asked.query.get("file", ""), keep, by, is_whole)
+        made = await receive(context, row, pieces_of(request, limits), asked.query.get("file", ""), keep, by, is_whole)
     except errors.SameFile as error:
         detail = f"Import {error.no} brought the same file"
         raise refusal("same_file", detail, members={"import": error.no}) from error
@@ -92,22 +88,6 @@ def _run_each(connection: Connection, given: Any) -> list[None]:
     for work in given:
         work(connection)
     return [None] * len(given)
-
-
-async def _pieces(request: web.Request, limits: Limits) -> AsyncIterator[bytes]:
-    """The body as it comes; something of it every `body_s`. Raises Refusal."""
-    while True:
-        try:
-            async with asyncio.timeout(limits.body_s):
-                piece = await request.content.read(PIECE_BYTES)
-        except TimeoutError:
-            detail = f"Nothing came for {limits.body_s:g} s"
-            raise refusal("body_too_slow", detail, headers=CLOSE) from None
-        except web.RequestPayloadError as error:
-            raise refusal("bad_request", str(error), headers=CLOSE) from None
-        if not piece:
-            return
-        yield piece
 
 
 async def get_import(context: Context, asked: Asked) -> web.Response:

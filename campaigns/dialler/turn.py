@@ -262,8 +262,8 @@ class LaneDialler:
             numbers |= case.lines
         if not numbers and not days:
             return Known(set(), {})
-        known = await self._context.reader.run(turns.known, self.lane.tenant, numbers, days)
-        return Known(known.busy, known.calls)
+        known = await self._context.reader.run(turns.known, self.lane.tenant, numbers, days, now_ms)
+        return Known(known.busy, known.calls, known.barred)
 
     async def _full_queues(self, read: _Reading, room: Room) -> frozenset[str]:
         """Campaigns that would lead people into a queue where nobody answers."""
@@ -304,6 +304,7 @@ class LaneDialler:
         turn.deadlines()
         turn.dial(room, self._turns)
         turn.notices()
+        turn.not_to_be_called()
         self._tell_closed(turn, campaigns)
         return turn
 
