@@ -109,7 +109,9 @@ async def test_who_waits_is_looked_at_again(url: str) -> None:
 async def test_explain_names_it(url: str) -> None:
     async with site(url, tasks=False) as it:
         campaign: str = (await it.campaign())["id"]
-        await it.put([contact_row(campaign, 1), contact_row(campaign, 2, phones='[["+8613800009999", ["Asia/Shanghai"]]]')])
+        await it.put(
+            [contact_row(campaign, 1), contact_row(campaign, 2, phones='[["+8613800009999", ["Asia/Shanghai"]]]')]
+        )
         await it.ask("POST", PATH, NUMBER)
         path = f"/v1/campaigns/{campaign}/contacts/{campaign}"
         assert (await it.ask("GET", f"{path}-1")).json["explain"]["why"] == "do_not_call"

@@ -12,7 +12,9 @@ from campaigns.settlements.reading import PaymentReader, read_mark, read_marks
 from campaigns.settlements.telling import Told
 from tests.campaigns.shipped import DAY_MS, SHANGHAI, ms
 
-NOW_MS = ms("2026-03-04 09:00")
+NOW_MS, MIDNIGHT_MS = ms("2026-03-04 09:00"), ms("2026-03-03 00:00")
+NO_READING = "no reading like 2026-03-01 METER"
+SPOILT = "was spoilt by a spreadsheet: format the column as text"
 HEADER = ("户号", "缴费项目", "缴费时间", "流水号")
 
 
@@ -52,7 +54,10 @@ def test_items_stand_once_and_in_order() -> None:
     ("cells", "told"),
     [
         (("A1", "", "2026-03-03 10:00", "R1"), Told("R1", "A1", (), ms("2026-03-03 10:00"))),
-        (("A1", "2026-02;202601", "2026-03-03", "R1"), Told("R1", "A1", ("2026-01", "2026-02"), ms("2026-03-03 00:00"))),
+        (
+            ("A1", "2026-02;202601", "2026-03-03", "R1"),
+            Told("R1", "A1", ("2026-01", "2026-02"), MIDNIGHT_MS),
+        ),
         (('="00１"', "", "2026-03-03T02:00:00.900Z", "'R1"), Told("R1", "001", (), ms("2026-03-03 10:00"))),
         (("", " ", "", ""), None),
     ],
@@ -65,11 +70,10 @@ def test_a_row(cells: tuple[str, ...], told: Told | None) -> None:
     ("cells", "error"),
     [
         (("", "", "2026-03-03", "R1"), "7: 户号: MISSING: is empty"),
-        (("A1", "x", "soon", ""), "7: 缴费项目: FORM: 'x' is no month like 2026-02 and no reading like 2026-03-01 METER; "
-         "7: 缴费时间: FORM: 'soon' is no date like 2026-03-01; 7: 流水号: MISSING: is empty"),
+        (("A1", "", "soon", ""), "7: 缴费时间: FORM: 'soon' is no date like 2026-03-01; 7: 流水号: MISSING: is empty"),
+        (("A1", "x", "2026-03-03", "R1"), f"7: 缴费项目: FORM: 'x' is no month like 2026-02 and {NO_READING}"),
         (("A1", "", "2026-03-06", "R1"), "7: 缴费时间: RANGE: has not come yet"),
-        (("A1", "", "2026-03-03", "1.2E+10"), "7: 流水号: SPOILT: '1.2E+10' was spoilt by a spreadsheet: format the "
-         "column as text"),
+        (("A1", "", "2026-03-03", "1.2E+10"), f"7: 流水号: SPOILT: '1.2E+10' {SPOILT}"),
         (("A1", "", "2026-03-03", "R" * 129), "7: 流水号: LENGTH: has 129 characters, 128 at most"),
         (("A1", "", "2026-03-03", "R1", "x"), "7: -: CELLS: has 5 cells, the header 4"),
     ],
