@@ -30,6 +30,15 @@ class ContactsChanged(RingbackError):
         self.expected, self.there = expected, there
 
 
+class SettlementsSilent(RingbackError):
+    """Nobody tells who has paid; so nobody is dunned."""
+
+    def __init__(self, heard_ms: int | None) -> None:
+        """`heard_ms`: when payments were last told; None: never."""
+        super().__init__(f"last told: {heard_ms}")
+        self.heard_ms = heard_ms
+
+
 class Lacks(NamedTuple):
     """What a campaign's switch lacks. `pointer`: the member of the campaign that names it."""
 

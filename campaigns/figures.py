@@ -15,8 +15,10 @@ from campaigns.core.reasons import Channel
 from campaigns.core.workdays import WorkCalendar
 from campaigns.core.zones import instant, local_day
 from campaigns.ledger.compiled import campaign_of, class_asked
-from campaigns.ledger.figures import Figures, IsOpen, look
+from campaigns.ledger.figures import Feeds, Figures, IsOpen, look
 from campaigns.ledger.rows import CampaignRow, HoursClassRow
+from campaigns.settings import Settings
+from campaigns.settlements import silence
 from cti.errors import LedgerAway, OutcomeUnknown
 from cti.hosting import Host
 from cti.leases.ownership import HEARTBEAT_MS
@@ -87,7 +89,10 @@ class Looking:
     def _figures(self, connection: Connection) -> Figures:
         at_ms = self._context.now_ms()
         zone, calendar = self._context.rules.zone, self._context.rules.hours.calendar
-        return look(connection, at_ms, self._opened(at_ms), known_until_ms(calendar, at_ms, zone))
+        return look(
+            connection, at_ms, self._opened(at_ms), feeds_of(self._context.settings, at_ms),
+            known_until_ms(calendar, at_ms, zone),
+        )  # fmt: skip
 
     def _opened(self, now_ms: int) -> IsOpen:
         """Whether a class of hours is open at this time, on any channel of its campaign."""
@@ -102,6 +107,13 @@ class Looking:
 
     async def stop(self) -> None:
         await self._ownership.stop()
+
+
+def feeds_of(settings: Settings, now_ms: int) -> Feeds | None:
+    """Of which tenants payments are to be told."""
+    if settings.settlement_feed == silence.OFF:
+        return None
+    return Feeds(now_ms - settings.silence_ms, settings.settlement_feed == silence.ON, silence.KIND)
 
 
 def known_until_ms(calendar: WorkCalendar, now_ms: int, zone: str) -> int:

@@ -37,6 +37,7 @@ class CampaignMetrics:
         self._missed = counter("deadlines_missed", "Deadlines that passed unmet", "kind", "deadline")
         self._quiet = counter("quiet_ring_violations", "Telephones that rang outside the calling hours")
         self._turns = counter("dialler_turns", "Turns of the dialler, by how they ended", "ended")
+        self._settlements = counter("settlements", "Payments that were told, by what became of them", "how")
         self.figures = FiguresShown()
         self._begin_at_zero()
 
@@ -50,7 +51,16 @@ class CampaignMetrics:
 
     @property
     def collectors(self) -> Sequence[Collector]:
-        return (self._dials, self._attempts, self._refusals, self._missed, self._quiet, self._turns, self.figures)
+        return (
+            self._dials,
+            self._attempts,
+            self._refusals,
+            self._missed,
+            self._quiet,
+            self._turns,
+            self._settlements,
+            self.figures,
+        )
 
     def dialled(self, count: int = 1) -> None:
         """Orders made, after the commit."""
@@ -74,6 +84,10 @@ class CampaignMetrics:
     def turn(self, ended: str) -> None:
         """`ended`: committed | idle | stale | fenced | away."""
         self._turns.labels(ended).inc()
+
+    def settled(self, how: str) -> None:
+        """`how`: new | repeated | other, the last where the reference is another payment's."""
+        self._settlements.labels(how).inc()
 
 
 class Gauge(NamedTuple):
@@ -144,6 +158,11 @@ GAUGES = (
         _by_lane,
     ),
     _one("outbound_frozen", "Tenants whose dialling is frozen", lambda found: found.frozen),
+    _one(
+        "settlement_feeds_silent",
+        "Tenants whose payments are not told: no campaign of arrears starts",
+        lambda found: found.feeds_silent,
+    ),
     _moment(
         "calendar_known_until_timestamp_seconds",
         "When the announced years of the work calendar end",

@@ -1,15 +1,38 @@
 """What an account owes on the day of the dial: its items with the penalty and total of that day (ARR-1).
 
-Billing and outage items say what they say on any day; arrears grow.
+Billing and outage items say what they say on any day; arrears grow. What is paid is no item any more.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from campaigns.core.penalty import Arrears, NoFormula, Rate, penalty_on
+from campaigns.ledger.rows import ContactRow
+from campaigns.settlements.items import is_in_part, left
 
 ARREARS = "arrears"
+
+
+def items_left(kind: str, contact: ContactRow) -> list[Mapping[str, str]]:
+    """The contact's items as imported, without those that are paid."""
+    return left(kind, json.loads(contact.items), settled_of(contact))
+
+
+def settled_of(contact: ContactRow) -> frozenset[str]:
+    """The marks of its items that are paid (`campaigns.settlements.items`)."""
+    return frozenset(json.loads(contact.settled)) if contact.settled else frozenset()
+
+
+def owed_on(
+    kind: str, contact: ContactRow, day: date, rates: Iterable[Rate] = ()
+) -> tuple[Mapping[str, str], ...] | NoFormula:
+    """What the contact is told on a day; NoFormula: it is not dialled on it."""
+    items, settled = items_left(kind, contact), settled_of(contact)
+    if settled and any(is_in_part(kind, item, settled) for item in items):
+        return NoFormula("some months of an item are paid: what is left of it is not known")
+    return items_on(kind, items, contact.customer_class, day, rates)
 
 
 def items_on(

@@ -2,14 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cti.errors import SettingsMistake
 
 PREFIX = "RINGBACK_"
-DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 
 class Settings(BaseModel):
@@ -22,6 +23,10 @@ class Settings(BaseModel):
     caller_zh: str = "95598供电服务热线"  # who speaks: calls and messages begin with it
     caller_en: str = "the 95598 electricity service line"
     call_back: str = "95598"  # the number that messages and answering machines are told
+    settlements_days: Annotated[int, Field(ge=1, le=36_500)] = 90  # payments are remembered for files that come later
+    # A campaign of arrears starts only where payments are told: on, off, or auto (from the first payment on).
+    settlement_feed: Literal["auto", "on", "off"] = "auto"
+    settlement_silence_h: Annotated[int, Field(ge=1, le=8_760)] = 24  # the feed is silent when nothing came for so long
     failure_spike_percent: int = Field(50, ge=1, le=101)  # of the last attempts failed: pause; 101: never
 
     @classmethod
@@ -43,6 +48,16 @@ class Settings(BaseModel):
     def kept_ms(self) -> int:
         """How long ended campaigns and lines of the audit log are kept."""
         return self.campaigns_days * DAY_MS
+
+    @property
+    def settlements_ms(self) -> int:
+        """How long payments are remembered, and their references known."""
+        return self.settlements_days * DAY_MS
+
+    @property
+    def silence_ms(self) -> int:
+        """The feed of payments is silent when nothing came for so long."""
+        return self.settlement_silence_h * HOUR_MS
 
 
 def names() -> set[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from campaigns import settings
 from campaigns.api.codes import OUTBOUND_CODES
 from campaigns.api.notice_shapes import NOTICE_SHAPES
+from campaigns.api.payment_shapes import PAYMENT_SHAPES
 from campaigns.api.routes import routes
 from campaigns.api.shapes import shapes
 from campaigns.calendars import work_calendar, year_files
@@ -34,14 +35,14 @@ def open_part(host: Host) -> Opened:
     return Opened(
         shared=context,
         tasks=[Dialler(context, host), Importer(context, host), Looking(context, host)],
-        purge=purging(context, read.kept_ms),
+        purge=purging(context, read.kept_ms, read.settlements_ms),
         collectors=context.metrics.collectors,
     )
 
 
 def schemas() -> Mapping[str, Any]:
     """The components of the OpenAPI document, with the limits of the shipped rules. Reads the profile."""
-    return {**shapes(shipped_rules(work_calendar())), **NOTICE_SHAPES}
+    return {**shapes(shipped_rules(work_calendar())), **NOTICE_SHAPES, **PAYMENT_SHAPES}
 
 
 PART = Part(

@@ -33,6 +33,12 @@ OUTBOUND_CODES: dict[str, Code] = {
         "The batch has no notices of these accounts",
         "`errors` names them, the first twenty. Nothing was acknowledged.",
     ),
+    "settled_otherwise": Code(
+        409,
+        "The reference is that of another payment",
+        "A payment is known by its `reference`: the same again gets the same answer. The first stands; nothing was "
+        "changed. Send this one with a reference of its own.",
+    ),
     "idempotency_in_flight": Code(
         409,
         "The first request with this key still runs",
@@ -42,6 +48,13 @@ OUTBOUND_CODES: dict[str, Code] = {
         422,
         "The key was used for another request",
         "An `Idempotency-Key` belongs to one method, path and body for 72 h. Make a new key for a new request.",
+    ),
+    "settlements_silent": Code(
+        409,
+        "Nobody tells who has paid",
+        "A campaign of arrears starts only while payments are told (`POST /v1/settlements`); `detail` says when they "
+        "last were. See to the feed: a file without a row is a sign of life too. `RINGBACK_SETTLEMENT_FEED` turns this "
+        "off.",
     ),
     "cannot_dial": Code(
         422,

@@ -17,6 +17,7 @@ from campaigns.ledger import attempts, contacts, history
 from campaigns.ledger.history import Decision
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow
 from campaigns.ledger.tables import FAR
+from campaigns.owed_today import items_left
 from cti.web.accept import wanted
 from cti.web.csv_text import CSV, csv_of
 from cti.web.cursors import cursor_of
@@ -113,11 +114,13 @@ def whole_contact(
     campaign: CampaignRow, row: ContactRow, tried: Sequence[AttemptRow], decisions: Sequence[Decision], *, in_full: bool
 ) -> dict[str, Any]:
     """All that is known of a contact, but for `explain`."""
-    items: TextItems = json.loads(row.items)
+    remaining: TextItems = items_left(campaign.kind, row)
+    settled: TextItems = [item for item in json.loads(row.items) if item not in remaining]
     return {
         **shown_contact(row, tried, in_full=in_full),
         "address": row.address if in_full else masked_address(row.address),
-        "items": items if in_full else [_masked_values(item) for item in items],
+        "items": remaining if in_full else [_masked_values(item) for item in remaining],
+        "settled": settled if in_full else [_masked_values(item) for item in settled],
         "kept": json.loads(row.kept) if in_full else _masked_values(json.loads(row.kept)),
         "zones": sorted({zone for _, zones in json.loads(row.phones) for zone in zones}),
         "attempts": [shown_decision(campaign, one, in_full=in_full) for one in decisions],

@@ -1,6 +1,5 @@
 """`explain` of a contact: what the dialler would decide about it now, from what is known at this moment."""
 
-import json
 from collections.abc import Sequence
 
 from campaigns.context import Context
@@ -14,7 +13,7 @@ from campaigns.ledger import moment
 from campaigns.ledger.compiled import campaign_of
 from campaigns.ledger.moment import Person
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow
-from campaigns.owed_today import items_on
+from campaigns.owed_today import owed_on
 from cti.dial.declared import takes_messages, trunk_groups
 from cti.hosting import DeclaredSwitch
 
@@ -26,7 +25,8 @@ async def explained(
     case = Case(row, campaign_of(row, context.rules), contact, tried)
     days = case.days_at(context.now_ms())
     lane = (row.switch, row.trunk_group)
-    person = await context.reader.run(moment.person, row.tenant, days, case.lines, lane)
+    person = await context.reader.run(moment.person, row.tenant, days, case.lines, lane, context.now_ms())
+    case.bar(person.barred)
     declared = await context.declared(row.tenant, row.switch)
     now = await _moment(context, row, declared, person)
     world = case.world(
@@ -57,5 +57,4 @@ def _with_room(world: World, row: CampaignRow, declared: DeclaredSwitch | None, 
 def _is_known(context: Context, row: CampaignRow, contact: ContactRow, now_ms: int) -> bool:
     """Whether what is owed can be said on this day."""
     day = local_day(now_ms, row.zone)
-    told = items_on(row.kind, json.loads(contact.items), contact.customer_class, day, context.rules.penalties)
-    return not isinstance(told, NoFormula)
+    return not isinstance(owed_on(row.kind, contact, day, context.rules.penalties), NoFormula)

@@ -1,6 +1,5 @@
 """POST .../imports: a file of contacts, of any size; GET .../imports/{n} and its rejected rows."""
 
-import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -14,7 +13,7 @@ from campaigns.api.codes import refusal
 from campaigns.api.idempotent import RETRY_AFTER_S, Claim, Reply, reply, response_of
 from campaigns.api.refusals import wrong_state
 from campaigns.api.shown import masked_name
-from campaigns.api.streams import streamed
+from campaigns.api.streams import CLOSE, pieces_of, streamed
 from campaigns.context import Context
 from campaigns.dialler.orders import Callers, said_on
 from campaigns.errors import Stale
@@ -32,9 +31,7 @@ from cti.web.refusal import Refusal, fault
 from cti.web.route import Asked
 
 ACCEPTED = 202
-PIECE_BYTES = 262_144
 IN_TRANSIT = "running"  # what is told of an import whose file still comes
-CLOSE = {"Connection": "close"}
 AGAIN = {"Retry-After": str(RETRY_AFTER_S), **CLOSE}
 TAKES = ("draft", "running", "paused")
 
@@ -52,7 +49,7 @@ async def post_import(context: Context, asked: Asked, *, limits: Limits) -> web.
     if found is not None and found.status is None:
         raise refusal("idempotency_in_flight", headers=AGAIN)
     if found is not None:
-        return response_of(claim.before(found, await _sha256(_pieces(request, limits))))
+        return response_of(claim.before(found, await _sha256(pieces_of(request, limits))))
     async with claim:
         return response_of(await _received(context, asked, limits, row, claim))
 
@@ -72,7 +69,7 @@ async def _received(context: Context, asked: Asked, limits: Limits, row: Campaig
         claim.keep(connection, answers[0], made.sha256)
 
     answers: list[Reply] = []
-    stream, file = _pieces(request, limits), asked.query.get("file", "")
+    stream, file = pieces_of(request, limits), asked.query.get("file", "")
     try:
         await receive(context, row, stream, file, keep, by, is_whole, keep_answer)
     except errors.SameFile as error:
@@ -109,22 +106,6 @@ async def _sha256(pieces: AsyncIterator[bytes]) -> str:
         if size > BYTES_MAX:
             raise refusal("too_large", f"more than {BYTES_MAX} bytes", headers=CLOSE)
     return digest.hexdigest()
-
-
-async def _pieces(request: web.Request, limits: Limits) -> AsyncIterator[bytes]:
-    """The body as it comes; something of it every `body_s`. Raises Refusal."""
-    while True:
-        try:
-            async with asyncio.timeout(limits.body_s):
-                piece = await request.content.read(PIECE_BYTES)
-        except TimeoutError:
-            detail = f"Nothing came for {limits.body_s:g} s"
-            raise refusal("body_too_slow", detail, headers=CLOSE) from None
-        except web.RequestPayloadError as error:
-            raise refusal("bad_request", str(error), headers=CLOSE) from None
-        if not piece:
-            return
-        yield piece
 
 
 async def get_import(context: Context, asked: Asked) -> web.Response:

@@ -47,5 +47,5 @@ async def post_outcome(context: Context, asked: Asked, *, limits: Limits) -> web
     async with claim:
         with refusing():
             disposition = Disposition(given.disposition)
-            await say_outcome(context, contact.tenant, contact.id, disposition, given.note, promised, also=also)
+            await say_outcome(context, contact.tenant, contact.id, disposition, given.note, promised, also=also, who=by)
     return response_of(made[0])

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from campaigns.api.codes import refusal
-from campaigns.errors import CannotDial, ContactsChanged, NotFound, Stale, WrongState
+from campaigns.errors import CannotDial, ContactsChanged, NotFound, SettlementsSilent, Stale, WrongState
+from cti.web.instants import rfc3339
 from cti.web.refusal import busy, fault
 
 RETRY_AFTER_S = 1
@@ -22,6 +23,9 @@ def refusing() -> Iterator[None]:
     except ContactsChanged as error:
         detail = f"There are {error.there} contacts, not {error.expected}"
         raise refusal("contacts_changed", detail, members={"contacts": error.there}) from error
+    except SettlementsSilent as error:
+        when = "never" if error.heard_ms is None else rfc3339(error.heard_ms)
+        raise refusal("settlements_silent", f"Payments were last told: {when}") from error
     except CannotDial as error:
         faults = [fault(one.pointer, "cannot_dial", one.detail) for one in error.lacks]
         raise refusal("cannot_dial", "; ".join(one.detail for one in error.lacks), faults) from error

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from campaigns.api import actions, attempts, calling_hours, campaigns, contacts, idempotent, imports, outbound, outcome
 from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, IMPORT_PATTERN, JSON
 from campaigns.api.notice_routes import notice_routes
+from campaigns.api.payment_routes import payment_routes
 from campaigns.core.reasons import CampaignState, State
 from campaigns.imports.header import KEEP_MAX
 from cti.web.csv_text import CSV
@@ -40,6 +41,7 @@ def routes(limits: Limits) -> Sequence[Route]:
         *_outbound(limits),
         *_hours(limits),
         *notice_routes(limits),
+        *payment_routes(limits),
     ]
 
 
@@ -112,7 +114,8 @@ def _actions(limits: Limits) -> list[Route]:
     always = ("not_found", "wrong_state", "ledger_away")
     return [
         route(f"{path}/start", "post_start", "Start: with the number of contacts that its manager has seen.",
-              bounded(actions.post_start, limits), codes=(*BODY_CODES, *always, "contacts_changed", "cannot_dial"),
+              bounded(actions.post_start, limits), codes=(*BODY_CODES, *always, "contacts_changed", "cannot_dial",
+                     "settlements_silent"),
               body={JSON: ref("Start")}),
         route(f"{path}/pause", "post_pause", "Nothing more is dialled; deadlines run.",
               bounded(actions.post_pause, limits), codes=(*nothing, *always)),

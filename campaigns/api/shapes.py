@@ -125,6 +125,7 @@ _OUTBOUND: dict[str, Schema] = {
 }  # fmt: skip
 _HELD: dict[str, Schema] = {**_CONTACT, "attempts": each(ref("Attempt")), "address": TEXT, "zones": TEXTS,
                             "items": each({"type": "object", "additionalProperties": TEXT}),
+                            "settled": each({"type": "object", "additionalProperties": TEXT}),
                             "kept": {"type": "object", "additionalProperties": TEXT},
                             "explain": ref("Explanation")}  # fmt: skip
 

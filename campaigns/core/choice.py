@@ -1,10 +1,12 @@
 """Which channel and number the next attempt takes.
 
 Messages go first, one for each written channel and round, to the first number that can take it. Calls take the numbers
-in order and begin again after the last; an order that rang nowhere does not use up its number's turn.
+in order and begin again after the last; an order that rang nowhere does not use up its number's turn. Numbers that
+nobody calls (do-not-call) are left out.
 """
 
 import re
+from dataclasses import replace
 from typing import NamedTuple
 
 from campaigns.core.campaign import Campaign
@@ -26,6 +28,13 @@ def next_call(contact: Contact, campaign: Campaign) -> Choice | None:
     return _message(contact, campaign, phones) or _call(contact, campaign, phones)
 
 
+def silenced(contact: Contact, campaign: Campaign) -> bool:
+    """Nothing is left but numbers that are not called (do-not-call)."""
+    if not contact.barred or next_call(contact, campaign) is not None:
+        return False
+    return next_call(replace(contact, barred=frozenset(), strangers=frozenset()), campaign) is not None
+
+
 def takes_messages(number: str) -> bool:
     """Landlines of the mainland take no SMS; of other countries' numbers nobody knows."""
     return not number.startswith(MAINLAND) or MAINLAND_MOBILE.fullmatch(number) is not None
@@ -35,7 +44,8 @@ def _message(contact: Contact, campaign: Campaign, phones: list[Phone]) -> Choic
     sent = {attempt.channel for attempt in contact.this_round if attempt.step is not Step.NOT_DIALLED}
     for channel in campaign.channels:
         if channel in WRITTEN and channel not in sent:
-            able = (phone for phone in phones if channel is not Channel.SMS or takes_messages(phone.number))
+            own = (phone for phone in phones if phone.number not in contact.strangers)
+            able = (phone for phone in own if channel is not Channel.SMS or takes_messages(phone.number))
             phone = next(able, None)
             if phone is not None:
                 return Choice(phone, channel)
@@ -44,6 +54,7 @@ def _message(contact: Contact, campaign: Campaign, phones: list[Phone]) -> Choic
 
 def _call(contact: Contact, campaign: Campaign, phones: list[Phone]) -> Choice | None:
     channel = next((channel for channel in campaign.channels if channel not in WRITTEN), None)
+    phones = [phone for phone in phones if phone.number not in contact.barred]
     if channel is None or not phones:
         return None
     order = [phone.number for phone in contact.phones]

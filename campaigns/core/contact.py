@@ -56,7 +56,8 @@ class Phone(NamedTuple):
 class Contact:
     """`decided_upto`: the attempts up to this one were looked at by a person, who let calling go on.
 
-    `handed_over`: the fallback is a person's work, who has it.
+    `handed_over`: the fallback is a person's work, who has it. `barred`: numbers that are not called (do-not-call);
+    what is written still goes there, but to `strangers`: these are another person's.
     """
 
     account: str
@@ -69,6 +70,8 @@ class Contact:
     decided_upto: int = 0
     handed_over: bool = False
     promise_date: str | None = None
+    barred: frozenset[str] = frozenset()
+    strangers: frozenset[str] = frozenset()
 
     @property
     def final(self) -> bool:

@@ -1,7 +1,8 @@
 """What is to be done about a contact at an instant. Nothing else decides; `explain` renders this.
 
 The checks, in the order in which a person reads the first reason:
-1. final or settled, do-not-call, stopped: close;
+1. final or settled, do-not-call, stopped: close. An attempt that is open then is waited for, but by a payment; what a
+   person works on is his;
 2. handed over: the deadline is past, no attempt or number is left. Deadlines run and fallbacks are made while a
    campaign is paused or frozen. An attempt that is open at the deadline is waited for, 60 min at the latest;
 3. a person works on it: calling waits, but for an important contact of an outage;
@@ -86,10 +87,11 @@ def _closed(contact: Contact, campaign: Campaign, world: World) -> Decision | No
         return Close(contact.state)
     if world.settled:
         return Close(State.PAID, Why.SETTLED)
-    if world.do_not_call:
-        return Close(State.SUPPRESSED, Why.DO_NOT_CALL)
+    is_open = any(attempt.step is Step.OPEN for attempt in contact.this_round)
+    if world.do_not_call and contact.state is not State.PERSON:
+        return WaitUntil(None, Why.DO_NOT_CALL, "") if is_open else Close(State.SUPPRESSED, Why.DO_NOT_CALL)
     if campaign.state in {CampaignState.STOPPING, CampaignState.STOPPED}:
-        if any(attempt.step is Step.OPEN for attempt in contact.this_round):
+        if is_open:
             return WaitUntil(None, Why.CAMPAIGN_STOPPED, "")
         return Close(State.CANCELLED, Why.CAMPAIGN_STOPPED)
     return None

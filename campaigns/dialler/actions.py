@@ -20,10 +20,11 @@ from campaigns.core.campaign import moved
 from campaigns.core.reasons import CampaignState, CampaignStep, Why
 from campaigns.dialler.ability import check
 from campaigns.dialler.withdrawal import Took, withdraw
-from campaigns.errors import ContactsChanged, NotFound, WrongState
+from campaigns.errors import ContactsChanged, NotFound, SettlementsSilent, WrongState
 from campaigns.ledger import campaigns, lanes, outbound, withdrawing
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.rows import CampaignRow, OutboundRow
+from campaigns.settlements import silence
 
 CLOSED_AT_ONCE = 500  # contacts of a stopped campaign in one transaction
 NOT_DIALLED = "not_dialled"
@@ -52,7 +53,9 @@ class Done(NamedTuple, Generic[Made]):
 async def start(
     context: Context, tenant: str, campaign: str, contacts_expected: int, who: str, also: Also = nothing_more
 ) -> CampaignRow:
-    """Raises NotFound, WrongState, CannotDial, ContactsChanged. A live stream of the switch is not needed."""
+    """Raises NotFound, WrongState, CannotDial, ContactsChanged, SettlementsSilent. A live stream of the switch is not
+    needed.
+    """
     row = await _may(context, tenant, campaign, CampaignStep.START)
     await check(context, row)
     states = await context.reader.run(withdrawing.import_states, campaign)
@@ -65,6 +68,9 @@ async def start(
         if withdrawing.import_states(connection, campaign) != states:  # since they were counted
             counted = withdrawing.contacts_there(connection, campaign)
         after = campaigns.set_state(connection, held, CampaignStep.START, who, now_ms)
+        heard_ms = outbound.read(connection, tenant).settlements_heard_ms
+        if row.kind == silence.KIND and silence.is_silent(context.settings, heard_ms, now_ms):
+            raise SettlementsSilent(heard_ms)
         if counted != contacts_expected:
             raise ContactsChanged(contacts_expected, counted)
         lanes.put(connection, [_lane(after)])

@@ -2,17 +2,17 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from campaigns.core.after import Closed, Ended, HandedOver, Outcome, after, owes_notice
 from campaigns.core.campaign import Campaign
-from campaigns.core.choice import next_call
+from campaigns.core.choice import next_call, silenced
 from campaigns.core.contact import blocking
 from campaigns.core.decide import Close, Dial, Fallback, decide
-from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Why
+from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Disposition, Why
 from campaigns.core.waiting import GRACE_MS, SWITCH_SILENT_MAX_MS, WaitUntil, World
 from campaigns.core.zones import instant, local_day
 from campaigns.dialler.orders import split_number
@@ -90,10 +90,13 @@ def heard_at(standing: SwitchStanding, now_ms: int, speed: float) -> int | None:
 
 @dataclass
 class Known:
-    """What is known of persons, with what this turn has changed of it. Numbers without their extension."""
+    """What is known of persons, with what this turn has changed of it. Numbers without their extension, accounts as
+    `people.account_key`.
+    """
 
     busy: set[str]
     calls: dict[PersonDay, int]
+    barred: dict[str, str] = field(default_factory=dict)  # numbers and accounts that nobody calls, and why
 
 
 class Case:
@@ -130,6 +133,17 @@ class Case:
         """A fact of it has said so once."""
         row = self.attempts.get(n)
         return row is not None and (row.rang_at_ms is not None or row.answered_at_ms is not None)
+
+    def bar(self, barred: Mapping[str, str]) -> None:
+        """Numbers of it that are not called, or its account (`Known.barred`)."""
+        if not barred:
+            return
+        why = {phone: barred.get(number) or barred.get(account) for phone, (number, account) in self._lines.items()}
+        self.contact = replace(
+            self.contact,
+            barred=frozenset(phone for phone, reason in why.items() if reason is not None),
+            strangers=frozenset(phone for phone, reason in why.items() if reason == Disposition.WRONG_PARTY),
+        )
 
     def note(self, n: int, columns: AttemptColumns) -> None:
         """Evidence of an attempt."""
@@ -206,6 +220,7 @@ class Case:
         """Nothing hinders on the lane."""
         calls, busy = known.calls, known.busy
         return World(
+            do_not_call=silenced(self.contact, self.campaign),
             calls_today=max(calls.get(day, 0) for day in self.days_at(now_ms)),
             busy_numbers=frozenset(phone for phone, lines in self._lines.items() if not busy.isdisjoint(lines)),
             switch_heard_ms=now_ms,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from campaigns.core.after import Closed, Dialled, HeldLong, NeverDialled, after
 from campaigns.core.calling_hours import Asked, is_too_late
 from campaigns.core.campaign import Campaign
-from campaigns.core.contact import Attempt, exempt
+from campaigns.core.contact import exempt
 from campaigns.core.decide import Close, Dial, Fallback, decide
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.reasons import WRITTEN, State, Why
@@ -22,15 +22,14 @@ from campaigns.dialler import orders
 from campaigns.dialler.case import Case, Known, Moment, zones_of
 from campaigns.dialler.judging import Judged, News, next_question
 from campaigns.dialler.order_ids import attempt_no
-from campaigns.ledger import notices
-from campaigns.ledger.compiled import judged_columns
+from campaigns.do_not_call.entries import ENTERED, entry_of
+from campaigns.ledger import do_not_call, notices
 from campaigns.ledger.people import line_keys
-from campaigns.ledger.rows import AttemptColumns, AttemptRow, CampaignRow, ContactRow, RefusalRow
+from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, DoNotCallRow, RefusalRow
 from campaigns.ledger.tables import FAR
 from campaigns.ledger.turns import Dialling, Found, Writes
 from campaigns.rendering import Part, Said
 from campaigns.written_notices.owing import Owed, notice_of
-from cti.dial.rows import DialOrderRow
 
 ORDER_VALID_MIN_MS = 250  # what expires sooner would never leave
 OF_THE_LANE = frozenset(
@@ -105,6 +104,7 @@ class Intents:
         self._campaigns, self._found, self._known, self._read = campaigns, found, known, cases
         self._cases: dict[str, Case] = {}
         self._written: set[str] = set()  # contacts
+        self.entries: dict[str, DoNotCallRow] = {}
         self.owed: list[Case] = []
         self.recalled: list[Case] = []
         self.blocked = False  # something is due that only the lane hinders
@@ -116,6 +116,7 @@ class Intents:
             if contact not in self._read:
                 return None
             self._cases[contact] = self._read[contact]
+            self._cases[contact].bar(self._known.barred)
         return self._cases[contact]
 
     # -- outcomes ------------------------------------------------------------------------------------------------------
@@ -145,6 +146,7 @@ class Intents:
         case.note(n, judgement.columns)
         if judgement.outcome is not None:
             case.apply(judgement.outcome)
+            self._entered(case, n)
         # What is held for a contact that is final keeps its number until it is final itself.
         if judgement.settle or (case.contact.final and isinstance(judgement.outcome, HeldLong)):
             self.writes.settled += news.settled
@@ -157,6 +159,21 @@ class Intents:
             self.told.two_calls += judgement.two_calls
         self.told.not_dialled += isinstance(judgement.outcome, NeverDialled)
         self.told.taken[news.order.order.id] = news.key
+
+    def _entered(self, case: Case, n: int) -> None:
+        """Who asked not to be called, or is somebody else: nobody calls the number from now on, in this turn too."""
+        one = case.attempts.get(n)
+        if one is None or one.disposition not in ENTERED or case.read[n].disposition == one.disposition:
+            return
+        entry = entry_of(one, str(one.disposition), self._moment.now_ms)
+        self.entries[entry.line] = entry
+        self._known.barred[entry.line] = entry.reason
+
+    def not_to_be_called(self) -> None:
+        """Those whom calls have shown not to be called."""
+        entries = list(self.entries.values())
+        if entries:
+            self.writes.then.append(lambda connection: do_not_call.keep(connection, entries))
 
     def _note_ring(self, case: Case, n: int, rang_at_ms: object) -> None:
         """Whether a telephone rang outside of the hours of its own zones."""
@@ -261,6 +278,7 @@ class Intents:
         case = self.case(contact)
         if case is None:
             return False
+        case.bar(self._known.barred)
         decision = self._decided(case)
         match decision:
             case Dial():
@@ -359,7 +377,7 @@ class Intents:
         row = case.contact_row(moment.now_ms)._replace(why=None)
         if row.hours_class != case.row.hours_class:
             self.writes.classes.add(case.class_row(row))
-        made = _new_attempt(case.row, order, dial, columns, attempt)
+        made = orders.new_attempt(case.row, order, dial, columns, attempt)
         self.writes.campaigns[case.of.id] = case.of.version
         capped = not exempt(case.contact, case.campaign)
         self.writes.dialling.append(Dialling(row, made, order, lines, days, capped, busy, refusal))
@@ -373,14 +391,3 @@ class Intents:
         return case.row._replace(
             next_at_ms=FAR, waits_for=lines[0] if lines else None, why=Why.NUMBER_BUSY.value
         ), refusal
-
-
-def _new_attempt(
-    row: ContactRow, order: DialOrderRow, dial: Dial, columns: AttemptColumns, attempt: Attempt
-) -> AttemptRow:
-    given: dict[str, object] = {
-        **columns, **judged_columns(attempt), "contact": row.id, "n": attempt.n, "campaign": row.campaign,
-        "tenant": row.tenant, "round": row.round, "decision": "dialled", "command": order.id,
-        "channel": dial.channel.value, "number": dial.number, "decided_at_ms": attempt.at_ms,
-    }  # fmt: skip
-    return AttemptRow._make(map(given.get, AttemptRow._fields))

@@ -13,12 +13,16 @@ from campaigns.dialler.case import Case, Known
 from campaigns.dialler.order_ids import campaign_of_contact
 from campaigns.dialler.withdrawal import Took, give_back
 from campaigns.dialler.withdrawal import write as write_cases
+from campaigns.do_not_call.changing import take_back
+from campaigns.do_not_call.entries import ENTERED, entry_id, entry_of
 from campaigns.errors import NotFound, WrongState
-from campaigns.ledger import attempts, campaigns, contacts, notices, outbound, people, withdrawing
+from campaigns.ledger import attempts, campaigns, contacts, do_not_call, notices, outbound, people, withdrawing
 from campaigns.ledger.compiled import campaign_of, judged_attempt
-from campaigns.ledger.rows import AttemptRow, ContactRow
+from campaigns.ledger.people import account_key
+from campaigns.ledger.rows import AttemptRow, ContactRow, DoNotCallRow
 from campaigns.written_notices.owing import owe
 
+PERSON = "person"
 SAYS = "outcome"  # the action's name
 ALLOWED = (State.PERSON.value, State.UNKNOWN.value)
 
@@ -40,6 +44,7 @@ async def say_outcome(
     *,
     agreed_at_ms: int | None = None,
     also: Also = nothing_more,
+    who: str = PERSON,
 ) -> Said:
     """What a person says became of it; `disposition` is not `unknown`. Orders of the contact that were not sent are
     withdrawn where nothing more is to be said. Raises NotFound, WrongState, LedgerAway, OutcomeUnknown.
@@ -49,7 +54,8 @@ async def say_outcome(
     said = Word(now_ms, disposition, agreed_at_ms, promise_date)
 
     def act(connection: Connection) -> Done[Said]:
-        case = _held(context, connection, tenant, contact)
+        enters = disposition in ENTERED
+        case = _held(context, connection, tenant, contact, alone=enters)
         if case.row.state not in ALLOWED:
             raise WrongState(case.row.state, SAYS, ALLOWED)
         _say(case, said, note)
@@ -57,6 +63,8 @@ async def say_outcome(
         case.schedule(_known(connection, case, now_ms), now_ms)
         write_cases(connection, tenant, [case], now_ms)
         _notice(context, connection, case, now_ms)
+        if enters:
+            took = Took(took.orders + _enter(context, connection, case, disposition, now_ms, who).orders)
         also(connection)
         (row,) = contacts.read(connection, [contact])
         return Done(Said(row, tuple(attempts.of_contacts(connection, [contact])[contact])), took)
@@ -64,12 +72,12 @@ async def say_outcome(
     return await write(context, act)
 
 
-def _held(context: Context, connection: Connection, tenant: str, contact: str) -> Case:
-    """The contact, locked after its campaign's row and the tenant's. Raises NotFound."""
+def _held(context: Context, connection: Connection, tenant: str, contact: str, *, alone: bool) -> Case:
+    """The contact, locked after its campaign's row and the tenant's. `alone`: no turn is under way. Raises NotFound."""
     campaign = campaigns.lock(connection, campaign_of_contact(contact), tenant, share=True)
     if campaign is None:
         raise NotFound(contact)
-    outbound.lock(connection, tenant, share=True)
+    outbound.lock(connection, tenant, share=not alone)
     rows = withdrawing.hold(connection, [contact])
     if not rows:
         raise NotFound(contact)
@@ -119,6 +127,22 @@ def _withdraw(context: Context, connection: Connection, case: Case, now_ms: int)
     gone = sorted(ids[command] for command in context.dial.withdraw(connection, case.row.tenant, ids))
     give_back(case, gone, Why.SETTLED, now_ms)
     return Took(tuple((case.of.kind, case.attempts[n].channel) for n in gone))
+
+
+def _enter(
+    context: Context, connection: Connection, case: Case, disposition: Disposition, now_ms: int, who: str
+) -> Took:
+    """The number that was called last, in the do-not-call list; without one, the account."""
+    called = [row for row in case.attempts.values() if row.number]
+    if called:
+        entry = entry_of(max(called, key=lambda row: row.n), disposition.value, now_ms, who)
+    else:
+        line, tenant = account_key(case.row.account), case.row.tenant
+        entry = DoNotCallRow(
+            tenant, line, entry_id(tenant, line, now_ms), disposition.value, now_ms, None, now_ms, who
+        )  # fmt: skip
+    do_not_call.keep(connection, [entry])
+    return take_back(connection, context, entry.tenant, entry.line, now_ms)
 
 
 def _notice(context: Context, connection: Connection, case: Case, now_ms: int) -> None:

@@ -15,15 +15,16 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
-from campaigns.core.contact import Contact
+from campaigns.core.contact import Attempt, Contact
 from campaigns.core.decide import Dial
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.penalty import NoFormula
 from campaigns.core.zones import local_day
 from campaigns.dialler.order_ids import clearing_id, order_id, question_id
 from campaigns.kinds import Text, known_kinds
-from campaigns.ledger.rows import AttemptColumns, CampaignRow, ContactRow
-from campaigns.owed_today import items_on
+from campaigns.ledger.compiled import judged_columns
+from campaigns.ledger.rows import AttemptColumns, AttemptRow, CampaignRow, ContactRow
+from campaigns.owed_today import owed_on
 from campaigns.rendering import Account, CannotSay, Part, Said, Speaker, said_to
 from cti.dial.rows import CLEAR_CONNECTION, MAKE_CALL, SEND_MESSAGE, SNAPSHOT_CALL, DialOrderRow
 
@@ -59,7 +60,7 @@ def said_on(
     """What the contact is told on this day, in the campaign's language: of two, a switch would say the one that it
     likes; text: why it cannot be said (`no_formula`), so nobody is dialled."""
     day = local_day(now_ms, campaign.zone)
-    items = items_on(campaign.kind, json.loads(contact.items), contact.customer_class, day, rules.penalties)
+    items = owed_on(campaign.kind, contact, day, rules.penalties)
     if isinstance(items, NoFormula):
         return items.detail
     speaker = Speaker(callers.name, callers.call_back, campaign.zone, campaign.queue, QUEUE_WAIT_S)
@@ -133,6 +134,18 @@ def clearing(order: DialOrderRow, k: int, leg: Leg, ledger_ms: int) -> DialOrder
     """The `k`-th order to end the live call of an order."""
     fields = {"subject": leg.subject, "connection": leg.connection, "reason": "campaignStopped"}
     return _about(order, clearing_id(order.id, k), CLEAR_CONNECTION, fields, ledger_ms, CLEAR_VALID_MS)
+
+
+def new_attempt(
+    row: ContactRow, order: DialOrderRow, dial: Dial, columns: AttemptColumns, attempt: Attempt
+) -> AttemptRow:
+    """The row of an attempt that is ordered."""
+    given: dict[str, object] = {
+        **columns, **judged_columns(attempt), "contact": row.id, "n": attempt.n, "campaign": row.campaign,
+        "tenant": row.tenant, "round": row.round, "decision": "dialled", "command": order.id,
+        "channel": dial.channel.value, "number": dial.number, "decided_at_ms": attempt.at_ms,
+    }  # fmt: skip
+    return AttemptRow._make(map(given.get, AttemptRow._fields))
 
 
 def split_number(number: str) -> tuple[str, str | None]:

@@ -251,8 +251,8 @@ class LaneDialler:
             numbers |= case.lines
         if not numbers and not days:
             return Known(set(), {})
-        known = await self._context.reader.run(turns.known, self.lane.tenant, numbers, days)
-        return Known(known.busy, known.calls)
+        known = await self._context.reader.run(turns.known, self.lane.tenant, numbers, days, now_ms)
+        return Known(known.busy, known.calls, known.barred)
 
     async def _full_queues(self, read: _Reading, room: Room) -> frozenset[str]:
         """Campaigns that would lead people into a queue where nobody answers."""
@@ -293,6 +293,7 @@ class LaneDialler:
         intents.deadlines()
         intents.dial(room, self._turns)
         intents.notices()
+        intents.not_to_be_called()
         self._tell_closed(intents, campaigns)
         return intents
 

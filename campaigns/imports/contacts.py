@@ -47,14 +47,14 @@ class Made(NamedTuple):
 
 
 class Maker:
-    """Makes the contacts of one import. `classes`: those that the campaign has; they grow."""
+    """Makes the contacts of one import into `campaign`. `classes`: those that it has; they grow."""
 
     def __init__(
         self, campaign: CampaignRow, import_: ImportRow, rules: OperatorRules, now_ms: int, last_no: int,
         classes: set[str],
     ) -> None:  # fmt: skip
-        self._row, self._import, self._rules, self._now_ms = campaign, import_, rules, now_ms
-        self._campaign = compiled.campaign_of(campaign, rules)
+        self.campaign, self._import, self._rules, self._now_ms = campaign, import_, rules, now_ms
+        self._core = compiled.campaign_of(campaign, rules)
         self._kind = known_kinds()[campaign.kind]
         self.last_no, self.classes = last_no, classes
         self._class_by_reach: dict[Any, str] = {}
@@ -116,9 +116,9 @@ class Maker:
         state = State.WAITING if parts.reach else State.PERSON if important else State.EXPIRED
         deadlines, acting_ms = self._deadlines_of(parts, person)
         return ContactRow(
-            id=f"{self._row.id}-{no}",
-            campaign=self._row.id,
-            tenant=self._row.tenant,
+            id=f"{self.campaign.id}-{no}",
+            campaign=self.campaign.id,
+            tenant=self.campaign.tenant,
             no=no,
             account=account,
             name=parts.name,
@@ -152,7 +152,7 @@ class Maker:
         if name is None:
             phones = tuple(Phone(number, tuple(zones)) for number, zones in from_json(parts.phones))
             contact = Contact("", parts.customer_class or RESIDENT, phones, important=parts.important == YES)
-            name = compiled.hours_class(self._import.no, contact, self._campaign)
+            name = compiled.hours_class(self._import.no, contact, self._core)
             _remember(self._class_by_reach, known, name)
         return name
 
@@ -166,7 +166,7 @@ class Maker:
 
     def _of_campaign(self) -> Deadlines | None:
         """None: each contact has its own."""
-        row = self._row
+        row = self.campaign
         if row.deadlines_given or self._kind.deadlines is not DeadlineRule.STARTS_AT:
             return Deadlines(row.notice_out_by_ms, row.fallback_by_ms, row.expires_at_ms, bool(row.provisional))
         return None
@@ -182,12 +182,12 @@ class Maker:
     def _of_outage(self, starts_at: str, restores_at: str) -> Deadlines:
         return default_deadlines(
             self._rules.deadlines, self._rules.hours.calendar, self._kind.name, self._import.made_at_ms,
-            self._row.zone, moment_ms(starts_at), moment_ms(restores_at),
+            self.campaign.zone, moment_ms(starts_at), moment_ms(restores_at),
         )  # fmt: skip
 
     def _acting_ms(self, deadlines: Deadlines) -> int:
         notice_ms, fallback_ms, expires_ms, _ = deadlines
-        campaign = replace(self._campaign, fallback_by_ms=fallback_ms, expires_at_ms=expires_ms)
+        campaign = replace(self._core, fallback_by_ms=fallback_ms, expires_at_ms=expires_ms)
         acting_ms = next_deadline(Contact("", RESIDENT, ()), campaign, self._now_ms)
         return min((at_ms for at_ms in (acting_ms, notice_ms) if at_ms is not None), default=FAR)
 
@@ -221,9 +221,9 @@ class Maker:
         contact = compiled.contact_of(row, there.attempts)
         number = compiled.import_no(row.hours_class)
         return row._replace(
-            hours_class=compiled.hours_class(number, contact, self._campaign),
+            hours_class=compiled.hours_class(number, contact, self._core),
             next_at_ms=min(row.next_at_ms, self._now_ms) if row.state in LOOKED_AT else row.next_at_ms,
-            deadline_at_ms=compiled.deadline_at_ms(row, contact, self._campaign, self._now_ms),
+            deadline_at_ms=compiled.deadline_at_ms(row, contact, self._core, self._now_ms),
         )
 
 

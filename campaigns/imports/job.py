@@ -11,10 +11,11 @@ All work on the event loop is cut into pieces of PIECE_ROWS, so that whatever ru
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from pydantic_core import from_json, to_json
+from sqlalchemy import Connection
 
 from campaigns.context import IMPORTS, Context
 from campaigns.core.zones import local_day
@@ -30,6 +31,8 @@ from campaigns.kinds import known_kinds
 from campaigns.ledger import imported, imports
 from campaigns.ledger.imports import Key, RejectedRow, StagedRow
 from campaigns.ledger.rows import CampaignRow, ImportRow
+from campaigns.settlements.closing import remembered
+from campaigns.settlements.items import is_meant
 
 PIECE_ROWS = 100  # some milliseconds
 BATCH_ROWS = 1_000  # in one transaction: some 20 ms
@@ -201,8 +204,15 @@ class Job:
         return imported.Batch(
             self._key, accounts, [row for part in made for row in part.new],
             [row for part in made for row in part.classes], [row for part in made for row in part.added_to],
-            errors, counts,
+            errors, counts, maker.campaign.tenant, self._remembering(maker.campaign, accounts),
         )  # fmt: skip
+
+    def _remembering(self, campaign: CampaignRow, accounts: Sequence[str]) -> Callable[[Connection], None]:
+        """What was told to be paid before the file came."""
+        if not is_meant(campaign.kind):
+            return _nothing
+        now_ms = self._context.now_ms()
+        return lambda connection: remembered(connection, self._context, campaign, accounts, now_ms)
 
     async def _reject_all(self, account: imports.Waiting) -> None:
         """From the last row on, so that what is left is still too many until all are gone."""
@@ -233,6 +243,10 @@ class Job:
             imports.ended, (self._key, state, error, self._context.now_ms())
         )
         return ended
+
+
+def _nothing(_connection: Connection) -> None:
+    """Of a kind in which nothing is paid."""
 
 
 class _Behind:

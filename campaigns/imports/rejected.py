@@ -37,19 +37,20 @@ async def rejected_csv(context: Context, campaign: str, no: int) -> AsyncIterato
     """
     row = await context.reader.run(imports.read, campaign, no)
     header = [] if row is None or row.header is None else from_json(row.header)
-    yield (MARK + _lines([[*header, ERROR]])).encode()
+    yield (MARK + csv_lines([[*header, ERROR]])).encode()
     after = -1
     while page := await context.reader.run(imports.rejected_page, campaign, no, after, PAGE_ROWS):
         after = page[-1][0]
-        yield _lines([[*_filled(from_json(line), len(header)), error] for _, line, error in page]).encode()
+        yield csv_lines([[*filled(from_json(line), len(header)), error] for _, line, error in page]).encode()
 
 
-def _filled(cells: Sequence[str], width: int) -> list[str]:
+def filled(cells: Sequence[str], width: int) -> list[str]:
     """`error` is the last column, also of a row that has fewer cells than the header."""
     return [*cells, *[""] * (width - len(cells))]
 
 
-def _lines(rows: Sequence[Sequence[str]]) -> str:
+def csv_lines(rows: Sequence[Sequence[str]]) -> str:
+    """Rows that no spreadsheet computes."""
     written = io.StringIO()
     csv.writer(written, lineterminator="\r\n").writerows([safe(cell) for cell in row] for row in rows)
     return written.getvalue()

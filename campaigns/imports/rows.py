@@ -78,7 +78,7 @@ class RowReader:
         ]
         important: Field | None = next((field for field in kind.fields if field.name == IMPORTANT), None)
         self._account = [
-            self._common(ACCOUNT, _account, needed=True),
+            self._common(ACCOUNT, read_account, needed=True),
             self._common(NAME, reading.read_text),
             self._common(CLASS, _customer_class),
             self._common(IMPORTANT, reading.read_yes_no, needed=important is not None and important.required),
@@ -197,7 +197,7 @@ def _number(cell: str) -> numbers.Number | numbers.Mistake:
         return numbers.Mistake(wrong.rule, wrong.what)
 
 
-def _account(text: str) -> str:
+def read_account(text: str) -> str:
     reading.refuse_spoilt(text)
     text = reading.half_width(text)
     if len(text) > ACCOUNT_CHARS_MAX:

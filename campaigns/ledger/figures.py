@@ -15,6 +15,7 @@ from campaigns.ledger.notices import ACKNOWLEDGED, EXPORTED, FAILED, PENDING, RE
 from campaigns.ledger.rows import CampaignRow, HoursClassRow
 from campaigns.ledger.tables import (
     OPEN,
+    UNDER_WAY,
     UNENDED,
     attempts,
     campaigns,
@@ -49,11 +50,22 @@ class Figures(NamedTuple):
     started_ms: int | None  # the newest start of a campaign that runs
     live: dict[Lane, int]
     frozen: int  # tenants
+    feeds_silent: int  # tenants whose payments are not told
     calendar_until_ms: int  # the first instant of a year that nobody has announced
 
 
-def look(connection: Connection, now_ms: int, is_open: IsOpen, calendar_until_ms: int) -> Figures:
-    """All figures, in the caller's snapshot. `calendar_until_ms` goes with them."""
+class Feeds(NamedTuple):
+    """Payments of a tenant are to be told: last after `before_ms`; `always`: also where they never were."""
+
+    before_ms: int
+    always: bool
+    kind: str  # of the campaigns that need them
+
+
+def look(connection: Connection, now_ms: int, is_open: IsOpen, feeds: Feeds | None, calendar_until_ms: int) -> Figures:
+    """All figures, in the caller's snapshot. `feeds` None: payments need not be told. `calendar_until_ms` goes with
+    them.
+    """
     states, paused = _campaigns(connection)
     running = _running(connection)
     due, oldest_due_ms = _due(connection, running, now_ms, is_open)
@@ -72,8 +84,20 @@ def look(connection: Connection, now_ms: int, is_open: IsOpen, calendar_until_ms
         started_ms=max(started, default=None),
         live=_live(connection),
         frozen=connection.scalar(select(func.count()).where(outbound.c.frozen == 1)) or 0,
+        feeds_silent=0 if feeds is None else _feeds_silent(connection, feeds),
         calendar_until_ms=calendar_until_ms,
     )
+
+
+def _feeds_silent(connection: Connection, feeds: Feeds) -> int:
+    """Tenants."""
+    heard = outbound.c.settlements_heard_ms
+    silent = connection.scalar(select(func.count()).where(heard < feeds.before_ms)) or 0
+    if not feeds.always:
+        return silent
+    told = select(outbound.c.tenant).where(heard.is_not(None))
+    needs = (UNDER_WAY, campaigns.c.kind == feeds.kind, campaigns.c.tenant.not_in(told))
+    return silent + (connection.scalar(select(func.count(campaigns.c.tenant.distinct())).where(*needs)) or 0)
 
 
 def _campaigns(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:

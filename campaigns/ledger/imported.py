@@ -1,11 +1,12 @@
 """The contacts that an import makes, and those of earlier imports that it adds to."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
 from campaigns.imports.errors import ContactMoved
+from campaigns.ledger import outbound
 from campaigns.ledger.imports import ACCOUNTS_NAMED, Counts, Key, applied, fence, open_campaign, reject
 from campaigns.ledger.rows import AttemptRow, ContactRow, HoursClassRow
 from campaigns.ledger.tables import attempts, contacts, hours_classes
@@ -39,16 +40,23 @@ class Batch(NamedTuple):
     added_to: Sequence[ContactRow]
     errors: Sequence[tuple[int, str]]
     counts: Counts
+    tenant: str
+    then: Callable[[Connection], None]  # what belongs to it, once they are there
 
 
 def apply(connection: Connection, batches: Sequence[Batch]) -> Sequence[None]:
-    """Write them, and drop their staged rows. Raises WrongState, ContactMoved, Fenced."""
+    """Write them, and drop their staged rows. Raises WrongState, ContactMoved, Fenced.
+
+    The tenant's row is held, so that no payment is told beside it: whoever comes second knows of the other.
+    """
     for batch in batches:
         open_campaign(connection, batch.key.campaign)
+        outbound.lock(connection, batch.tenant, share=True)
         if batch.added_to:
             _add_to(connection, batch.added_to)
         _insert_classes(connection, sorted(batch.classes))
         _insert(connection, batch.new)
+        batch.then(connection)
         reject(connection, batch.key, batch.errors)
         applied(connection, batch.key, batch.accounts, batch.counts)
         fence(connection, batch.key)

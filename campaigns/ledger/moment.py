@@ -5,29 +5,34 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from campaigns.ledger import outbound, people
+from campaigns.ledger import do_not_call, outbound, people
 from campaigns.ledger.people import PersonDay
 from campaigns.ledger.tables import UNENDED, attempts, campaigns
 
 
 class Person(NamedTuple):
-    """`busy`: of its numbers, those with a call under way. `live`: calls under way on the campaign's trunk group."""
+    """`busy`: of its numbers, those with a call under way. `live`: calls under way on the campaign's trunk group.
+    `barred`: its numbers that are not called, or its account, and why.
+    """
 
     calls: dict[PersonDay, int]
     busy: set[str]
     frozen: bool
     live: int
+    barred: dict[str, str]
 
 
 def person(
-    connection: Connection, tenant: str, days: Collection[PersonDay], numbers: Collection[str], lane: tuple[str, str]
-) -> Person:
+    connection: Connection, tenant: str, days: Collection[PersonDay], numbers: Collection[str], lane: tuple[str, str],
+    now_ms: int,
+) -> Person:  # fmt: skip
     """`lane`: switch and trunk group."""
     return Person(
         people.calls(connection, tenant, days),
         people.busy(connection, tenant, numbers),
         bool(outbound.read(connection, tenant).frozen),
         live_on(connection, tenant, *lane),
+        do_not_call.holding(connection, tenant, numbers, now_ms),
     )
 
 

@@ -35,4 +35,4 @@ def replace(connection: Connection, row: OutboundRow) -> OutboundRow:
 
 
 def _new(tenant: str) -> OutboundRow:
-    return OutboundRow(tenant, 0, None, None, None, 0)
+    return OutboundRow(tenant, 0, None, None, None, 0, None)

@@ -18,6 +18,7 @@ from campaigns.ledger.tables import (
     audit,
     campaigns,
     contacts,
+    do_not_call,
     history,
     hours_classes,
     import_chunks,
@@ -28,6 +29,7 @@ from campaigns.ledger.tables import (
     notices,
     person_days,
     refusals,
+    settlements,
 )
 
 ROWS_A_TIME = 500
@@ -41,10 +43,11 @@ OF_A_CAMPAIGN = (  # what hangs on a row goes before it
 
 
 class Limits(NamedTuple):
-    """`before_ms`: what ended before goes."""
+    """`before_ms`: what ended before goes. `settled_before_ms`: payments that were told before."""
 
     now_ms: int
     before_ms: int
+    settled_before_ms: int
 
 
 def purge(connection: Connection, limits: Sequence[Limits]) -> list[int]:
@@ -58,6 +61,8 @@ def _drop(connection: Connection, limits: Limits) -> int:
         + drop_staging(connection)
         + idempotency.purge(connection, limits.now_ms)
         + _some(connection, audit, audit.c.at_ms < limits.before_ms, ROWS_A_TIME)
+        + _some(connection, settlements, settlements.c.received_at_ms < limits.settled_before_ms, ROWS_A_TIME)
+        + _some(connection, do_not_call, do_not_call.c.until_ms < limits.before_ms, ROWS_A_TIME)
         + drop_campaigns(connection, limits.before_ms)
     )
 

@@ -69,6 +69,7 @@ class OutboundRow(NamedTuple):
     who: str | None
     at_ms: int | None
     version: int
+    settlements_heard_ms: int | None = None
 
 
 class ContactRow(NamedTuple):
@@ -102,6 +103,7 @@ class ContactRow(NamedTuple):
     waits_for: str | None
     why: str | None
     version: int
+    settled: str | None = None
 
 
 class HoursClassRow(NamedTuple):
@@ -211,6 +213,37 @@ class NoticeRow(NamedTuple):
     state: str
     batch: str | None
     page: int | None
+    to_recall_ms: int | None = None
+
+
+class SettlementRow(NamedTuple):
+    """A payment that was told, and what it did."""
+
+    tenant: str
+    reference: str
+    account: str
+    items: str
+    settled_at_ms: int
+    received_at_ms: int
+    who: str
+    paid: int = 0
+    in_part: int = 0
+    withdrawn: int = 0
+    recalled: int = 0
+    to_recall: str = "[]"
+
+
+class DoNotCallRow(NamedTuple):
+    """A number or an account that is not called."""
+
+    tenant: str
+    line: str
+    id: str
+    reason: str
+    since_ms: int
+    until_ms: int | None
+    made_at_ms: int
+    who: str
 
 
 class BatchRow(NamedTuple):

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.errors import Stale
-from campaigns.ledger import attempts, contacts, people
+from campaigns.ledger import attempts, contacts, do_not_call, people
 from campaigns.ledger.campaigns import add_history
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.people import LiveNumber, PersonDay
@@ -132,10 +132,17 @@ class Known(NamedTuple):
 
     busy: set[str]
     calls: dict[PersonDay, int]
+    barred: dict[str, str]
 
 
-def known(connection: Connection, tenant: str, numbers: Collection[str], days: Collection[PersonDay]) -> Known:
-    return Known(people.busy(connection, tenant, numbers), people.calls(connection, tenant, days))
+def known(
+    connection: Connection, tenant: str, lines: Collection[str], days: Collection[PersonDay], now_ms: int
+) -> Known:
+    return Known(
+        people.busy(connection, tenant, lines),
+        people.calls(connection, tenant, days),
+        do_not_call.holding(connection, tenant, lines, now_ms),
+    )
 
 
 # -- its transaction ---------------------------------------------------------------------------------------------------
@@ -200,7 +207,7 @@ class Written(NamedTuple):
 
 def put_outbound(connection: Connection, tenants: Sequence[str]) -> Sequence[None]:
     """The row that a freeze and a turn both lock, where it is missing."""
-    _put_outbound(connection, [(tenant, 0, None, None, None, 0) for tenant in sorted(set(tenants))])
+    _put_outbound(connection, [(tenant, 0, None, None, None, 0, None) for tenant in sorted(set(tenants))])
     return [None] * len(tenants)
 
 
@@ -262,7 +269,10 @@ def _hold_outbound(connection: Connection, read: OutboundRow) -> None:
 
 
 def _with_number(connection: Connection, writes: Writes) -> list[Dialling]:
-    """Take the numbers, before the attempts; those that are dialled."""
+    """Take the numbers, before the attempts; those that are dialled.
+
+    Who was called last may have asked not to be: that was written before the number became free. Raises Stale.
+    """
     tenant = writes.lane.tenant
     wanted = [
         LiveNumber(tenant, line, one.contact.id, one.order.id, one.order.made_at_ms)
@@ -270,6 +280,8 @@ def _with_number(connection: Connection, writes: Writes) -> list[Dialling]:
         for line in one.lines
     ]
     taken = people.take(connection, wanted)
+    if do_not_call.holding(connection, tenant, {one.number for one in wanted}, writes.now_ms):
+        raise Stale("somebody is not called any more")
     dialled = [one for one in writes.dialling if taken.issuperset(one.lines)]
     made = {one.order.id for one in dialled}
     half = {(one.number, one.command) for one in wanted if one.number in taken and one.command not in made}

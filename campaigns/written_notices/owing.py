@@ -17,7 +17,7 @@ from campaigns.core.reasons import Channel
 from campaigns.kinds import known_kinds
 from campaigns.ledger import notices
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, NoticeRow
-from campaigns.owed_today import ARREARS, items_on
+from campaigns.owed_today import ARREARS, items_left, owed_on
 from cti.web.instants import optional_rfc3339, rfc3339
 
 
@@ -81,11 +81,11 @@ def told_items(
     """The items with their sums of this day, which `as_of` then names. Sums that cannot be computed stay as imported,
     with the `as_of` that they came with.
     """
-    items = json.loads(contact.items)
+    items = items_left(campaign.kind, contact)
     if known_kinds()[campaign.kind].important_until_confirmed:
         return [{**item, "important": "yes" if contact.important else "no"} for item in items]
     day = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(ZoneInfo(campaign.zone)).date()
-    told = items_on(campaign.kind, items, contact.customer_class, day, rates)
+    told = owed_on(campaign.kind, contact, day, rates)
     if campaign.kind != ARREARS or isinstance(told, NoFormula):
         return list(items)
     return [{**item, "as_of": day.isoformat()} for item in told]

@@ -54,6 +54,10 @@ SETTINGS_MEAN = {
     "caller_zh": "Who calls, in Chinese: the beginning of what campaigns say and write",
     "caller_en": "The same in English",
     "call_back": "The number that messages and answering machines are told to call",
+    "settlements_days": "Days for which payments are remembered: for files that come after them, and their references",
+    "settlement_feed": "Whether a campaign of arrears starts only while payments are told: `on`, `off`, or `auto`, "
+    "which is from the first payment on that a tenant has told",
+    "settlement_silence_h": "Hours without a payment, or an empty file, after which they are not told any more",
     "failure_spike_percent": "Once a campaign has 50 attempts, it pauses if so many percent of the last 50 met "
     "`failedOther`, `congestion` or `invalidNumber`; 101: never",
     "log_level": "Lowest level that is logged: `debug`, `info`, `warning` or `error`",

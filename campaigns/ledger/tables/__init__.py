@@ -20,6 +20,7 @@ from campaigns.ledger.tables.interface import audit, idempotency
 from campaigns.ledger.tables.metadata import metadata
 from campaigns.ledger.tables.notices import notice_batches, notices
 from campaigns.ledger.tables.people import live_numbers, person_days
+from campaigns.ledger.tables.settlements import do_not_call, settlements
 
 __all__ = (
     "FAR",
@@ -34,6 +35,7 @@ __all__ = (
     "audit",
     "campaigns",
     "contacts",
+    "do_not_call",
     "history",
     "hours_classes",
     "idempotency",
@@ -49,4 +51,5 @@ __all__ = (
     "outbound",
     "person_days",
     "refusals",
+    "settlements",
 )

@@ -82,6 +82,7 @@ outbound = Table(
     text("who", optional=True),
     whole("at_ms", optional=True),
     whole("version"),
+    whole("settlements_heard_ms", optional=True),  # when payments were last told; absent: never
     sqlite_with_rowid=False,
 )
 

@@ -39,6 +39,7 @@ contacts = Table(
     text("waits_for", optional=True),  # a number that is busy; its leaving wakes the contact
     text("why", optional=True),  # of the last refusal that was written
     whole("version"),
+    text("settled", optional=True),  # JSON: the months or readings of it that are paid; absent: none
     sqlite_with_rowid=False,
 )
 FAR = 1 << 62

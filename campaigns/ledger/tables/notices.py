@@ -21,12 +21,15 @@ notices = Table(
     text("state"),  # pending | exported | acknowledged | failed | recalled
     text("batch", optional=True),
     whole("page", optional=True),  # in its batch, from 1
+    whole("to_recall_ms", optional=True),  # of one that was exported: since when it should not go out any more
     sqlite_with_rowid=False,
 )
 Index("campaign_notices_contact", notices.c.contact, notices.c.round, unique=True)
 Index("campaign_notices_state", notices.c.tenant, notices.c.campaign, notices.c.state, notices.c.created_at_ms)
 Index("campaign_notices_batch", notices.c.batch, notices.c.page)
 Index("campaign_notices_of_tenant", notices.c.tenant, notices.c.created_at_ms, notices.c.id)
+
+Index("campaign_notices_account", notices.c.tenant, notices.c.account)
 
 notice_batches = Table(
     "campaign_notice_batches",

@@ -19,8 +19,12 @@ BODIES: dict[str, Any] = {
     "post_outcome": {"disposition": "reached"},
     "post_freeze": {"reason": "wrong file"},
     "post_calling_hours": {"kind": "arrears"},
+    "post_settlements": {"reference": "R1", "account": "A1", "settled_at": "2026-03-01T00:00:00Z"},
+    "post_do_not_call": {"number": "13800001234", "reason": "asked"},
+    "delete_do_not_call": {"number": "13800009999"},
 }
-OF_THE_TENANT = ("post_campaign", "get_campaigns", "get_outbound", "post_freeze", "post_thaw")
+OF_THE_TENANT = ("post_campaign", "get_campaigns", "get_outbound", "post_freeze", "post_thaw", "post_settlements",
+                 "post_do_not_call", "get_do_not_call")  # fmt: skip
 OF_NOBODY = ("get_calling_hours", "post_calling_hours")
 
 
@@ -103,7 +107,7 @@ async def test_a_body_that_is_no_json_or_no_object_is_refused(url: str, name: st
             (b"[]", "application/json", "invalid_body"),
             (b"{}", "text/plain", "unsupported_media_type"),
         ):
-            answer = await it.ask("POST", path, body, key="admin", headers={"Content-Type": media})
+            answer = await it.ask(route.method, path, body, key="admin", headers={"Content-Type": media})
             assert answer.code == code, (name, body, answer.body)
             assert answer.headers["Content-Type"].startswith("application/problem+json")
 

@@ -51,7 +51,7 @@ def purged(engine: Engine, now_ms: int = START_MS) -> int:
     pieces = 0
     while True:
         with engine.begin() as connection:
-            (gone,) = purge(connection, [Limits(now_ms, now_ms - KEPT_MS)])
+            (gone,) = purge(connection, [Limits(now_ms, now_ms - KEPT_MS, now_ms - KEPT_MS)])
         if not gone:
             return pieces
         assert gone <= 4 * retention.ROWS_A_TIME

@@ -1,0 +1,170 @@
+"""POST /v1/settlements: payments, one as JSON or a file of any size as CSV."""
+
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from aiohttp import web
+from pydantic_core import from_json, to_json
+from sqlalchemy import Connection
+
+from campaigns.api.answering import JSON, noted, who
+from campaigns.api.codes import invalid, refusal
+from campaigns.api.idempotent import Reply, created, reply
+from campaigns.api.streams import CLOSE, pieces_of, streamed
+from campaigns.context import Context
+from campaigns.dialler.actions import count
+from campaigns.imports.cells import Wrong
+from campaigns.imports.errors import CannotImport
+from campaigns.imports.rejected import ERROR, MARK, csv_lines, filled
+from campaigns.imports.rows import read_account
+from campaigns.ledger import audit
+from campaigns.ledger.rows import SettlementRow
+from campaigns.settlements.feed import Fed, Feed
+from campaigns.settlements.reading import read_marks, read_reference, when_settled
+from campaigns.settlements.telling import How, Settled, Told, settle
+from cti.web.accept import wanted
+from cti.web.body import model_of, read_json
+from cti.web.csv_text import CSV
+from cti.web.instants import rfc3339
+from cti.web.limits import Limits
+from cti.web.refusal import Refusal, fault
+from cti.web.route import Asked
+from schemas.fields import ms_of
+from schemas.settlements import Settlement
+
+OK = 200
+IN_MEMORY_BYTES = 1_048_576  # of rejected rows; more are on disk
+ROWS_A_PIECE = 500  # rejected rows sent at a time
+COUNTS = ("received", "new", "repeated", "rejected", "paid", "in_part", "withdrawn", "recalled", "to_recall")
+
+
+async def post_settlements(context: Context, asked: Asked, *, limits: Limits) -> web.StreamResponse:
+    """What became of the payment, or of each row of the file. Raises Refusal."""
+    media = asked.request.content_type
+    if media == CSV:  # whatever its charset: the file tells that itself
+        return await _file(context, asked, limits)
+    if media != JSON:
+        takes = f"{JSON}, {CSV}"
+        raise refusal("unsupported_media_type", f"Taken here: {takes}", headers={"Accept-Post": takes, **CLOSE})
+    body = await read_json(asked.request, limits)
+    told = _told(model_of(body, limits, Settlement), context.now_ms())
+    done: list[Settled] = []  # the last is what was committed
+    answer = await created(context, asked, body, partial(_settle, context, asked, told, done))
+    for one in done[-1:]:
+        count(context, one.took)
+        context.metrics.settled(one.each[0].how)
+    return answer
+
+
+def _told(given: Settlement, now_ms: int) -> Told:
+    """Raises Refusal `invalid_body`."""
+    faults: list[dict[str, str]] = []
+    account = reference = ""
+    items: tuple[str, ...] = ()
+    at_ms = 0
+    try:
+        account = read_account(given.account.strip())
+    except Wrong as wrong:
+        faults.append(fault("/account", wrong.rule, wrong.what))
+    try:
+        reference = read_reference(given.reference.strip())
+    except Wrong as wrong:
+        faults.append(fault("/reference", wrong.rule, wrong.what))
+    try:
+        items = read_marks(given.items or ())
+    except Wrong as wrong:
+        faults.append(fault("/items", wrong.rule, wrong.what))
+    try:
+        at_ms = when_settled(ms_of(given.settled_at), now_ms)
+    except Wrong as wrong:
+        faults.append(fault("/settled_at", wrong.rule, wrong.what))
+    if faults:
+        raise invalid(faults)
+    return Told(reference, account, items, at_ms)
+
+
+def _settle(
+    context: Context, asked: Asked, told: Told, settled: list[Settled], connection: Connection
+) -> Reply | Refusal:
+    tenant, by, now_ms = asked.caller.tenant, who(asked.caller), context.now_ms()
+    done = settle(connection, context, tenant, [told], by, now_ms)
+    (kept,) = done.each
+    settled.append(done)
+    if kept.how is How.OTHER:
+        return refusal("settled_otherwise")
+    if kept.how is How.NEW:
+        details = {name: getattr(kept.row, name) for name in ("account", "paid", "in_part", "withdrawn", "recalled")}
+        audit.note(connection, tenant, now_ms, by, "settled", told.reference, details)
+    return reply(shown_settlement(kept.row), OK)
+
+
+def shown_settlement(row: SettlementRow) -> dict[str, Any]:
+    """A payment, and what it did when it came."""
+    return {
+        "reference": row.reference,
+        "account": row.account,
+        "items": from_json(row.items),
+        "settled_at": rfc3339(row.settled_at_ms),
+        "received_at": rfc3339(row.received_at_ms),
+        "paid": row.paid,
+        "in_part": row.in_part,
+        "withdrawn": row.withdrawn,
+        "recalled": row.recalled,
+        "to_recall": from_json(row.to_recall),
+    }
+
+
+# -- a file ------------------------------------------------------------------------------------------------------------
+
+
+async def _file(context: Context, asked: Asked, limits: Limits) -> web.StreamResponse:
+    request, by = asked.request, who(asked.caller)
+    media = wanted(request.headers.get("Accept"), (JSON, CSV))
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise refusal("unsupported_encoding", headers={"Accept-Encoding": "identity", **CLOSE})
+    digest = hashlib.sha256()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        size = 0
+        async for piece in pieces_of(request, limits):
+            digest.update(piece)
+            size += len(piece)
+            yield piece
+        if request.content_length not in (None, size):  # the last row may be half of one
+            raise refusal("bad_request", "The body ended before all of it had come", headers=CLOSE)
+
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as beside:
+        feed = Feed(context, asked.caller.tenant, by, beside)
+        try:
+            fed = await feed.take(pieces())
+        except CannotImport as error:
+            raise refusal("bad_request", str(error.detail), headers=CLOSE) from error
+        finally:
+            counts = {name: getattr(feed.fed, name) for name in COUNTS}
+            await noted(context, asked, "settlements_told", digest.hexdigest(), **counts)
+        headers = {"Content-Type": f"{CSV}; charset=utf-8" if media == CSV else JSON}
+        return await streamed(asked, headers, _csv(fed) if media == CSV else _json(fed))
+
+
+async def _json(fed: Fed) -> AsyncIterator[bytes]:
+    counts = {name: getattr(fed, name) for name in COUNTS}
+    yield to_json(counts)[:-1] + b',"rows":['
+    rows = fed.rows()
+    first = True
+    while page := list(islice(rows, ROWS_A_PIECE)):
+        shown = b",".join(to_json({"cells": cells, ERROR: error}) for cells, error in page)
+        yield shown if first else b"," + shown
+        first = False
+    yield b"]}"
+
+
+async def _csv(fed: Fed) -> AsyncIterator[bytes]:
+    """The rejected rows, to be mended and sent again."""
+    yield (MARK + csv_lines([[*fed.header, ERROR]])).encode()
+    rows = fed.rows()
+    while page := list(islice(rows, ROWS_A_PIECE)):
+        yield csv_lines([[*filled(cells, len(fed.header)), error] for cells, error in page]).encode()

@@ -1,0 +1,109 @@
+"""Whom nobody calls: numbers and accounts of a tenant, found by the key that a call takes (`people.line_keys`).
+
+A person's entry is written while the tenant's outbound row is held: no turn is under way. A turn writes its own ones in
+its transaction, and looks again once it has its numbers.
+"""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, delete, select, tuple_, update
+
+from campaigns.ledger.rows import ContactRow, DoNotCallRow
+from campaigns.ledger.tables import OPEN, UNDER_WAY, campaigns, contacts, do_not_call, live_numbers
+from campaigns.ledger.withdrawing import OpenOrder
+from cti.sql import point
+from cti.sql.bulk import insertion, slices
+
+_HOLDS = ("AND since_ms <= ? AND (until_ms IS NULL OR until_ms > ?)", "AND line IN ({})")
+_FIND = " ".join(("SELECT line, reason FROM campaign_do_not_call WHERE tenant = ?", *_HOLDS))
+_put = insertion(do_not_call, tail="ON CONFLICT (tenant, line) DO NOTHING RETURNING line")
+_KEEP = "ON CONFLICT (tenant, line) DO UPDATE SET reason = excluded.reason, until_ms = NULL, since_ms ="
+_LEAST = (
+    "CASE WHEN campaign_do_not_call.since_ms < excluded.since_ms THEN campaign_do_not_call.since_ms "
+    "ELSE excluded.since_ms END"
+)
+_keep = insertion(do_not_call, tail=f"{_KEEP} {_LEAST}")
+LINES_ASKED = 2_000
+
+
+def holding(connection: Connection, tenant: str, lines: Collection[str], now_ms: int) -> dict[str, str]:
+    """Those of these numbers and accounts that are not called now, each with its reason."""
+    found: dict[str, str] = {}
+    for some in slices(sorted(lines), LINES_ASKED):
+        statement = _FIND.format(point.listed(some))
+        found |= dict(point.rows_of(connection, statement, tenant, now_ms, now_ms, *some))
+    return found
+
+
+def read(connection: Connection, tenant: str, line: str) -> DoNotCallRow | None:
+    """The entry, whether it holds or not."""
+    query = select(do_not_call).where(do_not_call.c.tenant == tenant, do_not_call.c.line == line)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else DoNotCallRow._make(row)
+
+
+def by_id(connection: Connection, tenant: str, id_: str) -> DoNotCallRow | None:
+    query = select(do_not_call).where(do_not_call.c.tenant == tenant, do_not_call.c.id == id_)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else DoNotCallRow._make(row)
+
+
+def write(connection: Connection, row: DoNotCallRow) -> bool:
+    """A person's entry; of one that is there its reason and times change. Whether it is new."""
+    if _put.returning(connection, [row]):
+        return True
+    columns = do_not_call.c
+    mine = (columns.tenant == row.tenant, columns.line == row.line)
+    changed = {"reason": row.reason, "since_ms": row.since_ms, "until_ms": row.until_ms}
+    connection.execute(update(do_not_call).where(*mine).values(changed))
+    return False
+
+
+def keep(connection: Connection, rows: Sequence[DoNotCallRow]) -> None:
+    """What calls came to: from now on, and for good. Entries that are there hold from their own beginning."""
+    _keep(connection, sorted(rows))
+
+
+def remove(connection: Connection, tenant: str, line: str) -> bool:
+    """Whether there was one."""
+    gone = delete(do_not_call).where(do_not_call.c.tenant == tenant, do_not_call.c.line == line)
+    return bool(connection.execute(gone).rowcount)
+
+
+def page(connection: Connection, tenant: str, after: tuple[int, str] | None, limit: int) -> list[DoNotCallRow]:
+    """The newest first, after (made_at_ms, id)."""
+    key = (do_not_call.c.made_at_ms, do_not_call.c.id)
+    query = select(do_not_call).where(do_not_call.c.tenant == tenant)
+    if after is not None:
+        query = query.where(tuple_(*key) < after)
+    query = query.order_by(*(part.desc() for part in key)).limit(limit)
+    return [DoNotCallRow._make(row) for row in connection.execute(query)]
+
+
+def orders_on(connection: Connection, tenant: str, line: str) -> list[OpenOrder]:
+    """The order that has the number, or the account, if there is one."""
+    query = select(live_numbers).where(live_numbers.c.tenant == tenant, live_numbers.c.number == line)
+    return [
+        OpenOrder(row.contact.rsplit("-", 1)[0], row.contact, int(row.command.rsplit(".", 1)[1]), row.command)
+        for row in connection.execute(query)
+    ]
+
+
+def waiting_on(connection: Connection, tenant: str, line: str, limit: int) -> list[str]:
+    """Contacts of campaigns under way that wait and have this number, or are this account; at most `limit`.
+
+    Of an account by index. A number stands in its contact's list: this reads all who wait.
+    """
+    mine = contacts.c.account == line[2:] if line.startswith("a:") else contacts.c.phones.contains(f'"{line}"')
+    of = select(campaigns.c.id).where(campaigns.c.tenant == tenant, UNDER_WAY)
+    query = select(contacts.c.id).where(contacts.c.campaign.in_(of), mine, OPEN, contacts.c.state == "waiting")
+    return list(connection.scalars(query.limit(limit)))
+
+
+def wake(rows: Sequence[ContactRow], now_ms: int) -> list[ContactRow]:
+    """Those that wait, to be looked at now."""
+    return [
+        row._replace(next_at_ms=now_ms, waits_for=None)
+        for row in rows
+        if row.state == "waiting" and now_ms < row.next_at_ms
+    ]

@@ -1,0 +1,102 @@
+"""Payments are told: each once, by its reference. The same again changes nothing and gets the same answer; another
+payment of the same reference is refused.
+"""
+
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from campaigns.context import Context
+from campaigns.dialler.withdrawal import Took
+from campaigns.ledger import outbound, settlements
+from campaigns.ledger.rows import SettlementRow
+from campaigns.settlements.closing import Acted, Recalled, close_contacts, recall_notices
+from campaigns.settlements.items import KINDS_MEANT
+
+
+class Told(NamedTuple):
+    """A payment. `items`: canonical marks (`campaigns.settlements.items`), sorted; none: all that was owed."""
+
+    reference: str
+    account: str
+    items: tuple[str, ...]
+    settled_at_ms: int
+
+
+class How(StrEnum):
+    """What became of one that was told."""
+
+    NEW = "new"
+    REPEATED = "repeated"
+    OTHER = "other"  # the reference is another payment's
+
+
+class Kept(NamedTuple):
+    """`row`: of that reference."""
+
+    how: How
+    row: SettlementRow
+
+
+class Settled(NamedTuple):
+    """Each, in the order in which they were told."""
+
+    each: Sequence[Kept]
+    took: Took
+
+
+def settle(
+    connection: Connection, context: Context, tenant: str, told: Sequence[Told], who: str, now_ms: int
+) -> Settled:
+    """Payments in one transaction. None at all is a sign that the feed lives."""
+    outbound.lock(connection, tenant)
+    settlements.heard(connection, tenant, now_ms)
+    known = settlements.by_reference(connection, tenant, {one.reference for one in told})
+    new: dict[str, SettlementRow] = {}
+    for one in told:
+        if one.reference not in known and one.reference not in new:
+            new[one.reference] = _row(tenant, one, who, now_ms)
+    took = Took()
+    if new:
+        took = _act(connection, context, tenant, new, now_ms)
+    first = set(new)
+    each: list[Kept] = []
+    for one in told:
+        row = known.get(one.reference) or new[one.reference]
+        how = How.NEW if one.reference in first else How.REPEATED
+        first.discard(one.reference)
+        each.append(Kept(how if _is_same(row, one) else How.OTHER, row))
+    return Settled(each, took)
+
+
+def _row(tenant: str, one: Told, who: str, now_ms: int) -> SettlementRow:
+    return SettlementRow(
+        tenant, one.reference, one.account, json.dumps(one.items), one.settled_at_ms, now_ms, who
+    )  # fmt: skip
+
+
+def _is_same(row: SettlementRow, one: Told) -> bool:
+    return (row.account, json.loads(row.items), row.settled_at_ms) == (one.account, list(one.items), one.settled_at_ms)
+
+
+def _act(connection: Connection, context: Context, tenant: str, new: dict[str, SettlementRow], now_ms: int) -> Took:
+    """What they do is noted with the last of each account."""
+    last = {row.account: row.reference for row in new.values()}
+    before = settlements.of_accounts(connection, tenant, last)
+    payments = {account: list(before.get(account, ())) for account in last}
+    for row in new.values():
+        payments[row.account].append(row)
+    of = settlements.campaigns_meant(connection, tenant, KINDS_MEANT)
+    effect = close_contacts(connection, context, tenant, of, payments, now_ms)
+    letters = recall_notices(connection, context, tenant, payments, now_ms)
+    for account, reference in last.items():
+        closed, recalled = effect.of.get(account, Acted()), letters.get(account, Recalled())
+        new[reference] = new[reference]._replace(
+            paid=closed.paid, in_part=closed.in_part, withdrawn=closed.withdrawn, recalled=recalled.recalled,
+            to_recall=json.dumps(recalled.to_recall),
+        )  # fmt: skip
+    settlements.put(connection, list(new.values()))
+    return effect.took
