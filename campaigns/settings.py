@@ -22,6 +22,8 @@ class Settings(BaseModel):
     caller_zh: str = "95598供电服务热线"  # who speaks: calls and messages begin with it
     caller_en: str = "the 95598 electricity service line"
     call_back: str = "95598"  # the number that messages and answering machines are told
+    letters: str = ""  # the folder of own templates of letters; empty: those that ship
+    letter_fonts: str = ""  # a folder of fonts beside Noto Sans CJK
     failure_spike_percent: int = Field(50, ge=1, le=101)  # of the last attempts failed: pause; 101: never
 
     @classmethod
@@ -38,6 +40,14 @@ class Settings(BaseModel):
     @property
     def calendar_folder(self) -> Path | None:
         return Path(self.calendars) if self.calendars else None
+
+    @property
+    def letters_folder(self) -> Path | None:
+        return Path(self.letters) if self.letters else None
+
+    @property
+    def fonts_folder(self) -> Path | None:
+        return Path(self.letter_fonts) if self.letter_fonts else None
 
     @property
     def kept_ms(self) -> int:

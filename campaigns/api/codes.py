@@ -43,6 +43,22 @@ OUTBOUND_CODES: dict[str, Code] = {
         "The key was used for another request",
         "An `Idempotency-Key` belongs to one method, path and body for 72 h. Make a new key for a new request.",
     ),
+    "letters_unavailable": Code(
+        503,
+        "This service prints no letters",
+        "It has no fonts with Chinese characters: install the extra `fonts` of the package, or Debian's "
+        "fonts-noto-cjk. The batch as CSV or JSON is complete all the same.",
+    ),
+    "letters_busy": Code(
+        503,
+        "Other letters are being printed",
+        "Repeat it after `Retry-After`. A batch can be printed again and again: the same letters come out.",
+    ),
+    "letters_failed": Code(
+        500,
+        "The letters could not be printed",
+        "`detail` names the template and its line. The batch is unharmed: mend the template, then ask again.",
+    ),
     "cannot_dial": Code(
         422,
         "The campaign cannot be dialled",

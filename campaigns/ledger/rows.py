@@ -206,6 +206,7 @@ class NoticeRow(NamedTuple):
     state: str
     batch: str | None
     page: int | None
+    to_recall: int | None
 
 
 class BatchRow(NamedTuple):

@@ -72,6 +72,7 @@ def notice_of(owed: Owed, now_ms: int, rates: Sequence[Rate] = ()) -> NoticeRow:
         state=notices.PENDING,
         batch=None,
         page=None,
+        to_recall=None,
     )
 
 

@@ -21,11 +21,15 @@ notices = Table(
     text("state"),  # pending | exported | acknowledged | failed | recalled
     text("batch", optional=True),
     whole("page", optional=True),  # in its batch, from 1
+    whole("to_recall", optional=True),  # 1: it was exported, and is owed no more
     sqlite_with_rowid=False,
 )
 Index("campaign_notices_contact", notices.c.contact, notices.c.round, unique=True)
 Index("campaign_notices_state", notices.c.tenant, notices.c.campaign, notices.c.state, notices.c.created_at_ms)
 Index("campaign_notices_batch", notices.c.batch, notices.c.page)
+TO_RECALL = notices.c.to_recall.is_not(None)
+Index("campaign_notices_to_recall", notices.c.tenant, notices.c.created_at_ms, notices.c.id, sqlite_where=TO_RECALL,
+      postgresql_where=TO_RECALL)  # fmt: skip
 Index("campaign_notices_of_tenant", notices.c.tenant, notices.c.created_at_ms, notices.c.id)
 
 notice_batches = Table(

@@ -232,8 +232,8 @@ async def test_a_stop_recalls_the_notices_that_nobody_has_yet(product: Acting) -
     exported = made[1]._replace(state="exported")
     await product.write(lambda connection: notices.put(connection, [made[0], exported]))
     await stop(product.context, TENANT, row.id, "finish", WHO)
-    states = {one["contact"]: one["state"] for one in await product.rows(tables.notices)}
-    assert states == {first.id: "recalled", second.id: "exported"}
+    states = {one["contact"]: (one["state"], one["to_recall"]) for one in await product.rows(tables.notices)}
+    assert states == {first.id: ("recalled", None), second.id: ("exported", 1)}
 
 
 async def test_messages_are_withdrawn_like_calls_and_count_for_nobody_s_day(product: Acting) -> None:
