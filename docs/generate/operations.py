@@ -54,6 +54,8 @@ SETTINGS_MEAN = {
     "caller_zh": "Who calls, in Chinese: the beginning of what campaigns say and write",
     "caller_en": "The same in English",
     "call_back": "The number that messages and answering machines are told to call",
+    "letters": "The folder of own templates of letters; empty: those that ship. Tried at the start",
+    "letter_fonts": "A folder of further fonts for letters, beside Noto Sans CJK",
     "failure_spike_percent": "Once a campaign has 50 attempts, it pauses if so many percent of the last 50 met "
     "`failedOther`, `congestion` or `invalidNumber`; 101: never",
     "log_level": "Lowest level that is logged: `debug`, `info`, `warning` or `error`",
