@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from campaigns.answer_cache import AnswerCache
 from campaigns.core.operator_rules import OperatorRules
+from campaigns.letters.printer import Printer
 from campaigns.metrics import CampaignMetrics
 from campaigns.settings import Settings
 from cti.dial.ports import DialMeter, DialOrders
@@ -41,6 +42,7 @@ class Context:
     importing: asyncio.Event = field(default_factory=asyncio.Event)  # the same for imports
     settings: Settings = field(default_factory=Settings)
     called_leg: FindLeg = no_leg
+    printer: Printer = field(default_factory=Printer)
     cache: AnswerCache = field(default_factory=AnswerCache)  # figures that took long to read
     speed: float = 1.0  # how many times as fast as real time the clocks run, in a trial
 
@@ -80,6 +82,7 @@ def open_context(host: Host, rules: OperatorRules, settings: Settings) -> Contex
         database.telling(CHANNEL),
         settings=settings,
         called_leg=host.called_leg,
+        printer=Printer(settings.letters_folder, settings.fonts_folder),
         speed=host.speed,
     )
     for event in (context.woken, context.importing):

@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import lru_cache
@@ -21,6 +20,7 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from campaigns.kinds import QUEUE_KEY, Kind, Text
+from campaigns.told_values import forms, money
 
 ITEMS_SPOKEN_MAX = 6  # of an account; of more the sums are told
 WORDS_CHARS_MAX = 2_000  # as the schema of commands allows
@@ -28,10 +28,6 @@ TEMPLATES_KEPT = 512
 LANGUAGES = ("zh", "en")
 OF_THE_SPEAKER = ("caller", "call_back")  # values that are the same for all contacts
 WHITE = re.compile(r"\s+")
-MONTH_NAMES = (  # no locale decides what is said
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
 
 
 class CannotSay(Exception):
@@ -191,74 +187,9 @@ def _template(template: str, language: str, zone: str) -> Any:
 @lru_cache(maxsize=TEMPLATES_KEPT)
 def _environment(language: str, zone: str) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # speech, no markup
-    local = ZoneInfo(zone)
-    zh = language == "zh"
     environment.globals.clear()  # no range, no namespace: a template has its values and nothing else
+    told = forms(language, ZoneInfo(zone))
     environment.filters.update(
-        {
-            "day": _day_zh if zh else _day_en,
-            "months": _months_zh if zh else _months_en,
-            "moment": lambda text: (_moment_zh if zh else _moment_en)(_local(text, local)),
-            "money": _money,
-            "per_mille": _per_mille_zh if zh else _percent_en,
-        }
+        {"day": told.day, "months": told.months, "moment": told.moment, "money": money, "per_mille": told.share}
     )
     return environment
-
-
-def _day_zh(text: str) -> str:
-    day = date.fromisoformat(text)
-    return f"{day.year}年{day.month}月{day.day}日"
-
-
-def _day_en(text: str) -> str:
-    day = date.fromisoformat(text)
-    return f"{day.day} {MONTH_NAMES[day.month - 1]} {day.year}"
-
-
-def _months(text: str) -> list[tuple[int, int]]:
-    months = [date.fromisoformat(f"{month}-01") for month in re.split(r"[\s,;]+", text.strip())]
-    return [(month.year, month.month) for month in months]
-
-
-def _months_zh(text: str) -> str:
-    return "、".join(f"{year}年{month}月" for year, month in _months(text))
-
-
-def _months_en(text: str) -> str:
-    return ", ".join(f"{MONTH_NAMES[month - 1]} {year}" for year, month in _months(text))
-
-
-def _local(text: str, zone: ZoneInfo) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text} has no offset from UTC")
-    return at.astimezone(zone)
-
-
-def _moment_zh(at: datetime) -> str:
-    minutes = f"{at.minute}分" if at.minute else ""
-    return f"{at.month}月{at.day}日{at.hour}点{minutes}"
-
-
-def _moment_en(at: datetime) -> str:
-    return f"{at:%H:%M} on {at.day} {MONTH_NAMES[at.month - 1]}"
-
-
-def _money(text: str) -> str:
-    """Two decimals, as it is owed: 123.8 -> 123.80."""
-    return f"{Decimal(text):.2f}"
-
-
-def _per_mille_zh(rate: str) -> str:
-    """0.001 -> 千分之1."""
-    return f"千分之{_short(Decimal(rate) * 1000)}"
-
-
-def _percent_en(rate: str) -> str:
-    return f"{_short(Decimal(rate) * 100)} percent"
-
-
-def _short(number: Decimal) -> str:
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

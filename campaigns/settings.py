@@ -27,6 +27,8 @@ class Settings(BaseModel):
     # A campaign of arrears starts only where payments are told: on, off, or auto (from the first payment on).
     settlement_feed: Literal["auto", "on", "off"] = "auto"
     settlement_silence_h: Annotated[int, Field(ge=1, le=8_760)] = 24  # the feed is silent when nothing came for so long
+    letters: str = ""  # the folder of own templates of letters; empty: those that ship
+    letter_fonts: str = ""  # a folder of fonts beside Noto Sans CJK
     failure_spike_percent: int = Field(50, ge=1, le=101)  # of the last attempts failed: pause; 101: never
 
     @classmethod
@@ -43,6 +45,14 @@ class Settings(BaseModel):
     @property
     def calendar_folder(self) -> Path | None:
         return Path(self.calendars) if self.calendars else None
+
+    @property
+    def letters_folder(self) -> Path | None:
+        return Path(self.letters) if self.letters else None
+
+    @property
+    def fonts_folder(self) -> Path | None:
+        return Path(self.letter_fonts) if self.letter_fonts else None
 
     @property
     def kept_ms(self) -> int:

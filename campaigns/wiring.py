@@ -32,6 +32,7 @@ def open_part(host: Host) -> Opened:
     folder = read.calendar_folder
     files = [] if folder is None else year_files(folder).values()
     context = open_context(host, shipped_rules(work_calendar(files)), read)
+    context.printer.check()
     return Opened(
         shared=context,
         tasks=[Dialler(context, host), Importer(context, host), Looking(context, host)],

@@ -56,6 +56,22 @@ OUTBOUND_CODES: dict[str, Code] = {
         "last were. See to the feed: a file without a row is a sign of life too. `RINGBACK_SETTLEMENT_FEED` turns this "
         "off.",
     ),
+    "letters_unavailable": Code(
+        503,
+        "This service prints no letters",
+        "It has no fonts with Chinese characters: install the extra `fonts` of the package, or Debian's "
+        "fonts-noto-cjk. The batch as CSV or JSON is complete all the same.",
+    ),
+    "letters_busy": Code(
+        503,
+        "Other letters are being printed",
+        "Repeat it after `Retry-After`. A batch can be printed again and again: the same letters come out.",
+    ),
+    "letters_failed": Code(
+        500,
+        "The letters could not be printed",
+        "`detail` names the template and its line. The batch is unharmed: mend the template, then ask again.",
+    ),
     "cannot_dial": Code(
         422,
         "The campaign cannot be dialled",

@@ -12,12 +12,14 @@ from sqlalchemy import Connection
 from campaigns.api.answering import JSON, json_answer, noted, who
 from campaigns.api.codes import refusal
 from campaigns.api.idempotent import Reply, created, reply
+from campaigns.api.notice_letters import PDF, pdf
 from campaigns.api.notices import CSV_TYPE, PAGE, csv_of, shown_notice
 from campaigns.api.streams import streamed
 from campaigns.context import Context
 from campaigns.ledger import audit, campaigns, notice_batches
 from campaigns.ledger.notices import EXPORTED
-from campaigns.ledger.rows import BatchRow
+from campaigns.ledger.rows import BatchRow, CampaignRow, NoticeRow
+from campaigns.letters.content import Glyphs, set_aside, shown_aside
 from campaigns.written_notices.batches import (
     Acknowledging,
     NoBatch,
@@ -26,7 +28,7 @@ from campaigns.written_notices.batches import (
     acknowledged,
     new_batch,
 )
-from campaigns.written_notices.told import columns, headers
+from campaigns.written_notices.told import SET_ASIDE, columns, headers
 from cti.web.accept import wanted
 from cti.web.body import read_body, read_model
 from cti.web.csv_text import CSV, csv_heading
@@ -71,51 +73,65 @@ async def get_batches(context: Context, asked: Asked) -> web.Response:
 
 
 async def get_batch(context: Context, asked: Asked) -> web.StreamResponse:
-    """A batch in full, in pieces: JSON or CSV. Raises Refusal."""
-    media = wanted(asked.request.headers.get("Accept"), (JSON, CSV))
-    batch, kind = await _meant(context, asked)
-    content = {"Content-Type": CSV_TYPE if media == CSV else JSON}
+    """A batch in full, in pieces: JSON, CSV or, as letters, PDF. Raises Refusal."""
+    media = wanted(asked.request.headers.get("Accept"), (JSON, CSV, PDF))
+    batch, campaign = await _meant(context, asked)
+    content = {"Content-Type": CSV_TYPE if media == CSV else media}
     if asked.request.method == "HEAD":
         return web.Response(headers=content)
     await noted(context, asked, "notice_batch_read", batch.id, media=media, notices=batch.notices)
+    if media == PDF:
+        named = {"Content-Disposition": f'inline; filename="{batch.id}.pdf"'}
+        async with pdf(context, batch, campaign) as pieces:
+            return await streamed(asked, content | named, pieces)
+    glyphs = await context.printer.glyphs_if_any()
     if media == CSV:
-        return await streamed(asked, content, _csv(context, batch, kind, asked.query.get("headers")))
-    return await streamed(asked, content, _json(context, batch))
+        return await streamed(asked, content, _csv(context, batch, campaign.kind, asked.query.get("headers"), glyphs))
+    return await streamed(asked, content, _json(context, batch, glyphs))
 
 
-async def _meant(context: Context, asked: Asked) -> tuple[BatchRow, str]:
-    """The batch of the path, and the kind of its campaign."""
+async def _meant(context: Context, asked: Asked) -> tuple[BatchRow, CampaignRow]:
+    """The batch of the path, and its campaign."""
     tenant = asked.caller.tenant
     batch = await context.reader.run(notice_batches.read, tenant, asked.request.match_info["batch"])
     row = None if batch is None else await context.reader.run(campaigns.read, batch.campaign, tenant)
     if batch is None or row is None or not asked.caller.may_switch(row.switch):
         raise Refusal("not_found", NONE_SUCH)
-    return batch, row.kind
+    return batch, row
 
 
-async def _csv(context: Context, batch: BatchRow, kind: str, language: str | None) -> AsyncIterator[bytes]:
-    names = columns([kind])
+async def _csv(
+    context: Context, batch: BatchRow, kind: str, language: str | None, glyphs: Glyphs | None
+) -> AsyncIterator[bytes]:
+    names = (*columns([kind]), SET_ASIDE)
     yield csv_heading(headers(names, language))
     for first in range(0, batch.notices, PIECE):
-        yield await context.reader.run(_csv_piece, batch.id, first, names)
+        yield await context.reader.run(_csv_piece, batch.id, first, names, glyphs)
 
 
-def _csv_piece(connection: Connection, batch: str, after: int, names: Sequence[str]) -> bytes:
+def _csv_piece(connection: Connection, batch: str, after: int, names: Sequence[str], glyphs: Glyphs | None) -> bytes:
     rows = notice_batches.of_batch(connection, batch, after, PIECE)
-    return csv_of(names, rows, [shown_notice(row, in_full=True) for row in rows])
+    return csv_of(names, rows, [_in_full(row, glyphs) for row in rows])
 
 
-async def _json(context: Context, batch: BatchRow) -> AsyncIterator[bytes]:
+async def _json(context: Context, batch: BatchRow, glyphs: Glyphs | None) -> AsyncIterator[bytes]:
     yield to_json(shown_batch(batch))[:-1] + b',"notices":['
     for first in range(0, batch.notices, PIECE):
-        piece = await context.reader.run(_json_piece, batch.id, first)
+        piece = await context.reader.run(_json_piece, batch.id, first, glyphs)
         yield (b"," if first else b"") + piece
     yield b"]}"
 
 
-def _json_piece(connection: Connection, batch: str, after: int) -> bytes:
+def _json_piece(connection: Connection, batch: str, after: int, glyphs: Glyphs | None) -> bytes:
     rows = notice_batches.of_batch(connection, batch, after, PIECE)
-    return b",".join(to_json(shown_notice(row, in_full=True)) for row in rows)
+    return b",".join(to_json(_in_full(row, glyphs)) for row in rows)
+
+
+def _in_full(row: NoticeRow, glyphs: Glyphs | None) -> dict[str, Any]:
+    """A notice, and why no letter is printed of it."""
+    shown = shown_notice(row, in_full=True)
+    why = set_aside(row, glyphs) if glyphs is not None else []
+    return shown | ({SET_ASIDE: shown_aside(why)} if why else {})
 
 
 async def post_acknowledge(context: Context, asked: Asked, limits: Limits) -> web.Response:

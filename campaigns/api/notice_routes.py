@@ -1,10 +1,12 @@
 """The routes of written notices, as data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from campaigns.api import idempotent, notice_batches, notices
 from campaigns.api.answering import JSON
+from campaigns.api.notice_letters import PDF
+from campaigns.api.shapes import Schema
 from campaigns.ledger.notices import STATES
 from cti.web.csv_text import CSV
 from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
@@ -19,6 +21,7 @@ BODY_CODES = (
     "unparsable", "bad_encoding", "body_too_slow", "too_large", "unsupported_media_type", "unsupported_encoding",
     "invalid_body",
 )  # fmt: skip
+LETTER_CODES = ("letters_unavailable", "letters_busy", "letters_failed")
 KEY = (NUMBER, ID)  # made at, id
 BATCH = {"batch": BATCH_ID}
 LANGUAGES = ("en", "zh")
@@ -31,12 +34,14 @@ def notice_routes(limits: Limits) -> Sequence[Route]:
     headers = choice("headers", "The language of the CSV's headers; English where absent.", LANGUAGES)
     campaign = parsed("campaign", "Of this campaign.", f"^{CAMPAIGN_ID}$", notices.campaign_of)
     state = choice("state", "In this state.", STATES)
+    recalled = choice("to_recall", "Those that were exported and are owed no more.", ("true",))
     path, one = "/v1/notice-batches", "/v1/notice-batches/{batch}"
-    whole_batch = {JSON: ref("NoticeBatchInFull"), CSV: {"type": "string"}}
+    letters: Schema = {"type": "string", "format": "binary", "description": "Its letters, in the campaign's language."}
+    whole_batch: Mapping[str, Schema] = {JSON: ref("NoticeBatchInFull"), CSV: {"type": "string"}, PDF: letters}
     return [
         Route("GET", "/v1/notices", "get_notices", "Written notices, the oldest first.", notices.get_notices, EXPORT,
               {200: Answer("A page of notices.", {JSON: ref("Notices"), CSV: {"type": "string"}})},
-              ("not_acceptable", "ledger_away"), (campaign, state, headers, limit, cursor), head=True),
+              ("not_acceptable", "ledger_away"), (campaign, state, recalled, headers, limit, cursor), head=True),
         Route("POST", path, "post_notice_batch", "Takes every pending notice of a campaign, once.",
               partial(notice_batches.post_batch, limits=limits), EXPORT,
               {201: Answer("The batch; its `count` may be 0.", {JSON: ref("NoticeBatch")},
@@ -48,7 +53,7 @@ def notice_routes(limits: Limits) -> Sequence[Route]:
               (limit, cursor), head=True),
         Route("GET", one, "get_notice_batch", "A batch with its notices; names and addresses in full.",
               notice_batches.get_batch, EXPORT, {200: Answer("The batch, of any size.", whole_batch)},
-              ("not_found", "not_acceptable", "ledger_away"), (headers,), path_parts=BATCH, head=True),
+              ("not_found", "not_acceptable", "ledger_away", *LETTER_CODES), (headers,), path_parts=BATCH, head=True),
         Route("POST", f"{one}/acknowledge", "acknowledge_notice_batch", "The letters have gone out.",
               partial(notice_batches.post_acknowledge, limits=limits), EXPORT,
               {200: Answer("The batch; the same again gives the same.", {JSON: ref("NoticeBatch")})},

@@ -5,6 +5,7 @@ from typing import Any
 
 from campaigns.api.shapes import CURSOR, TEXT, TIME, WHOLE, YES_NO, Schema, each, shape, words
 from campaigns.ledger.notices import ACKNOWLEDGED, EXPORTED, STATES
+from campaigns.letters.content import GLYPH, LENGTH
 from cti.web.openapi import component_schemas, ref
 from schemas.notices import NoticeBatchAsked, NoticesAcknowledged
 
@@ -20,7 +21,17 @@ _ATTEMPT: Mapping[str, Schema] = {
 _NOTICE: Mapping[str, Schema] = {
     "id": TEXT, "campaign": TEXT, "account": TEXT, "name": TEXT, "address": TEXT, "kind": TEXT, "items": each(_ITEM),
     "attempts": each(ref("NoticeAttempt")), "created_at": TIME, "state": words(STATES), "batch": TEXT,
+    "to_recall": {**YES_NO, "description": "It was exported, and is owed no more: keep the letter back."},
 }  # fmt: skip
+_ASIDE: Mapping[str, Schema] = {
+    "field": TEXT, "rule": words((GLYPH, LENGTH)),
+    "characters": {**each(TEXT), "description": "Those that no font has, as U+20BB7."},
+}  # fmt: skip
+_SET_ASIDE: Schema = {
+    **each(ref("SetAside")),
+    "description": "No letter is printed of it: a person writes to this customer. Absent: one is, or the service has "
+    "no fonts and prints none.",
+}
 _BATCH: Mapping[str, Schema] = {
     "id": TEXT, "campaign": TEXT, "created_at": TIME, "by": {**TEXT, "description": "The key that made it."},
     "count": {**WHOLE, "description": "Its notices."}, "state": words((EXPORTED, ACKNOWLEDGED)),
@@ -32,9 +43,11 @@ _ACKNOWLEDGED = ("acknowledged_at", "acknowledged_by", "failed")
 NOTICE_SHAPES: Mapping[str, Any] = {
     **component_schemas([NoticeBatchAsked, NoticesAcknowledged]),
     "NoticeAttempt": shape(_ATTEMPT, ("sent_at", "answered_at", "ended_at")),
-    "Notice": shape(_NOTICE, ("address", "batch")),
+    "Notice": shape(_NOTICE, ("address", "batch", "to_recall")),
+    "SetAside": shape(_ASIDE, ("characters",)),
+    "NoticeInFull": shape({**_NOTICE, "set_aside": _SET_ASIDE}, ("address", "batch", "to_recall", "set_aside")),
     "Notices": shape({"notices": each(ref("Notice")), "cursor": CURSOR}),
     "NoticeBatch": shape(_BATCH, _ACKNOWLEDGED),
-    "NoticeBatchInFull": shape({**_BATCH, "notices": each(ref("Notice"))}, _ACKNOWLEDGED),
+    "NoticeBatchInFull": shape({**_BATCH, "notices": each(ref("NoticeInFull"))}, _ACKNOWLEDGED),
     "NoticeBatches": shape({"batches": each(ref("NoticeBatch")), "cursor": CURSOR}),
 }

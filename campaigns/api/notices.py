@@ -41,8 +41,9 @@ async def get_notices(context: Context, asked: Asked) -> web.Response:
     tenant, switches, campaign = asked.caller.tenant, asked.caller.switches, asked.query.get("campaign")
     limit = asked.query.get("limit", PAGE)
     found = await context.reader.run(
-        read_notices, tenant, switches, campaign, asked.query.get("state"), asked.query.get("cursor"), limit + 1
-    )
+        read_notices, tenant, switches, campaign, asked.query.get("state"), asked.query.get("cursor"), limit + 1,
+        to_recall="to_recall" in asked.query,
+    )  # fmt: skip
     page = found[:limit]
     cursor = cursor_of(page[-1].created_at_ms, page[-1].id) if len(found) > limit else None
     if asked.caller.sees_numbers and page:

@@ -7,7 +7,7 @@ import structlog
 from aiohttp import web
 
 from campaigns.api.codes import refusal
-from cti.errors import LedgerAway
+from cti.errors import RingbackError
 from cti.web.limits import Limits
 from cti.web.route import Asked
 
@@ -20,7 +20,8 @@ log = structlog.get_logger()
 async def streamed(asked: Asked, headers: Mapping[str, str], pieces: AsyncIterator[bytes]) -> web.StreamResponse:
     """Send the pieces as they come. The first is made before the answer begins, so that it can still fail.
 
-    If the ledger goes away later, the connection is cut: a client sees that the answer is not whole.
+    If the ledger goes away later, or a piece cannot be made, the connection is cut: a client sees that the answer is
+    not whole.
     """
     first = await anext(pieces)
     response = web.StreamResponse(headers=headers)
@@ -29,7 +30,7 @@ async def streamed(asked: Asked, headers: Mapping[str, str], pieces: AsyncIterat
         await response.write(first)
         async for piece in pieces:
             await response.write(piece)
-    except LedgerAway as error:
+    except RingbackError as error:
         log.warning("answer cut", action="answer_cut", path=asked.request.path, why=str(error))
         if asked.request.transport is not None:
             asked.request.transport.abort()

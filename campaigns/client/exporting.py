@@ -1,7 +1,7 @@
 """`export`: contacts, attempts, notices or rejected rows of a campaign into a file, whole or not at all.
 
 Contacts and attempts come in pages, which become one file with one heading. Notices leave the service once: what is
-pending becomes a batch, and the batch is the file.
+pending becomes a batch, and the batch is the file: a table, or letters where its name ends with .pdf.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import aiohttp
 
 from campaigns.client.door import Away, Door, Problem, needed
 
-CSV, LINES = "text/csv", "application/x-ndjson"
+CSV, LINES, LETTERS = "text/csv", "application/x-ndjson", "application/pdf"
 CURSOR = "Ringback-Cursor"
 PAGE = "1000"
 PAGES_MAX = 100_000
@@ -50,7 +50,7 @@ def _whole(out: Path) -> Iterator[BinaryIO]:
 async def _written(door: Door, campaign: str, what: str, file: BinaryIO, batch: str | None, suffix: str) -> str:
     """What is in the file now, for a person."""
     if what == "notices":
-        return await _notices(door, campaign, file, batch)
+        return await _notices(door, campaign, file, batch, LETTERS if suffix == ".pdf" else CSV)
     if what == "rejected":
         number = await _last_import(door, campaign)
         await _copied(door, rejected_path(campaign, number), CSV, file)
@@ -79,13 +79,13 @@ async def _last_import(door: Door, campaign: str) -> int:
     return number
 
 
-async def _notices(door: Door, campaign: str, file: BinaryIO, batch: str | None) -> str:
+async def _notices(door: Door, campaign: str, file: BinaryIO, batch: str | None, media: str) -> str:
     """A batch of what is pending, or one that was made before."""
     if batch is None:
         made = (await door.post("/notice-batches", {"campaign": campaign}, key=uuid4().hex)).body
         needed(made, id=str)
         batch = made["id"]
-    await _copied(door, f"/notice-batches/{batch}", CSV, file)
+    await _copied(door, f"/notice-batches/{batch}", media, file)
     return f"batch {batch}; its letters are on their way when `POST /v1/notice-batches/{batch}/acknowledge` says so"
 
 

@@ -132,7 +132,7 @@ async def stop(
         row = campaigns.set_state(connection, held, CampaignStep.STOP, who, now_ms, live=live)
         lanes.put(connection, [_lane(row)])  # of a draft: its dialler does the rest
         took = _withdraw(context, connection, row, Why.CAMPAIGN_STOPPED, now_ms)
-        if close_some(connection, row, CLOSED_AT_ONCE) < CLOSED_AT_ONCE:
+        if close_some(connection, row, CLOSED_AT_ONCE, now_ms) < CLOSED_AT_ONCE:
             row = _stopped_at_once(connection, row, who, now_ms)
         also(connection)
         return Done(row, took)
@@ -140,12 +140,12 @@ async def stop(
     return await write(context, act)
 
 
-def close_some(connection: Connection, campaign: CampaignRow, limit: int) -> int:
+def close_some(connection: Connection, campaign: CampaignRow, limit: int, now_ms: int) -> int:
     """Of a stopped campaign: cancel contacts without an open order and recall notices that nobody has yet, at most
     `limit`; how many. Less than `limit`: none is left, but for those whose order is open.
     """
     closed = withdrawing.close_some(connection, campaign.id, limit)
-    return closed + withdrawing.recall_some(connection, campaign.tenant, campaign.id, limit - closed)
+    return closed + withdrawing.recall_some(connection, campaign.tenant, campaign.id, limit - closed, now_ms)
 
 
 async def stop_acknowledged(context: Context, campaign: CampaignRow) -> bool:

@@ -65,7 +65,7 @@ class Endings:
         await clear_live(self._context, row)
 
         def close(connection: Connection) -> int:
-            return close_some(connection, row, CLOSED_AT_ONCE)
+            return close_some(connection, row, CLOSED_AT_ONCE, self._context.now_ms())
 
         closed: int = await self._context.writer.run(run_each, close)
         if closed:

@@ -246,7 +246,7 @@ class Intents:
         if made:
             self.writes.then.append(lambda connection: notices.put(connection, made))
         if taken_back:
-            self.writes.then.append(lambda connection: notices.recall(connection, taken_back))
+            self.writes.then.append(lambda connection: notices.recall(connection, taken_back, now_ms))
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 

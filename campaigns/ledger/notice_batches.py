@@ -114,13 +114,19 @@ def noted(
     state: str | None,
     after: tuple[int, str] | None,
     limit: int,
+    *,
+    to_recall: bool = False,
 ) -> list[NoticeRow]:
-    """Notices of campaigns on these switches (None: on all), oldest first, after (created_at_ms, id)."""
+    """Notices of campaigns on these switches (None: on all), oldest first, after (created_at_ms, id). `to_recall`: of
+    those that were exported alone, and are owed no more.
+    """
     query = select(notices).where(notices.c.tenant == tenant)
     if campaign is not None:
         query = query.where(notices.c.campaign == campaign)
     if state is not None:
         query = query.where(notices.c.state == state)
+    if to_recall:
+        query = query.where(notices.c.to_recall_ms.is_not(None))
     if switches is not None:
         query = query.where(notices.c.campaign.in_(_on(tenant, switches)))
     key = (notices.c.created_at_ms, notices.c.id)

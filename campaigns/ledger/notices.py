@@ -1,11 +1,11 @@
-"""Written notices: made once for a contact and round, recalled while nobody has them.
+"""Written notices: made once for a contact and round, recalled while nobody has them, to be recalled once they left.
 
 Rows are always locked in the order of their ids.
 """
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from campaigns.ledger.rows import NoticeRow
 from campaigns.ledger.tables import notices
@@ -28,14 +28,29 @@ def put(connection: Connection, made: Sequence[NoticeRow]) -> set[str]:
     return {row[0] for row in _insert.returning(connection, ordered)}
 
 
-def recall(connection: Connection, rounds: Collection[tuple[str, int]]) -> set[str]:
-    """Recall the notices of these contacts and rounds that are pending; the ids of them. What was exported stays."""
+def recall(connection: Connection, rounds: Collection[tuple[str, int]], now_ms: int) -> set[str]:
+    """Recall the notices of these contacts and rounds that are pending; the ids of them. What was exported stays, and
+    is marked: whoever has the letters keeps them back.
+    """
     recalled: set[str] = set()
     ids = sorted({notice_id(contact, round_) for contact, round_ in rounds})
     for some in slices(ids):
-        which = (notices.c.id.in_(some), notices.c.state == PENDING)
-        locked = list(connection.scalars(select(notices.c.id).where(*which).order_by(notices.c.id).with_for_update()))
-        for few in slices(locked):
-            connection.execute(update(notices).where(notices.c.id.in_(few)).values(state=RECALLED))
-        recalled |= set(locked)
+        recalled |= set(take_back(connection, notices.c.id.in_(some), now_ms))
     return recalled
+
+
+def take_back(connection: Connection, which: ColumnElement[bool], now_ms: int) -> list[str]:
+    """Recall those of these notices that are pending, and mark those that were exported and are not marked yet; the ids
+    of the recalled.
+    """
+    unmarked = and_(notices.c.state == EXPORTED, notices.c.to_recall_ms.is_(None))
+    open_ = (which, or_(notices.c.state == PENDING, unmarked))
+    query = select(notices.c.id, notices.c.state).where(*open_).order_by(notices.c.id).with_for_update()
+    locked = list(connection.execute(query))
+    pending = [row.id for row in locked if row.state == PENDING]
+    exported = [row.id for row in locked if row.state == EXPORTED]
+    for few in slices(pending):
+        connection.execute(update(notices).where(notices.c.id.in_(few)).values(state=RECALLED))
+    for few in slices(exported):
+        connection.execute(update(notices).where(notices.c.id.in_(few)).values(to_recall_ms=now_ms))
+    return pending

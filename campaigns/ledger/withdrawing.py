@@ -6,9 +6,10 @@ The caller holds the row of the campaign or of the tenant, so that no turn is un
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Select, exists, func, select, update
+from sqlalchemy import Connection, Select, and_, exists, func, or_, select, update
 
 from campaigns.core.reasons import State, Why
+from campaigns.ledger.notices import EXPORTED, PENDING, take_back
 from campaigns.ledger.rows import CampaignRow, ContactRow
 from campaigns.ledger.tables import FAR, OPEN, UNENDED, attempts, campaigns, contacts, imports, notices
 from cti.sql.bulk import slices
@@ -69,16 +70,16 @@ def close_some(connection: Connection, campaign: str, limit: int) -> int:
     return len(ids)
 
 
-def recall_some(connection: Connection, tenant: str, campaign: str, limit: int) -> int:
-    """Recall notices of a stopped campaign that nobody has yet, at most `limit`; how many."""
+def recall_some(connection: Connection, tenant: str, campaign: str, limit: int, now_ms: int) -> int:
+    """Recall notices of a stopped campaign that nobody has yet, and mark those that have left, at most `limit`; how
+    many.
+    """
     columns = notices.c
-    mine = (columns.tenant == tenant, columns.campaign == campaign, columns.state == "pending")
+    left = and_(columns.state == EXPORTED, columns.to_recall_ms.is_(None))
+    mine = (columns.tenant == tenant, columns.campaign == campaign, or_(columns.state == PENDING, left))
     found = sorted(connection.scalars(select(columns.id).where(*mine).limit(limit)))
-    query = select(columns.id).where(columns.id.in_(found), *mine).order_by(columns.id).with_for_update()
-    ids = list(connection.scalars(query))
-    for some in slices(ids):
-        connection.execute(update(notices).where(columns.id.in_(some)).values(state="recalled"))
-    return len(ids)
+    take_back(connection, columns.id.in_(found), now_ms)
+    return len(found)
 
 
 def any_not_final(connection: Connection, campaign: str) -> bool:

@@ -12,7 +12,8 @@ from campaigns.ledger.rows import NoticeRow
 from cti.web.instants import rfc3339
 
 FIRST = ("batch", "page", "account", "name", "address")
-LAST = ("attempts", "created_at")
+LAST = ("attempts", "created_at", "to_recall")
+SET_ASIDE = "set_aside"  # of a batch alone: why no letter is printed
 ZH = {
     "batch": "批次",
     "page": "页码",
@@ -23,6 +24,8 @@ ZH = {
     "penalty_min": "最低违约金",
     "attempts": "呼叫记录",
     "created_at": "生成时间",
+    "to_recall": "需撤回",
+    "set_aside": "未打印原因",
 }
 """Headers that no kind brings."""
 
@@ -44,6 +47,7 @@ def notice_json(row: NoticeRow) -> dict[str, Any]:
         "created_at": rfc3339(row.created_at_ms),
         "state": row.state,
         **batch,
+        **({"to_recall": True} if row.to_recall_ms is not None else {}),
     }
 
 
@@ -73,7 +77,14 @@ def csv_rows(row: NoticeRow, shown: Mapping[str, Any]) -> Iterator[dict[str, Any
         "address": shown.get("address"),
         "attempts": "; ".join(f"{one['decided_at']} {one['disposition']}" for one in shown["attempts"]),
         "created_at": shown["created_at"],
+        "to_recall": shown.get("to_recall"),
+        SET_ASIDE: "; ".join(_why(one) for one in shown.get(SET_ASIDE, ())),
     }
     items: Sequence[Mapping[str, str]] = shown["items"] or ({},)
     for item in items:
         yield {**item, **letter}
+
+
+def _why(aside: Mapping[str, Any]) -> str:
+    """name: glyph U+20BB7"""
+    return " ".join([f"{aside['field']}: {aside['rule']}", *aside.get("characters", ())])

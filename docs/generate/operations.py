@@ -58,6 +58,8 @@ SETTINGS_MEAN = {
     "settlement_feed": "Whether a campaign of arrears starts only while payments are told: `on`, `off`, or `auto`, "
     "which is from the first payment on that a tenant has told",
     "settlement_silence_h": "Hours without a payment, or an empty file, after which they are not told any more",
+    "letters": "The folder of own templates of letters; empty: those that ship. Tried at the start",
+    "letter_fonts": "A folder of further fonts for letters, beside Noto Sans CJK",
     "failure_spike_percent": "Once a campaign has 50 attempts, it pauses if so many percent of the last 50 met "
     "`failedOther`, `congestion` or `invalidNumber`; 101: never",
     "log_level": "Lowest level that is logged: `debug`, `info`, `warning` or `error`",

@@ -18,6 +18,7 @@ from tests.benchmarks import (
     cluster,
     decisions,
     lateness,
+    letters,
     live_calls,
     orders,
     orders_beside,
@@ -49,6 +50,7 @@ def sections(fresh: Mapping[str, Fresh], quick: bool, heard: list[str]) -> dict[
         "campaigns-intents": partial(campaign_intents.figures, fresh["postgresql"], quick, heard),
         "campaigns-imports": partial(campaign_files.figures, fresh["postgresql"], quick, heard),
         "campaigns-opening": partial(campaign_opening.figures, fresh["postgresql"], quick, heard),
+        "letters": partial(letters.figures, quick, heard),
         "decisions": partial(decisions.figures, quick, heard),
     }
 

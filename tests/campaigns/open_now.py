@@ -30,7 +30,7 @@ class Country(NamedTuple):
 
 COUNTRIES = (
     Country("+85261", 6, "Asia/Hong_Kong"),
-    Country("+8180", 8, "Asia/Tokyo"),
+    Country("+81801", 7, "Asia/Tokyo"),
     Country("+97150", 7, "Asia/Dubai"),
     Country("+48501", 6, "Europe/Warsaw"),
     Country("+59894", 6, "America/Montevideo"),

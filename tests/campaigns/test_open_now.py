@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from campaigns.imports.numbers import Number, normalised
 from tests.campaigns.open_now import COUNTRIES, DAY_MS, HOUR_MS, left_ms, open_country, quiet
 
 QUARTER_MS = HOUR_MS // 4
@@ -34,5 +35,7 @@ def test_a_country_has_the_numbers_that_it_promises() -> None:
         last = 10**country.digits - 1
         assert country.number(0) == country.prefix + "0" * country.digits
         assert country.number(last) == country.prefix + "9" * country.digits
+        some = {country.number(at) for at in (*range(0, last, last // 99), last)}
+        assert all(isinstance(normalised(one), Number) for one in some), country
     with pytest.raises(AssertionError):
         COUNTRIES[0].number(1_000_000)

@@ -27,6 +27,9 @@ notices = Table(
 Index("campaign_notices_contact", notices.c.contact, notices.c.round, unique=True)
 Index("campaign_notices_state", notices.c.tenant, notices.c.campaign, notices.c.state, notices.c.created_at_ms)
 Index("campaign_notices_batch", notices.c.batch, notices.c.page)
+TO_RECALL = notices.c.to_recall_ms.is_not(None)
+Index("campaign_notices_to_recall", notices.c.tenant, notices.c.created_at_ms, notices.c.id, sqlite_where=TO_RECALL,
+      postgresql_where=TO_RECALL)  # fmt: skip
 Index("campaign_notices_of_tenant", notices.c.tenant, notices.c.created_at_ms, notices.c.id)
 
 Index("campaign_notices_account", notices.c.tenant, notices.c.account)

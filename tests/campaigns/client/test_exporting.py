@@ -53,6 +53,15 @@ async def test_what_is_pending_becomes_a_batch_and_the_batch_is_the_file(tmp_pat
     assert out.read_bytes() == b"batch,page\r\nb1,1\r\n"
 
 
+async def test_a_batch_comes_as_letters_where_the_file_is_named_so(tmp_path: Path) -> None:
+    service, out = Service(), tmp_path / "letters.pdf"
+    service.will("GET", "/notice-batches/b1", (200, b"%PDF-1.7\r\n%%EOF"))
+    async with door_to(service) as door:
+        await export(door, "c1", "notices", out, "b1")
+    assert out.read_bytes() == b"%PDF-1.7\r\n%%EOF"
+    assert [one.headers["Accept"] for one in service.heard] == ["application/pdf"]
+
+
 async def test_rejected_rows_are_those_of_the_newest_import(tmp_path: Path) -> None:
     service, out = Service(), tmp_path / "rejected.csv"
     for number in (1, 2):

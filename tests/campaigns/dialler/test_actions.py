@@ -219,7 +219,10 @@ async def test_contacts_are_closed_in_pieces_without_those_whose_order_is_open(p
     row, rows = await product.campaign(7)
     await product.dialled(rows[2], sent=True)
     stopping = row._replace(state="stopping")
-    closed = [(await product.write(lambda connection: close_some(connection, stopping, 3)))[0] for _ in range(4)]
+    closed = [
+        (await product.write(lambda connection: close_some(connection, stopping, 3, product.now_ms)))[0]
+        for _ in range(4)
+    ]
     assert closed == [3, 3, 0, 0]
     assert [(await product.contact(one)).state for one in rows] == [
         *["cancelled"] * 2, "in_progress", *["cancelled"] * 4,
@@ -232,8 +235,8 @@ async def test_a_stop_recalls_the_notices_that_nobody_has_yet(product: Acting) -
     exported = made[1]._replace(state="exported")
     await product.write(lambda connection: notices.put(connection, [made[0], exported]))
     await stop(product.context, TENANT, row.id, "finish", WHO)
-    states = {one["contact"]: one["state"] for one in await product.rows(tables.notices)}
-    assert states == {first.id: "recalled", second.id: "exported"}
+    states = {one["contact"]: (one["state"], one["to_recall_ms"]) for one in await product.rows(tables.notices)}
+    assert states == {first.id: ("recalled", None), second.id: ("exported", product.now_ms)}
 
 
 async def test_messages_are_withdrawn_like_calls_and_count_for_nobody_s_day(product: Acting) -> None:

@@ -53,7 +53,7 @@ def test_a_batch_takes_what_is_pending_in_the_order_of_making(engine: Engine, mo
     written(engine, 10)
     written(engine, 2, "cfffffffffffffff")
     with engine.begin() as connection:
-        recall(connection, [(f"{CAMPAIGN}-4", 1)])
+        recall(connection, [(f"{CAMPAIGN}-4", 1)], START_MS)
     assert taken(engine, "b0", tenant="other").notices == 0
     assert taken(engine) == new_batch("b1", TENANT, CAMPAIGN, LATER_MS, "print (k1)")._replace(notices=9)
     assert taken(engine, "b2").notices == 0, "every notice once"
@@ -64,7 +64,7 @@ def test_a_batch_takes_what_is_pending_in_the_order_of_making(engine: Engine, mo
     ]
     assert states(engine) == {"exported": 9, "recalled": 1, "pending": 2}
     with engine.begin() as connection:
-        assert recall(connection, [(f"{CAMPAIGN}-1", 1)]) == set(), "it may be in the post"
+        assert recall(connection, [(f"{CAMPAIGN}-1", 1)], START_MS) == set(), "it may be in the post"
 
 
 def test_two_batches_at_once_share_what_is_pending(url: str, engine: Engine) -> None:
@@ -94,7 +94,7 @@ def test_a_batch_waits_for_nobody_and_leaves_what_somebody_is_writing(postgres_r
     ours, other = (writer_engine(database_url(postgres_ready_url)) for _ in range(2))
     written(ours, 3)
     with other.begin() as connection:
-        assert recall(connection, [(f"{CAMPAIGN}-2", 1)])
+        assert recall(connection, [(f"{CAMPAIGN}-2", 1)], START_MS)
         assert taken(ours).notices == 2
         connection.rollback()
     assert taken(ours, "b2").notices == 1, "it was not recalled after all"

@@ -36,7 +36,7 @@ def test_a_notice_says_what_the_letter_says_as_of_now(engine: Engine) -> None:
         assert owe(connection, campaign_row(), contact, tried, START_MS + 1_000_000)
     (row,) = rows(engine)
     assert row[:6] == (f"n-{contact.id}-1", "grid", CAMPAIGN, contact.id, 1, "1000007")
-    assert row[6:7] + row[8:] == ("arrears", START_MS + 1_000_000, "pending", None, None)
+    assert row[6:7] + row[8:] == ("arrears", START_MS + 1_000_000, "pending", None, None, None)
     today = {**MONTH, "penalty": "3.20", "total_due": "103.20", "as_of": "2026-03-04"}
     assert json.loads(row.body) == {
         "name": "张三",
@@ -126,9 +126,11 @@ def test_what_nobody_has_is_recalled(engine: Engine) -> None:
             connection.execute(update(notices).where(which).values(state=state))
     rounds = [(one.id, 1) for one in reversed(contacts)] + [(contacts[0].id, 2), ("nobody", 1)]
     with engine.begin() as connection:
-        assert ledger.recall(connection, rounds) == {f"n-{CAMPAIGN}-1-1"}
+        assert ledger.recall(connection, rounds, START_MS) == {f"n-{CAMPAIGN}-1-1"}
     with engine.begin() as connection:
-        assert ledger.recall(connection, rounds) == set()
+        assert ledger.recall(connection, rounds, START_MS) == set()
         states = connection.execute(select(notices.c.state, func.count()).group_by(notices.c.state))
         assert dict(states.all()) == {"recalled": 1, "exported": 1, "acknowledged": 1, "failed": 1}
+        marked = connection.scalars(select(notices.c.state).where(notices.c.to_recall_ms == START_MS)).all()
+        assert marked == ["exported"], "it is in the post: whoever has it keeps it back"
         assert not owe(connection, campaign_row(), contacts[0], [], START_MS), "nor does it come back"

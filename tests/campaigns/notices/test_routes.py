@@ -31,11 +31,11 @@ MONTH = {
 }  # fmt: skip
 COLUMNS = (
     "batch", "page", "account", "name", "address", "months", "arrears", "penalty_rate_per_day", "penalty", "as_of",
-    "penalty_from", "penalty_min", "total_due", "pay_at", "attempts", "created_at",
+    "penalty_from", "penalty_min", "total_due", "pay_at", "attempts", "created_at", "to_recall",
 )  # fmt: skip
 ZH = (
     "批次", "页码", "户号", "姓名", "通讯地址", "电费年月", "欠费金额", "违约金日利率", "违约金", "计算日期", "起算日",
-    "最低违约金", "总欠费额", "交费地点", "呼叫记录", "生成时间",
+    "最低违约金", "总欠费额", "交费地点", "呼叫记录", "生成时间", "需撤回",
 )  # fmt: skip
 
 
@@ -164,19 +164,19 @@ async def test_the_csv_of_a_batch_is_to_the_letter(url: str) -> None:
         found = table(await here.ask("GET", f"/v1/notice-batches/{batch}", key="printer", headers=CSV))
         attempts = f"{rfc3339(START_MS)} noAnswer; {rfc3339(START_MS + 3_600_000)} busy"
         letter = [batch, "1", "1000001", '\'+张,"三"', "'\x07@长江路\n1号"]
-        ending = [attempts, rfc3339(START_MS + 1_000)]
+        ending = [attempts, rfc3339(START_MS + 1_000), "", "address: glyph U+0007 U+000A"]
         assert found == [
-            list(COLUMNS),
+            [*COLUMNS, "set_aside"],
             [*letter, "2026-01", "100.00", "0.001", "3.00", "2026-03-02", "2026-02-01", "", "103.00", "'=HYPERLINK(1)",
              *ending],
             [*letter, "2026-02", "'-5.00", "0.001", "0.00", "2026-03-02", "2026-02-01", "", "'-5.00", "营业厅",
              *ending],
         ]  # fmt: skip
         chinese = await here.ask("GET", f"/v1/notice-batches/{batch}?headers=zh", key="printer", headers=CSV)
-        assert table(chinese)[0] == list(ZH)
+        assert table(chinese)[0] == [*ZH, "未打印原因"]
         assert table(chinese)[1:] == found[1:]
         every = table(await here.ask("GET", "/v1/notices", key="printer", headers=CSV))[0]
-        assert every[:5] + every[-2:] == [*COLUMNS[:5], *COLUMNS[-2:]]
+        assert every[:5] + every[-3:] == [*COLUMNS[:5], *COLUMNS[-3:]]
         assert {"reading", "area", "total_due"} <= set(every), "of all kinds where no campaign is named"
         some = await here.ask("GET", f"/v1/notices?headers=zh&campaign={CAMPAIGN}", key="printer", headers=CSV)
         assert table(some)[0] == list(ZH)

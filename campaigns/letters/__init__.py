@@ -1,0 +1,1 @@
+"""Written notices as letters: what one says, with which fonts, printed apart from the process that asks for it."""

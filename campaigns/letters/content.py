@@ -1,0 +1,167 @@
+"""What a letter says, or why none is printed of a notice. Pure.
+
+A letter has exactly the text of its notice, as far as the fonts can show it: what they cannot show, or the sheet has no
+space for, is set aside for a person and never printed otherwise than it is.
+"""
+
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from campaigns.kinds import Field, FieldType, known_kinds
+from campaigns.ledger.rows import NoticeRow
+from campaigns.told_values import Forms, forms
+
+NARROW_EM = 0.95  # the widest of what is not of full width, W and @ among it
+WINDOW_LINES, WINDOW_EM = 6, 26  # of 9 points, in 26 x 86 mm
+ADDRESS, NAME, ACCOUNT = "address", "name", "account"
+RUN_EM = 34  # what cannot be broken between two spaces, in the narrowest column of the letter
+GLYPH, LENGTH, TO_RECALL = "glyph", "length", "to_recall"
+CHARACTERS_NAMED = 8
+
+
+class Aside(NamedTuple):
+    """A text of the notice that cannot be printed. `rule`: glyph, or length. `characters`: U+20BB7, those that lack."""
+
+    field: str
+    rule: str
+    characters: tuple[str, ...] = ()
+
+
+class Glyphs(NamedTuple):
+    """The families in the order of their use, and what they can show."""
+
+    families: tuple[str, ...]
+    characters: frozenset[str]
+
+    def lacking(self, text: str) -> tuple[str, ...]:
+        """Each character once, sorted."""
+        return tuple(sorted(set(text) - self.characters))
+
+
+def set_aside(row: NoticeRow, glyphs: Glyphs) -> list[Aside]:
+    """Why the notice is not printed; nothing: it is."""
+    body = json.loads(row.body)
+    texts = {ACCOUNT: row.account, NAME: body["name"], ADDRESS: body["address"] or ""}
+    found = [*_unseen(texts, glyphs), *_too_long(texts)]
+    for item in body["items"]:
+        named = {name: text for name, text in item.items() if isinstance(text, str)}
+        found += [
+            *_unseen(named, glyphs),
+            *(Aside(name, LENGTH) for name, text in named.items() if _run(text) > RUN_EM),
+        ]
+    return list(dict.fromkeys(found))
+
+
+def letter(row: NoticeRow, language: str, zone: ZoneInfo) -> dict[str, Any]:
+    """As the templates of its kind take it. Every field of the kind is there, empty where the notice has none; amounts
+    are the ledger's text.
+    """
+    body, kind, told = json.loads(row.body), known_kinds()[row.kind], forms(language, zone)
+    return {
+        "page": row.page,
+        "account": row.account,
+        "name": body["name"],
+        "address": [body["address"]] if body["address"] else [],
+        "items": [
+            {field.name: _told(field, item.get(field.name), told) for field in kind.fields} for item in body["items"]
+        ],
+        "sums": {name: _sum(body["items"], name) for name in kind.sums},
+    }
+
+
+def sheet_row(row: NoticeRow, why: Sequence[Aside], glyphs: Glyphs, language: str) -> dict[str, Any]:
+    """A line of the last sheet. The account is left out where it cannot be shown either."""
+    account = "" if glyphs.lacking(row.account) or _run(row.account) > RUN_EM else row.account
+    said = [_why(one, language) for one in why] or [_TO_RECALL[language]]
+    return {"page": row.page, "account": account, "why": "; ".join(said)}
+
+
+def shown_aside(why: Iterable[Aside]) -> list[dict[str, Any]]:
+    """As the API shows it."""
+    return [
+        {"field": one.field, "rule": one.rule, **({"characters": list(one.characters)} if one.characters else {})}
+        for one in why
+    ]
+
+
+_TO_RECALL = {"zh": "待撤回", "en": "to be recalled"}
+_LACKS = {"zh": "字库缺字", "en": "no glyph for"}
+_TOO_LONG = {"zh": "过长", "en": "too long"}
+
+
+def _why(one: Aside, language: str) -> str:
+    if one.rule == LENGTH:
+        return f"{one.field}: {_TOO_LONG[language]}"
+    more = " ..." if len(one.characters) > CHARACTERS_NAMED else ""
+    return f"{one.field}: {_LACKS[language]} {' '.join(one.characters[:CHARACTERS_NAMED])}{more}"
+
+
+def _unseen(texts: Mapping[str, str], glyphs: Glyphs) -> list[Aside]:
+    lacking = ((name, glyphs.lacking(text)) for name, text in texts.items())
+    return [Aside(name, GLYPH, tuple(f"U+{ord(one):04X}" for one in some)) for name, some in lacking if some]
+
+
+def _too_long(texts: Mapping[str, str]) -> list[Aside]:
+    """The window holds the address and the name, the first line of the letter the account."""
+    lines = {name: _lines(texts[name]) for name in (NAME, ADDRESS)}
+    found = [Aside(name, LENGTH) for name in lines if _run(texts[name]) > WINDOW_EM]
+    if not found and sum(lines.values()) > WINDOW_LINES:
+        found = [Aside(max(lines, key=lines.__getitem__), LENGTH)]
+    return found + ([Aside(ACCOUNT, LENGTH)] if _run(texts[ACCOUNT]) > RUN_EM else [])
+
+
+def _em(text: str) -> float:
+    """How wide, at most, in times of the letters' height."""
+    return sum(1.0 if _wide(one) else NARROW_EM for one in text)
+
+
+def _wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in {"W", "F", "A"}
+
+
+def _run(text: str) -> float:
+    """The widest part that has no space and nothing of full width, where a line could end."""
+    runs, run = 0.0, 0.0
+    for one in text:
+        run = 0.0 if one == " " or _wide(one) else run + NARROW_EM
+        runs = max(runs, run)
+    return runs
+
+
+def _lines(text: str) -> int:
+    """So many lines of the window at most: a line ends early by one word, or by what must not begin the next."""
+    slack = max(1.0, _run(text))
+    width = _em(text)
+    return 0 if not text else 1 if width <= WINDOW_EM else int(width // max(1.0, WINDOW_EM - slack)) + 1
+
+
+def _told(field: Field, text: str | None, told: Forms) -> str:
+    if not text:
+        return ""
+    try:
+        return _FORMS[field.type](told, text) if field.type in _FORMS else _share(field, text, told)
+    except (ValueError, ArithmeticError):
+        return text  # as the ledger has it
+
+
+_FORMS = {
+    FieldType.DATE: lambda told, text: told.day(text),
+    FieldType.MONTHS: lambda told, text: told.months(text),
+    FieldType.MOMENT: lambda told, text: told.moment(text),
+}
+
+
+def _share(field: Field, text: str, told: Forms) -> str:
+    return told.share(text) if field.name == "penalty_rate_per_day" else text
+
+
+def _sum(items: Sequence[Mapping[str, str]], name: str) -> str:
+    """Empty where an item has no such amount."""
+    try:
+        return f"{sum((Decimal(item[name]) for item in items), Decimal('0.00')):f}"
+    except (KeyError, InvalidOperation):
+        return ""

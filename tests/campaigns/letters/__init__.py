@@ -1,0 +1,1 @@
+"""Letters as they come out of the press."""
