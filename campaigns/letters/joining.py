@@ -55,10 +55,11 @@ class Joining:
         for number, body in sorted(bodies.items()):
             if number in left_out:
                 continue
+            moved = _renumbered(body, shift)
             if number == pages:
                 self._branches.append((number + shift, _number(_COUNT, body)))
-                body = body.replace(b"/Type/Pages", b"/Type/Pages/Parent %d 0 R" % (PAGES - shift), 1)
-            out.append(self._object(number + shift, _renumbered(body, shift)))
+                moved = moved.replace(b"/Type/Pages", b"/Type/Pages/Parent %d 0 R" % PAGES, 1)
+            out.append(self._object(number + shift, moved))
         return b"".join(out)
 
     def end(self, title: str, made: str) -> bytes:

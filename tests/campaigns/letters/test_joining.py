@@ -43,6 +43,16 @@ def test_every_page_of_every_piece_is_there_in_order() -> None:
     assert [page.extract_text() for page in found.pages] == ["one", "two", "two", "two", "three 3 0 R"]
     assert found.metadata is not None
     assert found.metadata.title == "批次 1"
+    top = found.root_object["/Pages"]
+    branches = [kid.get_object() for kid in top["/Kids"]]
+    assert [branch["/Parent"].get_object() for branch in branches] == [top] * 3
+    assert [branch["/Count"] for branch in branches] == [1, 3, 1]
+
+
+def test_nothing_of_a_piece_is_left_that_belongs_to_a_file() -> None:
+    joining = Joining()
+    whole = joining.piece(tiny()) + joining.piece(tiny()) + joining.end("x", "20260304090000+08'00'")
+    assert (whole.count(b"/Type/Catalog"), whole.count(b"/Creator"), whole.count(b"%%EOF")) == (1, 0, 1)
 
 
 def test_text_that_looks_like_a_reference_is_text() -> None:

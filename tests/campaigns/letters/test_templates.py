@@ -38,6 +38,12 @@ async def test_an_own_template_takes_the_place_of_the_shipped_one(tmp_path: Path
     assert "电费通知" in pages(await printed([notice(kind="billing")], batch_of("billing"), printer))[0].extract_text()
 
 
+async def test_today_is_the_day_of_the_batch(tmp_path: Path) -> None:
+    printer = own(tmp_path, OWN.replace("您好", "#datetime.today().display() "))
+    text = pages(await printed([notice()], batch_of(made="2031-12-31T23:30:00+08:00"), printer))[0].extract_text()
+    assert "2031-12-31" in text
+
+
 async def test_a_picture_lies_beside_its_template(tmp_path: Path) -> None:
     (tmp_path / "seal.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', "utf-8")
     printer = own(tmp_path, OWN.replace("您好", '#image("seal.svg") 您好'))
