@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table
 
-from campaigns.ledger.tables import attempts, campaigns, contacts, notices
+from campaigns.ledger.tables import attempts, campaigns, contacts, do_not_call, notices
 from cti.dial.tables import orders as dial_orders
 from cti.sql.point import all_of, rows_of
 from tests.campaigns.quiet_hours import ALWAYS, Spans, closed_in, day_of, zones_of
@@ -25,17 +25,21 @@ PACE = "faster_than_the_pace"
 NOTICE = "notice_without_reason"
 NO_NOTICE = "no_notice_after_all"
 AFTER_STOP = "received_after_stop"
+AFTER_PAYMENT = "dunned_after_payment"
+AFTER_ENTRY = "called_though_not_to_be"
 NO_END = "without_an_end"
 EXPLAIN = "explained_otherwise"
 BROKEN = "history_broken"
 KINDS = (
-    QUIET, TWICE, NOT_DIALLED, TWO_LIVE, TOO_OFTEN, CAP, PACE, NOTICE, NO_NOTICE, AFTER_STOP, NO_END, EXPLAIN, BROKEN,
+    QUIET, TWICE, NOT_DIALLED, TWO_LIVE, TOO_OFTEN, CAP, PACE, NOTICE, NO_NOTICE, AFTER_STOP, AFTER_PAYMENT,
+    AFTER_ENTRY, NO_END, EXPLAIN, BROKEN,
 )  # fmt: skip
 
 SECOND_MS = 1_000
 CALLS_A_DAY_MAX, FAR_MS = 3, 1 << 62
 NORMAL_CLEARING = frozenset({16, 31})  # Q.850: somebody ended the call
 RETIRING = frozenset({"invalidNumber", "suspended", "faxOrModem", "wrongParty"})
+PAID_KINDS = frozenset({"billing", "arrears"})
 TOLD = frozenset({"reached", "promised", "paid", "disputed"})
 FINAL = TOLD | {"fallback", "suppressed", "cancelled", "expired"}
 
@@ -63,6 +67,13 @@ class Stopped(NamedTuple):
     campaigns: frozenset[str] | None  # None: of all
 
 
+class Told(NamedTuple):
+    """Acknowledged: a payment of all that an account owes, or an entry of the list (a number, or "a:ACCOUNT")."""
+
+    at_ms: int
+    of: str
+
+
 class Log(NamedTuple):
     """The switch's own."""
 
@@ -74,13 +85,14 @@ class Log(NamedTuple):
 
 
 class Ledger(NamedTuple):
-    """Rows as they stand; orders by id."""
+    """Rows as they stand; orders by id. `barred`: the numbers and accounts of the do-not-call list."""
 
     campaigns: Mapping[str, Any]
     contacts: Mapping[str, Any]
     attempts: Sequence[Any]
     notices: Sequence[Any]
     orders: Mapping[str, Any]
+    barred: frozenset[str] = frozenset()
 
 
 class Seen(NamedTuple):
@@ -94,6 +106,8 @@ class Seen(NamedTuple):
     windows: Mapping[str, Spans]
     lane_pace: float
     stops: Sequence[Stopped] = ()
+    payments: Sequence[Told] = ()
+    entries: Sequence[Told] = ()
     loses: bool = False
 
 
@@ -109,6 +123,7 @@ class _Rows:
 
 
 _CAMPAIGNS, _CONTACTS, _NOTICES, _ORDERS = (_Rows(table) for table in (campaigns, contacts, notices, dial_orders))
+_DO_NOT_CALL = _Rows(do_not_call)
 _ATTEMPTS = _Rows(attempts, "ORDER BY contact, n")
 
 
@@ -119,12 +134,13 @@ def read(connection: Connection) -> Ledger:
         _ATTEMPTS.read(connection),
         _NOTICES.read(connection),
         {row.id: row for row in _ORDERS.read(connection)},
+        frozenset(row.line for row in _DO_NOT_CALL.read(connection)),
     )
 
 
 def violations(seen: Seen) -> list[Violation]:
     """What holds at any moment."""
-    judges = (_quiet, _twice, _not_dialled, _two_live, _too_often, _cap, _pace, _notices, _after_stop)
+    judges = (_quiet, _twice, _not_dialled, _two_live, _too_often, _cap, _pace, _notices, _after_stop, _paid, _barred)
     return [violation for judge in judges for violation in judge(seen)]
 
 
@@ -258,6 +274,44 @@ def _after_stop(seen: Seen) -> Iterator[Violation]:
                 yield Violation(AFTER_STOP, f"{order} {at_ms - stop.since_ms} ms after a {stop.what}")
 
 
+def _paid(seen: Seen) -> Iterator[Violation]:
+    """Who has paid is neither called nor written to, but for what the switch had by then."""
+    made = _by_command(seen)
+    for told in seen.payments:
+        for at_ms, order, _ in [*seen.log.arrivals, *seen.log.messages]:
+            attempt = made.get(order)
+            if (
+                attempt is not None
+                and _owed_by(seen, attempt.contact, told.of)
+                and _left_after(seen, order, told.at_ms)
+            ):
+                yield Violation(AFTER_PAYMENT, f"{order} {at_ms - told.at_ms} ms after a payment")
+        for row in seen.ledger.notices:
+            if row.state == "pending" and _owed_by(seen, row.contact, told.of):
+                yield Violation(AFTER_PAYMENT, f"{row.id} is pending after a payment")
+
+
+def _owed_by(seen: Seen, contact: str, account: str) -> bool:
+    row = seen.ledger.contacts[contact]
+    return bool(row.account == account and seen.ledger.campaigns[row.campaign].kind in PAID_KINDS)
+
+
+def _barred(seen: Seen) -> Iterator[Violation]:
+    """Who is not to be called is not called, but for what the switch had by then."""
+    made = _by_command(seen)
+    for told in seen.entries:
+        for at_ms, order, number in seen.log.arrivals:
+            attempt = made.get(order)
+            account = "" if attempt is None else f"a:{seen.ledger.contacts[attempt.contact].account}"
+            if told.of in {number, account} and _left_after(seen, order, told.at_ms):
+                yield Violation(AFTER_ENTRY, f"{order} {at_ms - told.at_ms} ms after an entry of {told.of}")
+
+
+def _left_after(seen: Seen, order: str, at_ms: int) -> bool:
+    row = seen.ledger.orders.get(order)
+    return row is not None and row.sent_at_ms is not None and row.sent_at_ms > at_ms
+
+
 # -- what the ledger says ----------------------------------------------------------------------------------------------
 
 
@@ -303,7 +357,10 @@ def _has_reason(seen: Seen, contact: Any, notice: Any) -> bool:
         return True
     retired = {one.number for one in tries if one.disposition in RETIRING}
     revised = any(one.revised for one in of_round)  # a late fact has changed what was so when it was owed
-    return revised or _opted_out(of_round) or {number for number, _ in json.loads(contact.phones)} <= retired
+    barred = seen.ledger.barred
+    numbers = {number for number, _ in json.loads(contact.phones)}
+    silenced = f"a:{contact.account}" in barred or numbers <= retired | barred
+    return revised or _opted_out(of_round) or silenced
 
 
 def _opted_out(tries: Iterable[Any]) -> bool:

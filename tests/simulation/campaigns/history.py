@@ -128,7 +128,7 @@ class CampaignHistory(History):
         self.switch: CandidSwitch = CandidSwitch(
             self.site.it, name, self.jobs.scripts, pace=self.pace, wish=self.wish, memory=self.memory, seed=self.seed
         )
-        self.manager = Manager(self.place, self.random)
+        self.manager = Manager(self.place, self.random, self.seed)
         self.explained = Explained(self.place, self.manager)
         await self.switch.declare()
         self.new_gateway()
@@ -207,7 +207,8 @@ class CampaignHistory(History):
         """Where nothing has changed since it was judged last, it is what it was."""
         ledger, log = await self.site.database.reader.run(never.read), self.switch.log()
         windows = {campaign: job.windows for campaign, job in self.manager.jobs.items()}
-        seen = Seen(log, ledger, self.jobs.zones, windows, self.pace, self.manager.standing(), self.wish.lose > 0)
+        told = (self.manager.standing(), list(self.manager.payments), list(self.manager.entries))
+        seen = Seen(log, ledger, self.jobs.zones, windows, self.pace, *told, self.wish.lose > 0)
         if seen != self._judged_last:
             self._judged_last = seen._replace(log=log._replace(rings=list(log.rings)))
             self.keep(never.violations(seen))

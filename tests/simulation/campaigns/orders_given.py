@@ -1,8 +1,11 @@
-"""What a campaign's manager does over HTTP: submits, pauses, stops, freezes, and says what a person found out."""
+"""What a campaign's manager does over HTTP: submits, pauses, stops, freezes, and says what a person found out, who has
+paid, and who is not to be called.
+"""
 
+from datetime import UTC, datetime
 from random import Random
 
-from tests.campaigns.never import Stopped
+from tests.campaigns.never import Stopped, Told
 from tests.campaigns.submitted import csv_of
 from tests.simulation.campaigns.jobs import Job
 from tests.simulation.campaigns.site import CampaignSite
@@ -12,10 +15,14 @@ DONE = frozenset({"stopped", "done", "expired"})
 
 
 class Manager:
-    """`stops`: what was acknowledged. `running`: of his campaigns, each with its job."""
+    """`stops`, `payments`, `entries`: what was acknowledged. `running`: of his campaigns, each with its job."""
 
-    def __init__(self, site: CampaignSite, random: Random) -> None:
+    def __init__(self, site: CampaignSite, random: Random, seed: int) -> None:
+        """`seed`: of what is drawn for payments and entries alone."""
         self._site, self._random = site, random
+        self._customers = Random(f"customers:{seed}")
+        self.payments: list[Told] = []
+        self.entries: list[Told] = []
         self.jobs: dict[str, Job] = {}
         self.stops: list[Stopped] = []
         self._stopping: set[str] = set()
@@ -51,7 +58,34 @@ class Manager:
             return await self._act(campaign, "pause")
         if wish < 0.5:
             return await self._act(campaign, "resume")
-        return await self._say(campaign) if wish < 0.7 else None
+        if wish < 0.7:
+            return await self._say(campaign)
+        return await self.settle() if wish < 0.85 else await self.enter()
+
+    async def settle(self) -> str | None:
+        """A customer has paid all."""
+        account = self._customers.choice(sorted({row["account"] for job in self.jobs.values() for row in job.rows}))
+        now_ms = self._site.now_ms
+        at = datetime.fromtimestamp(now_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+        body = {"reference": f"R{len(self.payments)}-{now_ms}", "account": account, "settled_at": at}
+        status, answer = await self._site.call("POST", "/v1/settlements", body)
+        assert status in {200, 503}, answer
+        if status == 200:
+            self.payments.append(Told(now_ms, account))
+        return "payment" if status == 200 else None
+
+    async def enter(self) -> str | None:
+        """A customer is not to be called, or nobody at a number."""
+        rows = [row for job in self.jobs.values() for row in job.rows]
+        row = self._customers.choice(rows)
+        named = {"number": row["number"]} if self._customers.random() < 0.7 else {"account": row["account"]}
+        now_ms = self._site.now_ms
+        status, answer = await self._site.call("POST", "/v1/do-not-call", {**named, "reason": "a simulation"})
+        assert status in {200, 201, 503}, answer
+        if status < 300:
+            line = f"+86{row['number']}" if "number" in named else f"a:{row['account']}"
+            self.entries.append(Told(now_ms, line))
+        return "entry" if status < 300 else None
 
     async def stop(self, campaign: str, live: str) -> str | None:
         if await self._act(campaign, "stop", {"live": live}) is None:

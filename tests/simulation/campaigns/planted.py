@@ -10,7 +10,11 @@ from unittest.mock import patch
 
 from campaigns.core import calling_hours, decide, waiting
 from campaigns.dialler import case, pace, turn
-from campaigns.ledger import contacts, notices, people, turns
+from campaigns.dialler.withdrawal import Took
+from campaigns.do_not_call import changing
+from campaigns.ledger import contacts, do_not_call, notices, people, turns
+from campaigns.settlements import closing, telling
+from campaigns.settlements.closing import Effect
 from cti.dial import orders, silence
 from cti.gateway.dialling import Leaving
 from tests.campaigns import never
@@ -105,6 +109,7 @@ def _one_attempt_more(contact: Any, campaign: Any) -> bool:
 
 LANE_WIDE = _wrapped(pace, "room", _one_more)
 MANY = ("mixed", "streams", "memoryless", "stops", "owners")
+PAYING = (*MANY, "closing", "held")
 HELD, STOPS, LOST = ("held", "stops"), ("stops",), ("memoryless", "mixed")
 ALL = (
     Planted("hours of the first zone alone", never.QUIET, ("closing", *MANY), of_orders.first_zone_alone),
@@ -145,6 +150,14 @@ ALL = (
     Planted("a stop forgets sent orders", never.AFTER_STOP, HELD, _put(orders, "_may_leave", lambda *_: False)),
     Planted("no second look at the clock", never.AFTER_STOP, HELD,
             _put(Leaving, "left_ms", lambda one, *_: one.order.expires_at_ms - one.order.sent_at_ms)),
+    Planted("a payment leaves orders alone", never.AFTER_PAYMENT, PAYING, _put(closing, "_withdrawn", lambda *_: {})),
+    Planted("a payment leaves letters alone", never.AFTER_PAYMENT, PAYING,
+            _put(telling, "recall_notices", lambda *_: {})),
+    Planted("a payment closes nobody", never.AFTER_PAYMENT, PAYING,
+            _put(telling, "close_contacts", lambda *_: Effect({}, Took()))),
+    Planted("nobody asks the do-not-call list", never.AFTER_ENTRY, PAYING,
+            _put(do_not_call, "holding", lambda *_: {})),
+    Planted("an entry leaves orders alone", never.AFTER_ENTRY, PAYING, _put(changing, "take_back", lambda *_: Took())),
     Planted("unknown is never final", never.NO_END, LOST, _put(silence, "UNKNOWN_FINAL_MS", 10**12)),
     Planted("deadlines are not looked for", never.NO_END, MANY, _put(contacts, "with_deadline", lambda *_: [])),
     Planted("the log is never read", never.NO_END, LOST, of_orders.never_read),
