@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from pydantic_core import to_json
@@ -19,7 +20,7 @@ from campaigns.context import Context
 from campaigns.ledger import audit, campaigns, notice_batches
 from campaigns.ledger.notices import EXPORTED
 from campaigns.ledger.rows import BatchRow, CampaignRow, NoticeRow
-from campaigns.letters.content import Glyphs, set_aside, shown_aside
+from campaigns.letters.content import Glyphs, letter, set_aside, shown_aside
 from campaigns.written_notices.batches import (
     Acknowledging,
     NoBatch,
@@ -86,8 +87,8 @@ async def get_batch(context: Context, asked: Asked) -> web.StreamResponse:
             return await streamed(asked, content | named, pieces)
     glyphs = await context.printer.glyphs_if_any()
     if media == CSV:
-        return await streamed(asked, content, _csv(context, batch, campaign.kind, asked.query.get("headers"), glyphs))
-    return await streamed(asked, content, _json(context, batch, glyphs))
+        return await streamed(asked, content, _csv(context, batch, campaign, asked.query.get("headers"), glyphs))
+    return await streamed(asked, content, _json(context, batch, campaign, glyphs))
 
 
 async def _meant(context: Context, asked: Asked) -> tuple[BatchRow, CampaignRow]:
@@ -101,36 +102,41 @@ async def _meant(context: Context, asked: Asked) -> tuple[BatchRow, CampaignRow]
 
 
 async def _csv(
-    context: Context, batch: BatchRow, kind: str, language: str | None, glyphs: Glyphs | None
+    context: Context, batch: BatchRow, campaign: CampaignRow, language: str | None, glyphs: Glyphs | None
 ) -> AsyncIterator[bytes]:
-    names = (*columns([kind]), SET_ASIDE)
+    names = (*columns([campaign.kind]), SET_ASIDE)
     yield csv_heading(headers(names, language))
     for first in range(0, batch.notices, PIECE):
-        yield await context.reader.run(_csv_piece, batch.id, first, names, glyphs)
+        yield await context.reader.run(_csv_piece, batch.id, first, names, campaign, glyphs)
 
 
-def _csv_piece(connection: Connection, batch: str, after: int, names: Sequence[str], glyphs: Glyphs | None) -> bytes:
+def _csv_piece(
+    connection: Connection, batch: str, after: int, names: Sequence[str], campaign: CampaignRow, glyphs: Glyphs | None
+) -> bytes:
     rows = notice_batches.of_batch(connection, batch, after, PIECE)
-    return csv_of(names, rows, [_in_full(row, glyphs) for row in rows])
+    return csv_of(names, rows, [_in_full(row, campaign, glyphs) for row in rows])
 
 
-async def _json(context: Context, batch: BatchRow, glyphs: Glyphs | None) -> AsyncIterator[bytes]:
+async def _json(
+    context: Context, batch: BatchRow, campaign: CampaignRow, glyphs: Glyphs | None
+) -> AsyncIterator[bytes]:
     yield to_json(shown_batch(batch))[:-1] + b',"notices":['
     for first in range(0, batch.notices, PIECE):
-        piece = await context.reader.run(_json_piece, batch.id, first, glyphs)
+        piece = await context.reader.run(_json_piece, batch.id, first, campaign, glyphs)
         yield (b"," if first else b"") + piece
     yield b"]}"
 
 
-def _json_piece(connection: Connection, batch: str, after: int, glyphs: Glyphs | None) -> bytes:
+def _json_piece(connection: Connection, batch: str, after: int, campaign: CampaignRow, glyphs: Glyphs | None) -> bytes:
     rows = notice_batches.of_batch(connection, batch, after, PIECE)
-    return b",".join(to_json(_in_full(row, glyphs)) for row in rows)
+    return b",".join(to_json(_in_full(row, campaign, glyphs)) for row in rows)
 
 
-def _in_full(row: NoticeRow, glyphs: Glyphs | None) -> dict[str, Any]:
+def _in_full(row: NoticeRow, campaign: CampaignRow, glyphs: Glyphs | None) -> dict[str, Any]:
     """A notice, and why no letter is printed of it."""
     shown = shown_notice(row, in_full=True)
-    why = set_aside(row, glyphs) if glyphs is not None else []
+    said = letter(row, campaign.language, ZoneInfo(campaign.zone))
+    why = set_aside(said, glyphs) if glyphs is not None else []
     return shown | ({SET_ASIDE: shown_aside(why)} if why else {})
 
 

@@ -12,7 +12,7 @@ from campaigns.api.codes import refusal
 from campaigns.context import Context
 from campaigns.ledger import notice_batches
 from campaigns.ledger.rows import BatchRow, CampaignRow
-from campaigns.letters.content import Aside, Glyphs, letter, set_aside, sheet_row
+from campaigns.letters.content import Glyphs, letter, set_aside, sheet_row
 from campaigns.letters.printer import Batch, NoFonts, PressesBusy, PressFailed, Pressing
 from campaigns.letters.templates import TemplateMistake
 from campaigns.told_values import forms
@@ -68,11 +68,12 @@ async def _pieces(
 def _found(connection: Connection, batch: str, after: int, campaign: CampaignRow, glyphs: Glyphs) -> Found:
     zone, letters, aside = ZoneInfo(campaign.zone), [], []
     for row in notice_batches.of_batch(connection, batch, after, READ):
-        why: Sequence[Aside] = set_aside(row, glyphs)
+        said = letter(row, campaign.language, zone)
+        why = set_aside(said, glyphs)
         if why or row.to_recall_ms is not None:
             aside.append(sheet_row(row, why, glyphs, campaign.language))
         else:
-            letters.append(letter(row, campaign.language, zone))
+            letters.append(said)
     return Found(letters, aside)
 
 

@@ -42,17 +42,12 @@ class Glyphs(NamedTuple):
         return tuple(sorted(set(text) - self.characters))
 
 
-def set_aside(row: NoticeRow, glyphs: Glyphs) -> list[Aside]:
-    """Why the notice is not printed; nothing: it is."""
-    body = json.loads(row.body)
-    texts = {ACCOUNT: row.account, NAME: body["name"], ADDRESS: body["address"] or ""}
+def set_aside(said: Mapping[str, Any], glyphs: Glyphs) -> list[Aside]:
+    """Why a `letter` is not printed; nothing: it is."""
+    texts = {ACCOUNT: said["account"], NAME: said["name"], ADDRESS: "".join(said["address"])}
     found = [*_unseen(texts, glyphs), *_too_long(texts)]
-    for item in body["items"]:
-        named = {name: text for name, text in item.items() if isinstance(text, str)}
-        found += [
-            *_unseen(named, glyphs),
-            *(Aside(name, LENGTH) for name, text in named.items() if _run(text) > RUN_EM),
-        ]
+    for item in said["items"]:
+        found += [*_unseen(item, glyphs), *(Aside(name, LENGTH) for name, text in item.items() if _run(text) > RUN_EM)]
     return list(dict.fromkeys(found))
 
 

@@ -188,8 +188,11 @@ async def glyphs_of(folders: tuple[str, ...]) -> Glyphs:
     if not folders:
         raise NoFonts(NONE)
     if folders not in _seen:
-        async with asyncio.timeout(PIECE_S), _started("--glyphs", *folders) as process:
-            said, _ = await process.communicate()
+        try:
+            async with asyncio.timeout(PIECE_S), _started("--glyphs", *folders) as process:
+                said, _ = await process.communicate()
+        except TimeoutError as fault:
+            raise NoFonts(f"no press could look at the fonts within {PIECE_S:g} s") from fault
         found = json.loads(said) if process.returncode == 0 else {"families": []}
         if not found["families"]:
             raise NoFonts(f"{NONE} (looked in {', '.join(folders)})")

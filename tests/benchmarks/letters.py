@@ -54,8 +54,8 @@ def letters_of(count: int, glyphs: Glyphs) -> list[dict[str, Any]]:
         name = FAMILY_NAMES[page % len(FAMILY_NAMES)] + chr(GIVEN_NAMES[page * 7 % len(GIVEN_NAMES)])
         address = f"江西省南昌市东湖区{chr(GIVEN_NAMES[page * 11 % len(GIVEN_NAMES)])}江路{page}号3栋2单元501室"
         row = notice(page, name=name, address=address, items=[ITEMS["arrears"]] * (1 + page % 3))
-        assert not set_aside(row, glyphs), row
         made.append(letter(row, "zh", ZONE))
+        assert not set_aside(made[-1], glyphs), row
     return made
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pypdf import PageObject, PdfReader
 
 from campaigns.ledger.rows import NoticeRow
-from campaigns.letters.content import Glyphs, letter
+from campaigns.letters.content import Aside, Glyphs, letter, set_aside
 from campaigns.letters.press import Job, Press
 from campaigns.letters.printer import Batch, Printer, job
 from campaigns.letters.templates import Templates, templates
@@ -38,6 +38,11 @@ def notice(page: int = 1, kind: str = "arrears", **changed: Any) -> NoticeRow:
     account = changed.pop("account", f"31{page:08}")
     body = json.dumps({**said, **changed}, ensure_ascii=False)
     return NoticeRow(f"n{page}", "t", "c", f"c-{page}", 1, account, kind, body, 0, "exported", "b1", page, None)
+
+
+def aside_of(row: NoticeRow, glyphs: Glyphs, language: str = "zh") -> list[Aside]:
+    """Why it is not printed."""
+    return set_aside(letter(row, language, ZONE), glyphs)
 
 
 def batch_of(kind: str = "arrears", language: str = "zh", **changed: str) -> Batch:

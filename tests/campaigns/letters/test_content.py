@@ -6,17 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.letters.content import Aside, Glyphs, letter, set_aside, sheet_row, shown_aside
-from tests.campaigns.letters.printed import ITEMS, ZONE, notice
+from campaigns.letters.content import Aside, Glyphs, letter, sheet_row, shown_aside
+from tests.campaigns.letters.printed import ITEMS, ZONE, aside_of, notice
 
 SOME = Glyphs(
-    ("Some",), frozenset("".join(chr(code) for code in range(0x20, 0x7F)) + "张三江西省南昌市东湖区长江路号营业厅")
+    ("Some",),
+    frozenset("".join(chr(code) for code in range(0x20, 0x7F)) + "张三江西省南昌市东湖区长江路号营业厅年月日、千分之"),
 )
 
 
 def test_nothing_is_set_aside_where_all_can_be_shown() -> None:
-    assert set_aside(notice(), SOME) == []
-    assert set_aside(notice(address=None), SOME) == []
+    assert aside_of(notice(), SOME) == []
+    assert aside_of(notice(address=None), SOME) == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_is_judged_is_what_is_told(language: str) -> None:
+    months = ",".join(f"{year}-{month:02}" for year in (2024, 2025) for month in range(1, 13))
+    assert aside_of(notice(items=[{**ITEMS["arrears"], "months": months, "kept": "שלום"}]), SOME, language) == []
 
 
 @pytest.mark.parametrize(
@@ -36,13 +43,13 @@ def test_nothing_is_set_aside_where_all_can_be_shown() -> None:
         ({"items": [{**ITEMS["arrears"], "pay_at": "A" * 40}]}, Aside("pay_at", "length")),
     ],
 )
-def test_what_cannot_be_shown_is_set_aside(changed: dict[str, object], why: Aside) -> None:
-    assert set_aside(notice(**changed), SOME) == [why]
+def test_what_cannot_be_shown_is_aside_of(changed: dict[str, object], why: Aside) -> None:
+    assert aside_of(notice(**changed), SOME) == [why]
 
 
 def test_each_reason_is_said_once_and_in_the_language_of_the_sheet() -> None:
     row = notice(account="3\ue000", items=[{**ITEMS["arrears"], "pay_at": "囍" * 3}] * 2)
-    why = set_aside(row, SOME)
+    why = aside_of(row, SOME)
     assert shown_aside(why) == [
         {"field": "account", "rule": "glyph", "characters": ["U+E000"]},
         {"field": "pay_at", "rule": "glyph", "characters": ["U+56CD"]},

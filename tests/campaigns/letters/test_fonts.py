@@ -5,9 +5,8 @@ from pathlib import Path
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 
-from campaigns.letters.content import set_aside
 from campaigns.letters.printer import Printer
-from tests.campaigns.letters.printed import batch_of, fonts_of, glyph_numbers, notice, pages, printed
+from tests.campaigns.letters.printed import aside_of, batch_of, fonts_of, glyph_numbers, notice, pages, printed
 
 RARE = "\U00030000"  # CJK extension G
 
@@ -33,13 +32,13 @@ def make_font(path: Path, family: str) -> None:
 
 async def test_a_rare_name_is_printed_once_a_font_has_it(tmp_path: Path) -> None:
     row = notice(name=f"张{RARE}")
-    assert [(one.field, one.characters) for one in set_aside(row, await Printer().glyphs())] == [("name", ("U+30000",))]
+    assert [(one.field, one.characters) for one in aside_of(row, await Printer().glyphs())] == [("name", ("U+30000",))]
     make_font(tmp_path / "rare.ttf", "Rare Han")
     printer = Printer(fonts_folder=tmp_path)
     printer.check()
     glyphs = await printer.glyphs()
     assert glyphs.families == ("Noto Sans CJK SC", "Rare Han")
-    assert set_aside(row, glyphs) == []
+    assert aside_of(row, glyphs) == []
     (page,) = pages(await printed([row], batch_of(), printer))
     assert f"张{RARE}" in page.extract_text()
     numbers = list(glyph_numbers(page))

@@ -4,13 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from campaigns.letters.content import Aside, letter, set_aside, sheet_row
+from campaigns.letters.content import Aside, letter, sheet_row
 from campaigns.letters.printer import Printer
 from tests.campaigns.letters.pictures import picture
 from tests.campaigns.letters.printed import (
     ITEMS,
     ZONE,
     amounts,
+    aside_of,
     batch_of,
     fonts_of,
     glyph_numbers,
@@ -78,7 +79,7 @@ async def test_the_same_batch_is_the_same_file_however_it_is_cut() -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_name_comes_out_as_it_is(name: str) -> None:
     row = notice(name=name[:26], address=name[-26:], items=[{**ITEMS["arrears"], "pay_at": name}])
-    assert set_aside(row, await Printer().glyphs()) == []
+    assert aside_of(row, await Printer().glyphs()) == []
     text = pages(await printed([row], batch_of()))[0].extract_text().replace("\n", "")
     for said in (name[:26], name[-26:], name):
         assert said.replace(" ", "") in text.replace(" ", "")
@@ -100,7 +101,7 @@ async def test_the_address_is_in_the_window_and_nothing_else_can_be_seen_through
     long = "江西省南昌市东湖区长江路" * 8  # the most that the window holds
     rows = [notice(), notice(2, address=long, name="欧阳娜娜")]
     glyphs = await Printer().glyphs()
-    assert [set_aside(row, glyphs) for row in rows] == [[], []]
+    assert [aside_of(row, glyphs) for row in rows] == [[], []]
     drawn = press_here(batch_of(), glyphs).compiled("png", [letter(row, "zh", ZONE) for row in rows])
     for png in drawn:
         sheet = picture(png, SEEN_AT_MOST[3])
@@ -112,7 +113,7 @@ async def test_the_address_is_in_the_window_and_nothing_else_can_be_seen_through
 async def test_who_is_set_aside_is_on_the_last_sheet_without_a_name() -> None:
     glyphs = await Printer().glyphs()
     odd = notice(2, name="张\U0002ffff三")
-    why = set_aside(odd, glyphs)
+    why = aside_of(odd, glyphs)
     assert why == [Aside("name", "glyph", ("U+2FFFF",))]
     lines = [sheet_row(odd, why, glyphs, "zh"), sheet_row(notice(3), [], glyphs, "zh")]
     first, sheet = pages(await printed([notice()], batch_of(), aside=lines))

@@ -69,6 +69,12 @@ async def test_without_fonts_there_are_no_letters(monkeypatch: pytest.MonkeyPatc
         await Printer(fonts_folder=tmp_path / "empty").glyphs()
 
 
+async def test_fonts_that_nobody_could_look_at_are_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(printers, "PIECE_S", 0.0)
+    with pytest.raises(NoFonts, match="within 0 s"):
+        await Printer(fonts_folder=tmp_path).glyphs()
+
+
 async def test_the_fonts_have_what_chinese_names_need_and_nothing_that_is_not_seen() -> None:
     glyphs = await Printer().glyphs()
     assert glyphs.families == ("Noto Sans CJK SC",)
