@@ -80,7 +80,8 @@ async def get_batch(context: Context, asked: Asked) -> web.StreamResponse:
     content = {"Content-Type": CSV_TYPE if media == CSV else media}
     if asked.request.method == "HEAD":
         return web.Response(headers=content)
-    await noted(context, asked, "notice_batch_read", batch.id, media=media, notices=batch.notices)
+    details = {"campaign": batch.campaign, "media": media, "notices": batch.notices}
+    await noted(context, asked, "notice_batch_read", batch.id, **details)
     if media == PDF:
         named = {"Content-Disposition": f'inline; filename="{batch.id}.pdf"'}
         async with pdf(context, batch, campaign) as pieces:
@@ -163,7 +164,7 @@ def _acknowledge_all(connection: Connection, given: Sequence[Acknowledging]) -> 
 def _acknowledge(connection: Connection, asking: Acknowledging) -> BatchRow:
     done, new = acknowledged(connection, asking)
     if new:
-        details = {"notices": done.notices, "failed": done.failed}
+        details = {"campaign": done.campaign, "notices": done.notices, "failed": done.failed}
         audit.note(connection, done.tenant, asking.at_ms, asking.who, "notice_batch_acknowledged", done.id, details)
     return done
 

@@ -1,7 +1,7 @@
 """Retention of what campaigns leave behind, a bounded number of rows at a time.
 
 A campaign goes whole, some time after it has ended: nothing of one that has not ended goes, nor of one whose notices
-nobody has taken yet.
+nobody has taken yet. The audit log goes by whole days, so that its chain has a checkpoint a day.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, select, tuple_
 
-from campaigns.ledger import idempotency
+from campaigns.core.zones import DAY_MS
+from campaigns.ledger import audit, idempotency
 from campaigns.ledger.notices import PENDING
 from campaigns.ledger.tables import (
     UNDER_WAY,
     attempts,
-    audit,
     campaigns,
     contacts,
     do_not_call,
@@ -60,7 +60,7 @@ def _drop(connection: Connection, limits: Limits) -> int:
         drop_person_days(connection, limits.now_ms)
         + drop_staging(connection)
         + idempotency.purge(connection, limits.now_ms)
-        + _some(connection, audit, audit.c.at_ms < limits.before_ms, ROWS_A_TIME)
+        + audit.purge(connection, limits.now_ms, limits.before_ms - limits.before_ms % DAY_MS, ROWS_A_TIME)
         + _some(connection, settlements, settlements.c.received_at_ms < limits.settled_before_ms, ROWS_A_TIME)
         + _some(connection, do_not_call, do_not_call.c.until_ms < limits.before_ms, ROWS_A_TIME)
         + drop_campaigns(connection, limits.before_ms)

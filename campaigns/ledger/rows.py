@@ -259,3 +259,28 @@ class BatchRow(NamedTuple):
     acknowledged_at_ms: int | None
     acknowledged_by: str | None
     failed: int | None
+
+
+class AuditRow(NamedTuple):
+    """An entry of the audit log."""
+
+    tenant: str
+    no: int
+    at_ms: int
+    who: str
+    what: str
+    about: str
+    details: str
+    campaign: str | None
+    hash: str | None
+
+
+class AuditHeadRow(NamedTuple):
+    """The newest entry of a tenant's audit log, and the last that went by age."""
+
+    tenant: str
+    no: int
+    hash: str
+    at_ms: int
+    purged_no: int
+    purged_hash: str

@@ -100,6 +100,8 @@ def test_the_tables_of_campaigns_equal_their_migrations(
         (tables.imports, rows.ImportRow),
         (tables.notices, rows.NoticeRow),
         (tables.notice_batches, rows.BatchRow),
+        (tables.audit, rows.AuditRow),
+        (tables.audit_heads, rows.AuditHeadRow),
     ],
 )
 def test_rows_are_in_the_order_of_their_columns(table: Table, row: Any) -> None:

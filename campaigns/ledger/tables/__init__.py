@@ -16,7 +16,7 @@ from campaigns.ledger.tables.contacts import (
     refusals,
 )
 from campaigns.ledger.tables.imports import RUNNING_IMPORT, import_chunks, import_rejected, import_rows, imports
-from campaigns.ledger.tables.interface import audit, idempotency
+from campaigns.ledger.tables.interface import audit, audit_heads, idempotency
 from campaigns.ledger.tables.metadata import metadata
 from campaigns.ledger.tables.notices import notice_batches, notices
 from campaigns.ledger.tables.people import live_numbers, person_days
@@ -33,6 +33,7 @@ __all__ = (
     "WAITS",
     "attempts",
     "audit",
+    "audit_heads",
     "campaigns",
     "contacts",
     "do_not_call",
