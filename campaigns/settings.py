@@ -22,6 +22,8 @@ class Settings(BaseModel):
     caller_zh: str = "95598供电服务热线"  # who speaks: calls and messages begin with it
     caller_en: str = "the 95598 electricity service line"
     call_back: str = "95598"  # the number that messages and answering machines are told
+    message_gateways: str = ""  # the file of tenants' message gateways; empty: messages go by switches alone
+    message_gateways_loopback: bool = False  # they may be on this machine, over http: for trials
     failure_spike_percent: int = Field(50, ge=1, le=101)  # of the last attempts failed: pause; 101: never
 
     @classmethod
@@ -38,6 +40,10 @@ class Settings(BaseModel):
     @property
     def calendar_folder(self) -> Path | None:
         return Path(self.calendars) if self.calendars else None
+
+    @property
+    def message_gateways_file(self) -> Path | None:
+        return Path(self.message_gateways) if self.message_gateways else None
 
     @property
     def kept_ms(self) -> int:
