@@ -9,7 +9,9 @@ from sqlalchemy import Connection
 
 from campaigns.answer_cache import AnswerCache
 from campaigns.core.operator_rules import OperatorRules
+from campaigns.core.reasons import Channel
 from campaigns.letters.printer import Printer
+from campaigns.messages.configured import Gateways
 from campaigns.metrics import CampaignMetrics
 from campaigns.settings import Settings
 from cti.dial.ports import DialMeter, DialOrders
@@ -22,6 +24,7 @@ NAME = "campaigns"  # of the part, its chain and its writer
 CHANNEL = "ringback_campaigns"  # NOTIFY: something changed that a dialler or an import should look at
 LANES = "campaign_lanes"  # the lease group of lanes
 IMPORTS = "campaign_imports"  # the lease group of imports, with one resource
+MESSAGES = "message_gateways"  # the lease group of tenants' message gateways
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,9 @@ class Context:
     tell: Callable[[Connection], None] | None = None  # notify the other processes; None: there are none
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     importing: asyncio.Event = field(default_factory=asyncio.Event)  # the same for imports
+    sending: asyncio.Event = field(default_factory=asyncio.Event)  # the same for messages
     settings: Settings = field(default_factory=Settings)
+    gateways: Gateways = field(default_factory=dict)  # the tenants' message gateways
     called_leg: FindLeg = no_leg
     printer: Printer = field(default_factory=Printer)
     cache: AnswerCache = field(default_factory=AnswerCache)  # figures that took long to read
@@ -49,6 +54,11 @@ class Context:
     def now_ms(self) -> int:
         """The time of day."""
         return int(self.wall.wall_ms())
+
+    def channels(self, tenant: str) -> frozenset[Channel]:
+        """What the tenant's message gateway declares; nothing: it has none."""
+        gateway = self.gateways.get(tenant)
+        return frozenset() if gateway is None else gateway.written
 
     async def write(self, work: Work[Any, Any], payload: object, weight: int = 1) -> Any:
         """The result of `work` for one payload, committed; then everybody is woken. Raises as `SqlWriter.run`."""
@@ -63,7 +73,7 @@ class Context:
         return asked
 
 
-def open_context(host: Host, rules: OperatorRules, settings: Settings) -> Context:
+def open_context(host: Host, rules: OperatorRules, settings: Settings, gateways: Gateways | None = None) -> Context:
     """The context of a process with a database."""
     database = host.database
     assert database is not None
@@ -81,6 +91,7 @@ def open_context(host: Host, rules: OperatorRules, settings: Settings) -> Contex
         CampaignMetrics(),
         database.telling(CHANNEL),
         settings=settings,
+        gateways=gateways or {},
         called_leg=host.called_leg,
         printer=Printer(settings.letters_folder, settings.fonts_folder),
         speed=host.speed,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from prometheus_client import Counter, Metric
+from prometheus_client import Gauge as Instrument
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -18,6 +19,9 @@ LANES_SHOWN_MAX = 200  # trunk groups with a series of their own; the calls of t
 PAUSES = ("campaign_paused", "failure_spike", "cannot_dial", "queue_busy")
 DEADLINES = ("notice_out_by", "fallback_by")
 OTHER = "other"
+
+VERDICTS = ("taken", "refused", "not_taken", "unknown")
+RECEIPTS = ("taken", "repeated", "otherwise", "not_signed", "unknown")
 
 Counted = Mapping[str, int]
 
@@ -38,6 +42,13 @@ class CampaignMetrics:
         self._quiet = counter("quiet_ring_violations", "Telephones that rang outside the calling hours")
         self._turns = counter("dialler_turns", "Turns of the dialler, by how they ended", "ended")
         self._settlements = counter("settlements", "Payments that were told, by what became of them", "how")
+        self._messages = counter("messages", "Messages handed to a message gateway, by what it said", "verdict")
+        self._receipts = counter("message_receipts", "Receipts of message gateways", "outcome")
+        self._away = Instrument(
+            "ringback_message_gateways_away",
+            "Message gateways of this process that cannot be used now",
+            registry=None,
+        )
         self.figures = FiguresShown()
         self._begin_at_zero()
 
@@ -49,18 +60,26 @@ class CampaignMetrics:
             for disposition in Disposition:
                 self._attempts.labels(kind, Channel.AUTO.value, disposition.value)
 
+        for verdict in VERDICTS:
+            self._messages.labels(verdict)
+        for outcome in RECEIPTS:
+            self._receipts.labels(outcome)
+
     @property
     def collectors(self) -> Sequence[Collector]:
-        return (
-            self._dials,
-            self._attempts,
-            self._refusals,
-            self._missed,
-            self._quiet,
-            self._turns,
-            self._settlements,
-            self.figures,
-        )
+        counters = (self._dials, self._attempts, self._refusals, self._missed, self._quiet, self._turns)
+        return (*counters, self._settlements, self._messages, self._receipts, self._away, self.figures)
+
+    def message(self, verdict: str) -> None:
+        """`verdict`: taken | refused | not_taken | unknown."""
+        self._messages.labels(verdict).inc()
+
+    def receipt(self, outcome: str) -> None:
+        """`outcome`: one of RECEIPTS."""
+        self._receipts.labels(outcome).inc()
+
+    def gateways_away(self, count: int) -> None:
+        self._away.set(count)
 
     def dialled(self, count: int = 1) -> None:
         """Orders made, after the commit."""

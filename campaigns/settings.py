@@ -29,6 +29,8 @@ class Settings(BaseModel):
     settlement_silence_h: Annotated[int, Field(ge=1, le=8_760)] = 24  # the feed is silent when nothing came for so long
     letters: str = ""  # the folder of own templates of letters; empty: those that ship
     letter_fonts: str = ""  # a folder of fonts beside Noto Sans CJK
+    message_gateways: str = ""  # the file of tenants' message gateways; empty: messages go by switches alone
+    message_gateways_loopback: bool = False  # they may be on this machine, over http: for trials
     failure_spike_percent: int = Field(50, ge=1, le=101)  # of the last attempts failed: pause; 101: never
 
     @classmethod
@@ -53,6 +55,10 @@ class Settings(BaseModel):
     @property
     def fonts_folder(self) -> Path | None:
         return Path(self.letter_fonts) if self.letter_fonts else None
+
+    @property
+    def message_gateways_file(self) -> Path | None:
+        return Path(self.message_gateways) if self.message_gateways else None
 
     @property
     def kept_ms(self) -> int:

@@ -11,11 +11,13 @@ from campaigns.api.payment_shapes import PAYMENT_SHAPES
 from campaigns.api.routes import routes
 from campaigns.api.shapes import shapes
 from campaigns.calendars import work_calendar, year_files
-from campaigns.context import CHANNEL, IMPORTS, LANES, NAME, open_context
+from campaigns.context import CHANNEL, IMPORTS, LANES, MESSAGES, NAME, open_context
 from campaigns.dialler.loop import Dialler
 from campaigns.figures import FIGURES, Looking
 from campaigns.imports.importer import Importer
 from campaigns.ledger.tables import metadata
+from campaigns.messages.configured import Gateways, read_gateways
+from campaigns.messages.sender import MessageSender
 from campaigns.profile import shipped_rules
 from campaigns.purging import purging
 from cti.hosting import Host, Opened, Part
@@ -31,14 +33,23 @@ def open_part(host: Host) -> Opened:
     read = settings.Settings.read()
     folder = read.calendar_folder
     files = [] if folder is None else year_files(folder).values()
-    context = open_context(host, shipped_rules(work_calendar(files)), read)
+    gateways = gateways_of(read)
+    context = open_context(host, shipped_rules(work_calendar(files)), read, gateways)
     context.printer.check()
+    assert host.dial_streams is not None
+    sender = MessageSender(context, host, host.dial_streams)
     return Opened(
         shared=context,
-        tasks=[Dialler(context, host), Importer(context, host), Looking(context, host)],
+        tasks=[Dialler(context, host), Importer(context, host), Looking(context, host), sender],
         purge=purging(context, read.kept_ms, read.settlements_ms),
         collectors=context.metrics.collectors,
     )
+
+
+def gateways_of(read: settings.Settings) -> Gateways:
+    """The tenants' message gateways. Raises SettingsMistake."""
+    file = read.message_gateways_file
+    return {} if file is None else read_gateways(file, loopback=read.message_gateways_loopback)
 
 
 def schemas() -> Mapping[str, Any]:
@@ -52,7 +63,7 @@ PART = Part(
     runs_in=DIALLER,
     chain=CHAIN,
     channels=(CHANNEL,),
-    lease_groups=(LANES, IMPORTS, FIGURES),
+    lease_groups=(LANES, IMPORTS, FIGURES, MESSAGES),
     routes=routes,
     schemas=schemas,
     scopes=SCOPES,

@@ -40,7 +40,7 @@ Kind = Literal["billing", "arrears", "outage"]
 HoursKind = Literal["billing", "arrears", "outage", "callback", "follow-up", "reminder"]
 """Kinds that have hours: those of campaigns, and those that come later."""
 CustomerClass = Literal["resident", "organisation"]
-Channel = Literal["sms", "auto"]
+Channel = Literal["sms", "fax", "auto"]
 Fallback = Literal["notice", "list", "person"]
 Language = Literal["zh", "en"]
 Retried = Literal[

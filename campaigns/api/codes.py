@@ -72,6 +72,13 @@ OUTBOUND_CODES: dict[str, Code] = {
         "The letters could not be printed",
         "`detail` names the template and its line. The batch is unharmed: mend the template, then ask again.",
     ),
+    "not_signed": Code(
+        401,
+        "The request is not signed as it must be",
+        "`detail` says what is wrong: a header that is missing or of another form, a `webhook-timestamp` more than "
+        "five minutes away, or a signature by no secret of a message gateway. Sign `id.timestamp.body`, the bytes as "
+        "they are sent.",
+    ),
     "cannot_dial": Code(
         422,
         "The campaign cannot be dialled",

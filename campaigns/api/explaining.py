@@ -9,12 +9,14 @@ from campaigns.core.penalty import NoFormula
 from campaigns.core.waiting import World
 from campaigns.core.zones import local_day
 from campaigns.dialler.case import Case, Known, Moment, moment_of
+from campaigns.dialler.message_ways import is_gateway_live, live_channels, ways_of
 from campaigns.ledger import moment
 from campaigns.ledger.compiled import campaign_of
+from campaigns.ledger.lanes import Lane
 from campaigns.ledger.moment import Person
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow
 from campaigns.owed_today import owed_on
-from cti.dial.declared import takes_messages, trunk_groups
+from cti.dial.declared import trunk_groups
 from cti.hosting import DeclaredSwitch
 
 
@@ -29,10 +31,13 @@ async def explained(
     case.bar(person.barred)
     declared = await context.declared(row.tenant, row.switch)
     now = await _moment(context, row, declared, person)
+    ways = ways_of(Lane(row.tenant, *lane), declared, context.channels(row.tenant))
+    gateway_live = await is_gateway_live(context.dial, row.tenant, ways)
+    heard = now.stream_live and now.heard_ms is not None
     world = case.world(
         Known(busy=person.busy, calls=person.calls),
         now,
-        takes_messages=declared is not None and takes_messages(declared.declaration),
+        live_messages=live_channels(ways, switch_heard=heard, gateway_live=gateway_live),
         amount_known=_is_known(context, row, contact, now.now_ms),
     )
     return explain_contact(case.contact, case.campaign, _with_room(world, row, declared, person), now.now_ms)

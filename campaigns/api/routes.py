@@ -5,12 +5,24 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, get_args
 
-from campaigns.api import actions, attempts, calling_hours, campaigns, contacts, idempotent, imports, outbound, outcome
+from campaigns.api import (
+    actions,
+    attempts,
+    calling_hours,
+    campaigns,
+    contacts,
+    idempotent,
+    imports,
+    message_receipts,
+    outbound,
+    outcome,
+)
 from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, IMPORT_PATTERN, JSON
 from campaigns.api.notice_routes import notice_routes
 from campaigns.api.payment_routes import payment_routes
 from campaigns.core.reasons import CampaignState, State
 from campaigns.imports.header import KEEP_MAX
+from campaigns.messages import signing
 from cti.web.csv_text import CSV
 from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
 from cti.web.limits import Limits
@@ -42,6 +54,7 @@ def routes(limits: Limits) -> Sequence[Route]:
         *_hours(limits),
         *notice_routes(limits),
         *payment_routes(limits),
+        _receipts(limits),
     ]
 
 
@@ -188,3 +201,20 @@ def _hours(limits: Limits) -> list[Route]:
               bounded(calling_hours.post_calling_hours, limits), READ, told, BODY_CODES,
               body={JSON: ref("HoursAsked")}),
     ]  # fmt: skip
+
+
+def _receipts(limits: Limits) -> Route:
+    """Open to whoever has a gateway's secret: the signature stands in the place of a key."""
+    header = {"type": "string", "minLength": 1, "maxLength": 2_048}
+    signed = (
+        Parameter(signing.ID, "Of this receipt: the same again is taken once.", header, str, required=True),
+        Parameter(signing.TIMESTAMP, "Seconds since 1970, within five minutes of now.", header, str, required=True),
+        Parameter(signing.SIGNATURE, "`v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`.", header, str,
+                  required=True),
+    )  # fmt: skip
+    return Route("POST", "/v1/message-receipts", "post_message_receipt",
+                 "What became of a message, signed by the message gateway (Standard Webhooks 1.0).",
+                 bounded(message_receipts.post_receipt, limits), None,
+                 {200: answer("It is kept; `taken` is false where it was before.", "MessageReceiptTaken")},
+                 (*BODY_CODES, "bad_request", "not_signed", "not_found", "idempotency_mismatch", "ledger_away"),
+                 body={JSON: ref("MessageReceipt")}, headers=signed)  # fmt: skip

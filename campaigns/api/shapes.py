@@ -23,6 +23,7 @@ from schemas.campaigns import (
     Start,
     Stop,
 )
+from schemas.message_receipts import MessageReceipt
 
 Schema = Mapping[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -145,11 +146,12 @@ def shapes(rules: OperatorRules) -> dict[str, Any]:
         "Attempt": shape(ATTEMPT, [name for name in ATTEMPT if name not in ATTEMPT_ALWAYS]),
         "Explanation": shape(_EXPLANATION, ("until", "dial_before", "rule", "why")),
         "Outbound": shape(_OUTBOUND),
+        "MessageReceiptTaken": shape({"taken": YES_NO}),
     }
 
 
 def _asked(rules: OperatorRules) -> dict[str, Any]:
-    asked = component_schemas([NewCampaign, Start, Stop, Outcome, Freeze, HoursAsked])
+    asked = component_schemas([NewCampaign, Start, Stop, Outcome, Freeze, HoursAsked, MessageReceipt])
     campaign = asked["NewCampaign"]["properties"]
     floor_s = rules.ring_timeout_floor_ms // 1000
     campaign["ring_timeout_s"] = or_null({"type": "integer", "minimum": floor_s, "maximum": RING_TIMEOUT_MAX_S})

@@ -40,13 +40,18 @@ def takes_messages(number: str) -> bool:
     return not number.startswith(MAINLAND) or MAINLAND_MOBILE.fullmatch(number) is not None
 
 
+def takes_fax(number: str) -> bool:
+    """Mobiles of the mainland take no fax; of other countries' numbers nobody knows."""
+    return MAINLAND_MOBILE.fullmatch(number) is None
+
+
 def _message(contact: Contact, campaign: Campaign, phones: list[Phone]) -> Choice | None:
     sent = {attempt.channel for attempt in contact.this_round if attempt.step is not Step.NOT_DIALLED}
     for channel in campaign.channels:
         if channel in WRITTEN and channel not in sent:
             own = (phone for phone in phones if phone.number not in contact.strangers)
-            able = (phone for phone in own if channel is not Channel.SMS or takes_messages(phone.number))
-            phone = next(able, None)
+            takes = takes_messages if channel is Channel.SMS else takes_fax
+            phone = next((phone for phone in own if takes(phone.number)), None)
             if phone is not None:
                 return Choice(phone, channel)
     return None

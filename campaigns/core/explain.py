@@ -14,7 +14,6 @@ from campaigns.core.calling_hours import (
     LOOKAHEAD_MS,
     QUIET_HOURS,
     REST_RULE,
-    SMS,
     Asked,
     CallingHours,
     Closed,
@@ -25,6 +24,7 @@ from campaigns.core.calling_hours import (
     margin_ms,
     zone_is_open,
 )
+from campaigns.core.reasons import WRITTEN
 from campaigns.core.zones import DAY_MS, local_time, zone_named
 
 
@@ -110,7 +110,7 @@ def _local(hours: CallingHours, asked: Asked, zone: str, now_ms: int) -> Local:
 
 def _text(hours: CallingHours, asked: Asked, now_ms: int, answer: Open | Closed) -> Text:
     if isinstance(answer, Open):
-        return _filled(MAY_SEND if asked.channel == SMS else MAY_CALL, **_when(answer.dial_before_ms, asked.zone))
+        return _filled(MAY_SEND if asked.channel in WRITTEN else MAY_CALL, **_when(answer.dial_before_ms, asked.zone))
     reason = _reason(hours, asked, now_ms, answer)
     if answer.until_ms is None:
         then = _filled(NO_NEXT, days=str(LOOKAHEAD_MS // DAY_MS))

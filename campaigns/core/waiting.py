@@ -13,7 +13,7 @@ from campaigns.core.campaign import CALLS_A_DAY_MAX, Campaign
 from campaigns.core.choice import Choice
 from campaigns.core.contact import Contact, blocking, exempt
 from campaigns.core.dispositions import MINUTE_MS
-from campaigns.core.reasons import WRITTEN, CampaignState, Why
+from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Why
 from campaigns.core.retries import due
 from campaigns.core.zones import instant, local_day
 
@@ -38,7 +38,7 @@ class World(NamedTuple):
     clock_steady: bool = True
     trunk_free: bool = True
     queue_free: bool = True
-    gateway_live: bool = True
+    live_messages: frozenset[Channel] = WRITTEN  # channels by which a message can be sent
 
 
 class WaitUntil(NamedTuple):
@@ -173,8 +173,8 @@ def _amount(asking: Asking) -> WaitUntil | None:
 def _lane(asking: Asking) -> WaitUntil | None:
     world = asking.world
     if asking.choice.channel in WRITTEN:
-        ways = ((world.clock_steady, Why.CLOCK_STEP), (world.gateway_live, Why.MESSAGE_GATEWAY_AWAY))
-        return _unless(ways)
+        is_live = asking.choice.channel in world.live_messages
+        return _unless(((world.clock_steady, Why.CLOCK_STEP), (is_live, Why.MESSAGE_GATEWAY_AWAY)))
     heard = world.switch_heard_ms is not None and asking.now_ms - world.switch_heard_ms <= SWITCH_SILENT_MAX_MS
     return _unless(
         (

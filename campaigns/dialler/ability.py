@@ -2,10 +2,14 @@
 which queues there are.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
 
 from campaigns.context import Context
+from campaigns.core.reasons import Channel
+from campaigns.dialler.message_ways import ways_of
 from campaigns.errors import CannotDial, Lacks
+from campaigns.ledger.lanes import Lane
 from campaigns.ledger.rows import CampaignRow
 from cti.dial.declared import HEARTBEAT, OUTBOUND, commands_lacked, has_heartbeats, is_outbound, trunk_groups
 from cti.hosting import DeclaredSwitch
@@ -13,7 +17,8 @@ from cti.hosting import DeclaredSwitch
 
 async def check(context: Context, row: CampaignRow) -> None:
     """Raises CannotDial with all that is missing."""
-    lacks = list(lacking(await context.declared(row.tenant, row.switch), row))
+    declared = await context.declared(row.tenant, row.switch)
+    lacks = [*lacking(declared, row), *no_way(declared, row, context.channels(row.tenant))]
     if lacks:
         raise CannotDial(lacks)
 
@@ -32,3 +37,12 @@ def lacking(declared: DeclaredSwitch | None, row: CampaignRow) -> Iterator[Lacks
         yield Lacks("/switch", f"The switch {row.switch} reports no {HEARTBEAT}")
     if row.trunk_group not in trunk_groups(declaration):
         yield Lacks("/trunk_group", f"The switch {row.switch} did not declare the trunk group {row.trunk_group}")
+
+
+def no_way(declared: DeclaredSwitch | None, row: CampaignRow, channels: Collection[Channel]) -> Iterator[Lacks]:
+    """Fax needs a message gateway that declares it. An SMS waits for one, as for a gateway that is away: the campaign
+    calls those whom no message can reach. `channels`: those that the tenant's gateway declares.
+    """
+    ways = ways_of(Lane(row.tenant, row.switch, row.trunk_group), declared, channels)
+    if Channel.FAX in json.loads(row.channels) and Channel.FAX not in ways:
+        yield Lacks("/channels", "No message gateway of the tenant declares fax")

@@ -232,10 +232,15 @@ class Case:
         return {key for lines in self._lines.values() for key in lines}
 
     def world(
-        self, known: Known, moment: Moment, *, takes_messages: bool, queue_free: bool = True, amount_known: bool = True
+        self,
+        known: Known,
+        moment: Moment,
+        *,
+        live_messages: frozenset[Channel],
+        queue_free: bool = True,
+        amount_known: bool = True,
     ) -> World:
         """As it is. That there is room on the trunk group is asked elsewhere."""
-        heard = moment.heard_ms is not None and moment.stream_live
         return self.calm_world(known, moment.now_ms)._replace(
             frozen=moment.frozen,
             amount_known=amount_known,
@@ -243,7 +248,7 @@ class Case:
             stream_live=moment.stream_live,
             switch_clock_true=moment.clock_true,
             clock_steady=moment.steady,
-            gateway_live=heard and takes_messages,
+            live_messages=live_messages,
             queue_free=queue_free,
         )
 

@@ -16,11 +16,12 @@ from campaigns.core.campaign import Campaign
 from campaigns.core.contact import exempt
 from campaigns.core.decide import Close, Dial, Fallback, decide
 from campaigns.core.operator_rules import OperatorRules
-from campaigns.core.reasons import WRITTEN, State, Why
+from campaigns.core.reasons import WRITTEN, Channel, State, Why
 from campaigns.core.waiting import WaitUntil
 from campaigns.dialler import orders
 from campaigns.dialler.case import Case, Known, Moment, zones_of
 from campaigns.dialler.judging import Judged, News, next_question
+from campaigns.dialler.message_ways import Ways
 from campaigns.dialler.order_ids import attempt_no
 from campaigns.do_not_call.entries import ENTERED, entry_of
 from campaigns.ledger import do_not_call, notices
@@ -79,7 +80,8 @@ class LaneView(NamedTuple):
     """What an order needs to know of its lane."""
 
     source: str
-    takes_messages: bool
+    ways: Ways
+    live_messages: frozenset[Channel]
     group_caller_id: str | None
     full_queues: frozenset[str] = frozenset()  # campaigns whose queue is too full for press 0
 
@@ -298,7 +300,7 @@ class Intents:
         world = case.world(
             self._known,
             moment,
-            takes_messages=self._lane.takes_messages,
+            live_messages=self._lane.live_messages,
             queue_free=case.of.id not in self._lane.full_queues,
             amount_known=amount_known,
         )
@@ -363,7 +365,7 @@ class Intents:
             case.of, case.row, before, attempt.n, dial, said, moment.now_ms, moment.ledger_ms, expires_ms, lane.source
         )
         if written:
-            order, columns = orders.message_order(basis)
+            order, columns = orders.message_order(basis, lane.ways[dial.channel])
         else:
             order, columns = orders.call_order(basis, lane.group_caller_id)
         account = case.contact.account

@@ -1,29 +1,54 @@
-"""The orders of a lane that are not settled, as a turn reads them: what never changes of an order is read once."""
+"""The orders of a lane that are not settled, as a turn reads them: what never changes of an order is read once.
+
+They are in two places: those of the lane's switch, and those that went to the tenant's message gateway instead.
+"""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
+from campaigns.dialler.message_ways import gateway_lane
 from campaigns.ledger.lanes import Lane
 from cti.dial.ports import DialOrders
-from cti.dial.rows import DialFact, OrderState
+from cti.dial.rows import MESSAGE_GATEWAY, DialFact, OrderState
 
 ORDERS_PAGE, STANDINGS_PAGE, ORDERS_MAX = 1_000, 5_000, 100_000  # read at a time; of a lane
 LATE_MAX = 50  # settled orders that are read anew in one turn, because facts have come
+FACTS_MIN = 1_000
+
+
+class _Place(NamedTuple):
+    """Where the ledger keeps orders."""
+
+    tenant: str
+    switch: str
+    lane: str
 
 
 class LaneOrders:
     """Of a lane's owner. An order of which nothing has changed is the same object turn by turn."""
 
-    def __init__(self, dial: DialOrders, lane: Lane) -> None:
-        self._dial, self._lane = dial, lane
-        self._kept: dict[int, OrderState] = {}  # by number
+    def __init__(self, dial: DialOrders, lane: Lane, *, has_gateway: bool = False) -> None:
+        """`has_gateway`: the lane's tenant. What went to one that is gone is still read to its end."""
+        self._dial, self._lane, self._has_gateway = dial, lane, has_gateway
+        self._places = [_Place(*lane), _Place(lane.tenant, MESSAGE_GATEWAY, gateway_lane(lane))]
+        self._kept: dict[_Place, dict[int, OrderState]] = {}  # by number
         self._late: dict[str, OrderState] = {}
 
     async def read(self) -> list[OrderState]:
         """All, by number."""
-        kept, found, new = self._kept, dict[int, OrderState](), list[int]()
+        found: dict[int, OrderState] = {}
+        for place in list(self._places):
+            here = await self._read(place)
+            if not here and place.switch == MESSAGE_GATEWAY and not self._has_gateway:
+                self._places.remove(place)
+            found |= here
+        return [found[no] for no in sorted(found)] if len(self._places) > 1 else list(found.values())
+
+    async def _read(self, place: _Place) -> dict[int, OrderState]:
+        kept, found, new = self._kept.get(place, {}), dict[int, OrderState](), list[int]()
         after_no, is_all = 0, False
         while not is_all and len(found) + len(new) < ORDERS_MAX:
-            page = await self._dial.read_standings(*self._of_lane(), after_no, STANDINGS_PAGE)
+            page = await self._dial.read_standings(*place, after_no, STANDINGS_PAGE)
             for row in page:
                 known = kept.get(row[0])
                 if known is None:
@@ -32,19 +57,25 @@ class LaneOrders:
                     found[known.no] = known if known[1:] == row else OrderState(known.order, *row)
             after_no, is_all = page[-1][0] if page else 0, len(page) < STANDINGS_PAGE
         if new:
-            found |= {one.no: one for one in await self._after(new[0] - 1)}
-        self._kept = dict(sorted(found.items())) if new else found
-        return list(self._kept.values())
+            found |= {one.no: one for one in await self._after(place, new[0] - 1)}
+            found = dict(sorted(found.items()))
+        self._kept[place] = found
+        return found
 
-    async def _after(self, after_no: int) -> list[OrderState]:
+    async def _after(self, place: _Place, after_no: int) -> list[OrderState]:
         """In full, beyond a number."""
         found: list[OrderState] = []
         while len(found) < ORDERS_MAX:
-            page = await self._dial.read_orders(*self._of_lane(), found[-1].no if found else after_no, ORDERS_PAGE)
+            page = await self._dial.read_orders(*place, found[-1].no if found else after_no, ORDERS_PAGE)
             found += page
             if len(page) < ORDERS_PAGE:
                 break
         return found
+
+    async def facts(self, orders: int) -> list[DialFact]:
+        """What is known of them and of earlier ones, where there are so many orders."""
+        most = max(FACTS_MIN, 2 * orders)
+        return [fact for place in self._places for fact in await self._dial.read_facts(*place, most)]
 
     async def late(self, orders: Sequence[OrderState], facts: Iterable[DialFact]) -> dict[str, OrderState]:
         """The settled orders that facts have come for."""
@@ -55,6 +86,3 @@ class LaneOrders:
             if order is not None:
                 self._late[id_] = order
         return dict(self._late)
-
-    def _of_lane(self) -> tuple[str, str, str]:
-        return self._lane.tenant, self._lane.switch, self._lane.trunk_group

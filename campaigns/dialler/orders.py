@@ -20,6 +20,7 @@ from campaigns.core.decide import Dial
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.penalty import NoFormula
 from campaigns.core.zones import local_day
+from campaigns.dialler.message_ways import Way
 from campaigns.dialler.order_ids import clearing_id, order_id, question_id
 from campaigns.kinds import Text, known_kinds
 from campaigns.ledger.compiled import judged_columns
@@ -114,15 +115,15 @@ def call_order(basis: OrderBasis, group_caller_id: str | None = None) -> tuple[D
     }
 
 
-def message_order(basis: OrderBasis) -> tuple[DialOrderRow, AttemptColumns]:
-    """A sendMessage, on the campaign's own switch. One that takes none leaves its contacts waiting:
-    `message_gateway_away`.
+def message_order(basis: OrderBasis, way: Way) -> tuple[DialOrderRow, AttemptColumns]:
+    """A sendMessage, to the campaign's own switch or to the tenant's message gateway. Where neither is there the
+    contact waits: `message_gateway_away`.
     """
     said, text = basis.said, basis.said.message[basis.campaign.language]
     to, _ = split_number(basis.dial.number)
     fields = {"channel": basis.dial.channel.value, "to": to, "text": text, "reference": basis.id}
     told = said.amount is not None and f"{Decimal(said.amount):.2f}" in text
-    return _order(basis, SEND_MESSAGE, fields), {**_columns(basis), "amount_spoken": said.amount if told else None}
+    return _order(basis, SEND_MESSAGE, fields, way), {**_columns(basis), "amount_spoken": said.amount if told else None}
 
 
 def question(order: DialOrderRow, k: int, ledger_ms: int) -> DialOrderRow:
@@ -179,15 +180,16 @@ def _zones_text(zones: tuple[str, ...]) -> str:
     return json.dumps(list(zones))
 
 
-def _order(basis: OrderBasis, command: str, fields: Mapping[str, Any]) -> DialOrderRow:
-    """The lane of a message is the campaign's too, so that one dialler sees both."""
+def _order(basis: OrderBasis, command: str, fields: Mapping[str, Any], way: Way | None = None) -> DialOrderRow:
+    """`way`: of a message; one dialler sees both (`message_ways`)."""
     campaign = basis.campaign
+    to = way or Way(campaign.switch, basis.source, campaign.trunk_group)
     row = DialOrderRow(
         id=basis.id,
         tenant=campaign.tenant,
-        switch=campaign.switch,
-        source=basis.source,
-        lane=campaign.trunk_group,
+        switch=to.switch,
+        source=to.source,
+        lane=to.lane,
         command=command,
         about=None,
         body="",

@@ -14,13 +14,14 @@ import structlog
 from campaigns.context import LANES, Context
 from campaigns.core.campaign import Campaign
 from campaigns.core.pacing import Pace
-from campaigns.core.reasons import CampaignState, Channel
+from campaigns.core.reasons import WRITTEN, CampaignState, Channel
 from campaigns.dialler.case import Case, Known, Moment, cases_of, moment_of
 from campaigns.dialler.clocks import ClockGuard
 from campaigns.dialler.endings import Endings
 from campaigns.dialler.intents import Intents, LaneView, Room, Told
 from campaigns.dialler.judging import Before, Judged, judge_all, still
 from campaigns.dialler.lane_orders import LaneOrders
+from campaigns.dialler.message_ways import Ways, is_gateway_live, live_channels, ways_of
 from campaigns.dialler.next_look import LOOK_MS, ORDERS_AT_FIRST, orders_a_turn, pace_of, wait_ms
 from campaigns.dialler.open_hours import Hours, OpenHours
 from campaigns.dialler.order_ids import campaign_of_order
@@ -34,12 +35,11 @@ from campaigns.ledger.compiled import campaign_of
 from campaigns.ledger.people import PersonDay
 from campaigns.ledger.rows import CampaignRow
 from campaigns.ledger.turns import Found, LaneRead, Wanted, Writes
-from cti.dial.declared import takes_calls, takes_messages, trunk_groups
+from cti.dial.declared import takes_calls, trunk_groups
 from cti.dial.rows import DialFact, OrderState, SwitchStanding
 from cti.errors import DialNotAllowed, LedgerAway, NoDialStream, OutcomeUnknown
 from cti.hosting import DeclaredSwitch
 
-FACTS_MIN = 1_000
 DUE_MAX = 256  # contacts that a turn looks at, of a campaign
 BEYOND_ROOM = 20  # looked at beyond what the pace has room for: some will wait for something else
 PAST_MAX = 200  # deadlines in one turn
@@ -66,6 +66,8 @@ class _Reading:
     facts: Sequence[DialFact]
     lane: LaneRead
     declared: DeclaredSwitch | None
+    ways: Ways  # of messages
+    gateway_live: bool
 
 
 class LaneDialler:
@@ -84,7 +86,7 @@ class LaneDialler:
         self._context, self._clocks, self._hours, self._callers = context, clocks, hours, callers
         self._pace: LanePace | None = None
         self._taken: dict[str, object] = {}
-        self._orders = LaneOrders(context.dial, lane)
+        self._orders = LaneOrders(context.dial, lane, has_gateway=bool(context.channels(lane.tenant)))
         self._judged: dict[str, Before] = {}
         self._declared: DeclaredSwitch | None = None
         self._declared_ms = float("-inf")
@@ -158,13 +160,13 @@ class LaneDialler:
     async def _read(self) -> _Reading:
         declared = await self._declaration()
         source = "" if declared is None else declared.source
-        tenant, switch, group = self.lane
+        tenant, switch, _ = self.lane
         wall, clock, dial = self._context.wall, self._context.clock, self._context.dial
         before_ms = wall.wall_ms()
         standing = await dial.standing(tenant, switch, source)
         self._clocks.look(clock.now_ms(), before_ms, standing.at_ms, wall.wall_ms())
         orders = await self._orders.read()
-        facts = await dial.read_facts(tenant, switch, group, max(FACTS_MIN, 2 * len(orders)))
+        facts = await self._orders.facts(len(orders))
         late = await self._orders.late(orders, facts)
         others = {campaign_of_order(one.order.about or one.order.id) for one in orders}
         others |= {campaign_of_order(id_) for id_ in late}
@@ -172,7 +174,9 @@ class LaneDialler:
         if lane.outbound is None:
             await self._context.writer.run(turns.put_outbound, tenant)
             lane = await self._context.reader.run(turns.read_lane, self.lane, others)
-        return _Reading(standing, orders, late, facts, lane, declared)
+        ways = ways_of(self.lane, declared, self._context.channels(tenant))
+        gateway_live = await is_gateway_live(dial, tenant, ways)
+        return _Reading(standing, orders, late, facts, lane, declared, ways, gateway_live)
 
     async def _declaration(self) -> DeclaredSwitch | None:
         now_ms = self._context.clock.now_ms()
@@ -198,8 +202,9 @@ class LaneDialler:
             return None
         return trunk_groups(declared.declaration).get(self.lane.trunk_group)
 
-    def _takes_messages(self, read: _Reading) -> bool:
-        return read.declared is not None and takes_messages(read.declared.declaration)
+    def _live_messages(self, read: _Reading, moment: Moment) -> frozenset[Channel]:
+        heard = moment.stream_live and moment.heard_ms is not None
+        return live_channels(read.ways, switch_heard=heard, gateway_live=read.gateway_live)
 
     def _room(self, read: _Reading, moment: Moment, pace: LanePace, limits: Limits) -> Room:
         """Nothing where the lane itself hinders."""
@@ -208,11 +213,13 @@ class LaneDialler:
         lane = pace.lane_room(limits, moment.ledger_ms) if may_dial else 0
         portion = orders_a_turn(limits, DUE_MAX) if self._dialled else ORDERS_AT_FIRST
         room = Room(min(lane, portion), {}, {}, is_portion=lane > portion)
+        live = live_channels(read.ways, switch_heard=able and moment.heard, gateway_live=read.gateway_live)
+        may_send = bool(live) and moment.steady and not moment.frozen
         for row in read.lane.campaigns:
             if row.state == CampaignState.RUNNING:
                 own = pace_of(row)
                 room.calls[row.id] = min(room.lane, pace.campaign_room(own, row.id, limits, moment.ledger_ms))
-                if able and moment.heard and self._takes_messages(read):
+                if may_send:
                     room.messages[row.id] = pace.message_room(own, row.id, moment.ledger_ms)
         return room
 
@@ -233,7 +240,7 @@ class LaneDialler:
                     opening_ms.append(split.closed.until_ms)
                 if split.closed is not None and split.all_closed:
                     self._closed[row.id] = split.closed
-                messages = room.messages.get(row.id, 0) if Channel.SMS in campaign.channels else 0
+                messages = room.messages.get(row.id, 0) if not WRITTEN.isdisjoint(campaign.channels) else 0
                 most = room.calls[row.id] + messages
                 most = min(most + BEYOND_ROOM, DUE_MAX) if most > 0 else 0
                 wanted.append(Wanted(row.tenant, row.id, split.open, most, closing=False, sweeping=sweeping))
@@ -287,7 +294,8 @@ class LaneDialler:
         group = None if read.declared is None else self._group(read.declared)
         caller_id = None if group is None else group.get("caller_id")
         source = "" if read.declared is None else read.declared.source
-        lane = LaneView(source, self._takes_messages(read), None if caller_id is None else str(caller_id), full_queues)
+        shown = None if caller_id is None else str(caller_id)
+        lane = LaneView(source, read.ways, self._live_messages(read, moment), shown, full_queues)
         intents = Intents(writes, moment, lane, self._context.rules, self._callers, campaigns, found, known, cases)
         intents.outcomes(judged)
         intents.deadlines()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, case, func, select, true
 
-from campaigns.core.reasons import CampaignState, State
+from campaigns.core.reasons import WRITTEN, CampaignState, State
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.notices import ACKNOWLEDGED, EXPORTED, FAILED, PENDING, RECALLED
 from campaigns.ledger.rows import CampaignRow, HoursClassRow
@@ -189,7 +189,7 @@ def _notices(connection: Connection) -> tuple[dict[str, int], int | None]:
 def _live(connection: Connection) -> dict[Lane, int]:
     """Calls that are ordered and have not ended, by trunk group."""
     key = (campaigns.c.tenant, campaigns.c.switch, campaigns.c.trunk_group)
-    calls = func.sum(case((and_(attempts.c.step == "open", attempts.c.channel != "sms"), 1), else_=0))
+    calls = func.sum(case((and_(attempts.c.step == "open", attempts.c.channel.not_in(sorted(WRITTEN))), 1), else_=0))
     query = (
         select(*key, calls).select_from(campaigns).join(attempts, and_(attempts.c.campaign == campaigns.c.id, UNENDED))
     )

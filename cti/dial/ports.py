@@ -55,6 +55,11 @@ class DialOrders(Protocol):
     def acknowledge(self, connection: Connection, facts: Sequence[DialFact]) -> None:
         """Delete these facts, unless they have been written again since they were read."""
 
+    def report(self, connection: Connection, facts: Sequence[DialFact]) -> None:
+        """What a message gateway says of messages: facts without a call id. What is of no message of its tenant is not
+        kept.
+        """
+
     # -- each in a transaction of its own ------------------------------------------------------------------------------
 
     async def read_orders(

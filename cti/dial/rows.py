@@ -14,6 +14,7 @@ __all__ = (
     "COMMANDS",
     "FINAL_RESULTS",
     "MAKE_CALL",
+    "MESSAGE_GATEWAY",
     "PROBE_EVERY_MS",
     "SEND_MESSAGE",
     "SILENT_MS",
@@ -43,6 +44,8 @@ STREAM_ALIVE_MS = 15_000  # a subscription that was not prolonged for three time
 PROBE_EVERY_MS = 10_000  # after three unsent expiries, one order in this time
 
 MAKE_CALL, SEND_MESSAGE, SNAPSHOT_CALL, CLEAR_CONNECTION = "makeCall", "sendMessage", "snapshotCall", "clearConnection"
+MESSAGE_GATEWAY = "message gateway"
+"""In the place of a switch: of orders that go to a tenant's message gateway. No switch can be declared by this name."""
 CALL_COMMANDS = frozenset({MAKE_CALL, SEND_MESSAGE})  # what reaches a person; a stop withdraws these
 COMMANDS = CALL_COMMANDS | {SNAPSHOT_CALL, CLEAR_CONNECTION}
 FINAL_RESULTS = frozenset({"done", "refused"})

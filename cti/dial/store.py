@@ -96,6 +96,11 @@ class SqlDialOrders:
     def acknowledge(self, connection: Connection, read: Sequence[DialFact]) -> None:
         facts.acknowledge(connection, read)
 
+    def report(self, connection: Connection, said: Sequence[DialFact]) -> None:
+        assert all(fact.call_id == "" for fact in said), "a message has no call"
+        facts.put_facts(connection, said)
+        self._tell_dialled(connection)
+
     # -- DialOrders: each in a transaction of its own ------------------------------------------------------------------
 
     async def read_orders(

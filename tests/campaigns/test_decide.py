@@ -293,11 +293,32 @@ class TestChannels:
         assert isinstance(decision, Dial)
         assert (decision.channel, decision.number) == (channel, number)
 
+    @pytest.mark.parametrize(
+        ("numbers", "channel", "number"),
+        [
+            ((FIRST, "+862862345678"), Channel.FAX, "02862345678"),
+            ((FIRST,), Channel.AUTO, FIRST),
+            (("+14155550100",), Channel.FAX, "+14155550100"),
+        ],
+    )
+    def test_mobiles_of_the_mainland_take_no_fax(self, numbers: tuple[str, ...], channel: Channel, number: str) -> None:
+        plan = self.plan._replace(channels=(Channel.FAX, Channel.AUTO))
+        decision = asked(contact(*numbers), plan=plan)
+        assert isinstance(decision, Dial)
+        assert (decision.channel, decision.number) == (channel, number)
+
+    def test_each_channel_has_a_gateway_of_its_own(self) -> None:
+        only_fax = frozenset({Channel.FAX})
+        away = WaitUntil(None, Why.MESSAGE_GATEWAY_AWAY, "")
+        assert asked(contact(), plan=self.plan, live_messages=only_fax) == away
+
     def test_the_gateway_of_messages_has_its_own_reasons(self) -> None:
-        assert asked(contact(), plan=self.plan, gateway_live=False) == WaitUntil(None, Why.MESSAGE_GATEWAY_AWAY, "")
+        assert asked(contact(), plan=self.plan, live_messages=frozenset()) == WaitUntil(
+            None, Why.MESSAGE_GATEWAY_AWAY, ""
+        )
         assert asked(contact(), plan=self.plan, clock_steady=False) == WaitUntil(None, Why.CLOCK_STEP, "")
         assert isinstance(asked(contact(), plan=self.plan, switch_heard_ms=None, trunk_free=False), Dial)
-        assert isinstance(asked(contact(), gateway_live=False), Dial)
+        assert isinstance(asked(contact(), live_messages=frozenset()), Dial)
 
     def test_an_important_contact_is_called_while_the_message_is_on_its_way(self) -> None:
         sent = dialled(contact(important=True), self.plan, channel=Channel.SMS)

@@ -71,7 +71,7 @@ worlds = st.builds(
     clock_steady=st.booleans(),
     trunk_free=st.booleans(),
     queue_free=st.booleans(),
-    gateway_live=st.booleans(),
+    live_messages=st.frozensets(st.sampled_from(sorted(WRITTEN))),
 )
 attempt_ns = st.integers(0, 6)
 outcomes = st.one_of(

@@ -7,6 +7,7 @@ import pytest
 
 from campaigns.core.decide import Dial
 from campaigns.core.reasons import Channel
+from campaigns.dialler.message_ways import Way
 from campaigns.dialler.orders import (
     Callers,
     Leg,
@@ -31,6 +32,7 @@ from tests.campaigns.shipped import DAY_MS, SHANGHAI, URUMQI, ms
 CALLERS = Callers(Text("供电服务热线", "the electricity service line"), "95598")
 DIAL = Dial("+8613800000007", Channel.AUTO, ms("2026-03-04 12:29:20"), ms("2026-03-04 12:30"))
 LEDGER_MS = START_MS + 3
+OWN_WAY = Way("s1", "/switches/s1", "main")
 
 
 def told(campaign: CampaignRow, now_ms: int = START_MS, **contact: Any) -> Said | str:
@@ -46,8 +48,8 @@ def call(campaign: CampaignRow, dial: Dial = DIAL, **contact: Any) -> tuple[Dial
     """The order, the evidence and the body, which the schema of dial orders takes."""
     row, said = contact_row(campaign, 7, **contact), told(campaign, **contact)
     assert isinstance(said, Said)
-    make = message_order if dial.channel is Channel.SMS else call_order
-    order, evidence = make(basis(campaign, row, said, dial))
+    of = basis(campaign, row, said, dial)
+    order, evidence = call_order(of) if dial.channel is Channel.AUTO else message_order(of, OWN_WAY)
     body = json.loads(order.body)
     read_dial_order(body)
     return order, evidence, body

@@ -1,0 +1,114 @@
+"""The task that sends messages: it shares the tenants' gateways with the other processes, one process a gateway."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from campaigns.context import MESSAGES, Context
+from campaigns.messages.configured import SIMULATED, Gateway
+from campaigns.messages.http_gateway import HttpGateway
+from campaigns.messages.port import MessageGateway
+from campaigns.messages.receipts import order_of, receipt_now, report
+from campaigns.messages.sending import Sending
+from campaigns.messages.simulated_gateway import SimulatedGateway
+from cti.dial.ports import DialStreams
+from cti.errors import LedgerAway, OutcomeUnknown
+from cti.hosting import Host
+from cti.leases.ownership import HEARTBEAT_MS
+
+IDLE_MS = 30_000.0
+LANDING_S = 0.4  # a stopping process waits so long for answers; a part has half a second
+SECOND_MS = 1_000
+
+log = structlog.get_logger()
+Adapter = Callable[[str, Gateway], MessageGateway]
+
+
+class MessageSender:
+    """`Task` of `cti.hosting`."""
+
+    def __init__(self, context: Context, host: Host, streams: DialStreams, adapter: Adapter | None = None) -> None:
+        """`adapter`: of a tenant's gateway; None: by its URL."""
+        self._context, self._streams, self._clock = context, streams, host.clock
+        self._adapter = adapter or self._by_url
+        self._wake = context.sending
+        streams.wake_claims(self._wake)
+        self.ownership = host.ownership(MESSAGES, sorted(context.gateways), changed=self._wake.set)
+        self.tenants: dict[str, Sending] = {}
+        self._turned_ms = float("-inf")
+
+    def _by_url(self, tenant: str, of: Gateway) -> MessageGateway:
+        if of.url == SIMULATED:
+            return SimulatedGateway(lambda order: self._delivered(tenant, order), self._sleep)
+        loopback = self._context.settings.message_gateways_loopback
+        return HttpGateway(of.url, of.keys, of.at_once, self._context.wall.wall_ms, loopback=loopback)
+
+    async def _sleep(self, seconds: float) -> None:
+        await self._clock.wait(asyncio.Event(), self._clock.now_ms() + seconds * SECOND_MS)
+
+    async def _delivered(self, tenant: str, order: str) -> None:
+        state = await order_of(self._context, tenant, order)
+        if state is not None:
+            await report(self._context, state, receipt_now(self._context, order, "delivered"))
+
+    async def start(self) -> None:
+        await self.ownership.start()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.ownership.run())
+            while True:
+                self._wake.clear()
+                await self._work()
+                await self._clock.wait(self._wake, self.next_ms())
+
+    def next_ms(self) -> float:
+        looks = [one.look_ms for one in self.tenants.values()]
+        return min([*looks, self._clock.now_ms() + IDLE_MS])
+
+    async def step(self) -> bool:
+        """As `run`, and what is on its way is waited for."""
+        if not self._context.gateways:
+            return False
+        if self._clock.now_ms() >= self._turned_ms + HEARTBEAT_MS:
+            self._turned_ms = self._clock.now_ms()
+            await self.ownership.turn()
+        sent = await self._work()
+        for one in self.tenants.values():
+            await one.landed()
+        return sent
+
+    async def _work(self) -> bool:
+        """One turn of each gateway of ours, side by side; whether anything is on its way."""
+        await self._hear()
+        await asyncio.gather(*(self._turn(one) for one in self.tenants.values()))
+        self._context.metrics.gateways_away(sum(one.away for one in self.tenants.values()))
+        return any(one.inflight for one in self.tenants.values())
+
+    async def _turn(self, one: Sending) -> None:
+        try:
+            await one.turn()
+        except (LedgerAway, OutcomeUnknown) as reason:
+            log.warning("messages wait", action="messages_wait", tenant=one.tenant, why=str(reason))
+
+    async def _hear(self) -> None:
+        changes = self.ownership.changes()
+        for tenant in (*changes.lost, *changes.release):
+            if (gone := self.tenants.pop(tenant, None)) is not None:
+                await gone.landed()
+                await gone.close()
+        self.ownership.released(changes.release)
+        for lease in changes.take:
+            of = self._context.gateways.get(lease.resource)
+            if of is not None:  # another process's file may name more
+                gateway = self._adapter(lease.resource, of)
+                self.tenants[lease.resource] = Sending(self._context, self._streams, lease.resource, of, gateway)
+
+    async def stop(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LANDING_S):
+                await asyncio.gather(*(one.landed() for one in self.tenants.values()))
+        await asyncio.gather(*(one.close() for one in self.tenants.values()))
+        await self.ownership.stop()

@@ -1,0 +1,1 @@
+"""The tenants' message gateways."""
