@@ -35,9 +35,11 @@ class Found(NamedTuple):
 async def pdf(context: Context, batch: BatchRow, campaign: CampaignRow) -> AsyncIterator[AsyncIterator[bytes]]:
     """The pieces of the PDF; the press ends with the block. Raises Refusal."""
     async with AsyncExitStack() as stack:
+        common = _common(context, batch, campaign)
         try:
             glyphs = await context.printer.glyphs()
-            press = await stack.enter_async_context(context.printer.press(_common(context, batch, campaign)))
+            _check_sender(common, glyphs)
+            press = await stack.enter_async_context(context.printer.press(common))
         except NoFonts as fault:
             raise refusal("letters_unavailable", str(fault)) from fault
         except PressesBusy as fault:
@@ -89,6 +91,13 @@ def sized(letters: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]
         items += len(one["items"])
     if piece:
         yield piece
+
+
+def _check_sender(common: Batch, glyphs: Glyphs) -> None:
+    """Raises Refusal: a sender that cannot be shown would be a box on every letter."""
+    if lacking := glyphs.lacking(common.caller + common.call_back):
+        codes = " ".join(f"U+{ord(one):04X}" for one in lacking)
+        raise refusal("letters_failed", f"the fonts have no glyph for {codes} of the sender (RINGBACK_CALLER_*)")
 
 
 def _common(context: Context, batch: BatchRow, campaign: CampaignRow) -> Batch:

@@ -131,6 +131,12 @@ async def test_faults_are_told_and_the_batch_stays(url: str, tmp_path: Path, mon
             failed = await here.ask("GET", path, key="printer", headers=PDF)
             assert (failed.status, failed.code) == (500, "letters_failed")
             assert 'arrears.zh.typ:2:35: dictionary does not contain key "nam"' in failed.json["detail"]
+        with monkeypatch.context() as odd:
+            common = notice_letters._common
+            odd.setattr(notice_letters, "_common", lambda *of: common(*of)._replace(caller="95598\ue000"))
+            failed = await here.ask("GET", path, key="printer", headers=PDF)
+            assert (failed.status, failed.code) == (500, "letters_failed")
+            assert "U+E000" in failed.json["detail"]
         with monkeypatch.context() as full:
             full.setattr(printer, "_free", 0)
             busy = await here.ask("GET", path, key="printer", headers=PDF)
