@@ -20,6 +20,7 @@ _ATTEMPT: Mapping[str, Schema] = {
 _NOTICE: Mapping[str, Schema] = {
     "id": TEXT, "campaign": TEXT, "account": TEXT, "name": TEXT, "address": TEXT, "kind": TEXT, "items": each(_ITEM),
     "attempts": each(ref("NoticeAttempt")), "created_at": TIME, "state": words(STATES), "batch": TEXT,
+    "to_recall_at": {**TIME, "description": "Paid since then: it should not go out any more."},
 }  # fmt: skip
 _BATCH: Mapping[str, Schema] = {
     "id": TEXT, "campaign": TEXT, "created_at": TIME, "by": {**TEXT, "description": "The key that made it."},
@@ -32,7 +33,7 @@ _ACKNOWLEDGED = ("acknowledged_at", "acknowledged_by", "failed")
 NOTICE_SHAPES: Mapping[str, Any] = {
     **component_schemas([NoticeBatchAsked, NoticesAcknowledged]),
     "NoticeAttempt": shape(_ATTEMPT, ("sent_at", "answered_at", "ended_at")),
-    "Notice": shape(_NOTICE, ("address", "batch")),
+    "Notice": shape(_NOTICE, ("address", "batch", "to_recall_at")),
     "Notices": shape({"notices": each(ref("Notice")), "cursor": CURSOR}),
     "NoticeBatch": shape(_BATCH, _ACKNOWLEDGED),
     "NoticeBatchInFull": shape({**_BATCH, "notices": each(ref("Notice"))}, _ACKNOWLEDGED),

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from campaigns.kinds import known_kinds
+from campaigns.ledger.notices import EXPORTED
 from campaigns.ledger.rows import NoticeRow
-from cti.web.instants import rfc3339
+from cti.web.instants import optional_rfc3339, rfc3339
 
 FIRST = ("batch", "page", "account", "name", "address")
 LAST = ("attempts", "created_at")
@@ -32,6 +33,8 @@ def notice_json(row: NoticeRow) -> dict[str, Any]:
     body = json.loads(row.body)
     address = {"address": body["address"]} if body["address"] else {}
     batch = {} if row.batch is None else {"batch": row.batch}
+    paid = row.state == EXPORTED and row.to_recall_ms is not None
+    to_recall = {"to_recall_at": optional_rfc3339(row.to_recall_ms)} if paid else {}
     return {
         "id": row.id,
         "campaign": row.campaign,
@@ -44,6 +47,7 @@ def notice_json(row: NoticeRow) -> dict[str, Any]:
         "created_at": rfc3339(row.created_at_ms),
         "state": row.state,
         **batch,
+        **to_recall,
     }
 
 

@@ -40,7 +40,7 @@ from tests.scheduler import Scene, scene
 HOUR_MS = 3_600_000
 NOTHING = Figures(
     START_MS, 0, None, 0, 0, dict.fromkeys(("pending", "exported", "acknowledged", "failed", "recalled"), 0), None,
-    {}, {}, None, {}, 0, 7,
+    {}, {}, None, {}, 0, 0, 7,
 )  # fmt: skip
 SECOND = "cfffffffffffffff"
 IMPORT = ImportRow(
@@ -55,7 +55,7 @@ def put(engine: Engine, table: Table, rows: Iterable[Any]) -> None:
 
 def found(engine: Engine, now_ms: int = START_MS, closed: frozenset[str] = frozenset()) -> Figures:
     with engine.begin() as connection:
-        return look(connection, now_ms, lambda _, one: one.hours_class not in closed, 7)
+        return look(connection, now_ms, lambda _, one: one.hours_class not in closed, None, 7)
 
 
 def class_row(text: str, campaign: str = CAMPAIGN, no: int = 1) -> HoursClassRow:
@@ -177,7 +177,7 @@ def test_every_gauge_shows_its_figure() -> None:
     live = {Lane("t", "s", f"g{no:03}"): no for no in range(LANES_SHOWN_MAX + 3)}
     gauges.show(Figures(
         START_MS, 5, 2_500, 4, 3, {"pending": 2, "failed": 1}, None, {"running": 1}, {"queue_busy": 6}, 1_000, live, 8,
-        9_000,
+        2, 9_000,
     ))  # fmt: skip
     told = shown(registry)
     lanes = told.pop("ringback_outbound_calls_live")
@@ -198,6 +198,7 @@ def test_every_gauge_shows_its_figure() -> None:
         },
         "ringback_campaign_started_timestamp_seconds": {(): 1},
         "ringback_outbound_frozen": {(): 8},
+        "ringback_settlement_feeds_silent": {(): 2},
         "ringback_calendar_known_until_timestamp_seconds": {(): 9},
     }  # fmt: skip
 

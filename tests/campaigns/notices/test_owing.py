@@ -36,7 +36,7 @@ def test_a_notice_says_what_the_letter_says_as_of_now(engine: Engine) -> None:
         assert owe(connection, campaign_row(), contact, tried, START_MS + 1_000_000)
     (row,) = rows(engine)
     assert row[:6] == (f"n-{contact.id}-1", "grid", CAMPAIGN, contact.id, 1, "1000007")
-    assert row[6:7] + row[8:] == ("arrears", START_MS + 1_000_000, "pending", None, None)
+    assert row[6:7] + row[8:] == ("arrears", START_MS + 1_000_000, "pending", None, None, None)
     today = {**MONTH, "penalty": "3.20", "total_due": "103.20", "as_of": "2026-03-04"}
     assert json.loads(row.body) == {
         "name": "张三",
