@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from campaigns.kinds import known_kinds
+from campaigns.ledger.notices import EXPORTED
 from campaigns.ledger.rows import NoticeRow
 from cti.web.instants import rfc3339
 
@@ -35,6 +36,7 @@ def notice_json(row: NoticeRow) -> dict[str, Any]:
     body = json.loads(row.body)
     address = {"address": body["address"]} if body["address"] else {}
     batch = {} if row.batch is None else {"batch": row.batch}
+    to_recall = {"to_recall": True} if row.state == EXPORTED and row.to_recall_ms is not None else {}
     return {
         "id": row.id,
         "campaign": row.campaign,
@@ -47,7 +49,7 @@ def notice_json(row: NoticeRow) -> dict[str, Any]:
         "created_at": rfc3339(row.created_at_ms),
         "state": row.state,
         **batch,
-        **({"to_recall": True} if row.to_recall_ms is not None else {}),
+        **to_recall,
     }
 
 

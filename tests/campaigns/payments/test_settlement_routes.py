@@ -11,7 +11,10 @@ import pytest
 
 from campaigns.api.idempotent import NAME
 from campaigns.ledger import audit
+from campaigns.ledger.campaigns import read as read_campaign
+from campaigns.ledger.notices import put as put_notices
 from campaigns.settings import Settings
+from campaigns.written_notices.owing import Owed, notice_of
 from tests.campaigns.api.site import Reply, Site, contact_row, site
 from tests.campaigns.api.test_imports import imported
 from tests.scheduler import START_MS, TENANT
@@ -94,6 +97,26 @@ async def test_the_words_and_the_list_tell_what_is_left(url: str) -> None:
         assert [one["months"] for one in shown["items"]] == ["2026-02"]
         assert [one["months"] for one in shown["settled"]] == ["2026-01"]
         assert shown["state"] == "waiting"
+
+
+async def test_a_letter_that_somebody_has_says_that_it_should_not_go_out(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        campaign = await two_contacts(it)
+        row = await it.in_ledger(lambda connection: read_campaign(connection, campaign, TENANT))
+        rows = [contact_row(campaign, n) for n in (1, 2)]
+        made = [notice_of(Owed(row, one, []), START_MS) for one in rows]
+        await it.in_ledger(lambda connection: put_notices(connection, made))
+        batch = await it.ask("POST", "/v1/notice-batches", {"campaign": campaign}, key="stranger")
+        assert batch.status == 404
+        await it.add_key("printer", "notices:export")
+        batch = await it.ask("POST", "/v1/notice-batches", {"campaign": campaign}, key="printer")
+        assert (await it.ask("POST", PATH, ONE)).json["to_recall"] == [made[0].id]
+        listed = (await it.ask("GET", "/v1/notices", key="printer")).json["notices"]
+        assert [("to_recall" in one, one["state"]) for one in listed] == [(True, "exported"), (False, "exported")]
+        done = await it.ask("POST", f"/v1/notice-batches/{batch.json['id']}/acknowledge", {"failed": []}, key="printer")
+        assert done.status == 200
+        listed = (await it.ask("GET", "/v1/notices", key="printer")).json["notices"]
+        assert [("to_recall" in one, one["state"]) for one in listed] == [(False, "acknowledged")] * 2
 
 
 async def test_a_file_settles_what_it_can_and_gives_back_the_rest(url: str) -> None:
