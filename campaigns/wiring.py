@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from campaigns import settings
+from campaigns.anchors import Anchors
+from campaigns.api.audit_shapes import AUDIT_SHAPES
 from campaigns.api.codes import OUTBOUND_CODES
 from campaigns.api.notice_shapes import NOTICE_SHAPES
 from campaigns.api.routes import routes
@@ -33,7 +35,7 @@ def open_part(host: Host) -> Opened:
     context = open_context(host, shipped_rules(work_calendar(files)), read)
     return Opened(
         shared=context,
-        tasks=[Dialler(context, host), Importer(context, host), Looking(context, host)],
+        tasks=[Dialler(context, host), Importer(context, host), Looking(context, host), Anchors(context)],
         purge=purging(context, read.kept_ms),
         collectors=context.metrics.collectors,
     )
@@ -41,7 +43,7 @@ def open_part(host: Host) -> Opened:
 
 def schemas() -> Mapping[str, Any]:
     """The components of the OpenAPI document, with the limits of the shipped rules. Reads the profile."""
-    return {**shapes(shipped_rules(work_calendar())), **NOTICE_SHAPES}
+    return {**shapes(shipped_rules(work_calendar())), **NOTICE_SHAPES, **AUDIT_SHAPES}
 
 
 PART = Part(

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from campaigns.api import actions, attempts, calling_hours, campaigns, contacts, idempotent, imports, outbound, outcome
 from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, IMPORT_PATTERN, JSON
+from campaigns.api.audit_routes import audit_routes
 from campaigns.api.notice_routes import notice_routes
 from campaigns.core.reasons import CampaignState, State
 from cti.web.csv_text import CSV
@@ -39,6 +40,7 @@ def routes(limits: Limits) -> Sequence[Route]:
         *_outbound(limits),
         *_hours(limits),
         *notice_routes(limits),
+        *audit_routes(limits),
     ]
 
 

@@ -20,7 +20,7 @@ BODIES: dict[str, Any] = {
     "post_freeze": {"reason": "wrong file"},
     "post_calling_hours": {"kind": "arrears"},
 }
-OF_THE_TENANT = ("post_campaign", "get_campaigns", "get_outbound", "post_freeze", "post_thaw")
+OF_THE_TENANT = ("post_campaign", "get_campaigns", "get_outbound", "post_freeze", "post_thaw", "get_audit_head")
 OF_NOBODY = ("get_calling_hours", "post_calling_hours")
 
 

@@ -47,9 +47,7 @@ def copied(long_log: Path, folder: Path) -> str:
     return f"sqlite:///{folder}/ringback.db"
 
 
-def test_a_log_as_it_was_written_is_whole(
-    long_log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_log_as_it_was_written_is_whole(long_log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.json"
     code, told = verified(copied(long_log, tmp_path), capsys, "--json", str(out))
     assert (code, told["entries"], told["tenants"], told["ok"], told["first_fault"]) == (0, COUNT + 10, 2, True, None)
@@ -75,11 +73,16 @@ def test_every_way_to_tamper_is_found_where_it_was_done(
 def test_what_is_no_text_and_no_number_any_more_is_a_change(
     long_log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    changes = ("SET who = x'ff'", "SET who = CAST(x'ff' AS TEXT)", "SET at_ms = 'x'", "SET details = CAST(x'00' AS TEXT)")
+    changes = (
+        "SET who = x'ff'",
+        "SET who = CAST(x'ff' AS TEXT)",
+        "SET at_ms = 'x'",
+        "SET details = CAST(x'00' AS TEXT)",
+    )
     for change in changes:
         url = copied(long_log, tmp_path)
         with closing(sqlite3.connect(tmp_path / "ringback.db")) as connection, connection:
-            connection.execute(" ".join(("UPDATE campaign_audit", change, "WHERE tenant = 'grid' AND no = 77")))
+            connection.execute(f"UPDATE campaign_audit {change} WHERE tenant = 'grid' AND no = 77")
         found = verified(url, capsys)[1]["first_fault"]
         assert found == {"tenant": "grid", "no": 77, "what": "changed"}, change
 
