@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from campaigns import settings
+from campaigns.anchors import Anchors
+from campaigns.api.audit_shapes import AUDIT_SHAPES
 from campaigns.api.codes import OUTBOUND_CODES
 from campaigns.api.notice_shapes import NOTICE_SHAPES
 from campaigns.api.payment_shapes import PAYMENT_SHAPES
@@ -40,7 +42,7 @@ def open_part(host: Host) -> Opened:
     sender = MessageSender(context, host, host.dial_streams)
     return Opened(
         shared=context,
-        tasks=[Dialler(context, host), Importer(context, host), Looking(context, host), sender],
+        tasks=[Dialler(context, host), Importer(context, host), Looking(context, host), sender, Anchors(context)],
         purge=purging(context, read.kept_ms, read.settlements_ms),
         collectors=context.metrics.collectors,
     )
@@ -54,7 +56,7 @@ def gateways_of(read: settings.Settings) -> Gateways:
 
 def schemas() -> Mapping[str, Any]:
     """The components of the OpenAPI document, with the limits of the shipped rules. Reads the profile."""
-    return {**shapes(shipped_rules(work_calendar())), **NOTICE_SHAPES, **PAYMENT_SHAPES}
+    return {**shapes(shipped_rules(work_calendar())), **NOTICE_SHAPES, **PAYMENT_SHAPES, **AUDIT_SHAPES}
 
 
 PART = Part(

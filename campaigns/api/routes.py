@@ -18,6 +18,7 @@ from campaigns.api import (
     outcome,
 )
 from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, IMPORT_PATTERN, JSON
+from campaigns.api.audit_routes import audit_routes
 from campaigns.api.notice_routes import notice_routes
 from campaigns.api.payment_routes import payment_routes
 from campaigns.core.reasons import CampaignState, State
@@ -55,6 +56,7 @@ def routes(limits: Limits) -> Sequence[Route]:
         *notice_routes(limits),
         *payment_routes(limits),
         _receipts(limits),
+        *audit_routes(limits),
     ]
 
 

@@ -124,11 +124,11 @@ _OUTBOUND: dict[str, Schema] = {
     "frozen": YES_NO, "reason": or_null(TEXT), "by": or_null(TEXT), "at": or_null(TIME),
     "acknowledged": {**YES_NO, "description": "Of a freeze: nothing more is sent."},
 }  # fmt: skip
-_HELD: dict[str, Schema] = {**_CONTACT, "attempts": each(ref("Attempt")), "address": TEXT, "zones": TEXTS,
-                            "items": each({"type": "object", "additionalProperties": TEXT}),
-                            "settled": each({"type": "object", "additionalProperties": TEXT}),
-                            "kept": {"type": "object", "additionalProperties": TEXT},
-                            "explain": ref("Explanation")}  # fmt: skip
+HELD: dict[str, Schema] = {**_CONTACT, "attempts": each(ref("Attempt")), "address": TEXT, "zones": TEXTS,
+                           "items": each({"type": "object", "additionalProperties": TEXT}),
+                           "settled": each({"type": "object", "additionalProperties": TEXT}),
+                           "kept": {"type": "object", "additionalProperties": TEXT},
+                           "explain": ref("Explanation")}  # fmt: skip
 
 
 def shapes(rules: OperatorRules) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def shapes(rules: OperatorRules) -> dict[str, Any]:
         "Import": shape(_IMPORT, ("sample",)),
         "ContactListed": shape(_CONTACT),
         "Contacts": shape({"contacts": each(ref("ContactListed")), "cursor": CURSOR, "as_of": TIME}),
-        "Contact": shape(_HELD),
+        "Contact": shape(HELD),
         "Attempt": shape(ATTEMPT, [name for name in ATTEMPT if name not in ATTEMPT_ALWAYS]),
         "Explanation": shape(_EXPLANATION, ("until", "dial_before", "rule", "why")),
         "Outbound": shape(_OUTBOUND),

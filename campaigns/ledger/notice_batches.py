@@ -126,7 +126,7 @@ def noted(
     if state is not None:
         query = query.where(notices.c.state == state)
     if to_recall:
-        query = query.where(notices.c.to_recall_ms.is_not(None))
+        query = query.where(notices.c.to_recall_ms.is_not(None), notices.c.state == EXPORTED)
     if switches is not None:
         query = query.where(notices.c.campaign.in_(_on(tenant, switches)))
     key = (notices.c.created_at_ms, notices.c.id)

@@ -58,9 +58,11 @@ def upgrade() -> None:
 
 def _seal_all(connection: sa.Connection) -> None:
     """Retention may have left gaps, and no number was ever shown: entries are numbered anew, from 1 without gaps."""
-    batches = {batch: of for batch, of in connection.execute(sa.select(_BATCHES.c.id, _BATCHES.c.campaign))}
+    batches = dict[str, str]()
+    for batch, of in connection.execute(sa.select(_BATCHES.c.id, _BATCHES.c.campaign)):
+        batches[batch] = of
     one = sa.and_(_AUDIT.c.tenant == sa.bindparam("of"), _AUDIT.c.no == sa.bindparam("was"))
-    written = {"no": sa.bindparam("is"), "campaign": sa.bindparam("to"), "hash": sa.bindparam("as")}
+    written: dict[str, Any] = {"no": sa.bindparam("is"), "campaign": sa.bindparam("to"), "hash": sa.bindparam("as")}
     for tenant in connection.scalars(sa.select(_AUDIT.c.tenant).distinct()).all():
         no, at_ms, before = 0, 0, GENESIS
         for some in _pages(connection, tenant):

@@ -113,7 +113,8 @@ def judged(campaign: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]], d
         "outcomes": outcomes,
         "dispositions": progress.get("dispositions"),
         "notices": progress.get("notices"),
-        "sent": len(sent),
+        "sent": len(called.intersection(sent)),
+        "not_dialled": len(sent) - len(called.intersection(sent)),  # sent too late for the switch to dial them
         "dials_received": len(dials),
         "agree": not differences,
         "differences": differences,

@@ -24,7 +24,7 @@ BODIES: dict[str, Any] = {
     "delete_do_not_call": {"number": "13800009999"},
 }
 OF_THE_TENANT = ("post_campaign", "get_campaigns", "get_outbound", "post_freeze", "post_thaw", "post_settlements",
-                 "post_do_not_call", "get_do_not_call")  # fmt: skip
+                 "post_do_not_call", "get_do_not_call", "get_audit_head")  # fmt: skip
 OF_NOBODY = ("get_calling_hours", "post_calling_hours")
 
 

@@ -82,7 +82,7 @@ def test_what_is_no_text_and_no_number_any_more_is_a_change(
     for change in changes:
         url = copied(long_log, tmp_path)
         with closing(sqlite3.connect(tmp_path / "ringback.db")) as connection, connection:
-            connection.execute(" ".join(("UPDATE campaign_audit", change, "WHERE tenant = 'grid' AND no = 77")))
+            connection.execute(f"UPDATE campaign_audit {change} WHERE tenant = 'grid' AND no = 77")
         found = verified(url, capsys)[1]["first_fault"]
         assert found == {"tenant": "grid", "no": 77, "what": "changed"}, change
 

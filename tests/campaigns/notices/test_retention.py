@@ -1,17 +1,16 @@
 """What is too old goes in bounded pieces; a campaign that has not ended, or owes a letter, stays."""
 
-import json
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, Table, func, insert, select, update
 
+from campaigns.ledger import audit as audit_log
 from campaigns.ledger import retention
 from campaigns.ledger.retention import OF_A_CAMPAIGN, Limits, purge
 from campaigns.ledger.rows import BatchRow, HistoryRow, HoursClassRow, ImportRow, RefusalRow
 from campaigns.ledger.tables import (
     attempts,
-    audit,
     campaigns,
     contacts,
     history,
@@ -127,13 +126,15 @@ def test_the_file_of_an_import_goes_when_the_import_has_ended(engine: Engine) ->
 def test_days_of_persons_and_lines_of_the_audit_log_go_by_their_age(engine: Engine) -> None:
     days = ["2026-02-24", "2026-02-25", "2026-03-04"]  # now is 2026-03-04T01:00Z
     put(engine, person_days, *({"tenant": TENANT, "person": "a:1", "day": day, "calls": 1} for day in days))
-    line = {"tenant": TENANT, "who": "x", "what": "started", "about": CAMPAIGN, "details": json.dumps({})}
-    ages = [(1, KEPT_MS + 1), (2, KEPT_MS)]
-    put(engine, audit, *({**line, "no": no, "at_ms": START_MS - age_ms} for no, age_ms in ages))
+    day_ms = START_MS - KEPT_MS - (START_MS - KEPT_MS) % DAY_MS  # the audit log goes by whole days
+    for at_ms in (day_ms - 1, day_ms):
+        with engine.begin() as connection:
+            audit_log.note(connection, TENANT, at_ms, "x", "started", CAMPAIGN, {})
     purged(engine)
     with engine.begin() as connection:
         assert sorted(connection.scalars(select(person_days.c.day))) == days[1:]
-        assert list(connection.scalars(select(audit.c.no))) == [2]
+        assert [(line["no"], line["what"]) for line in audit_log.lines(connection, TENANT)] == [
+            (2, "started"), (3, "audit_purged")]  # fmt: skip
 
 
 async def test_the_part_purges_by_its_setting(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

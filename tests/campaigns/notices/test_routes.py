@@ -150,7 +150,12 @@ async def test_a_batch_is_taken_once_and_shown_in_full(url: str) -> None:
         assert (await here.ask("GET", f"/v1/notice-batches/{again['id']}", key="printer")).json["notices"] == []
         assert [line for line in await lines(here) if line[2] == batch["id"]] == [
             ("printer", "notice_batch_taken", batch["id"], {"campaign": CAMPAIGN, "notices": 3}),
-            ("printer", "notice_batch_read", batch["id"], {"media": "application/json", "notices": 3}),
+            (
+                "printer",
+                "notice_batch_read",
+                batch["id"],
+                {"campaign": CAMPAIGN, "media": "application/json", "notices": 3},
+            ),
         ]
         listed = (await here.ask("GET", "/v1/notices?state=exported", key="printer")).json["notices"]
         assert {one["batch"] for one in listed} == {batch["id"]}
@@ -268,7 +273,9 @@ async def test_a_batch_is_acknowledged_once(url: str) -> None:
         shown = (await here.ask("GET", f"/v1/notice-batches/{batch}", key="printer")).json
         assert [one["state"] for one in shown["notices"]] == ["acknowledged", "acknowledged", "failed", "acknowledged"]
         said = [line for line in await lines(here) if line[1] == "notice_batch_acknowledged"]
-        assert said == [("printer", "notice_batch_acknowledged", batch, {"notices": 4, "failed": 1})]
+        assert said == [
+            ("printer", "notice_batch_acknowledged", batch, {"campaign": CAMPAIGN, "notices": 4, "failed": 1})
+        ]
 
 
 async def test_acknowledged_twice_at_once_it_is_acknowledged_once(url: str) -> None:
