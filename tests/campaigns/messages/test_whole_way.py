@@ -1,4 +1,4 @@
-"""A message's whole way: dialler, signed POST to a real server, signed receipt at the real door, and what it comes to."""
+"""A message's whole way: dialler, signed POST to a real server, signed receipt at the real door, and its outcome."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -62,7 +62,7 @@ class Way:
         async with self.session.post(self.it.url + RECEIPTS, data=sent, headers=given) as answered:
             return answered.status, await answered.json(content_type=None)
 
-    async def skip(self, until_s: float) -> None:
+    async def rest(self, until_s: float) -> None:
         """Nothing is due, and the switch says nothing; then all goes on."""
         self.switch._poll_ms = self.switch._beat_ms = START_MS + round(until_s * 1000)
         self.it.running = False
@@ -123,7 +123,7 @@ async def test_a_message_that_is_not_delivered_is_followed_by_a_call(way: Way) -
     assert (await way.receipt(way.body(status="undeliverable", code="DELIVRD:NO")))[0] == 200
     await way.switch.to(10)
     assert await way.disposition() == "failedOther"
-    await way.skip(890)
+    await way.rest(890)
     await way.switch.to(940)
     assert [one.number for one in way.switch.received] == [ONE]
 
@@ -253,7 +253,7 @@ async def test_an_sms_in_the_quiet_hours_waits_for_the_morning(
     """21:00 in Shanghai is 13:00 UTC; the scene begins at 09:00 there."""
     async with opened(url, tmp_path, monkeypatch, channels='["sms"]') as way:
         quiet_s = 12 * 3_600 + 30
-        await way.skip(quiet_s)
+        await way.rest(quiet_s)
         await way.campaign(["sms"])
         await way.switch.to(quiet_s + 20)
         assert way.server.received == []
