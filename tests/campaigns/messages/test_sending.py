@@ -6,6 +6,7 @@ import json
 import pytest
 
 from campaigns.messages.port import Answer, Message, Verdict
+from campaigns.messages.sender import MessageSender
 from cti.dial import silence
 from cti.dial.rows import MESSAGE_GATEWAY, OrderState, SourceWord
 from cti.errors import NoDialStream
@@ -212,3 +213,33 @@ async def test_one_that_stops_leaves_no_stream(product: Acting) -> None:
     await sender.close()
     with pytest.raises(NoDialStream):
         await put(product, ["c0-1.1"])
+
+
+async def test_of_two_diallers_one_has_the_gateway_and_the_other_takes_it_over(product: Acting) -> None:
+    gateway = ScriptedGateway()
+    host = product.it.host
+    context = sending(product, gateway)._context
+    one, two = (MessageSender(context, host, product.dial, lambda _tenant, _of: gateway) for _ in range(2))
+    await one.start()
+    await two.start()
+    for _ in range(8):
+        await product.wait(1)
+        await one.step()
+        await two.step()
+    assert sum(bool(each.tenants) for each in (one, two)) >= 1
+    await put(product, ["c0-1.1", "c0-2.1"])
+    for _ in range(3):
+        await product.wait(1)
+        await one.step()
+        await two.step()
+    assert sorted(gateway.received) == ["c0-1.1", "c0-2.1"]
+    first, last = (one, two) if one.tenants and not two.tenants else (two, one)
+    await first.stop()
+    for _ in range(12):
+        await product.wait(1)
+        await last.step()
+    await put(product, ["c0-3.1"])
+    await product.wait(1)
+    await last.step()
+    assert sorted(gateway.received) == ["c0-1.1", "c0-2.1", "c0-3.1"]
+    await last.stop()
