@@ -117,7 +117,7 @@ WindowText = Annotated[str, StringConstraints(pattern=rf"^{_CLOCK}-({_CLOCK}|24:
 Windows = Annotated[list[WindowText], Field(min_length=1, max_length=WINDOWS_MAX), AfterValidator(_in_order)]
 Channels = Annotated[
     list[Channel],
-    Field(min_length=1, max_length=2, json_schema_extra={"uniqueItems": True}),
+    Field(min_length=1, max_length=3, json_schema_extra={"uniqueItems": True}),
     AfterValidator(_each_once),
 ]
 Minutes = Annotated[int, Field(ge=1, le=MINUTES_MAX), Whole]

@@ -20,6 +20,7 @@ from schemas.message_receipts import MessageReceipt
 
 BODY_BYTES_MAX = 16_384
 MS = 1000
+CHALLENGE = {"WWW-Authenticate": 'Webhook realm="ringback"'}  # RFC 9110, 15.5.2: a 401 has one
 
 
 async def post_receipt(context: Context, asked: Asked, *, limits: Limits) -> web.Response:
@@ -36,7 +37,7 @@ async def post_receipt(context: Context, asked: Asked, *, limits: Limits) -> web
         tenant = _whose(context, given, body)
     except NotSigned as why:
         context.metrics.receipt("not_signed")
-        raise refusal("not_signed", str(why)) from None
+        raise refusal("not_signed", str(why), headers=CHALLENGE) from None
     if isinstance(request.protocol, Conversation):
         request.protocol.has_key()
     said = model_of(body, limits, MessageReceipt)

@@ -27,7 +27,7 @@ Adapter = Callable[[str, Gateway], MessageGateway]
 
 
 class MessageSender:
-    """`Task` of `cti.hosting`."""
+    """`Task` of `cti.hosting`. Without gateways it does nothing, and takes no part in the leases."""
 
     def __init__(self, context: Context, host: Host, streams: DialStreams, adapter: Adapter | None = None) -> None:
         """`adapter`: of a tenant's gateway; None: by its URL."""
@@ -54,9 +54,12 @@ class MessageSender:
             await report(self._context, state, receipt_now(self._context, order, "delivered"))
 
     async def start(self) -> None:
-        await self.ownership.start()
+        if self._context.gateways:
+            await self.ownership.start()
 
     async def run(self) -> None:
+        if not self._context.gateways:
+            return await self._clock.wait(asyncio.Event(), None)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.ownership.run())
             while True:
@@ -111,4 +114,5 @@ class MessageSender:
             async with asyncio.timeout(LANDING_S):
                 await asyncio.gather(*(one.landed() for one in self.tenants.values()))
         await asyncio.gather(*(one.close() for one in self.tenants.values()))
-        await self.ownership.stop()
+        if self._context.gateways:
+            await self.ownership.stop()

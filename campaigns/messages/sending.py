@@ -51,7 +51,7 @@ class Sending:
         if now_ms < self.look_ms and self.away:
             return
         self.look_ms = now_ms + LOOK_MS
-        if not await self._is_newest(now_ms):
+        if not await self._is_newest(now_ms) or self.away:  # an answer may have come meanwhile
             return
         most = self._room(now_ms)
         if most > 0 and self._epoch is not None:
@@ -80,7 +80,7 @@ class Sending:
         log.warning("message gateway superseded", action="message_gateway_superseded", tenant=self.tenant)
         self._context.dial_meter.claim_refused()
         self._epoch, self.away = None, True
-        self.look_ms = self._clock.now_ms() + STREAM_PROLONG_MS
+        self.look_ms = max(self._clock.now_ms() + STREAM_PROLONG_MS, self.look_ms)
 
     def _room(self, now_ms: float) -> int:
         """How many may leave now: in any second no more than the gateway takes."""

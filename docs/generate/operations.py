@@ -62,6 +62,9 @@ SETTINGS_MEAN = {
     "letter_fonts": "A folder of further fonts for letters, beside Noto Sans CJK",
     "failure_spike_percent": "Once a campaign has 50 attempts, it pauses if so many percent of the last 50 met "
     "`failedOther`, `congestion` or `invalidNumber`; 101: never",
+    "message_gateways": "The file of tenants' message gateways; empty: messages go by switches that declare "
+    "`sendMessage` alone",
+    "message_gateways_loopback": "Gateways may be on this machine, over http: for trials",
     "log_level": "Lowest level that is logged: `debug`, `info`, `warning` or `error`",
 }
 

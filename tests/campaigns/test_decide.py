@@ -296,13 +296,13 @@ class TestChannels:
     @pytest.mark.parametrize(
         ("numbers", "channel", "number"),
         [
-            ((FIRST, "+862862345678"), Channel.FAX, "02862345678"),
+            ((FIRST, "+862862345678"), Channel.FAX, "+862862345678"),
             ((FIRST,), Channel.AUTO, FIRST),
             (("+14155550100",), Channel.FAX, "+14155550100"),
         ],
     )
     def test_mobiles_of_the_mainland_take_no_fax(self, numbers: tuple[str, ...], channel: Channel, number: str) -> None:
-        plan = self.plan._replace(channels=(Channel.FAX, Channel.AUTO))
+        plan = replace(self.plan, channels=(Channel.FAX, Channel.AUTO))
         decision = asked(contact(*numbers), plan=plan)
         assert isinstance(decision, Dial)
         assert (decision.channel, decision.number) == (channel, number)

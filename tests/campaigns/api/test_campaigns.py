@@ -66,7 +66,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"priority": 10}, "/priority"),
     ({"zone": "Asia/Nanchang"}, "/zone"),
     ({"channels": ["auto", "auto"]}, "/channels"),
-    ({"channels": ["fax"]}, "/channels/0"),
+    ({"channels": ["pigeon"]}, "/channels/0"),
     ({"kind": "callback"}, "/kind"),
     ({"closed_dates": ["2026-02-30"]}, "/closed_dates/0"),
     ({"fallback_by": "2026-04-01T21:00:00+08:00", "expires_at": "2026-04-01T20:59:59+08:00"}, "/expires_at"),

@@ -11,7 +11,8 @@ from cti.web.limits import Limits
 from cti.web.route import Route
 from tests.campaigns.api.site import ARREARS, Site, contact_row, site
 
-ROUTES = {route.name: route for route in PART.routes(Limits())}
+SIGNED = "post_message_receipt"  # a signature stands in the place of a key (tests/campaigns/messages)
+ROUTES = {route.name: route for route in PART.routes(Limits()) if route.name != SIGNED}
 BODIES: dict[str, Any] = {
     "post_campaign": ARREARS,
     "post_start": {"contacts": 1},

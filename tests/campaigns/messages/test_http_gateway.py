@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from campaigns.messages import http_gateway
+from campaigns.messages.addresses import CheckedResolver
 from campaigns.messages.http_gateway import HttpGateway, answer_of, wait_of
 from campaigns.messages.port import Answer, Message, Verdict
 from tests.campaigns.messages.gateway_server import SECRET, GatewayServer, answer, cut, gateway_server
@@ -15,8 +16,8 @@ NOW_MS = 1_772_500_000_000
 BODY = json.dumps({"id": "c0-7.2", "command": "sendMessage", "to": "+8613800000001", "text": "停电"})
 
 
-def adapter(url: str, *, loopback: bool = True) -> HttpGateway:
-    return HttpGateway(url, [SECRET], 4, lambda: NOW_MS, loopback=loopback)
+def adapter(url: str) -> HttpGateway:
+    return HttpGateway(url, [SECRET], 4, lambda: NOW_MS, loopback=True)
 
 
 def message(*left_ms: float) -> Message:
@@ -131,12 +132,24 @@ async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPat
         assert (await tried(server)).verdict is Verdict.TAKEN
 
 
-async def test_an_address_of_the_house_gets_no_byte_though_its_name_was_taken() -> None:
+async def test_a_name_of_the_house_gets_no_byte() -> None:
     async with gateway_server(now_s=now_s) as server:
-        port = server.url.rsplit(":", 1)[1]
-        gateway = adapter(f"https://localhost:{port}", loopback=False)
+        gateway = adapter(server.url.replace("127.0.0.1", "localhost"))
+        assert (await gateway.send(message(10_000))).verdict is Verdict.TAKEN
+        await gateway.close()
+        gateway = adapter(server.url.replace("127.0.0.1", "localhost"))
+        gateway._resolver = CheckedResolver()
         found = await gateway.send(message(10_000))
         assert not await gateway.is_there()
+        await gateway.close()
+    assert (found.verdict, found.away, len(server.received)) == (Verdict.NOT_TAKEN, True, 1)
+
+
+async def test_an_address_of_the_house_gets_no_byte_though_no_name_was_resolved() -> None:
+    async with gateway_server(now_s=now_s) as server:
+        gateway = adapter(server.url)
+        gateway._loopback = False
+        found = await gateway.send(message(10_000))
         await gateway.close()
     assert (found.verdict, server.received) == (Verdict.NOT_TAKEN, [])
 

@@ -1,13 +1,17 @@
 """Standard Webhooks 1.0: the vector of its reference libraries, and every way in which a signature does not hold."""
 
 import base64
+import os
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from campaigns.messages import signing
 from campaigns.messages.signing import NotSigned, Signed, check_form, headers_of, id_of, is_signed, secret_of
+from tests.tidy.sources import ROOT
 
 # The vector that the specification's own libraries are tested with.
 SECRET = secret_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
@@ -27,6 +31,22 @@ def test_it_signs_as_openssl_does() -> None:
     asked = [openssl, "dgst", "-sha256", "-mac", "HMAC", "-macopt", f"hexkey:{SECRET.hex()}", "-binary"]
     made = subprocess.run(asked, input=signed, capture_output=True, check=True, timeout=20).stdout
     assert given().signature == f"v1,{base64.b64encode(made).decode()}"
+
+
+def test_what_the_documentation_shows_in_shell_is_signed(tmp_path: Path) -> None:
+    """The lines of the page as they stand; curl shows what it was given."""
+    page = (ROOT / "docs/integrators.md").read_text("utf-8")
+    (lines,) = re.findall(r"```sh\n(SECRET=.*?)```", page, re.DOTALL)
+    shown = tmp_path / "curl"
+    shown.write_text('#!/bin/sh\nfor given in "$@"; do printf "%s\\n" "$given"; done\n', "utf-8")
+    shown.chmod(0o700)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "RINGBACK_URL": "http://127.0.0.1"}
+    said = subprocess.run(["/bin/sh", "-c", lines], env=env, capture_output=True, check=True, timeout=20, text=True)
+    given = said.stdout.splitlines()
+    headers = dict(one.split(": ", 1) for one in given if one.startswith("webhook-"))
+    signed = Signed(headers[signing.ID], headers[signing.TIMESTAMP], headers[signing.SIGNATURE])
+    check_form(signed, int(signed.timestamp))
+    assert is_signed([SECRET], signed, given[given.index("-d") + 1].encode())
 
 
 def test_it_signs_as_the_reference_does() -> None:
