@@ -43,7 +43,7 @@ def open_part(host: Host) -> Opened:
     return Opened(
         shared=context,
         tasks=[Dialler(context, host), Importer(context, host), Looking(context, host), sender, Anchors(context)],
-        purge=purging(context, read.kept_ms, read.settlements_ms),
+        purge=purging(context, read.kept_ms),
         collectors=context.metrics.collectors,
     )
 

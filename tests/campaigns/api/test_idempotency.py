@@ -89,7 +89,7 @@ async def test_while_the_first_still_runs_the_second_waits(url: str) -> None:
 async def test_keys_are_kept_for_72_hours(url: str) -> None:
     async with site(url, tasks=False) as it:
         first = await post(it, "/v1/campaigns", ARREARS, "k-1")
-        purge = purging(it.context, KEPT_MS, KEPT_MS)
+        purge = purging(it.context, KEPT_MS)
         await purge(START_MS + KEPT_MS)
         assert (await post(it, "/v1/campaigns", ARREARS, "k-1")).body == first.body
         await purge(START_MS + KEPT_MS + 1)

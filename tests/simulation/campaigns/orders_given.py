@@ -64,7 +64,7 @@ class Manager:
 
     async def settle(self) -> str | None:
         """A customer has paid all."""
-        account = self._customers.choice(sorted({row["account"] for job in self.jobs.values() for row in job.rows}))
+        account = await self._somebody()
         now_ms = self._site.now_ms
         at = datetime.fromtimestamp(now_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
         body = {"reference": f"R{len(self.payments)}-{now_ms}", "account": account, "settled_at": at}
@@ -74,9 +74,18 @@ class Manager:
             self.payments.append(Told(now_ms, account))
         return "payment" if status == 200 else None
 
+    async def _somebody(self) -> str:
+        """Rather one whose order is made, or whose letter is."""
+        campaign, state = self._customers.choice(list(self.jobs)), self._customers.choice(("in_progress", "fallback"))
+        status, page = await self._site.call("GET", f"/v1/campaigns/{campaign}/contacts?state={state}")
+        if status == 200 and page["contacts"]:
+            return str(self._customers.choice(page["contacts"])["account"])
+        return self._customers.choice(sorted({row["account"] for job in self.jobs.values() for row in job.rows}))
+
     async def enter(self) -> str | None:
         """A customer is not to be called, or nobody at a number."""
-        rows = [row for job in self.jobs.values() for row in job.rows]
+        account = await self._somebody()
+        rows = [row for job in self.jobs.values() for row in job.rows if row["account"] == account]
         row = self._customers.choice(rows)
         named = {"number": row["number"]} if self._customers.random() < 0.7 else {"account": row["account"]}
         now_ms = self._site.now_ms
