@@ -21,6 +21,7 @@ NAME = "campaigns"  # of the part, its chain and its writer
 CHANNEL = "ringback_campaigns"  # NOTIFY: something changed that a dialler or an import should look at
 LANES = "campaign_lanes"  # the lease group of lanes
 IMPORTS = "campaign_imports"  # the lease group of imports, with one resource
+WORKBOOKS_AT_ONCE = 2  # in memory; others wait with their first byte
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Context:
     importing: asyncio.Event = field(default_factory=asyncio.Event)  # the same for imports
     settings: Settings = field(default_factory=Settings)
     called_leg: FindLeg = no_leg
+    workbooks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WORKBOOKS_AT_ONCE))
     cache: AnswerCache = field(default_factory=AnswerCache)  # figures that took long to read
     speed: float = 1.0  # how many times as fast as real time the clocks run, in a trial
 

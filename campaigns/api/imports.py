@@ -18,8 +18,9 @@ from campaigns.api.streams import streamed
 from campaigns.context import Context
 from campaigns.dialler.orders import Callers, said_on
 from campaigns.imports import errors
-from campaigns.imports.receiving import receive
+from campaigns.imports.receiving import Sent, receive
 from campaigns.imports.rejected import rejected_csv
+from campaigns.imports.taking import Form, taken_of
 from campaigns.kinds import Text
 from campaigns.ledger import audit, history, imports
 from campaigns.ledger.rows import CampaignRow, ContactRow, ImportRow
@@ -34,14 +35,16 @@ PIECE_BYTES = 262_144
 IN_TRANSIT = "running"  # what is told of an import whose file still comes
 CLOSE = {"Connection": "close"}
 TAKES = ("draft", "running", "paused")
+FORMS = tuple(form.value for form in Form)
+TAKEN = ", ".join(FORMS)
 
 
 async def post_import(context: Context, asked: Asked, *, limits: Limits) -> web.Response:
     """Takes the file whole; its contacts are callable once the import is `done`. Raises Refusal."""
     row = await meant(context, asked)
     request = asked.request
-    if request.content_type != CSV:  # whatever its charset: the file tells that itself
-        raise refusal("unsupported_media_type", f"Taken here: {CSV}", headers={"Accept-Post": CSV, **CLOSE})
+    if request.content_type not in FORMS:  # whatever its charset: the file tells that itself
+        raise refusal("unsupported_media_type", f"Taken here: {TAKEN}", headers={"Accept-Post": TAKEN, **CLOSE})
     if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
         raise refusal("unsupported_encoding", headers={"Accept-Encoding": "identity", **CLOSE})
     claim = Claim(context, asked)
@@ -65,8 +68,10 @@ async def _received(context: Context, asked: Asked, limits: Limits, row: Campaig
     def is_whole(size: int) -> bool:
         return announced is None or size == announced
 
+    form, sheet = Form(request.content_type), asked.query.get("sheet")
+    sent = Sent(asked.query.get("file", ""), keep, by, form, sheet, is_whole)
     try:
-        made = await receive(context, row, _pieces(request, limits), asked.query.get("file", ""), keep, by, is_whole)
+        made = await receive(context, row, _pieces(request, limits), sent)
     except errors.SameFile as error:
         detail = f"Import {error.no} brought the same file"
         raise refusal("same_file", detail, members={"import": error.no}) from error
@@ -77,6 +82,8 @@ async def _received(context: Context, asked: Asked, limits: Limits, row: Campaig
         raise refusal("bad_request", detail, headers=CLOSE) from error
     except errors.TooLarge as error:
         raise refusal("too_large", error.detail, headers=CLOSE) from error
+    except errors.UnreadableFile as error:
+        raise refusal("unreadable_file", error.detail, headers=CLOSE) from error
     answer = reply(shown_import(made), ACCEPTED, f"/v1/campaigns/{row.id}/imports/{made.no}")
 
     def keep_answer(connection: Connection) -> None:
@@ -150,12 +157,16 @@ async def _meant(context: Context, asked: Asked) -> tuple[CampaignRow, ImportRow
 
 
 def shown_import(row: ImportRow) -> dict[str, Any]:
-    """received = accepted + rejected + merged, always."""
+    """received = accepted + rejected + merged, always. `dropped`: columns of cards' numbers, of which nothing is kept."""
+    taken = taken_of(row.header)
     return {
         "campaign": row.campaign,
         "n": row.no,
         "file": row.file,
         "keep": json.loads(row.keep),
+        "dropped": [] if taken is None else list(taken.dropped),
+        "sheet": None if taken is None else taken.sheet,
+        "hidden_sheets": [] if taken is None else list(taken.hidden_sheets),
         "sha256": row.sha256 or None,
         "bytes": row.bytes,
         "state": IN_TRANSIT if row.state == imports.RECEIVING else row.state,

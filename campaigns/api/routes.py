@@ -9,6 +9,7 @@ from campaigns.api import actions, attempts, calling_hours, campaigns, contacts,
 from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, IMPORT_PATTERN, JSON
 from campaigns.api.notice_routes import notice_routes
 from campaigns.core.reasons import CampaignState, State
+from campaigns.imports.taking import Form
 from cti.web.csv_text import CSV
 from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
 from cti.web.limits import Limits
@@ -26,6 +27,9 @@ BODY_CODES = (
 CAMPAIGN = {"campaign": CAMPAIGN_PATTERN}
 CAMPAIGN_KEY = (NUMBER, ID)  # made_at_ms, id
 ETAG = {"ETag": "Of its settings and state."}
+FILES = {
+    form.value: {"type": "string", **({"format": "binary"} if form is Form.XLSX else {})} for form in Form
+}  # fmt: skip
 PLACE = {"Location": "Where it is."}
 
 
@@ -87,12 +91,13 @@ def _imports(limits: Limits) -> list[Route]:
         {"type": "array", "items": {"type": "string", "maxLength": TEXT_CHARS_MAX, **NO_CONTROLS}, "maxItems": 30},
         text("keep", "", 0).read, many=True,
     )  # fmt: skip
+    sheet = text("sheet", "The sheet of a workbook; the first that is not hidden where absent.")
     return [
         Route("POST", path, "post_import", "A file of contacts, of any size.", bounded(imports.post_import, limits),
               WRITE, {202: answer("It is here whole, and is being read.", "Import", PLACE)},
-              ("not_found", "same_file", "wrong_state", "bad_request", "body_too_slow", "too_large",
+              ("not_found", "same_file", "wrong_state", "bad_request", "body_too_slow", "too_large", "unreadable_file",
                "unsupported_media_type", "unsupported_encoding", *idempotent.CODES, "ledger_away"),
-              (text("file", "The name of the file.", 0), keep), body={CSV: {"type": "string"}}, path_parts=CAMPAIGN,
+              (text("file", "The name of the file.", 0), keep, sheet), body=FILES, path_parts=CAMPAIGN,
               headers=(idempotent.HEADER,)),
         Route("GET", f"{path}/{{n}}", "get_import", "An import and its counts.", imports.get_import, WRITE,
               {200: answer("The import.", "Import")}, ("not_found", "ledger_away"), path_parts=one, head=True),

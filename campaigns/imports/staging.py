@@ -28,19 +28,21 @@ class Parts(NamedTuple):
     kept: str
 
 
-def packed(read: Read) -> str:
-    return SEPARATOR.join(
-        (
-            read.name,
-            read.customer_class,
-            read.important,
-            read.address,
-            reach_of(read.phones),
-            to_json(read.phones).decode(),
-            to_json(read.item).decode(),
-            to_json(read.kept).decode() if read.kept else NOTHING_KEPT,
-        )
+def parts_of(read: Read) -> Parts:
+    return Parts(
+        read.name,
+        read.customer_class,
+        read.important,
+        read.address,
+        reach_of(read.phones),
+        to_json(read.phones).decode(),
+        to_json(read.item).decode(),
+        to_json(read.kept).decode() if read.kept else NOTHING_KEPT,
     )
+
+
+def packed(read: Read) -> str:
+    return SEPARATOR.join(parts_of(read))
 
 
 def unpacked(fields: str) -> Parts:
