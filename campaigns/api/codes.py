@@ -25,7 +25,7 @@ OUTBOUND_CODES: dict[str, Code] = {
     "unreadable_file": Code(
         422,
         "The file cannot be read",
-        "`detail` says what it is: damaged, encrypted, an old workbook (xls), too large unpacked, or without the sheet. "
+        "`detail` says what it is: damaged, encrypted, an old workbook (xls), too large unpacked, without the sheet. "
         "Nothing of it was kept.",
     ),
     "acknowledged_otherwise": Code(

@@ -157,7 +157,7 @@ async def _meant(context: Context, asked: Asked) -> tuple[CampaignRow, ImportRow
 
 
 def shown_import(row: ImportRow) -> dict[str, Any]:
-    """received = accepted + rejected + merged, always. `dropped`: columns of cards' numbers, of which nothing is kept."""
+    """received = accepted + rejected + merged, always. `dropped`: columns of cards' numbers: none is kept."""
     taken = taken_of(row.header)
     return {
         "campaign": row.campaign,

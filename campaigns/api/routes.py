@@ -5,7 +5,18 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, get_args
 
-from campaigns.api import actions, attempts, calling_hours, campaigns, contacts, idempotent, imports, outbound, outcome
+from campaigns.api import (
+    actions,
+    attempts,
+    calling_hours,
+    campaigns,
+    contacts,
+    idempotent,
+    imports,
+    outbound,
+    outcome,
+    titles,
+)
 from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, IMPORT_PATTERN, JSON
 from campaigns.api.notice_routes import notice_routes
 from campaigns.core.reasons import CampaignState, State
@@ -147,11 +158,14 @@ def _contacts(limits: Limits) -> list[Route]:
     listed = Answer("A page of contacts.", {JSON: ref("Contacts"), CSV: {"type": "string"}}, pages)
     ledger = Answer("One decision a line.", {attempts.NDJSON: {"type": "string"}, CSV: {"type": "string"}}, pages)
     states = choice("state", "In this state.", [state.value for state in State])
+    rows = choice("rows", "Of a CSV: a row a contact, or an item: that can be imported again.",
+                  (contacts.CONTACTS, contacts.ITEMS))  # fmt: skip
     after = parsed("cursor", "The cursor of the page before.", f"^{attempts.KEY}$", attempts.key_from)
     return [
         Route("GET", f"{path}/contacts", "get_contacts", "Contacts, in the order of the file.", contacts.get_contacts,
               READ, {200: listed}, ("not_found", "not_acceptable", "ledger_away"),
-              (states, text("account", "Of this account."), paging(limits, contacts.PAGE), cursor((NUMBER,))),
+              (states, text("account", "Of this account."), titles.parameter(), rows, paging(limits, contacts.PAGE),
+               cursor((NUMBER,))),
               path_parts=CAMPAIGN, head=True),
         Route("GET", f"{path}/contacts/{{contact}}", "get_contact", "A contact: its decisions, and why it waits.",
               contacts.get_contact, READ, {200: answer("The contact.", "Contact")}, ("not_found", "ledger_away"),
@@ -162,7 +176,7 @@ def _contacts(limits: Limits) -> list[Route]:
               path_parts={**CAMPAIGN, "contact": CONTACT_PATTERN}, headers=(idempotent.HEADER,)),
         Route("GET", f"{path}/attempts", "get_attempts", "What was decided, in order of time, refusals included.",
               attempts.get_attempts, READ, {200: ledger}, ("not_found", "not_acceptable", "ledger_away"),
-              (whole("limit", "A page of so many; all where absent.", 1, limits.page_items), after),
+              (titles.parameter(), whole("limit", "A page of so many; all where absent.", 1, limits.page_items), after),
               path_parts=CAMPAIGN, head=True),
     ]  # fmt: skip
 

@@ -115,9 +115,10 @@ _SAMPLE: Schema = {
 }
 _IMPORT: dict[str, Schema] = {
     "campaign": TEXT, "n": WHOLE, "file": TEXT, "keep": TEXTS,
-    "dropped": {**TEXTS, "description": "Columns with numbers of identity cards or bank cards: nothing of them is kept."},
+    "dropped": {**TEXTS, "description": "Columns with numbers of identity cards or bank cards: none is kept."},
     "sheet": {**or_null(TEXT), "description": "Of a workbook: the one that was read."},
-    "hidden_sheets": {**TEXTS, "description": "Of a workbook: not read unless `sheet` names one."}, "sha256": or_null(TEXT), "bytes": WHOLE,
+    "hidden_sheets": {**TEXTS, "description": "Of a workbook: not read unless `sheet` names one."},
+    "sha256": or_null(TEXT), "bytes": WHOLE,
     "state": words(("running", "done", "failed")), "error": or_null(TEXT), "received": WHOLE, "accepted": WHOLE,
     "rejected": WHOLE, "merged": WHOLE, "contacts": WHOLE, "created_at": TIME, "ended_at": or_null(TIME), "by": TEXT,
     "sample": _SAMPLE,

@@ -4,7 +4,7 @@ Where no account has two rows, each chunk becomes contacts at once. Otherwise ro
 applied in the order of their first rows. Where it stops before its end (a crash, a lost lease, a ledger that is away),
 whoever goes on finds it in the ledger:
 - with an error it is to fail, and what is left of it goes;
-- the chunks that are left have not been read: the rows of a chunk, their counts and the chunk's end are one transaction;
+- the chunks that are left have not been read: a chunk's rows, their counts and its end are one transaction;
 - the staged rows that are left are those of accounts that have not been applied: an account's contact, its counts and
   the end of its staged rows are one transaction.
 So nothing is applied twice, and contacts are callable only when the import is `done`, the last write of all.

@@ -1,4 +1,4 @@
-"""The body of a request becomes the lines of an import, whatever its size, in constant memory; a workbook is bounded."""
+"""The body of a request becomes the lines of an import, in constant memory; a workbook is bounded."""
 
 import asyncio
 import hashlib

@@ -3,7 +3,7 @@
 - A column is dropped by its header, or from the first cell on in which the number of a card stands. Its other cells
   go too, before the import is read; `keep=` changes nothing.
 - A field of the kind is no such column: a row with a card's number in it is refused, and the number is not repeated.
-  Accounts, meters and places to pay at may have as many digits as a bank card: there only identity cards are looked for.
+  Accounts, meters and places to pay at may have as many digits as a bank card: only identity cards count there.
 - A line that cannot be cut into cells, and a header, keep stars in their place.
 """
 

@@ -34,7 +34,8 @@ SHEET_NAME_CHARS_MAX = 40
 ERROR_CELL = "is an error of the spreadsheet, like #N/A"
 DIGITS_LOST = "has more digits than a spreadsheet keeps: format the column as text"
 DAMAGED = (
-    CalamineError, zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError, OverflowError,
+    CalamineError, zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError,
+    OverflowError,
 )  # fmt: skip
 
 Cell = int | float | str | bool | time | date | datetime | timedelta
@@ -50,7 +51,7 @@ class Sheet(NamedTuple):
 
 
 def opened(content: bytes, wanted: str | None) -> Sheet:
-    """The sheet that is named, or the first that is not hidden. Raises UnreadableFile, which says what it is instead."""
+    """The sheet that is named, or the first that is not hidden. Raises UnreadableFile, which says what else it is."""
     try:
         parts = checked(content)
         book = CalamineWorkbook.from_filelike(io.BytesIO(content))

@@ -1,6 +1,5 @@
 """Numbers of cards: recognised by their digits, and never stored, whatever file they come in."""
 
-import io
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from campaigns.imports import cards
-from campaigns.imports.taking import Form
+from campaigns.imports.taking import Form, taken_of
 from tests.campaigns.imports.books import book_of
 from tests.campaigns.imports.site import ARREARS, Site, csv_of, ndjson_of, open_site
 from tests.ready import ready_sqlite
@@ -78,7 +77,7 @@ WIDE = csv_of(SECRETS).decode().encode("utf-16")
 async def test_neither_the_database_nor_the_log_ever_holds_one(
     tmp_path: Path, form: Form, content: bytes, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Looked for in the files themselves, also while the import is under way: pages of a database outlive their rows."""
+    """Looked for in the files themselves, while the import is under way too: pages of a database outlive rows."""
     caplog.set_level(logging.DEBUG)
     path = tmp_path / "ringback.db"
     async with open_site(ready_sqlite(path)) as site:
@@ -105,8 +104,6 @@ def stored(folder: Path) -> bytes:
 
 
 async def test_the_columns_are_named(lite: Site) -> None:
-    from campaigns.imports.taking import taken_of
-
     row = await lite.receive(await lite.campaign("arrears"), FORMS[Form.CSV])
     taken = taken_of(row.header)
     assert taken is not None

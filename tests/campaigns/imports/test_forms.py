@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
+from sqlalchemy import Connection, update
 
 from campaigns.imports.errors import TooLarge, UnreadableFile
 from campaigns.imports.taking import Form, taken_of
+from campaigns.ledger.tables import imports
 from tests.campaigns.imports.books import DAY, MOMENT, book, book_of, number, sheet_xml, text
 from tests.campaigns.imports.site import ARREARS, ROWS, Site, csv_of, ndjson_of
 
@@ -41,7 +43,8 @@ async def test_each_kind_of_file_comes_to_the_same(site: Site, form: Form, kind:
 
 
 TYPED = {
-    "户号": number("3100000007"), "姓名": text("张三"), "联系电话": number("13800000001"), "电费年月": number("46023", DAY),
+    "户号": number("3100000007"), "姓名": text("张三"), "联系电话": number("13800000001"),
+    "电费年月": number("46023", DAY),
     "欠费金额": number("120"), "违约金日利率": number("1E-3"), "起算日": number("46054", DAY),
     "as_of": number("46082", MOMENT), "总欠费额": number("123.48000000000002"), "交费地点": text("营业厅"),
 }  # fmt: skip
@@ -131,14 +134,11 @@ async def test_lines_of_json_that_are_none_come_back(lite: Site) -> None:
 
 
 async def test_an_import_of_an_earlier_release_fails_clearly(lite: Site) -> None:
-    campaign = await lite.campaign("arrears")
-    row = await lite.receive(campaign, csv_of([ARREARS]))
-    from sqlalchemy import update
+    row = await lite.receive(await lite.campaign("arrears"), csv_of([ARREARS]))
 
-    from campaigns.ledger.tables import imports
-
-    def forget(connection, given):
-        return [connection.execute(update(imports).values(header=None)) and None for _ in given]
+    def forget(connection: Connection, given: Sequence[None]) -> Sequence[None]:
+        connection.execute(update(imports).values(header=None))
+        return given
 
     await lite.context.writer.run(forget, None)
     await lite.work()

@@ -188,8 +188,8 @@ async def test_of_a_body_that_ends_early_nothing_is_kept(site: Site) -> None:
             yield piece
             raise ConnectionResetError
 
+    short = Sent("f", (), "me", length_ok=lambda size: size == len(content) + 1)
     with pytest.raises(Truncated):
-        short = Sent("f", (), "me", length_ok=lambda size: size == len(content) + 1)
         await receiving.receive(site.context, campaign, pieces(content), short)
     with pytest.raises(ConnectionResetError):
         await receiving.receive(site.context, campaign, broken(), Sent("f", (), "me"))

@@ -128,6 +128,11 @@ def twice(content: bytes) -> bytes:
     return out.getvalue()
 
 
+def cell_at(row: int, place: str) -> bytes:
+    """A workbook of one empty cell."""
+    return book({"S": f'<worksheet><sheetData><row r="{row}"><c r="{place}"/></row></sheetData></worksheet>'})
+
+
 GOOD = book_of([{"a": "1", "b": "2"}])
 
 
@@ -145,13 +150,13 @@ GOOD = book_of([{"a": "1", "b": "2"}])
         (twice(GOOD), "it is damaged: two parts have one name"),
         (book({"S": "<worksheet><sheetData>"}), "it is damaged"),
         (book({"S": '<!DOCTYPE x [<!ENTITY y "z">]><worksheet/>'}), "it is damaged: a document type"),
-        (book({"S": '<worksheet><sheetData><row r="1"><c r="??"/></row></sheetData></worksheet>'}), "it is damaged: no cell"),
+        (cell_at(1, "??"), "it is damaged: no cell"),
         (
-            book({"S": '<worksheet><sheetData><row r="1048576"><c r="GR1048576"/></row></sheetData></worksheet>'}),
+            cell_at(1_048_576, "GR1048576"),
             "xl/worksheets/sheet1.xml reaches down to row 1048576 and across to column 200",
         ),
         (
-            book({"S": '<worksheet><sheetData><row r="1"><c r="XFD1"/></row></sheetData></worksheet>'}),
+            cell_at(1, "XFD1"),
             "xl/worksheets/sheet1.xml reaches across to column 16384, 200 at most",
         ),
         (
