@@ -25,7 +25,7 @@ from campaigns.imports.contacts import Maker
 from campaigns.imports.errors import CannotImport, ContactMoved, WrongState
 from campaigns.imports.header import Layout, layout_of, plain
 from campaigns.imports.receiving import drop_chunks
-from campaigns.imports.record_lines import record_of
+from campaigns.imports.record_lines import records_of
 from campaigns.imports.rows import Mistake, Read, Refused, RowReader, error_text
 from campaigns.imports.staging import Parts, packed, parts_of, unpacked
 from campaigns.imports.taking import Taken, taken_of
@@ -33,6 +33,7 @@ from campaigns.kinds import known_kinds
 from campaigns.ledger import imported, imports
 from campaigns.ledger.imports import Key, RejectedRow, StagedRow
 from campaigns.ledger.rows import CampaignRow, ImportRow
+from cti.sql.bulk import slices
 
 PIECE_ROWS = 100  # some milliseconds
 BATCH_ROWS = 1_000  # in one transaction: some 20 ms
@@ -109,17 +110,17 @@ class Job:
         """Of one chunk."""
         rows = _Rows(self._key)
         blank = {at for at, name in enumerate(taken.header) if name.strip() in taken.dropped}
-        for at, line in enumerate(content.split(b"\n"), 1):
-            record = record_of(line, taken.encoding)
-            if blank and record.mistake is None:
-                record = record._replace(cells=["" if at in blank else cell for at, cell in enumerate(record.cells)])
-            read = reader.read(record)
-            if isinstance(read, Refused):
-                rows.refuse(record.row, record.cells, read.error)
-            elif read is not None:
-                rows.read[record.row] = (read, record.cells)
-            if at % PIECE_ROWS == 0:
-                await asyncio.sleep(0)
+        for some in slices(content.split(b"\n"), PIECE_ROWS):
+            for record in records_of(some, taken.encoding):
+                if blank and record.mistake is None:
+                    kept = ["" if at in blank else cell for at, cell in enumerate(record.cells)]
+                    record = record._replace(cells=kept)
+                read = reader.read(record)
+                if isinstance(read, Refused):
+                    rows.refuse(record.row, record.cells, read.error)
+                elif read is not None:
+                    rows.read[record.row] = (read, record.cells)
+            await asyncio.sleep(0)
         return rows
 
     def _staged_rows(self, rows: "_Rows") -> list[StagedRow]:

@@ -55,4 +55,7 @@ def staged_row(row: int, parts: Parts) -> Staged:
 
 def reach_of(phones: Phones) -> str:
     """Equal for contacts whose first call has the same hours."""
+    if len(phones) == 1:  # nearly all
+        number, zones = phones[0]
+        return f"{takes_messages(number):d}{';'.join(zones)}"
     return "|".join(f"{takes_messages(number):d}{';'.join(zones)}" for number, zones in phones)
