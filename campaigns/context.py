@@ -25,6 +25,7 @@ CHANNEL = "ringback_campaigns"  # NOTIFY: something changed that a dialler or an
 LANES = "campaign_lanes"  # the lease group of lanes
 IMPORTS = "campaign_imports"  # the lease group of imports, with one resource
 MESSAGES = "message_gateways"  # the lease group of tenants' message gateways
+WORKBOOKS_AT_ONCE = 2  # in memory; others wait with their first byte
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Context:
     gateways: Gateways = field(default_factory=dict)  # the tenants' message gateways
     called_leg: FindLeg = no_leg
     printer: Printer = field(default_factory=Printer)
+    workbooks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WORKBOOKS_AT_ONCE))
     cache: AnswerCache = field(default_factory=AnswerCache)  # figures that took long to read
     speed: float = 1.0  # how many times as fast as real time the clocks run, in a trial
 

@@ -11,7 +11,9 @@ from pydantic_core import to_json
 from campaigns.api.answering import meant, noted
 from campaigns.api.attempt import COLUMNS, flat, shown_decision
 from campaigns.api.streams import streamed
+from campaigns.api.titles import titles
 from campaigns.context import Context
+from campaigns.kinds import known_kinds
 from campaigns.ledger import history
 from campaigns.ledger.history import Decision, DecisionKey, key_of
 from campaigns.ledger.rows import CampaignRow
@@ -41,6 +43,7 @@ async def get_attempts(context: Context, asked: Asked) -> web.StreamResponse:
     row = await meant(context, asked)
     media = wanted(asked.request.headers.get("Accept"), (NDJSON, CSV))
     limit, after = asked.query.get("limit"), asked.query.get("cursor")
+    heading = _heading(row, media, asked.query.get("headers"))
     read = partial(_read, context, row, context.now_ms())
     written = partial(_written, row, media, in_full=asked.caller.sees_numbers)
     await noted(context, asked, "attempts_exported", row.id, media=media, revealed=asked.caller.sees_numbers)
@@ -49,11 +52,11 @@ async def get_attempts(context: Context, asked: Asked) -> web.StreamResponse:
         found = await read(after, limit + 1)
         page = found[:limit]
         headers[CURSOR] = cursor_of(*key_of(page[-1])) if len(found) > limit else ""
-        return web.Response(body=_heading(media) + written(page), headers=headers)
+        return web.Response(body=heading + written(page), headers=headers)
 
     async def pieces() -> AsyncIterator[bytes]:
         found = await read(after, PIECE)
-        yield _heading(media) + written(found)
+        yield heading + written(found)
         while len(found) == PIECE:
             found = await read(key_of(found[-1]), PIECE)
             if found:
@@ -70,8 +73,8 @@ async def _read(
     return await context.reader.run(history.decisions, row.id, after, until_ms, limit)
 
 
-def _heading(media: str) -> bytes:
-    return csv_heading(COLUMNS) if media == CSV else b""
+def _heading(row: CampaignRow, media: str, language: str | None) -> bytes:
+    return csv_heading(titles(COLUMNS, language, known_kinds()[row.kind])) if media == CSV else b""
 
 
 def _written(row: CampaignRow, media: str, found: Sequence[Decision], *, in_full: bool) -> bytes:

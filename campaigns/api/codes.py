@@ -22,6 +22,12 @@ OUTBOUND_CODES: dict[str, Code] = {
         "This file was imported already",
         "`import` is the number of the import that brought the same bytes. Nothing was kept of this one.",
     ),
+    "unreadable_file": Code(
+        422,
+        "The file cannot be read",
+        "`detail` says what it is: damaged, encrypted, an old workbook (xls), too large unpacked, without the sheet. "
+        "Nothing of it was kept.",
+    ),
     "acknowledged_otherwise": Code(
         409,
         "The batch was acknowledged with other accounts",

@@ -10,16 +10,19 @@ from sqlalchemy import Connection
 from campaigns.api.answering import JSON, json_answer, meant, noted
 from campaigns.api.attempt import shown_decision
 from campaigns.api.explaining import explained
+from campaigns.api.item_rows import item_columns, item_rows
 from campaigns.api.shown import masked_address, masked_name
+from campaigns.api.titles import titles
 from campaigns.context import Context
 from campaigns.core.reasons import Channel
+from campaigns.kinds import Kind, known_kinds
 from campaigns.ledger import attempts, contacts, history
 from campaigns.ledger.history import Decision
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow
 from campaigns.ledger.tables import FAR
 from campaigns.owed_today import items_left
 from cti.web.accept import wanted
-from cti.web.csv_text import CSV, csv_of
+from cti.web.csv_text import CSV, csv_heading, csv_rows
 from cti.web.cursors import cursor_of
 from cti.web.instants import optional_rfc3339, rfc3339
 from cti.web.masking import masked
@@ -27,6 +30,7 @@ from cti.web.refusal import Refusal
 from cti.web.route import Asked
 
 PAGE = 100
+CONTACTS, ITEMS = "contacts", "items"
 COLUMNS = (
     "contact", "account", "name", "class", "important", "numbers", "state", "round", "attempts", "counted",
     "disposition", "why", "next_at", "promise_date", "notice_out_by", "fallback_by", "expires_at", "notice_out_at",
@@ -46,15 +50,29 @@ async def get_contacts(context: Context, asked: Asked) -> web.Response:
     cursor = cursor_of(page[-1][0].no) if len(found) > limit else None
     if in_full or media == CSV:
         await noted(context, asked, "contacts_shown", row.id, media=media, revealed=in_full, rows=len(page))
-    shown = [shown_contact(contact, tried, in_full=in_full) for contact, tried in page]
     if media == CSV:
         headers = {
             "Ringback-As-Of": rfc3339(now_ms),
             "Ringback-Cursor": cursor or "",
             "Content-Type": f"{CSV}; charset=utf-8",
         }
-        return web.Response(body=csv_of(COLUMNS, shown), headers=headers)
+        return web.Response(body=_as_csv(asked, known_kinds()[row.kind], page), headers=headers)
+    shown = [shown_contact(contact, tried, in_full=in_full) for contact, tried in page]
     return json_answer({"contacts": shown, "cursor": cursor, "as_of": rfc3339(now_ms)})
+
+
+def _as_csv(asked: Asked, kind: Kind, page: Sequence[tuple[ContactRow, Sequence[AttemptRow]]]) -> bytes:
+    """A row a contact; a row an item where that is asked for."""
+    in_full, language = asked.caller.sees_numbers, asked.query.get("headers")
+    if asked.query.get("rows") == ITEMS:
+        columns: Sequence[str] = item_columns(kind)
+        rows: Sequence[Mapping[str, Any]] = [
+            line for contact, _ in page for line in item_rows(contact, in_full=in_full)
+        ]
+    else:
+        columns = COLUMNS
+        rows = [shown_contact(contact, tried, in_full=in_full) for contact, tried in page]
+    return csv_heading(titles(columns, language, kind)) + csv_rows(columns, rows)
 
 
 def _page(

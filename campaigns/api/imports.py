@@ -19,8 +19,9 @@ from campaigns.dialler.orders import Callers, said_on
 from campaigns.errors import Stale
 from campaigns.imports import errors
 from campaigns.imports.header import KEEP_MAX
-from campaigns.imports.receiving import BYTES_MAX, receive
+from campaigns.imports.receiving import BYTES_MAX, Sent, receive
 from campaigns.imports.rejected import rejected_csv
+from campaigns.imports.taking import Form, taken_of
 from campaigns.kinds import Text
 from campaigns.ledger import audit, history, imports
 from campaigns.ledger.rows import CampaignRow, ContactRow, ImportRow
@@ -34,14 +35,16 @@ ACCEPTED = 202
 IN_TRANSIT = "running"  # what is told of an import whose file still comes
 AGAIN = {"Retry-After": str(RETRY_AFTER_S), **CLOSE}
 TAKES = ("draft", "running", "paused")
+FORMS = tuple(form.value for form in Form)
+TAKEN = ", ".join(FORMS)
 
 
 async def post_import(context: Context, asked: Asked, *, limits: Limits) -> web.Response:
     """Takes the file whole; its contacts are callable once the import is `done`. Raises Refusal."""
     row = await meant(context, asked)
     request = asked.request
-    if request.content_type != CSV:  # whatever its charset: the file tells that itself
-        raise refusal("unsupported_media_type", f"Taken here: {CSV}", headers={"Accept-Post": CSV, **CLOSE})
+    if request.content_type not in FORMS:  # whatever its charset: the file tells that itself
+        raise refusal("unsupported_media_type", f"Taken here: {TAKEN}", headers={"Accept-Post": TAKEN, **CLOSE})
     if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
         raise refusal("unsupported_encoding", headers={"Accept-Encoding": "identity", **CLOSE})
     claim = Claim(context, asked)
@@ -69,9 +72,10 @@ async def _received(context: Context, asked: Asked, limits: Limits, row: Campaig
         claim.keep(connection, answers[0], made.sha256)
 
     answers: list[Reply] = []
-    stream, file = pieces_of(request, limits), asked.query.get("file", "")
+    form, sheet = Form(request.content_type), asked.query.get("sheet")
+    sent = Sent(asked.query.get("file", ""), keep, by, form, sheet, is_whole)
     try:
-        await receive(context, row, stream, file, keep, by, is_whole, keep_answer)
+        await receive(context, row, pieces_of(request, limits), sent, keep_answer)
     except errors.SameFile as error:
         detail = f"Import {error.no} brought the same file"
         raise refusal("same_file", detail, members={"import": error.no}) from error
@@ -82,6 +86,8 @@ async def _received(context: Context, asked: Asked, limits: Limits, row: Campaig
         raise refusal("bad_request", detail, headers=CLOSE) from error
     except errors.TooLarge as error:
         raise refusal("too_large", error.detail, headers=CLOSE) from error
+    except errors.UnreadableFile as error:
+        raise refusal("unreadable_file", error.detail, headers=CLOSE) from error
     except Stale as error:  # it came so slowly that another request has taken its key
         raise refusal("idempotency_in_flight", headers=AGAIN) from error
     return answers[0]
@@ -148,12 +154,16 @@ async def _meant(context: Context, asked: Asked) -> tuple[CampaignRow, ImportRow
 
 
 def shown_import(row: ImportRow) -> dict[str, Any]:
-    """received = accepted + rejected + merged, always."""
+    """received = accepted + rejected + merged, always. `dropped`: columns of cards' numbers: none is kept."""
+    taken = taken_of(row.header)
     return {
         "campaign": row.campaign,
         "n": row.no,
         "file": row.file,
         "keep": json.loads(row.keep),
+        "dropped": [] if taken is None else list(taken.dropped),
+        "sheet": None if taken is None else taken.sheet,
+        "hidden_sheets": [] if taken is None else list(taken.hidden_sheets),
         "sha256": row.sha256 or None,
         "bytes": row.bytes,
         "state": IN_TRANSIT if row.state == imports.RECEIVING else row.state,

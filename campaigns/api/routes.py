@@ -16,6 +16,7 @@ from campaigns.api import (
     message_receipts,
     outbound,
     outcome,
+    titles,
 )
 from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, IMPORT_PATTERN, JSON
 from campaigns.api.audit_routes import audit_routes
@@ -23,6 +24,7 @@ from campaigns.api.notice_routes import notice_routes
 from campaigns.api.payment_routes import payment_routes
 from campaigns.core.reasons import CampaignState, State
 from campaigns.imports.header import KEEP_MAX
+from campaigns.imports.taking import Form
 from campaigns.messages import signing
 from cti.web.csv_text import CSV
 from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
@@ -41,6 +43,9 @@ BODY_CODES = (
 CAMPAIGN = {"campaign": CAMPAIGN_PATTERN}
 CAMPAIGN_KEY = (NUMBER, ID)  # made_at_ms, id
 ETAG = {"ETag": "Of its settings and state."}
+FILES = {
+    form.value: {"type": "string", **({"format": "binary"} if form is Form.XLSX else {})} for form in Form
+}  # fmt: skip
 PLACE = {"Location": "Where it is."}
 
 
@@ -106,12 +111,13 @@ def _imports(limits: Limits) -> list[Route]:
          "items": {"type": "string", "maxLength": TEXT_CHARS_MAX, **NO_CONTROLS}},
         text("keep", "", 0).read, many=True,
     )  # fmt: skip
+    sheet = text("sheet", "The sheet of a workbook; the first that is not hidden where absent.")
     return [
         Route("POST", path, "post_import", "A file of contacts, of any size.", bounded(imports.post_import, limits),
               WRITE, {202: answer("It is here whole, and is being read.", "Import", PLACE)},
-              ("not_found", "same_file", "wrong_state", "bad_request", "body_too_slow", "too_large",
+              ("not_found", "same_file", "wrong_state", "bad_request", "body_too_slow", "too_large", "unreadable_file",
                "unsupported_media_type", "unsupported_encoding", *idempotent.CODES, "ledger_away"),
-              (text("file", "The name of the file.", 0), keep), body={CSV: {"type": "string"}}, path_parts=CAMPAIGN,
+              (text("file", "The name of the file.", 0), keep, sheet), body=FILES, path_parts=CAMPAIGN,
               headers=(idempotent.HEADER,)),
         Route("GET", f"{path}/{{n}}", "get_import", "An import and its counts.", imports.get_import, WRITE,
               {200: answer("The import.", "Import")}, ("not_found", "ledger_away"), path_parts=one, head=True),
@@ -162,11 +168,14 @@ def _contacts(limits: Limits) -> list[Route]:
     listed = Answer("A page of contacts.", {JSON: ref("Contacts"), CSV: {"type": "string"}}, pages)
     ledger = Answer("One decision a line.", {attempts.NDJSON: {"type": "string"}, CSV: {"type": "string"}}, pages)
     states = choice("state", "In this state.", [state.value for state in State])
+    rows = choice("rows", "Of a CSV: a row a contact, or an item: that can be imported again.",
+                  (contacts.CONTACTS, contacts.ITEMS))  # fmt: skip
     after = parsed("cursor", "The cursor of the page before.", f"^{attempts.KEY}$", attempts.key_from)
     return [
         Route("GET", f"{path}/contacts", "get_contacts", "Contacts, in the order of the file.", contacts.get_contacts,
               READ, {200: listed}, ("not_found", "not_acceptable", "ledger_away"),
-              (states, text("account", "Of this account."), paging(limits, contacts.PAGE), cursor((NUMBER,))),
+              (states, text("account", "Of this account."), titles.parameter(), rows, paging(limits, contacts.PAGE),
+               cursor((NUMBER,))),
               path_parts=CAMPAIGN, head=True),
         Route("GET", f"{path}/contacts/{{contact}}", "get_contact", "A contact: its decisions, and why it waits.",
               contacts.get_contact, READ, {200: answer("The contact.", "Contact")}, ("not_found", "ledger_away"),
@@ -177,7 +186,7 @@ def _contacts(limits: Limits) -> list[Route]:
               path_parts={**CAMPAIGN, "contact": CONTACT_PATTERN}, headers=(idempotent.HEADER,)),
         Route("GET", f"{path}/attempts", "get_attempts", "What was decided, in order of time, refusals included.",
               attempts.get_attempts, READ, {200: ledger}, ("not_found", "not_acceptable", "ledger_away"),
-              (whole("limit", "A page of so many; all where absent.", 1, limits.page_items), after),
+              (titles.parameter(), whole("limit", "A page of so many; all where absent.", 1, limits.page_items), after),
               path_parts=CAMPAIGN, head=True),
     ]  # fmt: skip
 

@@ -115,7 +115,11 @@ _SAMPLE: Schema = {
     "properties": {"contact": TEXT, "on_answer": {"type": "object"}, "message": {"type": "object"}, "cannot_say": TEXT},
 }
 _IMPORT: dict[str, Schema] = {
-    "campaign": TEXT, "n": WHOLE, "file": TEXT, "keep": TEXTS, "sha256": or_null(TEXT), "bytes": WHOLE,
+    "campaign": TEXT, "n": WHOLE, "file": TEXT, "keep": TEXTS,
+    "dropped": {**TEXTS, "description": "Columns with numbers of identity cards or bank cards: none is kept."},
+    "sheet": {**or_null(TEXT), "description": "Of a workbook: the one that was read."},
+    "hidden_sheets": {**TEXTS, "description": "Of a workbook: not read unless `sheet` names one."},
+    "sha256": or_null(TEXT), "bytes": WHOLE,
     "state": words(("running", "done", "failed")), "error": or_null(TEXT), "received": WHOLE, "accepted": WHOLE,
     "rejected": WHOLE, "merged": WHOLE, "contacts": WHOLE, "created_at": TIME, "ended_at": or_null(TIME), "by": TEXT,
     "sample": _SAMPLE,

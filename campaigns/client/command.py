@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Outbound campaigns, through the HTTP API. Exit code: 0 done, 1 refused, 2 usage, 3 rows rejected."
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    _add_submit(actions.add_parser("submit", help="a CSV becomes a campaign, which is started"))
+    _add_submit(actions.add_parser("submit", help="a file becomes a campaign, which is started"))
     status = actions.add_parser("status", help="how far it is, and what happens next")
     status.add_argument("id", metavar="ID")
     status.add_argument("--watch", action="store_true", help="until every contact is final")
@@ -54,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="FILE", help="attempts: NDJSON where it ends in .ndjson"
     )
     export.add_argument("--batch", metavar="ID", help="notices of a batch that was made before, instead of a new one")
+    export.add_argument("--headers", choices=("en", "zh"), default="", help="the language of a CSV's headers")
+    export.add_argument("--items", action="store_true", help="contacts: a row an item, which can be submitted again")
     for action in actions.choices.values():
         action.add_argument("--url", default=None, help=f"of the service (default: RINGBACK_URL, else {HERE})")
         action.add_argument("--key", default=None, help="an API key (default: RINGBACK_KEY)")
@@ -63,7 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_submit(submit: argparse.ArgumentParser) -> None:
     from campaigns.client.options import most, setting
 
-    submit.add_argument("file", type=Path, metavar="FILE", help="CSV as it was exported")
+    submit.add_argument("file", type=Path, metavar="FILE", help="CSV, xlsx or NDJSON as it was exported")
+    submit.add_argument("--sheet", default="", metavar="NAME", help="of a workbook (default: the first that is shown)")
     submit.add_argument("--kind", choices=KINDS, required=True)
     submit.add_argument("--switch", required=True)
     submit.add_argument("--trunk-group", required=True)
@@ -115,6 +118,8 @@ def _check(args: argparse.Namespace, terminal: Any) -> None:
         args.body = _campaign_of(args)
     if getattr(args, "batch", None) and args.what != "notices":
         raise ValueError("--batch belongs to --what notices")
+    if getattr(args, "items", False) and args.what != "contacts":
+        raise ValueError("--items belongs to --what contacts")
     if getattr(args, "id", None) is not None and not (args.id.isascii() and args.id.isalnum()):
         raise ValueError(f"{args.id!r} is no campaign's id")
 
@@ -157,7 +162,7 @@ async def _run(args: argparse.Namespace, url: str, key: str, terminal: Any) -> i
 async def _submit(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
     from campaigns.client.submission import Wish, submit
 
-    wish = Wish(args.file, args.body, args.max_rejected, args.yes, args.wait, args.keep)
+    wish = Wish(args.file, args.body, args.max_rejected, args.yes, args.wait, args.keep, args.sheet)
     return await submit(door, wish, terminal)
 
 
@@ -204,9 +209,9 @@ async def _thaw(_args: argparse.Namespace, door: Any, terminal: Any) -> Done:
 
 
 async def _export(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
-    from campaigns.client.exporting import export
+    from campaigns.client.exporting import Ask, export
 
-    said = await export(door, args.id, args.what, args.out, args.batch)
+    said = await export(door, args.id, args.what, args.out, Ask(args.batch, args.headers, args.items))
     terminal.say(f"{args.out}: {said}")
     return DONE, {"campaign": args.id, "what": args.what, "out": str(args.out), "said": said}
 

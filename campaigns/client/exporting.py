@@ -6,9 +6,9 @@ pending becomes a batch, and the batch is the file: a table, or letters where it
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 from uuid import uuid4
 
 import aiohttp
@@ -24,11 +24,23 @@ PIECE = 256 * 1024
 PRIVATE = 0o600  # names, numbers and addresses
 
 
-async def export(door: Door, campaign: str, what: str, out: Path, batch: str | None) -> str:
+class Ask(NamedTuple):
+    """`batch`: of notices, one that was made before. `headers`: en or zh. `items`: of contacts, a row an item."""
+
+    batch: str | None = None
+    headers: str = ""
+    items: bool = False
+
+    @property
+    def language(self) -> dict[str, str]:
+        return {"headers": self.headers} if self.headers else {}
+
+
+async def export(door: Door, campaign: str, what: str, out: Path, ask: Ask) -> str:
     """What is in the file now, for a person. Raises Problem, Away; OSError where the file cannot be written."""
     try:
         with _whole(out) as file:
-            return await _written(door, campaign, what, file, batch, out.suffix)
+            return await _written(door, campaign, what, file, ask, out.suffix)
     except (aiohttp.ClientError, TimeoutError) as broken:  # in the middle of a page: the file is not there
         raise Away(f"the export broke off: {broken!r}") from broken
 
@@ -47,16 +59,17 @@ def _whole(out: Path) -> Iterator[BinaryIO]:
         raise
 
 
-async def _written(door: Door, campaign: str, what: str, file: BinaryIO, batch: str | None, suffix: str) -> str:
+async def _written(door: Door, campaign: str, what: str, file: BinaryIO, ask: Ask, suffix: str) -> str:
     """What is in the file now, for a person."""
     if what == "notices":
-        return await _notices(door, campaign, file, batch, LETTERS if suffix == ".pdf" else CSV)
+        return await _notices(door, campaign, file, ask, LETTERS if suffix == ".pdf" else CSV)
     if what == "rejected":
         number = await _last_import(door, campaign)
-        await _copied(door, rejected_path(campaign, number), CSV, file)
+        await _copied(door, rejected_path(campaign, number), CSV, file, {})
         return f"the rejected rows of import {number}"
     media = LINES if what == "attempts" and suffix in {".ndjson", ".jsonl"} else CSV
-    await _pages(door, f"/campaigns/{campaign}/{what}", media, file)
+    query = ask.language | ({"rows": "items"} if ask.items and what == "contacts" else {})
+    await _pages(door, f"/campaigns/{campaign}/{what}", media, file, query)
     return f"{what} of {campaign}"
 
 
@@ -79,27 +92,31 @@ async def _last_import(door: Door, campaign: str) -> int:
     return number
 
 
-async def _notices(door: Door, campaign: str, file: BinaryIO, batch: str | None, media: str) -> str:
+async def _notices(door: Door, campaign: str, file: BinaryIO, ask: Ask, media: str) -> str:
     """A batch of what is pending, or one that was made before."""
+    batch = ask.batch
     if batch is None:
         made = (await door.post("/notice-batches", {"campaign": campaign}, key=uuid4().hex)).body
         needed(made, id=str)
         batch = made["id"]
-    await _copied(door, f"/notice-batches/{batch}", media, file)
+    await _copied(door, f"/notice-batches/{batch}", media, file, ask.language)
     return f"batch {batch}; its letters are on their way when `POST /v1/notice-batches/{batch}/acknowledge` says so"
 
 
-async def _pages(door: Door, path: str, media: str, file: BinaryIO) -> None:
+async def _pages(door: Door, path: str, media: str, file: BinaryIO, asked: Mapping[str, str]) -> None:
     cursor = ""
     for number in range(PAGES_MAX):
-        query = {"limit": PAGE} | ({"cursor": cursor} if cursor else {})
-        cursor = await _copied(door, path, media, file, heading=number == 0 or media != CSV, **query)
+        query = {**asked, "limit": PAGE} | ({"cursor": cursor} if cursor else {})
+        with_heading = number == 0 or media != CSV
+        cursor = await _copied(door, path, media, file, query, heading=with_heading)
         if not cursor:
             return
     raise Away(f"more than {PAGES_MAX} pages of {path}")
 
 
-async def _copied(door: Door, path: str, media: str, file: BinaryIO, heading: bool = True, **query: str) -> str:
+async def _copied(
+    door: Door, path: str, media: str, file: BinaryIO, query: Mapping[str, str], heading: bool = True
+) -> str:
     """Copy an answer, without its first line if the heading is there already. The cursor of what comes after it."""
     async with door.stream(path, media, **query) as answer:
         async for piece in _pieces(answer.content, heading):

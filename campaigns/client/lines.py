@@ -93,6 +93,14 @@ def import_lines(found: Found) -> list[str]:
     return [f"import {clean(found.get('n', found.get('no', 1)))}: {numbers}"]
 
 
+def left_out_lines(found: Found) -> list[str]:
+    """What of the file nobody keeps or reads."""
+    dropped = ", ".join(clean(name) for name in found.get("dropped") or ())
+    hidden = ", ".join(clean(name) for name in found.get("hidden_sheets") or ())
+    lines = [f"columns with numbers of cards, not kept: {dropped}"] if dropped else []
+    return lines + ([f"sheet {clean(found.get('sheet'))} was read; hidden ones: {hidden}"] if hidden else [])
+
+
 def rejected_lines(errors: Sequence[str], rejected: int, more: str) -> list[str]:
     """The first rejected rows, and where the others are."""
     if not rejected:

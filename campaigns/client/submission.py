@@ -14,7 +14,16 @@ from uuid import uuid4
 
 from campaigns.client.door import Away, Door, Problem, needed
 from campaigns.client.exporting import rejected_path
-from campaigns.client.lines import COUNTS, clean, import_lines, next_line, rejected_lines, sample_lines
+from campaigns.client.lines import (
+    COUNTS,
+    clean,
+    import_lines,
+    left_out_lines,
+    next_line,
+    rejected_lines,
+    sample_lines,
+)
+from campaigns.client.media import media_of
 from campaigns.client.options import Most
 from campaigns.client.terminal import Terminal
 from campaigns.client.watching import until_over
@@ -36,6 +45,7 @@ class Wish(NamedTuple):
     yes: bool
     wait: bool
     keep: str = ""
+    sheet: str = ""
 
 
 @dataclass(slots=True)
@@ -77,7 +87,7 @@ async def _draft(door: Door, wish: Wish, terminal: Terminal, report: Report) -> 
     terminal.say(f"{report.campaign} is a draft; {wish.file.name} is sent")
     found = await _imported(door, wish, report)
     report.found |= {"import": found, **{name: found.get(name) for name in COUNTS}}
-    terminal.say(*import_lines(found))
+    terminal.say(*import_lines(found), *left_out_lines(found))
     if found.get("state") != "done":
         terminal.say(f"the import failed: {found.get('error')}; {report.campaign} stays a draft without contacts")
         return REFUSED
@@ -94,8 +104,9 @@ async def _draft(door: Door, wish: Wish, terminal: Terminal, report: Report) -> 
 async def _imported(door: Door, wish: Wish, report: Report) -> dict[str, Any]:
     """Send the file; the import once it has ended."""
     path = f"/campaigns/{report.campaign}/imports"
-    query = {"file": clean(wish.file.name)} | ({"keep": wish.keep} if wish.keep else {})
-    found: dict[str, Any] = (await door.upload(path, wish.file, uuid4().hex, CSV, query)).body
+    given = {"file": clean(wish.file.name), "keep": wish.keep, "sheet": wish.sheet}
+    query = {name: value for name, value in given.items() if value}
+    found: dict[str, Any] = (await door.upload(path, wish.file, uuid4().hex, media_of(wish.file), query)).body
     look_s = LOOK_S
     while found.get("state") == "running":
         await door.pause(look_s)

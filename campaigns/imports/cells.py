@@ -36,6 +36,7 @@ _OFFSET = re.compile(
     rf"[0-9]{{4}}(?:-[0-9]{{2}}){{2}}[ Tt]{_CLOCK}:[0-9]{{2}}(?:\.[0-9]{{1,9}})?(?:[Zz]|[+-]{_CLOCK})", re.ASCII
 )
 _MONTH = re.compile(r"([0-9]{4})(?:[-/]([0-9]{1,2})|([0-9]{2}))", re.ASCII)
+_MONTH_AS_DAY = re.compile(r"([0-9]{4}-[0-9]{2})-01(?: 00:00:00)?", re.ASCII)
 _BETWEEN_MONTHS = re.compile(r"\s*[,;\s]\s*")
 _AMOUNT = re.compile(r"([+-]?)([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.([0-9]+))?", re.ASCII)
 _RATIOS = {"%": 2, "‰": 3}
@@ -91,6 +92,9 @@ def read_date(text: str) -> str:
 
 @lru_cache(maxsize=KEPT)
 def read_months(text: str) -> str:
+    """A spreadsheet makes the first day of a month of 2026-02."""
+    as_day = _MONTH_AS_DAY.fullmatch(text)
+    text = as_day[1] if as_day else text
     months = [_month(part, text) for part in _BETWEEN_MONTHS.split(half_width(text)) if part]
     if not months or len(months) > MONTHS_MAX:
         raise Wrong(FORM, f"{text!r} has {len(months)} months, 1 to {MONTHS_MAX} are possible")

@@ -20,6 +20,10 @@ class TooLarge(RingbackError):
     """The body is larger than an import may be."""
 
 
+class UnreadableFile(RingbackError):
+    """The file is not of the kind that it is sent as, or not sound; the detail says which. Nothing of it is kept."""
+
+
 class WrongState(RingbackError):
     """The campaign has ended, or is being stopped."""
 

@@ -2,7 +2,7 @@
 
 A unit in brackets after a name, spaces and full-width letters do not matter. Columns of numbers may be several; of
 anything else one, and of two addresses the one for letters counts. What is no field is dropped, unless it was asked to
-be kept; columns of identity cards are dropped always.
+be kept; columns of cards (`screening`) are dropped always.
 """
 
 import re
@@ -38,7 +38,6 @@ NUMBER_HEADERS = ("number", "联系电话", "手机号码", "手机号", "手机
 _NUMBERED = re.compile(rf"(?:{'|'.join(NUMBER_HEADERS)})[0-9]?")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # PostgreSQL keeps no NUL
 _UNIT = re.compile(r"\([^()]*\)\Z")
-_IDENTITY = re.compile(r"身份证|证件号|id_?card|identity_?(?:card|number)")
 
 
 class Column(NamedTuple):
@@ -64,6 +63,8 @@ class Layout(NamedTuple):
 
 def layout_of(kind: Kind, header: Sequence[str], keep: Sequence[str] = ()) -> Layout:
     """Raises CannotImport where the header does not do for the kind."""
+    if not header:
+        raise CannotImport("the file has no header")
     if len(header) > COLUMNS_MAX:
         raise CannotImport(f"the header has {len(header)} columns, {COLUMNS_MAX} at most")
     names = [plain(cell) for cell in header]
@@ -77,11 +78,17 @@ def layout_of(kind: Kind, header: Sequence[str], keep: Sequence[str] = ()) -> La
             numbers.append(column)
         elif name in known:
             found.setdefault(known[name], []).append(column)
-        elif name in wanted and not _IDENTITY.search(name):
+        elif name in wanted:
             kept.append(column)
     fields = {field: _only(field, columns) for field, columns in found.items()}
     _check(kind, fields, numbers, header)
     return Layout(tuple(header), fields, tuple(numbers), tuple(kept))
+
+
+def field_of(kind: Kind, header: str) -> str | None:
+    """The field that a header names, `number` of those of numbers; None: it is none."""
+    name = plain(header)
+    return NUMBER if _NUMBERED.fullmatch(name) else _known(kind.fields).get(name)
 
 
 def plain(header: str) -> str:

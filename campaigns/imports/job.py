@@ -1,17 +1,19 @@
-"""One import: its file is read and staged, then its accounts are applied in the order of their first rows.
+"""One import: the rows of its chunks are read and applied, or staged until all rows of their account are there.
 
-Where it stops before its end (a crash, a lost lease, a ledger that is away), whoever goes on finds it in the ledger:
-- without a header not all is read: what was staged goes, and reading begins anew;
+Where no account has two rows, each chunk becomes contacts at once. Otherwise rows are staged, and then accounts are
+applied in the order of their first rows. Where it stops before its end (a crash, a lost lease, a ledger that is away),
+whoever goes on finds it in the ledger:
 - with an error it is to fail, and what is left of it goes;
-- with a header, the staged rows that are left are those of accounts that have not been applied: an account's contact,
-  its counts and the end of its staged rows are one transaction.
+- the chunks that are left have not been read: a chunk's rows, their counts and its end are one transaction;
+- the staged rows that are left are those of accounts that have not been applied: an account's contact, its counts and
+  the end of its staged rows are one transaction.
 So nothing is applied twice, and contacts are callable only when the import is `done`, the last write of all.
 
 All work on the event loop is cut into pieces of PIECE_ROWS, so that whatever runs beside it gets its turn.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -22,17 +24,19 @@ from campaigns.core.zones import local_day
 from campaigns.imports.accounts import LIMIT, ROWS_MAX
 from campaigns.imports.contacts import Maker
 from campaigns.imports.errors import CannotImport, ContactMoved, WrongState
-from campaigns.imports.header import Layout, layout_of
+from campaigns.imports.header import Layout, layout_of, plain
 from campaigns.imports.receiving import drop_chunks
-from campaigns.imports.records import Cutter, Record, Sniffer
+from campaigns.imports.record_lines import records_of
 from campaigns.imports.rows import Mistake, Read, Refused, RowReader, error_text
-from campaigns.imports.staging import Parts, packed, unpacked
+from campaigns.imports.staging import Parts, packed, parts_of, unpacked
+from campaigns.imports.taking import Taken, taken_of
 from campaigns.kinds import known_kinds
 from campaigns.ledger import imported, imports
 from campaigns.ledger.imports import Key, RejectedRow, StagedRow
 from campaigns.ledger.rows import CampaignRow, ImportRow
 from campaigns.settlements.closing import remembered
 from campaigns.settlements.items import is_meant
+from cti.sql.bulk import slices
 
 PIECE_ROWS = 100  # some milliseconds
 BATCH_ROWS = 1_000  # in one transaction: some 20 ms
@@ -48,109 +52,111 @@ class Job:
         """`held`: the lease of the importer, which it may lose: the dictionary is then empty."""
         self._context, self._row, self._held = context, row, held
         self._key = Key(row.campaign, row.no, IMPORTS, dict(held))
+        self._taken = taken_of(row.header)
         self._layout: Layout | None = None
 
     async def run(self) -> ImportRow | None:
-        """The import as it ended. Raises Fenced, LedgerAway, OutcomeUnknown."""
+        """The import as it ended. Raises Fenced, LedgerAway, OutcomeUnknown, ContactMoved."""
         if self._row.error is not None:
             return await self.fail(self._row.error)
         campaign = await self._context.reader.run(imports.campaign_of, self._row.campaign)
         try:
             if campaign is None:
                 raise WrongState("deleted")
-            if self._row.header is None:
-                await self._read(campaign)
-            else:
-                header = from_json(self._row.header)
-                self._layout = layout_of(known_kinds()[campaign.kind], header, from_json(self._row.keep))
+            if self._taken is None:
+                raise CannotImport("an earlier release received this file: send it again")
+            if self._taken.mistake is not None:
+                raise CannotImport(f"the header cannot be read: {self._taken.mistake}")
+            await self._read(campaign, self._taken)
             await self._apply(campaign)
         except CannotImport as fault:
             return await self.fail(str(fault.detail))
         except WrongState as fault:
             return await self.fail(f"the campaign is {fault.state}")
-        await drop_chunks(self._context, self._row.campaign, self._row.no)
         return await self._end(imports.DONE, None)
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    async def _read(self, campaign: CampaignRow) -> None:
-        await self._drop_rows()
-        await self._context.writer.run(imports.begin_anew, self._key)
-        sniffer = Sniffer()
-        seq = 0
-        while not sniffer.certain:
-            content = await self._chunk(seq)
-            sniffer.feed(content or b"", final=content is None)
-            if content is None:
-                break
-            seq += 1
-        await self._cut(campaign, Cutter(sniffer.encoding()))
-
-    async def _cut(self, campaign: CampaignRow, cutter: Cutter) -> None:
+    async def _read(self, campaign: CampaignRow, taken: Taken) -> None:
+        reader = self._reader(campaign, taken)
+        maker = await self._maker(campaign) if taken.one_row_each else None
         behind = _Behind()
         try:
-            await self._cut_all(campaign, cutter, behind)
+            async for seq, content in self._chunks():
+                rows = await self._rows(reader, taken, content)
+                if maker is None:
+                    staged = imports.Staged(self._key, seq, self._staged_rows(rows), rows.rejected)
+                    write = self._context.writer.run(imports.stage, staged, weight=rows.count)
+                else:
+                    write = self._applied_at_once(maker, seq, rows)
+                await behind.put(write)
+            await behind.settle()
         finally:
             await behind.close()
+        if maker is None:
+            await self._context.writer.run(imports.all_staged, self._key)
 
-    async def _cut_all(self, campaign: CampaignRow, cutter: Cutter, behind: "_Behind") -> None:
-        reader: RowReader | None = None
-        batch = _Batch(self._key)
-        piece = 0
-        async for records in self._records(cutter):
-            for record in records:
-                if reader is None:
-                    if record.mistake is not None:
-                        raise CannotImport(f"the header cannot be read: row {record.row} {record.mistake}")
-                    if not any(map(str.strip, record.cells)):
-                        continue
-                    reader = self._reader(campaign, record)
-                    continue
-                batch.add(record, reader.read(record))
-                piece += 1
-                if piece >= PIECE_ROWS:
-                    piece = 0
-                    await asyncio.sleep(0)
-                    if batch.rows >= BATCH_ROWS:
-                        await behind.put(self._stage(batch, None))
-                        batch = _Batch(self._key)
-        if reader is None:
-            raise CannotImport("the file has no header")
-        assert self._layout is not None
-        await behind.settle()
-        await self._stage(batch, to_json(self._layout.header).decode())
-
-    def _reader(self, campaign: CampaignRow, record: Record) -> RowReader:
+    def _reader(self, campaign: CampaignRow, taken: Taken) -> RowReader:
         kind = known_kinds()[campaign.kind]
-        self._layout = layout_of(kind, record.cells, from_json(self._row.keep))
+        dropped = {plain(name) for name in taken.dropped}
+        keep = [name for name in from_json(self._row.keep) if plain(name) not in dropped]
+        self._layout = layout_of(kind, taken.header, keep)
         day = local_day(self._row.made_at_ms, campaign.zone)
         return RowReader(kind, self._layout, campaign.zone, day, self._context.rules.penalties)
 
-    async def _records(self, cutter: Cutter) -> AsyncIterator[Iterator[Record]]:
-        async for content in self._chunks():
-            yield cutter.feed(content)
-        yield cutter.end()
+    async def _chunks(self) -> AsyncIterator[tuple[int, bytes]]:
+        after = -1
+        key = self._key
+        while (found := await self._context.reader.run(imports.chunk_after, key.campaign, key.no, after)) is not None:
+            after = found[0]
+            yield found
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        seq = 0
-        while (content := await self._chunk(seq)) is not None:
-            yield content
-            seq += 1
+    async def _rows(self, reader: RowReader, taken: Taken, content: bytes) -> "_Rows":
+        """Of one chunk."""
+        rows = _Rows(self._key)
+        blank = {at for at, name in enumerate(taken.header) if name.strip() in taken.dropped}
+        for some in slices(content.split(b"\n"), PIECE_ROWS):
+            for record in records_of(some, taken.encoding):
+                if blank and record.mistake is None:
+                    kept = ["" if at in blank else cell for at, cell in enumerate(record.cells)]
+                    record = record._replace(cells=kept)
+                read = reader.read(record)
+                if isinstance(read, Refused):
+                    rows.refuse(record.row, record.cells, read.error)
+                elif read is not None:
+                    rows.read[record.row] = (read, record.cells)
+            await asyncio.sleep(0)
+        return rows
 
-    async def _chunk(self, seq: int) -> bytes | None:
-        return await self._context.reader.run(imports.chunk, self._row.campaign, self._row.no, seq)
+    def _staged_rows(self, rows: "_Rows") -> list[StagedRow]:
+        campaign, no = self._key.campaign, self._key.no
+        return [
+            StagedRow(campaign, no, row, read.account, packed(read), _json(cells))
+            for row, (read, cells) in rows.read.items()
+        ]
 
-    async def _stage(self, batch: "_Batch", header: str | None) -> None:
-        given = (self._key, batch.staged, batch.rejected, header)
-        await self._context.writer.run(imports.stage, given, weight=max(batch.rows, 1))
+    async def _applied_at_once(self, maker: Maker, seq: int, rows: "_Rows") -> None:
+        """Each row is an account of its own. Raises ContactMoved where one was changed meanwhile: read it again."""
+        found = {read.account: [(row, parts_of(read))] for row, (read, _) in rows.read.items()}
+        before = await self._context.reader.run(imported.before, self._row.campaign, list(found))
+        batch = await self._batch(maker, found, before)
+        for row, error in batch.errors:
+            rows.refuse(row, rows.read[row][1], error)
+        counts = batch.counts._replace(rejected=len(rows.rejected))
+        batch = batch._replace(accounts=(), errors=(), counts=counts, seq=seq, rejected=rows.rejected)
+        await self._context.writer.run(imported.apply, batch, weight=rows.count)
 
     # -- applying ------------------------------------------------------------------------------------------------------
 
-    async def _apply(self, campaign: CampaignRow) -> None:
+    async def _maker(self, campaign: CampaignRow) -> Maker:
         reader = self._context.reader
         last_no = await reader.run(imported.last_no, campaign.id)
         classes = await reader.run(imported.classes_of, campaign.id)
-        maker = Maker(campaign, self._row, self._context.rules, self._context.now_ms(), last_no, classes)
+        return Maker(campaign, self._row, self._context.rules, self._context.now_ms(), last_no, classes)
+
+    async def _apply(self, campaign: CampaignRow) -> None:
+        """What was staged."""
+        reader, maker = self._context.reader, await self._maker(campaign)
         after = -1
         while accounts := await reader.run(imports.waiting, campaign.id, self._row.no, after, BATCH_ROWS):
             fitting = _fitting(accounts)
@@ -187,7 +193,7 @@ class Job:
         return rows
 
     async def _batch(
-        self, maker: Maker, rows: dict[str, list[tuple[int, Parts]]], before: dict[str, imported.Before]
+        self, maker: Maker, rows: Mapping[str, list[tuple[int, Parts]]], before: Mapping[str, imported.Before]
     ) -> imported.Batch:
         made = []
         accounts = list(rows)
@@ -200,7 +206,7 @@ class Job:
             for part in made
             for one in part.rejected
         ]
-        counts = imports.Counts(*(sum(column) for column in zip(*(part.counts for part in made), strict=True)))
+        counts = imports.Counts(*(sum(part.counts[at] for part in made) for at in range(len(imports.Counts._fields))))
         return imported.Batch(
             self._key, accounts, [row for part in made for row in part.new],
             [row for part in made for row in part.classes], [row for part in made for row in part.added_to],
@@ -276,26 +282,24 @@ class _Behind:
             await asyncio.gather(self._writing, return_exceptions=True)
 
 
-class _Batch:
-    """Rows to be staged together."""
+class _Rows:
+    """The rows of a chunk: those that can be read, with their cells, by their number; and those that cannot."""
 
     def __init__(self, key: Key) -> None:
         self._campaign, self._no = key.campaign, key.no
-        self.staged: list[StagedRow] = []
+        self.read: dict[int, tuple[Read, Sequence[str]]] = {}
         self.rejected: list[RejectedRow] = []
 
     @property
-    def rows(self) -> int:
-        return len(self.staged) + len(self.rejected)
+    def count(self) -> int:
+        return max(1, len(self.read) + len(self.rejected))
 
-    def add(self, record: Record, read: Read | Refused | None) -> None:
-        if read is None:
-            return
-        line = to_json(record.cells).decode()
-        if isinstance(read, Refused):
-            self.rejected.append(RejectedRow(self._campaign, self._no, record.row, line, read.error))
-        else:
-            self.staged.append(StagedRow(self._campaign, self._no, record.row, read.account, packed(read), line))
+    def refuse(self, row: int, cells: Sequence[str], error: str) -> None:
+        self.rejected.append(RejectedRow(self._campaign, self._no, row, _json(cells), error))
+
+
+def _json(cells: Sequence[str]) -> str:
+    return to_json(cells).decode()
 
 
 def _fitting(accounts: Sequence[imports.Waiting]) -> list[imports.Waiting]:

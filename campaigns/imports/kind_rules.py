@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from campaigns.core.penalty import ONE_DAY, Arrears, NoFormula, Rate, penalty_on, total_holds
 from campaigns.imports.cells import MISSING, RANGE, moment_ms
-from campaigns.kinds import Field, FieldType, Kind
+from campaigns.kinds import FieldType, Kind, known_kinds
 
 ARREARS, OUTAGE = "arrears", "outage"
 BELOW_ZERO = frozenset({"previous_balance"})
@@ -45,12 +45,13 @@ def check_item(
 
 
 def _below_zero(kind: Kind, item: Mapping[str, str]) -> list[str]:
-    return [name for name in _never_below_zero(kind.fields) if item.get(name, "").startswith("-")]
+    return [name for name in _never_below_zero(kind.name) if item.get(name, "").startswith("-")]
 
 
 @cache
-def _never_below_zero(fields: tuple[Field, ...]) -> tuple[str, ...]:
-    amounts = (field.name for field in fields if field.type in (FieldType.MONEY, FieldType.NUMBER))
+def _never_below_zero(kind: str) -> tuple[str, ...]:
+    """By the name: to hash a kind's fields at every row takes longer than all else here."""
+    amounts = (field.name for field in known_kinds()[kind].fields if field.type in (FieldType.MONEY, FieldType.NUMBER))
     return tuple(name for name in amounts if name not in BELOW_ZERO)
 
 

@@ -1,8 +1,11 @@
-"""The body of a request becomes the chunks of an import, whatever its size, in constant memory."""
+"""The body of a request becomes the lines of an import, in constant memory; a workbook is bounded."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
+from typing import NamedTuple
 
 from pydantic_core import to_json
 from sqlalchemy import Connection
@@ -10,11 +13,17 @@ from sqlalchemy import Connection
 from campaigns.context import Context
 from campaigns.imports.errors import TooLarge, Truncated
 from campaigns.imports.header import KEEP_MAX
+from campaigns.imports.taking import Form, Taking, refuse_other
+from campaigns.kinds import known_kinds
 from campaigns.ledger import imports
+from campaigns.ledger.imports import Chunk, Whole
 from campaigns.ledger.rows import CampaignRow, ImportRow
 from cti.errors import LedgerAway, OutcomeUnknown
 
-CHUNK_BYTES = 262_144
+CHUNK_BYTES, CHUNK_ROWS = 262_144, 1_000  # whichever comes first; one transaction applies them
+PIECE_ROWS = 100  # some milliseconds of the event loop
+THREAD_ROWS = 2_000  # at once, in a thread
+PROGRESS_BYTES = 4 << 20  # without a chunk, until the ledger is told that the body still comes
 BYTES_MAX = 4 << 30
 FILE_CHARS_MAX = 200
 
@@ -32,32 +41,41 @@ def nothing_more(_connection: Connection, _row: ImportRow) -> None:
     """The default of `also`."""
 
 
+class Sent(NamedTuple):
+    """What a client says of its file. `keep`: other columns to keep; `sheet`: of a workbook."""
+
+    file: str
+    keep: Sequence[str]
+    who: str
+    form: Form = Form.CSV
+    sheet: str | None = None
+    length_ok: LengthOk = any_length
+
+
 async def receive(
-    context: Context,
-    campaign: CampaignRow,
-    stream: AsyncIterator[bytes],
-    file: str,
-    keep: Sequence[str],
-    who: str,
-    length_ok: LengthOk = any_length,
-    also: Also = nothing_more,
+    context: Context, campaign: CampaignRow, stream: AsyncIterator[bytes], sent: Sent, also: Also = nothing_more
 ) -> ImportRow:
     """The import, `running`. `length_ok`: whether so many bytes are all that the client announced.
 
-    Raises WrongState, SameFile, Truncated, TooLarge, LedgerAway, OutcomeUnknown, or what the stream raises: then
-    nothing is kept.
+    Raises WrongState, SameFile, Truncated, TooLarge, UnreadableFile, LedgerAway, OutcomeUnknown, or what the stream
+    raises: then nothing is kept.
     """
     row = ImportRow(
-        campaign=campaign.id, no=0, tenant=campaign.tenant, file=_printable(file),
-        keep=to_json([_printable(name) for name in keep[:KEEP_MAX]]).decode(), sha256="", bytes=0,
+        campaign=campaign.id, no=0, tenant=campaign.tenant, file=_printable(sent.file),
+        keep=to_json([_printable(name) for name in sent.keep[:KEEP_MAX]]).decode(), sha256="", bytes=0,
         state=imports.RECEIVING, error=None, received=0, accepted=0, rejected=0, merged=0, contacts=0, header=None,
-        made_at_ms=context.now_ms(), ended_at_ms=None, who=who,
+        made_at_ms=context.now_ms(), ended_at_ms=None, who=sent.who,
     )  # fmt: skip
     row = await context.writer.run(imports.begin, row)
+    taking = Taking(known_kinds()[campaign.kind], sent.form, sent.sheet)
     complete = False
     try:
-        sha256 = await _store(context, row, stream, length_ok)
-        kept: ImportRow = await context.write(_kept, ((row.campaign, row.no, sha256), also))
+        if taking.heavy:
+            async with context.workbooks:
+                whole = await _store(context, row, stream, sent, taking)
+        else:
+            whole = await _store(context, row, stream, sent, taking)
+        kept: ImportRow = await context.write(_kept, (whole, also))
         complete = True
     finally:
         if not complete:
@@ -66,7 +84,7 @@ async def receive(
     return kept
 
 
-def _kept(connection: Connection, given: Sequence[tuple[tuple[str, int, str], Also]]) -> Sequence[ImportRow]:
+def _kept(connection: Connection, given: Sequence[tuple[Whole, Also]]) -> Sequence[ImportRow]:
     rows: list[ImportRow] = []
     for whole, also in given:
         rows += imports.received(connection, [whole])
@@ -86,30 +104,63 @@ async def drop_chunks(context: Context, campaign: str, no: int) -> None:
         pass
 
 
-async def _store(context: Context, row: ImportRow, stream: AsyncIterator[bytes], length_ok: LengthOk) -> str:
-    digest, size, seq = hashlib.sha256(), 0, 0
-    waiting = bytearray()
-
-    async def write(least: int) -> None:
-        nonlocal seq
-        while len(waiting) >= least:
-            content = bytes(waiting[:CHUNK_BYTES])
-            del waiting[:CHUNK_BYTES]
-            await context.writer.run(imports.add_chunks, (row.campaign, row.no, seq, content), weight=256)
-            seq += 1
-
+async def _store(context: Context, row: ImportRow, stream: AsyncIterator[bytes], sent: Sent, taking: Taking) -> Whole:
+    digest, chunks = hashlib.sha256(), _Chunks(context, row)
     async for piece in stream:
         for part in _parts(piece):
+            if not chunks.size:
+                refuse_other(sent.form, part)
             digest.update(part)
-            size += len(part)
-            if size > BYTES_MAX:
-                raise TooLarge(f"more than {BYTES_MAX} bytes")
-            waiting += part
-            await write(CHUNK_BYTES)
-    if not length_ok(size):
-        raise Truncated(f"{size} bytes came")
-    await write(1)
-    return digest.hexdigest()
+            await chunks.came(len(part))
+            await chunks.put(taking.feed(part))
+    if not sent.length_ok(chunks.size):
+        raise Truncated(f"{chunks.size} bytes came")
+    await chunks.put(taking.end(), threaded=taking.heavy)
+    await chunks.write()
+    return Whole(row.campaign, row.no, digest.hexdigest(), chunks.size, taking.taken().text())
+
+
+class _Chunks:
+    """Lines, until they are enough for a chunk. `size`: the bytes of the file so far."""
+
+    def __init__(self, context: Context, row: ImportRow) -> None:
+        self._context, self._row = context, row
+        self._waiting: list[bytes] = []
+        self._bytes = self._seq = self._told = 0
+        self.size = 0
+
+    async def came(self, size: int) -> None:
+        """Raises TooLarge."""
+        self.size += size
+        if self.size > BYTES_MAX:
+            raise TooLarge(f"more than {BYTES_MAX} bytes")
+        if self.size - self._told > PROGRESS_BYTES:
+            await self._add(b"")
+
+    async def put(self, lines: Iterator[bytes], threaded: bool = False) -> None:
+        while some := await asyncio.to_thread(_some, lines, THREAD_ROWS) if threaded else _some(lines, PIECE_ROWS):
+            for line in some:
+                self._waiting.append(line)
+                self._bytes += len(line)
+                if self._bytes >= CHUNK_BYTES or len(self._waiting) >= CHUNK_ROWS:
+                    await self.write()
+            await asyncio.sleep(0)
+
+    async def write(self) -> None:
+        if self._waiting:
+            content = b"\n".join(self._waiting)
+            self._waiting, self._bytes = [], 0
+            await self._add(content)
+
+    async def _add(self, content: bytes) -> None:
+        self._told = self.size
+        chunk = Chunk(self._row.campaign, self._row.no, self._seq, content, self.size)
+        await self._context.writer.run(imports.add_chunks, chunk, weight=256 if content else 1)
+        self._seq += bool(content)
+
+
+def _some(lines: Iterator[bytes], most: int) -> list[bytes]:
+    return list(islice(lines, most))
 
 
 def _parts(piece: bytes) -> Iterator[bytes]:

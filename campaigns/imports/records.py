@@ -9,7 +9,8 @@ import codecs
 import csv
 import io
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 RECORD_CHARS_MAX = 65_536  # a record with more is a mistake
@@ -20,12 +21,18 @@ UTF_8, GB18030 = "utf-8", "gb18030"
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
+NOTHING_WRONG: Mapping[int, tuple[str, str]] = MappingProxyType({})
+
+
 class Record(NamedTuple):
-    """`mistake`: why it has no cells of its own; then they are the line as it came."""
+    """`mistake`: why it has no cells of its own; then they are the line as it came. `wrong`: cells that cannot be read
+    as text alone tells, by their column: rule, what.
+    """
 
     row: int
     cells: Sequence[str]
     mistake: str | None = None
+    wrong: Mapping[int, tuple[str, str]] = NOTHING_WRONG
 
 
 class Sniffer:
@@ -90,8 +97,9 @@ class _Lines:
 class Cutter:
     """Cuts one file into records. `feed` and `end` give those that are complete."""
 
-    def __init__(self, encoding: str) -> None:
-        decoder = codecs.getincrementaldecoder(encoding)("replace")
+    def __init__(self, encoding: str, errors: str = "replace") -> None:
+        """`errors`: what becomes of bytes that are none of the encoding."""
+        decoder = codecs.getincrementaldecoder(encoding)(errors)
         self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
         self._lines = _Lines()
         self._partial: list[str] = []  # of a line whose end has not come

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from campaigns.context import Context
+from campaigns.imports.taking import taken_of
 from campaigns.ledger import imports
 from campaigns.ledger.rows import ImportRow
 from cti.web.instants import optional_rfc3339, rfc3339
@@ -36,7 +37,8 @@ async def rejected_csv(context: Context, campaign: str, no: int) -> AsyncIterato
     A cell that a spreadsheet would compute begins with ', which an import takes off again.
     """
     row = await context.reader.run(imports.read, campaign, no)
-    header = [] if row is None or row.header is None else from_json(row.header)
+    taken = None if row is None else taken_of(row.header)
+    header = [] if taken is None else taken.header
     yield (MARK + csv_lines([[*header, ERROR]])).encode()
     after = -1
     while page := await context.reader.run(imports.rejected_page, campaign, no, after, PAGE_ROWS):

@@ -97,7 +97,7 @@ class RowReader:
         if record.mistake is not None:
             return Refused(error_text(record.row, [Mistake("-", ROW_RULE, record.mistake)]))
         if len(cells) != self._width:
-            if not any(cells):
+            if not any(cells) and not record.wrong:
                 return None
             if any(cell.strip() for cell in cells[self._width :]):
                 what = f"has {len(cells)} cells, the header {self._width}"
@@ -105,20 +105,25 @@ class RowReader:
             cells = [*cells[: self._width], *[""] * (self._width - len(cells))]
         mistakes: list[Mistake] = []
         clean = str.strip if reading.nothing_to_clean(cells) else reading.cleaned
-        account, name, customer_class, important, address = self._fields(cells, self._account, mistakes, clean).values()
-        zones = self._zones(cells, mistakes)
-        item = self._fields(cells, self._items, mistakes, clean)
-        if not account and not any(map(str.strip, cells)):
+        wrong_at = record.wrong
+        own = self._fields(cells, self._account, mistakes, clean, wrong_at)
+        account, name, customer_class, important, address = own.values()
+        zones = self._zones(cells, mistakes, wrong_at)
+        item = self._fields(cells, self._items, mistakes, clean, wrong_at)
+        if not account and not wrong_at and not any(map(str.strip, cells)):
             return None
         before = len(mistakes)
         if not mistakes:
             wrong = check_item(self._kind, item, customer_class or RESIDENT, self._imported, self._rates)
             mistakes += [Mistake(self._layout.spelled(one.field), one.rule, one.what) for one in wrong]
             before = len(mistakes)
-        phones = self._phones(cells, zones, mistakes)
+        phones = self._phones(cells, zones, mistakes, wrong_at)
         if mistakes and not (before == 0 and self._kind.important_until_confirmed):
             return Refused(error_text(record.row, mistakes))
-        kept = {column.spelled: self._kept(cells[column.at]) for column in self._layout.kept}
+        kept = {
+            column.spelled: "" if column.at in wrong_at else self._kept(cells[column.at])
+            for column in self._layout.kept
+        }
         item = {name: text for name, text in item.items() if text}
         return Read(account, name, customer_class, important, address, zones, phones, item, kept)
 
@@ -128,12 +133,15 @@ class RowReader:
         columns: Sequence[tuple[str, Column | None, Callable[[str], str], bool]],
         mistakes: list[Mistake],
         clean: reading.Reader,
+        wrong_at: Mapping[int, tuple[str, str]],
     ) -> dict[str, str]:
         values: dict[str, str] = {}
         for name, column, reader, needed in columns:
             text = ""
             if column is not None:
                 try:
+                    if column.at in wrong_at:
+                        raise Wrong(*wrong_at[column.at])
                     text = clean(cells[column.at])
                     if text:
                         text = reader(text)
@@ -145,8 +153,13 @@ class RowReader:
             values[name] = text
         return values
 
-    def _zones(self, cells: Sequence[str], mistakes: list[Mistake]) -> Sequence[str]:
+    def _zones(
+        self, cells: Sequence[str], mistakes: list[Mistake], wrong_at: Mapping[int, tuple[str, str]]
+    ) -> Sequence[str]:
         column = self._zone_at
+        if column is not None and column.at in wrong_at:
+            mistakes.append(Mistake(column.spelled, *wrong_at[column.at]))
+            return ()
         if column is None or not cells[column.at].strip():
             return ()
         try:
@@ -162,12 +175,22 @@ class RowReader:
             mistakes.append(Mistake(column.spelled, LENGTH, f"has {len(named)} time zones, {ZONES_MAX} at most"))
         return named
 
-    def _phones(self, cells: Sequence[str], zones: Sequence[str], mistakes: list[Mistake]) -> Phones:
+    def _phones(
+        self,
+        cells: Sequence[str],
+        zones: Sequence[str],
+        mistakes: list[Mistake],
+        wrong_at: Mapping[int, tuple[str, str]],
+    ) -> Phones:
         """The zones of the row come beside those of the number, never instead of them."""
         found: dict[str, Sequence[str]] = {}
         said = False
         for column in self._layout.numbers:
             cell = cells[column.at]
+            if column.at in wrong_at:
+                said = True
+                mistakes.append(Mistake(column.spelled, *wrong_at[column.at]))
+                continue
             if not cell or not cell.strip():
                 continue
             said = True

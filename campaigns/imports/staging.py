@@ -28,19 +28,21 @@ class Parts(NamedTuple):
     kept: str
 
 
-def packed(read: Read) -> str:
-    return SEPARATOR.join(
-        (
-            read.name,
-            read.customer_class,
-            read.important,
-            read.address,
-            reach_of(read.phones),
-            to_json(read.phones).decode(),
-            to_json(read.item).decode(),
-            to_json(read.kept).decode() if read.kept else NOTHING_KEPT,
-        )
+def parts_of(read: Read) -> Parts:
+    return Parts(
+        read.name,
+        read.customer_class,
+        read.important,
+        read.address,
+        reach_of(read.phones),
+        to_json(read.phones).decode(),
+        to_json(read.item).decode(),
+        to_json(read.kept).decode() if read.kept else NOTHING_KEPT,
     )
+
+
+def packed(read: Read) -> str:
+    return SEPARATOR.join(parts_of(read))
 
 
 def unpacked(fields: str) -> Parts:
@@ -53,4 +55,7 @@ def staged_row(row: int, parts: Parts) -> Staged:
 
 def reach_of(phones: Phones) -> str:
     """Equal for contacts whose first call has the same hours."""
+    if len(phones) == 1:  # nearly all
+        number, zones = phones[0]
+        return f"{takes_messages(number):d}{';'.join(zones)}"
     return "|".join(f"{takes_messages(number):d}{';'.join(zones)}" for number, zones in phones)

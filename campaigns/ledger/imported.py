@@ -7,7 +7,18 @@ from sqlalchemy import Connection, func, select
 
 from campaigns.imports.errors import ContactMoved
 from campaigns.ledger import outbound
-from campaigns.ledger.imports import ACCOUNTS_NAMED, Counts, Key, applied, fence, open_campaign, reject
+from campaigns.ledger.imports import (
+    ACCOUNTS_NAMED,
+    Counts,
+    Key,
+    RejectedRow,
+    applied,
+    chunk_done,
+    count,
+    fence,
+    open_campaign,
+    reject,
+)
 from campaigns.ledger.rows import AttemptRow, ContactRow, HoursClassRow
 from campaigns.ledger.tables import attempts, contacts, hours_classes
 from cti.sql import point
@@ -31,7 +42,10 @@ _OF_ACCOUNTS = point.all_of(contacts, "WHERE campaign = ? AND account IN ({})")
 
 
 class Batch(NamedTuple):
-    """What some accounts of an import come to. `added_to`: with the version that was read."""
+    """What some accounts of an import come to. `added_to`: with the version that was read. `errors`: of staged rows.
+
+    `seq`: the chunk whose rows all of this is, where they were not staged.
+    """
 
     key: Key
     accounts: Sequence[str]
@@ -42,6 +56,8 @@ class Batch(NamedTuple):
     counts: Counts
     tenant: str
     then: Callable[[Connection], None]  # what belongs to it, once they are there
+    seq: int | None = None
+    rejected: Sequence[RejectedRow] = ()
 
 
 def apply(connection: Connection, batches: Sequence[Batch]) -> Sequence[None]:
@@ -57,8 +73,12 @@ def apply(connection: Connection, batches: Sequence[Batch]) -> Sequence[None]:
         _insert_classes(connection, sorted(batch.classes))
         _insert(connection, batch.new)
         batch.then(connection)
-        reject(connection, batch.key, batch.errors)
-        applied(connection, batch.key, batch.accounts, batch.counts)
+        if batch.seq is None:
+            reject(connection, batch.key, batch.errors)
+            applied(connection, batch.key, batch.accounts, batch.counts)
+        else:
+            chunk_done(connection, batch.key, batch.seq, batch.rejected)
+            count(connection, batch.key, batch.counts)
         fence(connection, batch.key)
     return [None] * len(batches)
 

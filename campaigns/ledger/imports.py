@@ -105,23 +105,43 @@ def begin(connection: Connection, rows: Sequence[ImportRow]) -> Sequence[ImportR
     return made
 
 
-def add_chunks(connection: Connection, chunks: Sequence[tuple[str, int, int, bytes]]) -> Sequence[None]:
-    """(campaign, no, seq, content). Raises Truncated where the import was given up."""
-    for campaign, no, _, content in chunks:
-        coming = and_(_one(campaign, no), imports.c.state == RECEIVING)
-        more = update(imports).where(coming).values(bytes=imports.c.bytes + len(content))
-        if connection.execute(more).rowcount == 0:
+class Chunk(NamedTuple):
+    """Lines of an import, none where only more of the file has come. `size`: of the file so far."""
+
+    campaign: str
+    no: int
+    seq: int
+    content: bytes
+    size: int
+
+
+class Whole(NamedTuple):
+    """An import whose file is here. `header`: what is known of it, `Taken` in JSON."""
+
+    campaign: str
+    no: int
+    sha256: str
+    size: int
+    header: str
+
+
+def add_chunks(connection: Connection, chunks: Sequence[Chunk]) -> Sequence[None]:
+    """Raises Truncated where the import was given up."""
+    for chunk in chunks:
+        coming = and_(_one(chunk.campaign, chunk.no), imports.c.state == RECEIVING)
+        if connection.execute(update(imports).where(coming).values(bytes=chunk.size)).rowcount == 0:
             raise Truncated("nothing came for too long")
-    _insert_chunks(connection, chunks)
+    _insert_chunks(connection, [chunk[:4] for chunk in chunks if chunk.content])
     return [None] * len(chunks)
 
 
-def received(connection: Connection, given: Sequence[tuple[str, int, str]]) -> Sequence[ImportRow]:
-    """(campaign, no, SHA-256): all has come. Raises SameFile, WrongState, Truncated."""
-    return [_received(connection, *one) for one in given]
+def received(connection: Connection, given: Sequence[Whole]) -> Sequence[ImportRow]:
+    """All has come. Raises SameFile, WrongState, Truncated."""
+    return [_received(connection, one) for one in given]
 
 
-def _received(connection: Connection, campaign: str, no: int, sha256: str) -> ImportRow:
+def _received(connection: Connection, whole: Whole) -> ImportRow:
+    campaign, no, sha256 = whole[:3]
     _locked(connection, campaign)
     same = select(imports.c.no).where(
         imports.c.campaign == campaign, imports.c.sha256 == sha256, imports.c.state.in_((RUNNING, DONE))
@@ -130,7 +150,8 @@ def _received(connection: Connection, campaign: str, no: int, sha256: str) -> Im
     if before is not None:
         raise SameFile(before)
     coming = and_(_one(campaign, no), imports.c.state == RECEIVING)
-    if connection.execute(update(imports).where(coming).values(state=RUNNING, sha256=sha256)).rowcount == 0:
+    here = {"state": RUNNING, "sha256": sha256, "bytes": whole.size, "header": whole.header}
+    if connection.execute(update(imports).where(coming).values(here)).rowcount == 0:
         raise Truncated("nothing came for too long")
     row = read(connection, campaign, no)
     assert row is not None
@@ -163,10 +184,12 @@ def campaign_of(connection: Connection, campaign: str) -> CampaignRow | None:
     return None if found is None else CampaignRow(*found)
 
 
-def chunk(connection: Connection, campaign: str, no: int, seq: int) -> bytes | None:
-    """None: there are no more."""
-    here = and_(import_chunks.c.campaign == campaign, import_chunks.c.no == no, import_chunks.c.seq == seq)
-    return connection.scalar(select(import_chunks.c.content).where(here))
+def chunk_after(connection: Connection, campaign: str, no: int, after: int) -> tuple[int, bytes] | None:
+    """The first chunk that is left after this one: its number, its lines. None: there are no more."""
+    table = import_chunks.c
+    query = select(table.seq, table.content).where(table.campaign == campaign, table.no == no, table.seq > after)
+    found = connection.execute(query.order_by(table.seq).limit(1)).one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
 def rejected_page(connection: Connection, campaign: str, no: int, after: int, limit: int) -> list[tuple[int, str, str]]:
@@ -178,20 +201,40 @@ def rejected_page(connection: Connection, campaign: str, no: int, after: int, li
     return [(row[0], row[1], row[2]) for row in connection.execute(query.order_by(table.row_no).limit(limit))]
 
 
-def stage(
-    connection: Connection, given: Sequence[tuple[Key, Sequence[StagedRow], Sequence[RejectedRow], str | None]]
-) -> Sequence[None]:
-    """Rows that can be read, and those that cannot. The header comes with the last: then all are read."""
-    for key, rows, rejected, header in given:
+class Staged(NamedTuple):
+    """Rows of a chunk: those that can be read wait for their account."""
+
+    key: Key
+    seq: int
+    rows: Sequence[StagedRow]
+    rejected: Sequence[RejectedRow]
+
+
+def stage(connection: Connection, given: Sequence[Staged]) -> Sequence[None]:
+    """The chunk is gone with it: whoever goes on begins with the next."""
+    for key, seq, rows, rejected in given:
         _insert_rows(connection, rows)
-        _insert_rejected(connection, rejected)
+        chunk_done(connection, key, seq, rejected)
         if rejected:
             count(connection, key, Counts(rejected=len(rejected)))
-        if header is not None:
-            connection.execute(update(imports).where(_running(key)).values(header=header))
-            _know_rows(connection)
         fence(connection, key)
     return [None] * len(given)
+
+
+def chunk_done(connection: Connection, key: Key, seq: int, rejected: Sequence[RejectedRow]) -> None:
+    """All rows of a chunk are staged, applied or rejected. Raises Fenced where somebody else has done it."""
+    _insert_rejected(connection, rejected)
+    here = and_(import_chunks.c.campaign == key.campaign, import_chunks.c.no == key.no, import_chunks.c.seq == seq)
+    if connection.execute(delete(import_chunks).where(here)).rowcount == 0:
+        raise Fenced(resources=key.held)
+
+
+def all_staged(connection: Connection, keys: Sequence[Key]) -> Sequence[None]:
+    """The rows of an import are to be applied."""
+    for key in keys:
+        _know_rows(connection)
+        fence(connection, key)
+    return [None] * len(keys)
 
 
 def _know_rows(connection: Connection) -> None:
@@ -313,15 +356,6 @@ def doom(connection: Connection, given: Sequence[tuple[Key, str]]) -> Sequence[N
     return [None] * len(given)
 
 
-def begin_anew(connection: Connection, keys: Sequence[Key]) -> Sequence[None]:
-    """Nothing has been decided yet."""
-    for key in keys:
-        nothing = dict.fromkeys(("received", "accepted", "rejected", "merged", "contacts"), 0)
-        connection.execute(update(imports).where(_running(key), imports.c.header.is_(None)).values(nothing))
-        fence(connection, key)
-    return [None] * len(keys)
-
-
 def drop_chunks(connection: Connection, given: Sequence[tuple[str, int]]) -> Sequence[int]:
     """The first pieces of a file; how many."""
     dropped = []
@@ -334,7 +368,7 @@ def drop_chunks(connection: Connection, given: Sequence[tuple[str, int]]) -> Seq
 
 
 def drop_rows(connection: Connection, keys: Sequence[Key]) -> Sequence[int]:
-    """Staged and rejected rows of an import that begins anew or failed, a bounded number; how many."""
+    """Staged and rejected rows of an import that failed, a bounded number; how many."""
     dropped = []
     for key in keys:
         gone = 0

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [--json OUT] [--only NAME ...] [--quick]`: the product's figures.
+"""`python -m tests.benchmarks [--json OUT] [--only NAME ...] [--quick] [--rows N]`: the product's figures.
 
 Lines for people go to standard error as they are found; the list as JSON to OUT, or to standard output.
 """
@@ -38,8 +38,8 @@ class Heard(list[str]):
         print(f"  {line}", file=sys.stderr, flush=True)
 
 
-def sections(fresh: Mapping[str, Fresh], quick: bool, heard: list[str]) -> dict[str, Section]:
-    """What can be asked for by name."""
+def sections(fresh: Mapping[str, Fresh], quick: bool, heard: list[str], rows: int | None) -> dict[str, Section]:
+    """What can be asked for by name. `rows`: of the file that is imported."""
     return {
         **{f"throughput-{store}": partial(throughput.figures, store, fresh[store], quick, heard) for store in fresh},
         "lateness": partial(lateness.figures, fresh["sqlite"], quick, heard),
@@ -48,7 +48,7 @@ def sections(fresh: Mapping[str, Fresh], quick: bool, heard: list[str]) -> dict[
         "orders": partial(orders.figures, fresh["postgresql"], quick, heard),
         "orders-beside": partial(orders_beside.figures, fresh["postgresql"], quick, heard),
         "campaigns-intents": partial(campaign_intents.figures, fresh["postgresql"], quick, heard),
-        "campaigns-imports": partial(campaign_files.figures, fresh["postgresql"], quick, heard),
+        "campaigns-imports": partial(campaign_files.figures, fresh, rows, quick, heard),
         "campaigns-opening": partial(campaign_opening.figures, fresh["postgresql"], quick, heard),
         "letters": partial(letters.figures, quick, heard),
         "decisions": partial(decisions.figures, quick, heard),
@@ -73,11 +73,14 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the list there")
     parser.add_argument("--only", action="append", metavar="NAME", help="sections whose name begins so; repeatable")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs: to see that it works")
+    parser.add_argument(
+        "--rows", type=int, metavar="N", help="campaigns-imports: a file of so many rows, imported once"
+    )
     args = parser.parse_args()
     found: list[Figure] = []
     failed: list[str] = []
     with stores() as fresh:
-        for name, section in sections(fresh, args.quick, Heard()).items():
+        for name, section in sections(fresh, args.quick, Heard(), args.rows).items():
             if args.only and not any(name.startswith(one) for one in args.only):
                 continue
             print(name, file=sys.stderr, flush=True)

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from campaigns.api.imports import TAKEN
 from campaigns.imports.header import KEEP_MAX
 from campaigns.ledger import audit
 from tests.campaigns.api.site import Site, site
@@ -76,7 +77,7 @@ async def test_what_is_no_csv_is_refused_before_it_is_read(url: str) -> None:
         campaign: str = (await it.campaign())["id"]
         path = f"/v1/campaigns/{campaign}/imports"
         wrong = await it.ask("POST", path, b"{}", headers={"Content-Type": "application/json"})
-        assert (wrong.status, wrong.code, wrong.headers["Accept-Post"]) == (415, "unsupported_media_type", "text/csv")
+        assert (wrong.status, wrong.code, wrong.headers["Accept-Post"]) == (415, "unsupported_media_type", TAKEN)
         packed = await it.ask("POST", path, b"x", headers={**CSV, "Content-Encoding": "gzip"})
         assert (packed.status, packed.code) == (415, "unsupported_encoding")
         assert (await it.ask("GET", f"{path}/1")).code == "not_found"

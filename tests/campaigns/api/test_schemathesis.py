@@ -16,8 +16,8 @@ positive_data_acceptance.expected-statuses = [{expected}]
 RUNS = (
     ("^/v1/(settlements|do-not-call)$", '"2xx", "400", "401", "403", "404", "406", "409", "422"'),
     ("/v1/campaigns$|/outcome$|/v1/calling-hours|/acknowledge$", '"2xx", "401", "403", "404", "409", "422"'),
-    ("^/v1/(campaigns/.*(imports|start|pause|resume|stop|contacts|attempts|rejected|history|evidence|[}]|[0-9])$|"
-     "outbound|notice|audit)",
+    (("^/v1/(campaigns/.*(imports|start|pause|resume|stop|contacts|attempts|rejected|history|evidence|[}]|[0-9])$|"
+      "outbound|notice|audit)"),
      '"2xx", "401", "403", "404", "409"'),
 )  # fmt: skip
 

@@ -12,7 +12,7 @@ import pytest
 from campaigns.client.actions import act, act_on_all, freeze, start, thaw
 from campaigns.client.command import add_arguments, run
 from campaigns.client.door import Door, Problem
-from campaigns.client.exporting import export
+from campaigns.client.exporting import Ask, export
 from campaigns.client.options import most
 from campaigns.client.submission import REFUSED, Wish, submit
 from campaigns.client.terminal import Terminal
@@ -83,7 +83,7 @@ async def test_watching_ends_where_there_is_nothing_to_watch() -> None:
 def test_a_page_of_a_proxy_becomes_no_file(tmp_path: Path, what: str) -> None:
     async def exported() -> None:
         async with door_to(strange(b"<html>log in</html>")) as door:
-            await export(door, "c1", what, tmp_path / "out.csv", None)
+            await export(door, "c1", what, tmp_path / "out.csv", Ask())
 
     with pytest.raises(Problem, match="no_json|no_answer"):
         asyncio.run(exported())

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from campaigns.client.media import media_of
 from campaigns.client.options import most
 from campaigns.client.submission import Wish, submit
 from campaigns.client.terminal import Terminal
@@ -29,7 +30,7 @@ def campaign(state: str, **progress: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def imported(state: str = "done", **counts: int) -> dict[str, Any]:
+def imported(state: str = "done", **counts: Any) -> dict[str, Any]:
     held = {"received": 100, "accepted": 95, "rejected": 4, "merged": 1, "contacts": 90}
     return {"n": 1, "state": state, **held, **counts}
 
@@ -170,3 +171,18 @@ async def test_it_waits_until_every_contact_is_final(tmp_path: Path) -> None:
     assert (code, found["state"], found["progress"]) == (0, "done", over["progress"])
     assert "contacts  9: waiting 9" in shown
     assert "contacts  9: reached 7, fallback 2" in shown
+
+
+@pytest.mark.parametrize("content", [b'{"account": 1}\n', b"PK\x03\x04"])
+async def test_a_file_is_sent_as_what_it_is(tmp_path: Path, content: bytes) -> None:
+    service = working(imported(dropped=["身份证号"], hidden_sheets=["草稿"], sheet="三月"))
+    file, out = tmp_path / "march.csv", io.StringIO()
+    file.write_bytes(content)
+    wish = Wish(file, {"name": "march"}, most("5%"), True, False, sheet="三月")
+    async with door_to(service) as door:
+        assert (await submit(door, wish, Terminal(out, None)))[0] == 0
+    (sent,) = service.of("POST", f"{C}/imports")
+    assert sent.headers["Content-Type"] == media_of(file) != "text/csv"
+    assert dict(sent.query) == {"file": "march.csv", "sheet": "三月"}
+    assert "not kept: 身份证号" in out.getvalue()
+    assert "hidden ones: 草稿" in out.getvalue()

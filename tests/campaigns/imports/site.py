@@ -13,7 +13,9 @@ from sqlalchemy import update as changed
 from campaigns.context import Context, open_context
 from campaigns.imports import receiving
 from campaigns.imports.importer import Importer
+from campaigns.imports.receiving import Sent
 from campaigns.imports.rejected import rejected_csv
+from campaigns.imports.taking import Form
 from campaigns.kinds import known_kinds
 from campaigns.ledger.rows import CampaignRow, ContactRow, ImportRow
 from campaigns.ledger.tables import campaigns, contacts, hours_classes, import_chunks, import_rejected, import_rows
@@ -81,6 +83,11 @@ def csv_of(rows: Sequence[Mapping[str, str]], header: Sequence[str] | None = Non
     return written.getvalue().encode()
 
 
+def ndjson_of(rows: Sequence[Mapping[str, str]]) -> bytes:
+    """The same, a line each."""
+    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+
+
 async def pieces(content: bytes, size: int = 1_000_003) -> AsyncIterator[bytes]:
     for at in range(0, len(content), size):
         yield content[at : at + size]
@@ -110,17 +117,26 @@ class Site:
         await self.context.writer.run(put, state)
 
     async def receive(
-        self, campaign: CampaignRow, content: bytes, keep: Sequence[str] = (), size: int = 1_000_003
+        self,
+        campaign: CampaignRow,
+        content: bytes,
+        keep: Sequence[str] = (),
+        size: int = 1_000_003,
+        form: Form = Form.CSV,
+        sheet: str | None = None,
     ) -> ImportRow:
-        return await receiving.receive(self.context, campaign, pieces(content, size), "file.csv", keep, "me (key 1)")
+        sent = Sent("file.csv", keep, "me (key 1)", form, sheet)
+        return await receiving.receive(self.context, campaign, pieces(content, size), sent)
 
     async def work(self) -> None:
         while await self.importer.step():
             pass
 
-    async def imported(self, campaign: CampaignRow, content: bytes, keep: Sequence[str] = ()) -> ImportRow:
+    async def imported(
+        self, campaign: CampaignRow, content: bytes, keep: Sequence[str] = (), form: Form = Form.CSV
+    ) -> ImportRow:
         """As it has ended."""
-        row = await self.receive(campaign, content, keep)
+        row = await self.receive(campaign, content, keep, form=form)
         await self.work()
         return await self.read(row)
 

@@ -21,7 +21,7 @@ async def test_files_that_come_slowly_keep_nobody_waiting(lite: Site) -> None:
 
     async with asyncio.TaskGroup() as group:
         for n in range(SLOW):
-            group.create_task(receiving.receive(lite.context, campaign, slowly(n), f"{n}", (), "me"))
+            group.create_task(receiving.receive(lite.context, campaign, slowly(n), receiving.Sent(f"{n}", (), "me")))
         for _ in range(SLOW):
             await begun.acquire()
         try:

@@ -151,7 +151,7 @@ def test_other_numbers(text: str, number: str) -> None:
     ("text", "months"),
     [("2026-02", "2026-02"), ("202602", "2026-02"), ("2026-02,2026-01", "2026-01,2026-02"),
      ("202601、202602", "2026-01,2026-02"),
-     ("2026-01; 2026-01", "2026-01")],
+     ("2026-01; 2026-01", "2026-01"), ("2026-01-01 00:00:00", "2026-01")],
 )  # fmt: skip
 def test_months(text: str, months: str) -> None:
     assert cells.read_months(text) == months

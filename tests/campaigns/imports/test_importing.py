@@ -6,6 +6,7 @@ import pytest
 
 from campaigns.imports import receiving
 from campaigns.imports.errors import SameFile, TooLarge, Truncated, WrongState
+from campaigns.imports.receiving import Sent
 from campaigns.ledger.tables import FAR
 from tests.campaigns.imports.site import ARREARS, BILLING, DAY_MS, HOUR_MS, OUTAGE, Site, csv_of, pieces
 from tests.scheduler import START_MS
@@ -187,12 +188,11 @@ async def test_of_a_body_that_ends_early_nothing_is_kept(site: Site) -> None:
             yield piece
             raise ConnectionResetError
 
+    short = Sent("f", (), "me", length_ok=lambda size: size == len(content) + 1)
     with pytest.raises(Truncated):
-        await receiving.receive(
-            site.context, campaign, pieces(content), "f", (), "me", lambda size: size == len(content) + 1
-        )
+        await receiving.receive(site.context, campaign, pieces(content), short)
     with pytest.raises(ConnectionResetError):
-        await receiving.receive(site.context, campaign, broken(), "f", (), "me")
+        await receiving.receive(site.context, campaign, broken(), Sent("f", (), "me"))
     assert await site.imports() == []
     assert await site.left() == NOTHING_LEFT
 
@@ -235,7 +235,7 @@ async def test_a_body_whose_receiver_died_is_given_up(site: Site) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(receiving, "drop", gone)
         with pytest.raises(KilledHere):
-            await receiving.receive(site.context, campaign, until_it_dies(), "f", (), "me")
+            await receiving.receive(site.context, campaign, until_it_dies(), Sent("f", (), "me"))
     await site.work()
     assert [row.state for row in await site.imports()] == ["receiving"]
     site.clock.move_to(site.clock.now_ms() + 599_000)

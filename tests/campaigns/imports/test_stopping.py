@@ -18,6 +18,11 @@ SOME_ROWS = [
     ARREARS,
 ]
 
+EACH_ONCE = [
+    *({**ARREARS, "account": f"A{n}", "number": f"138{n:08}"} for n in range(40)),
+    {**ARREARS, "account": "B1", "number": "95598"},
+]
+
 
 class Killed(Exception):
     """The process ends here."""
@@ -49,7 +54,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("campaigns.imports.job.BATCH_ROWS", 12)
     monkeypatch.setattr("campaigns.imports.job.PIECE_ROWS", 4)
     monkeypatch.setattr("campaigns.imports.job.ROWS_MAX", 4)
-    monkeypatch.setattr("campaigns.imports.receiving.CHUNK_BYTES", 700)
+    monkeypatch.setattr("campaigns.imports.receiving.CHUNK_BYTES", 350)
     monkeypatch.setattr("campaigns.ledger.imports.ROWS_DROPPED", 10)
     monkeypatch.setattr("campaigns.ledger.imports.CHUNKS_DROPPED", 2)
 
@@ -93,6 +98,20 @@ async def test_an_import_that_stops_at_any_commit_comes_to_the_same(lite: Site, 
         assert again == whole, left
         left += 1
     assert left > 15
+
+
+@pytest.mark.parametrize("done", [False, True])
+async def test_accounts_that_have_one_row_each_are_applied_once(site: Site, done: bool) -> None:
+    content = csv_of(EACH_ONCE)
+    whole, _ = await stopped_at(site, "cwhole", content, 10_000, done=done)
+    assert whole[0][:7] == ("done", None, 41, 40, 1, 0, 40)
+    assert [no for no, *_ in whole[1]] == list(range(1, 41))
+    left, stopped = 0, True
+    while stopped:
+        again, stopped = await stopped_at(site, f"c{left:04}x", content, left, done=done)
+        assert again == whole, left
+        left += 1
+    assert left > 10
 
 
 @pytest.mark.parametrize("done", [False, True])
