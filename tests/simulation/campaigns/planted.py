@@ -11,9 +11,8 @@ from unittest.mock import patch
 from campaigns.core import calling_hours, decide, waiting
 from campaigns.dialler import case, pace, turn
 from campaigns.dialler.withdrawal import Took
-from campaigns.do_not_call import changing
 from campaigns.ledger import contacts, do_not_call, notices, people, turns
-from campaigns.settlements import closing, telling
+from campaigns.settlements import telling
 from campaigns.settlements.closing import Effect
 from cti.dial import orders, silence
 from cti.gateway.dialling import Leaving
@@ -89,6 +88,10 @@ def _not_frozen(inner: Any, self: Any, read: Any) -> Any:
     return inner(self, read)._replace(frozen=False)
 
 
+def _begins_tomorrow(inner: Any, connection: Any, row: Any) -> Any:
+    return inner(connection, row._replace(since_ms=row.since_ms + 86_400_000))
+
+
 def _one_more(inner: Any, *args: Any) -> int:
     return int(inner(*args)) + 1
 
@@ -150,14 +153,14 @@ ALL = (
     Planted("a stop forgets sent orders", never.AFTER_STOP, HELD, _put(orders, "_may_leave", lambda *_: False)),
     Planted("no second look at the clock", never.AFTER_STOP, HELD,
             _put(Leaving, "left_ms", lambda one, *_: one.order.expires_at_ms - one.order.sent_at_ms)),
-    Planted("a payment leaves orders alone", never.AFTER_PAYMENT, PAYING, _put(closing, "_withdrawn", lambda *_: {})),
     Planted("a payment leaves letters alone", never.AFTER_PAYMENT, PAYING,
             _put(telling, "recall_notices", lambda *_: {})),
     Planted("a payment closes nobody", never.AFTER_PAYMENT, PAYING,
             _put(telling, "close_contacts", lambda *_: Effect({}, Took()))),
     Planted("nobody asks the do-not-call list", never.AFTER_ENTRY, PAYING,
             _put(do_not_call, "holding", lambda *_: {})),
-    Planted("an entry leaves orders alone", never.AFTER_ENTRY, PAYING, _put(changing, "take_back", lambda *_: Took())),
+    Planted("an entry holds from tomorrow on", never.AFTER_ENTRY, PAYING,
+            _wrapped(do_not_call, "write", _begins_tomorrow)),
     Planted("unknown is never final", never.NO_END, LOST, _put(silence, "UNKNOWN_FINAL_MS", 10**12)),
     Planted("deadlines are not looked for", never.NO_END, MANY, _put(contacts, "with_deadline", lambda *_: [])),
     Planted("the log is never read", never.NO_END, LOST, of_orders.never_read),
