@@ -122,3 +122,15 @@ async def test_a_file_without_header_does_not_tell_its_first_row(lite: Site) -> 
 async def test_an_account_may_look_like_a_bank_card(lite: Site) -> None:
     row = await lite.of_rows(await lite.campaign("arrears"), {**ARREARS, "account": OTHER_BANK})
     assert (row.accepted, (await lite.contacts())[0].account) == (1, OTHER_BANK)
+
+
+@pytest.mark.parametrize("form", list(Form))
+async def test_what_stood_in_a_column_before_it_was_known_is_dropped_too(lite: Site, form: Form) -> None:
+    """Of rows that are accepted, and of those that come back."""
+    found = rows({"卡": "the first"}, {"卡": "the second", "arrears": "x"}, {"卡": OTHER_BANK})
+    content = {Form.CSV: csv_of, Form.NDJSON: ndjson_of, Form.XLSX: book_of}[form](found)
+    row = await lite.imported(await lite.campaign("arrears"), content, ["卡"], form=form)
+    assert (row.accepted, row.rejected) == (2, 1)
+    held = repr(await lite.everything())
+    assert "the first" not in held
+    assert "the second" not in held
