@@ -45,7 +45,7 @@ def purged(engine: Engine, now_ms: int, before_ms: int) -> int:
     gone = 0
     while True:
         with engine.begin() as connection:
-            (some,) = purge(connection, [Limits(now_ms, before_ms)])
+            (some,) = purge(connection, [Limits(now_ms, before_ms, before_ms)])
         gone += some
         if not some:
             return gone
