@@ -45,6 +45,8 @@ BEYOND_ROOM = 20  # looked at beyond what the pace has room for: some will wait 
 PAST_MAX = 200  # deadlines in one turn
 SWEEP_MS = 5_000  # how often it is looked whether somebody waits for a number that is free
 STALE_MS = 20  # before what was undone is read anew
+# Turns undone in a row. Then one call is made at a time: what its own calls are to each other in a turn cannot undo it.
+UNDONE_MAX = 5
 QUEUE_MS = 1_000  # how often a queue is looked at
 DECLARED_MS = 5_000  # a declaration is believed for so long
 
@@ -92,6 +94,7 @@ class LaneDialler:
         self._declared_ms = float("-inf")
         self._turns = 0
         self._dialled = False  # in the turn before
+        self._undone = 0  # turns, up to the last one
         self._swept_ms = float("-inf")
         self._closed: dict[str, Hours] = {}  # campaigns whose hours are closed for all; and what was said of it
         self._closed_told: dict[str, Hours] = {}
@@ -106,9 +109,12 @@ class LaneDialler:
         except (Stale, NoDialStream, DialNotAllowed) as reason:
             log.info("a turn was undone", action="turn_undone", lane=self.lane.id, why=str(reason))
             done = self._again("stale", STALE_MS if isinstance(reason, Stale) else LOOK_MS)
+            self._undone += 1
         except (LedgerAway, OutcomeUnknown) as reason:
             log.warning("a turn failed", action="turn_failed", lane=self.lane.id, why=str(reason))
             done = self._again("away", LOOK_MS)
+        else:
+            self._undone = 0
         self.look_ms = done.look_ms
         self._context.metrics.turn(done.ended)
         return done
@@ -212,6 +218,7 @@ class LaneDialler:
         may_dial = able and moment.heard and moment.clock_true
         lane = pace.lane_room(limits, moment.ledger_ms) if may_dial else 0
         portion = orders_a_turn(limits, DUE_MAX) if self._dialled else ORDERS_AT_FIRST
+        portion = portion if self._undone < UNDONE_MAX else 1
         room = Room(min(lane, portion), {}, {}, is_portion=lane > portion)
         live = live_channels(read.ways, switch_heard=able and moment.heard, gateway_live=read.gateway_live)
         may_send = bool(live) and moment.steady and not moment.frozen

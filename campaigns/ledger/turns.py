@@ -297,9 +297,10 @@ def _count_days(connection: Connection, writes: Writes, dialled: Sequence[Dialli
         counts = capped if one.capped else others
         for day in one.days:
             counts[day] = counts.get(day, 0) + 1
-    people.change(connection, writes.lane.tenant, others)
+    # Those that the cap allows come first, as a turn has decided on them: a call that it does not hold for goes anyway.
     if not people.reserve(connection, writes.lane.tenant, capped):
         raise Stale("a person's calls of a day")
+    people.change(connection, writes.lane.tenant, others)
 
 
 def _write_contacts(connection: Connection, writes: Writes, dialled: Sequence[Dialling]) -> None:

@@ -1,15 +1,17 @@
 """The dialler at the real door on the virtual clock: contacts in the tables, a switch that answers by script."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from campaigns.api.whole_campaign import whole
 from campaigns.dialler import actions
 from campaigns.dialler.case import CAP_AGAIN_MS
+from campaigns.ledger import people
 from campaigns.ledger.tables import FAR
 from tests.campaigns.dialler.made import (
     CAMPAIGN,
@@ -28,7 +30,7 @@ from tests.campaigns.dialler.made import (
     states_of,
 )
 from tests.campaigns.shipped import HOUR_MS
-from tests.campaigns.test_rendering import DEBT
+from tests.campaigns.test_rendering import DEBT, OUTAGE
 from tests.ready import ready_sqlite
 from tests.scheduler import START_MS, TENANT, Scene, scene
 from tests.simulation.dialling_switch import DiallingSwitch
@@ -143,6 +145,34 @@ async def test_a_person_is_called_three_times_a_day_over_all_campaigns(it: Scene
         assert (refusal.why, refusal.rule, refusal.until_ms) == ("person_cap", "TRY-1", tomorrow_ms)
         row = await contact_of(it, f"{CAMPAIGN}-{no}")
         assert row.next_at_ms == refusal.at_ms + CAP_AGAIN_MS, "a call may turn out not to have rung"
+
+
+async def test_whom_the_cap_does_not_hold_for_keeps_nobody_from_his_last_call_of_the_day(it: Scene) -> None:
+    """OUT-1. Both are called in one turn: one for the third time today, the other whatever was before."""
+    switch = await DiallingSwitch.declared(it, {})
+    await switch.to(5)
+    of = campaign(kind="outage")
+    items = json.dumps([OUTAGE])
+    await count_calls(it, [(TENANT, f"n:{TWO}", "2026-03-02", 2)])
+    await put(it, of, [contact(of, 1, ONE, TWO, items=items), contact(of, 2, TWO, items=items, important=1)])
+    await switch.to(10)
+    assert sorted(one.number for one in switch.received) == [ONE, TWO]
+    assert (await person_days_of(it))[f"n:{TWO}", "2026-03-02"] == 4
+
+
+async def test_a_lane_whose_turns_are_undone_goes_on_with_one_call_at_a_time(
+    it: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve = people.reserve
+
+    def of_one_alone(connection: Connection, tenant: str, wanted: Mapping[people.PersonDay, int]) -> bool:
+        return len(wanted) <= len(("account", "number")) and reserve(connection, tenant, wanted)
+
+    monkeypatch.setattr(people, "reserve", of_one_alone)
+    numbers = [f"+861380000000{no}" for no in range(4)]
+    switch = await begun(it, {}, *((number,) for number in numbers))
+    await switch.to(20)
+    assert {one.number for one in switch.received} == set(numbers)
 
 
 async def test_what_certainly_did_not_ring_does_not_count_for_the_person(it: Scene) -> None:

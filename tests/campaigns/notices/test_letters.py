@@ -57,7 +57,7 @@ async def test_a_batch_is_printed_and_is_the_same_file_again(url: str, monkeypat
         head = await here.ask("HEAD", path, key="printer", headers=PDF)
         assert (head.status, head.headers["Content-Type"], head.body) == (200, "application/pdf", b"")
         reads = [(about, details) for _, what, about, details in await lines(here) if what == "notice_batch_read"]
-        assert reads.count((name, {"media": "application/pdf", "notices": 30})) == 2
+        assert reads.count((name, {"campaign": CAMPAIGN, "media": "application/pdf", "notices": 30})) == 2
 
 
 async def test_the_language_of_the_campaign_is_that_of_its_letters(url: str) -> None:
