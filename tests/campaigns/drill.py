@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from cti.cli.logging_setup import set_up_logging
 from tests.campaigns import never
-from tests.campaigns.never import FINAL, Seen, Stopped
+from tests.campaigns.never import FINAL, Seen, Stopped, Told
 from tests.campaigns.scripted_switch import CALLS_PER_SECOND
 from tests.campaigns.stage import Stage, stage
 from tests.campaigns.submitted import Submitted, asked, csv_of
@@ -35,6 +35,8 @@ START_MS = ms_of("2026-03-04T09:00:00+08:00")
 CONTACTS = 36  # concerned; a wrong file has others beside it
 RIGHT = 6
 ACTS_MS = 16_000  # after the start: some have answered, some ring, some wait
+AFTER_MS = 6 * HOUR_MS
+ENDED = ("done", "stopped", "expired")
 LOOK_MS = 1_000
 LOOKS_MAX = 300
 WORDS = ("reached", "noAnswer", "invalid", "reached", "hangUpEarly", "reached")
@@ -146,8 +148,16 @@ async def played(name: str, url: str, *, acting: bool = True) -> dict[str, Any]:
         else:
             concerned = accounts(WRONG if name == "wrong-file" else FILE)
             done = Acknowledged(it.now_ms, it.now_ms, concerned, finishes=name == "paid-meanwhile")
-        await it.to(await end_ms(it) + HOUR_MS)
+        await to_its_end(it, of)
         return await told(it, of, done, numbers)
+
+
+async def to_its_end(it: Stage, of: Submitted) -> None:
+    """Until the campaign has ended, and some hours more: the last deadline is past by then at the latest."""
+    last_ms = await end_ms(it) + HOUR_MS
+    while (await of.campaign())["state"] not in ENDED and it.now_ms < last_ms:
+        await it.to(min(it.now_ms + AFTER_MS, last_ms))
+    await it.to(it.now_ms + AFTER_MS)
 
 
 async def started(it: Stage, files: Sequence[Sequence[Mapping[str, str]]]) -> Submitted:
@@ -178,7 +188,8 @@ async def told(it: Stage, of: Submitted, done: Acknowledged, numbers: Mapping[st
     ledger = await it.it.store.database.reader.run(never.read)
     stops = [] if done.finishes else [Stopped("drill", done.at_ms, None, frozenset({of.id}))]
     is_whole = done.of >= accounts(rows)
-    seen = Seen(it.switch.log(), ledger, {}, {}, CALLS_PER_SECOND, stops if is_whole else ())
+    payments = [Told(done.at_ms, account) for account in sorted(done.of)] if done.finishes else []
+    seen = Seen(it.switch.log(), ledger, {}, {}, CALLS_PER_SECOND, stops if is_whole else (), payments)
     found = {
         "told_before": len(when["before"]),
         "told_after": len(when["after"] - when["before"]),

@@ -1,5 +1,7 @@
 """The drills, on both databases; and that the judge sees what happens where nobody acts."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.campaigns.drill import CONTACTS, DRILLS, played
@@ -16,6 +18,6 @@ async def test_nobody_is_told_wrongly(url: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(DRILLS))
-async def test_where_nobody_acts_the_drill_fails(url: str, name: str) -> None:
-    found = await played(name, url, acting=False)
+async def test_where_nobody_acts_the_drill_fails(tmp_path: Path, name: str) -> None:
+    found = await played(name, f"sqlite:///{tmp_path}/drill.db", acting=False)
     assert found["told_wrongly"] > 0
