@@ -92,7 +92,8 @@ async def go_on(context: Context, campaign: CampaignRow, no: int) -> bool:
 
     def end(connection: Connection) -> bool:
         campaigns.lock(connection, campaign.id, campaign.tenant)
-        if rows.any_left(connection, of):
+        made = imports.read(connection, campaign.id, no)
+        if made is None or made.state != WITHDRAWING or rows.any_left(connection, of):
             return False
         _gone(connection, of, WHO, now_ms)
         return True

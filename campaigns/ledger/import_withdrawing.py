@@ -4,7 +4,6 @@ An import's contacts are those that it brought (their hours class names it) and 
 gave more numbers or items: what is whose cannot be told apart, so these are not called any more either.
 """
 
-from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
@@ -122,9 +121,10 @@ def _letters(connection: Connection, of: Of, limit: int) -> list[str]:
 
 
 def _notices(of: Of) -> ColumnElement[bool]:
+    """Each looks for its contact: there are far fewer letters than contacts."""
     columns = notices.c
-    mine = select(contacts.c.id).where(_all(of))
-    return and_(columns.tenant == of.tenant, columns.campaign == of.campaign, columns.contact.in_(mine))
+    mine = exists().where(contacts.c.id == columns.contact, _all(of))
+    return and_(columns.tenant == of.tenant, columns.campaign == of.campaign, mine)
 
 
 # -- what came of it ---------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def counts(connection: Connection, of: Of) -> Counts:
     return Counts(
         cancelled=_count(connection, _all(of), contacts.c.state == State.CANCELLED.value, contacts.c.why == _MARKED),
         left=_count(connection, _brought(of), OPEN) + _count(connection, _added_to(of), OPEN),
-        told=_count(connection, _all(of), _was_told(of)),
+        told=_count_told(connection, of),
         recalled=_letters_of(connection, of, letters.state == RECALLED),
         to_recall=_letters_of(connection, of, letters.to_recall_ms.is_not(None)),
     )
@@ -155,8 +155,9 @@ def _telling() -> ColumnElement[bool]:
     return or_(attempts.c.answered_at_ms.is_not(None), attempts.c.disposition.in_(TOLD))
 
 
-def _was_told(of: Of) -> ColumnElement[bool]:
-    return contacts.c.id.in_(select(attempts.c.contact).where(attempts.c.campaign == of.campaign, _telling()))
+def _count_told(connection: Connection, of: Of) -> int:
+    told = select(func.count(attempts.c.contact.distinct())).join(contacts, contacts.c.id == attempts.c.contact)
+    return connection.scalar(told.where(attempts.c.campaign == of.campaign, _telling(), _all(of))) or 0
 
 
 def told_page(connection: Connection, of: Of, after_no: int, limit: int) -> list[ToldRow]:
@@ -168,9 +169,3 @@ def told_page(connection: Connection, of: Of, after_no: int, limit: int) -> list
     query = query.where(tried.campaign == of.campaign, _telling(), _all(of), columns.no > after_no)
     query = query.group_by(*row).order_by(columns.no).limit(limit)
     return [ToldRow._make(found) for found in connection.execute(query)]
-
-
-def states_of(connection: Connection, campaign: str, nos: Collection[int]) -> dict[int, str]:
-    """The states of some imports, by number."""
-    query = select(imports.c.no, imports.c.state).where(imports.c.campaign == campaign, imports.c.no.in_(sorted(nos)))
-    return {row.no: row.state for row in connection.execute(query)}
