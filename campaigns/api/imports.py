@@ -25,6 +25,7 @@ from campaigns.imports.taking import Form, taken_of
 from campaigns.kinds import Text
 from campaigns.ledger import audit, history, imports
 from campaigns.ledger.rows import CampaignRow, ContactRow, ImportRow
+from campaigns.ledger.withdrawing import WITHDRAWING, WITHDRAWN
 from cti.web.csv_text import CSV
 from cti.web.instants import optional_rfc3339, rfc3339
 from cti.web.limits import Limits
@@ -32,7 +33,8 @@ from cti.web.refusal import Refusal, fault
 from cti.web.route import Asked
 
 ACCEPTED = 202
-IN_TRANSIT = "running"  # what is told of an import whose file still comes
+TAKEN_BACK = (WITHDRAWING, WITHDRAWN)
+SHOWN_AS = {imports.RECEIVING: imports.RUNNING, **dict.fromkeys(TAKEN_BACK, imports.DONE)}
 AGAIN = {"Retry-After": str(RETRY_AFTER_S), **CLOSE}
 TAKES = ("draft", "running", "paused")
 FORMS = tuple(form.value for form in Form)
@@ -166,7 +168,8 @@ def shown_import(row: ImportRow) -> dict[str, Any]:
         "hidden_sheets": [] if taken is None else list(taken.hidden_sheets),
         "sha256": row.sha256 or None,
         "bytes": row.bytes,
-        "state": IN_TRANSIT if row.state == imports.RECEIVING else row.state,
+        "state": SHOWN_AS.get(row.state, row.state),
+        "withdrawal": row.state if row.state in TAKEN_BACK else None,
         "error": row.error,
         "received": row.received,
         "accepted": row.accepted,

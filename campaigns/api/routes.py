@@ -12,6 +12,7 @@ from campaigns.api import (
     campaigns,
     contacts,
     idempotent,
+    import_withdrawal,
     imports,
     message_receipts,
     outbound,
@@ -105,6 +106,7 @@ def _campaigns(limits: Limits) -> list[Route]:
 def _imports(limits: Limits) -> list[Route]:
     path = "/v1/campaigns/{campaign}/imports"
     one = {**CAMPAIGN, "n": IMPORT_PATTERN}
+    withdrawal = answer("How far it is, and a page of those who were told.", "ImportWithdrawal")
     keep = Parameter(
         "keep", "Another column of the file to keep; may be repeated, or several with commas between them.",
         {"type": "array", "maxItems": KEEP_MAX,
@@ -124,6 +126,11 @@ def _imports(limits: Limits) -> list[Route]:
         Route("GET", f"{path}/{{n}}/rejected", "get_rejected", "The rows that were rejected, as they came.",
               imports.get_rejected, WRITE, {200: Answer("With a last column `error`.", {CSV: {"type": "string"}})},
               ("not_found", "ledger_away"), path_parts=one, head=True),
+        Route("POST", f"{path}/{{n}}/withdraw", "post_withdraw",
+              "The wrong file: nobody of it is called any more. Asked again, how far that is.",
+              bounded(import_withdrawal.post_withdraw, limits), WRITE, {202: withdrawal},
+              ("unsupported_encoding", "body_too_slow", "too_large", "not_found", "wrong_state", "ledger_away"),
+              (paging(limits, import_withdrawal.PAGE), cursor((NUMBER,))), path_parts=one),
     ]  # fmt: skip
 
 

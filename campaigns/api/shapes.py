@@ -120,9 +120,23 @@ _IMPORT: dict[str, Schema] = {
     "sheet": {**or_null(TEXT), "description": "Of a workbook: the one that was read."},
     "hidden_sheets": {**TEXTS, "description": "Of a workbook: not read unless `sheet` names one."},
     "sha256": or_null(TEXT), "bytes": WHOLE,
-    "state": words(("running", "done", "failed")), "error": or_null(TEXT), "received": WHOLE, "accepted": WHOLE,
+    "state": words(("running", "done", "failed")), "withdrawal": {
+        **or_null(words(("withdrawing", "withdrawn"))),
+        "description": "Of one that is taken back; `withdrawn`: nothing of it reaches anybody any more.",
+    }, "error": or_null(TEXT), "received": WHOLE, "accepted": WHOLE,
     "rejected": WHOLE, "merged": WHOLE, "contacts": WHOLE, "created_at": TIME, "ended_at": or_null(TIME), "by": TEXT,
     "sample": _SAMPLE,
+}  # fmt: skip
+_WITHDRAWAL: dict[str, Schema] = {
+    "campaign": TEXT, "n": WHOLE,
+    "acknowledged": {**YES_NO, "description": "Nothing of the import reaches anybody any more."},
+    "cancelled": {**WHOLE, "description": "Contacts that are not called any more."},
+    "left": {**WHOLE, "description": "Contacts that are still to be cancelled, or whose call still ends."},
+    "notices": shape({"recalled": WHOLE, "to_recall": WHOLE}),
+    "told": {**WHOLE, "description": "Contacts that answered, or were reached in another way."},
+    "accounts": each(shape({"account": TEXT, "contact": TEXT, "state": words([state.value for state in State]),
+                            "told_at": TIME})),
+    "cursor": CURSOR,
 }  # fmt: skip
 _OUTBOUND: dict[str, Schema] = {
     "frozen": YES_NO, "reason": or_null(TEXT), "by": or_null(TEXT), "at": or_null(TIME),
@@ -144,6 +158,7 @@ def shapes(rules: OperatorRules) -> dict[str, Any]:
         "CampaignProgress": shape(_PROGRESS),
         "CampaignNext": shape({"text": BOTH, "until": or_null(TIME), "why": or_null(TEXT), "rule": or_null(TEXT)}),
         "Import": shape(_IMPORT, ("sample",)),
+        "ImportWithdrawal": shape(_WITHDRAWAL),
         "ContactListed": shape(_CONTACT),
         "Contacts": shape({"contacts": each(ref("ContactListed")), "cursor": CURSOR, "as_of": TIME}),
         "Contact": shape(HELD),

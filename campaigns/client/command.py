@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-SUMMARY = "submit a file of contacts as a campaign; status, pause, resume, stop, freeze, export"
+SUMMARY = "submit a file of contacts as a campaign; status, pause, resume, stop, withdraw, freeze, export"
 VARIABLES = ("RINGBACK_KEY", "RINGBACK_URL")
 NAME_CHARS_MAX = 128  # of a campaign
 HERE = "http://127.0.0.1:8080"
@@ -44,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             action.add_argument(
                 "--live", choices=("finish", "clear"), default="finish", help="what becomes of live calls"
             )
+    withdraw = actions.add_parser("withdraw", help="a wrong file: nobody of that import is called any more")
+    withdraw.add_argument("id", metavar="ID")
+    withdraw.add_argument("n", metavar="N", type=int, help="the number of the import; 1 is the first")
     freeze = actions.add_parser("freeze", help="nothing more is sent, for any campaign")
     freeze.add_argument("--reason", default="frozen by hand", help="for the record")
     actions.add_parser("thaw", help="the end of a freeze")
@@ -196,6 +199,13 @@ async def _act(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
     return DONE, await act(door, args.action, args.id, body, terminal)
 
 
+async def _withdraw(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.withdrawing import withdraw
+
+    found = await withdraw(door, args.id, args.n, terminal)
+    return (DONE if found["acknowledged"] else REFUSED), found
+
+
 async def _freeze(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
     from campaigns.client.actions import freeze
 
@@ -221,6 +231,7 @@ RUN: dict[str, Callable[[argparse.Namespace, Any, Any], Awaitable[Done]]] = {
     "status": _status,
     "start": _start,
     **dict.fromkeys(("pause", "resume", "stop"), _act),
+    "withdraw": _withdraw,
     "freeze": _freeze,
     "thaw": _thaw,
     "export": _export,

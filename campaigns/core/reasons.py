@@ -132,6 +132,7 @@ class Why(StrEnum):
     PERSON_CAP = "person_cap"
     DO_NOT_CALL = "do_not_call"
     SETTLED = "settled"
+    IMPORT_WITHDRAWN = "import_withdrawn"
     NO_FORMULA = "no_formula"
     NO_NUMBER = "no_number"
     CAMPAIGN_PAUSED = "campaign_paused"

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from campaigns.core.after import Closed, Ended, HandedOver, Outcome, after, owes_notice
 from campaigns.core.campaign import Campaign
 from campaigns.core.choice import next_call, silenced
-from campaigns.core.contact import blocking
+from campaigns.core.contact import Step, blocking
 from campaigns.core.decide import Close, Dial, Fallback, decide
-from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Disposition, Why
+from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Disposition, State, Why
 from campaigns.core.waiting import GRACE_MS, SWITCH_SILENT_MAX_MS, WaitUntil, World
 from campaigns.core.zones import instant, local_day
 from campaigns.dialler.orders import split_number
@@ -153,6 +153,9 @@ class Case:
     def schedule(self, known: Known, now_ms: int) -> None:
         """When to look at it again, whatever hinders the lane. What a deadline or the last attempt asks for is done."""
         self._miss(now_ms)
+        if self.withdrawn:
+            self.close_withdrawn()
+            return
         for _ in range(STEPS_MAX):
             decision = decide(self.contact, self._unhindered(), self.calm_world(known, now_ms), now_ms)
             match decision:
@@ -189,6 +192,17 @@ class Case:
             return None
         number, account = self._lines[choice.phone.number]
         return account if account in known.busy else number
+
+    @property
+    def withdrawn(self) -> bool:
+        """Its import was withdrawn: what is under way ends, and nothing follows."""
+        return self.row.why == Why.IMPORT_WITHDRAWN
+
+    def close_withdrawn(self) -> None:
+        """Cancelled, unless an order of it may still be under way: then once that has ended."""
+        self.next_at_ms, self.waits_for = FAR, None
+        if not any(attempt.step is Step.OPEN for attempt in self.contact.attempts):
+            self.apply(Closed(State.CANCELLED))
 
     def _unhindered(self) -> Campaign:
         """The campaign without its pause: that moves no instant of a contact."""
@@ -258,6 +272,7 @@ class Case:
         row, final = self.row, self.contact.final
         if row.notice_missed != self.notice_missed:
             row = row._replace(notice_missed=self.notice_missed)
+        final = final or self.withdrawn
         next_at_ms, waits_for = (FAR, None) if final else (self.next_at_ms, self.waits_for)
         made = judged_contact(row, self.contact, self.campaign, next_at_ms, now_ms, waits_for=waits_for)
         return made._replace(deadline_at_ms=FAR) if final else made
@@ -288,7 +303,7 @@ class Case:
     @property
     def owes(self) -> bool:
         """A notice that it did not owe before."""
-        return not self._owed and owes_notice(self.contact, self.campaign)
+        return not self._owed and not self.withdrawn and owes_notice(self.contact, self.campaign)
 
     @property
     def recalls(self) -> bool:

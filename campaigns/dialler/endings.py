@@ -3,7 +3,7 @@
 Read after a turn, and written in a transaction of its own: the campaign's version keeps two diallers apart.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -11,6 +11,7 @@ from campaigns.context import Context
 from campaigns.core.reasons import CampaignState, CampaignStep
 from campaigns.dialler.actions import CLOSED_AT_ONCE, close_some, run_each, stop_acknowledged
 from campaigns.dialler.clearing import clear_live
+from campaigns.dialler.import_withdrawal import go_on
 from campaigns.errors import Stale, WrongState
 from campaigns.ledger import withdrawing
 from campaigns.ledger.campaigns import set_state
@@ -29,9 +30,14 @@ class Endings:
         self._looked: dict[str, tuple[int, bool, float]] = {}
 
     async def look(
-        self, campaigns: Collection[CampaignRow], importing: Collection[str], changed: Collection[str]
+        self,
+        campaigns: Collection[CampaignRow],
+        importing: Collection[str],
+        withdrawing: Mapping[str, Sequence[int]],
+        changed: Collection[str],
     ) -> bool:
         """Move what has ended; whether anything was. `changed`: campaigns with contacts that have become final.
+        `withdrawing`: imports that are being withdrawn; their campaign does not end before.
 
         Raises LedgerAway, OutcomeUnknown.
         """
@@ -39,6 +45,8 @@ class Endings:
         for row in campaigns:
             if row.state == CampaignState.STOPPING:
                 moved = await self._stop(row) or moved
+            elif row.id in withdrawing and CampaignState(row.state) in _MAY_END:
+                moved = any([await go_on(self._context, row, no) for no in withdrawing[row.id]]) or moved
             elif CampaignState(row.state) in _MAY_END and self._is_due(row, row.id in importing, row.id in changed):
                 moved = await self._end(row, row.id in importing) or moved
         return moved

@@ -148,10 +148,11 @@ class LaneDialler:
         if intents.writes:
             await self._commit(intents)
         self._remember(read, intents)
-        if any(row.state == CampaignState.STOPPING for row in read.lane.campaigns):
+        lane = read.lane
+        if lane.withdrawing or any(row.state == CampaignState.STOPPING for row in lane.campaigns):
             look_ms = min(look_ms, self._context.clock.now_ms() + LOOK_MS)
         moved = bool(await pause_where_needed(self._context, rows, intents.told.pauses, intents.told.ended))
-        moved = await self._endings.look(read.lane.campaigns, read.lane.importing, intents.told.done) or moved
+        moved = await self._endings.look(lane.campaigns, lane.importing, lane.withdrawing, intents.told.done) or moved
         return Done("committed" if intents.writes or moved else "idle", look_ms)
 
     def _remember(self, read: _Reading, intents: Intents) -> None:

@@ -123,6 +123,14 @@ def set_state(
     return after
 
 
+def touch(connection: Connection, row: CampaignRow) -> CampaignRow:
+    """The campaign with its next version, so that a turn which has read it is undone. Raises Stale."""
+    mine = (campaigns.c.id == row.id, campaigns.c.version == row.version)
+    if connection.execute(update(campaigns).where(*mine).values(version=row.version + 1)).rowcount != 1:
+        raise Stale("campaigns")
+    return row._replace(version=row.version + 1)
+
+
 def add_history(
     connection: Connection,
     campaign: str,

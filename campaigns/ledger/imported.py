@@ -20,12 +20,13 @@ from campaigns.ledger.imports import (
     reject,
 )
 from campaigns.ledger.rows import AttemptRow, ContactRow, HoursClassRow
-from campaigns.ledger.tables import attempts, contacts, hours_classes
+from campaigns.ledger.tables import attempts, contacts, hours_classes, import_additions
 from cti.sql import point
 from cti.sql.bulk import Bulk, Insertion, insertion, slices
 
 _insert = Insertion(contacts)
 _insert_classes = insertion(hours_classes, tail="ON CONFLICT (campaign, hours_class) DO NOTHING")
+_note_additions = insertion(import_additions, tail="ON CONFLICT DO NOTHING")
 _ADDED = (
     "name", "address", "customer_class", "important", "phones", "items", "kept", "hours_class", "next_at_ms",
     "deadline_at_ms", "notice_out_by_ms", "fallback_by_ms", "expires_at_ms",
@@ -70,6 +71,7 @@ def apply(connection: Connection, batches: Sequence[Batch]) -> Sequence[None]:
         outbound.lock(connection, batch.tenant, share=True)
         if batch.added_to:
             _add_to(connection, batch.added_to)
+            _note_additions(connection, [(batch.key.campaign, batch.key.no, row.id) for row in batch.added_to])
         _insert_classes(connection, sorted(batch.classes))
         _insert(connection, batch.new)
         batch.then(connection)

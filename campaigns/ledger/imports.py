@@ -144,7 +144,7 @@ def _received(connection: Connection, whole: Whole) -> ImportRow:
     campaign, no, sha256 = whole[:3]
     _locked(connection, campaign)
     same = select(imports.c.no).where(
-        imports.c.campaign == campaign, imports.c.sha256 == sha256, imports.c.state.in_((RUNNING, DONE))
+        imports.c.campaign == campaign, imports.c.sha256 == sha256, imports.c.state.not_in((RECEIVING, FAILED))
     )
     before = connection.scalar(same.limit(1))
     if before is not None:

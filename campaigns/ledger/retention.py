@@ -21,6 +21,7 @@ from campaigns.ledger.tables import (
     do_not_call,
     history,
     hours_classes,
+    import_additions,
     import_chunks,
     import_rejected,
     import_rows,
@@ -35,10 +36,10 @@ from campaigns.ledger.tables import (
 ROWS_A_TIME = 500
 CHUNKS_A_TIME = 8  # they are large
 PERSON_DAYS_KEPT = 7  # days; only today's calls to a person are asked for
-ENDED_IMPORTS = ("done", "failed")
+ENDED_IMPORTS = ("done", "failed", "withdrawing", "withdrawn")
 OF_A_CAMPAIGN = (  # what hangs on a row goes before it
-    refusals, attempts, notices, notice_batches, contacts, hours_classes, import_rejected, import_rows, import_chunks,
-    imports, history,
+    refusals, attempts, notices, notice_batches, contacts, hours_classes, import_additions, import_rejected,
+    import_rows, import_chunks, imports, history,
 )  # fmt: skip
 
 

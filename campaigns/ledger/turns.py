@@ -49,12 +49,15 @@ _CLASSES = all_of(hours_classes, "WHERE campaign = ?")
 
 
 class LaneRead(NamedTuple):
-    """`classes`: the hours classes of each campaign whose import is done. `importing`: campaigns with one that runs."""
+    """`classes`: the hours classes of each campaign whose import is done. `importing`: campaigns with one that runs;
+    `withdrawing`: with imports that are being withdrawn, their numbers.
+    """
 
     campaigns: list[CampaignRow]
     outbound: OutboundRow | None
     classes: Mapping[str, list[HoursClassRow]]
     importing: frozenset[str]
+    withdrawing: Mapping[str, list[int]]
 
 
 def read_lane(connection: Connection, lane: Lane, others: Collection[str] = ()) -> LaneRead:
@@ -67,20 +70,24 @@ def read_lane(connection: Connection, lane: Lane, others: Collection[str] = ()) 
         found = connection.execute(select(campaigns).where(*here, campaigns.c.id.in_(some)))
         rows += [CampaignRow._make(row) for row in found]
     red = [OutboundRow._make(row) for row in rows_of(connection, _OUTBOUND, lane.tenant)]
-    classes, importing = _classes(connection, [row.id for row in rows])
-    return LaneRead(rows, red[0] if red else None, classes, importing)
+    return LaneRead(rows, red[0] if red else None, *_classes(connection, [row.id for row in rows]))
 
 
-def _classes(connection: Connection, ids: Sequence[str]) -> tuple[dict[str, list[HoursClassRow]], frozenset[str]]:
+def _classes(
+    connection: Connection, ids: Sequence[str]
+) -> tuple[dict[str, list[HoursClassRow]], frozenset[str], dict[str, list[int]]]:
     classes: dict[str, list[HoursClassRow]] = {}
     importing: set[str] = set()
+    withdrawing: dict[str, list[int]] = {}
     for campaign in ids:
         states = dict(rows_of(connection, _IMPORTS, campaign))
         of_it = (HoursClassRow._make(row) for row in rows_of(connection, _CLASSES, campaign))
         classes[campaign] = [one for one in of_it if states.get(one.import_no) == "done"]
         if not {"receiving", "running"}.isdisjoint(states.values()):
             importing.add(campaign)
-    return classes, frozenset(importing)
+        if gone := sorted(no for no, state in states.items() if state == "withdrawing"):
+            withdrawing[campaign] = gone
+    return classes, frozenset(importing), withdrawing
 
 
 class Wanted(NamedTuple):

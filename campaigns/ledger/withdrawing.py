@@ -14,6 +14,10 @@ from campaigns.ledger.rows import CampaignRow, ContactRow
 from campaigns.ledger.tables import FAR, OPEN, UNENDED, attempts, campaigns, contacts, imports, notices
 from cti.sql.bulk import slices
 
+WITHDRAWING, WITHDRAWN = "withdrawing", "withdrawn"
+WHOLE = frozenset({"done", WITHDRAWING, WITHDRAWN})
+"""States of imports whose contacts all are there."""
+
 
 class OpenOrder(NamedTuple):
     """The order of an attempt that has not ended."""
@@ -101,7 +105,7 @@ def contacts_there(connection: Connection, campaign: str) -> int:
     """How many contacts imports that are done have brought."""
     total = connection.scalar(select(func.count()).select_from(contacts).where(contacts.c.campaign == campaign)) or 0
     for no, state in import_states(connection, campaign):
-        if state != "done":
+        if state not in WHOLE:
             of_import = contacts.c.hours_class.startswith(f"{no}|", autoescape=True)
             mine = select(func.count()).select_from(contacts).where(contacts.c.campaign == campaign, of_import)
             total -= connection.scalar(mine) or 0

@@ -79,6 +79,7 @@ class ScriptedSwitch(LoggedSwitch):
         self.said: list[Fact] = []
         self.vanished: set[str] = set()  # orders that a word let vanish
         self._calls: dict[str, Span] = {}
+        self.answers: list[tuple[int, str, str]] = []  # (at, order, number): the called party answered
 
     @classmethod
     async def opened(
@@ -150,6 +151,10 @@ class ScriptedSwitch(LoggedSwitch):
         if kind == "originated":
             order = next((one.id for one in self.exchange.pbx.memory.orders.values() if one.call == call), "")
             self._calls[call] = Span(order, str(fact["data"]["called"]), self.true_ms, None)
+        elif kind == "established" and call in self._calls:
+            span = self._calls[call]
+            if all(order != span.order for _, order, _ in self.answers):
+                self.answers.append((self.true_ms, span.order, span.number))
         elif kind == "callCleared" and call in self._calls:
             self._calls[call] = self._calls[call]._replace(to_ms=self.true_ms)
 

@@ -89,11 +89,12 @@ async def played(asked: Whole, url: str) -> dict[str, Any]:
         pacing = {"calls_per_second": 5, "calls_at_once": 50}
         name = {"name": "whole", "kind": asked.kind, "switch": "s1", "trunk_group": "main", "pacing": pacing}
         started = await submit(it, name, asked.file)
-        await it.to(await _end_ms(it) + HOUR_MS)
+        await it.to(await end_ms(it) + HOUR_MS)
         return await told(it, started, zones)
 
 
-async def _end_ms(it: Stage) -> int:
+async def end_ms(it: Stage) -> int:
+    """When the last deadline is past."""
     assert it.it.store.database is not None
     return max(it.now_ms, await it.it.store.database.reader.run(_last_deadline))
 

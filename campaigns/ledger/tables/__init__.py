@@ -15,7 +15,14 @@ from campaigns.ledger.tables.contacts import (
     hours_classes,
     refusals,
 )
-from campaigns.ledger.tables.imports import RUNNING_IMPORT, import_chunks, import_rejected, import_rows, imports
+from campaigns.ledger.tables.imports import (
+    RUNNING_IMPORT,
+    import_additions,
+    import_chunks,
+    import_rejected,
+    import_rows,
+    imports,
+)
 from campaigns.ledger.tables.interface import audit, audit_heads, idempotency
 from campaigns.ledger.tables.metadata import metadata
 from campaigns.ledger.tables.notices import notice_batches, notices
@@ -40,6 +47,7 @@ __all__ = (
     "history",
     "hours_classes",
     "idempotency",
+    "import_additions",
     "import_chunks",
     "import_rejected",
     "import_rows",

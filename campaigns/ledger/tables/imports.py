@@ -15,7 +15,7 @@ imports = Table(
     text("keep"),  # JSON: the other columns to keep
     text("sha256"),
     whole("bytes"),
-    text("state"),  # receiving | running | done | failed
+    text("state"),  # receiving | running | done | failed; of one that was done: withdrawing | withdrawn
     text("error", optional=True),
     whole("received"),
     whole("accepted"),
@@ -58,6 +58,16 @@ Index(
     "campaign_import_rows_account", import_rows.c.campaign, import_rows.c.no, import_rows.c.account,
     import_rows.c.row_no,
 )  # fmt: skip
+
+# Contacts of earlier imports that an import gave more numbers or items: what is whose cannot be told apart afterwards.
+import_additions = Table(
+    "campaign_import_additions",
+    metadata,
+    text("campaign", key=True),
+    whole("no", key=True),
+    text("contact", key=True),
+    sqlite_with_rowid=False,
+)
 
 import_rejected = Table(
     "campaign_import_rejected",

@@ -7,7 +7,7 @@ import pytest
 from campaigns.imports import receiving
 from campaigns.imports.errors import SameFile, TooLarge, Truncated, WrongState
 from campaigns.imports.receiving import Sent
-from campaigns.ledger.tables import FAR
+from campaigns.ledger.tables import FAR, import_additions
 from tests.campaigns.imports.site import ARREARS, BILLING, DAY_MS, HOUR_MS, OUTAGE, Site, csv_of, pieces
 from tests.scheduler import START_MS
 
@@ -138,6 +138,15 @@ async def test_a_later_file_adds_to_contacts_that_are_not_final(site: Site) -> N
     assert [number for number, _ in json.loads(first.phones)] == ["+8613800000001", "+8613800000008"]
     assert [item["months"] for item in json.loads(first.items)] == ["2026-01", "2026-02"]
     assert (first.hours_class, third.hours_class) == ("1|resident|Asia/Shanghai", "2|resident|Asia/Shanghai")
+
+
+async def test_to_which_contacts_a_later_file_has_added_is_kept(site: Site) -> None:
+    campaign = await site.campaign("arrears")
+    more, other = {**ARREARS, "number": "13900000009"}, {**ARREARS, "account": "A2"}
+    await site.of_rows(campaign, ARREARS, other)
+    await site.of_rows(campaign, more, other, {**ARREARS, "account": "A3"})
+    found = [tuple(row) for row in await site.all_of(import_additions)]
+    assert found == [(campaign.id, 2, f"{campaign.id}-1")], "neither what it brought, nor what it only repeated"
 
 
 async def test_an_important_contact_on_which_a_person_works_is_called_once_it_has_a_number(lite: Site) -> None:

@@ -1,5 +1,6 @@
-"""A payment, a do-not-call entry and a stop, 1 ms before, during and after whatever happens to a contact: each cell of
-the table in docs/campaigns.md is played on the virtual clock, on both databases. The judge is the switch's own log.
+"""A payment, a do-not-call entry, a stop and a withdrawal, 1 ms before, during and after whatever happens to a contact:
+each cell of the table in docs/campaigns.md is played on the virtual clock, on both databases. The judge is the switch's
+own log.
 
 All cells of a column share one product: each has a campaign, an account and a number of its own.
 """
@@ -14,6 +15,7 @@ import pytest
 from sqlalchemy import Connection
 
 from campaigns.dialler.actions import run_each, stop
+from campaigns.dialler.import_withdrawal import withdraw_import
 from campaigns.do_not_call.changing import enter
 from campaigns.do_not_call.entries import entry_id, line_of
 from campaigns.ledger import notice_batches, notices, turns
@@ -38,7 +40,7 @@ from tests.simulation.dialling_switch import DiallingSwitch
 
 PAGE = Path("docs/campaigns.md")
 WHO = "desk (7)"
-COLUMNS = ("a payment", "do-not-call", "a stop")
+COLUMNS = ("a payment", "do-not-call", "a stop", "a withdrawal")
 ENDS_S = 14  # a call that hung up early is over, and judged
 LATER_S = 20 * 60  # a retry would have been made
 Act = Callable[[], Awaitable[object]]
@@ -101,6 +103,8 @@ class Play:
             line = line_of(self.number, None)
             id_ = entry_id(TENANT, line, now_ms)
             await enter(self.context, DoNotCallRow(TENANT, line, id_, "asked", now_ms, None, now_ms, WHO))
+        elif self.column == "a withdrawal":
+            await withdraw_import(self.context, TENANT, self.of.id, 1, WHO)
         else:
             await stop(self.context, TENANT, self.of.id, "finish", WHO)
 

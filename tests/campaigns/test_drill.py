@@ -1,0 +1,23 @@
+"""The drills, on both databases; and that the judge sees what happens where nobody acts."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.campaigns.drill import CONTACTS, DRILLS, played
+
+
+@pytest.mark.parametrize("name", sorted(DRILLS))
+async def test_nobody_is_told_wrongly(url: str, name: str) -> None:
+    found = await played(name, url)
+    assert (found["told_wrongly"], found["adds_up"]) == (0, True), found
+    assert found["contacts"] >= CONTACTS // 2
+    assert found["told_before"] > 0, "the accident had begun"
+    assert found["told_before"] + found["told_after"] < found["contacts"], "the action came in time"
+    assert found["notices_recalled"] > 0
+
+
+@pytest.mark.parametrize("name", sorted(DRILLS))
+async def test_where_nobody_acts_the_drill_fails(tmp_path: Path, name: str) -> None:
+    found = await played(name, f"sqlite:///{tmp_path}/drill.db", acting=False)
+    assert found["told_wrongly"] > 0
