@@ -15,6 +15,7 @@ from campaigns.core.dispositions import (
     OrderEnd,
     Then,
     confirmed,
+    may_have_rung,
     said_by,
     verdict,
 )
@@ -220,6 +221,38 @@ def test_what_nobody_saw_end_is_unknown(end: CallEnd | None) -> None:
 )
 def test_a_message_is_judged_by_its_report(report: str, expected: Disposition) -> None:
     assert verdict(Evidence(report=report)) is expected
+
+
+QUICK = Evidence(end=CallEnd.ENDED, from_start=True, lasted_ms=1_000)
+
+
+@pytest.mark.parametrize(
+    ("found", "may_have"),
+    [
+        (replace(QUICK, q850=34), False),
+        (replace(QUICK, q850=34, lasted_ms=10_000), False),
+        (replace(QUICK, q850=34, lasted_ms=10_001), True),
+        (replace(QUICK, q850=34, lasted_ms=0), False),
+        (replace(QUICK, q850=34, lasted_ms=-1), True),
+        (replace(QUICK, q850=34, lasted_ms=None), True),
+        (replace(QUICK, q850=34, from_start=False), True),
+        (replace(QUICK, tone="suspended"), False),
+        (replace(QUICK, tone="gong"), True),
+        (QUICK, True),
+        (Evidence(end=CallEnd.ENDED, q850=34, lasted_ms=1_000), True),
+        (replace(QUICK, q850=16), True),
+        (replace(QUICK, q850=31), True),
+        (replace(QUICK, q850=34, rang=True), True),
+        (replace(QUICK, q850=34, answered=True), True),
+        (Evidence(end=CallEnd.ENDED, q850=1), False),
+        (Evidence(end=CallEnd.ENDED, tone="invalidNumber"), False),
+        (Evidence(order=OrderEnd.REFUSED, refusal="busy"), False),
+        (Evidence(report="undeliverable"), False),
+    ],
+)  # fmt: skip
+def test_ringing_is_excluded_only_where_the_call_shows_it(found: Evidence, may_have: bool) -> None:
+    """What cannot be excluded counts for the three calls of a day."""
+    assert may_have_rung(found) is may_have
 
 
 def test_confirmed_is_a_key_for_it_or_an_agents_word() -> None:

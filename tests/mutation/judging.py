@@ -104,8 +104,8 @@ def _import_libraries() -> None:
 
 
 def _verdict(exit_code: int | None) -> str:
-    """What pytest's exit code says: 1 a test failed, 2 a test file could not be imported."""
-    if exit_code in {1, 2}:
+    """What pytest's exit code says: 1 a test failed, 2 a test file could not be imported, 4 a conftest could not."""
+    if exit_code in {1, 2, 4}:
         return CAUGHT
     if exit_code == 0:
         return SURVIVED
