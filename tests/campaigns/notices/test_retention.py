@@ -15,6 +15,7 @@ from campaigns.ledger.tables import (
     contacts,
     history,
     hours_classes,
+    import_additions,
     import_chunks,
     import_rejected,
     import_rows,
@@ -75,6 +76,7 @@ def whole_campaign(engine: Engine, name: str, **changed: Any) -> None:
     ))  # fmt: skip
     put(engine, import_rejected, {"campaign": name, "no": 1, "row_no": 1, "line": "[]", "error": "x"})
     put(engine, import_rows, {"campaign": name, "no": 1, "account": "a", "row_no": 1, "fields": "{}", "line": "[]"})
+    put(engine, import_additions, {"campaign": name, "no": 1, "contact": f"{name}-1"})
     put(engine, import_chunks, *({"campaign": name, "no": 1, "seq": n, "content": b"x"} for n in range(3)))
 
 
