@@ -36,7 +36,7 @@ async def enter(context: Context, row: DoNotCallRow, also: Also = nothing_more) 
         made = do_not_call.read(connection, row.tenant, row.line)
         assert made is not None, "it was written just now"
         took = Took()
-        if holds(made, now_ms):
+        if do_not_call.holds(made, now_ms):
             took = take_back(connection, context, row.tenant, row.line, now_ms)
             if number_of(row.line) is None:
                 _wake(connection, do_not_call.waiting_on(connection, row.tenant, row.line, WOKEN_MAX), now_ms)
@@ -44,7 +44,7 @@ async def enter(context: Context, row: DoNotCallRow, also: Also = nothing_more) 
         return Done(Entered(made, is_new, len(took.orders)), took)
 
     entered = await write(context, act)
-    if number_of(row.line) is not None and holds(entered.row, now_ms):
+    if number_of(row.line) is not None and do_not_call.holds(entered.row, now_ms):
         waiting = await context.reader.run(do_not_call.waiting_on, row.tenant, row.line, WOKEN_MAX)
         if waiting:
             await context.write(run_each, lambda connection: _wake(connection, waiting, now_ms))
@@ -61,11 +61,6 @@ async def remove(context: Context, tenant: str, line: str, also: Also = nothing_
         return gone
 
     return bool(await context.write(run_each, act))
-
-
-def holds(row: DoNotCallRow, now_ms: int) -> bool:
-    """Whether the number or account is not called at this time."""
-    return row.since_ms <= now_ms and (row.until_ms is None or now_ms < row.until_ms)
 
 
 def take_back(connection: Connection, context: Context, tenant: str, line: str, now_ms: int) -> Took:

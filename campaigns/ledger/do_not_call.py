@@ -11,11 +11,9 @@ from sqlalchemy import Connection, delete, select, tuple_, update
 from campaigns.ledger.rows import ContactRow, DoNotCallRow
 from campaigns.ledger.tables import OPEN, UNDER_WAY, campaigns, contacts, do_not_call, live_numbers
 from campaigns.ledger.withdrawing import OpenOrder
-from cti.sql import point
-from cti.sql.bulk import insertion, slices
+from cti.sql.bulk import insertion, selection
 
-_HOLDS = ("AND since_ms <= ? AND (until_ms IS NULL OR until_ms > ?)", "AND line IN ({})")
-_FIND = " ".join(("SELECT line, reason FROM campaign_do_not_call WHERE tenant = ?", *_HOLDS))
+_find = selection(do_not_call, [do_not_call.c.tenant, do_not_call.c.line])
 _put = insertion(do_not_call, tail="ON CONFLICT (tenant, line) DO NOTHING RETURNING line")
 _KEEP = "ON CONFLICT (tenant, line) DO UPDATE SET reason = excluded.reason, until_ms = NULL, since_ms ="
 _LEAST = (
@@ -23,16 +21,17 @@ _LEAST = (
     "ELSE excluded.since_ms END"
 )
 _keep = insertion(do_not_call, tail=f"{_KEEP} {_LEAST}")
-LINES_ASKED = 2_000
 
 
 def holding(connection: Connection, tenant: str, lines: Collection[str], now_ms: int) -> dict[str, str]:
     """Those of these numbers and accounts that are not called now, each with its reason."""
-    found: dict[str, str] = {}
-    for some in slices(sorted(lines), LINES_ASKED):
-        statement = _FIND.format(point.listed(some))
-        found |= dict(point.rows_of(connection, statement, tenant, now_ms, now_ms, *some))
-    return found
+    found = map(DoNotCallRow._make, _find.returning(connection, [(tenant, line) for line in sorted(lines)]))
+    return {row.line: row.reason for row in found if holds(row, now_ms)}
+
+
+def holds(row: DoNotCallRow, now_ms: int) -> bool:
+    """Whether the number or account is not called at this time."""
+    return row.since_ms <= now_ms and (row.until_ms is None or now_ms < row.until_ms)
 
 
 def read(connection: Connection, tenant: str, line: str) -> DoNotCallRow | None:

@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert
 
 from campaigns.core.choice import next_call, silenced
 from campaigns.core.contact import Attempt, Contact, Phone, Step
@@ -16,6 +17,7 @@ from campaigns.do_not_call.entries import entry_id
 from campaigns.ledger import do_not_call
 from campaigns.ledger.rows import DoNotCallRow
 from campaigns.ledger.tables import do_not_call as table
+from cti.sql.bulk import _values_statement, driver_of
 from tests.campaigns.dialler.acting import Acting
 from tests.campaigns.dialler.made import (
     CAMPAIGN,
@@ -157,11 +159,16 @@ async def test_the_look_up_is_by_index(product: Acting) -> None:
     await product.write(lambda connection: connection.execute(insert(table), rows))
 
     def plan(connection: Any) -> str:
-        words = do_not_call._FIND.format("'+8613900000007', 'a:A1'").replace("?", "{}").format(f"'{TENANT}'", 1, 1)
-        prefix = "EXPLAIN QUERY PLAN " if connection.dialect.name == "sqlite" else "EXPLAIN "
-        if connection.dialect.name != "sqlite":
-            connection.execute(text("SET LOCAL enable_seqscan = off"))
-        return json.dumps([list(map(str, row)) for row in connection.execute(text(prefix + words))])
+        """Of the statement that the look-up is."""
+        find, driver = do_not_call._find, driver_of(connection)
+        asked = [(TENANT, lines[7]), (TENANT, "a:A1")]
+        if connection.dialect.name == "sqlite":
+            values = [*chain.from_iterable(asked), len(asked)]
+            rows = driver.execute(f"EXPLAIN QUERY PLAN {_values_statement(find, len(asked))}", values).fetchall()
+        else:
+            driver.execute("SET LOCAL enable_seqscan = off")
+            rows = driver.execute(b"EXPLAIN " + find._from_json, (find._as_json(asked),)).fetchall()
+        return json.dumps([list(map(str, row)) for row in rows])
 
     found = await product.context.reader.run(plan)
     assert "PRIMARY KEY" in found or "campaign_do_not_call_pkey" in found, found
