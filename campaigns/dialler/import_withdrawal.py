@@ -120,11 +120,7 @@ def _close(connection: Connection, context: Context, campaign: CampaignRow, ids:
     """Contacts of a campaign that is locked: cancelled, or marked where an order of theirs may be under way."""
     held = [row for row in withdrawing.hold(connection, ids) if row.state in OPEN_STATES]
     orders = settlements.orders_of(connection, [row.id for row in held])
-    taken = context.dial.withdraw(connection, campaign.tenant, {one.command for one in orders})
-    gone: dict[str, list[int]] = {}
-    for one in orders:
-        if one.command in taken:
-            gone.setdefault(one.contact, []).append(one.n)
+    gone = withdrawal.taken_back(connection, context.dial, orders, campaign.tenant)
     core = campaign_of(campaign, context.rules)
     tried = attempts.of_contacts(connection, [row.id for row in held])
     cases = [Case(campaign, core, row, tried.get(row.id, [])) for row in held]
@@ -133,4 +129,4 @@ def _close(connection: Connection, context: Context, campaign: CampaignRow, ids:
         withdrawal.give_back(case, gone.get(case.row.id, ()), Why.IMPORT_WITHDRAWN, now_ms)
         case.close_withdrawn()
     withdrawal.write(connection, campaign.tenant, cases, now_ms)
-    return Took(tuple((campaign.kind, case.attempts[n].channel) for case in cases for n in gone.get(case.row.id, ())))
+    return withdrawal.took_of(cases, gone)

@@ -4,7 +4,7 @@ In a transaction of the caller's, who holds the row of the campaign or of the te
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -33,11 +33,7 @@ def withdraw(
     now_ms: int,
 ) -> Took:  # fmt: skip
     """Withdraw what was not sent of these. What a claim was quicker with goes on."""
-    gone = dial.withdraw(connection, tenant, {one.command for one in orders})
-    mine: dict[str, list[int]] = {}
-    for one in orders:
-        if one.command in gone:
-            mine.setdefault(one.contact, []).append(one.n)
+    mine = taken_back(connection, dial, orders, tenant)
     rows = withdrawing.hold(connection, mine)
     of = withdrawing.campaigns_of(connection, {row.campaign for row in rows})
     tried = attempts.of_contacts(connection, mine)
@@ -45,7 +41,24 @@ def withdraw(
     for case in cases:
         give_back(case, mine[case.row.id], why, now_ms)
     write(connection, tenant, cases, now_ms)
-    return Took(tuple((case.of.kind, case.attempts[n].channel) for case in cases for n in mine[case.row.id]))
+    return took_of(cases, mine)
+
+
+def taken_back(
+    connection: Connection, dial: DialOrders, orders: Sequence[OpenOrder], tenant: str
+) -> dict[str, list[int]]:
+    """Withdraw what was not sent of these: the attempts by contact. What a claim was quicker with goes on."""
+    gone = dial.withdraw(connection, tenant, {one.command for one in orders})
+    mine: dict[str, list[int]] = {}
+    for one in orders:
+        if one.command in gone:
+            mine.setdefault(one.contact, []).append(one.n)
+    return mine
+
+
+def took_of(cases: Sequence[Case], gone: Mapping[str, Sequence[int]]) -> Took:
+    """`gone`: attempts of each contact whose order was withdrawn."""
+    return Took(tuple((case.of.kind, case.attempts[n].channel) for case in cases for n in gone.get(case.row.id, ())))
 
 
 def give_back(case: Case, numbers: Sequence[int], why: Why, now_ms: int) -> None:

@@ -56,7 +56,7 @@ def close_contacts(
     before = {row.id: row for row in rows}
     settled = {row.id: _settled(of[row.campaign], row, payments) for row in rows}
     touched = {id_: row for id_, row in settled.items() if row is not None}
-    gone = _withdrawn(connection, context, tenant, touched)
+    gone = withdrawal.taken_back(connection, context.dial, settlements.orders_of(connection, touched), tenant)
     tried = attempts.of_contacts(connection, touched)
     cases: list[Case] = []
     for id_, row in touched.items():
@@ -65,7 +65,7 @@ def close_contacts(
         _settle(case, row, gone.get(id_, ()), now_ms)
         cases.append(case)
     withdrawal.write(connection, tenant, cases, now_ms)
-    return Effect(_counted(cases, gone), _took(cases, gone))
+    return Effect(_counted(cases, gone), withdrawal.took_of(cases, gone))
 
 
 def _settled(campaign: CampaignRow, row: ContactRow, payments: Payments) -> ContactRow | None:
@@ -79,19 +79,6 @@ def _settled(campaign: CampaignRow, row: ContactRow, payments: Payments) -> Cont
 def payments_of(rows: Sequence[SettlementRow], zone: str) -> list[Payment]:
     """As the items take them."""
     return [Payment(local_day(row.settled_at_ms, zone).isoformat(), tuple(json.loads(row.items))) for row in rows]
-
-
-def _withdrawn(
-    connection: Connection, context: Context, tenant: str, ids: Collection[str]
-) -> dict[str, tuple[int, ...]]:
-    """Attempts whose order leaves no more. What a claim was quicker with goes on."""
-    orders = settlements.orders_of(connection, ids)
-    taken = context.dial.withdraw(connection, tenant, {one.command for one in orders})
-    gone: dict[str, tuple[int, ...]] = {}
-    for one in orders:
-        if one.command in taken:
-            gone[one.contact] = (*gone.get(one.contact, ()), one.n)
-    return gone
 
 
 def _settle(case: Case, row: ContactRow, gone: Sequence[int], now_ms: int) -> None:
@@ -115,10 +102,6 @@ def _counted(cases: Sequence[Case], gone: Mapping[str, Sequence[int]]) -> dict[s
             paid + whole, in_part + (not whole), withdrawn + len(gone.get(case.row.id, ()))
         )  # fmt: skip
     return done
-
-
-def _took(cases: Sequence[Case], gone: Mapping[str, Sequence[int]]) -> Took:
-    return Took(tuple((case.of.kind, case.attempts[n].channel) for case in cases for n in gone.get(case.row.id, ())))
 
 
 # -- notices -----------------------------------------------------------------------------------------------------------
