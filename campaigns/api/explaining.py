@@ -8,7 +8,7 @@ from campaigns.core.explain_contact import explain_contact
 from campaigns.core.penalty import NoFormula
 from campaigns.core.waiting import World
 from campaigns.core.zones import local_day
-from campaigns.dialler.case import Case, Known, Moment, moment_of
+from campaigns.dialler.case import Case, Known, Moment, moment_of, order_valid_ms
 from campaigns.dialler.message_ways import is_gateway_live, live_channels, ways_of
 from campaigns.ledger import moment
 from campaigns.ledger.compiled import campaign_of
@@ -25,9 +25,10 @@ async def explained(
 ) -> Explanation:
     """The answer of the function that the dialler asks. Raises LedgerAway."""
     case = Case(row, campaign_of(row, context.rules), contact, tried)
-    days = case.days_at(context.now_ms())
+    now_ms = context.now_ms()
+    days, until_ms = case.days_at(now_ms), now_ms + order_valid_ms(context.speed)
     lane = (row.switch, row.trunk_group)
-    person = await context.reader.run(moment.person, row.tenant, days, case.lines, lane, context.now_ms())
+    person = await context.reader.run(moment.person, row.tenant, days, case.lines, lane, now_ms, until_ms)
     case.bar(person.barred)
     declared = await context.declared(row.tenant, row.switch)
     now = await _moment(context, row, declared, person)

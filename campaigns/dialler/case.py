@@ -74,8 +74,13 @@ def moment_of(
         clock_true=word is not None and word.trusted,
         steady=steady,
         frozen=frozen,
-        order_valid_ms=min(ORDER_VALID_MAX_MS, round(ORDER_VALID_MS * max(1.0, speed))),
+        order_valid_ms=order_valid_ms(speed),
     )
+
+
+def order_valid_ms(speed: float) -> int:
+    """How long an order may leave, from when it was made."""
+    return min(ORDER_VALID_MAX_MS, round(ORDER_VALID_MS * max(1.0, speed)))
 
 
 def heard_at(standing: SwitchStanding, now_ms: int, speed: float) -> int | None:

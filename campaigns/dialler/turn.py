@@ -15,7 +15,7 @@ from campaigns.context import LANES, Context
 from campaigns.core.campaign import Campaign
 from campaigns.core.pacing import Pace
 from campaigns.core.reasons import WRITTEN, CampaignState, Channel
-from campaigns.dialler.case import Case, Known, Moment, cases_of, moment_of
+from campaigns.dialler.case import Case, Known, Moment, cases_of, moment_of, order_valid_ms
 from campaigns.dialler.clocks import ClockGuard
 from campaigns.dialler.endings import Endings
 from campaigns.dialler.intents import Intents, LaneView, Room, Told
@@ -266,7 +266,8 @@ class LaneDialler:
             numbers |= case.lines
         if not numbers and not days:
             return Known(set(), {})
-        known = await self._context.reader.run(turns.known, self.lane.tenant, numbers, days, now_ms)
+        until_ms = now_ms + order_valid_ms(self._context.speed)
+        known = await self._context.reader.run(turns.known, self.lane.tenant, numbers, days, now_ms, until_ms)
         return Known(known.busy, known.calls, known.barred)
 
     async def _full_queues(self, read: _Reading, room: Room) -> frozenset[str]:
@@ -298,7 +299,8 @@ class LaneDialler:
     ) -> Intents:
         outbound = read.lane.outbound
         assert outbound is not None, "it was made where it was missing"
-        writes = Writes(self.lane, LANES, self.epoch, outbound, {}, now_ms=moment.now_ms)
+        until_ms = moment.now_ms + moment.order_valid_ms
+        writes = Writes(self.lane, LANES, self.epoch, outbound, {}, now_ms=moment.now_ms, until_ms=until_ms)
         group = None if read.declared is None else self._group(read.declared)
         caller_id = None if group is None else group.get("caller_id")
         source = "" if read.declared is None else read.declared.source

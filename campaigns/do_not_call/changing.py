@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from campaigns.context import Context
 from campaigns.core.reasons import Why
 from campaigns.dialler.actions import Also, Done, nothing_more, run_each, write
+from campaigns.dialler.case import order_valid_ms
 from campaigns.dialler.withdrawal import Took, withdraw
 from campaigns.do_not_call.entries import number_of
 from campaigns.ledger import contacts, do_not_call, outbound, withdrawing
@@ -29,6 +30,7 @@ class Entered(NamedTuple):
 async def enter(context: Context, row: DoNotCallRow, also: Also = nothing_more) -> Entered:
     """Make an entry; of one that is there the reason and the times change. Raises LedgerAway, OutcomeUnknown."""
     now_ms = context.now_ms()
+    until_ms = now_ms + order_valid_ms(context.speed)
 
     def act(connection: Connection) -> Done[Entered]:
         outbound.lock(connection, row.tenant)
@@ -36,7 +38,7 @@ async def enter(context: Context, row: DoNotCallRow, also: Also = nothing_more) 
         made = do_not_call.read(connection, row.tenant, row.line)
         assert made is not None, "it was written just now"
         took = Took()
-        if do_not_call.holds(made, now_ms):
+        if do_not_call.holds(made, now_ms, until_ms):
             took = take_back(connection, context, row.tenant, row.line, now_ms)
             if number_of(row.line) is None:
                 _wake(connection, do_not_call.waiting_on(connection, row.tenant, row.line, WOKEN_MAX), now_ms)

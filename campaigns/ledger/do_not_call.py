@@ -23,15 +23,21 @@ _LEAST = (
 _keep = insertion(do_not_call, tail=f"{_KEEP} {_LEAST}")
 
 
-def holding(connection: Connection, tenant: str, lines: Collection[str], now_ms: int) -> dict[str, str]:
-    """Those of these numbers and accounts that are not called now, each with its reason."""
+def holding(
+    connection: Connection, tenant: str, lines: Collection[str], now_ms: int, until_ms: int | None = None
+) -> dict[str, str]:
+    """Those of these numbers and accounts that are not called now, or from some instant until `until_ms` on, each with
+    its reason. An order that is made now may leave as long as it is valid: an entry that begins meanwhile, or was made
+    after the reader had looked at its clock, holds for it.
+    """
     found = map(DoNotCallRow._make, _find.returning(connection, [(tenant, line) for line in sorted(lines)]))
-    return {row.line: row.reason for row in found if holds(row, now_ms)}
+    return {row.line: row.reason for row in found if holds(row, now_ms, until_ms)}
 
 
-def holds(row: DoNotCallRow, now_ms: int) -> bool:
-    """Whether the number or account is not called at this time."""
-    return row.since_ms <= now_ms and (row.until_ms is None or now_ms < row.until_ms)
+def holds(row: DoNotCallRow, now_ms: int, until_ms: int | None = None) -> bool:
+    """Whether the number or account is not called at this time, or from some instant until `until_ms` on."""
+    latest_ms = now_ms if until_ms is None else until_ms
+    return row.since_ms <= latest_ms and (row.until_ms is None or now_ms < row.until_ms)
 
 
 def read(connection: Connection, tenant: str, line: str) -> DoNotCallRow | None:

@@ -24,15 +24,15 @@ class Person(NamedTuple):
 
 def person(
     connection: Connection, tenant: str, days: Collection[PersonDay], numbers: Collection[str], lane: tuple[str, str],
-    now_ms: int,
+    now_ms: int, until_ms: int,
 ) -> Person:  # fmt: skip
-    """`lane`: switch and trunk group."""
+    """`lane`: switch and trunk group. `until_ms`: when an order that is made now would be over."""
     return Person(
         people.calls(connection, tenant, days),
         people.busy(connection, tenant, numbers),
         bool(outbound.read(connection, tenant).frozen),
         live_on(connection, tenant, *lane),
-        do_not_call.holding(connection, tenant, numbers, now_ms),
+        do_not_call.holding(connection, tenant, numbers, now_ms, until_ms),
     )
 
 

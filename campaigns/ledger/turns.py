@@ -143,12 +143,13 @@ class Known(NamedTuple):
 
 
 def known(
-    connection: Connection, tenant: str, lines: Collection[str], days: Collection[PersonDay], now_ms: int
+    connection: Connection, tenant: str, lines: Collection[str], days: Collection[PersonDay], now_ms: int, until_ms: int
 ) -> Known:
+    """`until_ms`: when an order that is made now will be over."""
     return Known(
         people.busy(connection, tenant, lines),
         people.calls(connection, tenant, days),
-        do_not_call.holding(connection, tenant, lines, now_ms),
+        do_not_call.holding(connection, tenant, lines, now_ms, until_ms),
     )
 
 
@@ -196,7 +197,8 @@ class Writes:
     settled: list[OrderState] = field(default_factory=list)
     acknowledged: list[DialFact] = field(default_factory=list)
     then: list[Then] = field(default_factory=list)
-    now_ms: int = 0
+    now_ms: int = 0  # when the turn looked at its clock: others may have written since
+    until_ms: int = 0  # when its orders will be over
 
     def __bool__(self) -> bool:
         return bool(
@@ -287,7 +289,8 @@ def _with_number(connection: Connection, writes: Writes) -> list[Dialling]:
         for line in one.lines
     ]
     taken = people.take(connection, wanted)
-    if do_not_call.holding(connection, tenant, {one.number for one in wanted}, writes.now_ms):
+    lines = {one.number for one in wanted}
+    if do_not_call.holding(connection, tenant, lines, writes.now_ms, writes.until_ms):
         raise Stale("somebody is not called any more")
     dialled = [one for one in writes.dialling if taken.issuperset(one.lines)]
     made = {one.order.id for one in dialled}

@@ -14,7 +14,7 @@ from campaigns.core.reasons import Channel, Disposition, State
 from campaigns.dialler.actions import run_each
 from campaigns.do_not_call.changing import enter
 from campaigns.do_not_call.entries import entry_id
-from campaigns.ledger import do_not_call
+from campaigns.ledger import do_not_call, turns
 from campaigns.ledger.rows import DoNotCallRow
 from campaigns.ledger.tables import do_not_call as table
 from cti.sql.bulk import _values_statement, driver_of
@@ -110,6 +110,28 @@ async def test_the_next_number_is_called_and_with_none_left_the_notice_goes_writ
             (f"{CAMPAIGN}-2", "pending"), (f"{CAMPAIGN}-3", "pending")
         ]  # fmt: skip
         assert await refusals_of(it, f"{CAMPAIGN}-2") == []
+
+
+async def test_an_entry_that_is_made_after_a_turn_looked_at_its_clock_holds_for_its_orders(url: str) -> None:
+    """The turn's transaction is late, or the clock of who made the entry is a little ahead."""
+    async with scene(url) as it:
+        context = context_of(it)
+        inner, acted = context.writer.transact, list[int]()
+
+        async def transact(*steps: Any, **more: Any) -> Any:
+            if steps[0][0] is turns.write and steps[0][1][0].dialling and not acted:
+                acted.append(1)
+                later_ms = context.now_ms() + 130
+                for line in (f"a:{contact(campaign(), 1, ONE).account}", TWO):
+                    await enter(context, entry(line, later_ms))
+            return await inner(*steps, **more)
+
+        context.writer.transact = transact
+        switch = await begun(it, {}, (ONE,), (TWO,))
+        await switch.to(60)
+        assert acted
+        assert switch.received == []
+        assert [(await contact_of(it, f"{CAMPAIGN}-{n}")).state for n in (1, 2)] == ["suppressed"] * 2
 
 
 @pytest.mark.parametrize("word", ["key:8", "key:2"])
