@@ -10,6 +10,7 @@ from campaigns.api.audit_shapes import AUDIT_SHAPES
 from campaigns.api.codes import OUTBOUND_CODES
 from campaigns.api.notice_shapes import NOTICE_SHAPES
 from campaigns.api.payment_shapes import PAYMENT_SHAPES
+from campaigns.api.planning_shapes import PLANNING_SHAPES
 from campaigns.api.routes import routes
 from campaigns.api.shapes import shapes
 from campaigns.calendars import work_calendar, year_files
@@ -56,7 +57,13 @@ def gateways_of(read: settings.Settings) -> Gateways:
 
 def schemas() -> Mapping[str, Any]:
     """The components of the OpenAPI document, with the limits of the shipped rules. Reads the profile."""
-    return {**shapes(shipped_rules(work_calendar())), **NOTICE_SHAPES, **PAYMENT_SHAPES, **AUDIT_SHAPES}
+    return {
+        **shapes(shipped_rules(work_calendar())),
+        **NOTICE_SHAPES,
+        **PAYMENT_SHAPES,
+        **PLANNING_SHAPES,
+        **AUDIT_SHAPES,
+    }
 
 
 PART = Part(

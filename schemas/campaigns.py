@@ -47,6 +47,8 @@ Retried = Literal[
     "answeredIncomplete", "noAnswer", "busy", "poweredOff", "congestion", "failedOther", "machine", "noAgent"
 ]
 """Dispositions that are followed by another attempt after a while."""
+Unreached = Literal["fallback", "expired", "cancelled", "person", "unknown"]
+"""Contacts of a campaign that has ended that may be called again in another."""
 Said = Literal[
     "reached",
     "answeredIncomplete",
@@ -170,6 +172,22 @@ class Stop(Message):
     """POST /v1/campaigns/{id}/stop: what becomes of live calls."""
 
     live: Literal["finish", "clear"] = "finish"
+
+
+class Rehearse(Message):
+    """POST /v1/campaigns/{id}/rehearse: as it would start, at a pace."""
+
+    start_at: Moment | None = Field(None, description="Now, where absent.")
+    pacing: Pacing | None = Field(None, description="The campaign's, where absent.")
+
+
+class Rerun(Message):
+    """POST /v1/campaigns/{id}/rerun: which contacts are called again, in a campaign of their own."""
+
+    name: Title | None = Field(None, description="The name of the old one, where absent.")
+    states: Annotated[list[Unreached], Field(min_length=1, max_length=5), AfterValidator(_each_once)] | None = Field(
+        None, description="fallback, expired and cancelled, where absent."
+    )
 
 
 class Outcome(Message):

@@ -41,7 +41,7 @@ async def post_campaign(context: Context, asked: Asked, *, limits: Limits) -> we
             return refused
         campaigns.make(connection, row)
         audit.note(connection, row.tenant, row.made_at_ms, row.made_by, "campaign_created", row.id, {"name": row.name})
-        return reply(_new(context, connection, row), 201, f"/v1/campaigns/{row.id}")
+        return reply(draft_answer(context, connection, row), 201, f"/v1/campaigns/{row.id}")
 
     answer = await created(context, asked, body, create)
     answer.headers["ETag"] = etag_of(FIRST_VERSION)
@@ -60,7 +60,8 @@ def _row(context: Context, asked: Asked, given: NewCampaign) -> CampaignRow:
     return row
 
 
-def _new(context: Context, connection: Connection, row: CampaignRow) -> dict[str, Any]:
+def draft_answer(context: Context, connection: Connection, row: CampaignRow) -> dict[str, Any]:
+    """A campaign that was made in this transaction."""
     figures = read(connection, row, row.made_at_ms)
     return {
         **shown_campaign(row, context.rules),

@@ -17,6 +17,11 @@ OUTBOUND_CODES: dict[str, Code] = {
         "There are other contacts than was said",
         "`contacts` is how many there are now. Look at the imports, then start with that number.",
     ),
+    "no_contacts": Code(
+        422,
+        "No contact is left for it",
+        "The campaign has no contact in these states. Nothing was made; name other `states`.",
+    ),
     "same_file": Code(
         409,
         "This file was imported already",

@@ -23,6 +23,7 @@ from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, IMPORT_PA
 from campaigns.api.audit_routes import audit_routes
 from campaigns.api.notice_routes import notice_routes
 from campaigns.api.payment_routes import payment_routes
+from campaigns.api.planning_routes import planning_routes
 from campaigns.core.reasons import CampaignState, State
 from campaigns.imports.header import KEEP_MAX
 from campaigns.imports.taking import Form
@@ -61,6 +62,7 @@ def routes(limits: Limits) -> Sequence[Route]:
         *_hours(limits),
         *notice_routes(limits),
         *payment_routes(limits),
+        *planning_routes(limits),
         _receipts(limits),
         *audit_routes(limits),
     ]

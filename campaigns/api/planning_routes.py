@@ -1,0 +1,35 @@
+"""The routes of what is asked before a campaign begins, and done after it has ended, as data."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from campaigns.api import idempotent, rehearsal, rerun
+from campaigns.api.answering import CAMPAIGN_PATTERN, JSON
+from cti.web.limits import Limits
+from cti.web.openapi import ref
+from cti.web.route import Answer, Route
+
+READ, WRITE = "campaigns:read", "campaigns:write"
+BODY_CODES = (
+    "unparsable", "bad_encoding", "body_too_slow", "too_large", "unsupported_media_type", "unsupported_encoding",
+    "invalid_body",
+)  # fmt: skip
+CAMPAIGN = {"campaign": CAMPAIGN_PATTERN}
+MADE = {"Location": "Where it is.", "ETag": "Of its settings and state."}
+
+
+def planning_routes(limits: Limits) -> Sequence[Route]:
+    """All of them; the handlers take the context and what was asked."""
+    path = "/v1/campaigns/{campaign}"
+    always = (*BODY_CODES, "not_found", "wrong_state", "ledger_away")
+    return [
+        Route("POST", f"{path}/rehearse", "post_rehearse", "How it would go. Nobody is called.",
+              partial(rehearsal.post_rehearse, limits=limits), READ,
+              {200: Answer("An estimate, the same for the same question.", {JSON: ref("Rehearsal")})}, always,
+              body={JSON: ref("Rehearse")}, path_parts=CAMPAIGN),
+        Route("POST", f"{path}/rerun", "post_rerun", "Those whom nobody reached, as a draft of their own.",
+              partial(rerun.post_rerun, limits=limits), WRITE,
+              {201: Answer("It is made; its import 1 is being read.", {JSON: ref("Campaign")}, MADE)},
+              (*always, *idempotent.CODES, "no_contacts"), body={JSON: ref("Rerun")}, path_parts=CAMPAIGN,
+              headers=(idempotent.HEADER,)),
+    ]  # fmt: skip

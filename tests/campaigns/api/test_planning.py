@@ -1,0 +1,132 @@
+"""POST .../rehearse and .../rerun: what is answered, to whom, and that nothing else changes."""
+
+from typing import Any
+
+import pytest
+
+from campaigns.imports.taking import Form
+from campaigns.ledger import audit
+from campaigns.ledger.tables import campaigns, contacts
+from tests.campaigns.api.site import Site, attempt_row, contact_row, site
+from tests.campaigns.api.test_exports_again import FILES, held, imported
+from tests.campaigns.imports.site import ARREARS, csv_of
+from tests.scheduler import START_MS, TENANT
+
+
+async def ended(it: Site, campaign: str, state: str = "done") -> None:
+    await it.in_ledger(
+        lambda connection: connection.execute(
+            campaigns.update().where(campaigns.c.id == campaign).values(state=state, ended_at_ms=START_MS)
+        )
+    )
+
+
+async def test_a_draft_is_rehearsed_and_stays_as_it_is(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        made = await it.campaign(pacing={"calls_per_second": 2, "calls_at_once": 50})
+        campaign = made["id"]
+        await it.put([contact_row(campaign, no) for no in range(1, 41)])
+        before = (await it.ask("GET", f"/v1/campaigns/{campaign}")).json
+        answer = await it.ask("POST", f"/v1/campaigns/{campaign}/rehearse", key="reader")
+        assert answer.status == 200, answer.body
+        told = answer.json
+        assert (told["contacts"], told["sample"], told["open"]) == (40, 40, 0)
+        assert sum(told["outcomes"].values()) == 40
+        assert told["calls"] >= 40
+        assert sum(hour["calls"] for hour in told["by_hour"]) == told["calls"]
+        assert told["first_dial_at"] < told["last_dial_at"] < told["finish_at"]
+        assert told["assumed"]["of_calls"] == 0
+        assert 0 < told["peak_lines"] <= 50
+        slow = await it.ask(
+            "POST", f"/v1/campaigns/{campaign}/rehearse", {"pacing": {"calls_at_once": 1}}, key="reader"
+        )
+        assert slow.json["last_dial_at"] > told["last_dial_at"]
+        assert slow.json["peak_lines"] == 1
+        late = await it.ask("POST", f"/v1/campaigns/{campaign}/rehearse", {"start_at": "2026-03-03T04:30:00Z"})
+        assert late.json["first_dial_at"] == "2026-03-03T06:00:00.000Z"
+        assert (await it.ask("GET", f"/v1/campaigns/{campaign}")).json == before
+
+
+async def test_a_rehearsal_learns_from_the_calls_of_the_kind(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        old = (await it.campaign())["id"]
+        people = [contact_row(old, no, state="reached") for no in range(1, 201)]
+        tried = [
+            attempt_row(one, 1, disposition="reached", sent_at_ms=START_MS, ended_at_ms=START_MS + 20_000)
+            for one in people
+        ]
+        await it.put(people, tried)
+        await it.in_ledger(
+            lambda connection: connection.execute(
+                campaigns.update().where(campaigns.c.id == old).values(started_at_ms=START_MS)
+            )
+        )
+        new = (await it.campaign())["id"]
+        await it.put([contact_row(new, 1)])
+        told = (await it.ask("POST", f"/v1/campaigns/{new}/rehearse")).json
+        assert told["assumed"]["of_calls"] == 200
+        assert told["assumed"]["dispositions"] == {"reached": {"share": 1.0, "lasts_s": 20.0}}
+        assert (told["calls"], told["outcomes"]) == (1, {"reached": 1})
+
+
+async def test_what_cannot_be_rehearsed(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        campaign = (await it.campaign())["id"]
+        path = f"/v1/campaigns/{campaign}/rehearse"
+        assert (await it.ask("POST", path)).json["finish_at"] is None, "nobody is there"
+        for key, status in {"nobody": 403, "stranger": 404, "bound": 404}.items():
+            assert (await it.ask("POST", path, key=key)).status == status, key
+        far = await it.ask("POST", path, {"start_at": "2027-01-01T00:00:00Z"})
+        assert (far.status, far.json["errors"][0]["pointer"]) == (422, "/start_at")
+        await ended(it, campaign)
+        assert (await it.ask("POST", path)).code == "wrong_state"
+
+
+@pytest.mark.parametrize("kind", list(FILES))
+async def test_the_unreached_become_a_draft_of_their_own(url: str, kind: str) -> None:
+    async with site(url) as it:
+        old = (await it.campaign(kind=kind, attempts_max=2))["id"]
+        await imported(it, old, csv_of(FILES[kind]), Form.CSV)
+        before = await held(it, old)
+        await it.in_ledger(lambda connection: connection.execute(contacts.update().values(state="expired")))
+        await ended(it, old)
+        answer = await it.ask("POST", f"/v1/campaigns/{old}/rerun", {"name": "again"})
+        assert answer.status == 201, answer.body
+        new = answer.json
+        assert (new["name"], new["state"], new["attempts_max"], new["kind"]) == ("again", "draft", 2, kind)
+        await it.it.settle()
+        counts = (await it.ask("GET", f"/v1/campaigns/{new['id']}/imports/1")).json
+        assert (counts["rejected"], counts["contacts"], counts["error"]) == (0, len(before), None)
+        assert without_days(await held(it, new["id"])) == without_days(before)
+        lines = [one for one in await it.context.reader.run(audit.lines, TENANT) if one["what"] == "campaign_rerun"]
+        assert [one["about"] for one in lines] == [new["id"]]
+
+
+def without_days(found: list[Any]) -> list[Any]:
+    """What is owed grows by the day."""
+    grown = ("as_of", "penalty", "total_due")
+    return [
+        [*own, [{name: value for name, value in item.items() if name not in grown} for item in items]]
+        for *own, items in found
+    ]
+
+
+async def test_the_same_key_makes_one_rerun_and_others_get_none(url: str) -> None:
+    async with site(url) as it:
+        old = (await it.campaign())["id"]
+        path = f"/v1/campaigns/{old}/rerun"
+        assert (await it.ask("POST", path)).code == "wrong_state"
+        await imported(it, old, csv_of([ARREARS]), Form.CSV)
+        await ended(it, old)
+        assert (await it.ask("POST", path)).code == "no_contacts", "it waits, and is not unreached"
+        assert (await it.ask("POST", path, {"states": ["reached"]})).status == 422
+        await it.in_ledger(lambda connection: connection.execute(contacts.update().values(state="fallback")))
+        for key, status in {"reader": 403, "nobody": 403, "stranger": 404, "bound": 404}.items():
+            assert (await it.ask("POST", path, key=key)).status == status, key
+        header = {"Idempotency-Key": "r1"}
+        first = await it.ask("POST", path, headers=header)
+        again = await it.ask("POST", path, headers=header)
+        assert (first.status, again.status) == (201, 201)
+        assert first.json["id"] == again.json["id"]
+        assert (await it.ask("POST", path, {"name": "x"}, headers=header)).code == "idempotency_mismatch"
+        assert len((await it.ask("GET", "/v1/campaigns")).json["campaigns"]) == 2
