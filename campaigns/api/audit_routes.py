@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from campaigns.api import audit_head, contact_evidence, what_happened
 from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, JSON
+from campaigns.api.notice_letters import PDF
 from cti.web.cursors import NUMBER, cursor_pattern, cursor_reader
 from cti.web.limits import Limits
 from cti.web.openapi import ref
@@ -12,6 +13,7 @@ from cti.web.route import Answer, Route
 
 READ = "campaigns:read"
 CAMPAIGN = {"campaign": CAMPAIGN_PATTERN}
+EVIDENCE = {JSON: ref("Evidence"), PDF: {"type": "string", "format": "binary"}}
 KEY = (NUMBER, NUMBER, NUMBER)  # at, source, number
 
 
@@ -30,6 +32,7 @@ def audit_routes(limits: Limits) -> Sequence[Route]:
               ("not_found", "ledger_away"), (limit, cursor), path_parts=CAMPAIGN, head=True),
         Route("GET", f"{path}/contacts/{{contact}}/evidence", "get_evidence", "All that is on record of one contact.",
               contact_evidence.get_evidence, READ,
-              {200: Answer("Its decisions, words, notices and who looked at it.", {JSON: ref("Evidence")})},
-              ("not_found", "ledger_away"), (purpose,), path_parts={**CAMPAIGN, "contact": CONTACT_PATTERN}, head=True),
+              {200: Answer("Its decisions, words, notices and who looked at it.", EVIDENCE)},
+              ("not_found", "not_acceptable", "letters_unavailable", "letters_busy", "letters_failed", "ledger_away"),
+              (purpose,), path_parts={**CAMPAIGN, "contact": CONTACT_PATTERN}, head=True),
     ]  # fmt: skip

@@ -9,11 +9,14 @@ from typing import Any
 
 from aiohttp import web
 
-from campaigns.api.answering import json_answer, noted
+from campaigns.api.answering import JSON, json_answer, noted, who
 from campaigns.api.attempt import shown_decision
 from campaigns.api.audit_entry import shown_entry
 from campaigns.api.contacts import contact_meant, whole_contact
+from campaigns.api.evidence_pdf import evidence_pdf
+from campaigns.api.notice_letters import PDF
 from campaigns.api.shown import masked_name, shown_campaign
+from campaigns.api.streams import streamed
 from campaigns.context import Context
 from campaigns.core.reasons import WRITTEN
 from campaigns.dialler.orders import Callers, said_on
@@ -23,6 +26,7 @@ from campaigns.ledger.contact_record import ContactRecord, Sent
 from campaigns.ledger.history import Decision
 from campaigns.ledger.rows import AttemptRow, CampaignRow
 from campaigns.rendering import Part, Said
+from cti.web.accept import wanted
 from cti.web.auth import REVEAL
 from cti.web.instants import optional_rfc3339, rfc3339
 from cti.web.refusal import Refusal
@@ -34,8 +38,12 @@ OF_THE_CAMPAIGN = (
 OTHER_WORDS = "other words would be said today: the contact, the templates or who speaks have changed"
 
 
-async def get_evidence(context: Context, asked: Asked) -> web.Response:
-    """Raises Refusal `not_found`, `scope_missing` for a purpose without the scope that it is for."""
+async def get_evidence(context: Context, asked: Asked) -> web.StreamResponse:
+    """As JSON, or as PDF to be handed on.
+
+    Raises Refusal `not_found`, `scope_missing` for a purpose without the scope that it is for.
+    """
+    media = wanted(asked.request.headers.get("Accept"), (JSON, PDF))
     row, contact = await contact_meant(context, asked)
     purpose = asked.query.get("purpose")
     if purpose is not None:
@@ -45,7 +53,14 @@ async def get_evidence(context: Context, asked: Asked) -> web.Response:
     found = await context.reader.run(contact_record.read, contact.id)
     if found is None:
         raise Refusal("not_found", "No such contact")
-    return json_answer(evidence(context, row, found, in_full=purpose is not None))
+    page = evidence(context, row, found, in_full=purpose is not None)
+    if media == JSON:
+        return json_answer(page)
+    content = {"Content-Type": PDF, "Content-Disposition": f'inline; filename="{contact.id}.pdf"'}
+    if asked.request.method == "HEAD":
+        return web.Response(headers=content)
+    async with evidence_pdf(context, row, page, who(asked.caller)) as pieces:
+        return await streamed(asked, content, pieces)
 
 
 def evidence(context: Context, row: CampaignRow, found: ContactRecord, *, in_full: bool) -> dict[str, Any]:

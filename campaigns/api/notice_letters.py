@@ -34,8 +34,14 @@ class Found(NamedTuple):
 @asynccontextmanager
 async def pdf(context: Context, batch: BatchRow, campaign: CampaignRow) -> AsyncIterator[AsyncIterator[bytes]]:
     """The pieces of the PDF; the press ends with the block. Raises Refusal."""
+    async with pressing(context, _common(context, batch, campaign)) as (press, glyphs):
+        yield _pieces(context, batch, campaign, press, glyphs)
+
+
+@asynccontextmanager
+async def pressing(context: Context, common: Batch) -> AsyncIterator[tuple[Pressing, Glyphs]]:
+    """A press, and what its fonts can show. Raises Refusal."""
     async with AsyncExitStack() as stack:
-        common = _common(context, batch, campaign)
         try:
             glyphs = await context.printer.glyphs()
             _check_sender(common, glyphs)
@@ -47,7 +53,7 @@ async def pdf(context: Context, batch: BatchRow, campaign: CampaignRow) -> Async
         except (TemplateMistake, OSError) as fault:
             raise refusal("letters_failed", str(fault)) from fault
         try:
-            yield _pieces(context, batch, campaign, press, glyphs)
+            yield press, glyphs
         except PressFailed as fault:  # of the first piece: later ones cut the answer
             raise refusal("letters_failed", str(fault)) from fault
 

@@ -31,7 +31,9 @@ UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # controls, mark
 
 
 class Job(NamedTuple):
-    """What stays the same in a batch. `files`: sources by name; `root`: the folder of pictures; `made`: RFC 3339."""
+    """What stays the same in a batch. `files`: sources by name; `root`: the folder of pictures; `made`: RFC 3339;
+    `frame`: the source whose `printed` sets the sheets.
+    """
 
     folders: Sequence[str]
     families: Sequence[str]
@@ -40,6 +42,7 @@ class Job(NamedTuple):
     template: str
     common: Mapping[str, Any]
     made: str
+    frame: str = "frame.typ"
 
 
 class Press:
@@ -72,7 +75,7 @@ class Press:
     def compiled(self, form: Form, letters: Sequence[Mapping[str, Any]]) -> Any:
         """Letters as `pdf` (bytes) or `png` (bytes, or a list of them)."""
         source = (
-            f'#import "frame.typ": printed\n#import "{self._job.template}" as template\n'
+            f'#import "{self._job.frame}": printed\n#import "{self._job.template}" as template\n'
             "#printed(json(bytes(sys.inputs.data)), template)\n"
         )
         return self._compile(source, {"letters": letters}, form)

@@ -20,6 +20,8 @@ from campaigns.kinds import Kind, known_kinds
 from campaigns.letters.content import Glyphs
 from campaigns.letters.frames import FAILED, FrameBroken, asked, read_from
 from campaigns.letters.templates import (
+    EVIDENCE,
+    FRAME,
     LANGUAGES,
     SHARED,
     TemplateMistake,
@@ -53,7 +55,9 @@ class PressFailed(RingbackError):
 
 
 class Batch(NamedTuple):
-    """What the letters of a batch have in common. `made`: RFC 3339, in the campaign's zone; `day`: as it is told."""
+    """What the letters of a batch have in common. `made`: RFC 3339, in the campaign's zone; `day`: as it is told;
+    `frame`: EVIDENCE is its own template, and prints `evidence_sheet` instead of letters.
+    """
 
     batch: str
     kind: str
@@ -62,6 +66,7 @@ class Batch(NamedTuple):
     day: str
     caller: str
     call_back: str
+    frame: str = FRAME
 
 
 class Printer:
@@ -111,6 +116,8 @@ class Printer:
             glyphs = await self.glyphs()
             for wrong in unprintable(found, glyphs):
                 raise TemplateMistake(wrong)
+            if EVIDENCE in found.own:
+                await self._try_evidence()
             for kind in known_kinds().values():
                 for language in LANGUAGES:
                     if found.own & {template_name(kind.name, language), *SHARED}:
@@ -123,6 +130,12 @@ class Printer:
         async with self.press(batch) as press:
             await press.letters(samples(kind))
             await press.end([{"page": 1, "account": "1", "why": "A"}], 1)
+
+    async def _try_evidence(self) -> None:
+        batch = Batch("c000000000000000-1", "", LANGUAGES[0], "2026-03-04T09:00:00+08:00", "A", "A", "1", EVIDENCE)
+        sheet = {"page": 1, "account": "1", "sections": [{"title": "A", "blocks": [[["A", "A"]]]}]}
+        async with self.press(batch) as press:
+            await press.letters([sheet])
 
     def folders(self) -> tuple[str, ...]:
         """Where fonts are looked for: the operator's, then Noto of the package or else of the machine."""
@@ -171,15 +184,16 @@ class Pressing:
 
 def job(folders: Sequence[str], found: Templates, batch: Batch, glyphs: Glyphs) -> dict[str, Any]:
     """As `campaigns.letters.press.Job` takes it."""
-    common = {name: value for name, value in batch._asdict().items() if name not in {"kind", "made"}}
+    common = {name: value for name, value in batch._asdict().items() if name not in {"kind", "made", "frame"}}
     return {
         "folders": folders,
         "families": glyphs.families,
         "root": str(found.root),
         "files": found.files,
-        "template": template_name(batch.kind, batch.language),
+        "template": template_name(batch.kind, batch.language) if batch.frame == FRAME else batch.frame,
         "common": common,
         "made": batch.made,
+        "frame": batch.frame,
     }
 
 

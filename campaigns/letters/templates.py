@@ -1,8 +1,8 @@
 """The templates of letters: those that ship, and an operator's own beside them.
 
 A template is KIND.LANGUAGE.typ and defines `title` and `letter(data, letter)`. A file of the same name in the
-operator's folder takes the place of the shipped one; `frame.typ` and `sheet.typ` can be replaced too, and pictures lie
-beside.
+operator's folder takes the place of the shipped one; `frame.typ`, `sheet.typ` and `evidence.typ`, the page of evidence
+of a contact, can be replaced too, and pictures lie beside.
 """
 
 import re
@@ -15,7 +15,8 @@ from campaigns.letters.content import Glyphs
 
 SHIPPED = Path(__file__).parent / "templates"
 LANGUAGES = ("zh", "en")
-SHARED = ("frame.typ", "sheet.typ")
+FRAME, SHEET, EVIDENCE = "frame.typ", "sheet.typ", "evidence.typ"
+SHARED = (FRAME, SHEET, EVIDENCE)
 BYTES_MAX = 256 * 1024
 _PACKAGE = re.compile(r"\"@[a-z]")
 _SAMPLES = {

@@ -1,8 +1,10 @@
 """The head of the audit log, a campaign's history, and the page of evidence of a contact."""
 
+import io
 import json
 from typing import Any
 
+from pypdf import PdfReader
 from sqlalchemy import insert, update
 
 from campaigns.core.audit_chain import GENESIS
@@ -191,6 +193,40 @@ async def test_a_reveal_says_what_for_and_that_is_on_the_page(url: str) -> None:
         assert (refused.status, refused.code) == (403, "scope_missing")
         assert (await it.ask("GET", f"{path}?purpose=", key="revealer")).code == "bad_parameter"
         assert (await it.ask("GET", "/v1/audit/head")).json == head, "what was refused revealed nothing"
+
+
+async def test_the_page_is_handed_on_as_pdf_with_who_asked_and_nothing_left_out(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        campaign = await filled(it)
+        path = f"/v1/campaigns/{campaign}/contacts/{campaign}-1/evidence"
+        changed = update(contacts).where(contacts.c.id == f"{campaign}-1").values(name="张\U0001f600")
+        await it.in_ledger(lambda connection: connection.execute(changed))
+        as_pdf = {"Accept": "application/pdf"}
+        answer = await it.ask("GET", f"{path}?purpose=complaint", key="revealer", headers=as_pdf)
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "application/pdf"), answer.body
+        assert answer.headers["Content-Disposition"] == f'inline; filename="{campaign}-1.pdf"'
+        told = "".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.body)).pages)
+        shown = "".join(told.split())
+        page = (await it.ask("GET", path, key="revealer")).json
+        marks = (
+            "联系记录证明",
+            "张[U+1F600]",
+            "13800001234",
+            "长江路1号",
+            "调阅人：revealer",
+            "complaint",
+            f"{campaign}-1",
+        )
+        for text in (*marks, "2026-03-0209:00:0"):
+            assert text in shown, text
+        for one in page["decisions"]:
+            assert one.get("disposition", one["decision"]) in shown
+        masked = await it.ask("GET", path, key="reader", headers=as_pdf)
+        assert "13800001234" not in "".join(
+            page.extract_text() for page in PdfReader(io.BytesIO(masked.body)).pages
+        ).replace("\n", "")
+        head = await it.ask("HEAD", path, key="reader", headers=as_pdf)
+        assert (head.status, head.headers["Content-Type"]) == (200, "application/pdf")
 
 
 async def test_words_of_a_contact_that_has_changed_since_are_not_shown(url: str) -> None:
