@@ -30,7 +30,7 @@ from campaigns.core.zones import local_day
 from campaigns.errors import Stale
 from campaigns.imports.receiving import Sent, receive
 from campaigns.imports.taking import Form
-from campaigns.ledger import audit, campaigns, history, imports
+from campaigns.ledger import audit, campaigns, history, imported
 from campaigns.ledger.rows import CampaignRow, ContactRow, ImportRow
 from campaigns.owed_today import items_on
 from cti.web.body import model_of, read_json
@@ -73,7 +73,7 @@ async def _made(
         claim.keep(connection, answers[0])
 
     await context.write(_make, new)
-    keep = await context.reader.run(imports.kept_columns, old.id)
+    keep = await context.reader.run(imported.kept_columns, old.id)
     sent = Sent(f"rerun of {old.id}", keep, who(asked.caller), Form.NDJSON)
     try:
         await receive(context, new, _lines(context, old, states), sent, also)

@@ -17,6 +17,7 @@ HERE = "http://127.0.0.1:8080"
 DONE, REFUSED, USAGE = 0, 1, 2
 KINDS = ("billing", "arrears", "outage")
 SENT = ("switch", "trunk_group", "set", "keep", "reason")  # arguments that go out as they came
+UNREACHED = ("fallback", "expired", "cancelled", "person", "unknown")
 WHAT = ("contacts", "attempts", "notices", "rejected")
 Done = tuple[int, Any]
 """The exit code, and what `--json` has."""
@@ -47,6 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     withdraw = actions.add_parser("withdraw", help="a wrong file: nobody of that import is called any more")
     withdraw.add_argument("id", metavar="ID")
     withdraw.add_argument("n", metavar="N", type=int, help="the number of the import; 1 is the first")
+    rehearse = actions.add_parser("rehearse", help="how it would go: the end, lines, deadlines; nobody is called")
+    rehearse.add_argument("id", metavar="ID")
+    rehearse.add_argument("--start-at", metavar="TIME", help="RFC 3339 (default: now)")
+    rerun = actions.add_parser("rerun", help="those whom an ended campaign did not reach, as a draft of their own")
+    rerun.add_argument("id", metavar="ID")
+    rerun.add_argument("--state", action="append", choices=UNREACHED, default=[], help="may be repeated")
     freeze = actions.add_parser("freeze", help="nothing more is sent, for any campaign")
     freeze.add_argument("--reason", default="frozen by hand", help="for the record")
     actions.add_parser("thaw", help="the end of a freeze")
@@ -206,6 +213,18 @@ async def _withdraw(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
     return (DONE if found["acknowledged"] else REFUSED), found
 
 
+async def _rehearse(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.planning import rehearse
+
+    return DONE, await rehearse(door, args.id, args.start_at, terminal)
+
+
+async def _rerun(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.planning import rerun
+
+    return DONE, await rerun(door, args.id, args.state, terminal)
+
+
 async def _freeze(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
     from campaigns.client.actions import freeze
 
@@ -232,6 +251,8 @@ RUN: dict[str, Callable[[argparse.Namespace, Any, Any], Awaitable[Done]]] = {
     "start": _start,
     **dict.fromkeys(("pause", "resume", "stop"), _act),
     "withdraw": _withdraw,
+    "rehearse": _rehearse,
+    "rerun": _rerun,
     "freeze": _freeze,
     "thaw": _thaw,
     "export": _export,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
+from pydantic_core import from_json
 from sqlalchemy import Connection, func, select
 
 from campaigns.imports.errors import ContactMoved
@@ -20,7 +21,7 @@ from campaigns.ledger.imports import (
     reject,
 )
 from campaigns.ledger.rows import AttemptRow, ContactRow, HoursClassRow
-from campaigns.ledger.tables import attempts, contacts, hours_classes, import_additions
+from campaigns.ledger.tables import attempts, contacts, hours_classes, import_additions, imports
 from cti.sql import point
 from cti.sql.bulk import Bulk, Insertion, insertion, slices
 
@@ -120,6 +121,12 @@ def before(connection: Connection, campaign: str, accounts: Collection[str]) -> 
 def last_no(connection: Connection, campaign: str) -> int:
     """Of the campaign's contacts; 0: there is none."""
     return connection.scalar(select(func.max(contacts.c.no)).where(contacts.c.campaign == campaign)) or 0
+
+
+def kept_columns(connection: Connection, campaign: str) -> list[str]:
+    """The other columns that the campaign's imports kept, each once."""
+    found = connection.scalars(select(imports.c.keep).where(imports.c.campaign == campaign).order_by(imports.c.no))
+    return list(dict.fromkeys(name for text in found for name in from_json(text)))
 
 
 def classes_of(connection: Connection, campaign: str) -> set[str]:

@@ -6,7 +6,6 @@ Everything that an importer writes ends with its fence: whoever has lost the lea
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pydantic_core import from_json
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, text, update
 
 from campaigns.core.reasons import CampaignState
@@ -183,12 +182,6 @@ def under_way(connection: Connection, state: str, limit: int) -> list[ImportRow]
 def campaign_of(connection: Connection, campaign: str) -> CampaignRow | None:
     found = connection.execute(select(campaigns).where(campaigns.c.id == campaign)).one_or_none()
     return None if found is None else CampaignRow(*found)
-
-
-def kept_columns(connection: Connection, campaign: str) -> list[str]:
-    """The other columns that the campaign's imports kept, each once."""
-    found = connection.scalars(select(imports.c.keep).where(imports.c.campaign == campaign).order_by(imports.c.no))
-    return list(dict.fromkeys(name for text in found for name in from_json(text)))
 
 
 def chunk_after(connection: Connection, campaign: str, no: int, after: int) -> tuple[int, bytes] | None:
