@@ -22,6 +22,14 @@ class WrongState(RingbackError):
         self.state, self.action, self.allowed = state, action, tuple(allowed)
 
 
+class NoSuchOutage(RingbackError):
+    """No contact of the campaign has this outage."""
+
+
+class AlreadyCancelled(RingbackError):
+    """The outage is cancelled: it gets no other time any more."""
+
+
 class ContactsChanged(RingbackError):
     """Another number of contacts was expected than is there."""
 

@@ -10,14 +10,18 @@ from decimal import Decimal, InvalidOperation
 
 from campaigns.core.penalty import Arrears, NoFormula, Rate, penalty_on
 from campaigns.ledger.rows import ContactRow
+from campaigns.outages import items as outages
 from campaigns.settlements.items import is_in_part, left
 
 ARREARS = "arrears"
 
 
 def items_left(kind: str, contact: ContactRow) -> list[Mapping[str, str]]:
-    """The contact's items as imported, without those that are paid."""
-    return left(kind, json.loads(contact.items), settled_of(contact))
+    """The contact's items, without those that are paid, and without outages that are cancelled and of which it was
+    never told.
+    """
+    items = outages.told(json.loads(contact.items), contact.round)
+    return left(kind, items, settled_of(contact))
 
 
 def settled_of(contact: ContactRow) -> frozenset[str]:

@@ -127,7 +127,7 @@ def _joined(first: str, second: str, language: str) -> str:
 def _values(
     kind: Kind, language: str, speaker: Speaker, account: Account, sums: Mapping[str, str]
 ) -> dict[str, object]:
-    absent = {field.name: "" for field in kind.fields if not field.required}
+    absent = {field.name: "" for field in kind.fields if not field.required} | dict.fromkeys(kind.marks, "")
     return {
         "caller": getattr(speaker.caller, language),
         "call_back": speaker.call_back,

@@ -20,7 +20,8 @@ from campaigns.ledger import attempts, contacts, history
 from campaigns.ledger.history import Decision
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow
 from campaigns.ledger.tables import FAR
-from campaigns.owed_today import items_left
+from campaigns.owed_today import settled_of
+from campaigns.settlements.items import left
 from cti.web.accept import wanted
 from cti.web.csv_text import CSV, csv_heading, csv_rows
 from cti.web.cursors import cursor_of
@@ -132,8 +133,9 @@ def whole_contact(
     campaign: CampaignRow, row: ContactRow, tried: Sequence[AttemptRow], decisions: Sequence[Decision], *, in_full: bool
 ) -> dict[str, Any]:
     """All that is known of a contact, but for `explain`."""
-    remaining: TextItems = items_left(campaign.kind, row)
-    settled: TextItems = [item for item in json.loads(row.items) if item not in remaining]
+    every: TextItems = json.loads(row.items)  # outages that are cancelled among them
+    remaining = left(campaign.kind, every, settled_of(row))
+    settled: TextItems = [item for item in every if item not in remaining]
     return {
         **shown_contact(row, tried, in_full=in_full),
         "address": row.address if in_full else masked_address(row.address),

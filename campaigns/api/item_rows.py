@@ -9,6 +9,7 @@ from campaigns.imports.header import NUMBER_COLUMNS_MAX
 from campaigns.imports.numbers import Number, normalised
 from campaigns.kinds import Kind
 from campaigns.ledger.rows import ContactRow
+from campaigns.outages.items import standing
 from cti.web.masking import masked
 
 _NUMBERS = ("number", *(f"number{at % 10}" for at in range(2, NUMBER_COLUMNS_MAX + 1)))
@@ -33,7 +34,7 @@ def item_rows(row: ContactRow, *, in_full: bool) -> Iterator[Mapping[str, Any]]:
         "zone": ";".join(_said(phones)),
         **dict(zip(_NUMBERS, numbers, strict=False)),
     }
-    for item in json.loads(row.items):
+    for item in standing(json.loads(row.items)):  # what is cancelled is not imported again
         yield {**item, **own}
 
 

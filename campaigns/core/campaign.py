@@ -1,7 +1,7 @@
 """A campaign's settings and state, as far as they decide about a contact; and the table of its states.
 
 A pause stops the clock of nothing: deadlines run, fallbacks are made, and a campaign may end while it is paused. A stop
-is final, and acknowledged once nothing more can leave.
+is final, and acknowledged once nothing more can leave. One that is done goes on where what it told has changed.
 """
 
 from collections.abc import Mapping
@@ -31,6 +31,7 @@ CAMPAIGN_TABLE: Mapping[tuple[CampaignState, CampaignStep], CampaignState] = Map
         (_S.PAUSED, _M.ALL_FINAL): _S.DONE,
         (_S.PAUSED, _M.EXPIRY): _S.EXPIRED,
         (_S.STOPPING, _M.STOP_ACKNOWLEDGED): _S.STOPPED,
+        (_S.DONE, _M.REVISION): _S.RUNNING,
     }
 )
 

@@ -57,7 +57,8 @@ class Contact:
     """`decided_upto`: the attempts up to this one were looked at by a person, who let calling go on.
 
     `handed_over`: the fallback is a person's work, who has it. `barred`: numbers that are not called (do-not-call);
-    what is written still goes there, but to `strangers`: these are another person's.
+    what is written still goes there, but to `strangers`: these are another person's. `outdated_upto`: what the attempts
+    up to this one say is right no more (`campaigns.core.revisions`).
     """
 
     account: str
@@ -72,6 +73,7 @@ class Contact:
     promise_date: str | None = None
     barred: frozenset[str] = frozenset()
     strangers: frozenset[str] = frozenset()
+    outdated_upto: int = 0
 
     @property
     def final(self) -> bool:

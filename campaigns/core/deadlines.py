@@ -4,6 +4,7 @@ Receipt is day 0; the deadlines are a local time of the n-th working day after i
 goes off. A deadline that counts days of a year that has not been announced is provisional.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -52,6 +53,13 @@ def default_deadlines(
         ahead = starts_at_ms > received_at_ms
         return Deadlines(starts_at_ms - rules.outage_notice_ms, None, starts_at_ms if ahead else restores_at_ms, False)
     return NO_DEADLINES
+
+
+def of_all(each: Sequence[Deadlines]) -> Deadlines:
+    """Of several outages: told before the first of them, given up after the last."""
+    notices = [one.notice_out_by_ms for one in each if one.notice_out_by_ms is not None]
+    ends = [one.expires_at_ms for one in each if one.expires_at_ms is not None]
+    return Deadlines(min(notices, default=None), None, max(ends, default=None), any(one.provisional for one in each))
 
 
 def by_working_days(rules: DeadlineRules, calendar: WorkCalendar, received_at_ms: int, zone: str) -> Deadlines:

@@ -83,6 +83,7 @@ class CampaignStep(StrEnum):
     STOP = "stop"
     STOP_ACKNOWLEDGED = "stop acknowledged"  # every sent order is done, refused or past its expiry
     ALL_FINAL = "all contacts final"
+    REVISION = "revision"  # what was told has changed: those who were told are told again
     EXPIRY = "expiry"  # `expires_at` is past, and no attempt is open
 
 
@@ -133,6 +134,8 @@ class Why(StrEnum):
     DO_NOT_CALL = "do_not_call"
     SETTLED = "settled"
     IMPORT_WITHDRAWN = "import_withdrawn"
+    OUTAGE_CHANGED = "outage_changed"
+    OUTAGE_CANCELLED = "outage_cancelled"
     NO_FORMULA = "no_formula"
     NO_NUMBER = "no_number"
     CAMPAIGN_PAUSED = "campaign_paused"

@@ -7,12 +7,13 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from campaigns.core.after import Closed, Ended, HandedOver, Outcome, after, owes_notice
+from campaigns.core.after import Closed, Ended, HandedOver, NewRound, Outcome, after, owes_notice
 from campaigns.core.campaign import Campaign
 from campaigns.core.choice import next_call, silenced
 from campaigns.core.contact import Step, blocking
 from campaigns.core.decide import Close, Dial, Fallback, decide
 from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Disposition, State, Why
+from campaigns.core.revisions import Renewal, renewal
 from campaigns.core.waiting import GRACE_MS, SWITCH_SILENT_MAX_MS, WaitUntil, World
 from campaigns.core.zones import instant, local_day
 from campaigns.dialler.orders import split_number
@@ -27,10 +28,12 @@ from campaigns.ledger.people import PersonDay, account_key, line_keys
 from campaigns.ledger.rows import AttemptColumns, AttemptRow, CampaignRow, ContactRow, HoursClassRow
 from campaigns.ledger.tables import FAR
 from campaigns.ledger.turns import Found
+from campaigns.outages.items import standing
 from cti.dial.rows import SwitchStanding
 
 STEPS_MAX = 4  # from one decision to the next at one instant: a fallback, a close
 UNLINED = WRITTEN | {Channel.PERSON}  # without a telephone line
+_GOES_ON = frozenset({CampaignState.DRAFT, CampaignState.RUNNING, CampaignState.PAUSED})
 DAYS_KEPT, ZONES_KEPT = 256, 1_024
 LATE_MS = 60_000  # a fallback that is made later than this after its last instant was missed
 CAP_AGAIN_MS = 900_000  # how often a person who was called often enough today is looked at again
@@ -161,6 +164,7 @@ class Case:
         if self.withdrawn:
             self.close_withdrawn()
             return
+        self.renew(now_ms)
         for _ in range(STEPS_MAX):
             decision = decide(self.contact, self._unhindered(), self.calm_world(known, now_ms), now_ms)
             match decision:
@@ -208,6 +212,26 @@ class Case:
         self.next_at_ms, self.waits_for = FAR, None
         if not any(attempt.step is Step.OPEN for attempt in self.contact.attempts):
             self.apply(Closed(State.CANCELLED))
+
+    def renew(self, now_ms: int, *, lettered: bool = False) -> Renewal:
+        """What follows from a change of what it was told (`campaigns.core.revisions`). `lettered`: in writing too.
+
+        A campaign that has ended, or stops, tells nobody anything more: a change has made it go on before.
+        """
+        if self.row.outdated_upto is None or self.withdrawn or self.campaign.state not in _GOES_ON:
+            return Renewal.NOTHING
+        cancelled = not standing(json.loads(self.row.items))
+        found = renewal(self.contact, cancelled=cancelled, lettered=lettered)
+        if found is Renewal.NEW_ROUND:
+            self.apply(NewRound())
+            by_ms = self.row.notice_out_by_ms
+            late = by_ms is not None and by_ms <= now_ms  # nobody could keep to it
+            self.row = self.row._replace(why=None, notice_out_by_ms=None if late else by_ms)
+            self.next_at_ms, self.waits_for, self.notice_missed = now_ms, None, 0
+        elif found is Renewal.CANCELLED:
+            self.apply(Closed(State.CANCELLED))
+            self.row = self.row._replace(why=Why.OUTAGE_CANCELLED.value)
+        return found
 
     def _unhindered(self) -> Campaign:
         """The campaign without its pause: that moves no instant of a contact."""

@@ -3,7 +3,7 @@
 Read after a turn, and written in a transaction of its own: the campaign's version keeps two diallers apart.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 
 from sqlalchemy import Connection
 
@@ -13,10 +13,11 @@ from campaigns.dialler.actions import CLOSED_AT_ONCE, close_some, run_each, stop
 from campaigns.dialler.clearing import clear_live
 from campaigns.dialler.import_withdrawal import go_on
 from campaigns.errors import Stale, WrongState
-from campaigns.ledger import withdrawing
+from campaigns.ledger import revisions, withdrawing
 from campaigns.ledger.campaigns import set_state
 from campaigns.ledger.rows import CampaignRow
-from campaigns.ledger.turns import WHO
+from campaigns.ledger.turns import WHO, LaneRead
+from campaigns.outages import revising
 
 CHECK_MS = 30_000  # how often a campaign is looked at though nothing is known to have changed
 _MAY_END = frozenset({CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.DRAFT})
@@ -31,22 +32,22 @@ class Endings:
 
     async def look(
         self,
-        campaigns: Collection[CampaignRow],
-        importing: Collection[str],
-        withdrawing: Mapping[str, Sequence[int]],
+        lane: LaneRead,
         changed: Collection[str],
     ) -> bool:
-        """Move what has ended; whether anything was. `changed`: campaigns with contacts that have become final.
-        `withdrawing`: imports that are being withdrawn; their campaign does not end before.
+        """Move what has ended; whether anything was. `changed`: campaigns with contacts that have become final. One
+        whose import is being withdrawn, or whose outage is being changed, does not end before.
 
         Raises LedgerAway, OutcomeUnknown.
         """
-        moved = False
-        for row in campaigns:
+        moved, importing, withdrawing = False, lane.importing, lane.withdrawing
+        for row in lane.campaigns:
             if row.state == CampaignState.STOPPING:
                 moved = await self._stop(row) or moved
             elif row.id in withdrawing and CampaignState(row.state) in _MAY_END:
                 moved = any([await go_on(self._context, row, no) for no in withdrawing[row.id]]) or moved
+            elif row.id in lane.revising and CampaignState(row.state) in _MAY_END:
+                moved = await revising.go_on(self._context, row, lane.revising[row.id]) or moved
             elif CampaignState(row.state) in _MAY_END and self._is_due(row, row.id in importing, row.id in changed):
                 moved = await self._end(row, row.id in importing) or moved
         return moved
@@ -65,6 +66,8 @@ class Endings:
         if importing or (row.state == CampaignState.DRAFT and not over):
             return False
         if await self._context.reader.run(withdrawing.any_not_final, row.id):
+            return False
+        if revising.can_be_revised(row.kind) and await self._context.reader.run(revisions.any_under_way, row.id):
             return False
         return await self._move(row, CampaignStep.EXPIRY if over else CampaignStep.ALL_FINAL)
 

@@ -244,7 +244,7 @@ class Intents:
         now_ms, rates = self._moment.now_ms, self._rules.penalties
         owed = [Owed(case.of, case.contact_row(now_ms), list(case.attempts.values())) for case in self.owed]
         made = [notice_of(one, now_ms, rates) for one in owed]
-        taken_back = {(case.row.id, case.contact.round) for case in self.recalled}
+        taken_back = {(case.row.id, case.row.round) for case in self.recalled}
         if made:
             self.writes.then.append(lambda connection: notices.put(connection, made))
         if taken_back:

@@ -151,4 +151,4 @@ def _notice(context: Context, connection: Connection, case: Case, now_ms: int) -
         tried = list(case.attempts.values())
         owe(connection, case.of, case.contact_row(now_ms), tried, now_ms, context.rules.penalties)
     if case.recalls:
-        notices.recall(connection, [(case.row.id, case.contact.round)], now_ms)
+        notices.recall(connection, [(case.row.id, case.row.round)], now_ms)

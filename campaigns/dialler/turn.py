@@ -152,7 +152,9 @@ class LaneDialler:
         if lane.withdrawing or any(row.state == CampaignState.STOPPING for row in lane.campaigns):
             look_ms = min(look_ms, self._context.clock.now_ms() + LOOK_MS)
         moved = bool(await pause_where_needed(self._context, rows, intents.told.pauses, intents.told.ended))
-        moved = await self._endings.look(lane.campaigns, lane.importing, lane.withdrawing, intents.told.done) or moved
+        moved = await self._endings.look(lane, intents.told.done) or moved
+        if lane.revising:  # nobody of them is dialled until all contacts are changed
+            look_ms = min(look_ms, self._context.clock.now_ms() + STALE_MS)
         return Done("committed" if intents.writes or moved else "idle", look_ms)
 
     def _remember(self, read: _Reading, intents: Intents) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json, to_json
 
 from campaigns.core.contact import Contact, Phone
-from campaigns.core.deadlines import Deadlines, default_deadlines
+from campaigns.core.deadlines import Deadlines, default_deadlines, of_all
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.reasons import FINAL_STATES, State, Why
 from campaigns.core.waiting import next_deadline
@@ -175,7 +175,7 @@ class Maker:
         times = tuple((item["starts_at"], item["restores_at"]) for item in items)
         found = self._deadlines.get(times)
         if found is None:
-            found = _of_outages([self._of_outage(*one) for one in times])
+            found = of_all([self._of_outage(*one) for one in times])
             _remember(self._deadlines, times, found)
         return found
 
@@ -240,12 +240,6 @@ def _parts_of(person: Person) -> Parts:
     name, customer_class, important, address = person.own
     kept = _json(person.kept)
     return Parts(name, customer_class, important, address, reach_of(phones), _json(phones), "", kept)
-
-
-def _of_outages(each: Sequence[Deadlines]) -> Deadlines:
-    notices = [one.notice_out_by_ms for one in each if one.notice_out_by_ms is not None]
-    ends = [one.expires_at_ms for one in each if one.expires_at_ms is not None]
-    return Deadlines(min(notices, default=None), None, max(ends, default=None), any(one.provisional for one in each))
 
 
 def _remember(known: dict[Any, Any], key: object, value: object) -> None:

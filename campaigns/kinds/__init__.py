@@ -85,7 +85,7 @@ class Defaults(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Kind:
     """`item_key`: the fields that tell an account's items apart. `sums`: the fields that are summed over the items;
-    `amount`: the one of them that is noted as spoken.
+    `amount`: the one of them that is noted as spoken. `marks`: what an item may have that no file brings.
     """
 
     name: str
@@ -100,6 +100,7 @@ class Kind:
     amount: str | None = None
     gate: Gate | None = None
     important_until_confirmed: bool = False
+    marks: tuple[str, ...] = ()
 
 
 QUEUE_KEY = "0"

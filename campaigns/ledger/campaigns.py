@@ -23,6 +23,7 @@ TOLD_AS: Mapping[CampaignStep, str] = MappingProxyType(
         CampaignStep.STOP_ACKNOWLEDGED: "stopped",
         CampaignStep.ALL_FINAL: "done",
         CampaignStep.EXPIRY: "expired",
+        CampaignStep.REVISION: "revised",
     }
 )
 """What a step is called in the history."""
@@ -113,7 +114,7 @@ def set_state(
         live=live if step is CampaignStep.STOP else row.live,
         started_at_ms=at_ms if step is CampaignStep.START else row.started_at_ms,
         resumed_at_ms=at_ms if begins else row.resumed_at_ms,
-        ended_at_ms=at_ms if state in _ENDS else row.ended_at_ms,
+        ended_at_ms=at_ms if state in _ENDS else None,
         version=row.version + 1,
     )
     mine = (campaigns.c.id == row.id, campaigns.c.version == row.version)

@@ -86,6 +86,7 @@ def contact_of(row: ContactRow, attempts: Iterable[AttemptRow]) -> Contact:
         decided_upto=row.decided_upto,
         handed_over=bool(row.handed_over),
         promise_date=row.promise_date,
+        outdated_upto=row.outdated_upto or 0,
     )
 
 

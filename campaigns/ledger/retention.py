@@ -30,6 +30,7 @@ from campaigns.ledger.tables import (
     notices,
     person_days,
     refusals,
+    revisions,
     settlements,
 )
 
@@ -39,7 +40,7 @@ PERSON_DAYS_KEPT = 7  # days; only today's calls to a person are asked for
 ENDED_IMPORTS = ("done", "failed", "withdrawing", "withdrawn")
 OF_A_CAMPAIGN = (  # what hangs on a row goes before it
     refusals, attempts, notices, notice_batches, contacts, hours_classes, import_additions, import_rejected,
-    import_rows, import_chunks, imports, history,
+    import_rows, import_chunks, imports, revisions, history,
 )  # fmt: skip
 
 

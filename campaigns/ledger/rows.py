@@ -104,6 +104,29 @@ class ContactRow(NamedTuple):
     why: str | None
     version: int
     settled: str | None = None
+    outdated_upto: int | None = None
+
+
+class RevisionRow(NamedTuple):
+    """A changed outage, and what it did."""
+
+    campaign: str
+    no: int
+    tenant: str
+    area: str
+    starts_at_ms: int
+    restores_at: str | None
+    at_ms: int
+    who: str
+    state: str
+    upto: str = ""
+    contacts: int = 0
+    told_again: int = 0
+    cancelled: int = 0
+    withdrawn: int = 0
+    recalled: int = 0
+    rewritten: int = 0
+    to_recall: int = 0
 
 
 class HoursClassRow(NamedTuple):

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.errors import Stale
-from campaigns.ledger import attempts, contacts, do_not_call, people
+from campaigns.kinds import known_kinds
+from campaigns.ledger import attempts, contacts, do_not_call, people, revisions
 from campaigns.ledger.campaigns import add_history
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.people import LiveNumber, PersonDay
@@ -50,7 +51,8 @@ _CLASSES = all_of(hours_classes, "WHERE campaign = ?")
 
 class LaneRead(NamedTuple):
     """`classes`: the hours classes of each campaign whose import is done. `importing`: campaigns with one that runs;
-    `withdrawing`: with imports that are being withdrawn, their numbers.
+    `withdrawing`: with imports that are being withdrawn, their numbers. `revising`: with an outage that is being
+    changed, its number: nobody of them is dialled, so they have no classes.
     """
 
     campaigns: list[CampaignRow]
@@ -58,6 +60,7 @@ class LaneRead(NamedTuple):
     classes: Mapping[str, list[HoursClassRow]]
     importing: frozenset[str]
     withdrawing: Mapping[str, list[int]]
+    revising: Mapping[str, int]
 
 
 def read_lane(connection: Connection, lane: Lane, others: Collection[str] = ()) -> LaneRead:
@@ -70,16 +73,17 @@ def read_lane(connection: Connection, lane: Lane, others: Collection[str] = ()) 
         found = connection.execute(select(campaigns).where(*here, campaigns.c.id.in_(some)))
         rows += [CampaignRow._make(row) for row in found]
     red = [OutboundRow._make(row) for row in rows_of(connection, _OUTBOUND, lane.tenant)]
-    return LaneRead(rows, red[0] if red else None, *_classes(connection, [row.id for row in rows]))
+    return LaneRead(rows, red[0] if red else None, *_classes(connection, rows))
 
 
 def _classes(
-    connection: Connection, ids: Sequence[str]
-) -> tuple[dict[str, list[HoursClassRow]], frozenset[str], dict[str, list[int]]]:
+    connection: Connection, rows: Sequence[CampaignRow]
+) -> tuple[dict[str, list[HoursClassRow]], frozenset[str], dict[str, list[int]], dict[str, int]]:
     classes: dict[str, list[HoursClassRow]] = {}
     importing: set[str] = set()
     withdrawing: dict[str, list[int]] = {}
-    for campaign in ids:
+    revising: dict[str, int] = {}
+    for campaign in (row.id for row in rows):
         states = dict(rows_of(connection, _IMPORTS, campaign))
         of_it = (HoursClassRow._make(row) for row in rows_of(connection, _CLASSES, campaign))
         classes[campaign] = [one for one in of_it if states.get(one.import_no) == "done"]
@@ -87,7 +91,10 @@ def _classes(
             importing.add(campaign)
         if gone := sorted(no for no, state in states.items() if state == "withdrawing"):
             withdrawing[campaign] = gone
-    return classes, frozenset(importing), withdrawing
+    for row in rows:
+        if known_kinds()[row.kind].marks and (no := revisions.in_pieces(connection, row.id)) is not None:
+            revising[row.id], classes[row.id] = no, []
+    return classes, frozenset(importing), withdrawing, revising
 
 
 class Wanted(NamedTuple):

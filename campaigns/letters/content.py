@@ -62,7 +62,9 @@ def letter(row: NoticeRow, language: str, zone: ZoneInfo) -> dict[str, Any]:
         "name": body["name"],
         "address": [body["address"]] if body["address"] else [],
         "items": [
-            {field.name: _told(field, item.get(field.name), told) for field in kind.fields} for item in body["items"]
+            {field.name: _told(field, item.get(field.name), told) for field in kind.fields}
+            | {mark: item.get(mark, "") for mark in kind.marks}
+            for item in body["items"]
         ],
         "sums": {name: _sum(body["items"], name) for name in kind.sums},
     }

@@ -71,6 +71,7 @@ def samples(kind: Kind) -> list[dict[str, Any]]:
     tried: list[dict[str, Any]] = []
     for page, absent in enumerate((False, True), 1):
         item = {one.name: "" if absent and not one.required else _SAMPLES[one.type] for one in kind.fields}
+        item |= dict.fromkeys(kind.marks, "")
         sums = dict.fromkeys(kind.sums, "" if absent else "1.00")
         person = {"page": page, "account": "1", "name": "A", "address": [] if absent else ["A"]}
         tried.append({**person, "items": [item] * page, "sums": sums})

@@ -27,9 +27,11 @@ from campaigns.ledger.tables.interface import audit, audit_heads, idempotency
 from campaigns.ledger.tables.metadata import metadata
 from campaigns.ledger.tables.notices import notice_batches, notices
 from campaigns.ledger.tables.people import live_numbers, person_days
+from campaigns.ledger.tables.revisions import APPLYING, revisions
 from campaigns.ledger.tables.settlements import do_not_call, settlements
 
 __all__ = (
+    "APPLYING",
     "FAR",
     "NOT_ENDED",
     "OPEN",
@@ -60,5 +62,6 @@ __all__ = (
     "outbound",
     "person_days",
     "refusals",
+    "revisions",
     "settlements",
 )

@@ -40,6 +40,7 @@ contacts = Table(
     text("why", optional=True),  # of the last refusal that was written
     whole("version"),
     text("settled", optional=True),  # JSON: the months or readings of it that are paid; absent: none
+    whole("outdated_upto", optional=True),  # what attempts up to this one say is right no more; absent: all is
     sqlite_with_rowid=False,
 )
 FAR = 1 << 62
