@@ -11,6 +11,7 @@ from campaigns.api.codes import OUTBOUND_CODES
 from campaigns.api.notice_shapes import NOTICE_SHAPES
 from campaigns.api.payment_shapes import PAYMENT_SHAPES
 from campaigns.api.planning_shapes import PLANNING_SHAPES
+from campaigns.api.revision_shapes import REVISION_SHAPES
 from campaigns.api.routes import routes
 from campaigns.api.shapes import shapes
 from campaigns.calendars import work_calendar, year_files
@@ -62,6 +63,7 @@ def schemas() -> Mapping[str, Any]:
         **NOTICE_SHAPES,
         **PAYMENT_SHAPES,
         **PLANNING_SHAPES,
+        **REVISION_SHAPES,
         **AUDIT_SHAPES,
     }
 

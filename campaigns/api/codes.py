@@ -50,6 +50,18 @@ OUTBOUND_CODES: dict[str, Code] = {
         "A payment is known by its `reference`: the same again gets the same answer. The first stands; nothing was "
         "changed. Send this one with a reference of its own.",
     ),
+    "no_such_outage": Code(
+        422,
+        "The campaign has no such outage",
+        "No contact of the campaign has an outage of this `area` that begins at this `starts_at`, or its kind is not "
+        "`outage`. Nothing was changed. Look at the items of a contact: `GET .../contacts/{contact}`.",
+    ),
+    "already_cancelled": Code(
+        409,
+        "The outage is cancelled",
+        "People were told that the power stays on: it gets no other time any more. If it goes off after all, submit "
+        "a new campaign.",
+    ),
     "idempotency_in_flight": Code(
         409,
         "The first request with this key still runs",

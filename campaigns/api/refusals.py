@@ -4,7 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from campaigns.api.codes import refusal
-from campaigns.errors import CannotDial, ContactsChanged, NotFound, SettlementsSilent, Stale, WrongState
+from campaigns.errors import (
+    AlreadyCancelled,
+    CannotDial,
+    ContactsChanged,
+    NoSuchOutage,
+    NotFound,
+    SettlementsSilent,
+    Stale,
+    WrongState,
+)
 from cti.web.instants import rfc3339
 from cti.web.refusal import busy, fault
 
@@ -23,6 +32,10 @@ def refusing() -> Iterator[None]:
     except ContactsChanged as error:
         detail = f"There are {error.there} contacts, not {error.expected}"
         raise refusal("contacts_changed", detail, members={"contacts": error.there}) from error
+    except NoSuchOutage as error:
+        raise refusal("no_such_outage", f"No contact has it: {error}") from error
+    except AlreadyCancelled as error:
+        raise refusal("already_cancelled", f"It was cancelled: {error}") from error
     except SettlementsSilent as error:
         when = "never" if error.heard_ms is None else rfc3339(error.heard_ms)
         raise refusal("settlements_silent", f"Payments were last told: {when}") from error

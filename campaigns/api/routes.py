@@ -24,6 +24,7 @@ from campaigns.api.audit_routes import audit_routes
 from campaigns.api.notice_routes import notice_routes
 from campaigns.api.payment_routes import payment_routes
 from campaigns.api.planning_routes import planning_routes
+from campaigns.api.revision_routes import revision_routes
 from campaigns.core.reasons import CampaignState, State
 from campaigns.imports.header import KEEP_MAX
 from campaigns.imports.taking import Form
@@ -63,6 +64,7 @@ def routes(limits: Limits) -> Sequence[Route]:
         *notice_routes(limits),
         *payment_routes(limits),
         *planning_routes(limits),
+        *revision_routes(limits),
         _receipts(limits),
         *audit_routes(limits),
     ]

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-SUMMARY = "submit a file of contacts as a campaign; status, pause, resume, stop, withdraw, freeze, export"
+SUMMARY = "submit a file of contacts as a campaign; status, pause, resume, stop, withdraw, revise, freeze, export"
 VARIABLES = ("RINGBACK_KEY", "RINGBACK_URL")
 NAME_CHARS_MAX = 128  # of a campaign
 HERE = "http://127.0.0.1:8080"
 DONE, REFUSED, USAGE = 0, 1, 2
 KINDS = ("billing", "arrears", "outage")
-SENT = ("switch", "trunk_group", "set", "keep", "reason")  # arguments that go out as they came
+SENT = ("switch", "trunk_group", "set", "keep", "reason", "area", "starts_at", "restores_at")  # go out as they came
 UNREACHED = ("fallback", "expired", "cancelled", "person", "unknown")
 WHAT = ("contacts", "attempts", "notices", "rejected")
 Done = tuple[int, Any]
@@ -54,6 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rerun = actions.add_parser("rerun", help="those whom an ended campaign did not reach, as a draft of their own")
     rerun.add_argument("id", metavar="ID")
     rerun.add_argument("--state", action="append", choices=UNREACHED, default=[], help="may be repeated")
+    revise = actions.add_parser(
+        "revise", help="an outage ends at another time, or is cancelled: who was told is told again"
+    )
+    revise.add_argument("id", metavar="ID")
+    revise.add_argument("--area", required=True, help="of the outage, as in the file")
+    revise.add_argument("--starts-at", required=True, metavar="TIME", help="when the power goes off: RFC 3339")
+    change = revise.add_mutually_exclusive_group(required=True)
+    change.add_argument("--restores-at", metavar="TIME", help="when it is expected back now")
+    change.add_argument("--cancelled", action="store_true", help="the power stays on")
     freeze = actions.add_parser("freeze", help="nothing more is sent, for any campaign")
     freeze.add_argument("--reason", default="frozen by hand", help="for the record")
     actions.add_parser("thaw", help="the end of a freeze")
@@ -225,6 +234,15 @@ async def _rerun(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
     return DONE, await rerun(door, args.id, args.state, terminal)
 
 
+async def _revise(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.revising import revise
+
+    change = {"cancelled": True} if args.cancelled else {"restores_at": args.restores_at}
+    body = {"where": {"area": args.area, "starts_at": args.starts_at}, "set": change}
+    found = await revise(door, args.id, body, terminal)
+    return (DONE if found["acknowledged"] else REFUSED), found
+
+
 async def _freeze(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
     from campaigns.client.actions import freeze
 
@@ -253,6 +271,7 @@ RUN: dict[str, Callable[[argparse.Namespace, Any, Any], Awaitable[Done]]] = {
     "withdraw": _withdraw,
     "rehearse": _rehearse,
     "rerun": _rerun,
+    "revise": _revise,
     "freeze": _freeze,
     "thaw": _thaw,
     "export": _export,

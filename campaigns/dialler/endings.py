@@ -18,6 +18,7 @@ from campaigns.ledger.campaigns import set_state
 from campaigns.ledger.rows import CampaignRow
 from campaigns.ledger.turns import WHO, LaneRead
 from campaigns.outages import revising
+from campaigns.outages.items import can_be_revised
 
 CHECK_MS = 30_000  # how often a campaign is looked at though nothing is known to have changed
 _MAY_END = frozenset({CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.DRAFT})
@@ -67,7 +68,7 @@ class Endings:
             return False
         if await self._context.reader.run(withdrawing.any_not_final, row.id):
             return False
-        if revising.can_be_revised(row.kind) and await self._context.reader.run(revisions.any_under_way, row.id):
+        if can_be_revised(row.kind) and await self._context.reader.run(revisions.any_under_way, row.id):
             return False
         return await self._move(row, CampaignStep.EXPIRY if over else CampaignStep.ALL_FINAL)
 

@@ -26,6 +26,7 @@ from campaigns.ledger.imported import Before
 from campaigns.ledger.imports import Counts
 from campaigns.ledger.rows import CampaignRow, ContactRow, HoursClassRow, ImportRow
 from campaigns.ledger.tables import FAR
+from campaigns.outages.agreeing import NOTHING_CHANGED, Agreed
 
 HOURS_CLASSES_MAX = 500  # of a campaign
 REMEMBERED_MAX = 4_096
@@ -62,12 +63,23 @@ class Maker:
         same = self._of_campaign()
         self._same_for_all = None if same is None else (same, self._acting_ms(same))
 
-    def made(self, accounts: Mapping[str, Sequence[tuple[int, Parts]]], before: Mapping[str, Before]) -> Made:
-        """`accounts`: their rows, in the order of their first. Raises nothing; the next `last_no` is set."""
+    def made(
+        self,
+        accounts: Mapping[str, Sequence[tuple[int, Parts]]],
+        before: Mapping[str, Before],
+        agreed: Agreed = NOTHING_CHANGED,
+    ) -> Made:
+        """`accounts`: their rows, in the order of their first. `agreed`: what was changed of their outages. Raises
+        nothing; the next `last_no` is set.
+        """
         new, added, rejected = list[ContactRow](), list[ContactRow](), list[Rejection]()
         classes: dict[str, HoursClassRow] = {}
         accepted = merged = 0
-        for account, found in accounts.items():
+        for account, every in accounts.items():
+            found, in_doubt = agreed.of(every)
+            rejected += in_doubt
+            if not found:
+                continue
             there = before.get(account)
             if there is None and len(found) == 1:
                 alone = self._new(account, found[0][1], None)

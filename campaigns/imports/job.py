@@ -31,9 +31,11 @@ from campaigns.imports.rows import Mistake, Read, Refused, RowReader, error_text
 from campaigns.imports.staging import Parts, packed, parts_of, unpacked
 from campaigns.imports.taking import Taken, taken_of
 from campaigns.kinds import known_kinds
-from campaigns.ledger import imported, imports
+from campaigns.ledger import imported, imports, revisions
 from campaigns.ledger.imports import Key, RejectedRow, StagedRow
 from campaigns.ledger.rows import CampaignRow, ImportRow
+from campaigns.outages.agreeing import NOTHING_CHANGED, Agreed
+from campaigns.outages.items import can_be_revised
 from campaigns.settlements.closing import remembered
 from campaigns.settlements.items import is_meant
 from cti.sql.bulk import slices
@@ -196,9 +198,11 @@ class Job:
         self, maker: Maker, rows: Mapping[str, list[tuple[int, Parts]]], before: Mapping[str, imported.Before]
     ) -> imported.Batch:
         made = []
+        agreed = await self._agreed(maker.campaign)
         accounts = list(rows)
         for at in range(0, len(accounts), PIECE_ROWS):
-            made.append(maker.made({account: rows[account] for account in accounts[at : at + PIECE_ROWS]}, before))
+            some = {account: rows[account] for account in accounts[at : at + PIECE_ROWS]}
+            made.append(maker.made(some, before, agreed))
             await asyncio.sleep(0)
         assert self._layout is not None
         errors = [
@@ -211,7 +215,14 @@ class Job:
             self._key, accounts, [row for part in made for row in part.new],
             [row for part in made for row in part.classes], [row for part in made for row in part.added_to],
             errors, counts, maker.campaign.tenant, self._remembering(maker.campaign, accounts),
+            revised=agreed.last_no,
         )  # fmt: skip
+
+    async def _agreed(self, campaign: CampaignRow) -> Agreed:
+        """What was changed of the campaign's outages so far."""
+        if not can_be_revised(campaign.kind):
+            return NOTHING_CHANGED
+        return Agreed(await self._context.reader.run(revisions.of_campaign, campaign.id), self._row.made_at_ms)
 
     def _remembering(self, campaign: CampaignRow, accounts: Sequence[str]) -> Callable[[Connection], None]:
         """What was told to be paid before the file came."""

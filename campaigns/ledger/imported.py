@@ -7,7 +7,7 @@ from pydantic_core import from_json
 from sqlalchemy import Connection, func, select
 
 from campaigns.imports.errors import ContactMoved
-from campaigns.ledger import outbound
+from campaigns.ledger import outbound, revisions
 from campaigns.ledger.imports import (
     ACCOUNTS_NAMED,
     Counts,
@@ -46,7 +46,8 @@ _OF_ACCOUNTS = point.all_of(contacts, "WHERE campaign = ? AND account IN ({})")
 class Batch(NamedTuple):
     """What some accounts of an import come to. `added_to`: with the version that was read. `errors`: of staged rows.
 
-    `seq`: the chunk whose rows all of this is, where they were not staged.
+    `seq`: the chunk whose rows all of this is, where they were not staged. `revised`: the last change of an outage that
+    the rows agree with.
     """
 
     key: Key
@@ -60,6 +61,7 @@ class Batch(NamedTuple):
     then: Callable[[Connection], None]  # what belongs to it, once they are there
     seq: int | None = None
     rejected: Sequence[RejectedRow] = ()
+    revised: int = 0
 
 
 def apply(connection: Connection, batches: Sequence[Batch]) -> Sequence[None]:
@@ -70,6 +72,8 @@ def apply(connection: Connection, batches: Sequence[Batch]) -> Sequence[None]:
     for batch in batches:
         open_campaign(connection, batch.key.campaign)
         outbound.lock(connection, batch.tenant, share=True)
+        if revisions.last_no(connection, batch.key.campaign) != batch.revised:
+            raise ContactMoved
         if batch.added_to:
             _add_to(connection, batch.added_to)
             _note_additions(connection, [(batch.key.campaign, batch.key.no, row.id) for row in batch.added_to])

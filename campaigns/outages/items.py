@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from campaigns.kinds import known_kinds
+
 CANCELLED, YES = "cancelled", "yes"
 Item = Mapping[str, str]
 
@@ -29,6 +31,11 @@ class Change(NamedTuple):
     @property
     def cancels(self) -> bool:
         return self.restores_at is None
+
+
+def can_be_revised(kind: str) -> bool:
+    """Whether its items are outages."""
+    return CANCELLED in known_kinds()[kind].marks
 
 
 def outage_of(item: Item) -> Outage | None:

@@ -24,13 +24,12 @@ from campaigns.dialler.actions import CLOSED_AT_ONCE, Also, Done, nothing_more, 
 from campaigns.dialler.case import Case
 from campaigns.dialler.withdrawal import Took
 from campaigns.errors import AlreadyCancelled, NoSuchOutage, NotFound, WrongState
-from campaigns.kinds import known_kinds
 from campaigns.ledger import attempts, campaigns, lanes, notices, outbound, revisions, settlements, withdrawing
 from campaigns.ledger.compiled import campaign_of, import_no
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.revisions import APPLIED, IN_PIECES, Items
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, NoticeRow, RevisionRow
-from campaigns.outages.items import CANCELLED, Change, Item, Outage, changed, moment_ms, outage_of, standing
+from campaigns.outages.items import Change, Item, Outage, can_be_revised, changed, moment_ms, outage_of, standing
 
 REVISE = "revise"
 ENDED = frozenset({CampaignState.STOPPING, CampaignState.STOPPED, CampaignState.EXPIRED})
@@ -48,11 +47,6 @@ class Acted(NamedTuple):
     recalled: int = 0
     rewritten: int = 0
     to_recall: int = 0
-
-
-def can_be_revised(kind: str) -> bool:
-    """Whether its items are outages."""
-    return CANCELLED in known_kinds()[kind].marks
 
 
 async def revise(
