@@ -153,6 +153,11 @@ GAUGES = (
         lambda found: found.at_risk,
     ),
     _one(
+        "important_unconfirmed",
+        "Important customers whose outage begins within two hours and who have not confirmed it, up to 20,000",
+        lambda found: found.unconfirmed,
+    ),
+    _one(
         "contacts_unknown",
         "Contacts that nobody calls until it is known what became of their last call, up to 20,000",
         lambda found: found.unknown,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, case, func, select, true
 
 from campaigns.core.reasons import WRITTEN, CampaignState, State
+from campaigns.ledger import important
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.notices import ACKNOWLEDGED, EXPORTED, FAILED, PENDING, RECALLED
 from campaigns.ledger.rows import CampaignRow, HoursClassRow
@@ -52,6 +53,7 @@ class Figures(NamedTuple):
     frozen: int  # tenants
     feeds_silent: int  # tenants whose payments are not told
     calendar_until_ms: int  # the first instant of a year that nobody has announced
+    unconfirmed: int  # important customers of outages that begin within two hours
 
 
 class Feeds(NamedTuple):
@@ -86,6 +88,7 @@ def look(connection: Connection, now_ms: int, is_open: IsOpen, feeds: Feeds | No
         frozen=connection.scalar(select(func.count()).where(outbound.c.frozen == 1)) or 0,
         feeds_silent=0 if feeds is None else _feeds_silent(connection, feeds),
         calendar_until_ms=calendar_until_ms,
+        unconfirmed=important.unconfirmed(connection, now_ms),
     )
 
 

@@ -1,9 +1,11 @@
 """The accidents of a campaign manager, each as a whole campaign through the real service on a virtual clock.
 
-    python -m tests.campaigns.drill wrong-file|paid-meanwhile|stop-now [--db URL] [--json out.json]
+    python -m tests.campaigns.drill wrong-file|outage-moved|outage-cancelled|paid-meanwhile|stop-now [--db URL]
+        [--json out.json]
 
 wrong-file: a second file was imported by mistake, and is withdrawn while it is called. paid-meanwhile: half of the
-accounts pay while they are called. stop-now: the campaign is stopped while it runs.
+accounts pay while they are called. stop-now: the campaign is stopped while it runs. outage-moved, outage-cancelled: the
+power comes back at another time, or does not go off at all (tests.campaigns.outage_drill).
 
 The result is one JSON object. Whom a call has told is judged by the switch's own log: whoever answered.
 `told_before`: before the action; `told_after`: by a call that was under way; `told_wrongly`: after nothing more should
@@ -21,12 +23,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cti.cli.logging_setup import set_up_logging
-from tests.campaigns import never
+from tests.campaigns import never, outage_drill
+from tests.campaigns.drilled import started, to_its_end
 from tests.campaigns.never import FINAL, Seen, Stopped, Told
 from tests.campaigns.scripted_switch import CALLS_PER_SECOND
 from tests.campaigns.stage import Stage, stage
 from tests.campaigns.submitted import Submitted, asked, csv_of
-from tests.campaigns.whole import HOUR_MS, end_ms
 from tests.replay.campaigns import DATABASES
 from tests.replay.cases import ms_of
 from tests.replay.vectors import stores
@@ -35,8 +37,6 @@ START_MS = ms_of("2026-03-04T09:00:00+08:00")
 CONTACTS = 36  # concerned; a wrong file has others beside it
 RIGHT = 6
 ACTS_MS = 16_000  # after the start: some have answered, some ring, some wait
-AFTER_MS = 6 * HOUR_MS
-ENDED = ("done", "stopped", "expired")
 LOOK_MS = 1_000
 LOOKS_MAX = 300
 WORDS = ("reached", "noAnswer", "invalid", "reached", "hangUpEarly", "reached")
@@ -130,6 +130,7 @@ DRILLS: Mapping[str, Drill] = {
     "paid-meanwhile": Drill((FILE,), pay),
     "stop-now": Drill((FILE,), stop),
 }
+NAMES = (*DRILLS, *outage_drill.DRILLS)
 
 
 # -- the campaign ------------------------------------------------------------------------------------------------------
@@ -137,11 +138,13 @@ DRILLS: Mapping[str, Drill] = {
 
 async def played(name: str, url: str, *, acting: bool = True) -> dict[str, Any]:
     """The figures of a drill. Without `acting` nobody does anything: whoever is told from then on is told wrongly."""
+    if name in outage_drill.DRILLS:
+        return await outage_drill.played(name, url, acting=acting)
     drill = DRILLS[name]
     numbers = {in_spelling_of_orders(one["number"]): one["account"] for file in drill.files for one in file}
     words = {number: [WORDS[at % len(WORDS)]] * 3 for at, number in enumerate(sorted(numbers))}
     async with stage(url, START_MS, "s1", words, ["main"]) as it:
-        of = await started(it, drill.files)
+        of = await started(it, CAMPAIGN, drill.files)
         await it.to(START_MS + ACTS_MS)
         if acting:
             done = await drill.act(it, of)
@@ -150,28 +153,6 @@ async def played(name: str, url: str, *, acting: bool = True) -> dict[str, Any]:
             done = Acknowledged(it.now_ms, it.now_ms, concerned, finishes=name == "paid-meanwhile")
         await to_its_end(it, of)
         return await told(it, of, done, numbers)
-
-
-async def to_its_end(it: Stage, of: Submitted) -> None:
-    """Until the campaign has ended, and some hours more: the last deadline is past by then at the latest."""
-    last_ms = await end_ms(it) + HOUR_MS
-    while (await of.campaign())["state"] not in ENDED and it.now_ms < last_ms:
-        await it.to(min(it.now_ms + AFTER_MS, last_ms))
-    await it.to(it.now_ms + AFTER_MS)
-
-
-async def started(it: Stage, files: Sequence[Sequence[Mapping[str, str]]]) -> Submitted:
-    made = await asked(it, "POST", "/v1/campaigns", 201, CAMPAIGN)
-    of = Submitted(it, made["id"], {})
-    for no, rows in enumerate(files, 1):
-        status, text = await it.call("POST", f"{of.path}/imports?file={no}.csv", csv_of(rows), media="text/csv")
-        assert status == 202, text
-        await it.settle()
-        assert (await asked(it, "GET", f"{of.path}/imports/{no}", 200))["accepted"] == len(rows)
-    contacts = (await of.campaign())["progress"]["contacts"]
-    await asked(it, "POST", f"{of.path}/start", 202, {"contacts": contacts})
-    await it.settle()
-    return of
 
 
 # -- what came of it ---------------------------------------------------------------------------------------------------
@@ -242,7 +223,7 @@ async def _does_not_add_up(
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("drill", choices=sorted(DRILLS))
+    parser.add_argument("drill", choices=sorted(NAMES))
     parser.add_argument("--db", default="sqlite", metavar="URL", help="sqlite, postgresql, or an empty database")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaigns.drill import CONTACTS, DRILLS, played
+from tests.campaigns.drill import CONTACTS, NAMES, played
 
 
-@pytest.mark.parametrize("name", sorted(DRILLS))
+@pytest.mark.parametrize("name", sorted(NAMES))
 async def test_nobody_is_told_wrongly(url: str, name: str) -> None:
     found = await played(name, url)
     assert (found["told_wrongly"], found["adds_up"]) == (0, True), found
@@ -17,7 +17,7 @@ async def test_nobody_is_told_wrongly(url: str, name: str) -> None:
     assert found["notices_recalled"] > 0
 
 
-@pytest.mark.parametrize("name", sorted(DRILLS))
+@pytest.mark.parametrize("name", sorted(NAMES))
 async def test_where_nobody_acts_the_drill_fails(tmp_path: Path, name: str) -> None:
     found = await played(name, f"sqlite:///{tmp_path}/drill.db", acting=False)
     assert found["told_wrongly"] > 0

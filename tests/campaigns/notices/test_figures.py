@@ -1,6 +1,7 @@
 """The gauges: each figure of the ledger, one process that shows them, and no look that nobody asked for."""
 
 import itertools
+import json
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
@@ -41,7 +42,7 @@ from tests.scheduler import Scene, scene
 HOUR_MS = 3_600_000
 NOTHING = Figures(
     START_MS, 0, None, 0, 0, dict.fromkeys(("pending", "exported", "acknowledged", "failed", "recalled"), 0), None,
-    {}, {}, None, {}, 0, 0, 7,
+    {}, {}, None, {}, 0, 0, 7, 0,
 )  # fmt: skip
 SECOND = "cfffffffffffffff"
 IMPORT = ImportRow(
@@ -178,7 +179,7 @@ def test_every_gauge_shows_its_figure() -> None:
     live = {Lane("t", "s", f"g{no:03}"): no for no in range(LANES_SHOWN_MAX + 3)}
     gauges.show(Figures(
         START_MS, 5, 2_500, 4, 3, {"pending": 2, "failed": 1}, None, {"running": 1}, {"queue_busy": 6}, 1_000, live, 8,
-        2, 9_000,
+        2, 9_000, 11,
     ))  # fmt: skip
     told = shown(registry)
     lanes = told.pop("ringback_outbound_calls_live")
@@ -188,6 +189,7 @@ def test_every_gauge_shows_its_figure() -> None:
         "ringback_contacts_due": {(): 5},
         "ringback_oldest_due_timestamp_seconds": {(): 2.5},
         "ringback_deadlines_at_risk": {(): 4},
+        "ringback_important_unconfirmed": {(): 11},
         "ringback_contacts_unknown": {(): 3},
         "ringback_notices": {
             ("pending",): 2, ("exported",): 0, ("acknowledged",): 0, ("failed",): 1, ("recalled",): 0,
@@ -298,3 +300,22 @@ async def test_figures_that_cannot_be_read_again_are_not_shown_for_long(url: str
         assert due_shown(it) == 0
         await it.to(STALE_MS / 1000 + 40)
         assert due_shown(it) is None
+
+
+def test_important_customers_count_two_hours_before_their_outage_until_they_have_confirmed(engine: Engine) -> None:
+    put(engine, campaigns, [campaign_row(kind="outage"), campaign_row(id=SECOND)])
+    starts, restores = "2026-03-05T12:00:00+08:00", "2026-03-05T15:00:00+08:00"
+    item = {"area": "A", "starts_at": starts, "restores_at": restores}
+
+    def person(no: int, campaign: str = CAMPAIGN, **changed: Any) -> Any:
+        return waiting(no, campaign=campaign, **{"important": 1, "items": json.dumps([item]), **changed})
+
+    cancelled = json.dumps([{**item, "cancelled": "yes"}])
+    put(engine, contacts, [
+        person(1), person(2, state="person"), person(3, state="reached"), person(4, important=0),
+        person(5, items=cancelled), person(6, campaign=SECOND),
+    ])  # fmt: skip
+    starts_ms = ms(starts)
+    assert [found(engine, at_ms).unconfirmed for at_ms in (
+        starts_ms - 2 * HOUR_MS - 1, starts_ms - 2 * HOUR_MS, starts_ms, ms(restores) - 1, ms(restores)
+    )] == [0, 2, 2, 2, 0]  # fmt: skip

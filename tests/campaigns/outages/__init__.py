@@ -1,0 +1,1 @@
+"""Outages that change after they were told of."""
