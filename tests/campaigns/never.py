@@ -27,12 +27,14 @@ NO_NOTICE = "no_notice_after_all"
 AFTER_STOP = "received_after_stop"
 AFTER_PAYMENT = "dunned_after_payment"
 AFTER_ENTRY = "called_though_not_to_be"
+OLD_WORD = "told_what_was_changed"
+NOT_TOLD_AGAIN = "not_told_of_the_change"
 NO_END = "without_an_end"
 EXPLAIN = "explained_otherwise"
 BROKEN = "history_broken"
 KINDS = (
     QUIET, TWICE, NOT_DIALLED, TWO_LIVE, TOO_OFTEN, CAP, PACE, NOTICE, NO_NOTICE, AFTER_STOP, AFTER_PAYMENT,
-    AFTER_ENTRY, NO_END, EXPLAIN, BROKEN,
+    AFTER_ENTRY, OLD_WORD, NOT_TOLD_AGAIN, NO_END, EXPLAIN, BROKEN,
 )  # fmt: skip
 
 SECOND_MS = 1_000
@@ -82,6 +84,7 @@ class Log(NamedTuple):
     rings: Sequence[tuple[str, int, int]]  # (order, from, to)
     calls: Sequence[Span]
     unheard: frozenset[str]  # orders that never rang by its own word: refused as expired, or never seen
+    answers: Sequence[tuple[int, str, str]] = ()  # (at, order, number): the called party answered
 
 
 class Ledger(NamedTuple):

@@ -168,7 +168,8 @@ class ScriptedSwitch(LoggedSwitch):
         """What judges ask."""
         came = {kind: [(one.at_ms, one.id, str(one.body["to"])) for one in self.orders_of(kind)] for kind in DIALS}
         unheard = frozenset(self.expired | self.vanished)
-        return Log(came["makeCall"], came["sendMessage"], self.rings, list(self._calls.values()), unheard)
+        calls = list(self._calls.values())
+        return Log(came["makeCall"], came["sendMessage"], self.rings, calls, unheard, list(self.answers))
 
     def orders_of(self, *commands: str) -> list[Order]:
         """Those of these commands, in order of arrival."""

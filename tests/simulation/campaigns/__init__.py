@@ -9,6 +9,7 @@ process.py   a dialling process: the real dialler and importer of one start, wit
 site.py      the running product; each history has a week of its own
 jobs.py      what a history's manager submits: campaigns, rows, what becomes of each call
 orders_given.py  what the manager does meanwhile
+outages_changed.py  outages that he changes, and what must never come of that
 explained.py  whether what the product explains is what the dialler does
 mischief.py  the faults of dialling processes, beside those of the order simulation
 history.py   one history by its seed

@@ -23,6 +23,7 @@ from tests.simulation.campaigns import calm, jobs
 from tests.simulation.campaigns.explained import Explained
 from tests.simulation.campaigns.mischief import FAULTS, THEMES
 from tests.simulation.campaigns.orders_given import Manager
+from tests.simulation.campaigns.outages_changed import Outages, not_told_again, old_words
 from tests.simulation.campaigns.process import Process
 from tests.simulation.campaigns.site import CampaignSite
 from tests.simulation.campaigns.switch import CandidSwitch
@@ -130,6 +131,7 @@ class CampaignHistory(History):
         )
         self.manager = Manager(self.place, self.random, self.seed)
         self.explained = Explained(self.place, self.manager)
+        self.outages = Outages(self.place, self.seed)
         await self.switch.declare()
         self.new_gateway()
         if self.by_stream:
@@ -161,6 +163,8 @@ class CampaignHistory(History):
         weights["manager"] *= 3 if self.theme in STOPPED else 1
         name = self.random.choices(list(weights), list(weights.values()))[0]
         await ACTIONS[name][1](self)
+        if await self.outages.may_change(self.manager.jobs):
+            self.faults["manager_revision"] += 1
 
     async def _drive(self) -> None:
         if not self.processes and self.random.random() < 0.5:
@@ -211,7 +215,7 @@ class CampaignHistory(History):
         seen = Seen(log, ledger, self.jobs.zones, windows, self.pace, *told, self.wish.lose > 0)
         if seen != self._judged_last:
             self._judged_last = seen._replace(log=log._replace(rings=list(log.rings)))
-            self.keep(never.violations(seen))
+            self.keep([*never.violations(seen), *old_words(seen, self.outages.revised)])
         return seen
 
     def keep(self, found: list[Violation]) -> None:
@@ -224,7 +228,7 @@ class CampaignHistory(History):
 
     async def _finish(self) -> None:
         seen = await self.judge()
-        self.keep(list(never.unended(seen)))
+        self.keep([*never.unended(seen), *not_told_again(seen, self.outages.revised)])
         self.dials = len(seen.log.arrivals)
         self.outcomes.update(row.state for row in seen.ledger.contacts.values())
         numbers = {row.id: row.no for row in seen.ledger.contacts.values()}

@@ -9,9 +9,12 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from campaigns.core import calling_hours, decide, waiting
-from campaigns.dialler import case, pace, turn
+from campaigns.core import revisions as core_revisions
+from campaigns.core.reasons import Disposition
+from campaigns.core.revisions import Renewal
+from campaigns.dialler import case, pace, turn, withdrawal
 from campaigns.dialler.withdrawal import Took
-from campaigns.ledger import contacts, do_not_call, notices, people, turns
+from campaigns.ledger import contacts, do_not_call, notices, people, revisions, turns
 from campaigns.settlements import telling
 from campaigns.settlements.closing import Effect
 from cti.dial import orders, silence
@@ -161,6 +164,12 @@ ALL = (
             _put(do_not_call, "holding", lambda *_: {})),
     Planted("an entry holds from tomorrow on", never.AFTER_ENTRY, PAYING,
             _wrapped(do_not_call, "write", _begins_tomorrow)),
+    Planted("a change takes no order back", never.OLD_WORD, MANY, _put(withdrawal, "taken_back", lambda *_: {})),
+    Planted("a change leaves the items", never.OLD_WORD, MANY, _put(revisions, "write_items", lambda *_: None)),
+    Planted("who was told is not told again", never.NOT_TOLD_AGAIN, MANY,
+            _put(case, "renewal", lambda *_, **__: Renewal.NOTHING)),
+    Planted("nobody has heard anything", never.NOT_TOLD_AGAIN, MANY,
+            _put(core_revisions, "UNHEARD", frozenset(Disposition))),
     Planted("unknown is never final", never.NO_END, LOST, _put(silence, "UNKNOWN_FINAL_MS", 10**12)),
     Planted("deadlines are not looked for", never.NO_END, MANY, _put(contacts, "with_deadline", lambda *_: [])),
     Planted("the log is never read", never.NO_END, LOST, of_orders.never_read),
