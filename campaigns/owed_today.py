@@ -34,6 +34,8 @@ def owed_on(
 ) -> tuple[Mapping[str, str], ...] | NoFormula:
     """What the contact is told on a day; NoFormula: it is not dialled on it."""
     items, settled = items_left(kind, contact), settled_of(contact)
+    if not items and outages.can_be_revised(kind):
+        return NoFormula("its outage is cancelled: there is nothing to be told")
     if settled and any(is_in_part(kind, item, settled) for item in items):
         return NoFormula("some months of an item are paid: what is left of it is not known")
     return items_on(kind, items, contact.customer_class, day, rates)

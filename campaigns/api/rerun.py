@@ -32,6 +32,7 @@ from campaigns.imports.receiving import Sent, receive
 from campaigns.imports.taking import Form
 from campaigns.ledger import audit, campaigns, history, imported
 from campaigns.ledger.rows import CampaignRow, ContactRow, ImportRow
+from campaigns.outages.items import standing
 from campaigns.owed_today import items_on
 from cti.web.body import model_of, read_json
 from cti.web.limits import Limits
@@ -143,7 +144,7 @@ async def _lines(context: Context, old: CampaignRow, states: Sequence[str]) -> A
 def rows_on(kind: str, contact: ContactRow, day: date, rules: OperatorRules) -> Iterator[Mapping[str, Any]]:
     """The rows of a contact, with what is owed on that day: totals of another day would be refused (ARR-1)."""
     kept: Mapping[str, Any] = json.loads(contact.kept) if contact.kept else {}
-    for row, item in zip(item_rows(contact, in_full=True), json.loads(contact.items), strict=True):
+    for row, item in zip(item_rows(contact, in_full=True), standing(json.loads(contact.items)), strict=True):
         told = items_on(kind, [item], contact.customer_class, day, rules.penalties)
         owed = {} if isinstance(told, NoFormula) or told[0] is item else {**told[0], "as_of": day.isoformat()}
         yield {**kept, **row, **owed}

@@ -11,7 +11,8 @@ from campaigns.core.reasons import CampaignState, Disposition
 from campaigns.dialler.actions import CLOSED_AT_ONCE
 from campaigns.dialler.case import Case, Known
 from campaigns.errors import AlreadyCancelled, NoSuchOutage, NotFound, Stale, WrongState
-from campaigns.ledger import attempts, contacts, notices, outbound, revisions, tables, turns
+from campaigns.imports.errors import ContactMoved
+from campaigns.ledger import attempts, contacts, imported, imports, notices, outbound, revisions, tables, turns
 from campaigns.ledger.compiled import campaign_of
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, RevisionRow
@@ -295,3 +296,16 @@ async def test_a_late_fact_of_the_old_word_begins_again_unless_the_new_one_was_h
         case.schedule(Known(set(), {}), product.now_ms)
         after = case.contact_row(product.now_ms)
         assert (after.state, after.round) == wanted
+
+
+async def test_a_piece_of_an_import_that_has_not_seen_the_change_is_read_anew(product: Acting) -> None:
+    row, _ = await outage(product)
+    counts = imports.Counts(0, 0, 0, 0)
+
+    def nothing(_connection: Connection) -> None:
+        """Nothing belongs to it."""
+
+    batch = imported.Batch(imports.Key(row.id, 1, "imports", {}), (), (), (), (), (), counts, TENANT, nothing)
+    await revised(product, row)
+    with pytest.raises(ContactMoved):
+        await product.context.writer.run(imported.apply, batch)

@@ -1,15 +1,20 @@
 """Who has heard what is right no more, and what follows: as tables."""
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
 
+from campaigns.api.rerun import rows_on
 from campaigns.core.contact import Attempt, Contact, Step
+from campaigns.core.penalty import NoFormula
 from campaigns.core.reasons import Channel, Disposition, State
 from campaigns.core.revisions import Heard, Renewal, heard, renewal
 from campaigns.outages.items import Change, Outage, changed, told
-from tests.campaigns.dialler.rows import OUTAGE
+from campaigns.owed_today import owed_on
+from tests.campaigns.dialler.rows import OUTAGE, campaign_row, contact_row
+from tests.campaigns.shipped import rules
 
 D = Disposition
 CALLED = {
@@ -96,3 +101,15 @@ def test_what_is_cancelled_stays_so_and_is_told_to_those_who_were_told() -> None
     assert changed(after, Change(MEANT, LATER)) is None
     assert told(after, 1) == [OTHER]
     assert told(after, 2) == after
+
+
+def test_of_nothing_nobody_is_called() -> None:
+    row = contact_row(campaign_row(kind="outage"), 1)
+    gone = row._replace(items=json.dumps([{**OUTAGE, "cancelled": "yes"}]))
+    assert isinstance(owed_on("outage", gone, date(2026, 3, 4)), NoFormula)
+    assert list(rows_on("outage", gone, date(2026, 3, 4), rules())) == [], (
+        "nor in a draft of those who were not reached"
+    )
+    assert [one["area"] for one in rows_on("outage", row, date(2026, 3, 4), rules())] == [OUTAGE["area"]]
+    for one in (row, gone._replace(round=2)):
+        assert len(owed_on("outage", one, date(2026, 3, 4))) == 1
