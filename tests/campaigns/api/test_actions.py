@@ -14,12 +14,15 @@ from tests.campaigns.api.site import Site, attempt_row, contact_row, site
 from tests.scheduler import TENANT
 
 ACTIONS: dict[str, tuple[CampaignStep, Any]] = {
-    "start": (CampaignStep.START, {"contacts": 1}),
+    "start": (CampaignStep.START, {"contacts": 1, "allow_overlap": True}),
     "pause": (CampaignStep.PAUSE, None),
     "resume": (CampaignStep.RESUME, None),
     "stop": (CampaignStep.STOP, {"live": "finish"}),
     "drain": (CampaignStep.DRAIN, None),
-    "start at a time": (CampaignStep.SCHEDULE, {"contacts": 1, "start_at": "2026-03-02T12:00:00+08:00"}),
+    "start at a time": (
+        CampaignStep.SCHEDULE,
+        {"contacts": 1, "start_at": "2026-03-02T12:00:00+08:00", "allow_overlap": True},
+    ),
     "approve": (CampaignStep.APPROVE, None),
 }
 ABLE = {
