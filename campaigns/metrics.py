@@ -16,7 +16,8 @@ from campaigns.ledger.lanes import Lane
 from campaigns.ledger.notices import STATES
 
 LANES_SHOWN_MAX = 200  # trunk groups with a series of their own; the calls of the others count as `other`
-PAUSES = ("campaign_paused", "failure_spike", "cannot_dial", "queue_busy")
+PAUSES = ("campaign_paused", "failure_spike", "cannot_dial", "queue_busy", "approval_void")
+NOT_STARTED = ("contacts_changed", "approval_needed", "cannot_dial", "settlements_silent", "overlaps")
 DEADLINES = ("notice_out_by", "fallback_by")
 OTHER = "other"
 
@@ -42,6 +43,9 @@ class CampaignMetrics:
         self._quiet = counter("quiet_ring_violations", "Telephones that rang outside the calling hours")
         self._turns = counter("dialler_turns", "Turns of the dialler, by how they ended", "ended")
         self._settlements = counter("settlements", "Payments that were told, by what became of them", "how")
+        self._not_started = counter(
+            "scheduled_starts_failed", "Campaigns that did not start at the time that was set for them", "why"
+        )
         self._messages = counter("messages", "Messages handed to a message gateway, by what it said", "verdict")
         self._receipts = counter("message_receipts", "Receipts of message gateways", "outcome")
         self._away = Instrument(
@@ -60,6 +64,8 @@ class CampaignMetrics:
             for disposition in Disposition:
                 self._attempts.labels(kind, Channel.AUTO.value, disposition.value)
 
+        for why in NOT_STARTED:
+            self._not_started.labels(why)
         for verdict in VERDICTS:
             self._messages.labels(verdict)
         for outcome in RECEIPTS:
@@ -68,7 +74,8 @@ class CampaignMetrics:
     @property
     def collectors(self) -> Sequence[Collector]:
         counters = (self._dials, self._attempts, self._refusals, self._missed, self._quiet, self._turns)
-        return (*counters, self._settlements, self._messages, self._receipts, self._away, self.figures)
+        more = (self._settlements, self._not_started, self._messages, self._receipts, self._away)
+        return (*counters, *more, self.figures)
 
     def message(self, verdict: str) -> None:
         """`verdict`: taken | refused | not_taken | unknown."""
@@ -99,6 +106,10 @@ class CampaignMetrics:
     def quiet_ring(self) -> None:
         """An alarm."""
         self._quiet.inc()
+
+    def not_started(self, why: str) -> None:
+        """`why`: one of NOT_STARTED. An alarm."""
+        self._not_started.labels(why).inc()
 
     def turn(self, ended: str) -> None:
         """`ended`: committed | idle | stale | fenced | away."""

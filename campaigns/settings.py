@@ -27,6 +27,9 @@ class Settings(BaseModel):
     # A campaign of arrears starts only where payments are told: on, off, or auto (from the first payment on).
     settlement_feed: Literal["auto", "on", "off"] = "auto"
     settlement_silence_h: Annotated[int, Field(ge=1, le=8_760)] = 24  # the feed is silent when nothing came for so long
+    approval: Literal["on", "off"] = "on"  # a campaign that needs it starts only where a second key has approved it:
+    approval_kinds: str = "arrears"  # of these kinds, with commas between them,
+    approval_contacts: Annotated[int, Field(ge=0, le=10_000_000)] = 1_000  # or with more contacts than that
     letters: str = ""  # the folder of own templates of letters; empty: those that ship
     letter_fonts: str = ""  # a folder of fonts beside Noto Sans CJK
     message_gateways: str = ""  # the file of tenants' message gateways; empty: messages go by switches alone
@@ -43,6 +46,10 @@ class Settings(BaseModel):
         except ValidationError as error:
             why = "; ".join(f"{variables[str(one['loc'][0])]}: {one['msg']}" for one in error.errors())
             raise SettingsMistake(why) from None
+
+    @property
+    def approval_kinds_named(self) -> frozenset[str]:
+        return frozenset(name for name in self.approval_kinds.split(",") if name)
 
     @property
     def calendar_folder(self) -> Path | None:

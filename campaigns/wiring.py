@@ -19,16 +19,18 @@ from campaigns.context import CHANNEL, IMPORTS, LANES, MESSAGES, NAME, open_cont
 from campaigns.dialler.loop import Dialler
 from campaigns.figures import FIGURES, Looking
 from campaigns.imports.importer import Importer
+from campaigns.kinds import known_kinds
 from campaigns.ledger.tables import metadata
 from campaigns.messages.configured import Gateways, read_gateways
 from campaigns.messages.sender import MessageSender
 from campaigns.profile import shipped_rules
 from campaigns.purging import purging
+from cti.errors import SettingsMistake
 from cti.hosting import Host, Opened, Part
 from cti.sql.schema import Chain
 
 DIALLER = "dialler"  # the process that dials and imports
-SCOPES = ("campaigns:read", "campaigns:write", "notices:export")
+SCOPES = ("campaigns:read", "campaigns:write", "campaigns:approve", "notices:export")
 CHAIN = Chain(NAME, Path(__file__).parent / "ledger" / "migrations", (metadata,))
 
 
@@ -37,6 +39,8 @@ def open_part(host: Host) -> Opened:
     read = settings.Settings.read()
     folder = read.calendar_folder
     files = [] if folder is None else year_files(folder).values()
+    if unknown := sorted(read.approval_kinds_named - set(known_kinds())):
+        raise SettingsMistake(f"RINGBACK_APPROVAL_KINDS: no kind is called {unknown[0]}")
     gateways = gateways_of(read)
     context = open_context(host, shipped_rules(work_calendar(files)), read, gateways)
     context.printer.check()

@@ -124,6 +124,7 @@ Channels = Annotated[
 ]
 Minutes = Annotated[int, Field(ge=1, le=MINUTES_MAX), Whole]
 Note = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\u0000]*$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=TEXT_PATTERN)]
 
 
@@ -166,6 +167,46 @@ class Start(Message):
     """POST /v1/campaigns/{id}/start: how many contacts its manager has seen."""
 
     contacts: Annotated[int, Field(ge=0, le=CONTACTS_MAX), Whole]
+    start_at: Moment | None = Field(None, description="When it starts by itself; now, where absent.")
+    allow_overlap: bool = Field(
+        False, description="Though another campaign of the kind has the same accounts and items."
+    )
+
+
+class ApprovedParts(Message):
+    """The hashes of what was read, by which the answer names the part that has changed."""
+
+    settings: Sha256
+    files: Sha256
+    words: Sha256
+
+
+class Approve(Message):
+    """POST /v1/campaigns/{id}/approve: the `digest` that was read."""
+
+    digest: Sha256
+    parts: ApprovedParts | None = None
+
+
+class Change(Message):
+    """PATCH /v1/campaigns/{id}: what is absent stays."""
+
+    pacing: Pacing | None = None
+    windows: Windows | None = Field(None, description="Only stricter than the hours of the profile.")
+    priority: Annotated[int, Field(ge=0, le=9), Whole] | None = Field(None, description="0 goes first.")
+
+
+class AskEmergency(Message):
+    """POST /v1/campaigns/{id}/emergency: an exception to the quiet hours."""
+
+    reason: Reason
+    until: Moment = Field(description="It ends by itself then, a day from now at the latest.")
+
+
+class ApproveEmergency(Message):
+    """POST /v1/campaigns/{id}/emergency/approve: the exception that was read."""
+
+    n: Annotated[int, Field(ge=1, le=CONTACTS_MAX), Whole]
 
 
 class Stop(Message):

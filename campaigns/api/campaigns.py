@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
+from campaigns.api import shown_approval
 from campaigns.api.answering import json_answer, meant, who
 from campaigns.api.codes import invalid
 from campaigns.api.idempotent import Reply, created, reply
@@ -65,6 +66,7 @@ def draft_answer(context: Context, connection: Connection, row: CampaignRow) -> 
     figures = read(connection, row, row.made_at_ms)
     return {
         **shown_campaign(row, context.rules),
+        **shown_approval.shown_decided(shown_approval.read(connection, context, row), row.made_at_ms),
         "progress": progress_of(row, figures, context.rules, row.made_at_ms),
         "next": outlook_of(row, figures, context.rules, NOT_LOOKED_AT, row.made_at_ms),
     }

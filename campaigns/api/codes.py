@@ -22,6 +22,47 @@ OUTBOUND_CODES: dict[str, Code] = {
         "No contact is left for it",
         "The campaign has no contact in these states. Nothing was made; name other `states`.",
     ),
+    "approval_needed": Code(
+        409,
+        "A second key must approve the campaign",
+        "`needed` says why: its `kind`, or more `contacts` than the operator allows without. `missing` names the parts "
+        "that are not what was approved; `none`: nothing is, or what was is void. A key with the scope "
+        "campaigns:approve that had no hand in the campaign reads it and approves its `digest`.",
+    ),
+    "approval_mismatch": Code(
+        412,
+        "The campaign is not what was read",
+        "`digest` and `parts` are those of now; `changed` names the parts that are not as they were read, if their "
+        "hashes were sent. Read the campaign again, then approve.",
+    ),
+    "second_key_needed": Code(
+        403,
+        "Another key must approve it",
+        "This key made the campaign, imported a file of it, changed it or asked for the exception. Whoever does that "
+        "does not approve it.",
+    ),
+    "overlaps": Code(
+        409,
+        "Another campaign calls the same customers for the same",
+        "`campaign` and `name` tell which, `contacts` how many (at least, where `counted_all` is false). Take the file "
+        "back, or start with `allow_overlap`.",
+    ),
+    "precondition_required": Code(
+        428,
+        "The version that was read is missing",
+        "Send the `ETag` of the campaign as you read it in `If-Match`.",
+    ),
+    "changed_meanwhile": Code(
+        412,
+        "The campaign is not as it was read",
+        "Somebody, or the product, has moved or changed it since. Read it again, then change it.",
+    ),
+    "no_emergency": Code(
+        409,
+        "There is no such exception to the quiet hours",
+        "`detail` says which rule stands against it: only outages have one, by a day at most; the last one that was "
+        "asked for is approved, by its number, once.",
+    ),
     "same_file": Code(
         409,
         "This file was imported already",

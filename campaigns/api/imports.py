@@ -15,6 +15,7 @@ from campaigns.api.refusals import wrong_state
 from campaigns.api.shown import masked_name
 from campaigns.api.streams import CLOSE, pieces_of, streamed
 from campaigns.context import Context
+from campaigns.core.campaign import TAKES_CONTACTS
 from campaigns.dialler.orders import Callers, said_on
 from campaigns.errors import Stale
 from campaigns.imports import errors
@@ -36,7 +37,7 @@ ACCEPTED = 202
 TAKEN_BACK = (WITHDRAWING, WITHDRAWN)
 SHOWN_AS = {imports.RECEIVING: imports.RUNNING, **dict.fromkeys(TAKEN_BACK, imports.DONE)}
 AGAIN = {"Retry-After": str(RETRY_AFTER_S), **CLOSE}
-TAKES = ("draft", "running", "paused")
+TAKES = tuple(sorted(TAKES_CONTACTS))
 FORMS = tuple(form.value for form in Form)
 TAKEN = ", ".join(FORMS)
 

@@ -34,7 +34,13 @@ class Made(NamedTuple):
 
 def faults_of(asked: NewCampaign, rules: OperatorRules) -> list[Fault]:
     """What the operator's rules do not allow; none: `row_of` makes it."""
-    return [*_zone(asked), *_windows(asked, rules), *_ringing(asked, rules), *_retries(asked, rules), *_order(asked)]
+    return [
+        *_zone(asked),
+        *window_faults(asked.windows or (), rules, asked.kind),
+        *_ringing(asked, rules),
+        *_retries(asked, rules),
+        *_order(asked),
+    ]
 
 
 def row_of(asked: NewCampaign, rules: OperatorRules, made: Made) -> CampaignRow:
@@ -148,10 +154,11 @@ def _zone(asked: NewCampaign) -> Iterator[Fault]:
         yield fault("/zone", "zone", f"No time zone is called {asked.zone}")
 
 
-def _windows(asked: NewCampaign, rules: OperatorRules) -> Iterator[Fault]:
-    allowed = open_hours(rules, asked.kind)
+def window_faults(texts: Sequence[str], rules: OperatorRules, kind: str) -> Iterator[Fault]:
+    """Windows that are not within the profile's."""
+    allowed = open_hours(rules, kind)
     told = ", ".join(window_text(window) for window in allowed)
-    for index, window in enumerate(windows_of(asked.windows or ())):
+    for index, window in enumerate(windows_of(texts)):
         if not any(one.opens_ms <= window.opens_ms and window.closes_ms <= one.closes_ms for one in allowed):
             yield fault(f"/windows/{index}", "stricter", f"Windows may only be stricter than the profile's: {told}")
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypedDict
 
 from campaigns.api.progress import Figures, asked_about
 from campaigns.core.calling_hours import Closed, Open, judge
+from campaigns.core.campaign import NOT_BEGUN
 from campaigns.core.explain import Text
 from campaigns.core.explain_contact import REASONS
 from campaigns.core.operator_rules import OperatorRules
@@ -27,6 +28,26 @@ STATES: Mapping[CampaignState, Text] = {
     _S.EXPIRED: {"en": "Expired: nothing is done any more", "zh": "已过期：不再处理"},
 }
 DRAFT: Text = {"en": "Draft: {n} contacts, not started", "zh": "草稿：{n} 个客户，尚未启动"}
+APPROVED: Text = {"en": "Approved: {n} contacts, not started", "zh": "已批准：{n} 个客户，尚未启动"}
+SCHEDULED: Text = {"en": "Starts by itself, with {n} contacts", "zh": "到时自动启动，{n} 个客户"}
+DRAINING: Text = {"en": "Draining, nobody new is called: {what}", "zh": "收尾中，不再呼叫新客户：{what}"}
+NOT_STARTED: Text = {"en": "{what}; it did not start by itself: {why}", "zh": "{what}；未能自动启动：{why}"}
+STARTS_MISSED: Mapping[str, Text] = {
+    "contacts_changed": {"en": "there are other contacts than was said", "zh": "客户数量与登记不符"},
+    "approval_needed": {"en": "a second key must approve it", "zh": "需第二密钥批准"},
+    "cannot_dial": {"en": "its switch cannot dial", "zh": "交换机无法外呼"},
+    "settlements_silent": {"en": "nobody tells who has paid", "zh": "缴费数据中断"},
+    "overlaps": {"en": "another campaign calls the same customers", "zh": "与另一活动客户重复"},
+}
+AGAIN: Mapping[str, Text] = {
+    "import": {"en": "a file came after it", "zh": "其后又导入了文件"},
+    "withdrawal": {"en": "a file was taken back", "zh": "已撤回文件"},
+    "settings": {"en": "its settings were changed", "zh": "设置已更改"},
+}
+DRAFT_AGAIN: Text = {
+    "en": "{what}; approval and time of start are off: {why}",
+    "zh": "{what}；批准与定时启动已失效：{why}",
+}
 AT_ONCE: Text = {"en": "{what}; once it is, calls begin at once", "zh": "{what}；启动后立即外呼"}
 HELD_UP: Text = {"en": "{what}; no call yet: {why}", "zh": "{what}；暂不外呼：{why}"}
 ALL_FINAL: Text = {"en": "Nobody waits for a call", "zh": "没有等待外呼的客户"}
@@ -44,6 +65,10 @@ PAUSES: Mapping[str, Text] = {
     "cannot_dial": {
         "en": "Paused: the switch cannot dial; look at its declaration, then `resume`",
         "zh": "已自动暂停：交换机无法外呼，请检查其声明后恢复",
+    },
+    "approval_void": {
+        "en": "Paused: a file came that nobody has approved; a second key approves, then `resume`",
+        "zh": "已自动暂停：新导入的文件未获批准，请第二密钥批准后恢复",
     },
     Why.QUEUE_BUSY: {
         "en": "Paused: the queue of key 0 is too full; `resume` when it is not",
@@ -76,7 +101,9 @@ def outlook_of(row: CampaignRow, read: Figures, rules: OperatorRules, switch: Sw
     by_state = {one.state: one.contacts for one in read.contacts}
     if state in STATES:
         return _told(row, STATES[state], state.value)
-    if state is CampaignState.DRAFT:
+    if state is CampaignState.SCHEDULED:
+        return _told(row, _with(SCHEDULED, n=row.start_contacts), state.value, row.start_at_ms)
+    if state in NOT_BEGUN:
         return _draft(row, read, rules, sum(by_state.values()), now_ms)
     if read.frozen:
         return _told(row, REASONS[Why.FROZEN], Why.FROZEN)
@@ -91,7 +118,11 @@ def outlook_of(row: CampaignRow, read: Figures, rules: OperatorRules, switch: Sw
 
 def _draft(row: CampaignRow, read: Figures, rules: OperatorRules, contacts: int, now_ms: int) -> Outlook:
     """With when the first call would leave, were it started now."""
-    draft = _with(DRAFT, n=contacts)
+    draft = _with(APPROVED if row.state == CampaignState.APPROVED else DRAFT, n=contacts)
+    if (missed := STARTS_MISSED.get(row.paused_why or "")) is not None:
+        return _told(row, _with(NOT_STARTED, what=draft, why=missed), row.paused_why)
+    if (again := AGAIN.get(row.paused_why or "")) is not None:
+        return _told(row, _with(DRAFT_AGAIN, what=draft, why=again), row.state)
     answers = _answers(row, read, rules, now_ms)
     if not answers:
         return _told(row, draft, row.state)
@@ -135,6 +166,8 @@ def _told(
 ) -> Outlook:
     rule = rule or None
     told = _with(BY_RULE, what=text, rule=rule) if rule else text
+    if row.state == CampaignState.DRAINING:
+        told = _with(DRAINING, what=told)
     if until_ms is not None:
         told = _with(UNTIL, what=told, time=f"{local_time(until_ms, row.zone):%Y-%m-%d %H:%M:%S}", zone=row.zone)
     return {"text": told, "until": optional_rfc3339(until_ms), "why": why and str(why), "rule": rule}

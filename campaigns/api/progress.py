@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from campaigns.core.calling_hours import Asked, Closed, judge
-from campaigns.core.campaign import Campaign
+from campaigns.core.campaign import DIALS, Campaign
 from campaigns.core.operator_rules import OperatorRules
-from campaigns.core.reasons import WRITTEN, CampaignState, State
+from campaigns.core.reasons import WRITTEN, State
 from campaigns.ledger import progress as counted
 from campaigns.ledger.compiled import campaign_of, class_asked
 from campaigns.ledger.figures import AT_RISK_MS
@@ -78,7 +78,7 @@ def progress_of(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: i
 def eta_ms(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: int) -> int | None:
     """An estimate, by the pace of the campaign and its open hours alone."""
     waiting = sum(one.contacts for one in read.contacts if one.state == State.WAITING)
-    if not waiting or not read.classes or row.state != CampaignState.RUNNING or read.frozen:
+    if not waiting or not read.classes or row.state not in DIALS or read.frozen:
         return None
     a_second = min(float(row.calls_per_second), row.calls_at_once / CALL_S)
     left_ms, at_ms = waiting / a_second * 1000, now_ms

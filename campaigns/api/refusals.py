@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from campaigns.api.codes import refusal
+from campaigns.api.second_key_refusals import refusing_second_key
 from campaigns.errors import (
     AlreadyCancelled,
     CannotDial,
@@ -24,7 +25,8 @@ RETRY_AFTER_S = 1
 def refusing() -> Iterator[None]:
     """Errors of the outbound side leave as Refusal."""
     try:
-        yield
+        with refusing_second_key():
+            yield
     except NotFound as error:
         raise refusal("not_found") from error
     except WrongState as error:

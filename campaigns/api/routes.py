@@ -25,6 +25,7 @@ from campaigns.api.notice_routes import notice_routes
 from campaigns.api.payment_routes import payment_routes
 from campaigns.api.planning_routes import planning_routes
 from campaigns.api.revision_routes import revision_routes
+from campaigns.api.second_key_routes import second_key_routes
 from campaigns.core.reasons import CampaignState, State
 from campaigns.imports.header import KEEP_MAX
 from campaigns.imports.taking import Form
@@ -67,6 +68,7 @@ def routes(limits: Limits) -> Sequence[Route]:
         *revision_routes(limits),
         _receipts(limits),
         *audit_routes(limits),
+        *second_key_routes(limits),
     ]
 
 
@@ -147,12 +149,12 @@ def _actions(limits: Limits) -> list[Route]:
     return [
         route(f"{path}/start", "post_start", "Start: with the number of contacts that its manager has seen.",
               bounded(actions.post_start, limits), codes=(*BODY_CODES, *always, "contacts_changed", "cannot_dial",
-                     "settlements_silent"),
+                     "settlements_silent", "approval_needed", "overlaps"),
               body={JSON: ref("Start")}),
         route(f"{path}/pause", "post_pause", "Nothing more is dialled; deadlines run.",
               bounded(actions.post_pause, limits), codes=(*nothing, *always)),
         route(f"{path}/resume", "post_resume", "It goes on.", bounded(actions.post_resume, limits),
-              codes=(*nothing, *always, "cannot_dial")),
+              codes=(*nothing, *always, "cannot_dial", "approval_needed")),
         route(f"{path}/stop", "post_stop", "Stop for good; live calls finish, or are cleared.",
               bounded(actions.post_stop, limits), codes=(*BODY_CODES, *always), body={JSON: ref("Stop")}),
     ]  # fmt: skip

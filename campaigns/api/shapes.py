@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
+from campaigns.approvals.standing import CONTACTS, KIND
+from campaigns.approvals.voiding import IMPORT, SETTINGS, WITHDRAWAL
 from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.reasons import CampaignState, Disposition, State, Why
@@ -11,6 +13,10 @@ from campaigns.ledger.notices import STATES
 from cti.web.openapi import component_schemas, ref
 from schemas.campaigns import (
     RING_TIMEOUT_MAX_S,
+    Approve,
+    ApproveEmergency,
+    AskEmergency,
+    Change,
     Channel,
     Fallback,
     Freeze,
@@ -78,7 +84,25 @@ _CAMPAIGN: dict[str, Schema] = {
     "provisional": {**YES_NO, "description": "A deadline counts days of a year that nobody has announced."},
     "priority": WHOLE, "profile": TEXT, "paused_why": or_null(TEXT), "live": or_null(words(("finish", "clear"))),
     "created_at": TIME, "created_by": TEXT, "started_at": or_null(TIME), "ended_at": or_null(TIME),
+    "start_at": {**or_null(TIME), "description": "When it starts by itself."},
+    "draining": {**YES_NO, "description": "Nobody new is called."},
+    "approval": ref("CampaignApproval"), "emergency": or_null(ref("Emergency")),
     "progress": ref("CampaignProgress"), "next": ref("CampaignNext"),
+}  # fmt: skip
+SHA256: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_APPROVAL: dict[str, Schema] = {
+    "needed": {**each(words((KIND, CONTACTS))), "description": "Why a second key must approve; empty: it need not."},
+    "digest": {**SHA256, "description": "Of what is to be approved: of the hashes of its parts."},
+    "parts": shape({"settings": SHA256, "files": SHA256, "words": SHA256}),
+    "files": each(shape({"n": WHOLE, "file": TEXT, "sha256": SHA256, "accepted": WHOLE, "contacts": WHOLE})),
+    "in_force": {**YES_NO, "description": "Exactly this is approved."},
+    "approved": or_null(shape({"at": TIME, "by": TEXT, "digest": SHA256, "void_at": or_null(TIME),
+                               "void_why": or_null(words((IMPORT, WITHDRAWAL, SETTINGS)))})),
+}  # fmt: skip
+_EMERGENCY: dict[str, Schema] = {
+    "n": WHOLE, "reason": TEXT, "until": TIME, "asked_at": TIME, "asked_by": TEXT, "approved_at": or_null(TIME),
+    "approved_by": or_null(TEXT), "ended_at": or_null(TIME), "ended_by": or_null(TEXT),
+    "in_force": {**YES_NO, "description": "The quiet hours do not hold now."},
 }  # fmt: skip
 _PROGRESS: dict[str, Schema] = {
     "as_of": TIME, "contacts": WHOLE, **{state.value: WHOLE for state in State}, "attempts": WHOLE, "counted": WHOLE,
@@ -156,6 +180,8 @@ def shapes(rules: OperatorRules) -> dict[str, Any]:
         "Campaign": shape(_CAMPAIGN),
         "Campaigns": shape({"campaigns": each(ref("Campaign")), "cursor": CURSOR}),
         "CampaignProgress": shape(_PROGRESS),
+        "CampaignApproval": shape(_APPROVAL),
+        "Emergency": shape(_EMERGENCY),
         "CampaignNext": shape({"text": BOTH, "until": or_null(TIME), "why": or_null(TEXT), "rule": or_null(TEXT)}),
         "Import": shape(_IMPORT, ("sample",)),
         "ImportWithdrawal": shape(_WITHDRAWAL),
@@ -170,7 +196,21 @@ def shapes(rules: OperatorRules) -> dict[str, Any]:
 
 
 def _asked(rules: OperatorRules) -> dict[str, Any]:
-    asked = component_schemas([NewCampaign, Start, Stop, Outcome, Freeze, HoursAsked, MessageReceipt])
+    asked = component_schemas(
+        [
+            NewCampaign,
+            Change,
+            Start,
+            Approve,
+            AskEmergency,
+            ApproveEmergency,
+            Stop,
+            Outcome,
+            Freeze,
+            HoursAsked,
+            MessageReceipt,
+        ]
+    )
     campaign = asked["NewCampaign"]["properties"]
     floor_s = rules.ring_timeout_floor_ms // 1000
     campaign["ring_timeout_s"] = or_null({"type": "integer", "minimum": floor_s, "maximum": RING_TIMEOUT_MAX_S})

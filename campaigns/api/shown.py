@@ -51,6 +51,8 @@ def shown_campaign(row: CampaignRow, rules: OperatorRules) -> dict[str, Any]:
         "created_by": row.made_by,
         "started_at": optional_rfc3339(row.started_at_ms),
         "ended_at": optional_rfc3339(row.ended_at_ms),
+        "start_at": optional_rfc3339(row.start_at_ms),
+        "draining": bool(row.draining),
     }
 
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from campaigns.api import progress
+from campaigns.api import progress, shown_approval
 from campaigns.api.outlook import SwitchLook, outlook_of
 from campaigns.api.shown import shown_campaign
 from campaigns.context import Context
-from campaigns.core.reasons import CampaignState
+from campaigns.core.campaign import DIALS
 from campaigns.core.waiting import SWITCH_SILENT_MAX_MS
 from campaigns.ledger.rows import CampaignRow
 
@@ -23,9 +23,10 @@ async def whole(context: Context, row: CampaignRow) -> dict[str, Any]:
         kept = (now_ms, await context.reader.run(progress.read, row, now_ms))
         context.cache.put(key, kept, now_s, started)
     read_at_ms, read = kept
-    switch = await _switch(context, row) if row.state == CampaignState.RUNNING else NOT_LOOKED_AT
+    switch = await _switch(context, row) if row.state in DIALS else NOT_LOOKED_AT
     return {
         **shown_campaign(row, context.rules),
+        **shown_approval.shown_decided(await context.reader.run(shown_approval.read, context, row), now_ms),
         "progress": progress.progress_of(row, read, context.rules, read_at_ms),
         "next": outlook_of(row, read, context.rules, switch, now_ms),
     }

@@ -21,11 +21,15 @@ class Action(NamedTuple):
 
 
 ACTIONS: Mapping[str, Action] = {
-    "pause": Action(frozenset({"paused"}), ("running",), "nothing more is dialled; deadlines run on"),
-    "resume": Action(frozenset({"running"}), ("paused",), ""),
+    "pause": Action(frozenset({"paused"}), ("running", "draining"), "nothing more is dialled; deadlines run on"),
+    "resume": Action(frozenset({"running", "draining"}), ("paused",), ""),
     "stop": Action(
-        frozenset({"stopping", "stopped"}), ("running", "paused", "draft"),
+        frozenset({"stopping", "stopped"}), ("running", "paused", "draining", "draft", "approved", "scheduled"),
         "nothing more is dialled once it is `stopped`",
+    ),
+    "drain": Action(
+        frozenset({"draining", "paused", "done"}), ("running", "paused"),
+        "nobody new is called; what has begun goes on to its end",
     ),
 }  # fmt: skip
 
@@ -80,8 +84,12 @@ async def of_state(door: Door, state: str) -> list[str]:
     return found
 
 
-async def start(door: Door, campaign: str, yes: bool, terminal: Terminal) -> dict[str, Any] | None:
-    """A draft is started with the contacts that are shown; None where nobody agreed. Raises Problem, Away."""
+async def start(
+    door: Door, campaign: str, yes: bool, terminal: Terminal, more: Mapping[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """A draft is started with the contacts that are shown; None where nobody agreed. `more`: `start_at`,
+    `allow_overlap`. Raises Problem, Away.
+    """
     found = await door.get(f"/campaigns/{campaign}")
     needed(found, id=str, state=str, progress=dict)
     needed(found["progress"], contacts=int)
@@ -90,7 +98,9 @@ async def start(door: Door, campaign: str, yes: bool, terminal: Terminal) -> dic
     if not yes and not terminal.agrees(f"start with {contacts} contacts?"):
         terminal.say("not started")
         return None
-    started: dict[str, Any] = (await door.post(f"/campaigns/{campaign}/start", {"contacts": contacts})).body
+    started: dict[str, Any] = (
+        await door.post(f"/campaigns/{campaign}/start", {"contacts": contacts, **(more or {})})
+    ).body
     needed(started, state=str)
     terminal.say(f"{campaign} is {clean(started['state'])}", next_line(started))
     return started

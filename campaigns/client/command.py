@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-SUMMARY = "submit a file of contacts as a campaign; status, pause, resume, stop, withdraw, revise, freeze, export"
+SUMMARY = "submit a file of contacts as a campaign; status, approve, pause, drain, stop, withdraw, revise, freeze, export"
+    "submit a file of contacts as a campaign; status, approve, pause, stop, drain, withdraw, revise, freeze, export"
+)
 VARIABLES = ("RINGBACK_KEY", "RINGBACK_URL")
 NAME_CHARS_MAX = 128  # of a campaign
 HERE = "http://127.0.0.1:8080"
 DONE, REFUSED, USAGE = 0, 1, 2
 KINDS = ("billing", "arrears", "outage")
-SENT = ("switch", "trunk_group", "set", "keep", "reason", "area", "starts_at", "restores_at")  # go out as they came
+SENT = (  # arguments that go out as they came
+    "switch", "trunk_group", "set", "keep", "reason", "area", "starts_at", "restores_at", "start_at", "until",
+)  # fmt: skip
 UNREACHED = ("fallback", "expired", "cancelled", "person", "unknown")
 WHAT = ("contacts", "attempts", "notices", "rejected")
 Done = tuple[int, Any]
@@ -36,7 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start = actions.add_parser("start", help="a draft that was submitted without being started")
     start.add_argument("id", metavar="ID")
     start.add_argument("--yes", action="store_true", help="without asking")
-    for name, about in (("pause", "dial no more for now"), ("resume", "go on"), ("stop", "for good")):
+    _add_start(start)
+    _add_second_key(actions)
+    for name, about in (
+        ("pause", "dial no more for now"), ("resume", "go on"), ("stop", "for good"),
+        ("drain", "call nobody new; what has begun goes on to its end"),
+    ):  # fmt: skip
         action = actions.add_parser(name, help=about)
         which = action.add_mutually_exclusive_group(required=True)
         which.add_argument("id", metavar="ID", nargs="?")
@@ -81,6 +90,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--json", type=Path, metavar="OUT", help="write what came of it as JSON")
 
 
+def _add_start(action: argparse.ArgumentParser) -> None:
+    action.add_argument("--start-at", metavar="TIME", help="RFC 3339: it starts by itself then")
+    beside = "though another campaign of the kind has the same accounts and items"
+    action.add_argument("--allow-overlap", action="store_true", help=beside)
+
+
+def _add_second_key(actions: Any) -> None:
+    from campaigns.client.options import setting
+
+    approve = actions.add_parser("approve", help="by a second key, which had no hand in it")
+    approve.add_argument("id", metavar="ID")
+    approve.add_argument("--emergency", metavar="N", type=int, help="the exception to the quiet hours of this number")
+    approve.add_argument("--yes", action="store_true", help="without asking")
+    patch = actions.add_parser("patch", help="other pace, windows or priority, while it runs too")
+    patch.add_argument("id", metavar="ID")
+    member = "pacing.calls_at_once=5, windows=09:00-11:00,14:00-17:00, priority=2"
+    patch.add_argument("--set", type=setting, action="append", required=True, metavar="KEY=VALUE", help=member)
+    emergency = actions.add_parser("emergency", help="an exception to the quiet hours of an outage")
+    emergency.add_argument("id", metavar="ID")
+    emergency.add_argument("--reason", help="for the record")
+    emergency.add_argument("--until", metavar="TIME", help="RFC 3339; a day from now at the latest")
+    emergency.add_argument("--end", action="store_true", help="before its time")
+
+
 def _add_submit(submit: argparse.ArgumentParser) -> None:
     from campaigns.client.options import most, setting
 
@@ -95,6 +128,7 @@ def _add_submit(submit: argparse.ArgumentParser) -> None:
     limit = "beyond it the campaign stays a draft, exit code 3 (default: 5 percent)"
     submit.add_argument("--max-rejected", type=most, default=most("5%"), metavar="LIMIT", help=f"5%% or 20: {limit}")
     submit.add_argument("--yes", action="store_true", help="start without asking")
+    _add_start(submit)
     submit.add_argument("--wait", action="store_true", help="until every contact is final")
 
 
@@ -129,8 +163,14 @@ def _check(args: argparse.Namespace, terminal: Any) -> None:
         json.dumps([getattr(args, name, None) for name in SENT], ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise ValueError("an argument is not UTF-8") from None
-    if args.action in {"submit", "start"} and not args.yes and terminal.ask is None:
-        raise ValueError("nobody can be asked here: --yes starts without asking")
+    if args.action in {"submit", "start", "approve"} and not args.yes and terminal.ask is None:
+        raise ValueError("nobody can be asked here: --yes goes on without asking")
+    if args.action == "emergency" and args.end is bool(args.reason or args.until):
+        raise ValueError("emergency takes --reason and --until, or --end")
+    if args.action == "emergency" and not args.end and not (args.reason and args.until):
+        raise ValueError("emergency takes --reason and --until")
+    if args.action == "patch":
+        args.body = _members_of(args)
     if args.action == "submit":
         if not args.file.is_file():
             raise ValueError(f"{args.file} is no file")
@@ -141,6 +181,19 @@ def _check(args: argparse.Namespace, terminal: Any) -> None:
         raise ValueError("--items belongs to --what contacts")
     if getattr(args, "id", None) is not None and not (args.id.isascii() and args.id.isalnum()):
         raise ValueError(f"{args.id!r} is no campaign's id")
+
+
+def _members_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The body of PATCH /v1/campaigns/ID. Raises ValueError."""
+    from campaigns.client.options import campaign_of
+
+    return campaign_of(args.set)
+
+
+def _start_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Of a start, beside the number of contacts."""
+    at = {} if args.start_at is None else {"start_at": args.start_at}
+    return {**at, **({"allow_overlap": True} if args.allow_overlap else {})}
 
 
 def _campaign_of(args: argparse.Namespace) -> dict[str, Any]:
@@ -181,7 +234,7 @@ async def _run(args: argparse.Namespace, url: str, key: str, terminal: Any) -> i
 async def _submit(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
     from campaigns.client.submission import Wish, submit
 
-    wish = Wish(args.file, args.body, args.max_rejected, args.yes, args.wait, args.keep, args.sheet)
+    wish = Wish(args.file, args.body, args.max_rejected, args.yes, args.wait, args.keep, args.sheet, _start_of(args))
     return await submit(door, wish, terminal)
 
 
@@ -201,8 +254,32 @@ async def _status(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
 async def _start(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
     from campaigns.client.actions import start
 
-    found = await start(door, args.id, args.yes, terminal)
+    found = await start(door, args.id, args.yes, terminal, _start_of(args))
     return (REFUSED if found is None else DONE), found
+
+
+async def _approve(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.second_key import approve, approve_emergency
+
+    if args.emergency is None:
+        found = await approve(door, args.id, args.yes, terminal)
+    else:
+        found = await approve_emergency(door, args.id, args.emergency, args.yes, terminal)
+    return (REFUSED if found is None else DONE), found
+
+
+async def _patch(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.second_key import patch
+
+    return DONE, await patch(door, args.id, args.body, terminal)
+
+
+async def _emergency(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.second_key import ask_emergency, end_emergency
+
+    if args.end:
+        return DONE, await end_emergency(door, args.id, terminal)
+    return DONE, await ask_emergency(door, args.id, args.reason, args.until, terminal)
 
 
 async def _act(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
@@ -267,7 +344,10 @@ RUN: dict[str, Callable[[argparse.Namespace, Any, Any], Awaitable[Done]]] = {
     "submit": _submit,
     "status": _status,
     "start": _start,
-    **dict.fromkeys(("pause", "resume", "stop"), _act),
+    "approve": _approve,
+    "patch": _patch,
+    "emergency": _emergency,
+    **dict.fromkeys(("pause", "resume", "stop", "drain"), _act),
     "withdraw": _withdraw,
     "rehearse": _rehearse,
     "rerun": _rerun,

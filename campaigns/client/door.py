@@ -32,11 +32,12 @@ Pause = Callable[[float], Awaitable[None]]
 
 
 class Answer(NamedTuple):
-    """`repeated`: an earlier try may have been heard too."""
+    """`repeated`: an earlier try may have been heard too. `tag`: the ETag of what was answered."""
 
     status: int
     body: dict[str, Any]
     repeated: bool
+    tag: str = ""
 
 
 class Problem(Exception):
@@ -72,6 +73,16 @@ class Door:
         """The JSON of a GET."""
         return (await self._tried("GET", path, query, {}, lambda: None)).body
 
+    async def read(self, path: str) -> Answer:
+        """The same, with its ETag."""
+        return await self._tried("GET", path, {}, {}, lambda: None)
+
+    async def patch(self, path: str, body: Mapping[str, Any], tag: str) -> Answer:
+        """Of the version that has this ETag."""
+        sent = json.dumps(body, ensure_ascii=False).encode()
+        headers = {"Content-Type": "application/json", "If-Match": tag}
+        return await self._tried("PATCH", path, {}, headers, lambda: sent)
+
     async def post(self, path: str, body: Mapping[str, Any], key: str | None = None) -> Answer:
         """`key`: the Idempotency-Key of a POST that creates."""
         headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
@@ -94,7 +105,8 @@ class Door:
             after_s = None
             try:
                 async with self._asked(method, path, query, headers, body()) as response:
-                    answer = Answer(response.status, await _read(response), bool(number))
+                    tag = response.headers.get("ETag", "")
+                    answer = Answer(response.status, await _read(response), bool(number), tag)
                     after_s = _seconds(response.headers.get("Retry-After"))
             except (aiohttp.ClientError, TimeoutError) as reason:
                 said = repr(reason)

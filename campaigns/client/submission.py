@@ -46,6 +46,7 @@ class Wish(NamedTuple):
     wait: bool
     keep: str = ""
     sheet: str = ""
+    start: Mapping[str, Any] = {}  # `start_at`, `allow_overlap`
 
 
 @dataclass(slots=True)
@@ -66,9 +67,11 @@ async def submit(door: Door, wish: Wish, terminal: Terminal) -> tuple[int, dict[
     try:
         code = await _draft(door, wish, terminal, report)
         if code == DONE:
-            await _start(door, report)
+            await _start(door, report, wish.start)
             started = True
-            terminal.say(f"{report.campaign} is started with {report.found['contacts']} contacts")
+            at = wish.start.get("start_at")
+            said = f"starts by itself at {at}" if at else "is started"
+            terminal.say(f"{report.campaign} {said} with {report.found['contacts']} contacts")
             await _after_start(door, wish, terminal, report)
     except (Problem, Away) as reason:
         code = REFUSED
@@ -76,6 +79,8 @@ async def submit(door: Door, wish: Wish, terminal: Terminal) -> tuple[int, dict[
         terminal.say(str(reason))
         if report.campaign and not started:
             terminal.say(f"{report.campaign} stays a draft")
+            if report.found["problem"].get("code") == "approval_needed":
+                terminal.say(f"a second key approves it: ringback campaign approve {report.campaign}")
     return code, report.as_json(started)
 
 
@@ -148,10 +153,10 @@ async def _agreed(door: Door, wish: Wish, terminal: Terminal, report: Report) ->
     return REFUSED
 
 
-async def _start(door: Door, report: Report) -> None:
+async def _start(door: Door, report: Report, more: Mapping[str, Any]) -> None:
     """With the number that was shown. A start that was heard twice is a start."""
     try:
-        await door.post(f"/campaigns/{report.campaign}/start", {"contacts": report.found["contacts"]})
+        await door.post(f"/campaigns/{report.campaign}/start", {"contacts": report.found["contacts"], **more})
     except Problem as problem:
         if not (problem.repeated and problem.code == "wrong_state"):
             raise

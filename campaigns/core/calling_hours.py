@@ -10,8 +10,11 @@
 3. An agreed time narrows to +/- `agreed_ms`. For a kind whose agreed time prevails it takes the place of the rest
    hours and of the kind's hours; closed dates and campaign windows still hold. It stands for one attempt: the caller
    leaves it out once that was made. Missed, the ordinary hours of the next day hold.
-4. Local time is that of the instant: in a gap or an overlap of summer time no instant is judged twice or not at all.
-5. In doubt closed: a kind, class or zone that is not known, no zone at all, an instant out of range. `until` is looked
+4. An emergency of an outage is an exception to the quiet hours, from one instant to another: where the ordinary hours
+   are closed, the rest hours and the kind's are taken to be open between these. Closed dates and campaign windows still
+   hold, the margin too: nothing rings beyond its end. Of any other kind of call it is nothing.
+5. Local time is that of the instant: in a gap or an overlap of summer time no instant is judged twice or not at all.
+6. In doubt closed: a kind, class or zone that is not known, no zone at all, an instant out of range. `until` is looked
    for `LOOKAHEAD_MS` ahead, and None beyond; what is open without an end is said to end there.
 """
 
@@ -20,6 +23,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from campaigns.core.hour_layers import LOOKAHEAD_MS, Excepted, Layer, Once, Stretch, first, first_opening
 from campaigns.core.workdays import WorkCalendar
 from campaigns.core.zones import (
     DAY_MS,
@@ -33,7 +37,6 @@ from campaigns.core.zones import (
     zone_named,
 )
 
-LOOKAHEAD_MS = 60 * DAY_MS
 ANSWERS_KEPT = 10_000
 HOUR_MS = 3_600_000
 SMS = "sms"
@@ -43,6 +46,9 @@ CAMPAIGN_HOURS = "campaign_hours"
 CLOSED_DATE = "closed_date"
 AGREED_TIME = "agreed_time"
 REST_RULE = "CB-1"
+EMERGENCY_KIND = "outage"
+EMERGENCY_RULE = "emergency"
+"""Of what an approved exception alone allows."""
 NO_RULE = ""
 """What the campaign itself asks for is no rule of the service standard."""
 
@@ -52,6 +58,13 @@ class Window(NamedTuple):
 
     opens_ms: int
     closes_ms: int
+
+
+class Emergency(NamedTuple):
+    """An approved exception to the quiet hours: it holds in [from_ms, until_ms)."""
+
+    from_ms: int
+    until_ms: int
 
 
 ALL_DAY = (Window(0, DAY_MS),)
@@ -98,14 +111,18 @@ class Asked:
     windows: tuple[Window, ...] = ()
     closed_dates: frozenset[date] = frozenset()
     agreed_at_ms: int | None = None
+    emergency: Emergency | None = None
     zone: str = field(kw_only=True)
 
 
 class Open(NamedTuple):
-    """An order may be made before `dial_before_ms`, its latest expiry; nothing rings from `ring_until_ms` on."""
+    """An order may be made before `dial_before_ms`, its latest expiry; nothing rings from `ring_until_ms` on. `rule`:
+    of the exception by which it is open; empty where the ordinary hours are.
+    """
 
     dial_before_ms: int
     ring_until_ms: int
+    rule: str = NO_RULE
 
 
 class Closed(NamedTuple):
@@ -122,11 +139,6 @@ class _Kept(NamedTuple):
     from_ms: int
     to_ms: int
     answer: Open | Closed
-
-
-class _Stretch(NamedTuple):
-    start_ms: int
-    end_ms: int
 
 
 class _Daily(NamedTuple):
@@ -149,7 +161,7 @@ class _Daily(NamedTuple):
             return ()
         return self.working_days if self.calendar.is_working(its_date) else self.other_days
 
-    def stretches(self, from_ms: int, to_ms: int) -> Iterator[_Stretch]:
+    def stretches(self, from_ms: int, to_ms: int) -> Iterator[Stretch]:
         for span in spans(self.zone, from_ms, to_ms):
             first = (span.start_ms + span.offset_ms) // DAY_MS
             for day in range(first, -(-(span.end_ms + span.offset_ms) // DAY_MS)):
@@ -158,24 +170,7 @@ class _Daily(NamedTuple):
                     start = max(midnight + window.opens_ms, span.start_ms)
                     close = min(midnight + window.closes_ms, span.end_ms)
                     if start < close:
-                        yield _Stretch(start, close)
-
-
-class _Once(NamedTuple):
-    """A layer that is open from one instant to another."""
-
-    why: str
-    rule: str
-    start_ms: int
-    end_ms: int
-
-    def stretches(self, from_ms: int, to_ms: int) -> Iterator[_Stretch]:
-        start, end = max(self.start_ms, from_ms), min(self.end_ms, to_ms)
-        if start < end:
-            yield _Stretch(start, end)
-
-
-_Layer = _Daily | _Once
+                        yield Stretch(start, close)
 
 
 def judge(hours: CallingHours, asked: Asked, now_ms: int) -> Open | Closed:
@@ -194,7 +189,8 @@ def _holds_until(asked: Asked, answer: Open | Closed, now_ms: int) -> int:
     """From when on the answer may be another. What is open stays so until the margin before its end, where that end is
     not merely how far was looked; what is closed may be so for another reason in the next millisecond.
     """
-    if isinstance(answer, Closed) or asked.agreed_at_ms is not None or answer.ring_until_ms >= now_ms + LOOKAHEAD_MS:
+    is_excepted = asked.agreed_at_ms is not None or (isinstance(answer, Open) and answer.rule != NO_RULE)
+    if isinstance(answer, Closed) or is_excepted or answer.ring_until_ms >= now_ms + LOOKAHEAD_MS:
         return now_ms + 1
     return min(answer.dial_before_ms, LATEST_MS + 1)
 
@@ -203,8 +199,14 @@ def _judged_with(margin: int, hours: CallingHours, asked: Asked, now_ms: int) ->
     if not can_be_judged(hours, asked, now_ms):
         return Closed(None, QUIET_HOURS, REST_RULE)
     if asked.agreed_at_ms is None:
-        return _judged(_ordinary(hours, asked), now_ms, margin)
-    return _by_agreement(hours, asked, asked.agreed_at_ms, now_ms, margin)
+        ordinary = _judged(_ordinary(hours, asked), now_ms, margin)
+    else:
+        ordinary = _by_agreement(hours, asked, asked.agreed_at_ms, now_ms, margin)
+    if isinstance(ordinary, Open) or asked.emergency is None or asked.kind != EMERGENCY_KIND:
+        return ordinary
+    if asked.agreed_at_ms is not None:  # with the person, who knows better
+        return ordinary
+    return _in_emergency(hours, asked, asked.emergency, ordinary, now_ms, margin)
 
 
 def margin_ms(hours: CallingHours, asked: Asked) -> int:
@@ -239,7 +241,7 @@ def zone_is_open(hours: CallingHours, asked: Asked, zone: str, now_ms: int) -> b
     """Whether this candidate zone lies inside its own windows, whatever rings how long and whatever the others say."""
     if zone_named(zone) is None or not can_be_judged(hours, asked, now_ms):
         return False
-    return all(_first(layer, now_ms, now_ms + 1) is not None for layer in _of_the_callee(hours, asked, (zone,)))
+    return all(first(layer, now_ms, now_ms + 1) is not None for layer in _of_the_callee(hours, asked, (zone,)))
 
 
 def can_be_judged(hours: CallingHours, asked: Asked, now_ms: int) -> bool:
@@ -253,14 +255,14 @@ def can_be_judged(hours: CallingHours, asked: Asked, now_ms: int) -> bool:
     )
 
 
-def _ordinary(hours: CallingHours, asked: Asked) -> list[_Layer]:
+def _ordinary(hours: CallingHours, asked: Asked) -> list[Layer]:
     """All layers, in the order in which a person reads the reasons."""
     dates, windows = _of_the_campaign(hours, asked)
     return [*dates, *_of_the_callee(hours, asked, asked.zones), *windows]
 
 
-def _of_the_callee(hours: CallingHours, asked: Asked, zones: Sequence[str]) -> list[_Layer]:
-    layers: list[_Layer] = []
+def _of_the_callee(hours: CallingHours, asked: Asked, zones: Sequence[str]) -> list[_Daily]:
+    layers: list[_Daily] = []
     if asked.channel != SMS or not hours.sms_in_quiet_hours:
         layers += [_daily(hours, QUIET_HOURS, REST_RULE, zone, hours.rest) for zone in zones]
     own = hours.kinds[asked.kind][asked.customer_class]
@@ -269,10 +271,10 @@ def _of_the_callee(hours: CallingHours, asked: Asked, zones: Sequence[str]) -> l
     return layers
 
 
-def _of_the_campaign(hours: CallingHours, asked: Asked) -> tuple[list[_Layer], list[_Layer]]:
+def _of_the_campaign(hours: CallingHours, asked: Asked) -> tuple[list[Layer], list[Layer]]:
     """Its closed dates, its windows."""
-    dates: list[_Layer] = []
-    windows: list[_Layer] = []
+    dates: list[Layer] = []
+    windows: list[Layer] = []
     if asked.closed_dates:
         dates = [_daily(hours, CLOSED_DATE, NO_RULE, asked.zone, ALL_DAY, closed_dates=asked.closed_dates)]
     if asked.windows:
@@ -297,21 +299,34 @@ def _by_agreement(hours: CallingHours, asked: Asked, agreed_ms: int, now_ms: int
     """Around the agreed time; after a missed one from the next day on by the ordinary hours."""
     ordinary = _ordinary(hours, asked)
     dates, windows = _of_the_campaign(hours, asked)
-    around = _Once(AGREED_TIME, REST_RULE, agreed_ms - hours.agreed_ms, agreed_ms + hours.agreed_ms)
+    around = Once(AGREED_TIME, REST_RULE, agreed_ms - hours.agreed_ms, agreed_ms + hours.agreed_ms)
     prevails = asked.kind in hours.agreed_time_prevails
     then = _judged([*([*dates, *windows] if prevails else ordinary), around], now_ms, margin)
     if isinstance(then, Open):
         return then
     next_day_ms = instant(local_day(agreed_ms, asked.zone) + timedelta(days=1), 0, asked.zone)
-    missed = _Once(AGREED_TIME, REST_RULE, max(next_day_ms, around.end_ms), now_ms + LOOKAHEAD_MS)
+    missed = Once(AGREED_TIME, REST_RULE, max(next_day_ms, around.end_ms), now_ms + LOOKAHEAD_MS)
     later = _judged([*ordinary, missed], now_ms, margin)
     if isinstance(later, Open) or then.until_ms is None:
         return later
     return then
 
 
-def _judged(layers: Sequence[_Layer], now_ms: int, margin: int) -> Open | Closed:
-    opening = _first_opening(layers, now_ms, margin)
+def _in_emergency(
+    hours: CallingHours, asked: Asked, emergency: Emergency, ordinary: Closed, now_ms: int, margin: int
+) -> Open | Closed:
+    """Where the ordinary hours are closed. Until when it stays closed is the sooner of the two, the reason theirs."""
+    dates, windows = _of_the_campaign(hours, asked)
+    quiet = [Excepted(layer, *emergency) for layer in _of_the_callee(hours, asked, asked.zones)]
+    answer = _judged([*dates, *quiet, *windows], now_ms, margin)
+    if isinstance(answer, Open):
+        return answer._replace(rule=EMERGENCY_RULE)
+    instants = [at_ms for at_ms in (ordinary.until_ms, answer.until_ms) if at_ms is not None]
+    return ordinary._replace(until_ms=min(instants, default=None))
+
+
+def _judged(layers: Sequence[Layer], now_ms: int, margin: int) -> Open | Closed:
+    opening = first_opening(layers, now_ms, margin)
     if opening is not None and opening.start_ms == now_ms:
         return Open(opening.end_ms - margin, opening.end_ms)
     until_ms = None if opening is None else opening.start_ms
@@ -319,46 +334,7 @@ def _judged(layers: Sequence[_Layer], now_ms: int, margin: int) -> Open | Closed
     return Closed(until_ms, why.why, why.rule)
 
 
-def _first_opening(layers: Sequence[_Layer], from_ms: int, margin: int) -> _Stretch | None:
-    """The first stretch in which every layer is open for longer than the margin."""
-    to_ms = from_ms + LOOKAHEAD_MS
-    if not layers:
-        return _Stretch(from_ms, to_ms)
-    streams = [_joined(layer.stretches(from_ms, to_ms)) for layer in layers]
-    heads = [next(stream, None) for stream in streams]
-    while True:
-        known = [head for head in heads if head is not None]
-        if len(known) < len(heads):
-            return None
-        start = max(head.start_ms for head in known)
-        end = min(head.end_ms for head in known)
-        if start < end - margin:
-            return _Stretch(start, end)
-        heads = [
-            next(stream, None) if head.end_ms == end else head for head, stream in zip(known, streams, strict=True)
-        ]
-
-
-def _keeps_closed(layer: _Layer, now_ms: int, margin: int) -> bool:
+def _keeps_closed(layer: Layer, now_ms: int, margin: int) -> bool:
     """Whether this layer alone would not let an order be made now."""
-    first = _first(layer, now_ms, now_ms + LOOKAHEAD_MS)
-    return first is None or not first.start_ms <= now_ms < first.end_ms - margin
-
-
-def _first(layer: _Layer, from_ms: int, to_ms: int) -> _Stretch | None:
-    return next(_joined(layer.stretches(from_ms, to_ms)), None)
-
-
-def _joined(stretches: Iterator[_Stretch]) -> Iterator[_Stretch]:
-    """What adjoins or overlaps becomes one."""
-    current: _Stretch | None = None
-    for stretch in stretches:
-        if current is None:
-            current = stretch
-        elif stretch.start_ms <= current.end_ms:
-            current = _Stretch(current.start_ms, max(current.end_ms, stretch.end_ms))
-        else:
-            yield current
-            current = stretch
-    if current is not None:
-        yield current
+    opening = first(layer, now_ms, now_ms + LOOKAHEAD_MS)
+    return opening is None or not opening.start_ms <= now_ms < opening.end_ms - margin

@@ -1,5 +1,8 @@
 """A campaign's settings and state, as far as they decide about a contact; and the table of its states.
 
+A draft is started, or approved first where it must be, or set to start by itself. What changes meanwhile makes it a
+draft again. A campaign that drains begins with nobody any more; paused meanwhile, it drains on when it is resumed.
+
 A pause stops the clock of nothing: deadlines run, fallbacks are made, and a campaign may end while it is paused. A stop
 is final, and acknowledged once nothing more can leave. One that is done goes on where what it told has changed.
 """
@@ -9,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
-from campaigns.core.calling_hours import CallingHours, Window
+from campaigns.core.calling_hours import CallingHours, Emergency, Window
 from campaigns.core.dispositions import MINUTE_MS, TABLE, Then
 from campaigns.core.reasons import CampaignState, CampaignStep, Channel, Disposition, FallbackKind, Why
 
@@ -20,20 +23,47 @@ _S, _M = CampaignState, CampaignStep
 CAMPAIGN_TABLE: Mapping[tuple[CampaignState, CampaignStep], CampaignState] = MappingProxyType(
     {
         (_S.DRAFT, _M.START): _S.RUNNING,
+        (_S.DRAFT, _M.APPROVE): _S.APPROVED,
+        (_S.DRAFT, _M.SCHEDULE): _S.SCHEDULED,
         (_S.DRAFT, _M.STOP): _S.STOPPING,
         (_S.DRAFT, _M.EXPIRY): _S.EXPIRED,
+        (_S.APPROVED, _M.START): _S.RUNNING,
+        (_S.APPROVED, _M.SCHEDULE): _S.SCHEDULED,
+        (_S.APPROVED, _M.APPROVAL_VOID): _S.DRAFT,
+        (_S.APPROVED, _M.STOP): _S.STOPPING,
+        (_S.APPROVED, _M.EXPIRY): _S.EXPIRED,
+        (_S.SCHEDULED, _M.START): _S.RUNNING,
+        (_S.SCHEDULED, _M.SCHEDULE): _S.SCHEDULED,
+        (_S.SCHEDULED, _M.APPROVAL_VOID): _S.DRAFT,
+        (_S.SCHEDULED, _M.NOT_STARTED): _S.DRAFT,
+        (_S.SCHEDULED, _M.STILL_APPROVED): _S.APPROVED,
+        (_S.SCHEDULED, _M.STOP): _S.STOPPING,
+        (_S.SCHEDULED, _M.EXPIRY): _S.EXPIRED,
         (_S.RUNNING, _M.PAUSE): _S.PAUSED,
+        (_S.RUNNING, _M.DRAIN): _S.DRAINING,
         (_S.RUNNING, _M.STOP): _S.STOPPING,
         (_S.RUNNING, _M.ALL_FINAL): _S.DONE,
         (_S.RUNNING, _M.EXPIRY): _S.EXPIRED,
         (_S.PAUSED, _M.RESUME): _S.RUNNING,
+        (_S.PAUSED, _M.RESUME_DRAIN): _S.DRAINING,
+        (_S.PAUSED, _M.APPROVE): _S.PAUSED,
+        (_S.PAUSED, _M.DRAIN): _S.PAUSED,
         (_S.PAUSED, _M.STOP): _S.STOPPING,
         (_S.PAUSED, _M.ALL_FINAL): _S.DONE,
         (_S.PAUSED, _M.EXPIRY): _S.EXPIRED,
+        (_S.DRAINING, _M.PAUSE): _S.PAUSED,
+        (_S.DRAINING, _M.STOP): _S.STOPPING,
+        (_S.DRAINING, _M.ALL_FINAL): _S.DONE,
+        (_S.DRAINING, _M.EXPIRY): _S.EXPIRED,
         (_S.STOPPING, _M.STOP_ACKNOWLEDGED): _S.STOPPED,
         (_S.DONE, _M.REVISION): _S.RUNNING,
     }
 )
+NOT_BEGUN = frozenset({_S.DRAFT, _S.APPROVED, _S.SCHEDULED})
+DIALS = frozenset({_S.RUNNING, _S.DRAINING})
+BEGUN = DIALS | {_S.PAUSED}
+TAKES_CONTACTS = NOT_BEGUN | {_S.RUNNING, _S.PAUSED}
+"""A file may be imported."""
 
 
 def moved(state: CampaignState, step: CampaignStep) -> CampaignState | None:
@@ -44,7 +74,8 @@ def moved(state: CampaignState, step: CampaignStep) -> CampaignState | None:
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """`important_until_confirmed`: an important contact is called without cap until somebody confirms (OUT-1).
-    There an ordinary contact that came without a number expires. `delays_ms`: from the end of an attempt to the next,
+    There an ordinary contact that came without a number expires. `emergency`: an exception to the quiet hours that a
+    second key has approved. `delays_ms`: from the end of an attempt to the next,
     by its disposition. A deadline is None where there is none.
     """
 
@@ -63,6 +94,7 @@ class Campaign:
     state: CampaignState = CampaignState.RUNNING
     paused_why: Why = Why.CAMPAIGN_PAUSED
     important_until_confirmed: bool = False
+    emergency: Emergency | None = None
 
 
 def delays(profile_ms: Mapping[str, int], own_ms: Mapping[str, int] | None = None) -> Mapping[Disposition, int]:

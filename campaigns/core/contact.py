@@ -121,6 +121,17 @@ def exempt(contact: Contact, campaign: Campaign) -> bool:
     return contact.important and campaign.important_until_confirmed
 
 
+def begun(contact: Contact) -> bool:
+    """Whether somebody was, or may have been, rung or written to; or a person works on it. A campaign that drains goes
+    on with such alone.
+    """
+    return contact.state is State.PERSON or any(
+        attempt.step in {Step.OPEN, Step.HELD}
+        or (attempt.step is Step.OVER and (attempt.counted or attempt.rang or attempt.written))
+        for attempt in contact.attempts
+    )
+
+
 def exhausted(contact: Contact, campaign: Campaign) -> bool:
     """No attempt is left (TRY-1)."""
     return not exempt(contact, campaign) and contact.counted >= campaign.attempts_max

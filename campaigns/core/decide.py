@@ -1,8 +1,8 @@
 """What is to be done about a contact at an instant. Nothing else decides; `explain` renders this.
 
 The checks, in the order in which a person reads the first reason:
-1. final or settled, do-not-call, stopped: close. An attempt that is open then is waited for, but by a payment; what a
-   person works on is his;
+1. final or settled, do-not-call, stopped, draining where nothing was begun: close. An attempt that is open then is
+   waited for, but by a payment; what a person works on is his;
 2. handed over: the deadline is past, no attempt or number is left. Deadlines run and fallbacks are made while a
    campaign is paused or frozen. An attempt that is open at the deadline is waited for, 60 min at the latest;
 3. a person works on it: calling waits, but for an important contact of an outage;
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from campaigns.core.calling_hours import Asked, Open, judge
 from campaigns.core.campaign import Campaign
 from campaigns.core.choice import Choice, next_call
-from campaigns.core.contact import Contact, Step, exempt, exhausted
+from campaigns.core.contact import Contact, Step, begun, exempt, exhausted
 from campaigns.core.reasons import FINAL_STATES, CampaignState, Channel, State, Why
 from campaigns.core.retries import agreed_at_ms
 from campaigns.core.waiting import GRACE_MS, TRY_1, Asking, WaitUntil, World, next_deadline, waiting
@@ -27,12 +27,15 @@ _WHY_HELD = {State.UNKNOWN: Why.UNKNOWN_PENDING, State.IN_PROGRESS: Why.NUMBER_B
 
 
 class Dial(NamedTuple):
-    """Make the order: never sent from `dial_before_ms` on, never ringing from `ring_until_ms` on."""
+    """Make the order: never sent from `dial_before_ms` on, never ringing from `ring_until_ms` on. `rule`: of the
+    exception by which alone the hours allow it.
+    """
 
     number: str
     channel: Channel
     dial_before_ms: int
     ring_until_ms: int
+    rule: str = ""
 
 
 class Fallback(NamedTuple):
@@ -78,6 +81,7 @@ def asked_of(contact: Contact, campaign: Campaign, choice: Choice) -> Asked:
         campaign.windows,
         campaign.closed_dates,
         agreed_at_ms(contact),
+        campaign.emergency,
         zone=campaign.zone,
     )
 
@@ -94,6 +98,8 @@ def _closed(contact: Contact, campaign: Campaign, world: World) -> Decision | No
         if is_open:
             return WaitUntil(None, Why.CAMPAIGN_STOPPED, "")
         return Close(State.CANCELLED, Why.CAMPAIGN_STOPPED)
+    if campaign.state is CampaignState.DRAINING and not begun(contact):
+        return Close(State.CANCELLED, Why.CAMPAIGN_DRAINING)
     return None
 
 
@@ -134,4 +140,4 @@ def _dial(asking: Asking) -> Decision:
     assert isinstance(answer, Open), "the hours were asked just now"
     deadline_ms = next_deadline(asking.contact, asking.campaign, asking.now_ms)
     before_ms = answer.dial_before_ms if deadline_ms is None else min(answer.dial_before_ms, deadline_ms)
-    return Dial(asking.choice.phone.number, asking.choice.channel, before_ms, answer.ring_until_ms)
+    return Dial(asking.choice.phone.number, asking.choice.channel, before_ms, answer.ring_until_ms, answer.rule)

@@ -11,7 +11,6 @@ from campaigns.core.calling_hours import (
     AGREED_TIME,
     CAMPAIGN_HOURS,
     CLOSED_DATE,
-    LOOKAHEAD_MS,
     QUIET_HOURS,
     REST_RULE,
     Asked,
@@ -24,6 +23,7 @@ from campaigns.core.calling_hours import (
     margin_ms,
     zone_is_open,
 )
+from campaigns.core.hour_layers import LOOKAHEAD_MS
 from campaigns.core.reasons import WRITTEN
 from campaigns.core.zones import DAY_MS, local_time, zone_named
 
@@ -89,6 +89,8 @@ def explain_hours(hours: CallingHours, asked: Asked, now_ms: int) -> Explanation
     }
     if isinstance(answer, Open):
         explanation["dial_before"] = rfc3339(answer.dial_before_ms)
+        if answer.rule:
+            explanation["rule"] = answer.rule
         return explanation
     explanation["why"] = answer.why
     if answer.rule:
@@ -110,13 +112,19 @@ def _local(hours: CallingHours, asked: Asked, zone: str, now_ms: int) -> Local:
 
 def _text(hours: CallingHours, asked: Asked, now_ms: int, answer: Open | Closed) -> Text:
     if isinstance(answer, Open):
-        return _filled(MAY_SEND if asked.channel in WRITTEN else MAY_CALL, **_when(answer.dial_before_ms, asked.zone))
+        may = _filled(MAY_SEND if asked.channel in WRITTEN else MAY_CALL, **_when(answer.dial_before_ms, asked.zone))
+        return by_exception(may) if answer.rule else may
     reason = _reason(hours, asked, now_ms, answer)
     if answer.until_ms is None:
         then = _filled(NO_NEXT, days=str(LOOKAHEAD_MS // DAY_MS))
     else:
         then = _filled(NEXT, **_when(answer.until_ms, asked.zone))
     return {"en": f"{reason['en']}; {then['en']}", "zh": f"{reason['zh']}；{then['zh']}"}
+
+
+def by_exception(text: Text) -> Text:
+    """What is allowed by an approved emergency alone."""
+    return {"en": f"{text['en']}; by an approved emergency", "zh": f"{text['zh']}；依据已批准的紧急例外"}
 
 
 def _reason(hours: CallingHours, asked: Asked, now_ms: int, answer: Closed) -> Text:

@@ -10,7 +10,7 @@ from campaigns.core.campaign import Campaign
 from campaigns.core.choice import next_call
 from campaigns.core.contact import Contact
 from campaigns.core.decide import Close, Decision, Dial, Fallback, asked_of, decide
-from campaigns.core.explain import Explanation, Text, explain_hours, rfc3339
+from campaigns.core.explain import Explanation, Text, by_exception, explain_hours, rfc3339
 from campaigns.core.reasons import WRITTEN, State, Why
 from campaigns.core.waiting import WaitUntil, World, next_deadline
 from campaigns.core.zones import local_time, zone_named
@@ -33,6 +33,7 @@ REASONS: Mapping[Why, Text] = {
     Why.NO_NUMBER: {"en": "No number is left to call", "zh": "没有可用的联系电话"},
     Why.CAMPAIGN_PAUSED: {"en": "The campaign is not running", "zh": "活动未在运行"},
     Why.CAMPAIGN_STOPPED: {"en": "The campaign was stopped", "zh": "活动已停止"},
+    Why.CAMPAIGN_DRAINING: {"en": "The campaign drains: nobody new is called", "zh": "活动收尾中，不再呼叫新客户"},
     Why.FROZEN: {"en": "All dialling is frozen", "zh": "全部外呼已冻结"},
     Why.FAILURE_SPIKE: {"en": "Paused: too many calls failed in a row", "zh": "失败呼叫过多，活动已自动暂停"},
     Why.SWITCH_AWAY: {"en": "The switch has not been heard from", "zh": "交换机失联"},
@@ -98,6 +99,8 @@ def _asked(contact: Contact, campaign: Campaign) -> Asked | None:
 
 def _add_reason(explanation: Explanation, decision: Decision) -> None:
     if isinstance(decision, Dial):
+        if decision.rule:
+            explanation["rule"] = decision.rule
         return
     if decision.why is not None:
         explanation["why"] = decision.why.value
@@ -107,8 +110,9 @@ def _add_reason(explanation: Explanation, decision: Decision) -> None:
 
 def _text(decision: Decision, zone: str) -> Text:
     match decision:
-        case Dial(channel=channel, dial_before_ms=before_ms):
-            return _at(BEFORE, MAY_SEND if channel in WRITTEN else MAY_CALL, before_ms, zone)
+        case Dial(channel=channel, dial_before_ms=before_ms, rule=rule):
+            may = _at(BEFORE, MAY_SEND if channel in WRITTEN else MAY_CALL, before_ms, zone)
+            return by_exception(may) if rule else may
         case Close(state, why):
             return STATES[state] if why is None else REASONS[why]
         case Fallback(why):

@@ -66,8 +66,11 @@ class CampaignState(StrEnum):
     """Where a campaign stands."""
 
     DRAFT = "draft"
+    APPROVED = "approved"  # by a second key: what it has read is what is started
+    SCHEDULED = "scheduled"  # starts by itself
     RUNNING = "running"
     PAUSED = "paused"
+    DRAINING = "draining"  # what has begun goes on to its end, nobody else is called
     STOPPING = "stopping"
     STOPPED = "stopped"
     DONE = "done"
@@ -78,8 +81,15 @@ class CampaignStep(StrEnum):
     """What moves a campaign: an order of its manager, or what became of its contacts."""
 
     START = "start"
+    APPROVE = "approve"
+    APPROVAL_VOID = "approval void"  # what was approved, or was to start by itself, has changed
+    SCHEDULE = "schedule"
+    NOT_STARTED = "not started"  # at its time something was missing
+    STILL_APPROVED = "not started, still approved"
+    DRAIN = "drain"
     PAUSE = "pause"  # by hand, or by the product: a failure spike, `cannot_dial`
     RESUME = "resume"
+    RESUME_DRAIN = "resume drain"  # of one that was paused while it drained
     STOP = "stop"
     STOP_ACKNOWLEDGED = "stop acknowledged"  # every sent order is done, refused or past its expiry
     ALL_FINAL = "all contacts final"
@@ -140,6 +150,7 @@ class Why(StrEnum):
     NO_NUMBER = "no_number"
     CAMPAIGN_PAUSED = "campaign_paused"
     CAMPAIGN_STOPPED = "campaign_stopped"
+    CAMPAIGN_DRAINING = "campaign_draining"
     FROZEN = "frozen"
     FAILURE_SPIKE = "failure_spike"
     SWITCH_AWAY = "switch_away"

@@ -9,11 +9,11 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from campaigns.core.calling_hours import Asked, Open, judge
-from campaigns.core.campaign import CALLS_A_DAY_MAX, Campaign
+from campaigns.core.campaign import CALLS_A_DAY_MAX, DIALS, Campaign
 from campaigns.core.choice import Choice
 from campaigns.core.contact import Contact, blocking, exempt
 from campaigns.core.dispositions import MINUTE_MS
-from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Why
+from campaigns.core.reasons import WRITTEN, Channel, Why
 from campaigns.core.retries import due
 from campaigns.core.zones import instant, local_day
 
@@ -103,7 +103,7 @@ def _deadline_ms(asking: Asking) -> int | None:
 def _frozen(asking: Asking) -> WaitUntil | None:
     if asking.world.frozen:
         return WaitUntil(_deadline_ms(asking), Why.FROZEN, "")
-    if asking.campaign.state is not CampaignState.RUNNING:
+    if asking.campaign.state not in DIALS:
         return WaitUntil(_deadline_ms(asking), asking.campaign.paused_why, "")
     return None
 

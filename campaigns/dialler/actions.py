@@ -15,16 +15,16 @@ from typing import Generic, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
+from campaigns.approvals.standing import check_covered
 from campaigns.context import Context
 from campaigns.core.campaign import moved
 from campaigns.core.reasons import CampaignState, CampaignStep, Why
 from campaigns.dialler.ability import check
 from campaigns.dialler.withdrawal import Took, withdraw
-from campaigns.errors import ContactsChanged, NotFound, SettlementsSilent, WrongState
+from campaigns.errors import NotFound, WrongState
 from campaigns.ledger import campaigns, lanes, outbound, withdrawing
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.rows import CampaignRow, OutboundRow
-from campaigns.settlements import silence
 
 CLOSED_AT_ONCE = 500  # contacts of a stopped campaign in one transaction
 NOT_DIALLED = "not_dialled"
@@ -50,36 +50,6 @@ class Done(NamedTuple, Generic[Made]):
 # -- campaigns ---------------------------------------------------------------------------------------------------------
 
 
-async def start(
-    context: Context, tenant: str, campaign: str, contacts_expected: int, who: str, also: Also = nothing_more
-) -> CampaignRow:
-    """Raises NotFound, WrongState, CannotDial, ContactsChanged, SettlementsSilent. A live stream of the switch is not
-    needed.
-    """
-    row = await _may(context, tenant, campaign, CampaignStep.START)
-    await check(context, row)
-    states = await context.reader.run(withdrawing.import_states, campaign)
-    there: int = await context.reader.run(withdrawing.contacts_there, campaign)
-    now_ms = context.now_ms()
-
-    def act(connection: Connection) -> Done[CampaignRow]:
-        held = _held(connection, tenant, campaign)
-        counted = there
-        if withdrawing.import_states(connection, campaign) != states:  # since they were counted
-            counted = withdrawing.contacts_there(connection, campaign)
-        after = campaigns.set_state(connection, held, CampaignStep.START, who, now_ms)
-        heard_ms = outbound.read(connection, tenant).settlements_heard_ms
-        if row.kind == silence.KIND and silence.is_silent(context.settings, heard_ms, now_ms):
-            raise SettlementsSilent(heard_ms)
-        if counted != contacts_expected:
-            raise ContactsChanged(contacts_expected, counted)
-        lanes.put(connection, [_lane(after)])
-        also(connection)
-        return Done(after, Took())
-
-    return await write(context, act)
-
-
 async def pause(
     context: Context,
     tenant: str,
@@ -95,9 +65,9 @@ async def pause(
     now_ms = context.now_ms()
 
     def act(connection: Connection) -> Done[CampaignRow]:
-        held = _held(connection, tenant, campaign)
-        after = campaigns.set_state(connection, held, CampaignStep.PAUSE, who, now_ms, why=why)
-        took = _withdraw(context, connection, after, _PAUSED_AS.get(why, Why.CAMPAIGN_PAUSED), now_ms)
+        row = held(connection, tenant, campaign)
+        after = campaigns.set_state(connection, row, CampaignStep.PAUSE, who, now_ms, why=why)
+        took = withdraw_unsent(context, connection, after, _PAUSED_AS.get(why, Why.CAMPAIGN_PAUSED), now_ms)
         also(connection)
         return Done(after, took)
 
@@ -105,12 +75,15 @@ async def pause(
 
 
 async def resume(context: Context, tenant: str, campaign: str, who: str, also: Also = nothing_more) -> CampaignRow:
-    """Raises NotFound, WrongState, CannotDial."""
-    await check(context, await _may(context, tenant, campaign, CampaignStep.RESUME))
+    """What drained when it was paused drains on. Raises NotFound, WrongState, CannotDial, ApprovalNeeded."""
+    await check(context, await may(context, tenant, campaign, CampaignStep.RESUME))
     now_ms = context.now_ms()
 
     def act(connection: Connection) -> Done[CampaignRow]:
-        after = campaigns.set_state(connection, _held(connection, tenant, campaign), CampaignStep.RESUME, who, now_ms)
+        row = held(connection, tenant, campaign)
+        step = CampaignStep.RESUME_DRAIN if row.draining else CampaignStep.RESUME
+        after = campaigns.set_state(connection, row, step, who, now_ms)
+        check_covered(connection, context, row)
         also(connection)
         return Done(after, Took())
 
@@ -128,10 +101,11 @@ async def stop(
     now_ms = context.now_ms()
 
     def act(connection: Connection) -> Done[CampaignRow]:
-        held = _held(connection, tenant, campaign)
-        row = campaigns.set_state(connection, held, CampaignStep.STOP, who, now_ms, live=live)
-        lanes.put(connection, [_lane(row)])  # of a draft: its dialler does the rest
-        took = _withdraw(context, connection, row, Why.CAMPAIGN_STOPPED, now_ms)
+        row = campaigns.set_state(
+            connection, held(connection, tenant, campaign), CampaignStep.STOP, who, now_ms, live=live
+        )
+        lanes.put(connection, [lane_of(row)])  # of a draft: its dialler does the rest
+        took = withdraw_unsent(context, connection, row, Why.CAMPAIGN_STOPPED, now_ms)
         if close_some(connection, row, CLOSED_AT_ONCE, now_ms) < CLOSED_AT_ONCE:
             row = _stopped_at_once(connection, row, who, now_ms)
         also(connection)
@@ -195,7 +169,7 @@ async def freeze_acknowledged(context: Context, tenant: str) -> bool:
 # -- parts of these ----------------------------------------------------------------------------------------------------
 
 
-async def _may(context: Context, tenant: str, campaign: str, step: CampaignStep) -> CampaignRow:
+async def may(context: Context, tenant: str, campaign: str, step: CampaignStep) -> CampaignRow:
     """The campaign, in a state that allows the step. Raises NotFound, WrongState."""
     row: CampaignRow | None = await context.reader.run(campaigns.read, campaign, tenant)
     if row is None:
@@ -205,16 +179,20 @@ async def _may(context: Context, tenant: str, campaign: str, step: CampaignStep)
     return row
 
 
-def _held(connection: Connection, tenant: str, campaign: str) -> CampaignRow:
-    """The campaign, its row and the tenant's locked. Raises NotFound."""
+def held(connection: Connection, tenant: str, campaign: str, *, alone: bool = False) -> CampaignRow:
+    """The campaign, its row and the tenant's locked; `alone`: no other campaign of the tenant is started meanwhile.
+
+    Raises NotFound.
+    """
     row = campaigns.lock(connection, campaign, tenant)
     if row is None:
         raise NotFound(campaign)
-    outbound.lock(connection, tenant, share=True)
+    outbound.lock(connection, tenant, share=not alone)
     return row
 
 
-def _withdraw(context: Context, connection: Connection, row: CampaignRow, why: Why, now_ms: int) -> Took:
+def withdraw_unsent(context: Context, connection: Connection, row: CampaignRow, why: Why, now_ms: int) -> Took:
+    """Take back the orders of a campaign that were not sent. Its row and the tenant's are locked."""
     orders = withdrawing.unended(connection, row.tenant, row.id)
     return withdraw(connection, context.dial, context.rules, orders, row.tenant, why, now_ms)
 
@@ -226,7 +204,8 @@ def _stopped_at_once(connection: Connection, row: CampaignRow, who: str, now_ms:
     return campaigns.set_state(connection, row, CampaignStep.STOP_ACKNOWLEDGED, who, now_ms)
 
 
-def _lane(row: CampaignRow) -> Lane:
+def lane_of(row: CampaignRow) -> Lane:
+    """Whose dialler works the campaign."""
     return Lane(row.tenant, row.switch, row.trunk_group)
 
 

@@ -235,8 +235,9 @@ class Case:
 
     def _unhindered(self) -> Campaign:
         """The campaign without its pause: that moves no instant of a contact."""
-        hindered = self.campaign.state is CampaignState.PAUSED
-        return replace(self.campaign, state=CampaignState.RUNNING) if hindered else self.campaign
+        if self.campaign.state is not CampaignState.PAUSED:
+            return self.campaign
+        return replace(self.campaign, state=CampaignState.DRAINING if self.of.draining else CampaignState.RUNNING)
 
     def _miss(self, now_ms: int) -> None:
         by_ms, fallback_ms = self.row.notice_out_by_ms, self.campaign.fallback_by_ms

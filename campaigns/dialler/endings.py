@@ -8,7 +8,9 @@ from collections.abc import Collection
 from sqlalchemy import Connection
 
 from campaigns.context import Context
+from campaigns.core.campaign import BEGUN, NOT_BEGUN
 from campaigns.core.reasons import CampaignState, CampaignStep
+from campaigns.dialler import draining
 from campaigns.dialler.actions import CLOSED_AT_ONCE, close_some, run_each, stop_acknowledged
 from campaigns.dialler.clearing import clear_live
 from campaigns.dialler.import_withdrawal import go_on
@@ -21,7 +23,7 @@ from campaigns.outages import revising
 from campaigns.outages.items import can_be_revised
 
 CHECK_MS = 30_000  # how often a campaign is looked at though nothing is known to have changed
-_MAY_END = frozenset({CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.DRAFT})
+_MAY_END = BEGUN | NOT_BEGUN
 
 
 class Endings:
@@ -30,6 +32,7 @@ class Endings:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._looked: dict[str, tuple[int, bool, float]] = {}
+        self._drained: dict[str, int] = {}  # versions in which nobody was left to cancel
 
     async def look(
         self,
@@ -45,6 +48,8 @@ class Endings:
         for row in lane.campaigns:
             if row.state == CampaignState.STOPPING:
                 moved = await self._stop(row) or moved
+            elif row.draining and row.state in BEGUN and self._drained.get(row.id) != row.version:
+                moved = await self._drain(row) or moved
             elif row.id in withdrawing and CampaignState(row.state) in _MAY_END:
                 moved = any([await go_on(self._context, row, no) for no in withdrawing[row.id]]) or moved
             elif row.id in lane.revising and CampaignState(row.state) in _MAY_END:
@@ -64,13 +69,20 @@ class Endings:
     async def _end(self, row: CampaignRow, importing: bool) -> bool:
         now_ms = self._context.now_ms()
         over = row.expires_at_ms is not None and row.expires_at_ms <= now_ms
-        if importing or (row.state == CampaignState.DRAFT and not over):
+        if importing or (row.state in NOT_BEGUN and not over):
             return False
         if await self._context.reader.run(withdrawing.any_not_final, row.id):
             return False
         if can_be_revised(row.kind) and await self._context.reader.run(revisions.any_under_way, row.id):
             return False
         return await self._move(row, CampaignStep.EXPIRY if over else CampaignStep.ALL_FINAL)
+
+    async def _drain(self, row: CampaignRow) -> bool:
+        """Cancel the next of those with whom nothing was begun; once none is left, it ends as others do."""
+        if await draining.go_on(self._context, row):
+            return True
+        self._drained[row.id] = row.version
+        return False
 
     async def _stop(self, row: CampaignRow) -> bool:
         """Close its contacts piece by piece, clear its live calls if that was asked; stopped once nothing can leave."""

@@ -11,7 +11,9 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection
 
+from campaigns.approvals import voiding
 from campaigns.context import Context
+from campaigns.core.campaign import BEGUN, NOT_BEGUN
 from campaigns.core.reasons import Why
 from campaigns.dialler import withdrawal
 from campaigns.dialler.actions import CLOSED_AT_ONCE, Also, Done, nothing_more, run_each, write
@@ -28,7 +30,7 @@ from campaigns.ledger.tables import OPEN_STATES
 from campaigns.ledger.turns import WHO
 from campaigns.ledger.withdrawing import WITHDRAWING, WITHDRAWN
 
-ALLOWED = tuple(sorted(state.value for state in imports.TAKES_CONTACTS))
+ALLOWED = tuple(sorted(state.value for state in NOT_BEGUN | BEGUN))
 WITHDRAW = "withdraw"
 GONE = "import_gone"  # in the campaign's history: nothing of it can reach anybody
 
@@ -55,7 +57,7 @@ async def withdraw_import(
             state = imports.RUNNING if made.state == imports.RECEIVING else made.state
             raise WrongState(state, WITHDRAW, (imports.DONE,))
         outbound.lock(connection, tenant, share=True)
-        campaigns.touch(connection, row)
+        row = voiding.make_void(connection, campaigns.touch(connection, row), voiding.WITHDRAWAL, who, now_ms)
         lanes.put(connection, [Lane(tenant, row.switch, row.trunk_group)])  # of a draft: its dialler does the rest
         rows.set_state(connection, of, WITHDRAWING)
         live = {one.contact for one in rows.open_orders(connection, of)}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from campaigns.core.after import Closed, Dialled, HeldLong, NeverDialled, after
 from campaigns.core.calling_hours import Asked, is_too_late
-from campaigns.core.campaign import Campaign
+from campaigns.core.campaign import NOT_BEGUN, Campaign
 from campaigns.core.contact import exempt
 from campaigns.core.decide import Close, Dial, Fallback, decide
 from campaigns.core.operator_rules import OperatorRules
@@ -185,7 +185,7 @@ class Intents:
         campaign = case.campaign
         asked = Asked(
             campaign.kind, case.contact.customer_class, zones_of(row), 0, row.channel, campaign.windows,
-            campaign.closed_dates, zone=campaign.zone,
+            campaign.closed_dates, emergency=campaign.emergency, zone=campaign.zone,
         )  # fmt: skip
         self.told.quiet_rings += not is_too_late(campaign.hours, asked, rang_at_ms)
 
@@ -195,7 +195,7 @@ class Intents:
         """Those on which a deadline acts, whatever the hours and pauses; and those that waited in vain."""
         for contact in (*self._found.past, *self._found.in_vain):
             if contact not in self._cases and (case := self.case(contact)) is not None:
-                if case.of.state == "draft":
+                if case.of.state in NOT_BEGUN:
                     case.apply(Closed(State.EXPIRED))
                 self._finish(case)
 

@@ -1,9 +1,9 @@
 """When a lane is to be turned again, so that nothing that is due waits for a look. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from campaigns.core.campaign import DIALS
 from campaigns.core.pacing import Pace
-from campaigns.core.reasons import CampaignState
 from campaigns.dialler.case import Moment
 from campaigns.dialler.intents import Intents, Room
 from campaigns.dialler.judging import Judged
@@ -35,7 +35,7 @@ def wait_ms(
     opening_ms: int | None,
     intents: Intents,
     room: Room,
-    campaigns: Iterable[CampaignRow],
+    campaigns: Collection[CampaignRow],
 ) -> float:
     """From now on. `opening_ms`: when the first of the closed hours opens. `room`: what the turn has left of it."""
     now_ms, ledger_ms, writes = moment.now_ms, moment.ledger_ms, intents.writes
@@ -47,6 +47,8 @@ def wait_ms(
     scheduled = (*writes.contacts, *(one.contact for one in writes.dialling))
     next_ms = min((at_ms for row in scheduled for at_ms in (row.next_at_ms, row.deadline_at_ms)), default=FAR)
     after_ms += [max(next_ms - now_ms, 0)] if next_ms < FAR else []
+    starts_ms = [row.start_at_ms for row in campaigns if row.start_at_ms is not None]
+    after_ms += [at_ms - now_ms for at_ms in starts_ms if at_ms > now_ms]
     if is_due or intents.blocked or writes.dialling:
         room_ms = pace.next_ms(limits, paces_of(campaigns), ledger_ms)
         after_ms += [] if room_ms is None else [room_ms - ledger_ms]
@@ -60,7 +62,7 @@ def wait_ms(
 
 def paces_of(campaigns: Iterable[CampaignRow]) -> dict[str, Pace]:
     """Of those that run."""
-    running = (row for row in campaigns if row.state == CampaignState.RUNNING)
+    running = (row for row in campaigns if row.state in DIALS)
     return {row.id: pace_of(row) for row in running}
 
 

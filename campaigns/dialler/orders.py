@@ -145,6 +145,7 @@ def new_attempt(
         **columns, **judged_columns(attempt), "contact": row.id, "n": attempt.n, "campaign": row.campaign,
         "tenant": row.tenant, "round": row.round, "decision": "dialled", "command": order.id,
         "channel": dial.channel.value, "number": dial.number, "decided_at_ms": attempt.at_ms,
+        "rule": dial.rule or None,
     }  # fmt: skip
     return AttemptRow._make(map(given.get, AttemptRow._fields))
 

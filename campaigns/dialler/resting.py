@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 
 from campaigns.context import Context
-from campaigns.core.reasons import CampaignState, Why
+from campaigns.core.campaign import DIALS
+from campaigns.core.reasons import Why
 from campaigns.dialler.actions import pause
 from campaigns.dialler.spikes import LOOKED_AT, QUEUE_RESTS_MS, is_queue_free, is_spike
 from campaigns.errors import NotFound, WrongState
@@ -23,7 +24,7 @@ async def pause_where_needed(
     paused: set[str] = set()
     for campaign in sorted({*refused, *ended} & campaigns.keys()):
         row = campaigns[campaign]
-        if row.state != CampaignState.RUNNING.value:
+        if row.state not in DIALS:
             continue
         why = refused.get(campaign) or await _spike(context, row)
         if why is not None and await _pause(context, row, why):

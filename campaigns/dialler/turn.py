@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 
 from campaigns.context import LANES, Context
-from campaigns.core.campaign import Campaign
+from campaigns.core.campaign import DIALS, NOT_BEGUN, Campaign
 from campaigns.core.pacing import Pace
 from campaigns.core.reasons import WRITTEN, CampaignState, Channel
 from campaigns.dialler.case import Case, Known, Moment, cases_of, moment_of, order_valid_ms
@@ -28,6 +28,7 @@ from campaigns.dialler.order_ids import campaign_of_order
 from campaigns.dialler.orders import Callers
 from campaigns.dialler.pace import LanePace, Limits, limits_of
 from campaigns.dialler.resting import pause_where_needed, queue_is_free
+from campaigns.dialler.starting import start_due
 from campaigns.errors import Stale
 from campaigns.ledger import lanes as lane_rows
 from campaigns.ledger import turns
@@ -153,6 +154,8 @@ class LaneDialler:
             look_ms = min(look_ms, self._context.clock.now_ms() + LOOK_MS)
         moved = bool(await pause_where_needed(self._context, rows, intents.told.pauses, intents.told.ended))
         moved = await self._endings.look(lane, intents.told.done) or moved
+        if moment.steady:
+            moved = await start_due(self._context, lane.campaigns) or moved
         if lane.revising:  # nobody of them is dialled until all contacts are changed
             look_ms = min(look_ms, self._context.clock.now_ms() + STALE_MS)
         return Done("committed" if intents.writes or moved else "idle", look_ms)
@@ -226,7 +229,7 @@ class LaneDialler:
         live = live_channels(read.ways, switch_heard=able and moment.heard, gateway_live=read.gateway_live)
         may_send = bool(live) and moment.steady and not moment.frozen
         for row in read.lane.campaigns:
-            if row.state == CampaignState.RUNNING:
+            if row.state in DIALS:
                 own = pace_of(row)
                 room.calls[row.id] = min(room.lane, pace.campaign_room(own, row.id, limits, moment.ledger_ms))
                 if may_send:
@@ -244,7 +247,7 @@ class LaneDialler:
         self._swept_ms = self._context.clock.now_ms() if sweeping else self._swept_ms
         for row, campaign in campaigns.values():
             state = CampaignState(row.state)
-            if state is CampaignState.RUNNING:
+            if state in DIALS:
                 split = self._hours.split(campaign, row.version, read.lane.classes[row.id], now_ms)
                 if split.closed is not None:
                     opening_ms.append(split.closed.until_ms)
@@ -256,7 +259,7 @@ class LaneDialler:
                 wanted.append(Wanted(row.tenant, row.id, split.open, most, closing=False, sweeping=sweeping))
             elif state is CampaignState.PAUSED:
                 wanted.append(Wanted(row.tenant, row.id, (), 0, closing=False, sweeping=sweeping))
-            elif state is CampaignState.DRAFT and row.expires_at_ms is not None and row.expires_at_ms <= now_ms:
+            elif state in NOT_BEGUN and row.expires_at_ms is not None and row.expires_at_ms <= now_ms:
                 wanted.append(Wanted(row.tenant, row.id, (), 0, closing=True, sweeping=False))
         return wanted, min(opening_ms, default=None)
 

@@ -19,6 +19,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection
 
+from campaigns.approvals.voiding import import_ended
 from campaigns.context import IMPORTS, Context
 from campaigns.core.zones import local_day
 from campaigns.imports.accounts import LIMIT, ROWS_MAX
@@ -256,10 +257,7 @@ class Job:
             pass
 
     async def _end(self, state: str, error: str | None) -> ImportRow | None:
-        ended: ImportRow | None = await self._context.write(
-            imports.ended, (self._key, state, error, self._context.now_ms())
-        )
-        return ended
+        return await import_ended(self._context, self._key, state, error)
 
 
 def _nothing(_connection: Connection) -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, func, insert, or_, select, update
 
 from campaigns.core.campaign import CAMPAIGN_TABLE, moved
 from campaigns.core.reasons import CampaignState, CampaignStep
@@ -17,8 +17,15 @@ CREATED = "created"
 TOLD_AS: Mapping[CampaignStep, str] = MappingProxyType(
     {
         CampaignStep.START: "started",
+        CampaignStep.APPROVE: "approved",
+        CampaignStep.APPROVAL_VOID: "approval_void",
+        CampaignStep.SCHEDULE: "scheduled",
+        CampaignStep.NOT_STARTED: "not_started",
+        CampaignStep.STILL_APPROVED: "not_started",
+        CampaignStep.DRAIN: "draining",
         CampaignStep.PAUSE: "paused",
         CampaignStep.RESUME: "resumed",
+        CampaignStep.RESUME_DRAIN: "resumed",
         CampaignStep.STOP: "stopping",
         CampaignStep.STOP_ACKNOWLEDGED: "stopped",
         CampaignStep.ALL_FINAL: "done",
@@ -28,9 +35,21 @@ TOLD_AS: Mapping[CampaignStep, str] = MappingProxyType(
 )
 """What a step is called in the history."""
 
+_HELD_UP = frozenset(  # with a reason that is shown until it is moved again
+    {CampaignStep.PAUSE, CampaignStep.NOT_STARTED, CampaignStep.STILL_APPROVED, CampaignStep.APPROVAL_VOID}
+)
+_KEEPS_REASON = frozenset({CampaignStep.APPROVE, CampaignStep.DRAIN})  # in a pause
 _ENDS = frozenset({CampaignState.STOPPED, CampaignState.DONE, CampaignState.EXPIRED})
 
 _insert = insertion(campaigns)
+
+
+class Schedule(NamedTuple):
+    """When a campaign starts by itself, with how many contacts; whether beside another of the same (0, 1)."""
+
+    at_ms: int
+    contacts: int
+    overlap: int
 
 
 def make(connection: Connection, row: CampaignRow) -> None:
@@ -85,6 +104,13 @@ def lock(connection: Connection, campaign: str, tenant: str, *, share: bool = Fa
     return None if found is None else _row(found)
 
 
+def state_of(campaign: str) -> Select[str]:
+    """Its state, as a query that may lock its row; of one that drains `draining`, though it is paused."""
+    drains = case((campaigns.c.draining == 1, CampaignState.DRAINING.value), else_=campaigns.c.state)
+    over = campaigns.c.state.not_in((CampaignState.PAUSED.value,))
+    return select(case((over, campaigns.c.state), else_=drains)).where(campaigns.c.id == campaign)
+
+
 def allowed_in(step: CampaignStep) -> list[str]:
     """The states that allow a step."""
     return sorted(before.value for before, taken in CAMPAIGN_TABLE if taken is step)
@@ -99,37 +125,51 @@ def set_state(
     *,
     why: str | None = None,
     live: str | None = None,
+    schedule: Schedule | None = None,
 ) -> CampaignRow:
-    """The campaign after a step, with a line of history. `why`: of a pause. `live`: of a stop.
+    """The campaign after a step, with a line of history. `why`: of a pause, of what was not started or is void; of an
+    approval its digest. `live`: of a stop. `schedule`: of one that is to start by itself.
 
     Raises WrongState; Stale where the row is not as it was read.
     """
     state = moved(CampaignState(row.state), step)
     if state is None:
         raise WrongState(row.state, step.value, allowed_in(step))
-    begins = step in {CampaignStep.START, CampaignStep.RESUME}
+    begins = step in {CampaignStep.START, CampaignStep.RESUME, CampaignStep.RESUME_DRAIN}
+    kept_why = row.paused_why if step in _KEEPS_REASON and state is CampaignState.PAUSED else None
+    start_at_ms, start_contacts, start_overlap = schedule or (None, None, None)
     after = row._replace(
         state=state.value,
-        paused_why=why if step is CampaignStep.PAUSE else None,
+        paused_why=why if step in _HELD_UP else kept_why,
         live=live if step is CampaignStep.STOP else row.live,
         started_at_ms=at_ms if step is CampaignStep.START else row.started_at_ms,
         resumed_at_ms=at_ms if begins else row.resumed_at_ms,
         ended_at_ms=at_ms if state in _ENDS else None,
+        start_at_ms=start_at_ms,
+        start_contacts=start_contacts,
+        start_overlap=start_overlap,
+        draining=1 if step is CampaignStep.DRAIN else row.draining,
         version=row.version + 1,
     )
     mine = (campaigns.c.id == row.id, campaigns.c.version == row.version)
     if connection.execute(update(campaigns).where(*mine).values(after._asdict())).rowcount != 1:
         raise Stale("campaigns")
-    add_history(connection, row.id, at_ms, TOLD_AS[step], who, why=why)
+    add_history(connection, row.id, at_ms, TOLD_AS[step], who, why=why, until_ms=start_at_ms)
+    return after
+
+
+def replace(connection: Connection, row: CampaignRow, after: CampaignRow) -> CampaignRow:
+    """Other settings, and the next version: a turn that has read the old ones is undone. Raises Stale."""
+    after = after._replace(version=row.version + 1)
+    mine = (campaigns.c.id == row.id, campaigns.c.version == row.version)
+    if connection.execute(update(campaigns).where(*mine).values(after._asdict())).rowcount != 1:
+        raise Stale("campaigns")
     return after
 
 
 def touch(connection: Connection, row: CampaignRow) -> CampaignRow:
     """The campaign with its next version, so that a turn which has read it is undone. Raises Stale."""
-    mine = (campaigns.c.id == row.id, campaigns.c.version == row.version)
-    if connection.execute(update(campaigns).where(*mine).values(version=row.version + 1)).rowcount != 1:
-        raise Stale("campaigns")
-    return row._replace(version=row.version + 1)
+    return replace(connection, row, row)
 
 
 def add_history(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from campaigns.core.calling_hours import Asked, Window
+from campaigns.core.calling_hours import EMERGENCY_KIND, Asked, Emergency, Window
 from campaigns.core.campaign import Campaign, delays
 from campaigns.core.choice import next_call
 from campaigns.core.contact import Attempt, Contact, Phone, Step
@@ -49,7 +49,15 @@ def campaign_of(row: CampaignRow, rules: OperatorRules) -> Campaign:
         state=CampaignState(row.state),
         paused_why=Why.CAMPAIGN_PAUSED if paused is None else Why(paused),
         important_until_confirmed=kind.important_until_confirmed,
+        emergency=emergency_of(row),
     )
+
+
+def emergency_of(row: CampaignRow) -> Emergency | None:
+    """The exception to the quiet hours that was approved; of an outage alone."""
+    if row.kind != EMERGENCY_KIND or row.emergency_from_ms is None or row.emergency_until_ms is None:
+        return None
+    return Emergency(row.emergency_from_ms, row.emergency_until_ms)
 
 
 def class_asked(campaign: Campaign, customer_class: str, zones: str, channel: Channel) -> Asked:
@@ -62,6 +70,7 @@ def class_asked(campaign: Campaign, customer_class: str, zones: str, channel: Ch
         channel,
         campaign.windows,
         campaign.closed_dates,
+        emergency=campaign.emergency,
         zone=campaign.zone,
     )
 

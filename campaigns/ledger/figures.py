@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, case, func, select, true
 
+from campaigns.core.campaign import BEGUN, DIALS
 from campaigns.core.reasons import WRITTEN, CampaignState, State
 from campaigns.ledger import important
 from campaigns.ledger.lanes import Lane
@@ -117,7 +118,7 @@ def _campaigns(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
 def _running(connection: Connection) -> dict[str, CampaignRow]:
     """Campaigns that would dial: of tenants that are not frozen."""
     frozen = select(outbound.c.tenant).where(outbound.c.frozen == 1)
-    query = select(campaigns).where(campaigns.c.state == CampaignState.RUNNING.value, campaigns.c.tenant.not_in(frozen))
+    query = select(campaigns).where(campaigns.c.state.in_(sorted(DIALS)), campaigns.c.tenant.not_in(frozen))
     return {row.id: CampaignRow(*row) for row in connection.execute(query)}
 
 
@@ -129,7 +130,7 @@ def _due(
         imports.c.state == "done",
     )  # fmt: skip
     query = select(hours_classes).join(imports, done).join(campaigns, campaigns.c.id == hours_classes.c.campaign)
-    query = query.where(campaigns.c.state == CampaignState.RUNNING.value).limit(CLASSES_LOOKED_AT_MAX)
+    query = query.where(campaigns.c.state.in_(sorted(DIALS))).limit(CLASSES_LOOKED_AT_MAX)
     total, oldest = 0, list[int]()
     for row in (HoursClassRow(*found) for found in connection.execute(query)):
         if row.campaign in running and is_open(running[row.campaign], row):
@@ -153,7 +154,7 @@ def _due_of(connection: Connection, row: HoursClassRow, now_ms: int) -> tuple[in
 def _at_risk(connection: Connection, now_ms: int) -> int:
     """Contacts whose first attempt is due soon and has not been counted."""
     which = and_(
-        campaigns.c.state.in_((CampaignState.RUNNING.value, CampaignState.PAUSED.value)),
+        campaigns.c.state.in_(sorted(BEGUN)),
         contacts.c.campaign == campaigns.c.id, OPEN,
         contacts.c.deadline_at_ms <= now_ms + AT_RISK_MS, contacts.c.notice_out_by_ms <= now_ms + AT_RISK_MS,
         contacts.c.notice_out_ms.is_(None), contacts.c.notice_missed == 0,

@@ -11,7 +11,10 @@ from campaigns.ledger.rows import AuditRow, CampaignRow, HistoryRow, ImportRow
 from campaigns.ledger.tables import audit, history, imports
 
 OF_HISTORY, OF_AUDIT, OF_IMPORT = 0, 1, 2
-IN_HISTORY = ("campaign_created", "campaign_started", "campaign_paused", "campaign_resumed", "campaign_stopped")
+IN_HISTORY = (
+    "campaign_created", "campaign_started", "campaign_paused", "campaign_resumed", "campaign_stopped",
+    "campaign_scheduled", "campaign_drained", "campaign_approved",
+)  # fmt: skip
 OF_THE_TENANT = ("outbound_frozen", "outbound_thawed")  # they hold up every campaign that is under way
 FAR_MS = 1 << 62
 

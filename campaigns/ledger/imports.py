@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, text, update
 
-from campaigns.core.reasons import CampaignState
+from campaigns.core.campaign import TAKES_CONTACTS
 from campaigns.imports.errors import SameFile, Truncated, WrongState
+from campaigns.ledger.campaigns import state_of
 from campaigns.ledger.rows import CampaignRow, ImportRow
 from campaigns.ledger.tables import (
     RUNNING_IMPORT,
@@ -25,7 +26,6 @@ from cti.sql import point
 from cti.sql.bulk import Bulk, Insertion, slices
 
 RECEIVING, RUNNING, DONE, FAILED = "receiving", "running", "done", "failed"
-TAKES_CONTACTS = frozenset({CampaignState.DRAFT, CampaignState.RUNNING, CampaignState.PAUSED})
 CHUNKS_DROPPED = 16  # in one transaction
 ROWS_DROPPED = 4_000
 ACCOUNTS_NAMED = 1_000  # in one query
@@ -159,7 +159,7 @@ def _received(connection: Connection, whole: Whole) -> ImportRow:
 
 
 def _locked(connection: Connection, campaign: str) -> None:
-    state = connection.scalar(select(campaigns.c.state).where(campaigns.c.id == campaign).with_for_update())
+    state = connection.scalar(state_of(campaign).with_for_update())
     if state not in TAKES_CONTACTS:
         raise WrongState(state or "deleted")
 
@@ -284,7 +284,7 @@ def rows_of(connection: Connection, campaign: str, no: int, accounts: Sequence[W
 
 def open_campaign(connection: Connection, campaign: str) -> None:
     """Lock the campaign's row against a stop. Raises WrongState."""
-    query = select(campaigns.c.state).where(campaigns.c.id == campaign).with_for_update(read=True)
+    query = state_of(campaign).with_for_update(read=True)
     state = connection.scalar(query)
     if state not in TAKES_CONTACTS:
         raise WrongState(state or "deleted")

@@ -15,10 +15,12 @@ from campaigns.ledger import audit, idempotency
 from campaigns.ledger.notices import PENDING
 from campaigns.ledger.tables import (
     UNDER_WAY,
+    approvals,
     attempts,
     campaigns,
     contacts,
     do_not_call,
+    emergencies,
     history,
     hours_classes,
     import_additions,
@@ -40,7 +42,7 @@ PERSON_DAYS_KEPT = 7  # days; only today's calls to a person are asked for
 ENDED_IMPORTS = ("done", "failed", "withdrawing", "withdrawn")
 OF_A_CAMPAIGN = (  # what hangs on a row goes before it
     refusals, attempts, notices, notice_batches, contacts, hours_classes, import_additions, import_rejected,
-    import_rows, import_chunks, imports, revisions, history,
+    import_rows, import_chunks, imports, revisions, approvals, emergencies, history,
 )  # fmt: skip
 
 

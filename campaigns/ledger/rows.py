@@ -45,6 +45,12 @@ class CampaignRow(NamedTuple):
     ended_at_ms: int | None
     made_by: str
     profile: str
+    start_at_ms: int | None = None
+    start_contacts: int | None = None
+    start_overlap: int | None = None
+    draining: int | None = None
+    emergency_from_ms: int | None = None
+    emergency_until_ms: int | None = None
 
 
 class HistoryRow(NamedTuple):
@@ -127,6 +133,34 @@ class RevisionRow(NamedTuple):
     recalled: int = 0
     rewritten: int = 0
     to_recall: int = 0
+
+
+class ApprovalRow(NamedTuple):
+    """What a second key has approved."""
+
+    campaign: str
+    no: int
+    at_ms: int
+    digest: str
+    parts: str
+    who: str
+    void_at_ms: int | None = None
+    void_why: str | None = None
+
+
+class EmergencyRow(NamedTuple):
+    """An exception to the quiet hours."""
+
+    campaign: str
+    no: int
+    reason: str
+    until_ms: int
+    asked_at_ms: int
+    asked_by: str
+    approved_at_ms: int | None = None
+    approved_by: str | None = None
+    ended_at_ms: int | None = None
+    ended_by: str | None = None
 
 
 class HoursClassRow(NamedTuple):

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ from cti.wiring import Service, serving
 TENANT = "demo"
 FIRST_KEY = "made at the first start"
 SWITCH, GROUP, HOTLINE = "sim-1", "main", "95598"
+APPROVAL, OFF = "RINGBACK_APPROVAL", "off"  # who tries it alone has no second key
 SUBMITTING = "campaigns:write"  # the scope of whoever submits a campaign
 EXAMPLE = "docs/examples/arrears.csv"
 STOP_S = 4.0  # for the switch to hang up; the whole stop stays within 5 s
@@ -63,6 +65,7 @@ def _moment(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """0 after an orderly stop; 1 when the service cannot start or had to stop."""
+    os.environ.setdefault(APPROVAL, OFF)
     try:
         settings = settings_of(args)
         lines = set_up_logging("warning" if sys.stderr.isatty() else settings.log_level)

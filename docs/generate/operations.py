@@ -58,6 +58,10 @@ SETTINGS_MEAN = {
     "settlement_feed": "Whether a campaign of arrears starts only while payments are told: `on`, `off`, or `auto`, "
     "which is from the first payment on that a tenant has told",
     "settlement_silence_h": "Hours without a payment, or an empty file, after which they are not told any more",
+    "approval": "`on`: a campaign that needs an approval starts only once a second key has given it; `off`: none needs "
+    "one. `ringback run` and `demo` turn it off where nothing is set",
+    "approval_kinds": "Campaigns of these kinds need an approval, with commas between them",
+    "approval_contacts": "Campaigns with more contacts than this need an approval, of whatever kind",
     "letters": "The folder of own templates of letters; empty: those that ship. Tried at the start",
     "letter_fonts": "A folder of further fonts for letters, beside Noto Sans CJK",
     "failure_spike_percent": "Once a campaign has 50 attempts, it pauses if so many percent of the last 50 met "

@@ -76,6 +76,13 @@ class Told(NamedTuple):
     of: str
 
 
+class Emergency(NamedTuple):
+    """A second key has approved that quiet hours do not hold from one instant to another."""
+
+    from_ms: int
+    until_ms: int
+
+
 class Log(NamedTuple):
     """The switch's own."""
 
@@ -112,6 +119,7 @@ class Seen(NamedTuple):
     payments: Sequence[Told] = ()
     entries: Sequence[Told] = ()
     loses: bool = False
+    emergencies: Mapping[str, Sequence[Emergency]] = {}  # of a campaign
 
 
 class _Rows:
@@ -181,7 +189,8 @@ def _quiet(seen: Seen) -> Iterator[Violation]:
         contact = seen.ledger.contacts[attempt.contact]
         campaign, windows = seen.ledger.campaigns[contact.campaign], seen.windows.get(contact.campaign, ALWAYS)
         zones = zones_of(attempt.number, seen.zones.get(contact.account, ()))
-        for zone in closed_in(from_ms, to_ms, zones, campaign.kind, windows, campaign.zone):
+        excepted = seen.emergencies.get(contact.campaign, ())
+        for zone in closed_in(from_ms, to_ms, zones, campaign.kind, windows, campaign.zone, excepted):
             yield Violation(QUIET, f"{order} rang from {from_ms} to {to_ms}, closed in {zone}")
 
 

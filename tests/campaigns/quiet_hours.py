@@ -48,15 +48,19 @@ def day_of(at_ms: float, zone: str = SHANGHAI) -> str:
 
 
 def closed_in(
-    from_ms: float, to_ms: float, zones: Iterable[str], kind: str, windows: Spans = ALWAYS, own: str = SHANGHAI
-) -> Iterator[str]:
+    from_ms: float, to_ms: float, zones: Iterable[str], kind: str, windows: Spans = ALWAYS, own: str = SHANGHAI,
+    excepted: Iterable[tuple[float, float]] = (),
+) -> Iterator[str]:  # fmt: skip
     """The zones in which a telephone that rings from one instant to the other breaks the hours; or the campaign's own
     zone, to which its windows belong.
 
-    No window is shorter than a call rings: the two ends decide.
+    No window is shorter than a call rings: the two ends decide. `excepted`: from when to when a second key has approved
+    that the hours of an outage do not hold; the campaign's windows do.
     """
+    spans = tuple(excepted) if kind == "outage" else ()
     ends = (from_ms, max(to_ms - 1, from_ms))
-    yield from (zone for zone in sorted(zones) if not all(is_open(at_ms, zone, kind) for at_ms in ends))
+    judged = [at_ms for at_ms in ends if not any(opens <= at_ms < closes for opens, closes in spans)]
+    yield from (zone for zone in sorted(zones) if not all(is_open(at_ms, zone, kind) for at_ms in judged))
     if not all(_is_in(at_ms, own, windows) for at_ms in ends):
         yield f"{own}, by its windows"
 

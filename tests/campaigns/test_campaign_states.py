@@ -34,6 +34,17 @@ def after(*steps: CampaignStep) -> CampaignState | None:
         ((M.START, M.PAUSE, M.STOP), S.STOPPING),
         ((M.START, M.STOP, M.STOP_ACKNOWLEDGED), S.STOPPED),
         ((M.START, M.ALL_FINAL, M.REVISION), S.RUNNING),  # what it told has changed
+        ((M.APPROVE, M.START), S.RUNNING),
+        ((M.APPROVE, M.APPROVAL_VOID), S.DRAFT),
+        ((M.APPROVE, M.SCHEDULE, M.START), S.RUNNING),
+        ((M.APPROVE, M.SCHEDULE, M.STILL_APPROVED), S.APPROVED),
+        ((M.SCHEDULE, M.SCHEDULE, M.NOT_STARTED), S.DRAFT),
+        ((M.SCHEDULE, M.APPROVAL_VOID), S.DRAFT),
+        ((M.SCHEDULE, M.STOP), S.STOPPING),
+        ((M.START, M.DRAIN, M.ALL_FINAL), S.DONE),
+        ((M.START, M.DRAIN, M.PAUSE, M.RESUME_DRAIN), S.DRAINING),
+        ((M.START, M.PAUSE, M.DRAIN, M.RESUME_DRAIN), S.DRAINING),
+        ((M.START, M.PAUSE, M.APPROVE, M.RESUME), S.RUNNING),
     ],
 )
 def test_a_campaign_moves(steps: tuple[CampaignStep, ...], state: CampaignState) -> None:

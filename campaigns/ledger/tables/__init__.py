@@ -3,6 +3,7 @@
 All times are integer milliseconds since the Unix epoch. JSON is text. A yes or no is 0 or 1.
 """
 
+from campaigns.ledger.tables.approvals import approvals, emergencies
 from campaigns.ledger.tables.campaigns import NOT_ENDED, UNDER_WAY, campaigns, history, lanes, outbound
 from campaigns.ledger.tables.contacts import (
     FAR,
@@ -40,12 +41,14 @@ __all__ = (
     "UNDER_WAY",
     "UNENDED",
     "WAITS",
+    "approvals",
     "attempts",
     "audit",
     "audit_heads",
     "campaigns",
     "contacts",
     "do_not_call",
+    "emergencies",
     "history",
     "hours_classes",
     "idempotency",

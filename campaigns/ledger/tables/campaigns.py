@@ -46,6 +46,13 @@ campaigns = Table(
     whole("ended_at_ms", optional=True),
     text("made_by"),  # the key's label and id
     text("profile"),  # name@version of the operator's hours
+    # What processes of the release before leave empty.
+    whole("start_at_ms", optional=True),  # of one that is scheduled: when it starts by itself,
+    whole("start_contacts", optional=True),  # with how many contacts,
+    whole("start_overlap", optional=True),  # and 1: beside another campaign of the same accounts and items
+    whole("draining", optional=True),  # 1: nobody new is called, in a pause too
+    whole("emergency_from_ms", optional=True),  # the exception to the quiet hours that was approved
+    whole("emergency_until_ms", optional=True),
     sqlite_with_rowid=False,
 )
 Index("campaigns_of_tenant", campaigns.c.tenant, campaigns.c.made_at_ms, campaigns.c.id)
@@ -64,7 +71,7 @@ history = Table(
     text("campaign", key=True),
     whole("no", key=True),
     whole("at_ms"),
-    text("what"),  # created, started, paused, resumed, stopping, stopped, done, expired, waiting
+    text("what"),  # created, approved, approval_void, scheduled, not_started, started, paused, resumed, draining, ..
     text("why", optional=True),
     text("rule", optional=True),
     whole("until_ms", optional=True),

@@ -125,6 +125,7 @@ async def site(url: str, *, tasks: bool = True) -> AsyncIterator[Site]:
         here = Site(it, session)
         await here.add_key("manager", "campaigns:read campaigns:write")
         await here.add_key("reader", "campaigns:read")
+        await here.add_key("second", "campaigns:read campaigns:approve")
         await here.add_key("revealer", "campaigns:read campaigns:write numbers:reveal")
         await here.add_key("nobody", "calls:read events:write commands:read numbers:reveal notices:export")
         await here.add_key("admin", "admin")

@@ -65,4 +65,4 @@ async def test_who_may_not_and_what_is_not_there(url: str) -> None:
         refused = await it.ask("POST", f"{path}/1/withdraw")
         assert (refused.status, refused.code) == (409, "wrong_state")
         assert (refused.json["state"], refused.json["action"]) == ("stopped", "withdraw")
-        assert refused.json["allowed"] == ["draft", "paused", "running"]
+        assert refused.json["allowed"] == ["approved", "draft", "draining", "paused", "running", "scheduled"]

@@ -89,7 +89,7 @@ async def test_a_campaign_that_has_ended_takes_no_file(url: str) -> None:
         assert (await it.ask("POST", f"/v1/campaigns/{campaign}/stop")).status == 202
         answer = await it.ask("POST", f"/v1/campaigns/{campaign}/imports", file("13800000001"), headers=CSV)
         assert (answer.status, answer.code) == (409, "wrong_state")
-        assert answer.json["allowed"] == ["draft", "running", "paused"]
+        assert answer.json["allowed"] == ["approved", "draft", "paused", "running", "scheduled"]
 
 
 async def test_a_body_that_breaks_off_leaves_nothing(url: str) -> None:

@@ -38,15 +38,16 @@ async def test_a_pause_that_is_refused_at_once_is_refused() -> None:
 async def test_all_means_every_campaign_on_every_page_and_one_refusal_stops_no_other() -> None:
     service, out = Service(), io.StringIO()
     first = {"campaigns": [campaign("running") | {"id": "c1"}], "cursor": "n"}
-    service.will("GET", "/campaigns", (200, first), (200, {"campaigns": [{"id": "c2"}, {"id": "c3"}], "cursor": None}))
+    service.will("GET", "/campaigns", (200, first), (200, {"campaigns": [{"id": "c2"}, {"id": "c3"}], "cursor": None}),
+                 (200, {"campaigns": [], "cursor": None}))  # fmt: skip
     service.will("POST", "/campaigns/c2/pause", (409, problem("wrong_state", 409)))
     for name in ("c1", "c3"):
         service.will("POST", f"/campaigns/{name}/pause", (202, campaign("paused")))
     async with door_to(service) as door:
         found = await act_on_all(door, "pause", {}, Terminal(out, None))
     assert {name for name, one in found.items() if "problem" in one} == {"c2"}
-    assert [dict(one.query).get("cursor") for one in service.of("GET", "/campaigns")] == [None, "n"]
-    assert {one.query["state"] for one in service.of("GET", "/campaigns")} == {"running"}
+    assert [dict(one.query).get("cursor") for one in service.of("GET", "/campaigns")] == [None, "n", None]
+    assert {one.query["state"] for one in service.of("GET", "/campaigns")} == {"running", "draining"}
     assert "c3 is paused" in out.getvalue()
 
 

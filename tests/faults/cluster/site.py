@@ -88,6 +88,7 @@ async def opened(
             "RINGBACK_DB": db,
             "RINGBACK_KAFKA_BOOTSTRAP": ",".join(one.bootstrap for one in kafka),
             "RINGBACK_KAFKA_PARTITIONS": str(PARTITIONS),
+            "RINGBACK_APPROVAL": "off",
             **(ALONE if brokers == 1 else {}),
             **settings,
         }

@@ -212,7 +212,8 @@ class CampaignHistory(History):
         ledger, log = await self.site.database.reader.run(never.read), self.switch.log()
         windows = {campaign: job.windows for campaign, job in self.manager.jobs.items()}
         told = (self.manager.standing(), list(self.manager.payments), list(self.manager.entries))
-        seen = Seen(log, ledger, self.jobs.zones, windows, self.pace, *told, self.wish.lose > 0)
+        seen = Seen(log, ledger, self.jobs.zones, windows, self.pace, *told, self.wish.lose > 0,
+                    {campaign: tuple(each) for campaign, each in self.manager.emergencies.items()})  # fmt: skip
         if seen != self._judged_last:
             self._judged_last = seen._replace(log=log._replace(rings=list(log.rings)))
             self.keep([*never.violations(seen), *old_words(seen, self.outages.revised)])

@@ -5,12 +5,13 @@ paid, and who is not to be called.
 from datetime import UTC, datetime
 from random import Random
 
-from tests.campaigns.never import Stopped, Told
+from tests.campaigns.never import Emergency, Stopped, Told
 from tests.campaigns.submitted import csv_of
 from tests.simulation.campaigns.jobs import Job
 from tests.simulation.campaigns.site import CampaignSite
 
 SAID = ("reached", "noAnswer", "busy", "optedOut", "wrongParty", "alreadyPaid")
+STORMS = 0.5  # of the orders that fall to an outage
 DONE = frozenset({"stopped", "done", "expired"})
 
 
@@ -21,6 +22,8 @@ class Manager:
         """`seed`: of what is drawn for payments and entries alone."""
         self._site, self._random = site, random
         self._customers = Random(f"customers:{seed}")
+        self._storms = Random(f"storms:{seed}")
+        self.emergencies: dict[str, list[Emergency]] = {}
         self.payments: list[Told] = []
         self.entries: list[Told] = []
         self.jobs: dict[str, Job] = {}
@@ -41,13 +44,15 @@ class Manager:
 
     async def start(self, campaign: str) -> None:
         _, told = await self._site.call("GET", f"/v1/campaigns/{campaign}")
-        body = {"contacts": told["progress"]["contacts"]}
+        body = {"contacts": told["progress"]["contacts"], "allow_overlap": True}
         status, answer = await self._site.call("POST", f"/v1/campaigns/{campaign}/start", body)
         assert status == 202, answer
 
     async def do(self, wish: float, stops: float) -> str | None:
         """One of his orders, drawn; what it was. What the state does not allow is refused, and nothing comes of it."""
         campaign = self._random.choice(list(self.jobs))
+        if self.jobs[campaign].campaign["kind"] == "outage" and self._storms.random() < STORMS:
+            return await self.ask_for_the_night(campaign)
         if self.is_frozen and wish < 0.3:
             return await self.thaw()
         if wish < 0.06 * stops:
@@ -66,8 +71,7 @@ class Manager:
         """A customer has paid all."""
         account = await self._somebody()
         now_ms = self._site.now_ms
-        at = datetime.fromtimestamp(now_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
-        body = {"reference": f"R{len(self.payments)}-{now_ms}", "account": account, "settled_at": at}
+        body = {"reference": f"R{len(self.payments)}-{now_ms}", "account": account, "settled_at": _text(now_ms)}
         status, answer = await self._site.call("POST", "/v1/settlements", body)
         assert status in {200, 503}, answer
         if status == 200:
@@ -95,6 +99,22 @@ class Manager:
             line = f"+86{row['number']}" if "number" in named else f"a:{row['account']}"
             self.entries.append(Told(now_ms, line))
         return "entry" if status < 300 else None
+
+    async def ask_for_the_night(self, campaign: str) -> str | None:
+        """An exception to the quiet hours of an outage. Half of them nobody approves: they are nothing."""
+        now_ms = self._site.now_ms
+        until_ms = now_ms + self._storms.choice((120_000, 1_800_000, 5 * 3_600_000))
+        path = f"/v1/campaigns/{campaign}/emergency"
+        status, made = await self._site.call("POST", path, {"reason": "a storm", "until": _text(until_ms)})
+        assert status in {201, 409, 503}, made
+        if status != 201 or self._storms.random() < 0.5:
+            return "asked_for_the_night" if status == 201 else None
+        began_ms = self._site.now_ms
+        status, told = await self._site.call("POST", f"{path}/approve", {"n": made["n"]}, second=True)
+        assert status in {202, 409, 503}, told
+        if status != 409:  # 503: nobody knows whether it was
+            self.emergencies.setdefault(campaign, []).append(Emergency(began_ms, until_ms))
+        return "emergency" if status == 202 else None
 
     async def stop(self, campaign: str, live: str) -> str | None:
         if await self._act(campaign, "stop", {"live": live}) is None:
@@ -157,3 +177,7 @@ class Manager:
         status, answer = await self._site.call("POST", f"/v1/campaigns/{campaign}/contacts/{contact}/outcome", body)
         assert status < 300 or status in {409, 503}, answer
         return "word" if status < 300 else None
+
+
+def _text(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")

@@ -12,9 +12,9 @@ from campaigns.core import calling_hours, decide, waiting
 from campaigns.core import revisions as core_revisions
 from campaigns.core.reasons import Disposition
 from campaigns.core.revisions import Renewal
-from campaigns.dialler import case, pace, turn, withdrawal
+from campaigns.dialler import case, emergencies, pace, turn, withdrawal
 from campaigns.dialler.withdrawal import Took
-from campaigns.ledger import contacts, do_not_call, notices, people, revisions, turns
+from campaigns.ledger import campaigns, compiled, contacts, do_not_call, notices, people, revisions, turns
 from campaigns.settlements import telling
 from campaigns.settlements.closing import Effect
 from cti.dial import orders, silence
@@ -95,6 +95,19 @@ def _begins_tomorrow(inner: Any, connection: Any, row: Any) -> Any:
     return inner(connection, row._replace(since_ms=row.since_ms + 86_400_000))
 
 
+def _never_over(inner: Any, row: Any) -> Any:
+    found = inner(row)
+    return None if found is None else found._replace(until_ms=found.until_ms + 86_400_000)
+
+
+def _holds_at_once(inner: Any, connection: Any, of: Any, reason: str, until_ms: int, now_ms: int, who: str) -> Any:
+    made = inner(connection, of, reason, until_ms, now_ms, who)
+    row = campaigns.read(connection, of.id)
+    assert row is not None
+    campaigns.replace(connection, row, row._replace(emergency_from_ms=now_ms, emergency_until_ms=until_ms))
+    return made
+
+
 def _one_more(inner: Any, *args: Any) -> int:
     return int(inner(*args)) + 1
 
@@ -119,6 +132,10 @@ PAYING = (*MANY, "closing", "held")
 HELD, STOPS, LOST = ("held", "stops"), ("stops",), ("memoryless", "mixed")
 ALL = (
     Planted("hours of the first zone alone", never.QUIET, ("closing", *MANY), of_orders.first_zone_alone),
+    Planted("an emergency is never over", never.QUIET, ("closing", *MANY),
+            _wrapped(compiled, "emergency_of", _never_over)),
+    Planted("an emergency that is asked for holds", never.QUIET, ("closing", *MANY),
+            _wrapped(emergencies, "ask", _holds_at_once)),
     Planted("no margin before the hours end", never.QUIET, ("closing",),
             _put(calling_hours, "margin_ms", lambda *_: 0)),
     Planted("claim takes sent orders again", never.TWICE, MANY, lambda: of_orders.wider_claims("'open', 'sent'")),

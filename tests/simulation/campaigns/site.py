@@ -24,8 +24,9 @@ HISTORIES_MAX = 40  # then the product is opened anew: its log is not purged, an
 class CampaignSite(Site):
     """`call`: a request of a campaign's manager."""
 
-    def __init__(self, it: Scene, manager: Door) -> None:
+    def __init__(self, it: Scene, manager: Door, second: Door) -> None:
         super().__init__(it)
+        self._second = second
         self.meter = DialMetrics(Telemetry().registry)
         self._manager = manager
 
@@ -39,11 +40,12 @@ class CampaignSite(Site):
         await self.it.restart()
 
     async def call(
-        self, method: str, path: str, body: object = None, media: str = "application/json"
+        self, method: str, path: str, body: object = None, media: str = "application/json", *, second: bool = False
     ) -> tuple[int, Any]:
+        """`second`: with the second key."""
         data = body if isinstance(body, bytes | None) else json.dumps(body, ensure_ascii=False).encode()
         headers = {} if data is None else {"Content-Type": media}
-        status, text = await self._manager.answer(method, path, data, headers)
+        status, text = await (self._second if second else self._manager).answer(method, path, data, headers)
         return status, json.loads(text or b"null")
 
 
@@ -63,7 +65,8 @@ async def campaign_site() -> AsyncIterator[CampaignSite]:
         async with contextlib.AsyncExitStack() as stack:
             it = await stack.enter_async_context(scene(f"sqlite:///{folder / 'ringback.db'}"))
             _, key = await make_key(it.store.ledger, TENANT, " ".join(SCOPES), "*", "manager", START_MS)
-            site = CampaignSite(it, Door(it.app, f"Bearer {key}"))
+            _, second = await make_key(it.store.ledger, TENANT, "campaigns:approve", "*", "second", START_MS)
+            site = CampaignSite(it, Door(it.app, f"Bearer {key}"), Door(it.app, f"Bearer {second}"))
             stack.callback(site.reading.close)
             yield site
     finally:

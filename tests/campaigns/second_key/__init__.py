@@ -1,0 +1,1 @@
+"""Approvals by a second key, changes, starts at a time, draining, emergencies."""
