@@ -19,6 +19,7 @@ from campaigns.core.deadlines import DeadlineRules
 from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.penalty import NOTHING, Rate
+from campaigns.core.promises import PromiseRules
 from campaigns.core.workdays import WorkCalendar
 from schemas.campaigns import CustomerClass, HoursKind, Retried
 from schemas.commands import RuleId
@@ -105,6 +106,16 @@ class DeadlineDefaults(Message):
     outage_notice_min: Minutes
 
 
+class CallbackRules(Message):
+    """CB-2: how far ahead of the last allowed moment a callback is made, how late it is still kept, and within how long
+    one is made that names no time.
+    """
+
+    lead_s: Annotated[int, Field(ge=1, le=3600)] = 60
+    late_s: Annotated[int, Field(ge=1, le=3600)] = 60
+    soon_min: Minutes = 60
+
+
 class ClassHours(Message):
     """Hours of a kind for a customer class."""
 
@@ -144,6 +155,7 @@ class HoursProfile(Message):
     ring: Ring
     agreed_time: AgreedTime
     deadlines: DeadlineDefaults
+    callback: Annotated[CallbackRules, Field(default_factory=CallbackRules)]
     kinds: dict[HoursKind, KindRules]
     retry_min: dict[Retried, Minutes]
     penalties: Annotated[list[PenaltyRate], Field(alias="penalty", max_length=200, default_factory=list)]
@@ -173,6 +185,11 @@ def compile_hours(profile: HoursProfile, calendar: WorkCalendar) -> OperatorRule
         penalties=tuple(sorted((_rate(row) for row in profile.penalties), key=lambda rate: rate.first)),
         ring_timeout_floor_ms=profile.ring.timeout_floor_s * 1000,
         ring_timeout_max_ms=profile.ring.timeout_max_s * 1000,
+        promises=PromiseRules(
+            lead_ms=profile.callback.lead_s * 1000,
+            late_ms=profile.callback.late_s * 1000,
+            soon_ms=profile.callback.soon_min * MINUTE_MS,
+        ),
     )
 
 

@@ -44,7 +44,8 @@ def moved(state: CampaignState, step: CampaignStep) -> CampaignState | None:
 class Campaign:
     """`important_until_confirmed`: an important contact is called without cap until somebody confirms (OUT-1).
     There an ordinary contact that came without a number expires. `delays_ms`: from the end of an attempt to the next,
-    by its disposition. A deadline is None where there is none.
+    by its disposition. A deadline is None where there is none. `redials_cut`: a call that the network released while
+    people talked is made again at once (CB-5).
     """
 
     kind: str
@@ -62,6 +63,7 @@ class Campaign:
     state: CampaignState = CampaignState.RUNNING
     paused_why: Why = Why.CAMPAIGN_PAUSED
     important_until_confirmed: bool = False
+    redials_cut: bool = False
 
 
 def delays(profile_ms: Mapping[str, int], own_ms: Mapping[str, int] | None = None) -> Mapping[Disposition, int]:

@@ -24,7 +24,9 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One order. `at_ms`: decided. `ended_ms`: its call's end, or since when it is held. `rang`: or may have rung."""
+    """One order. `at_ms`: decided. `ended_ms`: its call's end, or since when it is held. `rang`: or may have rung. `cut`:
+    the network released it while people talked (CB-5).
+    """
 
     n: int
     round: int
@@ -39,6 +41,7 @@ class Attempt:
     confirmed: bool = False
     agreed_at_ms: int | None = None
     revised: bool = False
+    cut: bool = False
 
     @property
     def written(self) -> bool:
@@ -57,7 +60,8 @@ class Contact:
     """`decided_upto`: the attempts up to this one were looked at by a person, who let calling go on.
 
     `handed_over`: the fallback is a person's work, who has it. `barred`: numbers that are not called (do-not-call);
-    what is written still goes there, but to `strangers`: these are another person's.
+    what is written still goes there, but to `strangers`: these are another person's. `call_at_ms`: not before (CB-2);
+    `keep_by_ms`: by then the promise of it is kept; `agreed_at_ms`: the customer asked for this time (CB-1).
     """
 
     account: str
@@ -72,6 +76,9 @@ class Contact:
     promise_date: str | None = None
     barred: frozenset[str] = frozenset()
     strangers: frozenset[str] = frozenset()
+    call_at_ms: int | None = None
+    keep_by_ms: int | None = None
+    agreed_at_ms: int | None = None
 
     @property
     def final(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from campaigns.core.calling_hours import CallingHours
 from campaigns.core.deadlines import DeadlineRules
 from campaigns.core.penalty import Rate
+from campaigns.core.promises import PromiseRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +23,4 @@ class OperatorRules:
     penalties: tuple[Rate, ...]
     ring_timeout_floor_ms: int
     ring_timeout_max_ms: int
+    promises: PromiseRules = PromiseRules()
