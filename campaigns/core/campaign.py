@@ -12,8 +12,11 @@ from types import MappingProxyType
 from campaigns.core.calling_hours import CallingHours, Window
 from campaigns.core.dispositions import MINUTE_MS, TABLE, Then
 from campaigns.core.reasons import CampaignState, CampaignStep, Channel, Disposition, FallbackKind, Why
+from campaigns.core.zones import DAY_MS
 
 THIRD = 3  # TRY-1
+STANDING_TAKES_MS = 30 * DAY_MS  # a campaign that stands takes contacts for so long
+STANDING_ENDS_MS = 31 * DAY_MS  # and ends no sooner than this
 CALLS_A_DAY_MAX = 3  # to one person, over all campaigns
 
 _S, _M = CampaignState, CampaignStep

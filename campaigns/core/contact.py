@@ -24,8 +24,9 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One order. `at_ms`: decided. `ended_ms`: its call's end, or since when it is held. `rang`: or may have rung. `cut`:
-    the network released it while people talked (CB-5).
+    """One order. `at_ms`: decided. `ended_ms`: its call's end, or since when it is held. `rang`: or may have rung.
+
+    `cut`: the network released it while people talked (CB-5).
     """
 
     n: int

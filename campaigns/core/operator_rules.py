@@ -1,7 +1,7 @@
 """What one operator's profile says, ready for use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from campaigns.core.calling_hours import CallingHours
 from campaigns.core.deadlines import DeadlineRules
@@ -23,4 +23,4 @@ class OperatorRules:
     penalties: tuple[Rate, ...]
     ring_timeout_floor_ms: int
     ring_timeout_max_ms: int
-    promises: PromiseRules = PromiseRules()
+    promises: PromiseRules = field(default_factory=PromiseRules)

@@ -56,9 +56,7 @@ class Kept(StrEnum):
     MISSED = "missed"
 
 
-def promised(
-    hours: CallingHours, asked: Asked, rules: PromiseRules, due_ms: int | None, now_ms: int
-) -> Promise | None:
+def promised(hours: CallingHours, asked: Asked, rules: PromiseRules, due_ms: int | None, now_ms: int) -> Promise | None:
     """`asked.agreed_at_ms` is the agreed time, if there is one; `due_ms` None: as soon as the hours allow.
 
     None: the hours never open, as far as is known.

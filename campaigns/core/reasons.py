@@ -133,6 +133,7 @@ class Why(StrEnum):
     DO_NOT_CALL = "do_not_call"
     SETTLED = "settled"
     IMPORT_WITHDRAWN = "import_withdrawn"
+    CALLBACK_CANCELLED = "callback_cancelled"
     NO_FORMULA = "no_formula"
     NO_NUMBER = "no_number"
     CAMPAIGN_PAUSED = "campaign_paused"

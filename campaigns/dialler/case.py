@@ -12,6 +12,7 @@ from campaigns.core.campaign import Campaign
 from campaigns.core.choice import next_call, silenced
 from campaigns.core.contact import Step, blocking
 from campaigns.core.decide import Close, Dial, Fallback, decide
+from campaigns.core.promises import Kept, outcome_of
 from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Disposition, State, Why
 from campaigns.core.waiting import GRACE_MS, SWITCH_SILENT_MAX_MS, WaitUntil, World
 from campaigns.core.zones import instant, local_day
@@ -118,6 +119,7 @@ class Case:
         self.next_at_ms = row.next_at_ms
         self.waits_for = row.waits_for
         self.notice_missed = row.notice_missed
+        self.promise = row.promise
         self.missed: list[str] = []  # deadlines, to be counted
         numbers = (phone.number for phone in self.contact.phones)
         self._lines = {one: line_keys(row.account, split_number(one)[0]) for one in numbers}
@@ -174,7 +176,8 @@ class Case:
                     self.next_at_ms, self.waits_for = now_ms, None
                 case WaitUntil():
                     self.wait(decision, known, now_ms)
-            return
+            break
+        self._keep(now_ms)
 
     def wait(self, decision: WaitUntil, known: Known, now_ms: int) -> None:
         """Not to be looked at before; who waits for a number is woken by its leaving. A cap may end sooner than the
@@ -213,6 +216,12 @@ class Case:
         """The campaign without its pause: that moves no instant of a contact."""
         hindered = self.campaign.state is CampaignState.PAUSED
         return replace(self.campaign, state=CampaignState.RUNNING) if hindered else self.campaign
+
+    def _keep(self, now_ms: int) -> None:
+        """What became of its promise, once; a late fact may still say that it was kept."""
+        found = outcome_of(self.contact, now_ms)
+        if self.promise is None or found is Kept.KEPT:
+            self.promise = None if found is None else found.value
 
     def _miss(self, now_ms: int) -> None:
         by_ms, fallback_ms = self.row.notice_out_by_ms, self.campaign.fallback_by_ms
@@ -277,6 +286,8 @@ class Case:
         row, final = self.row, self.contact.final
         if row.notice_missed != self.notice_missed:
             row = row._replace(notice_missed=self.notice_missed)
+        if row.promise != self.promise:
+            row = row._replace(promise=self.promise)
         final = final or self.withdrawn
         next_at_ms, waits_for = (FAR, None) if final else (self.next_at_ms, self.waits_for)
         made = judged_contact(row, self.contact, self.campaign, next_at_ms, now_ms, waits_for=waits_for)

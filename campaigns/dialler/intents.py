@@ -65,6 +65,7 @@ class Told:
     refused: Counter[str] = field(default_factory=Counter)
     attempts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     missed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    promises: Counter[str] = field(default_factory=Counter)
     quiet_rings: int = 0
     two_calls: int = 0
     unknown: int = 0
@@ -235,6 +236,8 @@ class Intents:
                 self.told.ended.add(case.of.id)
             self.told.unknown += one.step == "held" and was.step != "held"
         self.told.missed.update((case.of.kind, deadline) for deadline in case.missed)
+        if case.promise is not None and case.promise != case.row.promise:
+            self.told.promises[case.promise] += 1
         if case.contact.final and not case.was_final:
             self.told.final.add(case.row.id)
             self.told.done.add(case.of.id)

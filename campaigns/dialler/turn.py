@@ -352,6 +352,8 @@ class LaneDialler:
         for (kind, deadline), count in told.missed.items():
             for _ in range(count):
                 metrics.deadline_missed(kind, deadline)
+        for kept, count in told.promises.items():
+            metrics.promise(kept, count)
         for _ in range(told.quiet_rings):
             metrics.quiet_ring()
         for _ in range(told.two_calls):

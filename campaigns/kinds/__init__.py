@@ -68,6 +68,7 @@ class DeadlineRule(StrEnum):
 
     WORKING_DAYS = "working_days"  # after the receipt
     STARTS_AT = "starts_at"  # of the outage
+    NONE = "none"  # each contact has its own, or none
 
 
 class Defaults(NamedTuple):
@@ -85,7 +86,9 @@ class Defaults(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Kind:
     """`item_key`: the fields that tell an account's items apart. `sums`: the fields that are summed over the items;
-    `amount`: the one of them that is noted as spoken.
+    `amount`: the one of them that is noted as spoken. `stands`: its campaigns are made and started by the product, and
+    end by age. `redials_cut`: a call that the network cut off is made again at once (CB-5). `has_letters`: there are
+    letters for it, so that its fallback may be a written notice.
     """
 
     name: str
@@ -100,6 +103,9 @@ class Kind:
     amount: str | None = None
     gate: Gate | None = None
     important_until_confirmed: bool = False
+    stands: bool = False
+    redials_cut: bool = False
+    has_letters: bool = True
 
 
 QUEUE_KEY = "0"
