@@ -39,6 +39,7 @@ class NotDialled(StrEnum):
     WITHDRAWN = "withdrawn"
     NEVER_SEEN = "never_seen"  # the switch's own word, asked for after the expiry
     NOT_SUPPORTED = "not_supported"  # the campaign pauses: `cannot_dial`
+    NO_AGENT = "no_agent"  # who was to be there first: the called party was not dialled
 
 
 class State(StrEnum):

@@ -356,7 +356,8 @@ class Intents:
         """By the ledger's clock; None: it would be over before it could leave."""
         moment = self._moment
         before_ms = min(dial.dial_before_ms, dial.dial_before_ms + moment.ledger_ms - moment.now_ms)
-        expires_ms = min(moment.ledger_ms + moment.order_valid_ms, before_ms)
+        wait_ms = orders.AGENT_WAIT_S * 1_000 if dial.channel is Channel.AGENT else 0
+        expires_ms = min(moment.ledger_ms + moment.order_valid_ms + wait_ms, before_ms)
         return expires_ms if expires_ms >= moment.ledger_ms + ORDER_VALID_MIN_MS else None
 
     def _make(self, case: Case, dial: Dial, said: Said, expires_ms: int) -> None:
