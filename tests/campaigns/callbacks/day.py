@@ -100,13 +100,12 @@ async def day(
     folder: Path, at: str, scripts: Mapping[str, Sequence[str]], *, agents: int = 2, agent_first: bool = True
 ) -> AsyncIterator[Day]:
     """From this time on."""
-    async with scene(ready_sqlite(folder / "ringback.db"), start_ms=ms(f"{DAY} {at}")) as it:
-        async with aiohttp.ClientSession() as session:
-            site = Site(it, session)
-            await site.add_key("manager", "campaigns:read campaigns:write")
-            await site.add_key("revealer", "campaigns:read campaigns:write numbers:reveal")
-            switch = await TellingSwitch.declared(it, scripts, agents=agents, agent_first=agent_first)
-            assert isinstance(switch, TellingSwitch)
-            made = Day(site, switch)
-            await switch.to((ms(f"{DAY} {at}") - START_MS) / 1000 + 6)  # heard, and its lane owned
-            yield made
+    begins = scene(ready_sqlite(folder / "ringback.db"), start_ms=ms(f"{DAY} {at}"))
+    async with begins as it, aiohttp.ClientSession() as session:
+        site = Site(it, session)
+        await site.add_key("manager", "campaigns:read campaigns:write")
+        await site.add_key("revealer", "campaigns:read campaigns:write numbers:reveal")
+        switch = await TellingSwitch.declared(it, scripts, agents=agents, agent_first=agent_first)
+        assert isinstance(switch, TellingSwitch)
+        await switch.to((ms(f"{DAY} {at}") - START_MS) / 1000 + 6)  # heard, and its lane owned
+        yield Day(site, switch)
