@@ -116,6 +116,12 @@ class CallbackRules(Message):
     soon_min: Minutes = 60
 
 
+class FollowUpRules(Message):
+    """FOLLOW-1: how many of each hundred reports of a fault are followed up."""
+
+    fault_percent: Annotated[int, Field(ge=1, le=100)] = 5
+
+
 class ClassHours(Message):
     """Hours of a kind for a customer class."""
 
@@ -156,6 +162,7 @@ class HoursProfile(Message):
     agreed_time: AgreedTime
     deadlines: DeadlineDefaults
     callback: Annotated[CallbackRules, Field(default_factory=CallbackRules)]
+    follow_up: Annotated[FollowUpRules, Field(default_factory=FollowUpRules)]
     kinds: dict[HoursKind, KindRules]
     retry_min: dict[Retried, Minutes]
     penalties: Annotated[list[PenaltyRate], Field(alias="penalty", max_length=200, default_factory=list)]
@@ -185,6 +192,7 @@ def compile_hours(profile: HoursProfile, calendar: WorkCalendar) -> OperatorRule
         penalties=tuple(sorted((_rate(row) for row in profile.penalties), key=lambda rate: rate.first)),
         ring_timeout_floor_ms=profile.ring.timeout_floor_s * 1000,
         ring_timeout_max_ms=profile.ring.timeout_max_s * 1000,
+        follow_up_percent=profile.follow_up.fault_percent,
         promises=PromiseRules(
             lead_ms=profile.callback.lead_s * 1000,
             late_ms=profile.callback.late_s * 1000,

@@ -36,9 +36,9 @@ ZONES_MAX = 16
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 
-Kind = Literal["billing", "arrears", "outage", "callback"]
+Kind = Literal["billing", "arrears", "outage", "callback", "follow-up", "reminder"]
 HoursKind = Literal["billing", "arrears", "outage", "callback", "follow-up", "reminder"]
-"""Kinds that have hours: those of campaigns, and those that come later."""
+"""Kinds that have hours."""
 CustomerClass = Literal["resident", "organisation"]
 Channel = Literal["sms", "fax", "auto", "agent"]
 Fallback = Literal["notice", "list", "person"]

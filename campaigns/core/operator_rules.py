@@ -23,4 +23,5 @@ class OperatorRules:
     penalties: tuple[Rate, ...]
     ring_timeout_floor_ms: int
     ring_timeout_max_ms: int
+    follow_up_percent: int = 5  # FOLLOW-1: of each fault's reports
     promises: PromiseRules = field(default_factory=PromiseRules)

@@ -135,6 +135,7 @@ class Why(StrEnum):
     SETTLED = "settled"
     IMPORT_WITHDRAWN = "import_withdrawn"
     CALLBACK_CANCELLED = "callback_cancelled"
+    NOT_SAMPLED = "not_sampled"
     NO_FORMULA = "no_formula"
     NO_NUMBER = "no_number"
     CAMPAIGN_PAUSED = "campaign_paused"

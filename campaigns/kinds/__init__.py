@@ -88,7 +88,8 @@ class Kind:
     """`item_key`: the fields that tell an account's items apart. `sums`: the fields that are summed over the items;
     `amount`: the one of them that is noted as spoken. `stands`: its campaigns are made and started by the product, and
     end by age. `redials_cut`: a call that the network cut off is made again at once (CB-5). `has_letters`: there are
-    letters for it, so that its fallback may be a written notice.
+    letters for it, so that its fallback may be a written notice. `by_person`: an agent calls, nothing else. `samples`:
+    of each fault a part is called (FOLLOW-1).
     """
 
     name: str
@@ -106,6 +107,8 @@ class Kind:
     stands: bool = False
     redials_cut: bool = False
     has_letters: bool = True
+    by_person: bool = False
+    samples: bool = False
 
 
 QUEUE_KEY = "0"
