@@ -6,20 +6,18 @@ callbacks were withdrawn, takes no more: the next callback makes another. Its co
 """
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+import json
 
 from sqlalchemy import Connection
 
-from campaigns.api.new_campaign import Made, row_of
 from campaigns.callbacks.asked import CallbackAsked
 from campaigns.core.campaign import STANDING_TAKES_MS
 from campaigns.core.operator_rules import OperatorRules
-from campaigns.core.reasons import CampaignStep
+from campaigns.core.reasons import CampaignState, CampaignStep
+from campaigns.kinds import known_kinds
 from campaigns.ledger import callbacks, campaigns, lanes
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.rows import CampaignRow, ImportRow
-from schemas.campaigns import NewCampaign
 
 KIND = "callback"
 IMPORT = 1  # of each standing campaign
@@ -29,11 +27,19 @@ WHO = "callbacks"
 
 def prototype(asked: CallbackAsked, rules: OperatorRules, now_ms: int) -> CampaignRow:
     """The campaign as it would be made now; its id is that of the next."""
-    given: Mapping[str, Any] = {
-        "name": f"callbacks {asked.queue or asked.trunk_group}"[:128], "kind": KIND, "switch": asked.switch,
-        "trunk_group": asked.trunk_group, "queue": asked.queue, "channels": [asked.channel],
-    }  # fmt: skip
-    return row_of(NewCampaign.model_validate(given), rules, Made("", asked.tenant, WHO, now_ms))
+    defaults = known_kinds()[KIND].defaults
+    return CampaignRow(
+        id="", tenant=asked.tenant, name=f"callbacks {asked.queue or asked.trunk_group}"[:128], kind=KIND,
+        switch=asked.switch, trunk_group=asked.trunk_group, caller_id=None, queue=asked.queue, language="zh",
+        windows="[]", closed_dates="[]", zone=rules.zone, calls_per_second=defaults.calls_per_second,
+        calls_at_once=defaults.calls_at_once,
+        ring_timeout_s=max(defaults.ring_timeout_s, rules.ring_timeout_floor_ms // 1000),
+        attempts_max=defaults.attempts_max, retry="{}", channels=json.dumps([asked.channel]),
+        fallback=defaults.fallback.value, priority=defaults.priority, received_at_ms=now_ms, notice_out_by_ms=None,
+        fallback_by_ms=None, expires_at_ms=None, deadlines_given=0, provisional=0, state=CampaignState.DRAFT.value,
+        paused_why=None, live=None, version=1, made_at_ms=now_ms, started_at_ms=None, resumed_at_ms=None,
+        ended_at_ms=None, made_by=WHO, profile=f"{rules.name}@{rules.version}",
+    )  # fmt: skip
 
 
 def held(connection: Connection, row: CampaignRow, now_ms: int) -> CampaignRow | None:
