@@ -41,7 +41,8 @@ _ASKED = f"{_UNSETTLED} AND expires_at_ms > ?"
 _STATES = ", ".join(f"'{state}'" for state in OPEN_STATES)
 _OF_OPEN = ("SELECT next_at_ms, deadline_at_ms FROM campaign_contacts WHERE state IN (", _STATES, ")")
 _WAITS = " ".join(_OF_OPEN)
-_OF_CALLBACKS = f"SELECT id, state FROM campaign_contacts WHERE call_at_ms IS NOT NULL AND state IN ({_STATES})"
+_CALLED_BACK = ("SELECT id, state FROM campaign_contacts WHERE call_at_ms IS NOT NULL AND state IN (", _STATES, ")")
+_OF_CALLBACKS = " ".join(_CALLED_BACK)
 
 
 async def quieten(it: "CampaignHistory") -> None:
