@@ -9,6 +9,7 @@ from prometheus_client import Gauge as Instrument
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from campaigns.core.promises import Kept
 from campaigns.core.reasons import CampaignState, Channel, Disposition
 from campaigns.kinds import known_kinds
 from campaigns.ledger.figures import Figures
@@ -41,6 +42,7 @@ class CampaignMetrics:
         self._refusals = counter("dial_refusals", "Due contacts that were looked at and not dialled", "why")
         self._missed = counter("deadlines_missed", "Deadlines that passed unmet", "kind", "deadline")
         self._quiet = counter("quiet_ring_violations", "Telephones that rang outside the calling hours")
+        self._promises = counter("callback_promises", "Promises of callbacks, by what became of them", "kept")
         self._turns = counter("dialler_turns", "Turns of the dialler, by how they ended", "ended")
         self._settlements = counter("settlements", "Payments that were told, by what became of them", "how")
         self._not_started = counter(
@@ -66,6 +68,8 @@ class CampaignMetrics:
 
         for why in NOT_STARTED:
             self._not_started.labels(why)
+        for kept in Kept:
+            self._promises.labels(kept.value)
         for verdict in VERDICTS:
             self._messages.labels(verdict)
         for outcome in RECEIPTS:
@@ -74,7 +78,7 @@ class CampaignMetrics:
     @property
     def collectors(self) -> Sequence[Collector]:
         counters = (self._dials, self._attempts, self._refusals, self._missed, self._quiet, self._turns)
-        more = (self._settlements, self._not_started, self._messages, self._receipts, self._away)
+        more = (self._promises, self._settlements, self._not_started, self._messages, self._receipts, self._away)
         return (*counters, *more, self.figures)
 
     def message(self, verdict: str) -> None:
@@ -102,6 +106,10 @@ class CampaignMetrics:
     def deadline_missed(self, kind: str, deadline: str) -> None:
         """`deadline`: notice_out_by | fallback_by."""
         self._missed.labels(kind, deadline).inc()
+
+    def promise(self, kept: str, count: int = 1) -> None:
+        """`kept`: kept | missed. One that a late fact shows to be kept after all is counted as both."""
+        self._promises.labels(kept).inc(count)
 
     def quiet_ring(self) -> None:
         """An alarm."""

@@ -19,6 +19,7 @@ from campaigns.core.deadlines import DeadlineRules
 from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.penalty import NOTHING, Rate
+from campaigns.core.promises import PromiseRules
 from campaigns.core.workdays import WorkCalendar
 from schemas.campaigns import CustomerClass, HoursKind, Retried
 from schemas.commands import RuleId
@@ -105,6 +106,22 @@ class DeadlineDefaults(Message):
     outage_notice_min: Minutes
 
 
+class CallbackRules(Message):
+    """CB-2: how far ahead of the last allowed moment a callback is made, how late it is still kept, and within how long
+    one is made that names no time.
+    """
+
+    lead_s: Annotated[int, Field(ge=1, le=3600)] = 60
+    late_s: Annotated[int, Field(ge=1, le=3600)] = 60
+    soon_min: Minutes = 60
+
+
+class FollowUpRules(Message):
+    """FOLLOW-1: how many of each hundred reports of a fault are followed up."""
+
+    fault_percent: Annotated[int, Field(ge=1, le=100)] = 5
+
+
 class ClassHours(Message):
     """Hours of a kind for a customer class."""
 
@@ -144,6 +161,8 @@ class HoursProfile(Message):
     ring: Ring
     agreed_time: AgreedTime
     deadlines: DeadlineDefaults
+    callback: Annotated[CallbackRules, Field(default_factory=CallbackRules)]
+    follow_up: Annotated[FollowUpRules, Field(default_factory=FollowUpRules)]
     kinds: dict[HoursKind, KindRules]
     retry_min: dict[Retried, Minutes]
     penalties: Annotated[list[PenaltyRate], Field(alias="penalty", max_length=200, default_factory=list)]
@@ -173,6 +192,12 @@ def compile_hours(profile: HoursProfile, calendar: WorkCalendar) -> OperatorRule
         penalties=tuple(sorted((_rate(row) for row in profile.penalties), key=lambda rate: rate.first)),
         ring_timeout_floor_ms=profile.ring.timeout_floor_s * 1000,
         ring_timeout_max_ms=profile.ring.timeout_max_s * 1000,
+        follow_up_percent=profile.follow_up.fault_percent,
+        promises=PromiseRules(
+            lead_ms=profile.callback.lead_s * 1000,
+            late_ms=profile.callback.late_s * 1000,
+            soon_ms=profile.callback.soon_min * MINUTE_MS,
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from campaigns import settings
 from campaigns.anchors import Anchors
 from campaigns.api.audit_shapes import AUDIT_SHAPES
+from campaigns.api.callback_shapes import CALLBACK_SHAPES
 from campaigns.api.codes import OUTBOUND_CODES
 from campaigns.api.notice_shapes import NOTICE_SHAPES
 from campaigns.api.payment_shapes import PAYMENT_SHAPES
@@ -69,6 +70,7 @@ def schemas() -> Mapping[str, Any]:
         **PLANNING_SHAPES,
         **REVISION_SHAPES,
         **AUDIT_SHAPES,
+        **CALLBACK_SHAPES,
     }
 
 

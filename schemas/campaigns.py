@@ -36,11 +36,11 @@ ZONES_MAX = 16
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 
-Kind = Literal["billing", "arrears", "outage"]
+Kind = Literal["billing", "arrears", "outage", "callback", "follow-up", "reminder"]
 HoursKind = Literal["billing", "arrears", "outage", "callback", "follow-up", "reminder"]
-"""Kinds that have hours: those of campaigns, and those that come later."""
+"""Kinds that have hours."""
 CustomerClass = Literal["resident", "organisation"]
-Channel = Literal["sms", "fax", "auto"]
+Channel = Literal["sms", "fax", "auto", "agent"]
 Fallback = Literal["notice", "list", "person"]
 Language = Literal["zh", "en"]
 Retried = Literal[
@@ -119,7 +119,7 @@ WindowText = Annotated[str, StringConstraints(pattern=rf"^{_CLOCK}-({_CLOCK}|24:
 Windows = Annotated[list[WindowText], Field(min_length=1, max_length=WINDOWS_MAX), AfterValidator(_in_order)]
 Channels = Annotated[
     list[Channel],
-    Field(min_length=1, max_length=3, json_schema_extra={"uniqueItems": True}),
+    Field(min_length=1, max_length=4, json_schema_extra={"uniqueItems": True}),
     AfterValidator(_each_once),
 ]
 Minutes = Annotated[int, Field(ge=1, le=MINUTES_MAX), Whole]

@@ -127,15 +127,44 @@ class OnAnswer(commands.OnAnswer):
             raise PydanticCustomError("queue", "A key that leads to a queue, and `queue_wait_s`, need `queue`")
 
 
+class AgentFirst(Message):
+    """An agent before the called party: one of the queue's is reserved, or this one, and only then is `to` dialled.
+
+    No agent within `wait_s`, or until the order's expiry: nobody is dialled, and the order is refused with
+    `noOtherAgent`. `text` is for the agent's desk.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["queue"]}, {"required": ["agent"]}]})
+
+    queue: Code | None = None
+    agent: Code | None = None
+    wait_s: Timeout
+    text: Spoken | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.queue is None) == (self.agent is None):
+            raise PydanticCustomError("one_of", "Either a queue whose agent is reserved, or an agent")
+        return self
+
+
 class MakeCall(commands.MakeCall):
     """Dial, at most once. No call starts after the expiry, and none rings after `ring_until`.
 
-    `extension`: digits to dial once `to` has answered. `answering_machine`: whether to detect one.
+    `extension`: digits to dial once `to` has answered. `answering_machine`: whether to detect one. `agent_first` is
+    sent only to a switch that declared it; then nothing is said by itself, and there is no `on_answer`.
     """
 
     on_answer: OnAnswer | None = None
     ring_until: Time | None = None
     extension: Extension | None = None
+    agent_first: AgentFirst | None = None
+
+    @model_validator(mode="after")
+    def _speaks_once(self) -> Self:
+        if self.agent_first is not None and self.on_answer is not None:
+            raise PydanticCustomError("one_of", "Either an agent speaks first, or `on_answer` does")
+        return self
 
 
 class SendMessage(commands.SendMessage):

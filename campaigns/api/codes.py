@@ -143,6 +143,18 @@ OUTBOUND_CODES: dict[str, Code] = {
         "five minutes away, or a signature by no secret of a message gateway. Sign `id.timestamp.body`, the bytes as "
         "they are sent.",
     ),
+    "callback_there": Code(
+        409,
+        "The number has a callback already",
+        "`callback` is the one that is open: two callbacks of one number would ring twice. Cancel it first "
+        "(`DELETE /v1/callbacks/{id}`), or leave it.",
+    ),
+    "callbacks_full": Code(
+        409,
+        "Too many callbacks are open",
+        "So many callbacks of this switch, trunk group and queue wait that no more is promised. Look at why they are "
+        "not called: `GET /v1/campaigns/{id}` of their campaign says it in `next`.",
+    ),
     "cannot_dial": Code(
         422,
         "The campaign cannot be dialled",

@@ -10,6 +10,7 @@ from campaigns.core.campaign import THIRD
 from campaigns.core.deadlines import BY_WORKING_DAYS, Deadlines, default_deadlines
 from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.operator_rules import OperatorRules
+from campaigns.core.reasons import Channel, FallbackKind
 from campaigns.core.zones import DAY_MS, instant, local_day, local_time, zone_named
 from campaigns.kinds import Defaults, known_kinds
 from campaigns.ledger.rows import CampaignRow
@@ -35,6 +36,7 @@ class Made(NamedTuple):
 def faults_of(asked: NewCampaign, rules: OperatorRules) -> list[Fault]:
     """What the operator's rules do not allow; none: `row_of` makes it."""
     return [
+        *_kind(asked),
         *_zone(asked),
         *window_faults(asked.windows or (), rules, asked.kind),
         *_ringing(asked, rules),
@@ -147,6 +149,16 @@ def _joined(windows: list[Window]) -> list[Window]:
         else:
             joined.append(window)
     return joined
+
+
+def _kind(asked: NewCampaign) -> Iterator[Fault]:
+    kind = known_kinds()[asked.kind]
+    if kind.stands:
+        yield fault("/kind", "kind", "The product makes its campaigns itself: ask for each call with /v1/callbacks")
+    if kind.by_person and any(channel != Channel.AGENT.value for channel in asked.channels or ()):
+        yield fault("/channels", "kind", f"Campaigns of the kind {asked.kind} are called by a person: agent")
+    if not kind.has_letters and asked.fallback not in {None, FallbackKind.PERSON.value}:
+        yield fault("/fallback", "kind", f"There are no letters of the kind {asked.kind}: its fallback is a person")
 
 
 def _zone(asked: NewCampaign) -> Iterator[Fault]:

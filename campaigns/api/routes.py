@@ -21,6 +21,7 @@ from campaigns.api import (
 )
 from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, IMPORT_PATTERN, JSON
 from campaigns.api.audit_routes import audit_routes
+from campaigns.api.callback_routes import callback_routes
 from campaigns.api.notice_routes import notice_routes
 from campaigns.api.payment_routes import payment_routes
 from campaigns.api.planning_routes import planning_routes
@@ -66,6 +67,7 @@ def routes(limits: Limits) -> Sequence[Route]:
         *payment_routes(limits),
         *planning_routes(limits),
         *revision_routes(limits),
+        *callback_routes(limits),
         _receipts(limits),
         *audit_routes(limits),
         *second_key_routes(limits),

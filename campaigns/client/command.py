@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-SUMMARY = "submit a file of contacts as a campaign; status, approve, pause, drain, stop, withdraw, revise, freeze, export"
-    "submit a file of contacts as a campaign; status, approve, pause, stop, drain, withdraw, revise, freeze, export"
-)
+SUMMARY = "a file of contacts becomes a campaign: submit, approve, status, pause, drain, stop, withdraw, revise, export"
 VARIABLES = ("RINGBACK_KEY", "RINGBACK_URL")
 NAME_CHARS_MAX = 128  # of a campaign
 HERE = "http://127.0.0.1:8080"
 DONE, REFUSED, USAGE = 0, 1, 2
-KINDS = ("billing", "arrears", "outage")
+KINDS = ("billing", "arrears", "outage", "follow-up", "reminder")
 SENT = (  # arguments that go out as they came
     "switch", "trunk_group", "set", "keep", "reason", "area", "starts_at", "restores_at", "start_at", "until",
 )  # fmt: skip
@@ -138,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
 
     terminal = Terminal.of_process()
     try:
-        url, key = _door_of(args)
+        url, key = door_of(args)
         _check(args, terminal)
     except ValueError as mistake:
         print(f"ringback campaign: {mistake}", file=sys.stderr)
@@ -146,7 +144,8 @@ def run(args: argparse.Namespace) -> int:
     return asyncio.run(_run(args, url, key, terminal))
 
 
-def _door_of(args: argparse.Namespace) -> tuple[str, str]:
+def door_of(args: argparse.Namespace) -> tuple[str, str]:
+    """Address and key. Raises ValueError."""
     url = args.url or os.environ.get("RINGBACK_URL") or HERE
     key = args.key or os.environ.get("RINGBACK_KEY") or ""
     parts = urlsplit(url)

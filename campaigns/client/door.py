@@ -89,6 +89,10 @@ class Door:
         sent = json.dumps(body, ensure_ascii=False).encode()
         return await self._tried("POST", path, {}, headers, lambda: sent)
 
+    async def delete(self, path: str) -> Any:
+        """What the answer to a DELETE has."""
+        return (await self._tried("DELETE", path, {}, {}, lambda: None)).body
+
     async def upload(self, path: str, file: Path, key: str, media: str, query: Mapping[str, str]) -> Answer:
         """Stream a file; each try reads it from its beginning."""
         headers = {"Content-Type": media, "Idempotency-Key": key}

@@ -41,6 +41,7 @@ class Ended(NamedTuple):
     confirmed: bool = False
     agreed_at_ms: int | None = None
     promise_date: str | None = None
+    cut: bool = False
 
 
 class NeverDialled(NamedTuple):
@@ -130,6 +131,7 @@ def _ended(contact: Contact, outcome: Ended, campaign: Campaign) -> Contact:
         rang=outcome.rang or (attempt.rang and attempt.step is Step.HELD),  # over, it was only not excluded
         confirmed=outcome.confirmed,
         agreed_at_ms=outcome.agreed_at_ms,
+        cut=outcome.cut,
         revised=attempt.revised or (_is_final(attempt) and attempt.disposition is not disposition),
     )
     if outcome.promise_date is not None:

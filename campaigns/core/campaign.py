@@ -15,8 +15,11 @@ from types import MappingProxyType
 from campaigns.core.calling_hours import CallingHours, Emergency, Window
 from campaigns.core.dispositions import MINUTE_MS, TABLE, Then
 from campaigns.core.reasons import CampaignState, CampaignStep, Channel, Disposition, FallbackKind, Why
+from campaigns.core.zones import DAY_MS
 
 THIRD = 3  # TRY-1
+STANDING_TAKES_MS = 30 * DAY_MS  # a campaign that stands takes contacts for so long
+STANDING_ENDS_MS = 31 * DAY_MS  # and ends no sooner than this
 CALLS_A_DAY_MAX = 3  # to one person, over all campaigns
 
 _S, _M = CampaignState, CampaignStep
@@ -75,8 +78,9 @@ def moved(state: CampaignState, step: CampaignStep) -> CampaignState | None:
 class Campaign:
     """`important_until_confirmed`: an important contact is called without cap until somebody confirms (OUT-1).
     There an ordinary contact that came without a number expires. `emergency`: an exception to the quiet hours that a
-    second key has approved. `delays_ms`: from the end of an attempt to the next,
-    by its disposition. A deadline is None where there is none.
+    second key has approved. `delays_ms`: from the end of an attempt to the next, by its disposition. A deadline is None
+    where there is none. `redials_cut`: a call that the network released while people talked is made again at once
+    (CB-5).
     """
 
     kind: str
@@ -95,6 +99,7 @@ class Campaign:
     paused_why: Why = Why.CAMPAIGN_PAUSED
     important_until_confirmed: bool = False
     emergency: Emergency | None = None
+    redials_cut: bool = False
 
 
 def delays(profile_ms: Mapping[str, int], own_ms: Mapping[str, int] | None = None) -> Mapping[Disposition, int]:

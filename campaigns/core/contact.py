@@ -24,7 +24,10 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One order. `at_ms`: decided. `ended_ms`: its call's end, or since when it is held. `rang`: or may have rung."""
+    """One order. `at_ms`: decided. `ended_ms`: its call's end, or since when it is held. `rang`: or may have rung.
+
+    `cut`: the network released it while people talked (CB-5).
+    """
 
     n: int
     round: int
@@ -39,6 +42,7 @@ class Attempt:
     confirmed: bool = False
     agreed_at_ms: int | None = None
     revised: bool = False
+    cut: bool = False
 
     @property
     def written(self) -> bool:
@@ -58,7 +62,8 @@ class Contact:
 
     `handed_over`: the fallback is a person's work, who has it. `barred`: numbers that are not called (do-not-call);
     what is written still goes there, but to `strangers`: these are another person's. `outdated_upto`: what the attempts
-    up to this one say is right no more (`campaigns.core.revisions`).
+    up to this one say is right no more (`campaigns.core.revisions`). `call_at_ms`: not before (CB-2); `keep_by_ms`: by
+    then the promise of it is kept; `agreed_at_ms`: the customer asked for this time (CB-1).
     """
 
     account: str
@@ -74,6 +79,9 @@ class Contact:
     barred: frozenset[str] = frozenset()
     strangers: frozenset[str] = frozenset()
     outdated_upto: int = 0
+    call_at_ms: int | None = None
+    keep_by_ms: int | None = None
+    agreed_at_ms: int | None = None
 
     @property
     def final(self) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from campaigns.core.workdays import WorkCalendar
 from campaigns.core.zones import instant, local_day
 
-BY_WORKING_DAYS = frozenset({"billing", "arrears"})
+BY_WORKING_DAYS = frozenset({"billing", "arrears", "follow-up"})
 OUTAGE = "outage"
 
 

@@ -7,7 +7,8 @@
 3. a key of the script; key 0 is reached where an agent answered, else noAgent;
 4. the machine;
 5. an answered call: reached where the body was said to its end after the gate (`confirm` says that it was heard),
-   noAgent where we released it before, else answeredIncomplete;
+   noAgent where we released it before, else answeredIncomplete. Where an agent was there first: reached, unless the
+   network cut it off; the agent's code says it better (1);
 6. the network's tone, then the first q850 of the called leg: what stands in no row is failedOther;
 7. lost, stale, silence: unknown.
 
@@ -53,7 +54,8 @@ class Evidence:
 
     `code`: an agent's or a person's word. `keys`: what the pressed keys meant, in order. `has_gate`: the script asks
     for the right person first. `dropped`: we released the answered call. `report`: of a message. `from_start`: the
-    call's beginning was heard of. `lasted_ms`: from there to its end.
+    call's beginning was heard of. `lasted_ms`: from there to its end. `agent_first`: an agent was there before the
+    called party was dialled. `cut`: the network released the answered call by a failure of its own (CB-5).
     """
 
     code: str | None = None
@@ -73,6 +75,8 @@ class Evidence:
     report: str | None = None
     from_start: bool = False
     lasted_ms: int | None = None
+    agent_first: bool = False
+    cut: bool = False
 
 
 class Then(StrEnum):
@@ -180,6 +184,8 @@ BY_MACHINE: Mapping[str, Disposition] = MappingProxyType({"machine": _D.MACHINE,
 BY_REFUSAL: Mapping[str, Disposition | NotDialled] = MappingProxyType(
     {"expired": NotDialled.EXPIRED, "busy": _D.CONGESTION, "notSupported": NotDialled.NOT_SUPPORTED}
 )
+NO_AGENT_FIRST = "noOtherAgent"
+"""Of an order with `agent_first`: no agent came, so nobody was dialled. Of any other it says nothing that is known."""
 """Any other refusal, `duplicate` and `error` among them, leaves open whether it rang: unknown."""
 
 
@@ -225,6 +231,8 @@ def _by_order(evidence: Evidence) -> Disposition | NotDialled | None:
     if evidence.order is None or evidence.rang or evidence.answered:
         return None
     if evidence.order is OrderEnd.REFUSED:
+        if evidence.agent_first and evidence.refusal == NO_AGENT_FIRST:
+            return NotDialled.NO_AGENT
         refused = BY_REFUSAL.get(evidence.refusal or "", Disposition.UNKNOWN)
         return _unless_the_call_tells(evidence) if refused is Disposition.UNKNOWN else refused
     if evidence.order is OrderEnd.NO_RESULT:
@@ -255,10 +263,19 @@ def _by_keys(evidence: Evidence) -> Disposition | None:
 def _by_answer(evidence: Evidence) -> Disposition | None:
     if not evidence.answered:
         return None
+    if evidence.agent_first:
+        return _by_agent(evidence)
     passed = not evidence.has_gate or KeyAction.RIGHT_PARTY in evidence.keys
     if passed and (evidence.body_ended or KeyAction.CONFIRM in evidence.keys):
         return Disposition.REACHED
     return Disposition.NO_AGENT if evidence.dropped else Disposition.ANSWERED_INCOMPLETE
+
+
+def _by_agent(evidence: Evidence) -> Disposition:
+    """An agent was there first and said nothing of it."""
+    if evidence.cut:
+        return Disposition.ANSWERED_INCOMPLETE
+    return Disposition.REACHED if evidence.agent_answered else Disposition.NO_AGENT
 
 
 def _by_network(evidence: Evidence) -> Disposition:

@@ -29,6 +29,8 @@ REASONS: Mapping[Why, Text] = {
         "en": "The outage is cancelled, and nobody was told of it",
         "zh": "停电已取消，此前未曾告知",
     },
+    Why.CALLBACK_CANCELLED: {"en": "The callback is not wanted any more", "zh": "回电已取消"},
+    Why.NOT_SAMPLED: {"en": "Not in the sample of its fault", "zh": "未抽中回访"},
     Why.NO_FORMULA: {"en": "The amount owed today cannot be computed", "zh": "无法计算今日应缴金额"},
     Why.NO_NUMBER: {"en": "No number is left to call", "zh": "没有可用的联系电话"},
     Why.CAMPAIGN_PAUSED: {"en": "The campaign is not running", "zh": "活动未在运行"},

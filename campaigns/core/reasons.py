@@ -39,6 +39,7 @@ class NotDialled(StrEnum):
     WITHDRAWN = "withdrawn"
     NEVER_SEEN = "never_seen"  # the switch's own word, asked for after the expiry
     NOT_SUPPORTED = "not_supported"  # the campaign pauses: `cannot_dial`
+    NO_AGENT = "no_agent"  # who was to be there first: the called party was not dialled
 
 
 class State(StrEnum):
@@ -146,6 +147,8 @@ class Why(StrEnum):
     IMPORT_WITHDRAWN = "import_withdrawn"
     OUTAGE_CHANGED = "outage_changed"
     OUTAGE_CANCELLED = "outage_cancelled"
+    CALLBACK_CANCELLED = "callback_cancelled"
+    NOT_SAMPLED = "not_sampled"
     NO_FORMULA = "no_formula"
     NO_NUMBER = "no_number"
     CAMPAIGN_PAUSED = "campaign_paused"

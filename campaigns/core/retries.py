@@ -3,12 +3,14 @@
 1. The delay of a disposition runs from the end of its attempt and holds for the contact, whatever number comes next. It
    is the profile's, or longer by the campaign's wish.
 2. `rejected` waits for the next window, `notConvenient` for the next part of the day, `callbackAsked` for the agreed
-   time; a number that is retired makes way for the next at once.
+   time; a number that is retired makes way for the next at once. A call that the network cut off while people talked
+   is made again at once, where the kind asks for that (CB-5).
 3. The third attempt goes into another part of the day than the first two, where an open instant before the fallback
    allows it. What goes on at once, was agreed, or goes before others is not moved.
 4. An order that rang nowhere is decided anew at once. After three of them in a row the next waits 10 s, then twice as
    long each time, 5 min at the most: a switch that takes nothing is not flooded.
-5. A due time may lie in closed hours: whoever decides moves it to the next opening.
+5. The first call of a callback is made at the time that was promised (`campaigns.core.promises`).
+6. A due time may lie in closed hours: whoever decides moves it to the next opening.
 """
 
 from itertools import takewhile
@@ -59,8 +61,12 @@ def _after_nowhere(contact: Contact, written: bool) -> int | None:
 
 def _after_last(contact: Contact, campaign: Campaign, asked: Asked) -> Due | None:
     last = last_call(contact)
-    if last is None or last.disposition is None or last.ended_ms is None:
+    if last is None:
+        return None if contact.call_at_ms is None else Due(contact.call_at_ms, Why.AGREED_TIME)
+    if last.disposition is None or last.ended_ms is None:
         return None
+    if campaign.redials_cut and last.cut:
+        return Due(last.ended_ms, Why.RETRY_WAIT)
     row = TABLE[last.disposition]
     if row.then is Then.NEXT_NUMBER:
         return None
@@ -82,7 +88,9 @@ def last_call(contact: Contact) -> Attempt | None:
 def agreed_at_ms(contact: Contact) -> int | None:
     """The time that a person agreed to, for the one attempt that it stands for."""
     last = last_call(contact)
-    return last.agreed_at_ms if last is not None and last.disposition is Disposition.CALLBACK_ASKED else None
+    if last is None:
+        return contact.agreed_at_ms
+    return last.agreed_at_ms if last.disposition is Disposition.CALLBACK_ASKED else None
 
 
 def goes_first(contact: Contact) -> bool:

@@ -11,7 +11,15 @@ from campaigns.dialler.message_ways import ways_of
 from campaigns.errors import CannotDial, Lacks
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.rows import CampaignRow
-from cti.dial.declared import HEARTBEAT, OUTBOUND, commands_lacked, has_heartbeats, is_outbound, trunk_groups
+from cti.dial.declared import (
+    HEARTBEAT,
+    OUTBOUND,
+    commands_lacked,
+    has_heartbeats,
+    is_outbound,
+    takes_agent_first,
+    trunk_groups,
+)
 from cti.hosting import DeclaredSwitch
 
 
@@ -37,6 +45,16 @@ def lacking(declared: DeclaredSwitch | None, row: CampaignRow) -> Iterator[Lacks
         yield Lacks("/switch", f"The switch {row.switch} reports no {HEARTBEAT}")
     if row.trunk_group not in trunk_groups(declaration):
         yield Lacks("/trunk_group", f"The switch {row.switch} did not declare the trunk group {row.trunk_group}")
+    if Channel.AGENT in json.loads(row.channels):
+        yield from _no_agents(declared, row)
+
+
+def _no_agents(declared: DeclaredSwitch, row: CampaignRow) -> Iterator[Lacks]:
+    """Without an agent who is there first the called party would hear nothing."""
+    if not takes_agent_first(declared.declaration):
+        yield Lacks("/channels", f"The switch {row.switch} did not declare `agent_first`: it cannot reserve an agent")
+    if row.queue is None:
+        yield Lacks("/queue", "The channel `agent` needs a queue whose agents call")
 
 
 def no_way(declared: DeclaredSwitch | None, row: CampaignRow, channels: Collection[Channel]) -> Iterator[Lacks]:

@@ -8,10 +8,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from campaigns.core.after import Closed, Ended, HandedOver, NewRound, Outcome, after, owes_notice
-from campaigns.core.campaign import Campaign
+from campaigns.core.campaign import BEGUN, NOT_BEGUN, Campaign
 from campaigns.core.choice import next_call, silenced
 from campaigns.core.contact import Step, blocking
 from campaigns.core.decide import Close, Dial, Fallback, decide
+from campaigns.core.promises import Kept, outcome_of
 from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Disposition, State, Why
 from campaigns.core.revisions import Renewal, renewal
 from campaigns.core.waiting import GRACE_MS, SWITCH_SILENT_MAX_MS, WaitUntil, World
@@ -33,7 +34,7 @@ from cti.dial.rows import SwitchStanding
 
 STEPS_MAX = 4  # from one decision to the next at one instant: a fallback, a close
 UNLINED = WRITTEN | {Channel.PERSON}  # without a telephone line
-_GOES_ON = frozenset({CampaignState.DRAFT, CampaignState.RUNNING, CampaignState.PAUSED})
+_GOES_ON = NOT_BEGUN | BEGUN
 DAYS_KEPT, ZONES_KEPT = 256, 1_024
 LATE_MS = 60_000  # a fallback that is made later than this after its last instant was missed
 CAP_AGAIN_MS = 900_000  # how often a person who was called often enough today is looked at again
@@ -121,6 +122,7 @@ class Case:
         self.next_at_ms = row.next_at_ms
         self.waits_for = row.waits_for
         self.notice_missed = row.notice_missed
+        self.promise = row.promise
         self.missed: list[str] = []  # deadlines, to be counted
         numbers = (phone.number for phone in self.contact.phones)
         self._lines = {one: line_keys(row.account, split_number(one)[0]) for one in numbers}
@@ -178,7 +180,8 @@ class Case:
                     self.next_at_ms, self.waits_for = now_ms, None
                 case WaitUntil():
                     self.wait(decision, known, now_ms)
-            return
+            break
+        self._keep(now_ms)
 
     def wait(self, decision: WaitUntil, known: Known, now_ms: int) -> None:
         """Not to be looked at before; who waits for a number is woken by its leaving. A cap may end sooner than the
@@ -238,6 +241,12 @@ class Case:
         if self.campaign.state is not CampaignState.PAUSED:
             return self.campaign
         return replace(self.campaign, state=CampaignState.DRAINING if self.of.draining else CampaignState.RUNNING)
+
+    def _keep(self, now_ms: int) -> None:
+        """What became of its promise, once; a late fact may still say that it was kept."""
+        found = outcome_of(self.contact, now_ms)
+        if self.promise is None or found is Kept.KEPT:
+            self.promise = None if found is None else found.value
 
     def _miss(self, now_ms: int) -> None:
         by_ms, fallback_ms = self.row.notice_out_by_ms, self.campaign.fallback_by_ms
@@ -302,6 +311,8 @@ class Case:
         row, final = self.row, self.contact.final
         if row.notice_missed != self.notice_missed:
             row = row._replace(notice_missed=self.notice_missed)
+        if row.promise != self.promise:
+            row = row._replace(promise=self.promise)
         final = final or self.withdrawn
         next_at_ms, waits_for = (FAR, None) if final else (self.next_at_ms, self.waits_for)
         made = judged_contact(row, self.contact, self.campaign, next_at_ms, now_ms, waits_for=waits_for)

@@ -1,4 +1,5 @@
-"""How a campaign ends: all its contacts are final, its time is over, or its stop is acknowledged.
+"""How a campaign ends: all its contacts are final, its time is over, or its stop is acknowledged. One that stands waits
+for more contacts until it is old.
 
 Read after a turn, and written in a transaction of its own: the campaign's version keeps two diallers apart.
 """
@@ -8,13 +9,14 @@ from collections.abc import Collection
 from sqlalchemy import Connection
 
 from campaigns.context import Context
-from campaigns.core.campaign import BEGUN, NOT_BEGUN
+from campaigns.core.campaign import BEGUN, NOT_BEGUN, STANDING_ENDS_MS
 from campaigns.core.reasons import CampaignState, CampaignStep
 from campaigns.dialler import draining
 from campaigns.dialler.actions import CLOSED_AT_ONCE, close_some, run_each, stop_acknowledged
 from campaigns.dialler.clearing import clear_live
 from campaigns.dialler.import_withdrawal import go_on
 from campaigns.errors import Stale, WrongState
+from campaigns.kinds import known_kinds
 from campaigns.ledger import revisions, withdrawing
 from campaigns.ledger.campaigns import set_state
 from campaigns.ledger.rows import CampaignRow
@@ -69,7 +71,8 @@ class Endings:
     async def _end(self, row: CampaignRow, importing: bool) -> bool:
         now_ms = self._context.now_ms()
         over = row.expires_at_ms is not None and row.expires_at_ms <= now_ms
-        if importing or (row.state in NOT_BEGUN and not over):
+        stands = known_kinds()[row.kind].stands and now_ms < row.made_at_ms + STANDING_ENDS_MS
+        if importing or stands or (row.state in NOT_BEGUN and not over):
             return False
         if await self._context.reader.run(withdrawing.any_not_final, row.id):
             return False

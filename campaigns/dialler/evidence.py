@@ -6,20 +6,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from campaigns.core.dispositions import BY_REFUSAL, CallEnd, Evidence, OrderEnd
+from campaigns.core.dispositions import BY_REFUSAL, NO_AGENT_FIRST, NORMAL_CLEARING, CallEnd, Evidence, OrderEnd
 from campaigns.core.reasons import KeyAction
 from campaigns.ledger.rows import AttemptColumns
 from cti.dial.rows import DialFact, OrderState
+from schemas.reasons import ReleasedBy
 
 BODY = "body"  # the message's name in announcementEnded
 ENDS = {"lost": CallEnd.LOST, "stale": CallEnd.STALE}
 
 
 class Script(NamedTuple):
-    """What decides about keys. `keys`: what each does."""
+    """What decides about keys. `keys`: what each does. `agent_first`: an agent speaks, who was there before."""
 
     has_gate: bool
     keys: Mapping[str, KeyAction]
+    agent_first: bool = False
 
 
 def of_fact(fact: DialFact, script: Script, *, dropped: bool = False) -> Evidence:
@@ -32,13 +34,15 @@ def of_fact(fact: DialFact, script: Script, *, dropped: bool = False) -> Evidenc
     return Evidence(
         code=record.get("agent_disposition"),
         rang=fact.rang_at_ms is not None or dialled.get("rang_at") is not None,
-        answered=fact.answered_at_ms is not None or _spoke(record, dialled),
+        answered=fact.answered_at_ms is not None or _spoke(record, dialled, script),
         keys=tuple(action for _, action in pressed),
         agent_answered=dialled.get("agent_answered_at") is not None,
         machine=record.get("machine"),
         has_gate=script.has_gate,
         body_ended=_body_ended(dialled, pressed, script),
         dropped=dropped,
+        agent_first=script.agent_first,
+        cut=_is_cut(record, dropped=dropped),
         tone=record.get("tone"),
         q850=record.get("q850"),
         end=ENDS.get(str(record.get("outcome")), CallEnd.ENDED),
@@ -47,7 +51,13 @@ def of_fact(fact: DialFact, script: Script, *, dropped: bool = False) -> Evidenc
     )
 
 
-def of_answer(answer: OrderState, fact: DialFact | None) -> Evidence:
+def _is_cut(record: Mapping[str, Any], *, dropped: bool) -> bool:
+    """The network released it, and not because somebody was done."""
+    by_network = record.get("released_by") == ReleasedBy.NETWORK.value and not dropped
+    return by_network and record.get("q850") not in {None, *NORMAL_CLEARING}
+
+
+def of_answer(answer: OrderState, fact: DialFact | None, script: Script | None = None) -> Evidence:
     """Of the switch's answer that the call has ended. `fact`: what was known of the call before.
 
     Without a call, a cause that is a refusal is one whose result was lost.
@@ -56,7 +66,13 @@ def of_answer(answer: OrderState, fact: DialFact | None) -> Evidence:
     answered = fact is not None and fact.answered_at_ms is not None
     if fact is None and answer.q850 is None and answer.tone is None and answer.cause in BY_REFUSAL:
         return Evidence(order=OrderEnd.REFUSED, refusal=answer.cause)
-    return Evidence(rang=rang, answered=answered, tone=answer.tone, q850=answer.q850, end=CallEnd.ENDED)
+    first = script is not None and script.agent_first
+    if fact is None and first and answer.q850 is None and answer.tone is None and answer.cause == NO_AGENT_FIRST:
+        return Evidence(order=OrderEnd.REFUSED, refusal=answer.cause, agent_first=True)
+    return Evidence(
+        rang=rang, answered=answered, tone=answer.tone, q850=answer.q850, end=CallEnd.ENDED, agent_first=first,
+        agent_answered=first and answered,
+    )  # fmt: skip
 
 
 def of_report(fact: DialFact) -> Evidence:
@@ -78,9 +94,12 @@ def of_order(fact: DialFact | None, answer: OrderState | None) -> AttemptColumns
     return {name: value for name, value in columns.items() if value is not None}
 
 
-def _spoke(record: Mapping[str, Any], dialled: Mapping[str, Any]) -> bool:
-    """Somebody or something was there to hear and to press keys: it was answered, though the fact of that be lost."""
-    heard = (dialled.get("keys"), dialled.get("messages"), dialled.get("agent_answered_at"), record.get("machine"))
+def _spoke(record: Mapping[str, Any], dialled: Mapping[str, Any], script: Script) -> bool:
+    """Somebody or something was there to hear and to press keys: it was answered, though the fact of that be lost. An
+    agent who was there first says nothing of that.
+    """
+    by_agent = None if script.agent_first else dialled.get("agent_answered_at")
+    heard = (dialled.get("keys"), dialled.get("messages"), by_agent, record.get("machine"))
     return any(heard)
 
 

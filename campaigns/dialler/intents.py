@@ -65,6 +65,7 @@ class Told:
     refused: Counter[str] = field(default_factory=Counter)
     attempts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     missed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    promises: Counter[str] = field(default_factory=Counter)
     quiet_rings: int = 0
     two_calls: int = 0
     unknown: int = 0
@@ -235,6 +236,8 @@ class Intents:
                 self.told.ended.add(case.of.id)
             self.told.unknown += one.step == "held" and was.step != "held"
         self.told.missed.update((case.of.kind, deadline) for deadline in case.missed)
+        if case.promise is not None and case.promise != case.row.promise:
+            self.told.promises[case.promise] += 1
         if case.contact.final and not case.was_final:
             self.told.final.add(case.row.id)
             self.told.done.add(case.of.id)
@@ -353,7 +356,8 @@ class Intents:
         """By the ledger's clock; None: it would be over before it could leave."""
         moment = self._moment
         before_ms = min(dial.dial_before_ms, dial.dial_before_ms + moment.ledger_ms - moment.now_ms)
-        expires_ms = min(moment.ledger_ms + moment.order_valid_ms, before_ms)
+        wait_ms = orders.AGENT_WAIT_S * 1_000 if dial.channel is Channel.AGENT else 0
+        expires_ms = min(moment.ledger_ms + moment.order_valid_ms + wait_ms, before_ms)
         return expires_ms if expires_ms >= moment.ledger_ms + ORDER_VALID_MIN_MS else None
 
     def _make(self, case: Case, dial: Dial, said: Said, expires_ms: int) -> None:

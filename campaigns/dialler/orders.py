@@ -19,6 +19,7 @@ from campaigns.core.contact import Attempt, Contact
 from campaigns.core.decide import Dial
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.penalty import NoFormula
+from campaigns.core.reasons import Channel
 from campaigns.core.zones import local_day
 from campaigns.dialler.message_ways import Way
 from campaigns.dialler.order_ids import clearing_id, order_id, question_id
@@ -32,6 +33,7 @@ from cti.dial.rows import CLEAR_CONNECTION, MAKE_CALL, SEND_MESSAGE, SNAPSHOT_CA
 ASK_VALID_MS = 10_000
 CLEAR_VALID_MS = 10_000
 QUEUE_WAIT_S = 60  # for an agent after key 0
+AGENT_WAIT_S = 20  # for an agent before a call; then the next order asks anew
 TEXTS_KEPT = 1_024
 EXTENSION = ";ext="  # after a number, as RFC 3966 writes it
 
@@ -103,9 +105,8 @@ def call_order(basis: OrderBasis, group_caller_id: str | None = None) -> tuple[D
         "caller_id": caller_id,
         "ring_timeout_s": campaign.ring_timeout_s,
         "ring_until": text_of(dial.ring_until_ms),
-        "answering_machine": "detect",
         "attempt": basis.n,
-        "on_answer": dict(said.on_answer),
+        **_who_speaks(campaign, dial, said),
     }
     return _order(basis, MAKE_CALL, fields), {
         **_columns(basis),
@@ -113,6 +114,13 @@ def call_order(basis: OrderBasis, group_caller_id: str | None = None) -> tuple[D
         "caller_id": caller_id,
         "ring_until_ms": dial.ring_until_ms,
     }
+
+
+def _who_speaks(campaign: CampaignRow, dial: Dial, said: Said) -> dict[str, Any]:
+    """An agent who is there first, and sees what it is about at his desk; else the script."""
+    if dial.channel is not Channel.AGENT:
+        return {"answering_machine": "detect", "on_answer": dict(said.on_answer)}
+    return {"agent_first": {"queue": campaign.queue, "wait_s": AGENT_WAIT_S, "text": said.on_answer["body"]}}
 
 
 def message_order(basis: OrderBasis, way: Way) -> tuple[DialOrderRow, AttemptColumns]:

@@ -9,7 +9,9 @@ record, the switch's answer, the order's result or the message's report.
    still release it; after 30 min comes `HeldLong`. The same outcome is given at every look: `after` takes it once.
 3. Two calls of one order are an alarm. The first that opened is the outcome, once all have ended or are silent.
 4. A call that was lost, or went stale, and left nothing to judge by is unknown, and asked about.
-5. A message that was sent and of which no report comes for 30 min is unknown: it ends so, and calling goes on.
+5. An agent's word may come a minute after the call (ACW-1): where one spoke and has not said what came of it, that is
+   waited for.
+6. A message that was sent and of which no report comes for 30 min is unknown: it ends so, and calling goes on.
 
 All times are milliseconds since the Unix epoch. `now_ms` is the ledger's clock.
 """
@@ -20,8 +22,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from campaigns.core.after import UNKNOWN_FINAL_AFTER_MS, Ended, HeldLong, NeverDialled
-from campaigns.core.dispositions import Evidence, OrderEnd, confirmed, may_have_rung, verdict
-from campaigns.core.reasons import Disposition, KeyAction, NotDialled
+from campaigns.core.dispositions import Evidence, OrderEnd, confirmed, may_have_rung, said_by, verdict
+from campaigns.core.reasons import Channel, Disposition, KeyAction, NotDialled
 from campaigns.dialler.evidence import Script, of_answer, of_fact, of_order, of_report
 from campaigns.dialler.order_ids import attempt_no
 from campaigns.kinds import QUEUE_KEY, known_kinds
@@ -39,6 +41,7 @@ from cti.dial.rows import (
 )
 
 CANNOT_DIAL = "cannot_dial"
+WORD_MS = 60_000  # ACW-1: so long an agent may work after a call
 UNKNOWN = Evidence(order=OrderEnd.NO_RESULT)
 
 
@@ -83,12 +86,14 @@ class KnownOrder(NamedTuple):
 
 def script_of(row: CampaignRow) -> Script:
     """What the campaign's keys do; 0 leads to its queue if it has one."""
-    return _script(row.kind, row.queue is not None)
+    return _script(row.kind, row.queue is not None, Channel.AGENT.value in row.channels)
 
 
 @cache
-def _script(kind_name: str, has_queue: bool) -> Script:
+def _script(kind_name: str, has_queue: bool, agent_first: bool) -> Script:
     kind = known_kinds()[kind_name]
+    if agent_first:
+        return Script(has_gate=False, keys=MappingProxyType({}), agent_first=True)
     keys = {**kind.keys, QUEUE_KEY: KeyAction.QUEUE} if has_queue else dict(kind.keys)
     return Script(kind.gate is not None, MappingProxyType(keys))
 
@@ -137,7 +142,7 @@ def _never(known: KnownOrder, decision: str, pause: str | None = None) -> Judgem
 
 
 def _refused(known: KnownOrder, reason: str) -> Judgement:
-    evidence = Evidence(order=OrderEnd.REFUSED, refusal=reason)
+    evidence = Evidence(order=OrderEnd.REFUSED, refusal=reason, agent_first=known.script.agent_first)
     return _by(known, evidence, known.within(known.order.result_at_ms), _sent(known))
 
 
@@ -210,14 +215,23 @@ def _ended(known: KnownOrder, fact: DialFact | None, answer: OrderState | None) 
     if known.order.order.command != MAKE_CALL:
         return _reported(known, fact)
     if answer is not None:
-        evidence = of_answer(answer, fact)
+        evidence = of_answer(answer, fact, known.script)
         return _by(known, evidence, known.within(answer.ended_at_ms), _of_call(known, fact, answer))
     assert fact is not None, "a call that has ended did so by a fact or by an answer"
     evidence = of_fact(fact, known.script, dropped=known.dropped)
     if verdict(evidence) is Disposition.UNKNOWN:  # lost or stale: the switch may know more
         answer = next((ask for ask in known.asks if ask.answer == "ended"), None)
-        evidence = evidence if answer is None else of_answer(answer, fact)
+        evidence = evidence if answer is None else of_answer(answer, fact, known.script)
+    word_ms = known.within(fact.ended_at_ms) + WORD_MS
+    if _is_word_due(evidence) and known.now_ms < word_ms:
+        return Judgement(None, _of_call(known, fact, answer), look_at_ms=word_ms)
     return _by(known, evidence, known.within(fact.ended_at_ms), _of_call(known, fact, answer))
+
+
+def _is_word_due(evidence: Evidence) -> bool:
+    """An agent spoke, and may still say what came of it."""
+    spoke = evidence.agent_first and evidence.answered and not evidence.cut
+    return spoke and said_by(evidence.code) is None
 
 
 def _reported(known: KnownOrder, fact: DialFact | None) -> Judgement:
@@ -260,7 +274,8 @@ def _over(
     known: KnownOrder, disposition: Disposition, evidence: Evidence, at_ms: int, columns: AttemptColumns
 ) -> Judgement:
     rang = may_have_rung(evidence) or any(_rang(fact) for fact in known.facts)
-    outcome = Ended(known.n, at_ms, disposition, rang=rang, confirmed=confirmed(evidence))
+    cut = evidence.cut and disposition is Disposition.ANSWERED_INCOMPLETE
+    outcome = Ended(known.n, at_ms, disposition, rang=rang, confirmed=confirmed(evidence), cut=cut)
     return Judgement(outcome, columns, settle=True, acknowledge=tuple(known.facts))
 
 

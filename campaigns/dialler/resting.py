@@ -1,16 +1,18 @@
 """Dialling that rests by itself (`spikes`), from what the ledger says: read after a turn, when calls have ended."""
 
+import json
 from collections.abc import Collection, Mapping
 
 from campaigns.context import Context
 from campaigns.core.campaign import DIALS
-from campaigns.core.reasons import Why
+from campaigns.core.reasons import Channel, Why
 from campaigns.dialler.actions import pause
 from campaigns.dialler.spikes import LOOKED_AT, QUEUE_RESTS_MS, is_queue_free, is_spike
 from campaigns.errors import NotFound, WrongState
 from campaigns.ledger.ended_calls import last_calls, last_to_queue
 from campaigns.ledger.rows import AttemptRow, CampaignRow
 from campaigns.ledger.turns import WHO
+from cti.dial.declared import takes_agent_first
 
 
 async def pause_where_needed(
@@ -33,7 +35,12 @@ async def pause_where_needed(
 
 
 async def queue_is_free(context: Context, campaign: CampaignRow) -> bool:
-    """`World.queue_free`: whether those who press 0 may hope for an agent. Raises LedgerAway."""
+    """`World.queue_free`: whether those who press 0 may hope for an agent, and those who are called by one are. Raises
+    LedgerAway.
+    """
+    if Channel.AGENT in json.loads(campaign.channels):
+        declared = await context.declared(campaign.tenant, campaign.switch)
+        return declared is not None and campaign.queue is not None and takes_agent_first(declared.declaration)
     if campaign.queue is None:
         return True
     now_ms = context.now_ms()

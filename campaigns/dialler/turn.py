@@ -279,7 +279,8 @@ class LaneDialler:
         """Campaigns that would lead people into a queue where nobody answers."""
         now_ms, full = self._context.clock.now_ms(), set[str]()
         for row in read.lane.campaigns:
-            if row.queue is None or not room.calls.get(row.id):
+            is_by_agent = Channel.AGENT.value in row.channels
+            if not (is_by_agent or row.queue) or not room.calls.get(row.id):
                 continue
             free, until_ms = self._queues.get(row.id, (True, float("-inf")))
             if now_ms >= until_ms:
@@ -357,6 +358,8 @@ class LaneDialler:
         for (kind, deadline), count in told.missed.items():
             for _ in range(count):
                 metrics.deadline_missed(kind, deadline)
+        for kept, count in told.promises.items():
+            metrics.promise(kept, count)
         for _ in range(told.quiet_rings):
             metrics.quiet_ring()
         for _ in range(told.two_calls):

@@ -29,6 +29,7 @@ from campaigns.imports.header import Layout, layout_of, plain
 from campaigns.imports.receiving import drop_chunks
 from campaigns.imports.record_lines import records_of
 from campaigns.imports.rows import Mistake, Read, Refused, RowReader, error_text
+from campaigns.imports.sampling import cancel_others
 from campaigns.imports.staging import Parts, packed, parts_of, unpacked
 from campaigns.imports.taking import Taken, taken_of
 from campaigns.kinds import known_kinds
@@ -72,6 +73,8 @@ class Job:
                 raise CannotImport(f"the header cannot be read: {self._taken.mistake}")
             await self._read(campaign, self._taken)
             await self._apply(campaign)
+            if known_kinds()[campaign.kind].samples:
+                await cancel_others(self._context, self._row, self._key)
         except CannotImport as fault:
             return await self.fail(str(fault.detail))
         except WrongState as fault:

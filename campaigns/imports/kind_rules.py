@@ -1,4 +1,5 @@
-"""What the fields of a kind must say together: ARR-1 of arrears, OUT-1 of outages, what may be below zero.
+"""What the fields of a kind must say together: ARR-1 of arrears, OUT-1 of outages, FOLLOW-1 and URGE-1; and what may
+be below zero.
 
 Arrears: the total is the row's own sum on `as_of`; where that is absent, on the day of the import or the day before. A
 fixed penalty is that of its `as_of`. A row with a rate may say its penalty too: then that must agree as well. A row
@@ -12,10 +13,12 @@ from functools import cache
 from typing import NamedTuple
 
 from campaigns.core.penalty import ONE_DAY, Arrears, NoFormula, Rate, penalty_on, total_holds
-from campaigns.imports.cells import MISSING, RANGE, moment_ms
+from campaigns.core.sampling import CATEGORIES, is_fault
+from campaigns.imports.cells import FORM, MISSING, RANGE, moment_ms
 from campaigns.kinds import FieldType, Kind, known_kinds
 
-ARREARS, OUTAGE = "arrears", "outage"
+ARREARS, OUTAGE, FOLLOW_UP, REMINDER = "arrears", "outage", "follow-up", "reminder"
+SIDES = frozenset({"", "inside", "内部", "customer", "客户"})
 BELOW_ZERO = frozenset({"previous_balance"})
 ARR_1, OUT_1 = "ARR-1", "OUT-1"
 RATE_BELOW = Decimal("0.1")  # of a day: more is a percentage without its sign
@@ -41,7 +44,9 @@ def check_item(
         return _arrears(item, customer_class, imported, rates)
     if kind.name == OUTAGE:
         return _outage(item)
-    return ()
+    if kind.name == FOLLOW_UP:
+        return _follow_up(item)
+    return _reminder(item) if kind.name == REMINDER else ()
 
 
 def _below_zero(kind: Kind, item: Mapping[str, str]) -> list[str]:
@@ -59,6 +64,22 @@ def _outage(item: Mapping[str, str]) -> Sequence[Fault]:
     if moment_ms(item["restores_at"]) <= moment_ms(item["starts_at"]):
         return [Fault("restores_at", OUT_1, f"{item['restores_at']} is not after {item['starts_at']}")]
     return ()
+
+
+def _follow_up(item: Mapping[str, str]) -> Sequence[Fault]:
+    """A sample of each fault, spread over the area: both must be known."""
+    if item["category"].strip().lower() not in CATEGORIES:
+        known = ", ".join(dict.fromkeys(CATEGORIES.values()))
+        return [Fault("category", FORM, f"{item['category']!r} is none of {known}")]
+    if not is_fault(item["category"]):
+        return ()
+    return [Fault(name, MISSING, "a report of a fault names it") for name in ("fault", "area") if not item.get(name)]
+
+
+def _reminder(item: Mapping[str, str]) -> Sequence[Fault]:
+    if item.get("side", "") in SIDES:
+        return ()
+    return [Fault("side", FORM, f"{item['side']!r} is neither inside 内部 nor customer 客户")]
 
 
 def _arrears(item: Mapping[str, str], customer_class: str, imported: date, rates: Sequence[Rate]) -> Sequence[Fault]:

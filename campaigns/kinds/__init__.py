@@ -68,6 +68,7 @@ class DeadlineRule(StrEnum):
 
     WORKING_DAYS = "working_days"  # after the receipt
     STARTS_AT = "starts_at"  # of the outage
+    NONE = "none"  # each contact has its own, or none
 
 
 class Defaults(NamedTuple):
@@ -85,7 +86,11 @@ class Defaults(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Kind:
     """`item_key`: the fields that tell an account's items apart. `sums`: the fields that are summed over the items;
-    `amount`: the one of them that is noted as spoken. `marks`: what an item may have that no file brings.
+    `amount`: the one of them that is noted as spoken. `stands`: its campaigns are made and started by the product, and
+    end by age. `redials_cut`: a call that the network cut off is made again at once (CB-5). `has_letters`: there are
+    letters for it, so that its fallback may be a written notice. `by_person`: an agent calls, nothing else. `samples`:
+    of each fault a part is called (FOLLOW-1). `marks`: what an item
+    may have that no file brings.
     """
 
     name: str
@@ -101,6 +106,11 @@ class Kind:
     gate: Gate | None = None
     important_until_confirmed: bool = False
     marks: tuple[str, ...] = ()
+    stands: bool = False
+    redials_cut: bool = False
+    has_letters: bool = True
+    by_person: bool = False
+    samples: bool = False
 
 
 QUEUE_KEY = "0"

@@ -16,8 +16,9 @@ from campaigns.core.choice import next_call
 from campaigns.core.contact import Attempt, Contact, Phone, Step
 from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.operator_rules import OperatorRules
+from campaigns.core.promises import look_at_ms
 from campaigns.core.reasons import CampaignState, Channel, Disposition, FallbackKind, State, Why
-from campaigns.core.retries import goes_first
+from campaigns.core.retries import agreed_at_ms, goes_first
 from campaigns.core.waiting import next_deadline
 from campaigns.kinds import Kind, known_kinds
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow
@@ -50,6 +51,7 @@ def campaign_of(row: CampaignRow, rules: OperatorRules) -> Campaign:
         paused_why=Why.CAMPAIGN_PAUSED if paused is None else Why(paused),
         important_until_confirmed=kind.important_until_confirmed,
         emergency=emergency_of(row),
+        redials_cut=kind.redials_cut,
     )
 
 
@@ -96,6 +98,9 @@ def contact_of(row: ContactRow, attempts: Iterable[AttemptRow]) -> Contact:
         handed_over=bool(row.handed_over),
         promise_date=row.promise_date,
         outdated_upto=row.outdated_upto or 0,
+        call_at_ms=row.call_at_ms,
+        keep_by_ms=row.keep_by_ms,
+        agreed_at_ms=row.agreed_at_ms,
     )
 
 
@@ -114,6 +119,7 @@ def attempt_of(row: AttemptRow) -> Attempt:
         confirmed=bool(row.confirmed),
         agreed_at_ms=row.agreed_at_ms,
         revised=bool(row.revised),
+        cut=bool(row.cut),
     )
 
 
@@ -133,6 +139,7 @@ def judged_columns(attempt: Attempt) -> dict[str, Any]:
         "confirmed": int(attempt.confirmed),
         "agreed_at_ms": attempt.agreed_at_ms,
         "revised": int(attempt.revised),
+        "cut": int(attempt.cut) or None,
     }
 
 
@@ -165,6 +172,9 @@ def deadline_at_ms(row: ContactRow, contact: Contact, campaign: Campaign, now_ms
     instants = [] if acting is None else [acting]
     if row.notice_out_by_ms is not None and contact.notice_out_ms is None and not row.notice_missed:
         instants.append(row.notice_out_by_ms)
+    promise_ms = None if row.promise is not None else look_at_ms(contact, now_ms)
+    if promise_ms is not None:
+        instants.append(promise_ms)
     return min(instants, default=FAR)
 
 
@@ -172,10 +182,13 @@ def hours_class(import_number: int, contact: Contact, campaign: Campaign) -> str
     """What decides about the hours of the contact's next call: IMPORT|CLASS|ZONE;ZONE, and |first of those that go
     before others.
 
-    The zones are those of the number that comes next; of a contact that has none left, of none.
+    The zones are those of the number that comes next; of a contact that has none left, of none. Where an agreed time
+    comes before the rest hours the class names none either: its contacts are looked at when their time has come, and
+    the hours are asked then.
     """
     choice = next_call(contact, campaign)
-    zones = NO_ZONES if choice is None else zones_text(choice.phone.zones)
+    agreed = agreed_at_ms(contact) is not None and campaign.kind in campaign.hours.agreed_time_prevails
+    zones = NO_ZONES if choice is None or agreed else zones_text(choice.phone.zones)
     return f"{import_number}|{contact.customer_class}|{zones}{FIRST if goes_first(contact) else ''}"
 
 

@@ -14,7 +14,7 @@ from cti.sql.point import rows_of
 
 _WRITTEN = (  # by a turn; what a contact was imported with stays
     "state", "round", "decided_upto", "handed_over", "promise_date", "hours_class", "next_at_ms", "deadline_at_ms",
-    "notice_out_by_ms", "notice_out_ms", "notice_missed", "waits_for", "why", "settled",
+    "notice_out_by_ms", "notice_out_ms", "notice_missed", "waits_for", "why", "settled", "promise",
 )  # fmt: skip
 _COLUMNS = ", ".join(column.name for column in contacts.columns)
 _OPEN = ", ".join(f"'{state}'" for state in OPEN_STATES)  # word for word as in the partial indexes

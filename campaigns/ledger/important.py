@@ -4,7 +4,7 @@ import json
 
 from sqlalchemy import Connection, select
 
-from campaigns.core.reasons import CampaignState
+from campaigns.core.campaign import BEGUN
 from campaigns.kinds import known_kinds
 from campaigns.ledger.tables import OPEN, campaigns, contacts
 from campaigns.outages.items import moment_ms, standing
@@ -12,7 +12,7 @@ from campaigns.outages.items import moment_ms, standing
 SOON_MS = 2 * 3_600_000
 LOOKED_AT_MAX = 20_000  # important customers are few: more are no other news
 _KINDS = sorted(kind.name for kind in known_kinds().values() if kind.important_until_confirmed)
-_UNDER_WAY = (CampaignState.RUNNING.value, CampaignState.PAUSED.value)
+_UNDER_WAY = tuple(sorted(state.value for state in BEGUN))
 
 
 def unconfirmed(connection: Connection, now_ms: int) -> int:

@@ -17,6 +17,7 @@ from campaigns.ledger.tables import (
     UNDER_WAY,
     approvals,
     attempts,
+    callbacks,
     campaigns,
     contacts,
     do_not_call,
@@ -41,7 +42,7 @@ CHUNKS_A_TIME = 8  # they are large
 PERSON_DAYS_KEPT = 7  # days; only today's calls to a person are asked for
 ENDED_IMPORTS = ("done", "failed", "withdrawing", "withdrawn")
 OF_A_CAMPAIGN = (  # what hangs on a row goes before it
-    refusals, attempts, notices, notice_batches, contacts, hours_classes, import_additions, import_rejected,
+    refusals, attempts, notices, notice_batches, callbacks, contacts, hours_classes, import_additions, import_rejected,
     import_rows, import_chunks, imports, revisions, approvals, emergencies, history,
 )  # fmt: skip
 

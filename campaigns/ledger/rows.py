@@ -111,6 +111,10 @@ class ContactRow(NamedTuple):
     version: int
     settled: str | None = None
     outdated_upto: int | None = None
+    call_at_ms: int | None = None
+    keep_by_ms: int | None = None
+    agreed_at_ms: int | None = None
+    promise: str | None = None
 
 
 class RevisionRow(NamedTuple):
@@ -213,10 +217,33 @@ class AttemptRow(NamedTuple):
     ring_until_ms: int | None
     note: str | None
     revised: int
+    cut: int | None = None
 
 
 AttemptColumns = Mapping[str, str | int | None]
 """Some columns of an attempt's row, by name: what an order fills, or what has become known of it."""
+
+
+class CallbackRow(NamedTuple):
+    """A callback as it was asked for; its call is a contact."""
+
+    id: str
+    tenant: str
+    campaign: str
+    contact: str
+    number: str
+    request: str | None
+    reference: str | None
+    origin: str
+    agent: str | None
+    call: str | None
+    asked_at_ms: int
+    due_at_ms: int
+    moved: int
+    agreed_by: str | None
+    note: str | None
+    made_at_ms: int
+    who: str
 
 
 class RefusalRow(NamedTuple):

@@ -41,9 +41,14 @@ def template_name(kind: str, language: str) -> str:
     return f"{kind}.{language}.typ"
 
 
+def kinds_with_letters() -> list[str]:
+    """Kinds whose fallback may be a written notice."""
+    return [name for name, kind in known_kinds().items() if kind.has_letters]
+
+
 def names() -> set[str]:
     """Every template that there can be."""
-    return {template_name(kind, language) for kind in known_kinds() for language in LANGUAGES} | set(SHARED)
+    return {template_name(kind, language) for kind in kinds_with_letters() for language in LANGUAGES} | set(SHARED)
 
 
 def templates(folder: Path | None) -> Templates:

@@ -39,6 +39,11 @@ def takes_calls(declared: Declared) -> bool:
     return is_outbound(declared) and not commands_lacked(declared) and has_heartbeats(declared)
 
 
+def takes_agent_first(declared: Declared) -> bool:
+    """Whether it can reserve an agent before it dials."""
+    return takes_calls(declared) and declared.get("agent_first") is True
+
+
 def takes_messages(declared: Declared) -> bool:
     """Whether it is a message gateway, beside whatever else it is."""
     return is_outbound(declared) and SEND_MESSAGE in (declared.get("commands") or ())

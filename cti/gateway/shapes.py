@@ -78,6 +78,7 @@ ANSWERS: dict[str, Any] = {
             "if_other_ready": {"type": "boolean"},
             "outbound": {"const": 1},
             "trunk_groups": {"type": "object", "additionalProperties": ref("TrunkGroup")},
+            "agent_first": {"type": "boolean"},
         },
         ("switch", "source", "commands", "facts", "if_other_ready"),
     ),

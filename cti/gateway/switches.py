@@ -28,7 +28,7 @@ NAMES_MAX = 100
 TRUNK_GROUPS_MAX = 64
 CALLS_PER_SECOND_MAX = 1_000
 CALLS_AT_ONCE_MAX = 100_000
-OF_OUTBOUND = frozenset({"outbound", "trunk_groups"})
+OF_OUTBOUND = frozenset({"outbound", "trunk_groups", "agent_first"})
 COMMANDS = tuple(COMMAND_MODELS)
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]{0,63}$")]
 Names = Annotated[list[Name], Field(max_length=NAMES_MAX)]
@@ -79,6 +79,7 @@ class Declaration(BaseModel):
     if_other_ready: bool = Field(False, description="It judges `if_other_ready` itself.")
     outbound: OutboundVersion | None = Field(None, description="It takes dial orders; the version of their contract.")
     trunk_groups: TrunkGroups | None = Field(None, description="Groups of trunks that may be dialled on, by name.")
+    agent_first: bool | None = Field(None, description="It can reserve an agent before it dials (`agent_first`).")
 
 
 async def put_switch(context: Context, asked: Asked) -> web.Response:

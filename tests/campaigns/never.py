@@ -38,6 +38,7 @@ KINDS = (
 )  # fmt: skip
 
 SECOND_MS = 1_000
+AGREED_MS = 900_000  # CB-1
 CALLS_A_DAY_MAX, FAR_MS = 3, 1 << 62
 NORMAL_CLEARING = frozenset({16, 31})  # Q.850: somebody ended the call
 RETIRING = frozenset({"invalidNumber", "suspended", "faxOrModem", "wrongParty"})
@@ -188,10 +189,21 @@ def _quiet(seen: Seen) -> Iterator[Violation]:
             continue
         contact = seen.ledger.contacts[attempt.contact]
         campaign, windows = seen.ledger.campaigns[contact.campaign], seen.windows.get(contact.campaign, ALWAYS)
+        if _is_agreed(seen, attempt, from_ms, to_ms):
+            continue
         zones = zones_of(attempt.number, seen.zones.get(contact.account, ()))
         excepted = seen.emergencies.get(contact.campaign, ())
         for zone in closed_in(from_ms, to_ms, zones, campaign.kind, windows, campaign.zone, excepted):
             yield Violation(QUIET, f"{order} rang from {from_ms} to {to_ms}, closed in {zone}")
+
+
+def _is_agreed(seen: Seen, attempt: Any, from_ms: int, to_ms: int) -> bool:
+    """The one call of a callback for which a time that the caller asked for opens the rest hours."""
+    at_ms = seen.ledger.contacts[attempt.contact].agreed_at_ms
+    if at_ms is None or not at_ms - AGREED_MS <= from_ms <= to_ms <= at_ms + AGREED_MS:
+        return False
+    others = (one for one in seen.ledger.attempts if one.contact == attempt.contact and one.n < attempt.n)
+    return all(one.step == "not_dialled" for one in others)
 
 
 def _twice(seen: Seen) -> Iterator[Violation]:

@@ -13,7 +13,7 @@ SHANGHAI = "Asia/Shanghai"
 REST = (("07:30", "12:30"), ("14:00", "21:00"))
 DEBTS = (("08:00", "22:00"),)
 ALWAYS = (("00:00", "24:00"),)
-OF_KIND = {"billing": ALWAYS, "arrears": DEBTS, "outage": ALWAYS}
+OF_KIND = {"billing": ALWAYS, "arrears": DEBTS, "outage": ALWAYS, "callback": ALWAYS}
 MAINLAND = "+86"
 Spans = tuple[tuple[str, str], ...]
 

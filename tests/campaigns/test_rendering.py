@@ -37,7 +37,13 @@ OUTAGE = {
     "starts_at": "2026-03-12T00:00:00Z",
     "restores_at": "2026-03-12T16:30:00+08:00",
 }
-ITEMS: dict[str, dict[str, str]] = {"billing": BILL, "arrears": DEBT, "outage": OUTAGE}
+CALLBACK = {"due_at": "2026-03-04T15:00:00+08:00", "reason": "电费有误"}
+FOLLOW_UP = {"case": "W-1", "category": "投诉", "summary": "停电太久", "closed_at": "2026-03-03T15:00:00+08:00"}
+REMINDER = {"case": "W-2", "step": "补交资料", "due_at": "2026-03-06T17:00:00+08:00"}
+ITEMS: dict[str, dict[str, str]] = {
+    "billing": BILL, "arrears": DEBT, "outage": OUTAGE, "callback": CALLBACK, "follow-up": FOLLOW_UP,
+    "reminder": REMINDER,
+}  # fmt: skip
 SECRETS = ("4321", "210", "105.5", "102.50", "120.00", "3.84", "123.84", "张三", "0011223344")
 
 
@@ -54,15 +60,18 @@ def test_the_kinds_are_found_and_have_the_defaults_of_the_contract() -> None:
         name: (*kind.defaults, kind.gate is not None, kind.important_until_confirmed)
         for name, kind in known_kinds().items()
     }
-    auto, both = (Channel.AUTO,), (Channel.SMS, Channel.AUTO)
+    auto, both, agent = (Channel.AUTO,), (Channel.SMS, Channel.AUTO), (Channel.AGENT,)
     assert found == {
         "billing": (auto, 3, FallbackKind.NOTICE, 1, 10, 30, 5, True, False),
         "arrears": (auto, 3, FallbackKind.NOTICE, 1, 10, 30, 5, True, False),
         "outage": (both, 3, FallbackKind.PERSON, 5, 50, 30, 1, False, True),
+        "callback": (agent, 3, FallbackKind.PERSON, 5, 50, 30, 0, False, False),
+        "follow-up": (agent, 3, FallbackKind.PERSON, 1, 10, 30, 4, False, False),
+        "reminder": (auto, 3, FallbackKind.PERSON, 1, 10, 30, 3, False, False),
     }
 
 
-@pytest.mark.parametrize("kind", ["billing", "arrears", "outage"])
+@pytest.mark.parametrize("kind", sorted(ITEMS))
 def test_a_kind_requires_what_its_rule_requires(kind: str) -> None:
     fields = {field.name: field for field in known_kinds()[kind].fields}
     assert set(known_kinds()[kind].item_key) <= set(fields)
@@ -71,6 +80,9 @@ def test_a_kind_requires_what_its_rule_requires(kind: str) -> None:
         "billing": {"reading_date", "reading", "energy_kwh", "amount", "previous_balance", "amount_due"},
         "arrears": {"months", "arrears", "total_due", "pay_at"},
         "outage": {"important", "area", "reason", "starts_at", "restores_at"},
+        "callback": {"due_at"},
+        "follow-up": {"case", "category"},
+        "reminder": {"case", "step", "due_at"},
     }
     assert {name for name, field in fields.items() if field.required} == required[kind]
     headers = [header for field in fields.values() for header in field.headers]

@@ -61,9 +61,10 @@ class DiallingSwitch:
     async def declared(
         cls, it: Scene, scripts: Mapping[str, Sequence[str]], *, name: str = "s1", messages: bool = False,
         wish: Misbehaviour | None = None, agents: int = 0, seed: int = 1, memory: bool = True,
+        agent_first: bool = False,
     ) -> "DiallingSwitch":  # fmt: skip
         """`messages`: a message gateway. It declares itself, says its first heartbeat and polls."""
-        outbound = Outbound(MESSAGES if messages else CALLS, {} if messages else GROUPS, scripts, memory)
+        outbound = Outbound(MESSAGES if messages else CALLS, {} if messages else GROUPS, scripts, memory, agent_first)
         switch = cls(it, name, outbound, wish or Misbehaviour(), agents=agents, seed=seed)
         declaration = {"commands": list(outbound.commands), "facts": list(FACTS), **outbound.declaration()}
         status, answer = await it.call("PUT", f"/v1/switches/{name}", declaration)

@@ -12,7 +12,8 @@ SOON_CAUGHT = (  # `make simulate` plants every change
     "hours of the first zone alone", "claim takes sent orders again", "an order without its attempt",
     "an unanswered question is not dialled", "withdraws what was sent", "no cap a day", "a notice for whoever is final",
     "a notice after the first attempt", "notices are not written", "notices are forgotten",
-    "a payment closes nobody", "nobody asks the do-not-call list",
+    "a payment closes nobody", "nobody asks the do-not-call list", "closed hours move no callback",
+    "every promise is kept",
 )  # fmt: skip
 FIRST = range(1, HISTORIES + 1, HISTORIES_MAX)  # seeds of the pieces
 

@@ -33,9 +33,10 @@ def order(id_: str, now_s: float, **fields: Any) -> dict[str, Any]:
 class Dialling:
     """`words`: of TO. One agent for each of `agents`, who serves every queue."""
 
-    def __init__(self, *words: str, agents: int = 0, seed: int = 1, at_once: int = 10, memory: bool = True) -> None:
+    def __init__(self, *words: str, agents: int = 0, seed: int = 1, at_once: int = 10, memory: bool = True,
+                 agent_first: bool = False) -> None:  # fmt: skip
         scripts = {TO: words} if words else {}
-        outbound = Outbound((*CALLS, *MESSAGES), {"main": TrunkGroup(5, at_once)}, scripts, memory)
+        outbound = Outbound((*CALLS, *MESSAGES), {"main": TrunkGroup(5, at_once)}, scripts, memory, agent_first)
         self.exchange = Exchange.opened(Site("sim-1", agents, 0.0, seed, "brisk", outbound=outbound), START_MS)
         self.facts: list[Fact] = []
         self.answers: list[Answer] = []

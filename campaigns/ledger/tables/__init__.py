@@ -4,6 +4,7 @@ All times are integer milliseconds since the Unix epoch. JSON is text. A yes or 
 """
 
 from campaigns.ledger.tables.approvals import approvals, emergencies
+from campaigns.ledger.tables.callbacks import callbacks
 from campaigns.ledger.tables.campaigns import NOT_ENDED, UNDER_WAY, campaigns, history, lanes, outbound
 from campaigns.ledger.tables.contacts import (
     FAR,
@@ -45,6 +46,7 @@ __all__ = (
     "attempts",
     "audit",
     "audit_heads",
+    "callbacks",
     "campaigns",
     "contacts",
     "do_not_call",

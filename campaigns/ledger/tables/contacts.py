@@ -41,6 +41,10 @@ contacts = Table(
     whole("version"),
     text("settled", optional=True),  # JSON: the months or readings of it that are paid; absent: none
     whole("outdated_upto", optional=True),  # what attempts up to this one say is right no more; absent: all is
+    whole("call_at_ms", optional=True),  # of a callback: not to be called before; absent: no time was promised
+    whole("keep_by_ms", optional=True),  # by then the promise is kept
+    whole("agreed_at_ms", optional=True),  # the customer asked for this time
+    text("promise", optional=True),  # kept | missed; absent: not known yet, or nothing was promised
     sqlite_with_rowid=False,
 )
 FAR = 1 << 62
@@ -119,6 +123,7 @@ attempts = Table(
     whole("ring_until_ms", optional=True),
     text("note", optional=True),
     small("revised"),
+    whole("cut", optional=True),  # 1: the network released the call while people talked
     sqlite_with_rowid=False,
 )
 Index("campaign_attempts_command", attempts.c.command, unique=True)

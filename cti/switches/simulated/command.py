@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trunk-groups", type=_trunk_groups, default={"main": TrunkGroup()}, metavar="NAME=PACE/MOST,..."
     )
     parser.add_argument("--script", type=Path, help="what called numbers do: JSON, number -> outcomes; others by seed")
+    parser.add_argument("--agent-first", action="store_true", help="it reserves an agent before it dials, if asked to")
     parser.add_argument("--no-memory", action="store_true", help="an order that comes twice is dialled twice")
     parser.add_argument("--speed", type=_decimal(0.01, 1000), default=1.0, help="times faster than life")
     parser.add_argument("--origin-ms", type=int, help="where the faster clock starts; the same for all processes")
@@ -92,7 +93,7 @@ def read_outbound(args: argparse.Namespace) -> Outbound:
         campaign = isinstance(item, dict) and isinstance(item.get("switch"), dict)
         scripts = read_scripts(item["switch"] if campaign else item)  # the file of a campaign has it as a member
     groups = args.trunk_groups if args.outbound != "messages" else {}
-    return Outbound(OUTBOUND[args.outbound], groups, scripts, not args.no_memory)
+    return Outbound(OUTBOUND[args.outbound], groups, scripts, not args.no_memory, args.agent_first)
 
 
 def clock_of(args: argparse.Namespace) -> Clock:

@@ -6,7 +6,7 @@ the PBX's agenda. Results that are not given at once are in `pbx.answers`.
 
 from typing import Any, NamedTuple
 
-from cti.switches.simulated import acd, conversation
+from cti.switches.simulated import acd, agent_first, conversation
 from cti.switches.simulated.order_memory import Remembered
 from cti.switches.simulated.outbound_script import (
     NAMES,
@@ -80,6 +80,8 @@ def _cannot(pbx: Pbx, order: Order, at_ms: int) -> str | None:
         return "notSupported"
     if _rings_until_ms(order, at_ms) <= at_ms:
         return "expired"
+    if agent_first.wants(order) and not pbx.outbound.agent_first:
+        return "notSupported"
     return "busy" if pbx.memory.live_in(name) >= group.calls_at_once else None
 
 
@@ -110,12 +112,16 @@ def place(pbx: Pbx, order_id: str, at_ms: int) -> None:
     one = pbx.memory.orders.get(order_id)
     if one is None or one.state != "waiting":
         return
-    order, one.order = one.order, {}
+    order = one.order
     ring_end_ms = _rings_until_ms(order, at_ms)
     if at_ms > read_time_ms(str(order["expires_at"])) or ring_end_ms <= at_ms:
         pbx.memory.end(one, at_ms, "expired")
         pbx.answers.append(Answer(order_id, "refused", "expired"))
         return
+    agent = agent_first.reserve(pbx, order_id, at_ms) if agent_first.wants(order) else None
+    if agent is None and agent_first.wants(order):
+        return
+    one.order = {}
     pbx.memory.placed += 1
     number = pbx.memory.placed
     group = pbx.outbound.trunk_groups[one.group]
@@ -126,6 +132,8 @@ def place(pbx: Pbx, order_id: str, at_ms: int) -> None:
     one.state, one.call = "live", call.id
     opening = {"connection": CALLER_LEG, "calling": calling, "called": one.to, "direction": "outbound"}
     pbx.tell(call, "originated", at_ms, opening | {"trunk": one.group})
+    if agent is not None:
+        agent_first.join(pbx, call, agent, at_ms)
     pbx.answers.append(Answer(order_id, "done", None))
     pbx.later(ring_end_ms, "stop_ringing", call.id)  # before the plan: at one instant the limit is first
     call.plan = [step._replace(after_ms=at_ms + step.after_ms) for step in plan(one.word, order, _times(pbx, one))]
@@ -159,6 +167,10 @@ def step(pbx: Pbx, call: Call, at_ms: int) -> None:
     elif now.kind == "clear":
         by = call.called if now.data["by"] == "customer" else conversation.NETWORK
         conversation.clear(pbx, call, at_ms, CALLER_LEG, by)
+    elif now.kind == "cut":
+        conversation.clear(pbx, call, at_ms, CALLER_LEG, conversation.NETWORK, cause="networkOutOfOrder", q850=38)
+    elif now.kind == "agent_says":
+        agent_first.says(pbx, call, at_ms, str(now.data["disposition"]))
     elif now.kind == "queue":
         _to_agent(pbx, call, at_ms, now.data)
     else:

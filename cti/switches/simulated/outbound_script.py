@@ -13,13 +13,14 @@ REFUSALS = ("busy", "notSupported", "error", "expired", "duplicate", "invalidCon
 REPORTS = ("delivered", "undeliverable", "expired")
 TONES = ("poweredOff", "suspended", "notReachable")
 CAUSES = {"busy": 17, "invalid": 1, "congestion": 34, "failedOther": 127}  # Q.850 of the words that are a cause
-ANSWERED = ("reached", "noGate", "key0", "key0NoAgent", "hangUpEarly", "fax", "machine")
+ANSWERED = ("reached", "noGate", "key0", "key0NoAgent", "hangUpEarly", "fax", "machine", "cut")
 UNANSWERED = ("noAnswer", "silence", "neverSeen")
 NO_ANSWER, NORMAL, NO_USER_RESPONDS = 19, 16, 20
 RING_TIMEOUT_S = 30.0  # where the order names none
 NAMES = {1: "invalidNumber", 16: "normalClearing", 17: "busy", 19: "callNotAnswered", 34: "networkCongestion"}
 _CAUSE = re.compile(r"^q850:(\d{1,3})$")
 _KEY = re.compile(r"^key:([0-9*#])$")
+_AGENT = re.compile(r"^agent:([A-Za-z]{1,32})$")  # what the agent who called says of it
 SMS = "sms:"
 REFUSED = "refused:"
 
@@ -71,8 +72,10 @@ def check(word: str) -> None:
     cause = _CAUSE.match(word)
     known = {*ANSWERED, *UNANSWERED, *CAUSES, *TONES}
     known |= {REFUSED + reason for reason in REFUSALS} | {SMS + state for state in REPORTS}
-    if not (word in known or _KEY.match(word) or (cause and int(cause[1]) <= 127)):
-        raise ValueError(f"{word!r} is no outcome; it takes q850:0 to q850:127, key:K, {', '.join(sorted(known))}")
+    if not (word in known or _KEY.match(word) or _AGENT.match(word) or (cause and int(cause[1]) <= 127)):
+        raise ValueError(
+            f"{word!r} is no outcome; it takes q850:0 to q850:127, key:K, agent:CODE, {', '.join(sorted(known))}"
+        )
 
 
 def read_scripts(item: object) -> dict[str, tuple[str, ...]]:
@@ -181,6 +184,10 @@ def _machine(word: str, order: Mapping[str, Any], times: Times) -> list[Step]:
 
 
 def _human(word: str, order: Mapping[str, Any], times: Times) -> list[Step]:
+    if word == "cut":
+        return [Step(times.hangs_up, "cut", {})]
+    if order.get("agent_first"):
+        return _with_agent(word, times)
     script = _script(order)
     if script.get("agent"):
         return [Step(0, "queue", {"agent": script["agent"]})]
@@ -202,6 +209,15 @@ def _human(word: str, order: Mapping[str, Any], times: Times) -> list[Step]:
     if pressed:
         steps.append(Step((times.key + times.body) // 2, "digitsGenerated", {"digits": pressed[1]}))
     return [*steps, _said("body", times.body), _clear(times.body)]
+
+
+def _with_agent(word: str, times: Times) -> list[Step]:
+    """An agent is there. What he says of it he says before the called party hangs up."""
+    if word == "hangUpEarly":
+        return [_clear(times.hangs_up, by="customer")]
+    said = _AGENT.match(word)
+    told = [Step(times.body, "agent_says", {"disposition": said[1] if said else "reached"})]
+    return [*told, _clear(times.body, by="customer")]
 
 
 def _asks_for_agent(word: str, script: Mapping[str, Any], times: Times) -> list[Step]:

@@ -22,12 +22,13 @@ class TrunkGroup:
 @dataclass(frozen=True, slots=True)
 class Outbound:
     """`scripts`: number -> outcomes in turn; other numbers have the seeded mix. Without `memory` an order that comes
-    twice is dialled twice."""
+    twice is dialled twice. `agent_first`: it reserves an agent before it dials, where an order asks for that."""
 
     commands: tuple[str, ...] = ()
     trunk_groups: Mapping[str, TrunkGroup] = field(default_factory=dict)
     scripts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     memory: bool = True
+    agent_first: bool = False
 
     def declaration(self) -> dict[str, Any]:
         """The members of a declaration that are of outbound work; none where it does none."""
@@ -38,7 +39,8 @@ class Outbound:
             | ({"caller_id": group.caller_id} if group.caller_id else {})
             for name, group in self.trunk_groups.items()
         }
-        return {"outbound": OUTBOUND_VERSION} | ({"trunk_groups": groups} if groups else {})
+        first = {"agent_first": True} if self.agent_first else {}
+        return {"outbound": OUTBOUND_VERSION, **first} | ({"trunk_groups": groups} if groups else {})
 
 
 NO_OUTBOUND = Outbound()

@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
+from campaigns.callbacks.asked import CallbackAsked
+from campaigns.callbacks.putting import Put, put
 from campaigns.wiring import PART
 from cti.web.codes import CODES
 from cti.web.limits import Limits
 from cti.web.route import Route
 from tests.campaigns.api.site import ARREARS, Site, contact_row, site
+from tests.scheduler import START_MS, TENANT
 
 SIGNED = "post_message_receipt"  # a signature stands in the place of a key (tests/campaigns/messages)
 ROUTES = {route.name: route for route in PART.routes(Limits()) if route.name != SIGNED}
@@ -23,9 +26,17 @@ BODIES: dict[str, Any] = {
     "post_settlements": {"reference": "R1", "account": "A1", "settled_at": "2026-03-01T00:00:00Z"},
     "post_do_not_call": {"number": "13800001234", "reason": "asked"},
     "delete_do_not_call": {"number": "13800009999"},
+    "post_callback": {
+        "number": "13800005678",
+        "due_at": "2026-03-02T15:00:00+08:00",
+        "switch": "s1",
+        "trunk_group": "main",
+        "channel": "auto",
+    },
 }
 OF_THE_TENANT = ("post_campaign", "get_campaigns", "get_outbound", "post_freeze", "post_thaw", "post_settlements",
-                 "post_do_not_call", "get_do_not_call", "get_audit_head")  # fmt: skip
+                 "post_do_not_call", "get_do_not_call", "get_audit_head", "post_callback",
+                 "get_callbacks")  # fmt: skip
 OF_NOBODY = ("get_calling_hours", "post_calling_hours")
 
 
@@ -33,7 +44,13 @@ async def filled(it: Site) -> dict[str, str]:
     """What the parts of the paths stand for."""
     campaign: str = (await it.campaign())["id"]
     await it.put([contact_row(campaign, 1, state="person")])
-    return {"campaign": campaign, "contact": f"{campaign}-1", "n": "1", "batch": "b0123456789abcde"}
+    wanted = CallbackAsked(
+        tenant=TENANT, number="+8613800001234", zones=("Asia/Shanghai",), switch="s1", trunk_group="main",
+        queue="service", channel="agent", asked_ms=START_MS, due_ms=START_MS + 60_000,
+    )  # fmt: skip
+    made: Put = await it.in_ledger(lambda connection: put(connection, wanted, it.context.rules, START_MS, "test"))
+    return {"campaign": campaign, "contact": f"{campaign}-1", "n": "1", "batch": "b0123456789abcde",
+            "callback": made.callback.id}  # fmt: skip
 
 
 async def asked(it: Site, route: Route, named: dict[str, str], key: str) -> Any:

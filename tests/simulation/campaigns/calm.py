@@ -41,6 +41,8 @@ _ASKED = f"{_UNSETTLED} AND expires_at_ms > ?"
 _STATES = ", ".join(f"'{state}'" for state in OPEN_STATES)
 _OF_OPEN = ("SELECT next_at_ms, deadline_at_ms FROM campaign_contacts WHERE state IN (", _STATES, ")")
 _WAITS = " ".join(_OF_OPEN)
+_CALLED_BACK = ("SELECT id, state FROM campaign_contacts WHERE call_at_ms IS NOT NULL AND state IN (", _STATES, ")")
+_OF_CALLBACKS = " ".join(_CALLED_BACK)
 
 
 async def quieten(it: "CampaignHistory") -> None:
@@ -143,10 +145,20 @@ def _opening_ms(now_ms: int) -> int:
 
 
 async def _is_over(it: "CampaignHistory") -> bool:
+    await it.callers.settle(await it.site.database.reader.run(_states))
     return not it.manager.waits and await it.site.database.reader.run(_all_over)
 
 
+def _states(connection: Connection) -> dict[str, str]:
+    """Of the contacts of callbacks that are not over."""
+    return dict(rows_of(connection, _OF_CALLBACKS))
+
+
 def _all_over(connection: Connection) -> bool:
-    if any(state not in DONE for (state,) in rows_of(connection, "SELECT state FROM campaigns")):
+    """A campaign that stands ends by age: it is over when nobody of it waits."""
+    ending = "SELECT state FROM campaigns WHERE kind <> 'callback'"
+    if any(state not in DONE for (state,) in rows_of(connection, ending)):
+        return False
+    if rows_of(connection, _OF_CALLBACKS):
         return False
     return not rows_of(connection, _UNSETTLED)[0][0]

@@ -15,11 +15,12 @@ from unittest.mock import patch
 from uuid import UUID
 
 from campaigns.api import campaigns as api_campaigns
+from campaigns.callbacks import putting
 from cti.gateway.dialling import DialLedger
 from cti.leases import alone
 from tests.campaigns import never
 from tests.campaigns.never import BROKEN, Seen, Violation
-from tests.simulation.campaigns import calm, jobs
+from tests.simulation.campaigns import callers, calm, jobs
 from tests.simulation.campaigns.explained import Explained
 from tests.simulation.campaigns.mischief import FAULTS, THEMES
 from tests.simulation.campaigns.orders_given import Manager
@@ -92,6 +93,7 @@ class CampaignHistory(History):
         """Names that the product draws anew each time are the seed's here: rows are read in their order."""
         with (
             patch.object(api_campaigns, "secrets", SeededNames(self.seed)),
+            patch.object(putting, "secrets", SeededNames(-self.seed)),
             patch.object(alone, "uuid4", SeededNames(self.seed).uuid4),
         ):
             return await self._play()
@@ -132,6 +134,7 @@ class CampaignHistory(History):
         self.manager = Manager(self.place, self.random, self.seed)
         self.explained = Explained(self.place, self.manager)
         self.outages = Outages(self.place, self.seed)
+        self.callers = callers.Callers(self.place, name, list(self.jobs.scripts), self.seed)
         await self.switch.declare()
         self.new_gateway()
         if self.by_stream:
@@ -165,6 +168,9 @@ class CampaignHistory(History):
         await ACTIONS[name][1](self)
         if await self.outages.may_change(self.manager.jobs):
             self.faults["manager_revision"] += 1
+        did = await self.callers.move()
+        if did is not None:
+            self.faults[did] += 1
 
     async def _drive(self) -> None:
         if not self.processes and self.random.random() < 0.5:
@@ -212,11 +218,13 @@ class CampaignHistory(History):
         ledger, log = await self.site.database.reader.run(never.read), self.switch.log()
         windows = {campaign: job.windows for campaign, job in self.manager.jobs.items()}
         told = (self.manager.standing(), list(self.manager.payments), list(self.manager.entries))
-        seen = Seen(log, ledger, self.jobs.zones, windows, self.pace, *told, self.wish.lose > 0,
+        zones = {**self.jobs.zones, **self.callers.zones}
+        seen = Seen(log, ledger, zones, windows, self.pace, *told, self.wish.lose > 0,
                     {campaign: tuple(each) for campaign, each in self.manager.emergencies.items()})  # fmt: skip
         if seen != self._judged_last:
             self._judged_last = seen._replace(log=log._replace(rings=list(log.rings)))
             self.keep([*never.violations(seen), *old_words(seen, self.outages.revised)])
+            self.keep(list(callers.violations(seen, self.callers.promised)))
         return seen
 
     def keep(self, found: list[Violation]) -> None:

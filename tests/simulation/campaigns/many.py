@@ -10,12 +10,15 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
-from tests.campaigns.never import KINDS
+from tests.campaigns import never
+from tests.simulation.campaigns.callers import EARLY, PROMISE
 from tests.simulation.campaigns.history import CampaignHistory
 from tests.simulation.campaigns.planted import ALL, caught
 from tests.simulation.campaigns.site import HISTORIES_MAX, campaign_site
 from tests.simulation.outbound.campaign import report, worker
 from tests.simulation.outbound.history import Told
+
+KINDS = (*never.KINDS, EARLY, PROMISE)
 
 
 class Lived(NamedTuple):

@@ -8,8 +8,10 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from campaigns.core import calling_hours, decide, waiting
+from campaigns.callbacks import putting
+from campaigns.core import calling_hours, decide, retries, waiting
 from campaigns.core import revisions as core_revisions
+from campaigns.core.promises import Kept, Promise
 from campaigns.core.reasons import Disposition
 from campaigns.core.revisions import Renewal
 from campaigns.dialler import case, emergencies, pace, turn, withdrawal
@@ -20,6 +22,7 @@ from campaigns.settlements.closing import Effect
 from cti.dial import orders, silence
 from cti.gateway.dialling import Leaving
 from tests.campaigns import never
+from tests.simulation.campaigns.callers import EARLY, PROMISE
 from tests.simulation.campaigns.history import CampaignHistory, theme_of
 from tests.simulation.campaigns.site import HISTORIES_MAX, campaign_site
 from tests.simulation.outbound import planted as of_orders
@@ -126,6 +129,19 @@ def _one_attempt_more(contact: Any, campaign: Any) -> bool:
     return bool(contact.counted > campaign.attempts_max)
 
 
+def _due_at_once(inner: Any, *args: Any) -> Any:
+    return inner(*args)._replace(next_at_ms=0)
+
+
+def _no_time(inner: Any, contact: Any, *args: Any) -> Any:
+    return None if retries.last_call(contact) is None else inner(contact, *args)
+
+
+def _not_moved(inner: Any, hours: Any, asked: Any, rules: Any, due_ms: Any, now_ms: Any) -> Any:
+    found = inner(hours, asked, rules, due_ms, now_ms)
+    return found if found is None or due_ms is None else Promise(due_ms, due_ms + rules.late_ms)
+
+
 LANE_WIDE = _wrapped(pace, "room", _one_more)
 MANY = ("mixed", "streams", "memoryless", "stops", "owners")
 PAYING = (*MANY, "closing", "held")
@@ -187,6 +203,11 @@ ALL = (
             _put(case, "renewal", lambda *_, **__: Renewal.NOTHING)),
     Planted("nobody has heard anything", never.NOT_TOLD_AGAIN, MANY,
             _put(core_revisions, "UNHEARD", frozenset(Disposition))),
+    Planted("a callback is due at once", EARLY, MANY,
+            _both(_wrapped(putting, "_contact", _due_at_once), _wrapped(retries, "_after_last", _no_time))),
+    Planted("closed hours move no callback", EARLY, MANY, _wrapped(putting, "promised", _not_moved)),
+    Planted("nobody looks whether a promise was kept", PROMISE, MANY, _put(case, "outcome_of", lambda *_: None)),
+    Planted("every promise is kept", PROMISE, MANY, _put(case, "outcome_of", lambda *_: Kept.KEPT)),
     Planted("unknown is never final", never.NO_END, LOST, _put(silence, "UNKNOWN_FINAL_MS", 10**12)),
     Planted("deadlines are not looked for", never.NO_END, MANY, _put(contacts, "with_deadline", lambda *_: [])),
     Planted("the log is never read", never.NO_END, LOST, of_orders.never_read),

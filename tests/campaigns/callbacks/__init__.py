@@ -1,0 +1,1 @@
+"""Callbacks: asked for, made at their time, kept or missed."""
