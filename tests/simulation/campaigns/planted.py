@@ -10,10 +10,7 @@ from unittest.mock import patch
 
 from campaigns.callbacks import putting
 from campaigns.core import calling_hours, decide, retries, waiting
-from campaigns.core import revisions as core_revisions
 from campaigns.core.promises import Kept, Promise
-from campaigns.core.reasons import Disposition
-from campaigns.core.revisions import Renewal
 from campaigns.dialler import case, emergencies, pace, turn, withdrawal
 from campaigns.dialler.withdrawal import Took
 from campaigns.ledger import campaigns, compiled, contacts, do_not_call, notices, people, revisions, turns
@@ -199,10 +196,6 @@ ALL = (
             _wrapped(do_not_call, "write", _begins_tomorrow)),
     Planted("a change takes no order back", never.OLD_WORD, MANY, _put(withdrawal, "taken_back", lambda *_: {})),
     Planted("a change leaves the items", never.OLD_WORD, MANY, _put(revisions, "write_items", lambda *_: None)),
-    Planted("who was told is not told again", never.NOT_TOLD_AGAIN, MANY,
-            _put(case, "renewal", lambda *_, **__: Renewal.NOTHING)),
-    Planted("nobody has heard anything", never.NOT_TOLD_AGAIN, MANY,
-            _put(core_revisions, "UNHEARD", frozenset(Disposition))),
     Planted("a callback is due at once", EARLY, MANY,
             _both(_wrapped(putting, "_contact", _due_at_once), _wrapped(retries, "_after_last", _no_time))),
     Planted("closed hours move no callback", EARLY, MANY, _wrapped(putting, "promised", _not_moved)),
