@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
+from cti.callers.ports import CallbackRequests
 from cti.dial.ports import DialMeter, DialOrders, DialStreams
 from cti.errors import SettingsMistake
 from cti.leases.alone import AloneNamed, new_owner
@@ -120,6 +121,7 @@ class Host:
     called_leg: FindLeg = no_leg
     speed: float = 1.0  # how many times as fast as real time the clocks run, in a trial
     dial_streams: DialStreams | None = None  # for a part that sends orders itself
+    callbacks: CallbackRequests | None = None  # None: the store is in memory
 
     def ownership(
         self, group: str, resources: Collection[str] = (), changed: Callable[[], None] = lambda: None

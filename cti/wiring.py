@@ -123,6 +123,7 @@ class Service:
         host = Host(
             self._steady, wall, store.database, store.leases, store.shared, store.dial, self.dial_metrics,
             declared_in(store.ledger), legs_in(store.ledger), speed=speed_of(clock), dial_streams=store.dial,
+            callbacks=store.callbacks,
         )  # fmt: skip
         self.hosted = open_parts(parts, host, store, self.telemetry, self.health)
         tasks = [(hosted.part.name, task) for hosted in self.hosted for task in hosted.tasks_in(roles)]

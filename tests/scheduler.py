@@ -282,6 +282,7 @@ async def scene(
         host = Host(
             clock, wall_clock, store.database, store.leases, store.shared, store.dial, meter,
             declared_in(store.ledger), legs_in(store.ledger), dial_streams=store.dial,
+            callbacks=store.callbacks,
         )  # fmt: skip
         hosted = open_parts(found, host, store, telemetry, PartHealth(telemetry, clock))
         metrics = CallMetrics(telemetry)

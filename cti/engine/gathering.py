@@ -7,6 +7,7 @@ fails is dropped with its layer, and its entries are read again.
 from functools import lru_cache
 from typing import NamedTuple
 
+from cti.core.callbacks import offers_of
 from cti.core.identity import identity_hash, is_plain, stored_hash
 from cti.core.rules import RuleBook
 from cti.engine.commands import CommandWriter
@@ -41,12 +42,13 @@ class Gathering:
     """One engine's work in progress."""
 
     __slots__ = (
-        "book", "commands", "dial_facts", "ended", "interventions_on", "late", "layers", "limits", "partitions",
-        "passing", "recent_ids", "records", "sources", "telemetry", "times", "waiting", "writer",
+        "book", "callback_offers", "commands", "dial_facts", "ended", "interventions_on", "late", "layers", "limits",
+        "partitions", "passing", "recent_ids", "records", "sources", "telemetry", "times", "waiting", "writer",
     )  # fmt: skip
 
     def __init__(self, book: RuleBook, telemetry: CallMetrics, interventions_on: bool, limits: CallLimits) -> None:
         self.book, self.telemetry, self.interventions_on, self.limits = book, telemetry, interventions_on, limits
+        self.callback_offers = offers_of(book)
         self.layers, self.late, self.times = Layers(), LateCalls(), Times()
         self.sources: dict[tuple[str, str], Source] = {}
         self.waiting: set[Source] = set()  # those with something scheduled: few, even where there are many sources
