@@ -5,12 +5,12 @@ again after a rollback. All others are awaited, and raise `errors.LedgerAway`.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from sqlalchemy import Connection
 
-from cti.callers.rows import CallbackRequest
+from cti.callers.rows import CallbackRequest, Caller, KnownCaller
 
 
 class CallbackRequests(Protocol):
@@ -29,3 +29,19 @@ class CallbackRequests(Protocol):
 
     def wake(self, event: asyncio.Event) -> None:
         """Set `event` at new requests, of other processes too. One can be missed: look now and then."""
+
+
+class KnowsCallers(Protocol):
+    """What a part knows of callers. The engine asks once the births of a round are committed, and waits for nothing: a
+    call goes on as if nobody knew its caller until the part has said so, and a part that fails harms none.
+    """
+
+    async def look(self, callers: Sequence[Caller]) -> Sequence[KnownCaller]:
+        """Those whom the part knows. The same calls may be asked about again: after a failure, by the next owner of
+        their partition.
+        """
+
+    async def left(self, call_ids: Collection[str]) -> None:
+        """Known calls that have ended. One can be missed: a part that acts on it asks which calls still live
+        (`Host.still_live`).
+        """

@@ -3,6 +3,7 @@
 All times are integer milliseconds since the Unix epoch. JSON is text. A yes or no is 0 or 1.
 """
 
+from campaigns.ledger.tables.callers import callers, numbers
 from campaigns.ledger.tables.campaigns import NOT_ENDED, UNDER_WAY, campaigns, history, lanes, outbound
 from campaigns.ledger.tables.contacts import (
     FAR,
@@ -41,6 +42,7 @@ __all__ = (
     "attempts",
     "audit",
     "audit_heads",
+    "callers",
     "campaigns",
     "contacts",
     "do_not_call",
@@ -57,6 +59,7 @@ __all__ = (
     "metadata",
     "notice_batches",
     "notices",
+    "numbers",
     "outbound",
     "person_days",
     "refusals",

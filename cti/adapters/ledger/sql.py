@@ -1,7 +1,7 @@
 """The ledger on SQLite and PostgreSQL: a writer's thread for rounds, a few reader threads for queries."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
 import psycopg
 from sqlalchemy import Connection
@@ -205,6 +205,9 @@ class SqlLedger(SqlLeases[int, Claim]):
         self, tenant: str, call_id: str, after: tuple[int, int], limit: int
     ) -> tuple[CallRow, list[TimelineRow]] | None:
         return await self._reader.run(timeline_page, tenant, call_id, after, limit)
+
+    async def still_live(self, call_ids: Collection[str]) -> set[str]:
+        return await self._reader.run(calls.still_live, call_ids)
 
     async def calls(
         self, tenant: str, wanted: CallFilter, after: tuple[int, str] | None, limit: int
