@@ -13,6 +13,7 @@ from cti.errors import LedgerAway, OutcomeUnknown
 from cti.hosting import Host
 
 LOOK_MS = 5_000.0
+IDLE_MS = 60_000.0  # where nobody was calling: what is looked for here has gone wrong before
 CALLERS_MAX = 1_000  # of one look
 LASTS_MAX_MS = 4 * 3_600_000  # as long as a call without any event lives: beyond it the line is free in any case
 
@@ -42,7 +43,7 @@ class Leaving:
         now_ms = self._context.clock.now_ms()
         if now_ms < self._look_ms:
             return False
-        self._look_ms = now_ms + LOOK_MS
+        self._look_ms = now_ms + IDLE_MS
         try:
             return await self._look()
         except (LedgerAway, OutcomeUnknown) as reason:
@@ -54,6 +55,7 @@ class Leaving:
         calling = await reader.run(callers.calls, CALLERS_MAX)
         if not calling:
             return False
+        self._look_ms = self._context.clock.now_ms() + LOOK_MS
         live = await self._still_live([call_id for call_id, _ in calling])
         gone = [call_id for call_id, since_ms in calling if call_id not in live or now_ms - since_ms > LASTS_MAX_MS]
         if gone:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, update
 
+from campaigns.do_not_call.changing import enter
 from campaigns.inbound_callers import looking
 from campaigns.inbound_callers.leaving import LASTS_MAX_MS, LOOK_MS, Leaving
 from campaigns.ledger import numbers
+from campaigns.ledger.rows import DoNotCallRow
 from campaigns.ledger.tables import callers as callers_table
 from campaigns.ledger.tables import campaigns as campaigns_table
 from campaigns.ledger.tables import contacts as contacts_table
@@ -219,6 +221,17 @@ async def test_an_order_that_was_sent_goes_on_and_the_line_is_taken_after_it(pro
     assert not await leaving.step()
     rows = {row["number"]: row["command"] for row in await product.rows(looking.people.live_numbers)}
     assert rows[number].startswith("in:")
+
+
+async def test_who_calls_may_ask_not_to_be_called(product: Acting) -> None:
+    """His own call is no order that could be taken back."""
+    it, of = product.it, campaign_of()
+    await put(it, of, [contact(of, 1, ONE)])
+    await calls_in(it, "call", ONE)
+    row = DoNotCallRow(TENANT, ONE, "d1", "optedOut", product.now_ms, None, product.now_ms, "an agent")
+    entered = await enter(product.context, row)
+    assert (entered.is_new, entered.withdrawn) == (True, 0)
+    assert await live_numbers_of(it) == [ONE, "a:A1"]
 
 
 async def test_a_line_is_free_when_the_last_of_its_calls_has_ended(product: Acting) -> None:
