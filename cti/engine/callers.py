@@ -28,6 +28,7 @@ ASKED_AT_ONCE = 500
 CALLERS_MAX = 10_000  # that wait to be asked about
 TRIES_MAX, AGAIN_MS = 5, 1_000
 LOOK_AGAIN_MS = 500.0
+BUSY_MS = 100.0  # between two questions while there is more to read
 ANNOUNCED_WITHIN_MS = 20_000  # of the call's opening
 PROMPTED_WITHIN_MS = 15_000  # of the offer
 ONCE = 1  # n of an occurrence
@@ -114,7 +115,7 @@ class Callers:
         self._answers: list[tuple[Asked, KnownCaller]] = []
         self._ended: set[str] = set()  # known calls that have ended
         self._rests_until_ms = float("-inf")  # after a failure
-        self._looked_ms = float("-inf")
+        self._looked_ms = self._asked_ms = float("-inf")
 
     def ask(self, callers: Iterable[Asked]) -> None:
         """Ask about callers whose births are committed."""
@@ -125,7 +126,6 @@ class Callers:
                 self._waiting.append(asked)
             else:
                 self._work.telemetry.caller_unasked()
-        self._begin()
 
     def ended(self, keys: Iterable[Key]) -> None:
         """These calls have ended, and that is committed."""
@@ -137,7 +137,6 @@ class Callers:
             if live is not None and self._keys.pop(live.call_id, None) is not None:
                 self._work.known_callers.pop(live.call_id, None)
                 self._ended.add(live.call_id)
-        self._begin()
 
     def forget(self) -> None:
         """Partitions were lost: what is no call of ours is the next owner's to ask about."""
@@ -154,6 +153,7 @@ class Callers:
         """Shift all times: the log's clock was set."""
         self._rests_until_ms += by_ms
         self._looked_ms += by_ms
+        self._asked_ms += by_ms
 
     @property
     def under_way(self) -> bool:
@@ -164,8 +164,10 @@ class Callers:
         if self._under_way is not None:
             await asyncio.wait({self._under_way})
 
-    def apply(self) -> None:
-        """Act on the answers, in the round that is being gathered; ask about those who wait."""
+    def turn(self, *, idle: bool) -> None:
+        """Act on the answers, in the round that is being gathered; ask about those who wait. An engine with more to
+        read (not `idle`) asks seldom: a question costs as much for one caller as for a hundred.
+        """
         answers, self._answers = self._answers, []
         for asked, known in answers:
             key, live = self._work.layers.by_id(asked.key, known.call_id)
@@ -176,7 +178,10 @@ class Callers:
             self._work.known_callers[known.call_id] = known
             self._greet(key, live, known)
         self._look_again()
-        self._begin()
+        now_ms = self._work.times.now_ms
+        if idle or now_ms >= self._asked_ms + BUSY_MS:
+            self._asked_ms = now_ms
+            self._begin()
 
     def _greet(self, key: Key, live: LiveCall, known: KnownCaller) -> None:
         mine = live.copy()

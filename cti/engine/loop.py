@@ -169,7 +169,7 @@ class Engine:
         if self.quarantine.spoiled:
             return await self._start_over()
         self._timers.turn(self._intake.positions)
-        self._callers.apply()
+        self._callers.turn(idle=self._intake.idle)
         self._tidy()
         return await self._commit_when_due() or taken > 0
 

@@ -91,6 +91,10 @@ async def test_nothing_is_said_twice_whatever_happens_to_the_engine(product: Act
     assert len(heard(it, "promptAgent")) == 1
     await rings(it, "call", "1002")
     assert len(heard(it, "promptAgent")) == 2, "who has taken over knows the caller too"
+    await hangs_up(it, "call")
+    record = await it.record("pbx", "call")
+    assert record is not None
+    assert len([one for one in record["interventions"] if one["rule"] == "OUT-1"]) == 3
 
 
 async def test_a_caller_is_known_though_the_engine_died_before_it_asked(product: Acting) -> None:
