@@ -20,6 +20,8 @@ from campaigns.context import CHANNEL, IMPORTS, LANES, MESSAGES, NAME, open_cont
 from campaigns.dialler.loop import Dialler
 from campaigns.figures import FIGURES, Looking
 from campaigns.imports.importer import Importer
+from campaigns.inbound_callers.leaving import Leaving
+from campaigns.inbound_callers.looking import InboundCallers
 from campaigns.kinds import known_kinds
 from campaigns.ledger.tables import metadata
 from campaigns.messages.configured import Gateways, read_gateways
@@ -49,7 +51,15 @@ def open_part(host: Host) -> Opened:
     sender = MessageSender(context, host, host.dial_streams)
     return Opened(
         shared=context,
-        tasks=[Dialler(context, host), Importer(context, host), Looking(context, host), sender, Anchors(context)],
+        tasks=[
+            Dialler(context, host),
+            Importer(context, host),
+            Looking(context, host),
+            sender,
+            Anchors(context),
+            Leaving(context, host),
+        ],
+        callers=InboundCallers(context),
         purge=purging(context, read.kept_ms),
         collectors=context.metrics.collectors,
     )

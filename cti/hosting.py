@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
+from cti.callers.ports import CallbackRequests, KnowsCallers
 from cti.dial.ports import DialMeter, DialOrders, DialStreams
 from cti.errors import SettingsMistake
 from cti.leases.alone import AloneNamed, new_owner
@@ -105,6 +106,15 @@ async def no_leg(_tenant: str, _call_id: str) -> CalledLeg | None:
     return None
 
 
+StillLive = Callable[[Collection[str]], Awaitable[set[str]]]
+"""Those of these calls, by our call ids, that have not ended. Raises LedgerAway."""
+
+
+async def nothing_lives(_call_ids: Collection[str]) -> set[str]:
+    """The default of `Host.still_live`."""
+    return set()
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """What a process lends to its parts."""
@@ -120,6 +130,8 @@ class Host:
     called_leg: FindLeg = no_leg
     speed: float = 1.0  # how many times as fast as real time the clocks run, in a trial
     dial_streams: DialStreams | None = None  # for a part that sends orders itself
+    callbacks: CallbackRequests | None = None  # None: the store is in memory
+    still_live: StillLive = nothing_lives
 
     def ownership(
         self, group: str, resources: Collection[str] = (), changed: Callable[[], None] = lambda: None
@@ -139,6 +151,7 @@ class Opened:
     tasks: Sequence[Task] = ()
     purge: Purge | None = None
     beside_round: BesideRound | None = None
+    callers: KnowsCallers | None = None  # asked in the process of the engine
     collectors: Sequence[Collector] = ()  # its metrics, in no registry yet
 
 

@@ -6,7 +6,7 @@ All times are integer milliseconds since the Unix epoch, all durations integer m
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from cti.rows import (
@@ -273,6 +273,9 @@ class Reads(Protocol):
         self, tenant: str, call_id: str, after: tuple[int, int], limit: int
     ) -> tuple[CallRow, list[TimelineRow]] | None:
         """A call and its events after (position, n), in that order; None: there is no such call."""
+
+    async def still_live(self, call_ids: Collection[str]) -> set[str]:
+        """Those of these calls that have not ended."""
 
     async def calls(
         self, tenant: str, wanted: CallFilter, after: tuple[int, str] | None, limit: int

@@ -87,6 +87,7 @@ class Retention:
         try:
             if not self._owns():
                 self._time = None  # another engine goes on with it
+                self._telemetry.callbacks_waiting(0, None)
                 await self._store.ledger.retention_ms()  # what is written here is dated by it too
                 return
             if self._time is None:
@@ -95,6 +96,7 @@ class Retention:
             look = self._time.look(now_ms, self._clock.now_ms())
             self._say(look)
             await self._store.ledger.keep_retention_ms(int(self._time.at_ms))
+            await self._count_callbacks()
             if look.at_ms is not None:
                 await self._purge(look.at_ms, int(max(now_ms, self._time.at_ms)))
                 if self._parts is not None:
@@ -110,8 +112,14 @@ class Retention:
             gone += await self._store.ledger.purge(timeline_before, records_before, latest_ms)
             if self._store.dial is not None:
                 gone += await self._store.dial.purge(at_ms, records_before)
+            if self._store.callbacks is not None:
+                gone += await self._store.callbacks.purge(at_ms)
             if not gone:
                 return
+
+    async def _count_callbacks(self) -> None:
+        if self._store.callbacks is not None:
+            self._telemetry.callbacks_waiting(*await self._store.callbacks.pending())
 
     def _say(self, look: Look) -> None:
         self._telemetry.retention_behind(look.behind_ms)

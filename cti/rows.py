@@ -6,6 +6,8 @@ All times are integer milliseconds since the Unix epoch, all durations integer m
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
+from cti.caller_rows import CallbackRequest
+
 Resource = TypeVar("Resource")
 Claimed = TypeVar("Claimed")
 
@@ -249,6 +251,7 @@ class Round:
     dial_facts: list[DialFact] = field(default_factory=list)  # those that carry no dial order's id are not kept
     dial_facts_gone: list[tuple[str, str, str]] = field(default_factory=list)  # (tenant, commandid, call_id): deleted
     source_words: list[SourceWordRow] = field(default_factory=list)
+    callback_requests: list[CallbackRequest] = field(default_factory=list)  # an id that is there already stays
     fences: list[Fence] = field(default_factory=list)
 
 

@@ -34,6 +34,14 @@ class Telemetry:
             registry=registry,
         )
 
+        self._callbacks = Gauge(
+            "ringback_callback_requests_waiting", "Callbacks asked for or promised that nobody has taken",
+            registry=registry,
+        )  # fmt: skip
+        self._oldest_callback = Gauge(
+            "ringback_oldest_callback_request_timestamp_seconds", "When the first of them was asked for; 0: none waits",
+            registry=registry,
+        )  # fmt: skip
         self._part_faults = Counter(
             "ringback_part_faults_total", "Failures of a part, by what it did", ("part", "doing"), registry=registry
         )
@@ -58,6 +66,11 @@ class Telemetry:
 
     def retention_behind(self, behind_ms: int) -> None:
         self._retention.set(behind_ms / 1000)
+
+    def callbacks_waiting(self, requests: int, oldest_ms: int | None) -> None:
+        """By the engine that has the first partition, once a minute."""
+        self._callbacks.set(requests)
+        self._oldest_callback.set((oldest_ms or 0) / 1000)
 
     def part_failed(self, part: str, doing: str) -> None:
         self._part_faults.labels(part, doing).inc()

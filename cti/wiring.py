@@ -42,6 +42,7 @@ from cti.hosting import (
 )
 from cti.leases.alone import Alone, new_owner
 from cti.leases.ownership import Shared
+from cti.parts.callers import PartCallers
 from cti.parts.health import PartHealth
 from cti.parts.metrics import GuardedCollector
 from cti.parts.tasks import PartPurges, PartTasks, named
@@ -123,6 +124,7 @@ class Service:
         host = Host(
             self._steady, wall, store.database, store.leases, store.shared, store.dial, self.dial_metrics,
             declared_in(store.ledger), legs_in(store.ledger), speed=speed_of(clock), dial_streams=store.dial,
+            callbacks=store.callbacks, still_live=store.ledger.still_live,
         )  # fmt: skip
         self.hosted = open_parts(parts, host, store, self.telemetry, self.health)
         tasks = [(hosted.part.name, task) for hosted in self.hosted for task in hosted.tasks_in(roles)]
@@ -137,6 +139,7 @@ class Service:
         return Engine(
             store.log, store.ledger, self._steady, self._book, self._metrics, self.pulse, interventions=interventions,
             limits=call_limits(self.settings), ownership=self._ownership, publisher=store.publisher,
+            knows_callers=callers_known_by(self.hosted, self.health),
         )  # fmt: skip
 
     def _retention(self) -> Retention:
@@ -325,6 +328,12 @@ def open_parts(
                 telemetry.registry.register(GuardedCollector(part.name, collector, health))
         hosted.append(Hosted(part, opened))
     return hosted
+
+
+def callers_known_by(hosted: Sequence[Hosted], health: PartHealth) -> PartCallers | None:
+    """Whom the engine asks who calls; None: no part knows callers."""
+    parts = [(part.name, opened.callers) for part, opened in hosted if opened.callers is not None]
+    return PartCallers(parts, health) if parts else None
 
 
 @contextlib.asynccontextmanager

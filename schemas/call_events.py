@@ -237,17 +237,22 @@ class IdentityVerified(MaybeLegEvent):
 
 
 class AgentAction(MaybeLegEvent):
-    """The agent pressed a button (ours): ABUSE-1, SILENT-1, AUDIBLE-1, or the call's disposition with a note."""
+    """The agent pressed a button (ours): ABUSE-1, SILENT-1, AUDIBLE-1, the call's disposition with a note, or that a
+    callback was promised to the customer, and by when (HOLD-3).
+    """
 
-    action: Literal["warnAndRelease", "silent", "inaudible", "disposition"]
+    action: Literal["warnAndRelease", "silent", "inaudible", "disposition", "callbackPromised"]
     agent: Code | None = None
     disposition: Code | None = None
     note: Words | None = None
+    due_at: Time | None = None
 
     @model_validator(mode="after")
     def _disposes(self) -> Self:
         if self.action == "disposition" and self.disposition is None:
             raise PydanticCustomError("disposition", "The action disposition says which in `disposition`")
+        if self.action == "callbackPromised" and self.due_at is None:
+            raise PydanticCustomError("due_at", "The action callbackPromised says by when in `due_at`")
         return self
 
 

@@ -30,13 +30,14 @@ from cti.gateway.dialling import DialLedger
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.hosting import WHOLE, Host, Hosted, Part, chains_of, find_parts
+from cti.parts.callers import PartCallers
 from cti.parts.health import PartHealth
 from cti.ports import Clock
 from cti.rows import CommandRow, OutcomeRow
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
 from cti.web.server import listen
-from cti.wiring import declared_in, fit_parts, legs_in, open_parts, read_book, standard_of
+from cti.wiring import callers_known_by, declared_in, fit_parts, legs_in, open_parts, read_book, standard_of
 
 START = datetime.fromisoformat("2026-03-02T09:00:00+08:00")
 START_MS = int(START.timestamp() * 1000)
@@ -113,6 +114,7 @@ class Scene:
         self._session = session
         self._tasks = [task for one in hosted for task in one.tasks_in(WHOLE)]
         self.switches: dict[str, Switch] = {}
+        self.knows_callers: PartCallers | None = None
         self.running = True  # False: the engine is stopped, the door is open
         self._commanded = 0  # rounds with commands so far
         engine.pulse.tell(self._hear)
@@ -248,7 +250,7 @@ class Scene:
         old = self.engine
         self.engine = Engine(
             self.store.log, self.store.ledger, self.clock, old.work.book, old.work.telemetry, old.pulse,
-            limits=old.work.limits,
+            limits=old.work.limits, knows_callers=self.knows_callers,
         )  # fmt: skip
         await self.engine.start()
 
@@ -282,12 +284,15 @@ async def scene(
         host = Host(
             clock, wall_clock, store.database, store.leases, store.shared, store.dial, meter,
             declared_in(store.ledger), legs_in(store.ledger), dial_streams=store.dial,
+            callbacks=store.callbacks, still_live=store.ledger.still_live,
         )  # fmt: skip
-        hosted = open_parts(found, host, store, telemetry, PartHealth(telemetry, clock))
-        metrics = CallMetrics(telemetry)
+        health = PartHealth(telemetry, clock)
+        hosted = open_parts(found, host, store, telemetry, health)
+        metrics, knows_callers = CallMetrics(telemetry), callers_known_by(hosted, health)
         engine = Engine(
-            store.log, store.ledger, clock, book, metrics, pulse, limits=CallLimits(round(call_idle_max_s * 1000))
-        )
+            store.log, store.ledger, clock, book, metrics, pulse, limits=CallLimits(round(call_idle_max_s * 1000)),
+            knows_callers=knows_callers,
+        )  # fmt: skip
         await engine.start()
 
         async def ready() -> Mapping[str, str | None]:
@@ -305,6 +310,7 @@ async def scene(
         session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"})
         stack.push_async_callback(session.close)
         it = Scene(store, clock, engine, session, listening.url, wall_clock, hosted, host, app)
+        it.knows_callers = knows_callers
         for one in hosted:
             for task in one.tasks_in(WHOLE):
                 await task.start()

@@ -86,8 +86,10 @@ def page(connection: Connection, tenant: str, after: tuple[int, str] | None, lim
 
 
 def orders_on(connection: Connection, tenant: str, line: str) -> list[OpenOrder]:
-    """The order that has the number, or the account, if there is one."""
-    query = select(live_numbers).where(live_numbers.c.tenant == tenant, live_numbers.c.number == line)
+    """The order that has the number, or the account, if there is one; an inbound call that has it is none."""
+    query = select(live_numbers).where(
+        live_numbers.c.tenant == tenant, live_numbers.c.number == line, live_numbers.c.contact != ""
+    )  # fmt: skip
     return [
         OpenOrder(row.contact.rsplit("-", 1)[0], row.contact, int(row.command.rsplit(".", 1)[1]), row.command)
         for row in connection.execute(query)

@@ -7,7 +7,7 @@ from pydantic_core import from_json
 from sqlalchemy import Connection, func, select
 
 from campaigns.imports.errors import ContactMoved
-from campaigns.ledger import outbound, revisions
+from campaigns.ledger import numbers, outbound, revisions
 from campaigns.ledger.imports import (
     ACCOUNTS_NAMED,
     Counts,
@@ -76,9 +76,11 @@ def apply(connection: Connection, batches: Sequence[Batch]) -> Sequence[None]:
             raise ContactMoved
         if batch.added_to:
             _add_to(connection, batch.added_to)
+            numbers.add(connection, batch.added_to)
             _note_additions(connection, [(batch.key.campaign, batch.key.no, row.id) for row in batch.added_to])
         _insert_classes(connection, sorted(batch.classes))
         _insert(connection, batch.new)
+        numbers.put(connection, batch.new)
         batch.then(connection)
         if batch.seq is None:
             reject(connection, batch.key, batch.errors)

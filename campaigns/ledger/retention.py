@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, select, tuple_
 
 from campaigns.core.zones import DAY_MS
-from campaigns.ledger import audit, idempotency
+from campaigns.ledger import audit, idempotency, numbers
 from campaigns.ledger.notices import PENDING
 from campaigns.ledger.tables import (
     UNDER_WAY,
@@ -68,6 +68,7 @@ def _drop(connection: Connection, limits: Limits) -> int:
         + audit.purge(connection, limits.now_ms, limits.before_ms - limits.before_ms % DAY_MS, ROWS_A_TIME)
         + _some(connection, settlements, settlements.c.received_at_ms < limits.settled_before_ms, ROWS_A_TIME)
         + _some(connection, do_not_call, do_not_call.c.until_ms < limits.before_ms, ROWS_A_TIME)
+        + numbers.purge(connection, limits.now_ms)
         + drop_campaigns(connection, limits.before_ms)
     )
 

@@ -18,6 +18,7 @@ from cti.adapters.ledger.memory import MemoryLedger
 from cti.adapters.ledger.sql import SqlLedger
 from cti.adapters.ledger.tables import engines
 from cti.adapters.migrations import CHAIN
+from cti.callers.store import CALLED_BACK, SqlCallbackRequests
 from cti.dial.store import DIALLED, ORDERED, SqlDialOrders
 from cti.dial.store import WRITER as DIAL
 from cti.errors import RingbackError, SettingsMistake
@@ -37,7 +38,7 @@ MEMORY = "memory:"
 LEDGER, HEARTBEATS, LOG = "ledger-writer", "heartbeat-writer", "log-writer"
 OURS = frozenset({LEDGER, HEARTBEATS, LOG})  # the call side's writers; a part's has its chain's name
 APPENDED, COMMANDED = "ringback_appended", "ringback_commanded"  # channels: to the log; a round with commands
-CHANNELS = (COMMANDED, DIALLED, ORDERED)  # of every ledger
+CHANNELS = (COMMANDED, DIALLED, ORDERED, CALLED_BACK)  # of every ledger
 CHECK = "check"  # the owner in a row that no other transaction sees
 ROOM = text("CREATE TEMPORARY TABLE IF NOT EXISTS ringback_room (filling text) ON COMMIT DROP")
 ROOM_FILLED = text("INSERT INTO ringback_room SELECT repeat('x', 1000) FROM generate_series(1, :rows)")
@@ -57,6 +58,7 @@ class Store:
     publisher: Publisher | None = None  # where integrators read from topics
     database: Database | None = None  # where parts keep tables; None: in memory there are none
     dial: SqlDialOrders | None = None  # None: in memory nothing is dialled
+    callbacks: SqlCallbackRequests | None = None  # None: in memory nobody takes what callers ask for
 
     @property
     def slow(self) -> str:
@@ -170,6 +172,8 @@ class _DatabaseStore(Store):
         now_ms, speed = (None, 1.0) if clock is None else (clock.now_ms, speed_of(clock))
         self.dial = SqlDialOrders(database, now_ms, self._said_by, speed)
         self._ledger.tell_dialled(self.dial.told)
+        self.callbacks = SqlCallbackRequests(database, DIAL)
+        self._ledger.tell_called_back(self.callbacks.told)
         self._chains = (CHAIN, *chains)
 
     def _said_by(self) -> list[int]:
@@ -286,8 +290,9 @@ async def _word_of(writer: SqlWriter, within_s: float, slow: str) -> str | None:
 def _ledger_in(database: Database) -> SqlLedger:
     heartbeats = database.writer(HEARTBEATS)
     return SqlLedger(
-        database.writer(LEDGER), database.reader, heartbeats, database.telling(COMMANDED), database.telling(DIALLED)
-    )
+        database.writer(LEDGER), database.reader, heartbeats, database.telling(COMMANDED), database.telling(DIALLED),
+        database.telling(CALLED_BACK),
+    )  # fmt: skip
 
 
 def _nothing(_: Connection, asked: Sequence[None]) -> Sequence[None]:

@@ -1,13 +1,17 @@
-"""Facts that are only noted: keys, tones, announcements, the survey. Called by `call`."""
+"""Facts that are only noted: keys, tones, announcements, the survey, promises. Called by `call`."""
 
 from cti.core import call_dialled as dialled
-from cti.core.call_state import Call
+from cti.core.call_state import Call, Extras, Keys, Promise
+from cti.core.fact_data import agent_of
 from cti.core.fact_data import noted as said
 from cti.core.facts import Fact
+from schemas.fields import ms_of, read_time
 from schemas.reasons import Ignored
 
 DIGITS_MAX = 4096
 ANNOUNCEMENTS_MAX = 1_000
+PRESSED_MAX = 64  # digitsGenerated kept of a caller who waits
+PROMISES_MAX = 32  # callbacks promised in one call
 
 
 def heard(call: Call, fact: Fact) -> Ignored | None:
@@ -23,7 +27,7 @@ def noted(call: Call, fact: Fact) -> None:
     known = call.extras
     match fact.kind:
         case "digitsGenerated":
-            call.extras = known._replace(digits=(known.digits + said(fact, "digits"))[:DIGITS_MAX])
+            call.extras = _pressed(call, fact)._replace(digits=(known.digits + said(fact, "digits"))[:DIGITS_MAX])
         case "networkTone":
             call.extras = known._replace(tone=said(fact, "tone"))
         case "answeringMachineResult":
@@ -35,5 +39,23 @@ def noted(call: Call, fact: Fact) -> None:
             call.extras = known._replace(survey=said(fact, "score"))
         case "identityVerified":
             call.extras = known._replace(identity_verified=said(fact, "verified") is not False)
-        case "agentAction" if said(fact, "disposition") is not None:
-            call.extras = known._replace(disposition=said(fact, "disposition"))
+        case "agentAction":
+            call.extras = _promised(call, fact)._replace(disposition=said(fact, "disposition") or known.disposition)
+
+
+def _pressed(call: Call, fact: Fact) -> Extras:
+    """With the keys of a caller who waits, and their time: a callback offer may have been played (QUEUE-1)."""
+    known = call.extras
+    waits = call.inbound and bool(call.waits) and call.waits[-1].end_ms is None
+    if not waits or len(known.pressed) >= PRESSED_MAX:
+        return known
+    return known._replace(pressed=(*known.pressed, Keys(fact.at_ms, said(fact, "digits"))))
+
+
+def _promised(call: Call, fact: Fact) -> Extras:
+    known = call.extras
+    if said(fact, "action") != "callbackPromised" or len(known.promises) >= PROMISES_MAX:
+        return known
+    due_ms = ms_of(read_time(said(fact, "due_at")))
+    promise = Promise(fact.id, fact.at_ms, agent_of(fact) or call.first_agent, due_ms, said(fact, "note"))
+    return known._replace(promises=(*known.promises, promise))

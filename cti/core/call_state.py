@@ -164,7 +164,7 @@ class Opening(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """What a called party pressed."""
+    """What a called party, or a caller who waits, pressed."""
 
     at_ms: int
     digits: str
@@ -186,6 +186,16 @@ class Dialled(NamedTuple):
     agent_answered_ms: int | None = None
 
 
+class Promise(NamedTuple):
+    """A callback that an agent promised the customer (HOLD-3)."""
+
+    event: str  # the id of the event that said so
+    at_ms: int
+    agent: str | None
+    due_ms: int
+    note: str | None
+
+
 class Extras(NamedTuple):
     """What few calls have: kept apart so that the others do not pay for it."""
 
@@ -197,6 +207,8 @@ class Extras(NamedTuple):
     identity_verified: bool = False
     survey: int | None = None
     dialled: Dialled | None = None
+    pressed: tuple[Keys, ...] = ()  # while the caller waited
+    promises: tuple[Promise, ...] = ()
 
 
 class Tentative(NamedTuple):

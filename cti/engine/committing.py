@@ -8,6 +8,7 @@ from typing import NamedTuple
 import structlog
 
 from cti import errors
+from cti.caller_rows import Asked
 from cti.engine.live_calls import Key
 from cti.engine.metrics import CallMetrics
 from cti.ports import Clock, Ledger
@@ -27,6 +28,7 @@ class Committing(NamedTuple):
     ended: list[Key]
     live: tuple[int, ...]  # what is live once it is committed, as telemetry counts it
     started: float
+    callers: list[Asked]  # whose births are in it
 
 
 class Verdict(NamedTuple):

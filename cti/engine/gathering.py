@@ -7,6 +7,8 @@ fails is dropped with its layer, and its entries are read again.
 from functools import lru_cache
 from typing import NamedTuple
 
+from cti.caller_rows import Asked, KnownCaller
+from cti.core.callbacks import offers_of
 from cti.core.identity import identity_hash, is_plain, stored_hash
 from cti.core.rules import RuleBook
 from cti.engine.commands import CommandWriter
@@ -41,12 +43,15 @@ class Gathering:
     """One engine's work in progress."""
 
     __slots__ = (
-        "book", "commands", "dial_facts", "ended", "interventions_on", "late", "layers", "limits", "partitions",
-        "passing", "recent_ids", "records", "sources", "telemetry", "times", "waiting", "writer",
+        "asks_who_calls", "book", "callback_offers", "commands", "dial_facts", "ended", "interventions_on",
+        "known_callers", "late", "layers", "limits", "new_callers", "partitions", "passing", "recent_ids", "records",
+        "sources", "telemetry", "times", "unsaid_callers",
+        "waiting", "writer",
     )  # fmt: skip
 
     def __init__(self, book: RuleBook, telemetry: CallMetrics, interventions_on: bool, limits: CallLimits) -> None:
         self.book, self.telemetry, self.interventions_on, self.limits = book, telemetry, interventions_on, limits
+        self.callback_offers = offers_of(book)
         self.layers, self.late, self.times = Layers(), LateCalls(), Times()
         self.sources: dict[tuple[str, str], Source] = {}
         self.waiting: set[Source] = set()  # those with something scheduled: few, even where there are many sources
@@ -55,6 +60,10 @@ class Gathering:
         self.commands = CommandWriter(self.writer, self.times, telemetry)
         self.records = RecordWriter(self.writer, book, telemetry)
         self.dial_facts = DialFacts()
+        self.asks_who_calls = False
+        self.new_callers: list[Asked] = []  # in this round; nobody is asked about before it is committed
+        self.known_callers: dict[str, KnownCaller] = {}  # by call id; what is kept here is no part of a round
+        self.unsaid_callers: set[str] = set()  # of these, whose switch's clock was not believed
         self.ended: list[Key] = []  # calls that ended in this round
         self.partitions: dict[tuple[int, str], int] = {}  # of recently used keys: (hash, family) -> partition
         self.passing: list[Appending] = []  # appended to every partition before the round may commit
@@ -96,7 +105,7 @@ class Gathering:
         assert not self.late, "what came late is concluded before a round commits"
         self.writer.round_ = Round()
         self.dial_facts.clear()
-        self.ended, self.passing = [], []
+        self.ended, self.passing, self.new_callers = [], [], []
 
 
 @lru_cache(maxsize=KEYS_KEPT)

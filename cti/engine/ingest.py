@@ -28,6 +28,8 @@ from cti.core.facts import (
     fact,
 )
 from cti.core.identity import hash64
+from cti.engine.callbacks import ask_for_callbacks
+from cti.engine.callers import follow_caller
 from cti.engine.carried_orders import COMMANDID, orders_with
 from cti.engine.fire_rules import answered, fire_rules
 from cti.engine.gathering import Gathering, hash_of, stored_hash_of
@@ -267,6 +269,10 @@ def _follow(work: Gathering, key: Key, live: LiveCall, before: LiveCall, was: Ca
     call = live.call
     if moved:
         fire_rules(work, key, live, moved)
+    if call.extras is not was.extras:
+        ask_for_callbacks(work, key, live, was)
+    if work.asks_who_calls:
+        follow_caller(work, key, live, was)
     if moved or was.phase is not call.phase:
         work.telemetry.call_moved(was, call)
     if call.phase is ENDED:

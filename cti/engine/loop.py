@@ -18,6 +18,7 @@ import structlog
 
 from cti import errors
 from cti.core.rules import RuleBook
+from cti.engine.callers import AsksParts, Callers, asked_about
 from cti.engine.committing import Commit, Committing, says_anything
 from cti.engine.eviction import Eviction
 from cti.engine.gathering import LIMITS, CallLimits, Gathering
@@ -55,9 +56,11 @@ class Engine:
     def __init__(
         self, event_log: EventLog, ledger: Ledger, clock: Clock, book: RuleBook, telemetry: CallMetrics, pulse: Pulse,
         *, interventions: bool = True, limits: CallLimits = LIMITS, ownership: Ownership | None = None,
-        publisher: Publisher | None = None,
+        publisher: Publisher | None = None, knows_callers: AsksParts | None = None,
     ) -> None:  # fmt: skip
-        """`clock` is monotonic. Without `ownership` the engine is alone on the ledger; `publisher` gets the outbox."""
+        """`clock` is monotonic. Without `ownership` the engine is alone on the ledger; `publisher` gets the outbox.
+        `knows_callers`: the parts that are asked who calls.
+        """
         self._log, self._ledger, self._clock, self.pulse = event_log, ledger, clock, pulse
         self._ownership = ownership or Alone(ledger, event_log.partitions, new_owner())
         self._telemetry = telemetry
@@ -68,7 +71,10 @@ class Engine:
         self._intake = Intake(self.work, event_log, ledger, self.quarantine, self._time)
         self._timers, self._eviction, self._passivation = Timers(self.work), Eviction(), Passivation()
         self._words = SourceWords(self.work, event_log, ledger, self._intake)
-        self._time.move_with(self, self._intake, self._timers, self._eviction, self._passivation, self._words)
+        self._callers = Callers(self.work, knows_callers, self.wake)
+        self._time.move_with(
+            self, self._intake, self._timers, self._eviction, self._passivation, self._words, self._callers
+        )
         self.outbox = None if publisher is None else Outbox(publisher, clock)
         self.work.writer.publishing = publisher is not None
         self._wake = asyncio.Event()
@@ -107,13 +113,15 @@ class Engine:
             with contextlib.suppress(errors.RingbackError):
                 await self._settle()
         await self._partitions.stop()
+        await self._callers.stop()
         await self._ownership.stop()
 
     async def drain(self) -> None:
         """Turn until nothing is left to do now: what tests and the replay wait for."""
-        while await self.step() or self._commit is not None:
+        while await self.step() or self._commit is not None or self._callers.under_way:
             if self._commit is not None:
                 await self._settle()
+            await self._callers.landed()
 
     def move(self, by_ms: float) -> None:
         """Shift all times: the log's clock was set."""
@@ -141,7 +149,7 @@ class Engine:
         if self._not_before_ms > now_ms:
             return self._not_before_ms
         soonest = min(self._timers.next_ms(), self._eviction.next_ms(), self._intake.resumes_ms())
-        soonest = min(soonest, self._words.next_ms(now_ms))
+        soonest = min(soonest, self._words.next_ms(now_ms), self._callers.next_ms())
         return min(max(soonest, now_ms) + 0.001, now_ms + IDLE_LOOK_MS)
 
     # -- one turn ------------------------------------------------------------------------------------------------------
@@ -161,6 +169,7 @@ class Engine:
         if self.quarantine.spoiled:
             return await self._start_over()
         self._timers.turn(self._intake.positions)
+        self._callers.turn(idle=self._intake.idle)
         self._tidy()
         return await self._commit_when_due() or taken > 0
 
@@ -239,6 +248,7 @@ class Engine:
         if self.outbox is not None:
             self.outbox.enqueue(loaded.outbox)
         self._timers.schedule_all(loaded.calls)
+        self._callers.ask(each for key, live in loaded.calls.items() for each in asked_about(key, live))
         log.info("partition taken", action="partition_taken", partition=claim.partition, calls=len(loaded.calls))
 
     async def _lose(self, lost: frozenset[int]) -> None:
@@ -265,6 +275,7 @@ class Engine:
 
     def _leave(self, partitions: frozenset[int]) -> None:
         self._intake.remove(self._partitions.drop(partitions))
+        self._callers.forget()
         self._live_committed = self._telemetry.live_now()
         self.quarantine.forget(partitions)
 
@@ -305,7 +316,7 @@ class Engine:
         work.round_.fences = self._partitions.fences(intake.positions)
         what = Committing(
             work.round_, dict(intake.positions), intake.taken, work.ended, self._telemetry.live_now(),
-            time.perf_counter(),
+            time.perf_counter(), work.new_callers,
         )  # fmt: skip
         work.layers.start_commit()
         before = self._pass_on(work.passing) if work.passing else None
@@ -349,6 +360,8 @@ class Engine:
         if self.outbox is not None:
             self.outbox.enqueue(done.round_.outbox)
         self._eviction.add(done.ended, now_ms)
+        self._callers.ended(done.ended)
+        self._callers.ask(done.callers)
 
     def _drop(self, error: Exception | None) -> None:
         """Drop all that was not committed, and read it again after a back-off."""

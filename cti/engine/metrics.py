@@ -44,6 +44,14 @@ class CallMetrics:
             "ringback_events_ignored_total", "Stored events that changed nothing", ("reason",), registry=registry
         )
         self._dead = Counter("ringback_events_dead_lettered_total", "Events set aside", ("reason",), registry=registry)
+        self._callbacks = Counter(
+            "ringback_callback_requests_total", "Callbacks that callers asked for and agents promised", ("origin",),
+            registry=registry,
+        )  # fmt: skip
+        self._unasked = Counter(
+            "ringback_callers_unasked_total", "Callers whom no part was asked about: too many, or it did not answer",
+            registry=registry,
+        )  # fmt: skip
         self._live = Gauge("ringback_calls_live", "Calls that are open", registry=registry)
         self._waiting = Gauge("ringback_calls_queued", "Calls that wait in a queue now", registry=registry)
         self._ringing = Gauge("ringback_offers_ringing", "Agents' devices that ring now", registry=registry)
@@ -108,6 +116,13 @@ class CallMetrics:
 
     def dead_lettered(self, reason: DeadLetter) -> None:
         self._dead.labels(reason.value).inc()
+
+    def callback_requested(self, origin: str) -> None:
+        """`origin`: queue or agent."""
+        self._count(self._callbacks, origin)
+
+    def caller_unasked(self) -> None:
+        self._unasked.inc()
 
     def intervention(self, rule: str, command: str, outcome: InterventionOutcome) -> None:
         self._count(self._interventions, rule, command, outcome.value)

@@ -10,7 +10,8 @@ import structlog
 from cti.ports import Clock
 from cti.telemetry import Telemetry
 
-BESIDE, METRICS, PURGE, START, STOP = "beside_round", "metrics", "purge", "start", "stop"
+BESIDE, CALLERS, METRICS, PURGE = "beside_round", "callers", "metrics", "purge"
+START, STOP = "start", "stop"
 
 log = structlog.get_logger()
 Made = TypeVar("Made")

@@ -5,6 +5,7 @@ All times are integer milliseconds since the Unix epoch. JSON is text. A yes or 
 
 from campaigns.ledger.tables.approvals import approvals, emergencies
 from campaigns.ledger.tables.callbacks import callbacks
+from campaigns.ledger.tables.callers import callers, numbers
 from campaigns.ledger.tables.campaigns import NOT_ENDED, UNDER_WAY, campaigns, history, lanes, outbound
 from campaigns.ledger.tables.contacts import (
     FAR,
@@ -47,6 +48,7 @@ __all__ = (
     "audit",
     "audit_heads",
     "callbacks",
+    "callers",
     "campaigns",
     "contacts",
     "do_not_call",
@@ -64,6 +66,7 @@ __all__ = (
     "metadata",
     "notice_batches",
     "notices",
+    "numbers",
     "outbound",
     "person_days",
     "refusals",

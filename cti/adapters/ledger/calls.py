@@ -1,6 +1,6 @@
 """Calls: a row at birth; its end comes with the first record."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pydantic_core import to_json
 from sqlalchemy import Connection, and_, bindparam, select, tuple_
@@ -14,6 +14,7 @@ BIRTH = [column for column in calls.columns if column.name not in {"ended_at_ms"
 insert_births = bulk.Insertion(calls, BIRTH)
 set_ends = bulk.update(calls, [calls.c.call_id], [calls.c.ended_at_ms])
 set_first_ends = bulk.update(calls, [calls.c.call_id], [calls.c.ended_at_ms, calls.c.recorded_at_ms])
+_still_live = bulk.selection(calls, [calls.c.call_id], [calls.c.call_id], "AND ended_at_ms IS NULL")
 _RECORD_OF_CALL = and_(records.c.tenant == calls.c.tenant, records.c.call_id == calls.c.call_id)
 
 _LIVE = (
@@ -33,6 +34,11 @@ _ENDED = (
 _IN_ORDER = "ORDER BY calls.opened_at_ms, calls.call_id"
 _PAST_POSTGRESQL = " ".join((*_ENDED, "= ANY (?::int8[])", _IN_ORDER))
 _PAST_SQLITE = " ".join((*_ENDED, "IN (SELECT value FROM json_each(?))", _IN_ORDER))
+
+
+def still_live(connection: Connection, call_ids: Collection[str]) -> set[str]:
+    """Those of these calls that have no record."""
+    return {row[0] for row in _still_live.returning(connection, [(call_id,) for call_id in sorted(call_ids)])}
 
 
 def live_calls(connection: Connection, partition: int, after: int, size: int) -> list[CallRow]:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right, insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -96,6 +96,9 @@ class MemoryReads(MemoryLeases):
         if stored is None:
             return None
         return stored.row, [event for event in stored.timeline if (event.position, event.n) > after][:limit]
+
+    async def still_live(self, call_ids: Collection[str]) -> set[str]:
+        return (set(call_ids) & self._calls.keys()) - self._ended.keys()
 
     async def calls(
         self, tenant: str, wanted: CallFilter, after: tuple[int, str] | None, limit: int

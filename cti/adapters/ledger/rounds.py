@@ -18,6 +18,7 @@ from cti.adapters.ledger.outbox import put_outbox
 from cti.adapters.ledger.partitions import move_on
 from cti.adapters.ledger.records import insert_records, upsert_records
 from cti.adapters.ledger.timeline import insert_timeline
+from cti.callers.requests import put_requests
 from cti.dial.facts import put_facts, take_back_facts
 from cti.dial.words import put_words
 from cti.rows import DeadLetterRow, RecordRow, Round
@@ -56,6 +57,7 @@ def write_round(
     put_facts(connection, round_.dial_facts)
     take_back_facts(connection, round_.dial_facts_gone)
     put_words(connection, round_.source_words)
+    put_requests(connection, round_.callback_requests)
     left_out = beside.write(connection, round_, without) if beside else ()
     move_on(connection, round_.fences)
     return left_out

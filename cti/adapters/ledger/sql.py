@@ -1,7 +1,7 @@
 """The ledger on SQLite and PostgreSQL: a writer's thread for rounds, a few reader threads for queries."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
 import psycopg
 from sqlalchemy import Connection
@@ -67,17 +67,20 @@ class SqlLedger(SqlLeases[int, Claim]):
         heartbeats: SqlWriter,
         commanded: Callable[[Connection], None] | None = None,
         dialled: Callable[[Connection], None] | None = None,
+        called_back: Callable[[Connection], None] | None = None,
     ) -> None:
         """`heartbeats`: for the engines' leases, so that a heartbeat waits neither for a long round nor for readers.
-        `commanded` is called in a transaction that holds commands, `dialled` in one with facts of dialled calls.
+        `commanded` is called in a transaction that holds commands, `dialled` in one with facts of dialled calls,
+        `called_back` in one with requests for callbacks.
         """
         super().__init__(heartbeats, partitions.ENGINES)
         self._writer = writer
         self._reader = reader
-        self._commanded, self._dialled = commanded, dialled
+        self._commanded, self._dialled, self._called_back = commanded, dialled, called_back
         self._retention_ms = 0  # as it was last read or kept: no record of ours is dated before it
         self._beside = BesideRounds()
         self._told: Callable[[], None] = _nobody
+        self._told_called_back: Callable[[], None] = _nobody
 
     def beside_rounds(self, part: str, write: Write, health: PartHealth) -> None:
         """Call `write` in the transaction of every round from now on, before its fence: both are committed, or none.
@@ -88,6 +91,10 @@ class SqlLedger(SqlLeases[int, Claim]):
     def tell_dialled(self, told: Callable[[], None]) -> None:
         """Call `told` in this process after the commit of a round with facts of dialled calls."""
         self._told = told
+
+    def tell_called_back(self, told: Callable[[], None]) -> None:
+        """The same of a round with requests for callbacks."""
+        self._told_called_back = told
 
     # -- Ledger --------------------------------------------------------------------------------------------------------
 
@@ -106,6 +113,8 @@ class SqlLedger(SqlLeases[int, Claim]):
             raise
         if round_.dial_facts:
             self._told()
+        if round_.callback_requests:
+            self._told_called_back()
         if left_out:
             self._beside.committed_without(left_out)
 
@@ -124,6 +133,8 @@ class SqlLedger(SqlLeases[int, Claim]):
             self._commanded(connection)
         if self._dialled is not None and any(asked.round_.dial_facts for asked in rounds):
             self._dialled(connection)
+        if self._called_back is not None and any(asked.round_.callback_requests for asked in rounds):
+            self._called_back(connection)
         return write_rounds(connection, rounds, self._retention_ms, self._beside)
 
     async def committed(self) -> Mapping[int, Fence]:
@@ -194,6 +205,9 @@ class SqlLedger(SqlLeases[int, Claim]):
         self, tenant: str, call_id: str, after: tuple[int, int], limit: int
     ) -> tuple[CallRow, list[TimelineRow]] | None:
         return await self._reader.run(timeline_page, tenant, call_id, after, limit)
+
+    async def still_live(self, call_ids: Collection[str]) -> set[str]:
+        return await self._reader.run(calls.still_live, call_ids)
 
     async def calls(
         self, tenant: str, wanted: CallFilter, after: tuple[int, str] | None, limit: int

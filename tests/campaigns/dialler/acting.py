@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, select
 from campaigns.context import Context
 from campaigns.core.zones import local_day
 from campaigns.dialler.actions import run_each
-from campaigns.ledger import attempts, campaigns, contacts, outbound, people, tables
+from campaigns.ledger import attempts, campaigns, contacts, numbers, outbound, people, tables
 from campaigns.ledger.compiled import contact_of
 from campaigns.ledger.people import LiveNumber, PersonDay
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, ImportRow
@@ -62,6 +62,7 @@ class Acting:
         def act(connection: Connection) -> None:
             campaigns.make(connection, row)
             contacts.put(connection, rows)
+            numbers.put(connection, rows)
             put_imports(connection, [import_row(row, 1, contacts_there)])
             outbound.ensure(connection, row.tenant)
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select
 
 from campaigns.context import NAME
 from campaigns.core.reasons import State
-from campaigns.ledger import compiled, contacts
+from campaigns.ledger import compiled, contacts, numbers
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, HoursClassRow, ImportRow, NoticeRow, RefusalRow
 from campaigns.ledger.tables import FAR, attempts, campaigns, imports, live_numbers, notices, person_days, refusals
 from campaigns.ledger.tables import contacts as contact_table
@@ -79,6 +79,7 @@ async def put(it: Scene, of: CampaignRow, rows: Sequence[ContactRow], imported: 
         connection.execute(insert(campaigns).values(of._asdict()))
         connection.execute(insert(imports).values((imported or done_import(of, len(rows)))._asdict()))
         contacts.put(connection, rows)
+        numbers.put(connection, rows)
         contacts.put_classes(connection, {class_of(row) for row in rows})
         return asked
 

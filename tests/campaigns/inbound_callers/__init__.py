@@ -1,0 +1,1 @@
+"""Contacts who call in."""
