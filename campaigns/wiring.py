@@ -16,6 +16,7 @@ from campaigns.api.revision_shapes import REVISION_SHAPES
 from campaigns.api.routes import routes
 from campaigns.api.shapes import shapes
 from campaigns.calendars import work_calendar, year_files
+from campaigns.callbacks.taking import TakingCallbacks
 from campaigns.context import CHANNEL, IMPORTS, LANES, MESSAGES, NAME, open_context
 from campaigns.dialler.loop import Dialler
 from campaigns.figures import FIGURES, Looking
@@ -58,6 +59,7 @@ def open_part(host: Host) -> Opened:
             sender,
             Anchors(context),
             Leaving(context, host),
+            TakingCallbacks(context, host),
         ],
         callers=InboundCallers(context),
         purge=purging(context, read.kept_ms),

@@ -132,6 +132,7 @@ class Host:
     dial_streams: DialStreams | None = None  # for a part that sends orders itself
     callbacks: CallbackRequests | None = None  # None: the store is in memory
     still_live: StillLive = nothing_lives
+    declared_of_source: Declared = nothing_declared  # by the tenant and the source of its events
 
     def ownership(
         self, group: str, resources: Collection[str] = (), changed: Callable[[], None] = lambda: None

@@ -125,6 +125,7 @@ class Service:
             self._steady, wall, store.database, store.leases, store.shared, store.dial, self.dial_metrics,
             declared_in(store.ledger), legs_in(store.ledger), speed=speed_of(clock), dial_streams=store.dial,
             callbacks=store.callbacks, still_live=store.ledger.still_live,
+            declared_of_source=declared_by_source(store.ledger),
         )  # fmt: skip
         self.hosted = open_parts(parts, host, store, self.telemetry, self.health)
         tasks = [(hosted.part.name, task) for hosted in self.hosted for task in hosted.tasks_in(roles)]
@@ -264,6 +265,17 @@ def declared_in(registry: Registry) -> Declared:
     async def declared(tenant: str, switch: str) -> DeclaredSwitch | None:
         row = await registry.switch(tenant, switch)
         return None if row is None else DeclaredSwitch(switch, row.source, from_json(row.declaration))
+
+    return declared
+
+
+def declared_by_source(registry: Registry) -> Declared:
+    """The declaration of the switch that has a source, for parts."""
+
+    async def declared(tenant: str, source: str) -> DeclaredSwitch | None:
+        rows = await registry.tenant_switches(tenant)
+        row = next((one for one in rows if one.source == source), None)
+        return None if row is None else DeclaredSwitch(row.switch, row.source, from_json(row.declaration))
 
     return declared
 

@@ -37,7 +37,16 @@ from cti.rows import CommandRow, OutcomeRow
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
 from cti.web.server import listen
-from cti.wiring import callers_known_by, declared_in, fit_parts, legs_in, open_parts, read_book, standard_of
+from cti.wiring import (
+    callers_known_by,
+    declared_by_source,
+    declared_in,
+    fit_parts,
+    legs_in,
+    open_parts,
+    read_book,
+    standard_of,
+)
 
 START = datetime.fromisoformat("2026-03-02T09:00:00+08:00")
 START_MS = int(START.timestamp() * 1000)
@@ -284,6 +293,7 @@ async def scene(
         host = Host(
             clock, wall_clock, store.database, store.leases, store.shared, store.dial, meter,
             declared_in(store.ledger), legs_in(store.ledger), dial_streams=store.dial,
+            declared_of_source=declared_by_source(store.ledger),
             callbacks=store.callbacks, still_live=store.ledger.still_live,
         )  # fmt: skip
         health = PartHealth(telemetry, clock)

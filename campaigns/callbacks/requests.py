@@ -6,7 +6,7 @@ of the profile. What cannot be called is on record in the audit log: in doubt no
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -15,60 +15,13 @@ from campaigns.callbacks.putting import put
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.imports.cells import Wrong
 from campaigns.ledger import audit, callbacks
+from cti.callers.rows import CallbackRequest
 
 TAKEN_MAX = 64  # rows in one transaction
 WHO = "call side"
+AGENT, AUTO = "agent", "auto"
 REFUSED = "callback_refused"
 NOTE_CHARS_MAX = 2_000
-
-
-class CallbackRequest(Protocol):
-    """A row of the call side. Times are milliseconds since the Unix epoch; `origin` is queue or agent."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def tenant(self) -> str: ...
-
-    @property
-    def source(self) -> str: ...
-
-    @property
-    def call(self) -> str: ...
-
-    @property
-    def number(self) -> str: ...
-
-    @property
-    def queue(self) -> str | None: ...
-
-    @property
-    def origin(self) -> str: ...
-
-    @property
-    def agent(self) -> str | None: ...
-
-    @property
-    def asked_at_ms(self) -> int: ...
-
-    @property
-    def due_at_ms(self) -> int | None: ...
-
-    @property
-    def note(self) -> str | None: ...
-
-
-class CallbackRequests(Protocol):
-    """Where the call side keeps them: both in the caller's transaction."""
-
-    def pending(self, connection: Connection, limit: int) -> Sequence[CallbackRequest]:
-        """The oldest first, locked; what another transaction holds is left out."""
-        ...
-
-    def taken(self, connection: Connection, ids: Sequence[str]) -> None:
-        """Delete them."""
-        ...
 
 
 class Place(NamedTuple):
@@ -94,13 +47,10 @@ class Taken(NamedTuple):
 
 
 def take(
-    connection: Connection, requests: CallbackRequests, places: PlaceOf, rules: OperatorRules, now_ms: int
+    connection: Connection, rows: Sequence[CallbackRequest], places: PlaceOf, rules: OperatorRules, now_ms: int
 ) -> Taken:
-    """Make callbacks of what is pending, at most TAKEN_MAX rows. Raises Stale: nothing was taken, again."""
-    rows = requests.pending(connection, TAKEN_MAX)
+    """Make callbacks of rows that this transaction has taken, TAKEN_MAX at most. Raises Stale: nothing was taken."""
     said = [_take(connection, row, places, rules, now_ms) for row in rows]
-    if rows:
-        requests.taken(connection, [row.id for row in rows])
     return Taken(*(said.count(word) for word in Taken._fields))
 
 
@@ -109,10 +59,12 @@ def _take(connection: Connection, row: CallbackRequest, places: PlaceOf, rules: 
     if callbacks.of_request(connection, row.tenant, row.id) is not None:
         return "again"
     place = places(row.tenant, row.source)
+    if place is not None and place.channel == AGENT and not (row.queue or place.queue):
+        place = place._replace(channel=AUTO)  # whose agents would call, nobody has said
     if place is None:
         return _refused(connection, row, now_ms, "no switch of this source can be dialled on")
     try:
-        number, zones = read_number(row.number)
+        number, zones = read_number(row.number or "")
         put(connection, _asked(row, place, number, zones), rules, now_ms, WHO)
     except AlreadyThere as there:
         _note(connection, row, now_ms, "callback_there", there.callback)
@@ -131,7 +83,7 @@ def _asked(row: CallbackRequest, place: Place, number: str, zones: tuple[str, ..
     return CallbackAsked(
         tenant=row.tenant, number=number, zones=zones, switch=place.switch, trunk_group=place.trunk_group,
         queue=row.queue or place.queue, channel=place.channel, asked_ms=row.asked_at_ms, due_ms=row.due_at_ms,
-        note=note, origin=row.origin, agent=row.agent, call=row.call, request=row.id,
+        note=note, origin=row.origin, agent=row.agent, call=row.call_id, request=row.id,
     )  # fmt: skip
 
 
@@ -141,5 +93,5 @@ def _refused(connection: Connection, row: CallbackRequest, now_ms: int, why: str
 
 
 def _note(connection: Connection, row: CallbackRequest, now_ms: int, what: str, why: str) -> None:
-    details = {"request": row.id, "call": row.call, "origin": row.origin, "why": why}
+    details = {"request": row.id, "call": row.call_id, "origin": row.origin, "why": why}
     audit.note(connection, row.tenant, now_ms, WHO, what, row.id, details)
