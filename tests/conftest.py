@@ -19,7 +19,7 @@ from tests.ready import postgres_ready_url, postgres_upgraded
 __all__ = ["kafka", "kafka_prefix", "postgres", "postgres_ready_url", "postgres_upgraded", "postgres_url"]
 
 TESTS = Path(__file__).parent
-# A commit on a disk takes milliseconds, and a whole campaign makes 1,500. No test takes the power away from the machine:
+# A commit on a disk takes milliseconds, and a whole campaign makes 1,500. No test cuts the power of the machine:
 # what a killed process has written is there in memory too. `make bench` and `make faults` stay on the disk.
 MEMORY, MEMORY_MIN = Path("/dev/shm"), 6 * 1024**3
 if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_MIN:

@@ -6,7 +6,7 @@ Everything that an importer writes ends with its fence: whoever has lost the lea
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Integer, and_, bindparam, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, text, update
 
 from campaigns.core.reasons import CampaignState
 from campaigns.imports.errors import SameFile, Truncated, WrongState
@@ -23,7 +23,6 @@ from cti.errors import Fenced
 from cti.leases.sql import hold
 from cti.sql import point
 from cti.sql.bulk import Bulk, Insertion, slices
-from cti.sql.point import Prepared
 
 RECEIVING, RUNNING, DONE, FAILED = "receiving", "running", "done", "failed"
 TAKES_CONTACTS = frozenset({CampaignState.DRAFT, CampaignState.RUNNING, CampaignState.PAUSED})
@@ -173,17 +172,11 @@ def read(connection: Connection, campaign: str, no: int) -> ImportRow | None:
     return None if found is None else ImportRow(*found)
 
 
-_under_way = Prepared(
-    select(imports)
-    .where(RUNNING_IMPORT, imports.c.state == bindparam("state"))
-    .order_by(imports.c.made_at_ms, imports.c.campaign, imports.c.no)
-    .limit(bindparam("most", type_=Integer))
-)
-
-
 def under_way(connection: Connection, state: str, limit: int) -> list[ImportRow]:
     """Those that come (RECEIVING) or are to be read (RUNNING), the oldest first."""
-    return [ImportRow(*row) for row in _under_way.rows(connection, state=state, most=limit)]
+    mine = select(imports).where(RUNNING_IMPORT, imports.c.state == state)
+    query = mine.order_by(imports.c.made_at_ms, imports.c.campaign, imports.c.no)
+    return [ImportRow(*row) for row in connection.execute(query.limit(limit))]
 
 
 def campaign_of(connection: Connection, campaign: str) -> CampaignRow | None:
