@@ -9,7 +9,6 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -21,6 +20,7 @@ from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.penalty import NOTHING, Rate
 from campaigns.core.promises import PromiseRules
 from campaigns.core.workdays import WorkCalendar
+from campaigns.core.zones import listed_zones
 from schemas.campaigns import CustomerClass, HoursKind, Retried
 from schemas.commands import RuleId
 from schemas.fields import Message
@@ -49,7 +49,7 @@ def _windows_in_order(windows: list[str]) -> list[str]:
 
 
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in listed_zones():
         raise PydanticCustomError("zone", "No time zone is called {zone}", {"zone": name})
     return name
 

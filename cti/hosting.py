@@ -10,7 +10,6 @@ data. `cti.wiring` finds the installed ones by the entry point group `ringback.p
 """
 
 import re
-from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -20,6 +19,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
 from cti.callers.ports import CallbackRequests, KnowsCallers
+from cti.commands import find_commands
 from cti.dial.ports import DialMeter, DialOrders, DialStreams
 from cti.errors import SettingsMistake
 from cti.leases.alone import AloneNamed, new_owner
@@ -35,7 +35,6 @@ from cti.web.limits import Limits
 from cti.web.route import Route
 
 GROUP = "ringback.parts"
-COMMANDS_GROUP = "ringback.commands"
 GATEWAY, ENGINE = "gateway", "engine"  # the processes of the call side
 WHOLE = frozenset({GATEWAY, ENGINE})  # one process that hosts everything
 NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
@@ -244,37 +243,6 @@ def scopes_of(parts: Sequence[Part]) -> list[str]:
 def chains_of(parts: Sequence[Part]) -> list[Chain]:
     """The chains of those that have tables."""
     return [part.chain for part in parts if part.chain is not None]
-
-
-class Command(Protocol):
-    """A module that is the command line `ringback NAME` of a part. It is imported by every command: it imports little.
-
-    It may have a `SUMMARY` for `ringback --help`, and `VARIABLES`: the environment variables that it reads.
-    """
-
-    def add_arguments(self, parser: ArgumentParser) -> None: ...
-
-    def run(self, args: Namespace) -> int:
-        """The exit code."""
-
-
-def find_commands() -> tuple[dict[str, Command], list[SettingsMistake]]:
-    """The installed command lines of parts by name, and why others cannot be loaded."""
-    found, mistakes = dict[str, Command](), list[SettingsMistake]()
-    for point in sorted(entry_points(group=COMMANDS_GROUP), key=lambda point: point.name):
-        try:
-            found[point.name] = _command(point)
-        except SettingsMistake as mistake:
-            mistakes.append(mistake)
-    return found, mistakes
-
-
-def _command(point: EntryPoint) -> Command:
-    try:
-        command: Command = point.load()
-    except Exception as fault:  # a module may raise anything
-        raise SettingsMistake(f"command {point.name} cannot be loaded: {fault}") from fault
-    return command
 
 
 def variables_of(parts: Sequence[Part]) -> set[str]:

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import structlog
 from pydantic_core import from_json
 
 from cti import errors
 from cti.adapters.clock import MonotonicClock, SystemClock, SystemWallClock, WallOf, speed_of
-from cti.adapters.event_log_kafka.settings import kafka_options
 from cti.adapters.store import APPENDED, COMMANDED, MEMORY, OURS, Store, open_store
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.rules import RuleBook, compile_profile
@@ -57,6 +57,9 @@ from cti.web.binding import bind
 from cti.web.limits import Limits
 from cti.web.server import Listening, listen
 from schemas.profile import ProfileMistakes, read_profile
+
+if TYPE_CHECKING:
+    from cti.adapters.event_log_kafka.settings import KafkaOptions
 
 DRAIN_LOOK_MS = 200.0
 # Channels of NOTIFY by the only role that hears them.
@@ -348,6 +351,14 @@ def callers_known_by(hosted: Sequence[Hosted], health: PartHealth) -> PartCaller
     return PartCallers(parts, health) if parts else None
 
 
+def _kafka(settings: Settings) -> "KafkaOptions | None":
+    if not settings.kafka_bootstrap:
+        return None
+    from cti.adapters.event_log_kafka.settings import kafka_options  # brings in the client, which is large
+
+    return kafka_options(settings)
+
+
 @contextlib.asynccontextmanager
 async def serving(
     settings: Settings,
@@ -370,7 +381,7 @@ async def serving(
     book = read_book(settings.profile)
     found = fit_parts(find_parts() if parts is None else parts, settings.db)
     store = open_store(
-        settings.db, clock, settings.partitions, server_clock=real, kafka=kafka_options(settings),
+        settings.db, clock, settings.partitions, server_clock=real, kafka=_kafka(settings),
         chains=chains_of(found), channels=[channel for part in found for channel in part.channels],
         unheard=[channel for role, channel in HEARD_BY if role not in roles],
     )  # fmt: skip

@@ -6,6 +6,7 @@ from a wheel; the broker's jars come through Maven, once a machine and user.
 """
 
 import base64
+import fcntl
 import functools
 import hashlib
 import os
@@ -19,7 +20,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,7 +119,12 @@ class KafkaBroker:
     def start(self) -> None:
         """Start, on the same ports and data as before. Raises RuntimeError with the broker's last words."""
         assert self.folder is not None, "a broker of our own"
-        command = _java_command(self.folder, "-Xmx512m", "-XX:TieredStopAtLevel=1")
+        self._start(f"-XX:SharedArchiveFile={archive()}")
+
+    def _start(self, classes: str) -> None:
+        """`classes`: the option that says where the virtual machine has its classes from."""
+        assert self.folder is not None
+        command = _java_command(self.folder, "-Xmx512m", classes)
         self._process = subprocess.Popen(
             [*command, "kafka.Kafka", str(self.folder / "server.properties")],
             stdout=subprocess.PIPE,
@@ -198,8 +204,9 @@ def own_brokers(count: int) -> Iterator[Sequence[KafkaBroker]]:
                 list(pool.map(KafkaBroker.stop if count == 1 else KafkaBroker.kill, brokers))
 
 
-def _formatted(place: Path, count: int) -> Sequence[KafkaBroker]:
+def _formatted(place: Path, count: int, classes: str = "") -> Sequence[KafkaBroker]:
     """Brokers of one cluster, with what they need on disk."""
+    classes = classes or f"-XX:SharedArchiveFile={archive()}"
     cluster = base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
     ports = _free_ports(3 * count)
     voters = ",".join(f"{number + 1}@127.0.0.1:{port}" for number, port in enumerate(ports[2::3]))
@@ -216,16 +223,16 @@ def _formatted(place: Path, count: int) -> Sequence[KafkaBroker]:
         )
         (folder / "log4j2.properties").write_text(_LOGGING, "utf-8")
         write_certificates(folder)
-        _format(folder, cluster)
+        _format(folder, cluster, classes)
         brokers.append(KafkaBroker(f"127.0.0.1:{plain}", f"127.0.0.1:{secure}", folder))
     return brokers
 
 
-def _format(folder: Path, cluster: str) -> None:
+def _format(folder: Path, cluster: str, classes: str) -> None:
     """Make the data folder, with the one user that may log in."""
     user = f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"
     options = ["format", "-t", cluster, "-c", str(folder / "server.properties"), "--add-scram", user]
-    _run([*_java_command(folder), "kafka.tools.StorageTool", *options], START_MAX_S)
+    _run([*_java_command(folder, classes), "kafka.tools.StorageTool", *options], START_MAX_S)
 
 
 def _free_ports(count: int) -> list[int]:
@@ -241,7 +248,7 @@ def _free_ports(count: int) -> list[int]:
 
 def _java_command(folder: Path, *options: str) -> list[str]:
     logging = f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"
-    return [java(), *options, logging, "-cp", f"{jars()}/*"]
+    return [java(), "-XX:TieredStopAtLevel=1", *options, logging, "-cp", f"{jars()}/*"]
 
 
 @functools.cache
@@ -280,6 +287,32 @@ def jars() -> Path:
         except OSError:  # another session was first: a folder that is not empty is not replaced
             assert kept.is_dir()
     return kept
+
+
+@functools.cache
+def archive() -> Path:
+    """The broker's classes as the virtual machine keeps them in memory: with them it starts with half of the work.
+
+    Made at the first call on this machine by a broker that starts and ends; of two sessions by the one that comes
+    first, while the other does without. An archive that is not there, or of another Java, is passed over.
+    """
+    said = subprocess.run([java(), "-version"], capture_output=True, check=False, timeout=60).stderr
+    kept = jars().with_name(f"{jars().name}-{hashlib.sha256(said).hexdigest()[:12]}.jsa")
+    if not kept.exists():
+        with kept.with_suffix(".lock").open("w") as lock, suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _archive(kept)
+    return kept
+
+
+def _archive(kept: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=kept.parent, prefix="archiving-", ignore_cleanup_errors=True) as place:
+        made = Path(place) / kept.name
+        (broker,) = _formatted(Path(place), 1, "-Xshare:auto")
+        broker._start(f"-XX:ArchiveClassesAtExit={made}")
+        broker.stop()
+        if made.exists():  # a broker that was too slow to end was killed, and has made none
+            made.rename(kept)
 
 
 def maven() -> str:

@@ -8,7 +8,7 @@ The IANA database is data of the interpreter: the same name gives the same zone 
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -50,7 +50,13 @@ def zone_named(name: str) -> ZoneInfo | None:
 
 def zone_names() -> list[str]:
     """All that there are."""
-    return sorted(available_timezones() - OF_THE_MACHINE)
+    return sorted(listed_zones() - OF_THE_MACHINE)
+
+
+@cache
+def listed_zones() -> frozenset[str]:
+    """Every name in the database, also those of the machine. It is read once: it has some 600 files."""
+    return frozenset(available_timezones())
 
 
 def spans(zone: str, from_ms: int, to_ms: int) -> Iterator[Span]:

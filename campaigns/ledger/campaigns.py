@@ -12,6 +12,7 @@ from campaigns.errors import Stale, WrongState
 from campaigns.ledger.rows import CampaignRow, HistoryRow
 from campaigns.ledger.tables import UNDER_WAY, campaigns, history
 from cti.sql.bulk import insertion
+from cti.sql.point import all_of, rows_of
 
 CREATED = "created"
 TOLD_AS: Mapping[CampaignStep, str] = MappingProxyType(
@@ -58,13 +59,14 @@ def make(connection: Connection, row: CampaignRow) -> None:
     add_history(connection, row.id, row.made_at_ms, CREATED, row.made_by)
 
 
+_BY_ID = all_of(campaigns, "WHERE id = ?")
+
+
 def read(connection: Connection, campaign: str, tenant: str | None = None) -> CampaignRow | None:
     """None: there is none, or it is another tenant's."""
-    query = select(campaigns).where(campaigns.c.id == campaign)
-    if tenant is not None:
-        query = query.where(campaigns.c.tenant == tenant)
-    found = connection.execute(query).one_or_none()
-    return None if found is None else _row(found)
+    found = rows_of(connection, _BY_ID, campaign)
+    row = _row(found[0]) if found else None
+    return row if row is None or tenant in {None, row.tenant} else None
 
 
 def page(
@@ -189,5 +191,5 @@ def add_history(
     connection.execute(insert(history).values(line._asdict()))
 
 
-def _row(found: Row[Any]) -> CampaignRow:
+def _row(found: Row[Any] | tuple[Any, ...]) -> CampaignRow:
     return CampaignRow._make(found)

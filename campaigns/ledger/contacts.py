@@ -3,14 +3,14 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, Integer, bindparam, exists, select
 
 from campaigns.errors import Stale
 from campaigns.ledger.compiled import FIRST
 from campaigns.ledger.rows import ContactRow, HoursClassRow
 from campaigns.ledger.tables import FAR, OPEN, OPEN_STATES, WAITS, contacts, hours_classes, live_numbers
 from cti.sql.bulk import Bulk, insertion, selection, slices
-from cti.sql.point import rows_of
+from cti.sql.point import Prepared, rows_of
 
 _WRITTEN = (  # by a turn; what a contact was imported with stays
     "state", "round", "decided_upto", "handed_over", "promise_date", "hours_class", "next_at_ms", "deadline_at_ms",
@@ -106,13 +106,17 @@ def replace(connection: Connection, rows: Sequence[ContactRow]) -> None:
         raise Stale("contacts")
 
 
+_busy = exists().where(live_numbers.c.tenant == contacts.c.tenant, live_numbers.c.number == contacts.c.waits_for)
+_in_vain = Prepared(
+    select(contacts)
+    .where(contacts.c.tenant == bindparam("tenant"), contacts.c.campaign == bindparam("campaign"), WAITS, ~_busy)
+    .limit(bindparam("most", type_=Integer))
+)
+
+
 def waiting_in_vain(connection: Connection, tenant: str, campaign: str, limit: int) -> list[ContactRow]:
     """Those that wait for a number which is not busy."""
-    mine = (contacts.c.tenant == tenant, contacts.c.campaign == campaign, WAITS)
-    busy = exists().where(
-        live_numbers.c.tenant == contacts.c.tenant, live_numbers.c.number == contacts.c.waits_for
-    )  # fmt: skip
-    found = connection.execute(select(contacts).where(*mine, ~busy).limit(limit))
+    found = _in_vain.rows(connection, tenant=tenant, campaign=campaign, most=limit)
     return [ContactRow._make(row) for row in found]
 
 

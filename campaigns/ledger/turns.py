@@ -7,10 +7,11 @@ written, or undoes it. The fence goes last.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 import psycopg
-from sqlalchemy import Connection, select
+from sqlalchemy import BindParameter, Connection, bindparam, select
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.errors import Stale
@@ -32,7 +33,7 @@ from cti.dial.ports import DialOrders
 from cti.dial.rows import DialFact, DialOrderRow, OrderState
 from cti.leases.sql import hold
 from cti.sql.bulk import insertion, slices
-from cti.sql.point import all_of, rows_of
+from cti.sql.point import Prepared, all_of, rows_of
 from cti.sql.trouble import LOCKED, word_of
 
 WAITING, WHO = "waiting", "dialler"  # in a campaign's history: what, and by whom
@@ -257,11 +258,17 @@ def _write(connection: Connection, writes: Writes, dial: DialOrders) -> Written:
     return Written(frozenset(one.order.id for one in dialled), woken)
 
 
+@cache
+def _versions(count: int) -> Prepared:
+    ids: list[BindParameter[str]] = [bindparam(f"id_{n}") for n in range(count)]
+    query = select(campaigns.c.id, campaigns.c.version).where(campaigns.c.id.in_(ids)).order_by(campaigns.c.id)
+    return Prepared(query.with_for_update(read=True))
+
+
 def _hold_campaigns(connection: Connection, read: Mapping[str, int]) -> None:
     """Lock them in the order of their ids. Raises Stale where one has changed."""
     for some in slices(sorted(read)):
-        query = select(campaigns.c.id, campaigns.c.version).where(campaigns.c.id.in_(some)).order_by(campaigns.c.id)
-        found = {row[0]: row[1] for row in connection.execute(query.with_for_update(read=True))}
+        found = dict(_versions(len(some)).rows(connection, **{f"id_{n}": one for n, one in enumerate(some)}))
         if any(found.get(campaign) != read[campaign] for campaign in some):
             raise Stale("campaigns")
 
@@ -278,9 +285,13 @@ def note_waiting(connection: Connection, given: tuple[str, int, str, str, int]) 
         add_history(connection, campaign, at_ms, WAITING, WHO, why=why, rule=rule or None, until_ms=until_ms)
 
 
+_version = Prepared(
+    select(outbound.c.version).where(outbound.c.tenant == bindparam("tenant")).with_for_update(read=True)
+)
+
+
 def _hold_outbound(connection: Connection, read: OutboundRow) -> None:
-    query = select(outbound.c.version).where(outbound.c.tenant == read.tenant).with_for_update(read=True)
-    if connection.scalar(query) != read.version:
+    if _version.rows(connection, tenant=read.tenant) != [(read.version,)]:
         raise Stale("the tenant's outbound row")
 
 

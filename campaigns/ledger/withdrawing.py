@@ -6,17 +6,25 @@ The caller holds the row of the campaign or of the tenant, so that no turn is un
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Select, and_, exists, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, exists, func, or_, select, update
 
 from campaigns.core.reasons import State, Why
 from campaigns.ledger.notices import EXPORTED, PENDING, take_back
 from campaigns.ledger.rows import CampaignRow, ContactRow
 from campaigns.ledger.tables import FAR, OPEN, UNENDED, attempts, campaigns, contacts, imports, notices
 from cti.sql.bulk import slices
+from cti.sql.point import Prepared
 
 WITHDRAWING, WITHDRAWN = "withdrawing", "withdrawn"
 WHOLE = frozenset({"done", WITHDRAWING, WITHDRAWN})
 """States of imports whose contacts all are there."""
+
+
+def _exists(query: Select[tuple[str]] | Select[tuple[int]]) -> Select[tuple[bool]]:
+    return select(exists(query))
+
+
+_open = Prepared(_exists(select(contacts.c.id).where(contacts.c.campaign == bindparam("campaign"), OPEN)))
 
 
 class OpenOrder(NamedTuple):
@@ -87,7 +95,7 @@ def recall_some(connection: Connection, tenant: str, campaign: str, limit: int, 
 
 
 def any_not_final(connection: Connection, campaign: str) -> bool:
-    return bool(connection.scalar(_exists(select(contacts.c.id).where(contacts.c.campaign == campaign, OPEN))))
+    return bool(_open.rows(connection, campaign=campaign)[0][0])
 
 
 def any_unended(connection: Connection, campaign: str) -> bool:
@@ -110,7 +118,3 @@ def contacts_there(connection: Connection, campaign: str) -> int:
             mine = select(func.count()).select_from(contacts).where(contacts.c.campaign == campaign, of_import)
             total -= connection.scalar(mine) or 0
     return total
-
-
-def _exists(query: Select[tuple[str]] | Select[tuple[int]]) -> Select[tuple[bool]]:
-    return select(exists(query))

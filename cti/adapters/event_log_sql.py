@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import count
 from operator import itemgetter
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import (
-    CompoundSelect,
     Connection,
     and_,
     bindparam,
@@ -33,7 +32,7 @@ from cti.adapters.partitioning import partition_of
 from cti.errors import LedgerAway, LogAway, LogTruncated, OutcomeUnknown, WrongPartitions
 from cti.ports import Appending, Clock, Entry, LogEnd
 from cti.sql.bulk import Insertion, insertion
-from cti.sql.point import rows_of
+from cti.sql.point import Prepared, rows_of
 from cti.sql.reader import SqlReader
 from cti.sql.writer import SqlWriter
 from schemas.envelope import Family
@@ -285,16 +284,19 @@ def _growing(touched: int, local: bool) -> str:
     return " ".join(("UPDATE event_log_heads SET", *settings, "WHERE partition IN", *marks, returned))
 
 
+_PURGED = "SELECT partition, purged FROM event_log_heads"
+
+
 def _read(connection: Connection, after: Mapping[int, int], share: int) -> list[Entry]:
     """Up to `share` entries of each partition, not parsed yet. Raises `LogTruncated`."""
     offsets = sorted(after.items())
-    values: dict[str, int] = {"share": share}
+    values: dict[str, int] = {}
     for n, (partition, position) in enumerate(offsets):
         values |= {f"partition_{n}": partition, f"after_{n}": position, f"last_{n}": position + share}
-    rows = connection.execute(_page(len(offsets)), values).all()
+    rows = _page(len(offsets)).rows(connection, **values)
     found = [Entry(*row) for row in sorted(rows, key=itemgetter(0, 1))]
     firsts = {entry.partition: entry.position for entry in reversed(found)}
-    purged = dict(connection.execute(select(_HEAD.partition, _HEAD.purged)).all()) if len(firsts) < len(offsets) else {}
+    purged = dict(rows_of(connection, _PURGED)) if len(firsts) < len(offsets) else {}
     for partition, position in offsets:
         if firsts.get(partition, position + 1) != position + 1 or purged.get(partition, 0) > position:
             raise LogTruncated(f"partition {partition}: position {position + 1} has gone")
@@ -302,17 +304,17 @@ def _read(connection: Connection, after: Mapping[int, int], share: int) -> list[
 
 
 @cache
-def _page(partitions: int) -> CompoundSelect[Any]:
-    return union_all(
-        *[
-            select(event_log).where(
-                event_log.c.partition == bindparam(f"partition_{n}"),
-                event_log.c.position > bindparam(f"after_{n}"),
-                event_log.c.position <= bindparam(f"last_{n}"),
-            )
-            for n in range(partitions)
-        ]
+def _page(partitions: int) -> Prepared:
+    entry = event_log.c
+    pages = (
+        select(event_log).where(
+            entry.partition == bindparam(f"partition_{n}"),
+            entry.position > bindparam(f"after_{n}"),
+            entry.position <= bindparam(f"last_{n}"),
+        )
+        for n in range(partitions)
     )
+    return Prepared(union_all(*pages))
 
 
 def _purge(connection: Connection, limits: Sequence[tuple[int, int]]) -> Sequence[int]:

@@ -4,13 +4,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from sqlalchemy import URL, Connection, delete, insert, text
 
 from cti.adapters.clock import MonotonicClock, speed_of
-from cti.adapters.event_log_kafka.log import KafkaEventLog
-from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.event_log_sql import LOOK_ALONE_MS, LOOK_SHARED_MS, SqlEventLog
 from cti.adapters.ledger.beside import Write
@@ -33,6 +31,10 @@ from cti.sql.database import Database
 from cti.sql.schema import Chain
 from cti.sql.trouble import AWAY, LOCKED
 from cti.sql.writer import SqlWriter
+
+if TYPE_CHECKING:  # at run time where there is a cluster: the client takes its time to import
+    from cti.adapters.event_log_kafka.log import KafkaEventLog
+    from cti.adapters.event_log_kafka.settings import KafkaOptions
 
 MEMORY = "memory:"
 LEDGER, HEARTBEATS, LOG = "ledger-writer", "heartbeat-writer", "log-writer"
@@ -102,7 +104,7 @@ class Store:
 
 
 def open_store(
-    url: str, clock: Clock, partitions: int, *, server_clock: bool = False, kafka: KafkaOptions | None = None,
+    url: str, clock: Clock, partitions: int, *, server_clock: bool = False, kafka: "KafkaOptions | None" = None,
     chains: Sequence[Chain] = (), channels: Sequence[str] = (), unheard: Collection[str] = (),
 ) -> Store:  # fmt: skip
     """The store at `url`: memory:, sqlite:///FILE, postgresql://... Its schema is made or upgraded by `start`.
@@ -239,13 +241,15 @@ class SqlStore(_DatabaseStore):
 class KafkaStore(_DatabaseStore):
     """Events in Kafka, the ledger in PostgreSQL: as many processes as wanted."""
 
-    log: KafkaEventLog
+    log: "KafkaEventLog"
     shared = True
 
     def __init__(
-        self, url: URL, options: KafkaOptions, chains: Sequence[Chain] = (), channels: Sequence[str] = (),
+        self, url: URL, options: "KafkaOptions", chains: Sequence[Chain] = (), channels: Sequence[str] = (),
         unheard: Collection[str] = (),
     ) -> None:  # fmt: skip
+        from cti.adapters.event_log_kafka.log import KafkaEventLog
+
         writers = [LEDGER, HEARTBEATS, DIAL, *_writers_of(chains)]
         super().__init__(Database(url, writers, (*CHANNELS, *channels), unheard), chains, None)
         self.log = KafkaEventLog(options, MonotonicClock())

@@ -18,7 +18,7 @@ from aiohttp import web
 from cti.gateway.backpressure import Backpressure
 from cti.gateway.bindings import Bindings
 from cti.gateway.catching_up import CatchingUp
-from cti.gateway.context import Checks, Context, LatestTime, LogWaiters, Standard
+from cti.gateway.context import Checks, Context, LatestTime, LogWaiters, MadeOnce, Standard
 from cti.gateway.dialling import DialLedger, Dialling
 from cti.gateway.hub import Hub
 from cti.gateway.openapi import written
@@ -76,7 +76,7 @@ def make_app(
         log_waiters=LogWaiters(limits),
         latest=LatestTime(),
         backpressure=Backpressure(reads, pulse, limits),
-        openapi=b"" if probes_alone else written(limits, [part for part, _ in hosted]),
+        openapi=MadeOnce(lambda: written(limits, [part for part, _ in hosted])),
         describing=asyncio.Semaphore(limits.calls_described),
         dialling=None if dial is None else Dialling(dial, bindings, limits, log.now_ms, monotonic),
     )

@@ -97,6 +97,23 @@ class LatestTime:
         return self._latest_ms
 
 
+class MadeOnce:
+    """Bytes that are made in a thread when they are first asked for, and kept. Nothing is kept of a failure."""
+
+    __slots__ = ("_lock", "_made", "_make")
+
+    def __init__(self, make: Callable[[], bytes]) -> None:
+        self._make, self._lock = make, asyncio.Lock()
+        self._made: bytes | None = None
+
+    async def whole(self) -> bytes:
+        """Whoever asks meanwhile waits for the same."""
+        async with self._lock:
+            if self._made is None:
+                self._made = await asyncio.to_thread(self._make)
+            return self._made
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What the handlers of one gateway share."""
@@ -116,7 +133,7 @@ class Context:
     log_waiters: LogWaiters
     latest: LatestTime
     backpressure: Backpressure
-    openapi: bytes
+    openapi: MadeOnce
     describing: asyncio.Semaphore
     dialling: Dialling | None = None  # None: a store in memory, which does not dial
     scraping: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -37,8 +37,8 @@ async def get_ready(context: Context, _asked: Asked) -> web.Response:
 
 
 async def get_openapi(context: Context, _asked: Asked) -> web.Response:
-    """The OpenAPI document of this door."""
-    return web.Response(body=context.openapi, content_type="application/json")
+    """The OpenAPI document of this door, made when it is first asked for."""
+    return web.Response(body=await context.openapi.whole(), content_type="application/json")
 
 
 async def get_metrics(context: Context, _asked: Asked) -> web.Response:

@@ -26,6 +26,7 @@ from cti.errors import Fenced
 from cti.leases.ports import NOBODY, C, Holding, Holdings, Lease, R, Wanted
 from cti.leases.tables import leases, owners
 from cti.sql.bulk import insertion
+from cti.sql.point import Prepared
 from cti.sql.writer import SqlWriter
 
 RETIRED = "-"  # stored as the owner of a resource that was retired
@@ -53,9 +54,11 @@ class SqlGroup(Generic[R, C]):
         of_owner = and_(self.owners.c.owner == columns.owner, *known)
         self._known = and_(true(), *known)
         self._as_wanted = select(self.resource, columns.epoch, self.heartbeat).join(self.owners, of_owner, isouter=True)
-        self._seen = union_all(
-            select(literal(1), self.resource, columns.epoch, columns.owner).where(self._listed),
-            select(literal(0), null(), self.heartbeat, self.owners.c.owner).where(self._known),
+        self._seen = Prepared(
+            union_all(
+                select(literal(1), self.resource, columns.epoch, columns.owner).where(self._listed),
+                select(literal(0), null(), self.heartbeat, self.owners.c.owner).where(self._known),
+            )
         )
         keys = ", ".join(column.name for column in self.owners.primary_key)
         put = ("ON CONFLICT (", keys, ") DO UPDATE SET", self.heartbeat.name, "= excluded.", self.heartbeat.name)
@@ -80,7 +83,7 @@ class SqlGroup(Generic[R, C]):
     def holdings(self, connection: Connection) -> Holdings[R]:
         """In one statement: an owner has a heartbeat before it has a resource, so it is there unless it has left."""
         held, heartbeats = list[Holding[R]](), dict[str, int]()
-        for is_resource, resource, number, owner in connection.execute(self._seen):
+        for is_resource, resource, number, owner in self._seen.rows(connection):
             if is_resource:
                 held.append(Holding(resource, number, owner))
             else:

@@ -4,19 +4,16 @@ Each part of the product has a **chain** of Alembic revisions for its own tables
 they have. All chains go through one transaction: a start leaves a database as it was, or up to date for every part.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from psycopg import sql
-from sqlalchemy import URL, Connection, MetaData, create_engine, text
+from sqlalchemy import URL, Connection, MetaData, String, column, create_engine, inspect, select, table, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from cti.sql.connections import CONNECT_S, database_url, writer_engine
@@ -24,7 +21,11 @@ from cti.sql.errors import LedgerAway, SchemaTooNew, SettingsMistake
 from cti.sql.sqlite_file import make_private
 from cti.sql.trouble import word_of
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 ENVIRONMENT = Path(__file__).parent / "migration_environment"
+REVISION_FILE = re.compile(r"_([0-9]{4})\.py\Z")
 LOCK = 7_246_225  # an advisory lock of ours ("RINGBACK" on a telephone keypad, cut): one process upgrades at a time
 UPGRADE_MS = 600_000
 # A lock may wait for another process that upgrades; a slow machine may be idle for seconds between two statements.
@@ -36,7 +37,7 @@ class Chain:
     """The tables of one part: their revisions, first to last, and what else an upgrade has to see to."""
 
     name: str
-    revisions: Path  # the folder of Alembic's files
+    revisions: Path  # the folder of Alembic's files, each named NAME_REVISION.py: 0001, 0002, ...
     metadata: Sequence[MetaData]  # the tables that the newest revision makes
     version_table: str = ""  # by default alembic_version_NAME
     after: Callable[[Connection], None] | None = None  # done at every start, in the same transaction
@@ -83,6 +84,9 @@ def upgrade(url: str, chains: Sequence[Chain]) -> None:
 
 def state_of(connection: Connection, chain: Chain) -> ChainState:
     """What a database has of a chain; nothing is changed."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     script = ScriptDirectory.from_config(_config(chain))
     context = MigrationContext.configure(connection, opts={"version_table": chain.table})
     known = frozenset(revision.revision for revision in script.walk_revisions())
@@ -95,19 +99,39 @@ def _upgrade(connection: Connection, chains: Sequence[Chain]) -> None:
             connection.execute(text(f"SET LOCAL {limit} = {UPGRADE_MS}"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
     for chain in chains:
-        state = state_of(connection, chain)
-        if state.revision is not None and state.revision not in state.known:
-            raise SchemaTooNew(f"{chain.name}: revision {state.revision}; this release knows {state.newest}")
-        if not state.current:
-            config = _config(chain)
-            config.attributes["connection"] = connection
-            config.attributes["version_table"] = chain.table
-            command.upgrade(config, "head")
+        if not _looks_current(connection, chain):
+            _upgrade_chain(connection, chain)
         if chain.after is not None:
             chain.after(connection)
 
 
-def _config(chain: Chain) -> Config:
+def _looks_current(connection: Connection, chain: Chain) -> bool:
+    """Whether the database has the revision by which the last file is named. Most starts find that, and Alembic alone
+    takes a tenth of a second to import.
+    """
+    files = sorted(found[1] for file in chain.revisions.glob("*.py") if (found := REVISION_FILE.search(file.name)))
+    if not files or not inspect(connection).has_table(chain.table):
+        return False
+    asked = select(column("version_num", String)).select_from(table(chain.table))
+    return list(connection.scalars(asked)) == files[-1:]
+
+
+def _upgrade_chain(connection: Connection, chain: Chain) -> None:
+    from alembic import command
+
+    state = state_of(connection, chain)
+    if state.revision is not None and state.revision not in state.known:
+        raise SchemaTooNew(f"{chain.name}: revision {state.revision}; this release knows {state.newest}")
+    if not state.current:
+        config = _config(chain)
+        config.attributes["connection"] = connection
+        config.attributes["version_table"] = chain.table
+        command.upgrade(config, "head")
+
+
+def _config(chain: Chain) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     for name, value in (
         ("script_location", str(ENVIRONMENT)),

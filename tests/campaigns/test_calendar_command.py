@@ -9,7 +9,8 @@ from campaigns import calendar_command
 from campaigns.calendars import YEAR_FILES_MAX, work_calendar, year_files
 from campaigns.settings import Settings, names
 from cti import __main__ as command
-from cti.hosting import find_commands, variables_of
+from cti.commands import find_commands
+from cti.hosting import variables_of
 from tests.rooms.installed import install
 
 FILE = """\
@@ -211,4 +212,8 @@ def test_a_command_that_cannot_be_loaded_stops_no_other(
         "command broken cannot be loaded: No module named 'tests.rooms.gone'"
     ]
     assert command.main(["profile", "check", "power-95598"]) == 0
-    assert "command broken cannot be loaded" in capsys.readouterr().err
+    assert capsys.readouterr().err == "", "who asks for another does without it"
+    for asked in (["broken"], ["--help"]):
+        with pytest.raises(SystemExit):
+            command.main(asked)
+        assert "command broken cannot be loaded" in capsys.readouterr().err

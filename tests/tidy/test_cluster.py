@@ -8,7 +8,7 @@ import yaml
 
 from cti.__main__ import COMMANDS
 from cti.adapters.event_log_kafka.settings import kafka_options
-from cti.hosting import find_commands
+from cti.commands import find_commands
 from cti.settings import PREFIX, Settings
 from tests.tidy.sources import ROOT
 from tests.tidy.test_deploy import COMPOSE, SERVICES

@@ -11,7 +11,7 @@ import yaml
 from campaigns.core.campaign import CAMPAIGN_TABLE
 from campaigns.core.reasons import CampaignState
 from campaigns.metrics import CampaignMetrics
-from cti.__main__ import known_commands
+from cti.__main__ import names
 from cti.core.indicators import indicators
 from cti.dial.metrics import DialMetrics
 from cti.engine.metrics import CallMetrics
@@ -267,7 +267,7 @@ def test_commands_that_are_named_exist() -> None:
     code = [part for page in PAGES for part in CODE.findall(text_of(page))]
     named = {word for part in code for word in COMMAND_LINE.findall(part)}
     assert {"run", "serve", "keys"} <= named
-    assert named - known_commands().keys() == set()
+    assert named - set(names()) == set()
 
 
 def test_metrics_that_are_named_exist() -> None:

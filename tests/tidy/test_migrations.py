@@ -14,7 +14,7 @@ from campaigns.wiring import CHAIN as CAMPAIGNS
 from cti.adapters.ledger.tables import metadata
 from cti.adapters.ledger.timeline_days import DAYS_AHEAD
 from cti.adapters.migrations import CHAIN
-from cti.sql.schema import Chain, upgrade
+from cti.sql.schema import Chain, state_of, upgrade
 
 KEY = ["partition", "born", "position", "n"]
 # A day of the timeline: made by the date, not by a migration.
@@ -29,6 +29,17 @@ def is_ours(name: str | None, kind: str, _: Any) -> bool:
 
 def is_of_campaigns(name: str | None, kind: str, _: Any) -> bool:
     return kind != "table" or name in tables_of(CAMPAIGNS)
+
+
+@pytest.mark.parametrize("chain", [CHAIN, CAMPAIGNS], ids=lambda chain: chain.name)
+def test_a_revisions_file_is_named_by_it_and_the_last_is_the_newest(chain: Chain) -> None:
+    """By its name a start sees that there is nothing to do."""
+    named = {file.stem.rsplit("_", 1)[1]: file.stem for file in chain.revisions.glob("*_????.py")}
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        state = state_of(connection, chain)
+    engine.dispose()
+    assert (set(named), max(named)) == (state.known, state.newest)
 
 
 def tables_of(chain: Chain) -> dict[str, Table]:

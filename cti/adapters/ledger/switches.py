@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select, text
 from cti.adapters.ledger.tables import switches
 from cti.rows import SwitchRow
 from cti.sql.bulk import insertion
+from cti.sql.point import all_of, rows_of
 
 DECLARING = 7_246_227  # an advisory lock: one declaration at a time
 _upsert = insertion(
@@ -30,15 +31,17 @@ def _put(connection: Connection, row: SwitchRow) -> bool:
     return True
 
 
+_SWITCH = all_of(switches, "WHERE tenant = ? AND switch = ?")
+_SWITCHES = all_of(switches, "ORDER BY tenant, switch")
+_OF_TENANT = all_of(switches, "WHERE tenant = ? ORDER BY switch")
+
+
 def switch(connection: Connection, tenant: str, switch_id: str) -> SwitchRow | None:
-    query = select(switches).where(switches.c.tenant == tenant, switches.c.switch == switch_id)
-    row = connection.execute(query).first()
-    return None if row is None else SwitchRow._make(row)
+    found = rows_of(connection, _SWITCH, tenant, switch_id)
+    return SwitchRow._make(found[0]) if found else None
 
 
 def list_switches(connection: Connection, tenant: str | None = None) -> list[SwitchRow]:
     """Of one tenant, or of all."""
-    query = select(switches).order_by(switches.c.tenant, switches.c.switch)
-    if tenant is not None:
-        query = query.where(switches.c.tenant == tenant)
-    return [SwitchRow._make(row) for row in connection.execute(query)]
+    found = rows_of(connection, _SWITCHES) if tenant is None else rows_of(connection, _OF_TENANT, tenant)
+    return [SwitchRow._make(row) for row in found]
