@@ -8,6 +8,7 @@ from campaigns import settings
 from campaigns.anchors import Anchors
 from campaigns.api.audit_shapes import AUDIT_SHAPES
 from campaigns.api.codes import OUTBOUND_CODES
+from campaigns.api.erasure_routes import ERASURE_SHAPES
 from campaigns.api.notice_shapes import NOTICE_SHAPES
 from campaigns.api.payment_shapes import PAYMENT_SHAPES
 from campaigns.api.planning_shapes import PLANNING_SHAPES
@@ -16,6 +17,7 @@ from campaigns.api.shapes import shapes
 from campaigns.calendars import work_calendar, year_files
 from campaigns.context import CHANNEL, IMPORTS, LANES, MESSAGES, NAME, open_context
 from campaigns.dialler.loop import Dialler
+from campaigns.erasing.task import ERASURES, Erasing
 from campaigns.figures import FIGURES, Looking
 from campaigns.imports.importer import Importer
 from campaigns.ledger.tables import metadata
@@ -27,7 +29,7 @@ from cti.hosting import Host, Opened, Part
 from cti.sql.schema import Chain
 
 DIALLER = "dialler"  # the process that dials and imports
-SCOPES = ("campaigns:read", "campaigns:write", "notices:export")
+SCOPES = ("campaigns:read", "campaigns:write", "notices:export", "persons:erase")
 CHAIN = Chain(NAME, Path(__file__).parent / "ledger" / "migrations", (metadata,))
 
 
@@ -43,7 +45,14 @@ def open_part(host: Host) -> Opened:
     sender = MessageSender(context, host, host.dial_streams)
     return Opened(
         shared=context,
-        tasks=[Dialler(context, host), Importer(context, host), Looking(context, host), sender, Anchors(context)],
+        tasks=[
+            Dialler(context, host),
+            Importer(context, host),
+            Looking(context, host),
+            sender,
+            Anchors(context),
+            Erasing(context, host),
+        ],
         purge=purging(context, read.kept_ms),
         collectors=context.metrics.collectors,
     )
@@ -62,6 +71,7 @@ def schemas() -> Mapping[str, Any]:
         **NOTICE_SHAPES,
         **PAYMENT_SHAPES,
         **PLANNING_SHAPES,
+        **ERASURE_SHAPES,
         **AUDIT_SHAPES,
     }
 
@@ -72,7 +82,7 @@ PART = Part(
     runs_in=DIALLER,
     chain=CHAIN,
     channels=(CHANNEL,),
-    lease_groups=(LANES, IMPORTS, FIGURES, MESSAGES),
+    lease_groups=(LANES, IMPORTS, FIGURES, MESSAGES, ERASURES),
     routes=routes,
     schemas=schemas,
     scopes=SCOPES,

@@ -28,6 +28,7 @@ from cti.ports import Clock, WallClock
 from cti.rows import Round
 from cti.sql.database import Database
 from cti.sql.schema import Chain
+from cti.sql.scrubbing import Place
 from cti.web.auth import SCOPES
 from cti.web.codes import CODES, Code
 from cti.web.limits import Limits
@@ -120,6 +121,7 @@ class Host:
     called_leg: FindLeg = no_leg
     speed: float = 1.0  # how many times as fast as real time the clocks run, in a trial
     dial_streams: DialStreams | None = None  # for a part that sends orders itself
+    personal: Sequence[Place] = ()  # of the call side: where numbers of persons may stand
 
     def ownership(
         self, group: str, resources: Collection[str] = (), changed: Callable[[], None] = lambda: None

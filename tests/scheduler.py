@@ -20,6 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from cti.adapters.clock import VirtualClock, VirtualWallClock
+from cti.adapters.ledger.personal import OF_CALLS
 from cti.adapters.store import Store, open_store
 from cti.dial.metrics import DialMetrics
 from cti.engine.gathering import CallLimits
@@ -281,7 +282,7 @@ async def scene(
         meter = DialMetrics(telemetry.registry)
         host = Host(
             clock, wall_clock, store.database, store.leases, store.shared, store.dial, meter,
-            declared_in(store.ledger), legs_in(store.ledger), dial_streams=store.dial,
+            declared_in(store.ledger), legs_in(store.ledger), dial_streams=store.dial, personal=OF_CALLS,
         )  # fmt: skip
         hosted = open_parts(found, host, store, telemetry, PartHealth(telemetry, clock))
         metrics = CallMetrics(telemetry)

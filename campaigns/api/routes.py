@@ -21,6 +21,7 @@ from campaigns.api import (
 )
 from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, IMPORT_PATTERN, JSON
 from campaigns.api.audit_routes import audit_routes
+from campaigns.api.erasure_routes import erasure_routes
 from campaigns.api.notice_routes import notice_routes
 from campaigns.api.payment_routes import payment_routes
 from campaigns.api.planning_routes import planning_routes
@@ -63,6 +64,7 @@ def routes(limits: Limits) -> Sequence[Route]:
         *notice_routes(limits),
         *payment_routes(limits),
         *planning_routes(limits),
+        *erasure_routes(limits),
         _receipts(limits),
         *audit_routes(limits),
     ]

@@ -26,7 +26,7 @@ from campaigns.ledger.tables.imports import (
 from campaigns.ledger.tables.interface import audit, audit_heads, idempotency
 from campaigns.ledger.tables.metadata import metadata
 from campaigns.ledger.tables.notices import notice_batches, notices
-from campaigns.ledger.tables.people import live_numbers, person_days
+from campaigns.ledger.tables.people import erasures, live_numbers, person_days
 from campaigns.ledger.tables.settlements import do_not_call, settlements
 
 __all__ = (
@@ -44,6 +44,7 @@ __all__ = (
     "campaigns",
     "contacts",
     "do_not_call",
+    "erasures",
     "history",
     "hours_classes",
     "idempotency",
