@@ -18,6 +18,7 @@ from cti.dial.ports import DialMeter, DialOrders
 from cti.hosting import Declared, FindLeg, Host, no_leg
 from cti.ports import Clock, WallClock
 from cti.sql.reader import SqlReader
+from cti.sql.scrubbing import Place
 from cti.sql.writer import SqlWriter, Work
 
 NAME = "campaigns"  # of the part, its chain and its writer
@@ -52,6 +53,7 @@ class Context:
     workbooks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WORKBOOKS_AT_ONCE))
     cache: AnswerCache = field(default_factory=AnswerCache)  # figures that took long to read
     speed: float = 1.0  # how many times as fast as real time the clocks run, in a trial
+    personal: Sequence[Place] = ()  # of the call side: where numbers of persons may stand
 
     def now_ms(self) -> int:
         """The time of day."""
@@ -97,6 +99,7 @@ def open_context(host: Host, rules: OperatorRules, settings: Settings, gateways:
         called_leg=host.called_leg,
         printer=Printer(settings.letters_folder, settings.fonts_folder),
         speed=host.speed,
+        personal=host.personal,
     )
     for event in (context.woken, context.importing):
         database.hear(CHANNEL, event.set)

@@ -9,6 +9,7 @@ from campaigns.anchors import Anchors
 from campaigns.api.audit_shapes import AUDIT_SHAPES
 from campaigns.api.callback_shapes import CALLBACK_SHAPES
 from campaigns.api.codes import OUTBOUND_CODES
+from campaigns.api.erasure_routes import ERASURE_SHAPES
 from campaigns.api.notice_shapes import NOTICE_SHAPES
 from campaigns.api.payment_shapes import PAYMENT_SHAPES
 from campaigns.api.planning_shapes import PLANNING_SHAPES
@@ -19,6 +20,7 @@ from campaigns.calendars import work_calendar, year_files
 from campaigns.callbacks.taking import TakingCallbacks
 from campaigns.context import CHANNEL, IMPORTS, LANES, MESSAGES, NAME, open_context
 from campaigns.dialler.loop import Dialler
+from campaigns.erasing.task import ERASURES, Erasing
 from campaigns.figures import FIGURES, Looking
 from campaigns.imports.importer import Importer
 from campaigns.inbound_callers.leaving import Leaving
@@ -34,7 +36,7 @@ from cti.hosting import Host, Opened, Part
 from cti.sql.schema import Chain
 
 DIALLER = "dialler"  # the process that dials and imports
-SCOPES = ("campaigns:read", "campaigns:write", "campaigns:approve", "notices:export")
+SCOPES = ("campaigns:read", "campaigns:write", "campaigns:approve", "notices:export", "persons:erase")
 CHAIN = Chain(NAME, Path(__file__).parent / "ledger" / "migrations", (metadata,))
 
 
@@ -60,6 +62,7 @@ def open_part(host: Host) -> Opened:
             Anchors(context),
             Leaving(context, host),
             TakingCallbacks(context, host),
+            Erasing(context, host),
         ],
         callers=InboundCallers(context),
         purge=purging(context, read.kept_ms),
@@ -81,6 +84,7 @@ def schemas() -> Mapping[str, Any]:
         **PAYMENT_SHAPES,
         **PLANNING_SHAPES,
         **REVISION_SHAPES,
+        **ERASURE_SHAPES,
         **AUDIT_SHAPES,
         **CALLBACK_SHAPES,
     }
@@ -92,7 +96,7 @@ PART = Part(
     runs_in=DIALLER,
     chain=CHAIN,
     channels=(CHANNEL,),
-    lease_groups=(LANES, IMPORTS, FIGURES, MESSAGES),
+    lease_groups=(LANES, IMPORTS, FIGURES, MESSAGES, ERASURES),
     routes=routes,
     schemas=schemas,
     scopes=SCOPES,

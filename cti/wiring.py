@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from cti import errors
 from cti.adapters.clock import MonotonicClock, SystemClock, SystemWallClock, WallOf, speed_of
+from cti.adapters.ledger.personal import OF_CALLS
 from cti.adapters.store import APPENDED, COMMANDED, MEMORY, OURS, Store, open_store
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.rules import RuleBook, compile_profile
@@ -128,7 +129,7 @@ class Service:
             self._steady, wall, store.database, store.leases, store.shared, store.dial, self.dial_metrics,
             declared_in(store.ledger), legs_in(store.ledger), speed=speed_of(clock), dial_streams=store.dial,
             callbacks=store.callbacks, still_live=store.ledger.still_live,
-            declared_of_source=declared_by_source(store.ledger),
+            declared_of_source=declared_by_source(store.ledger), personal=OF_CALLS,
         )  # fmt: skip
         self.hosted = open_parts(parts, host, store, self.telemetry, self.health)
         tasks = [(hosted.part.name, task) for hosted in self.hosted for task in hosted.tasks_in(roles)]

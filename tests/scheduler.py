@@ -20,6 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from cti.adapters.clock import VirtualClock, VirtualWallClock
+from cti.adapters.ledger.personal import OF_CALLS
 from cti.adapters.store import Store, open_store
 from cti.dial.metrics import DialMetrics
 from cti.engine.gathering import CallLimits
@@ -293,7 +294,7 @@ async def scene(
         host = Host(
             clock, wall_clock, store.database, store.leases, store.shared, store.dial, meter,
             declared_in(store.ledger), legs_in(store.ledger), dial_streams=store.dial,
-            declared_of_source=declared_by_source(store.ledger),
+            declared_of_source=declared_by_source(store.ledger), personal=OF_CALLS,
             callbacks=store.callbacks, still_live=store.ledger.still_live,
         )  # fmt: skip
         health = PartHealth(telemetry, clock)

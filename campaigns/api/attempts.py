@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from pydantic_core import to_json
 
-from campaigns.api.answering import meant, noted
+from campaigns.api.answering import marked, meant, noted
 from campaigns.api.attempt import COLUMNS, flat, shown_decision
 from campaigns.api.streams import streamed
 from campaigns.api.titles import titles
@@ -47,7 +47,7 @@ async def get_attempts(context: Context, asked: Asked) -> web.StreamResponse:
     read = partial(_read, context, row, context.now_ms())
     written = partial(_written, row, media, in_full=asked.caller.sees_numbers)
     await noted(context, asked, "attempts_exported", row.id, media=media, revealed=asked.caller.sees_numbers)
-    headers = {"Content-Type": f"{media}; charset=utf-8"}
+    headers = {"Content-Type": f"{media}; charset=utf-8", **marked(context, asked)}
     if limit is not None:
         found = await read(after, limit + 1)
         page = found[:limit]

@@ -3,12 +3,10 @@
 import json
 from typing import Any
 
+from campaigns.ledger.audit import WRITTEN
 from campaigns.ledger.rows import AuditRow
 from cti.web.instants import rfc3339
 from cti.web.masking import masked
-
-WRITTEN = frozenset({"file", "name", "purpose", "reason"})
-"""Details that hold what a person wrote; others are ours: words of closed lists, ids, numbers, hashes."""
 
 
 def shown_entry(row: AuditRow, *, in_full: bool) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
-from campaigns.api.answering import JSON, json_answer, meant, noted
+from campaigns.api.answering import JSON, json_answer, marked, meant, noted
 from campaigns.api.attempt import shown_decision
 from campaigns.api.explaining import explained
 from campaigns.api.item_rows import item_columns, item_rows
@@ -56,6 +56,7 @@ async def get_contacts(context: Context, asked: Asked) -> web.Response:
             "Ringback-As-Of": rfc3339(now_ms),
             "Ringback-Cursor": cursor or "",
             "Content-Type": f"{CSV}; charset=utf-8",
+            **marked(context, asked),
         }
         return web.Response(body=_as_csv(asked, known_kinds()[row.kind], page), headers=headers)
     shown = [shown_contact(contact, tried, in_full=in_full) for contact, tried in page]

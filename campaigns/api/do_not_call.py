@@ -98,9 +98,11 @@ def _line(number: str | None, account: str | None) -> str:
 
 
 def shown_entry(row: DoNotCallRow, *, in_full: bool) -> dict[str, Any]:
-    """A number or an account, whichever it is."""
+    """A number or an account, whichever it is; of an erased person neither."""
     number, account = number_of(row.line), account_of(row.line)
-    named = {"account": account} if number is None else {"number": number if in_full else masked(number)}
+    named = {} if account is None else {"account": account}
+    if number is not None:
+        named = {"number": number if in_full else masked(number)}
     return {
         "id": row.id,
         **named,

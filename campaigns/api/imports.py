@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
-from campaigns.api.answering import json_answer, meant, noted, who
+from campaigns.api.answering import json_answer, marked, meant, noted, who
 from campaigns.api.codes import refusal
 from campaigns.api.idempotent import RETRY_AFTER_S, Claim, Reply, reply, response_of
 from campaigns.api.refusals import wrong_state
@@ -142,7 +142,7 @@ async def get_rejected(context: Context, asked: Asked) -> web.StreamResponse:
     """The rejected rows as they came, with what is wrong: an export, on record."""
     row, made = await _meant(context, asked)
     await noted(context, asked, "rejected_exported", row.id, **{"import": made.no})
-    headers = {"Content-Type": f"{CSV}; charset=utf-8"}
+    headers = {"Content-Type": f"{CSV}; charset=utf-8", **marked(context, asked)}
     if asked.request.method == "HEAD":
         return web.Response(headers=headers)
     return await streamed(asked, headers, rejected_csv(context, row.id, made.no))

@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
-from campaigns.api.answering import JSON, json_answer, noted, who
+from campaigns.api.answering import JSON, json_answer, marked, noted, who
 from campaigns.api.codes import refusal
 from campaigns.api.idempotent import Reply, created, reply
 from campaigns.api.notice_letters import PDF, pdf
@@ -77,7 +77,7 @@ async def get_batch(context: Context, asked: Asked) -> web.StreamResponse:
     """A batch in full, in pieces: JSON, CSV or, as letters, PDF. Raises Refusal."""
     media = wanted(asked.request.headers.get("Accept"), (JSON, CSV, PDF))
     batch, campaign = await _meant(context, asked)
-    content = {"Content-Type": CSV_TYPE if media == CSV else media}
+    content = {"Content-Type": CSV_TYPE if media == CSV else media, **marked(context, asked)}
     if asked.request.method == "HEAD":
         return web.Response(headers=content)
     details = {"campaign": batch.campaign, "media": media, "notices": batch.notices}

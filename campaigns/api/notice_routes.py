@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from campaigns.api import idempotent, notice_batches, notices
-from campaigns.api.answering import JSON
+from campaigns.api.answering import JSON, MARKS
 from campaigns.api.notice_letters import PDF
 from campaigns.api.shapes import Schema
 from campaigns.ledger.notices import STATES
@@ -52,7 +52,7 @@ def notice_routes(limits: Limits) -> Sequence[Route]:
               EXPORT, {200: Answer("A page of batches.", {JSON: ref("NoticeBatches")})}, ("ledger_away",),
               (limit, cursor), head=True),
         Route("GET", one, "get_notice_batch", "A batch with its notices; names and addresses in full.",
-              notice_batches.get_batch, EXPORT, {200: Answer("The batch, of any size.", whole_batch)},
+              notice_batches.get_batch, EXPORT, {200: Answer("The batch, of any size.", whole_batch, MARKS)},
               ("not_found", "not_acceptable", "ledger_away", *LETTER_CODES), (headers,), path_parts=BATCH, head=True),
         Route("POST", f"{one}/acknowledge", "acknowledge_notice_batch", "The letters have gone out.",
               partial(notice_batches.post_acknowledge, limits=limits), EXPORT,

@@ -19,9 +19,10 @@ from campaigns.api import (
     outcome,
     titles,
 )
-from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, IMPORT_PATTERN, JSON
+from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, IMPORT_PATTERN, JSON, MARKS
 from campaigns.api.audit_routes import audit_routes
 from campaigns.api.callback_routes import callback_routes
+from campaigns.api.erasure_routes import erasure_routes
 from campaigns.api.notice_routes import notice_routes
 from campaigns.api.payment_routes import payment_routes
 from campaigns.api.planning_routes import planning_routes
@@ -68,6 +69,7 @@ def routes(limits: Limits) -> Sequence[Route]:
         *planning_routes(limits),
         *revision_routes(limits),
         *callback_routes(limits),
+        *erasure_routes(limits),
         _receipts(limits),
         *audit_routes(limits),
         *second_key_routes(limits),
@@ -132,7 +134,8 @@ def _imports(limits: Limits) -> list[Route]:
         Route("GET", f"{path}/{{n}}", "get_import", "An import and its counts.", imports.get_import, WRITE,
               {200: answer("The import.", "Import")}, ("not_found", "ledger_away"), path_parts=one, head=True),
         Route("GET", f"{path}/{{n}}/rejected", "get_rejected", "The rows that were rejected, as they came.",
-              imports.get_rejected, WRITE, {200: Answer("With a last column `error`.", {CSV: {"type": "string"}})},
+              imports.get_rejected, WRITE,
+              {200: Answer("With a last column `error`.", {CSV: {"type": "string"}}, MARKS)},
               ("not_found", "ledger_away"), path_parts=one, head=True),
         Route("POST", f"{path}/{{n}}/withdraw", "post_withdraw",
               "The wrong file: nobody of it is called any more. Asked again, how far that is.",
@@ -179,7 +182,7 @@ def _outbound(limits: Limits) -> list[Route]:
 
 def _contacts(limits: Limits) -> list[Route]:
     path = "/v1/campaigns/{campaign}"
-    pages = {"Ringback-Cursor": "Of a CSV: the cursor of the next page; empty: there is none."}
+    pages = {"Ringback-Cursor": "Of a CSV: the cursor of the next page; empty: there is none.", **MARKS}
     listed = Answer("A page of contacts.", {JSON: ref("Contacts"), CSV: {"type": "string"}}, pages)
     ledger = Answer("One decision a line.", {attempts.NDJSON: {"type": "string"}, CSV: {"type": "string"}}, pages)
     states = choice("state", "In this state.", [state.value for state in State])

@@ -97,7 +97,7 @@ def _settle(
     if kept.how is How.OTHER:
         return refusal("settled_otherwise")
     if kept.how is How.NEW:
-        details = {name: getattr(kept.row, name) for name in ("account", "paid", "in_part", "withdrawn", "recalled")}
+        details = {name: getattr(kept.row, name) for name in ("paid", "in_part", "withdrawn", "recalled")}
         audit.note(connection, tenant, now_ms, by, "settled", told.reference, details)
     return reply(shown_settlement(kept.row), OK)
 

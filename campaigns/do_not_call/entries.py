@@ -7,6 +7,7 @@ from campaigns.dialler.orders import split_number
 from campaigns.imports import cells, numbers
 from campaigns.imports.cells import Wrong
 from campaigns.imports.rows import read_account
+from campaigns.ledger.do_not_call import HASHED
 from campaigns.ledger.people import account_key
 from campaigns.ledger.rows import AttemptRow, DoNotCallRow
 
@@ -27,12 +28,12 @@ def line_of(number: str | None, account: str | None) -> str:
 
 
 def number_of(line: str) -> str | None:
-    """None: it is an account."""
-    return None if line.startswith(ACCOUNT) else line
+    """None: it is an account, or nobody may know it."""
+    return None if line.startswith((ACCOUNT, HASHED)) else line
 
 
 def account_of(line: str) -> str | None:
-    """None: it is a number."""
+    """None: it is a number, or nobody may know it."""
     return line.removeprefix(ACCOUNT) if line.startswith(ACCOUNT) else None
 
 

@@ -16,10 +16,15 @@ from campaigns.ledger.rows import AuditHeadRow, AuditRow
 from campaigns.ledger.tables import audit, audit_heads
 from cti.sql.bulk import insertion
 from cti.sql.point import all_of, rows_of
+from cti.web.masking import masked
 
 PAGE = 1_000  # entries read at a time
 RETENTION = "retention"  # who removes what is old
 OF_A_CAMPAIGN = re.compile(r"(c[0-9a-f]{15})(?:-[0-9]+)?\Z", re.ASCII)  # itself, or a contact of it
+WRITTEN = frozenset({"file", "name", "purpose", "reason"})
+"""Details that hold what a person wrote; others are ours: words of closed lists, ids, hashes. Telephone numbers
+are masked before they are sealed: what is sealed cannot be taken out when their owner is erased.
+"""
 _HEAD = all_of(audit_heads, "WHERE tenant = ?")
 _AFTER = all_of(audit, "WHERE tenant = ? AND no > ? ORDER BY no LIMIT ?")
 _add = insertion(audit)
@@ -38,9 +43,14 @@ def note(
     The campaign that it is about is read off `about`, or it is `campaign` of the details.
     """
     head = _held(connection, tenant)
-    kept = json.dumps(details, ensure_ascii=False)
+    told = {name: _masked(value) if name in WRITTEN else value for name, value in details.items()}
+    kept = json.dumps(told, ensure_ascii=False)
     entry = Entry(tenant, head.no + 1, at_ms, who, what, about, kept, _campaign_of(about, details))
     _append(connection, head, entry)
+
+
+def _masked(value: Any) -> Any:
+    return masked(value) if isinstance(value, str) else value
 
 
 Line = tuple[str, int, str, str, str, Mapping[str, Any]]

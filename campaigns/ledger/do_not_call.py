@@ -4,15 +4,20 @@ A person's entry is written while the tenant's outbound row is held: no turn is 
 its transaction, and looks again once it has its numbers.
 """
 
+import hashlib
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, delete, select, tuple_, update
+from sqlalchemy import Connection, case, delete, exists, select, tuple_, update
 
+from campaigns.core.reasons import Disposition
 from campaigns.ledger.rows import ContactRow, DoNotCallRow
 from campaigns.ledger.tables import OPEN, UNDER_WAY, campaigns, contacts, do_not_call, live_numbers
 from campaigns.ledger.withdrawing import OpenOrder
 from cti.sql.bulk import insertion, selection
 
+HASHED = "h:"
+ERASED = "erased"  # the reason of an entry of which a person's words are gone
+OF_CALLS = do_not_call.c.reason.in_([Disposition.OPTED_OUT.value, Disposition.WRONG_PARTY.value])
 _find = selection(do_not_call, [do_not_call.c.tenant, do_not_call.c.line])
 _put = insertion(do_not_call, tail="ON CONFLICT (tenant, line) DO NOTHING RETURNING line")
 _KEEP = "ON CONFLICT (tenant, line) DO UPDATE SET reason = excluded.reason, until_ms = NULL, since_ms ="
@@ -30,8 +35,23 @@ def holding(
     its reason. An order that is made now may leave as long as it is valid: an entry that begins meanwhile, or was made
     after the reader had looked at its clock, holds for it.
     """
-    found = map(DoNotCallRow._make, _find.returning(connection, [(tenant, line) for line in sorted(lines)]))
-    return {row.line: row.reason for row in found if holds(row, now_ms, until_ms)}
+    meant = {**{line: line for line in lines}, **{hashed(tenant, line): line for line in lines}}
+    found = map(DoNotCallRow._make, _find.returning(connection, [(tenant, line) for line in sorted(meant)]))
+    return {meant[row.line]: row.reason for row in found if holds(row, now_ms, until_ms)}
+
+
+def hashed(tenant: str, line: str) -> str:
+    """The line of an entry of which nobody shall read whom it means (an erased person): no number begins so."""
+    return f"{HASHED}{hashlib.sha256(f'{tenant} {line}'.encode()).hexdigest()}"
+
+
+def hash_line(connection: Connection, tenant: str, line: str) -> int:
+    """From now on the entry of this line, if there is one, holds by its hash alone; how many."""
+    mine = (do_not_call.c.tenant == tenant, do_not_call.c.line == line)
+    taken = exists().where(do_not_call.c.tenant == tenant, do_not_call.c.line == hashed(tenant, line))
+    gone = connection.execute(delete(do_not_call).where(*mine, taken)).rowcount
+    values = {"line": hashed(tenant, line), "reason": case((OF_CALLS, do_not_call.c.reason), else_=ERASED)}
+    return gone + connection.execute(update(do_not_call).where(*mine).values(values)).rowcount
 
 
 def holds(row: DoNotCallRow, now_ms: int, until_ms: int | None = None) -> bool:
@@ -71,7 +91,8 @@ def keep(connection: Connection, rows: Sequence[DoNotCallRow]) -> None:
 
 def remove(connection: Connection, tenant: str, line: str) -> bool:
     """Whether there was one."""
-    gone = delete(do_not_call).where(do_not_call.c.tenant == tenant, do_not_call.c.line == line)
+    lines = [line, hashed(tenant, line)]
+    gone = delete(do_not_call).where(do_not_call.c.tenant == tenant, do_not_call.c.line.in_(lines))
     return bool(connection.execute(gone).rowcount)
 
 

@@ -317,6 +317,23 @@ class SettlementRow(NamedTuple):
     to_recall: str = "[]"
 
 
+class ErasureRow(NamedTuple):
+    """What went of a person. `subject`: JSON, while it is under way; `counts`: JSON, rows by table; `left_over`:
+    contacts whose call may be under way.
+    """
+
+    id: str
+    tenant: str
+    at_ms: int
+    who: str
+    digest: str
+    subject: str | None
+    counts: str
+    left_over: int
+    next_at_ms: int
+    ended_at_ms: int | None
+
+
 class DoNotCallRow(NamedTuple):
     """A number or an account that is not called."""
 

@@ -19,7 +19,7 @@ from cti.dial.rows import (
     OrderResult,
     OrderState,
 )
-from cti.dial.tables import UNSETTLED, orders
+from cti.dial.tables import SETTLED, UNSETTLED, orders
 from cti.sql.bulk import insertion, slices
 from cti.sql.point import rows_of
 
@@ -80,6 +80,16 @@ def _change_all(connection: Connection, which: ColumnElement[bool], state: str) 
     for some in slices(ids):
         connection.execute(update(orders).where(orders.c.id.in_(some)).values(state=_SETTLED_AS[state]))
     return set(ids)
+
+
+def forget(connection: Connection, tenant: str, ids: Collection[str]) -> int:
+    """Blank what was said and answered, of these and of those about them (ID.q1, ID.c1); how many."""
+    gone = 0
+    for order_id in sorted(ids):
+        about = and_(orders.c.id > f"{order_id}.", orders.c.id < f"{order_id}/")
+        mine = and_(orders.c.tenant == tenant, SETTLED, or_(orders.c.id == order_id, about))
+        gone += connection.execute(update(orders).where(mine).values(body="{}", answer=None)).rowcount
+    return gone
 
 
 def _of_lane(tenant: str, switch: str, lane: str) -> ColumnElement[bool]:

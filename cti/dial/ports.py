@@ -55,6 +55,11 @@ class DialOrders(Protocol):
     def acknowledge(self, connection: Connection, facts: Sequence[DialFact]) -> None:
         """Delete these facts, unless they have been written again since they were read."""
 
+    def forget(self, connection: Connection, tenant: str, ids: Collection[str]) -> int:
+        """Blank what these orders, and those about them, say and were answered: whom they called, and the words. How
+        many. An order that is not settled stays as it is.
+        """
+
     def report(self, connection: Connection, facts: Sequence[DialFact]) -> None:
         """What a message gateway says of messages: facts without a call id. What is of no message of its tenant is not
         kept.

@@ -96,6 +96,9 @@ class SqlDialOrders:
     def acknowledge(self, connection: Connection, read: Sequence[DialFact]) -> None:
         facts.acknowledge(connection, read)
 
+    def forget(self, connection: Connection, tenant: str, ids: Collection[str]) -> int:
+        return orders.forget(connection, tenant, ids)
+
     def report(self, connection: Connection, said: Sequence[DialFact]) -> None:
         assert all(fact.call_id == "" for fact in said), "a message has no call"
         facts.put_facts(connection, said)

@@ -29,7 +29,7 @@ from campaigns.ledger.tables.imports import (
 from campaigns.ledger.tables.interface import audit, audit_heads, idempotency
 from campaigns.ledger.tables.metadata import metadata
 from campaigns.ledger.tables.notices import notice_batches, notices
-from campaigns.ledger.tables.people import live_numbers, person_days
+from campaigns.ledger.tables.people import erasures, live_numbers, person_days
 from campaigns.ledger.tables.revisions import APPLYING, revisions
 from campaigns.ledger.tables.settlements import do_not_call, settlements
 
@@ -53,6 +53,7 @@ __all__ = (
     "contacts",
     "do_not_call",
     "emergencies",
+    "erasures",
     "history",
     "hours_classes",
     "idempotency",

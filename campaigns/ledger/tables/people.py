@@ -29,3 +29,22 @@ person_days = Table(
     sqlite_with_rowid=False,
 )
 Index("campaign_person_days_day", person_days.c.day)
+
+# What went of a person who asked for it: proof, without the person, who is in `subject` (JSON) until it is done.
+# `counts`: JSON, rows by table. `left_over`: contacts whose call may be under way. `digest`: of id, account, numbers.
+erasures = Table(
+    "campaign_erasures",
+    metadata,
+    text("id", key=True),
+    text("tenant"),
+    whole("at_ms"),
+    text("who"),
+    text("digest"),
+    text("subject", optional=True),
+    text("counts"),
+    whole("left_over"),
+    whole("next_at_ms"),
+    whole("ended_at_ms", optional=True),
+    sqlite_with_rowid=False,
+)
+Index("campaign_erasures_of_tenant", erasures.c.tenant, erasures.c.at_ms, erasures.c.id)

@@ -126,7 +126,7 @@ async def test_who_did_what_with_a_campaign_in_order_and_once(url: str) -> None:
         assert by_what["outbound_frozen"]["details"] == {"reason": "tel 138****1234"}
         assert by_what["import_received"]["details"]["file"] == "138****1234.csv"
         full = {one["what"]: one for one in await history(it, campaign, 100, "revealer")}
-        assert full["outbound_frozen"]["details"] == {"reason": "tel 13800001234"}
+        assert full["outbound_frozen"]["details"] == {"reason": "tel 138****1234"}, "masked before it is sealed"
         assert [one["what"] for one in await history(it, other)] == ["created", "outbound_frozen"]
         for wrong in ("x", "1~2", "1~0~1~1"):
             assert (await it.ask("GET", f"{path}/history?cursor={wrong}")).code == "bad_parameter"
@@ -186,7 +186,7 @@ async def test_a_reveal_says_what_for_and_that_is_on_the_page(url: str) -> None:
         (entry,) = page["record"]
         head = (await it.ask("GET", "/v1/audit/head")).json
         assert (entry["what"], entry["entry"], entry["hash"]) == ("evidence_shown", head["no"], head["hash"])
-        assert entry["details"] == {"revealed": True, "purpose": "complaint 13800001234"}
+        assert entry["details"] == {"revealed": True, "purpose": "complaint 138****1234"}, "masked before it is sealed"
         (masked,) = (await it.ask("GET", path, key="reader")).json["record"]
         assert masked["details"]["purpose"] == "complaint 138****1234"
         refused = await it.ask("GET", f"{path}?purpose=curious", key="manager")

@@ -1,0 +1,46 @@
+"""Who is to be erased, and how he stands in text. Pure.
+
+A number is looked for by its digits in the country; it is replaced by as many nines, with its country's code and its
+trunk prefix, so that whatever holds it keeps its form. Digits inside longer runs of digits are other numbers.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import phonenumbers
+
+DIGITS_MIN = 7  # shorter ones would stand in too much that is no number
+
+
+class Person(NamedTuple):
+    """`numbers`: in E.164."""
+
+    account: str | None
+    numbers: frozenset[str]
+
+    def digest(self, id_: str) -> str:
+        """Whoever knows the person can tell that an erasure was his; nobody can read him from it."""
+        said = "\n".join((id_, self.account or "", *sorted(self.numbers)))
+        return hashlib.sha256(said.encode()).hexdigest()
+
+
+def marks(numbers: Iterable[str]) -> list[str]:
+    """The digits of each in its country."""
+    found = {str(phonenumbers.parse(number).national_number) for number in numbers}
+    return sorted(mark for mark in found if len(mark) >= DIGITS_MIN)
+
+
+def cleaner(numbers: Iterable[str]) -> Callable[[str], str]:
+    """Takes the numbers out of a text."""
+    forms: list[str] = []
+    for number in sorted(numbers):
+        read = phonenumbers.parse(number)
+        mark = str(read.national_number)
+        if len(mark) >= DIGITS_MIN:
+            forms.append(rf"(?:(?:00)?{read.country_code}0?|0)?{mark}")
+    if not forms:
+        return lambda text: text
+    pattern = re.compile(rf"(?<![0-9])(?:{'|'.join(forms)})(?![0-9])")
+    return lambda text: pattern.sub(lambda found: "9" * len(found[0]), text)

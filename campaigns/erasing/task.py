@@ -1,0 +1,225 @@
+"""Persons are erased, one after the other, and after a crash again: each step finds what is left.
+
+1. Contacts of the person leave the campaigns: orders that were not sent are withdrawn, who waits is cancelled. Who has
+   a call under way is left until it has ended.
+2. His contacts, attempts, letters, payments, rejected rows and kept answers are blanked; entries of the do-not-call
+   list hold by their hash.
+3. His numbers go from what the call side keeps: the log, timelines, records, commands, orders, dead letters, outbox.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from campaigns.context import Context
+from campaigns.core.after import Closed
+from campaigns.core.contact import Step
+from campaigns.core.reasons import FINAL_STATES, State, Why
+from campaigns.dialler import withdrawal
+from campaigns.dialler.actions import Done, run_each, write
+from campaigns.dialler.case import Case
+from campaigns.erasing.person import Person, cleaner, marks
+from campaigns.ledger import attempts, audit, erasing, outbound, settlements, withdrawing
+from campaigns.ledger.compiled import campaign_of
+from campaigns.ledger.rows import AttemptRow, ContactRow, ErasureRow
+from campaigns.ledger.tables import FAR, OPEN_STATES
+from cti.errors import LedgerAway, OutcomeUnknown
+from cti.hosting import Host
+from cti.leases.ownership import HEARTBEAT_MS
+from cti.sql.scrubbing import Place, scrub
+
+ERASURES = "campaign_erasures"  # the lease group, with one resource
+RESOURCE = "erasures"
+LOOK_MS = 15_000.0
+AGAIN_MS = 60_000  # where a call is under way, or a file is being read
+AT_ONCE = 8
+ROWS = 200  # of a table in one transaction
+
+log = structlog.get_logger()
+
+
+class Erasing:
+    """`Task`: goes on with erasures until they are done."""
+
+    def __init__(self, context: Context, host: Host) -> None:
+        self._context = context
+        self._ownership = host.ownership(ERASURES, (RESOURCE,))
+        self._every_ms = HEARTBEAT_MS if host.shared else LOOK_MS
+        self._ours = False
+        self._turned_ms = float("-inf")
+
+    async def start(self) -> None:
+        await self._ownership.start()
+
+    async def run(self) -> None:
+        while True:
+            await self.step()
+            await self._context.clock.wait(asyncio.Event(), self.next_ms())
+
+    def next_ms(self) -> float:
+        return self._turned_ms + self._every_ms
+
+    async def step(self) -> bool:
+        """One look where one is due; whether something was erased."""
+        now_ms = self._context.clock.now_ms()
+        if now_ms < self.next_ms():
+            return False
+        self._turned_ms = now_ms
+        try:
+            await self._own()
+            return self._ours and await self._erase_all()
+        except (LedgerAway, OutcomeUnknown) as error:
+            log.warning("erasures wait", action="erasures_wait", why=str(error))
+            return False
+
+    async def _own(self) -> None:
+        await self._ownership.turn()
+        changes = self._ownership.changes()
+        self._ownership.released(changes.release)
+        if changes.lost or changes.release:
+            self._ours = False
+        self._ours = self._ours or bool(changes.take)
+
+    async def _erase_all(self) -> bool:
+        found = await self._context.reader.run(erasing.under_way, self._context.now_ms(), AT_ONCE)
+        for row in found:
+            await erase(self._context, row)
+        return bool(found)
+
+    async def stop(self) -> None:
+        await self._ownership.stop()
+
+
+async def erase(context: Context, row: ErasureRow) -> ErasureRow:
+    """One more pass; the row as it became. Raises LedgerAway, OutcomeUnknown."""
+    assert row.subject is not None, "it is under way"
+    subject = json.loads(row.subject)
+    person = Person(subject["account"], frozenset(subject["numbers"]))
+    now_ms = context.now_ms()
+    if await context.reader.run(erasing.imports_under_way, row.tenant):
+        return await _wait(context, row, person, row.left_over, now_ms)
+    row, person = await _leave(context, row, person, now_ms)
+    if row.left_over:
+        return await _wait(context, row, person, row.left_over, now_ms)
+    counts = json.loads(row.counts)
+    for place in context.personal:
+        gone = await _scrub(context, row.tenant, place, person)
+        counts = erasing.added(counts, {place.table.name: gone})
+    return await _end(context, row._replace(counts=json.dumps(counts)), now_ms)
+
+
+async def _wait(context: Context, row: ErasureRow, person: Person, left: int, now_ms: int) -> ErasureRow:
+    later = row._replace(subject=subject_of(person), left_over=left, next_at_ms=now_ms + AGAIN_MS)
+    await context.writer.run(run_each, lambda connection: erasing.replace(connection, later))
+    return later
+
+
+async def _end(context: Context, row: ErasureRow, now_ms: int) -> ErasureRow:
+    ended = row._replace(subject=None, left_over=0, ended_at_ms=now_ms)
+
+    def act(connection: Connection) -> None:
+        erasing.replace(connection, ended)
+        details = {"rows": json.loads(ended.counts), "digest": ended.digest}
+        audit.note(connection, row.tenant, now_ms, row.who, "person_erased", row.id, details)
+
+    await context.writer.run(run_each, act)
+    log.info("a person was erased", action="person_erased", erasure=row.id, tenant=row.tenant)
+    return ended
+
+
+# -- what campaigns keep -----------------------------------------------------------------------------------------------
+
+
+def subject_of(person: Person) -> str:
+    """As it is kept until the person is erased."""
+    return json.dumps({"account": person.account, "numbers": sorted(person.numbers)})
+
+
+async def _leave(context: Context, row: ErasureRow, person: Person, now_ms: int) -> tuple[ErasureRow, Person]:
+    """With the numbers that his contacts had, what was blanked, and how many contacts are left."""
+
+    def act(connection: Connection) -> Done[tuple[ErasureRow, Person]]:
+        tenant = row.tenant
+        outbound.lock(connection, tenant)  # no turn is under way
+        ids = erasing.contacts_of(connection, tenant, person.account, person.numbers)
+        held = withdrawing.hold(connection, ids)
+        whole = Person(person.account, person.numbers | numbers_of(held))
+        took, left = _close(connection, context, tenant, held, now_ms)
+        rows = [one for one in withdrawing.hold(connection, ids) if State(one.state) in FINAL_STATES]
+        commands = _commands(attempts.of_contacts(connection, [one.id for one in rows]))
+        counts = erasing.blank(connection, tenant, rows, now_ms)
+        counts["dial_orders"] = context.dial.forget(connection, tenant, commands)
+        if not left:
+            counts = erasing.added(counts, _blank_others(connection, tenant, whole))
+        counts = erasing.added(json.loads(row.counts), counts)
+        after = row._replace(subject=subject_of(whole), counts=json.dumps(counts), left_over=left)
+        erasing.replace(connection, after)  # with what was blanked: his numbers stand nowhere else any more
+        return Done((after, whole), took)
+
+    return await write(context, act)
+
+
+def _blank_others(connection: Connection, tenant: str, person: Person) -> erasing.Counts:
+    texts = set(marks(person.numbers))
+    if person.account is not None:
+        texts.add(json.dumps(person.account, ensure_ascii=False))
+    counts = erasing.forget_lines(connection, tenant, person.account, person.numbers)
+    if person.account is not None:
+        counts |= erasing.blank_account(connection, tenant, person.account)
+    if texts:
+        counts["campaign_import_rejected"] = erasing.blank_rejected(connection, tenant, texts)
+        counts["campaign_idempotency"] = erasing.blank_answers(connection, tenant, texts)
+    return counts
+
+
+def _close(
+    connection: Connection, context: Context, tenant: str, held: Sequence[ContactRow], now_ms: int
+) -> tuple[withdrawal.Took, int]:
+    """Who waits is cancelled; who has a call under way is counted."""
+    rows = [row for row in held if row.state in OPEN_STATES]
+    orders = settlements.orders_of(connection, [row.id for row in rows])
+    gone = withdrawal.taken_back(connection, context.dial, orders, tenant)
+    of = withdrawing.campaigns_of(connection, {row.campaign for row in rows})
+    tried = attempts.of_contacts(connection, [row.id for row in rows])
+    cases = [Case(of[row.campaign], campaign_of(of[row.campaign], context.rules), row, tried[row.id]) for row in rows]
+    left = 0
+    for case in cases:
+        withdrawal.give_back(case, gone.get(case.row.id, ()), Why.DO_NOT_CALL, now_ms)
+        case.next_at_ms, case.waits_for = FAR, None
+        if any(attempt.step in {Step.OPEN, Step.HELD} for attempt in case.contact.attempts):
+            left += 1
+        else:
+            case.apply(Closed(State.CANCELLED))
+    withdrawal.write(connection, tenant, cases, now_ms)
+    return withdrawal.took_of(cases, gone), left
+
+
+def numbers_of(rows: Sequence[ContactRow]) -> frozenset[str]:
+    """All that stand in his contacts."""
+    return frozenset(number for row in rows for number, _ in json.loads(row.phones))
+
+
+def _commands(tried: dict[str, list[AttemptRow]]) -> list[str]:
+    return [one.command for some in tried.values() for one in some if one.command is not None]
+
+
+# -- what the call side keeps ------------------------------------------------------------------------------------------
+
+
+async def _scrub(context: Context, tenant: str, place: Place, person: Person) -> int:
+    sought, clean = marks(person.numbers), cleaner(person.numbers)
+    gone, after = 0, None
+    while sought:
+
+        def act(connection: Connection, after: Sequence[Any] | None = after) -> tuple[int, Sequence[Any] | None]:
+            return scrub(connection, place, tenant, sought, clean, after, ROWS)
+
+        some, after = await context.writer.run(run_each, act)
+        gone += some
+        if after is None:
+            break
+    return gone

@@ -1,0 +1,79 @@
+"""Marks (the digits of a telephone number) are taken out of rows of any table, where they stand inside longer text.
+
+Rows are found by reading the whole table: this is for what is asked for rarely. A row is written only if it is still as
+it was read, so nothing that was written meanwhile is lost; whoever asks again finds what was missed.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, ColumnElement, Connection, LargeBinary, Table, and_, func, literal, or_, select, tuple_
+from sqlalchemy import update as changed
+
+BYTES = "latin-1"  # every byte is a character of it, and comes back as it was
+
+
+class Place(NamedTuple):
+    """Columns of a table, text or bytes, that may hold a mark. The table has a primary key. `mine`: the rows of a
+    tenant; where absent, by its column `tenant`.
+    """
+
+    table: Table
+    columns: tuple[str, ...]
+    mine: Callable[[str], ColumnElement[bool]] | None = None
+
+    def of(self, tenant: str) -> ColumnElement[bool]:
+        return self.table.c.tenant == tenant if self.mine is None else self.mine(tenant)
+
+
+def scrub(
+    connection: Connection,
+    place: Place,
+    tenant: str,
+    marks: Sequence[str],
+    clean: Callable[[str], str],
+    after: Sequence[Any] | None,
+    limit: int,
+) -> tuple[int, Sequence[Any] | None]:
+    """Of at most `limit` rows with a mark, after a key: how many were changed, and the last key; None: that was all.
+
+    `clean` takes the marks out of a text.
+    """
+    table = place.table
+    keys, columns = list(table.primary_key.columns), [table.c[name] for name in place.columns]
+    found = or_(*(_has(connection, column, mark) for column in columns for mark in marks))
+    query = select(*keys, *columns).where(place.of(tenant), found)
+    if after is not None:
+        query = query.where(tuple_(*keys) > tuple_(*(literal(part) for part in after)))
+    rows = connection.execute(query.order_by(*keys).limit(limit)).all()
+    done = sum(_written(connection, place, row[: len(keys)], row[len(keys) :], clean) for row in rows)
+    return done, tuple(rows[-1][: len(keys)]) if len(rows) == limit else None
+
+
+def _written(
+    connection: Connection, place: Place, key: Sequence[Any], was: Sequence[Any], clean: Callable[[str], str]
+) -> int:
+    table = place.table
+    cleaned = [_cleaned(value, clean) for value in was]
+    if list(was) == cleaned:
+        return 0
+    same = [column == part for column, part in zip(table.primary_key.columns, key, strict=True)]
+    for name, value in zip(place.columns, was, strict=True):
+        same.append(table.c[name].is_(None) if value is None else table.c[name] == value)
+    values = dict(zip(place.columns, cleaned, strict=True))
+    return connection.execute(changed(table).where(and_(*same)).values(values)).rowcount
+
+
+def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
+    if isinstance(value, bytes | memoryview):
+        return clean(bytes(value).decode(BYTES)).encode(BYTES)
+    return clean(value) if isinstance(value, str) else value
+
+
+def _has(connection: Connection, column: Column[Any], mark: str) -> ColumnElement[bool]:
+    if not isinstance(column.type, LargeBinary):
+        return column.contains(mark, autoescape=True)
+    sought = literal(mark.encode(BYTES), LargeBinary())
+    if connection.dialect.name == "sqlite":
+        return func.instr(column, sought) > 0
+    return func.position(sought.op("IN")(column)) > 0
