@@ -26,6 +26,7 @@ from campaigns.letters.templates import (
     SHARED,
     TemplateMistake,
     Templates,
+    kinds_with_letters,
     samples,
     template_name,
     templates,
@@ -118,7 +119,7 @@ class Printer:
                 raise TemplateMistake(wrong)
             if EVIDENCE in found.own:
                 await self._try_evidence()
-            for kind in known_kinds().values():
+            for kind in map(known_kinds().__getitem__, kinds_with_letters()):
                 for language in LANGUAGES:
                     if found.own & {template_name(kind.name, language), *SHARED}:
                         await self._try(kind, language)

@@ -95,9 +95,9 @@ class Callers:
         assert status in {200, 409, 503}, told
 
     async def settle(self, states: Mapping[str, str]) -> None:
-        """Those that a person has are not wanted any more. `states`: of their contacts."""
+        """What waits for a person is not wanted any more. `states`: of their contacts."""
         for one in self.promised:
-            if states.get(one.contact) == "person":
+            if states.get(one.contact) in {"person", "unknown"}:
                 await self.cancel(one)
 
 
@@ -150,10 +150,10 @@ def _told(seen: Seen, one: Promised) -> Iterator[Violation]:
     calls = [each for each in seen.ledger.attempts if each.contact == one.contact and each.channel != "person"]
     made = any(each.step == "over" and each.disposition not in NO_CALL and each.decided_at_ms <= one.keep_by_ms
                for each in calls)  # fmt: skip
-    if made or row.state not in NOT_WANTED:
-        wanted = "kept" if made else "missed"
-        if row.promise != wanted and not any(each.revised or each.step == "held" for each in calls):
-            yield Violation(PROMISE, f"{one.contact} is {row.state}: its promise is {row.promise}, and was {wanted}")
+    wanted = {"kept"} if made else {"missed"} if row.state not in NOT_WANTED else {"missed", None}
+    doubtful = any(each.revised or each.step == "held" for each in calls)
+    if row.promise not in wanted and not doubtful:
+        yield Violation(PROMISE, f"{one.contact} is {row.state}: its promise is {row.promise}, and was {wanted}")
 
 
 def _text(at_ms: int) -> str:
