@@ -271,7 +271,7 @@ def _follow(work: Gathering, key: Key, live: LiveCall, before: LiveCall, was: Ca
         fire_rules(work, key, live, moved)
     if call.extras is not was.extras:
         ask_for_callbacks(work, key, live, was)
-    if work.asks_who_calls:
+    if work.asks_who_calls and (call.opening is not was.opening or live.call_id in work.known_callers):
         follow_caller(work, key, live, was)
     if moved or was.phase is not call.phase:
         work.telemetry.call_moved(was, call)
