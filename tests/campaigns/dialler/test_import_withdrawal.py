@@ -128,13 +128,14 @@ async def test_a_second_time_nothing_is_done(product: Acting) -> None:
 @pytest.mark.parametrize("state", [one.value for one in CampaignState])
 async def test_which_states_of_a_campaign_allow_it(product: Acting, state: str) -> None:
     row, _ = await product.campaign(state=state)
-    if state in {"draft", "running", "paused"}:
+    allowed = ("approved", "draft", "draining", "paused", "running", "scheduled")
+    if state in allowed:
         assert await withdrawn(product, row, 1) == "withdrawn"
         return
     with pytest.raises(WrongState) as refused:
         await withdrawn(product, row, 1)
     assert (refused.value.state, refused.value.action) == (state, "withdraw")
-    assert refused.value.allowed == ("draft", "paused", "running")
+    assert refused.value.allowed == allowed
 
 
 @pytest.mark.parametrize(("state", "shown"), [("receiving", "running"), ("running", "running"), ("failed", "failed")])

@@ -184,7 +184,8 @@ def test_every_gauge_shows_its_figure() -> None:
     told = shown(registry)
     lanes = told.pop("ringback_outbound_calls_live")
     assert lanes == {tuple(lane): no for lane, no in live.items() if no >= 3} | {("other", "other", "other"): 0 + 1 + 2}
-    states = dict.fromkeys(("draft", "running", "paused", "done", "stopping", "stopped", "expired"), 0) | {"running": 1}
+    none = ("draft", "approved", "scheduled", "paused", "draining", "done", "stopping", "stopped", "expired")
+    states = dict.fromkeys(none, 0) | {"running": 1}
     assert told == {
         "ringback_contacts_due": {(): 5},
         "ringback_oldest_due_timestamp_seconds": {(): 2.5},
@@ -198,6 +199,7 @@ def test_every_gauge_shows_its_figure() -> None:
         "ringback_campaigns": {(state,): count for state, count in states.items()},
         "ringback_campaigns_paused": {
             ("campaign_paused",): 0, ("failure_spike",): 0, ("cannot_dial",): 0, ("queue_busy",): 6,
+            ("approval_void",): 0,
         },
         "ringback_campaign_started_timestamp_seconds": {(): 1},
         "ringback_outbound_frozen": {(): 8},

@@ -48,7 +48,9 @@ async def gauge(product: Acting) -> int:
 
 async def test_arrears_do_not_start_on_a_feed_that_has_become_silent(product: Acting) -> None:
     first, _ = await product.campaign(id="c1", kind="arrears", state="draft")
-    assert (await start(product.context, TENANT, first.id, Wish(3), WHO)).state == "running", "nothing was ever told"
+    assert (await start(product.context, TENANT, first.id, Wish(3, overlap=True), WHO)).state == "running", (
+        "nothing was ever told"
+    )
     await settled(product.context, TENANT, [], WHO)
     row, _ = await product.campaign(id="c2", kind="arrears", state="draft")
     bill, _ = await product.campaign(id="c3", state="draft")
@@ -57,11 +59,11 @@ async def test_arrears_do_not_start_on_a_feed_that_has_become_silent(product: Ac
     await product.wait(24 * 3_600 + 1)
     assert await gauge(product) == 1
     with pytest.raises(SettlementsSilent):
-        await start(product.context, TENANT, row.id, Wish(3), WHO)
-    assert (await start(product.context, TENANT, bill.id, Wish(3), WHO)).state == "running"
+        await start(product.context, TENANT, row.id, Wish(3, overlap=True), WHO)
+    assert (await start(product.context, TENANT, bill.id, Wish(3, overlap=True), WHO)).state == "running"
     await settled(product.context, TENANT, [], WHO)
     assert await gauge(product) == 0
-    assert (await start(product.context, TENANT, row.id, Wish(3), WHO)).state == "running"
+    assert (await start(product.context, TENANT, row.id, Wish(3, overlap=True), WHO)).state == "running"
 
 
 async def test_where_it_is_always_needed_and_where_it_never_is(product: Acting) -> None:
@@ -70,10 +72,10 @@ async def test_where_it_is_always_needed_and_where_it_never_is(product: Acting) 
     with_feed(product, "on")
     assert await gauge(product) == 1, "one tenant"
     with pytest.raises(SettlementsSilent):
-        await start(product.context, TENANT, row.id, Wish(3), WHO)
+        await start(product.context, TENANT, row.id, Wish(3, overlap=True), WHO)
     with_feed(product, "off")
     assert await gauge(product) == 0
-    assert (await start(product.context, TENANT, row.id, Wish(3), WHO)).state == "running"
+    assert (await start(product.context, TENANT, row.id, Wish(3, overlap=True), WHO)).state == "running"
 
 
 async def test_the_door_says_so(url: str) -> None:
