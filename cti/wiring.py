@@ -277,9 +277,8 @@ def declared_by_source(registry: Registry) -> Declared:
     """The declaration of the switch that has a source, for parts."""
 
     async def declared(tenant: str, source: str) -> DeclaredSwitch | None:
-        rows = await registry.tenant_switches(tenant)
-        row = next((one for one in rows if one.source == source), None)
-        return None if row is None else DeclaredSwitch(row.switch, row.source, from_json(row.declaration))
+        rows = [row for row in await registry.tenant_switches(tenant) if row.source == source]
+        return DeclaredSwitch(rows[0].switch, source, from_json(rows[0].declaration)) if rows else None
 
     return declared
 

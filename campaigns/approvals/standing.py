@@ -63,7 +63,7 @@ def standing(connection: Connection, context: Context, row: CampaignRow) -> Stan
 
 def reasons(settings: Settings, kind: str, contacts: int) -> list[str]:
     """Why an approval is needed, by the operator's settings; none: it is not."""
-    if settings.approval == OFF:
+    if settings.approval == OFF or known_kinds()[kind].stands:  # each callback is asked for by itself
         return []
     found = [KIND] if kind in settings.approval_kinds_named else []
     return [*found, CONTACTS] if contacts > settings.approval_contacts else found

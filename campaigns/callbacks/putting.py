@@ -16,7 +16,7 @@ from campaigns.core.promises import Promise, promised
 from campaigns.core.reasons import Channel, State
 from campaigns.core.zones import DAY_MS, local_time
 from campaigns.errors import Stale
-from campaigns.ledger import audit, callbacks, compiled, contacts
+from campaigns.ledger import audit, callbacks, compiled, contacts, numbers
 from campaigns.ledger.rows import CallbackRow, CampaignRow, ContactRow, HoursClassRow
 
 OPEN_MAX = 20_000  # callbacks of a standing campaign that are not over
@@ -48,6 +48,7 @@ def put(connection: Connection, asked: CallbackAsked, rules: OperatorRules, now_
     id_ = f"k{secrets.token_hex(8)[:15]}"
     contact = _contact(campaign, id_, asked, promise, rules, now_ms, callbacks.last_no(connection, campaign.id) + 1)
     contacts.put(connection, [contact])
+    numbers.put(connection, [contact])
     contacts.put_classes(connection, [_class(contact)])
     callbacks.count_contact(connection, campaign.id, standing.IMPORT)
     row = _row(id_, contact, asked, promise, now_ms, who)

@@ -50,6 +50,7 @@ def test_every_step_that_people_take_has_its_action() -> None:
     by_itself = {
         CampaignStep.STOP_ACKNOWLEDGED, CampaignStep.ALL_FINAL, CampaignStep.EXPIRY, CampaignStep.NOT_STARTED,
         CampaignStep.STILL_APPROVED, CampaignStep.APPROVAL_VOID, CampaignStep.RESUME_DRAIN,
+        CampaignStep.REVISION,
     }  # fmt: skip
     assert {step for step, _ in ACTIONS.values()} == set(CampaignStep) - by_itself
 
