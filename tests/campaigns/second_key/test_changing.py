@@ -8,6 +8,7 @@ import pytest
 from campaigns.dialler.changing import Changes, change
 from campaigns.errors import Stale
 from campaigns.ledger import audit, turns
+from campaigns.ledger.lanes import Lane
 from campaigns.ledger.turns import Writes
 from tests.campaigns.api.site import Site
 from tests.campaigns.dialler.acting import Acting
@@ -69,12 +70,12 @@ async def test_who_may_not_and_when_it_is_too_late(it: Site) -> None:
 
 async def test_a_turn_that_has_read_other_settings_is_undone(product: Acting) -> None:
     row, _ = await product.campaign()
-    reading = await product.context.reader.run(turns.read_lane, turns.Lane(TENANT, "s1", "main"))
+    reading = await product.context.reader.run(turns.read_lane, Lane(TENANT, "s1", "main"))
     await change(
         product.context, TENANT, row.id, Changes({"calls_at_once": 1}, None), "desk (7)", lambda _: lambda _: None
     )
     assert reading.outbound is not None
-    writes = Writes(turns.Lane(TENANT, "s1", "main"), "g", 1, reading.outbound, {row.id: row.version})
+    writes = Writes(Lane(TENANT, "s1", "main"), "g", 1, reading.outbound, {row.id: row.version})
     with pytest.raises(Stale):
         await product.context.writer.transact((turns.write, (writes, product.context.dial)))
     assert (await product.read(row)).calls_at_once == 1

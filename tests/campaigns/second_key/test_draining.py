@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from campaigns.core.contact import Attempt, Contact, Phone, Step, begun
-from campaigns.core.reasons import Channel, State
+from campaigns.core.decide import Close, Dial, decide
+from campaigns.core.reasons import CampaignState, Channel, Disposition, State, Why
 from campaigns.dialler import actions
 from campaigns.dialler.draining import drain
 from campaigns.errors import WrongState
 from campaigns.ledger.tables import contacts
+from tests.campaigns import cases
 from tests.campaigns.dialler.acting import Acting
 from tests.campaigns.dialler.made import (
     CAMPAIGN,
@@ -128,3 +130,12 @@ async def test_what_is_begun_the_heart_and_the_ledger_say_alike(
 
 def _waits(connection: Any, contact_: str) -> None:
     connection.execute(contacts.update().where(contacts.c.id == contact_).values(state="waiting"))
+
+
+def test_the_heart_closes_whom_nobody_has_called_and_calls_the_others_again() -> None:
+    drains = cases.campaign(state=CampaignState.DRAINING)
+    later = cases.NINE + 6 * cases.HOUR
+    again = cases.tried(cases.contact(), drains, Disposition.NO_ANSWER)
+    assert decide(cases.contact(), drains, cases.world(later), later) == Close(
+        State.CANCELLED, Why.CAMPAIGN_DRAINING)  # fmt: skip
+    assert isinstance(decide(again, drains, cases.world(later), later), Dial)

@@ -89,7 +89,7 @@ async def test_a_start_that_was_set_can_be_taken_back(it: Site, how: str) -> Non
     elif how == "stop":
         assert (await it.ask("POST", f"{path}/stop")).status == 202
     else:
-        later = {"start_at": "2026-03-02T10:30:00+08:00"} if how == "later" else {}
+        later: dict[str, Any] = {"start_at": "2026-03-02T10:30:00+08:00"} if how == "later" else {}
         assert (await start(it, campaign, **later)).status == 202
     assert (await shown(it, campaign))["state"] == states[how]
     await to_it(it)
