@@ -67,7 +67,8 @@ def seen(**change: object) -> Seen:
     """One contact, called once and reached; `change` spoils it."""
     campaign = Row(id="c", kind="arrears", state="done", attempts_max=3, calls_per_second=5, zone="Asia/Shanghai",
                    fallback="notice")  # fmt: skip
-    contact = Row(id="c-1", campaign="c", account="A1", state="reached", important=0, round=1, fallback_by_ms=None,
+    contact = Row(id="c-1", agreed_at_ms=None, campaign="c", account="A1", state="reached", important=0, round=1,
+                  fallback_by_ms=None,
                   phones='[["+8613800000001", ["Asia/Shanghai"]]]')  # fmt: skip
     attempt = Row(contact="c-1", n=1, campaign="c", round=1, channel="auto", number="+8613800000001", command="c-1.1",
                   step="over", decision="dialled", decided_at_ms=START_MS, ended_at_ms=START_MS + 28_000,

@@ -138,7 +138,7 @@ def test_an_outage_counts_from_when_the_power_goes_off() -> None:
     assert outage(starts + DAY_MS).expires_at_ms == restores
 
 
-@pytest.mark.parametrize("kind", ["callback", "follow-up", "reminder", "outage"])
+@pytest.mark.parametrize("kind", ["callback", "reminder", "outage"])
 def test_kinds_without_defaults(kind: str) -> None:
     nothing = deadlines("2026-03-04 10:00", kind)
     assert nothing == Deadlines(None, None, None, provisional=False)

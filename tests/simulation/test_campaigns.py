@@ -13,7 +13,7 @@ SOON_CAUGHT = (  # `make simulate` plants every change
     "an unanswered question is not dialled", "withdraws what was sent", "no cap a day", "a notice for whoever is final",
     "a notice after the first attempt", "notices are not written", "notices are forgotten",
     "a payment closes nobody", "nobody asks the do-not-call list", "closed hours move no callback",
-    "every promise is kept",
+    "every promise is kept", "an emergency is never over", "an emergency that is asked for holds",
 )  # fmt: skip
 FIRST = range(1, HISTORIES + 1, HISTORIES_MAX)  # seeds of the pieces
 

@@ -36,7 +36,7 @@ BODIES: dict[str, Any] = {
 }
 OF_THE_TENANT = ("post_campaign", "get_campaigns", "get_outbound", "post_freeze", "post_thaw", "post_settlements",
                  "post_do_not_call", "get_do_not_call", "get_audit_head", "post_callback",
-                 "get_callbacks")  # fmt: skip
+                 "get_callbacks", "post_erasure", "get_erasures")  # fmt: skip
 OF_NOBODY = ("get_calling_hours", "post_calling_hours")
 
 
@@ -48,9 +48,11 @@ async def filled(it: Site) -> dict[str, str]:
         tenant=TENANT, number="+8613800001234", zones=("Asia/Shanghai",), switch="s1", trunk_group="main",
         queue="service", channel="agent", asked_ms=START_MS, due_ms=START_MS + 60_000,
     )  # fmt: skip
+    asked_for = {"account": "nobody's", "reason": "test"}
+    erasure = (await it.ask("POST", "/v1/erasures", asked_for, key="admin")).json["id"]
     made: Put = await it.in_ledger(lambda connection: put(connection, wanted, it.context.rules, START_MS, "test"))
     return {"campaign": campaign, "contact": f"{campaign}-1", "n": "1", "batch": "b0123456789abcde",
-            "callback": made.callback.id}  # fmt: skip
+            "callback": made.callback.id, "erasure": erasure}  # fmt: skip
 
 
 async def asked(it: Site, route: Route, named: dict[str, str], key: str) -> Any:

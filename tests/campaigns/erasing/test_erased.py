@@ -65,6 +65,10 @@ async def lived(it: Site, switch: DiallingSwitch) -> str:
         assert (await it.ask("POST", "/v1/do-not-call", entry)).status == 201
     calling = {"calling": f"+86{NUMBER}", "called": "95598"}
     await it.it.post(event("s1", "in-1", "offered", 121, calling))
+    promised = {"number": NUMBER, "due_at": "2026-03-03T02:00:00Z", "switch": "s1", "trunk_group": "main",
+                "channel": "auto", "note": f"about {ACCOUNT}", "reference": ACCOUNT}  # fmt: skip
+    assert (await it.ask("POST", "/v1/callbacks", promised)).status == 201
+    await it.it.post(event("s1", "in-1", "callCleared", 122, {}))
     said = f'{{"calling":"0086{NUMBER}"}}'.encode()
     left = (0, 999, TENANT, "unreadable", f"calling: {NUMBER}", START_MS, b"\xff" + said, None)
     kept = (0, 999, "records", TENANT, "k", "i", said)
@@ -78,7 +82,7 @@ async def lived(it: Site, switch: DiallingSwitch) -> str:
     assert set(await hits(it)) >= {
         "event_log", "timeline", "dial_orders", "dead_letters", "copies", "campaign_contacts", "campaign_attempts",
         "campaign_notices", "campaign_settlements", "campaign_do_not_call", "campaign_import_rejected",
-        "campaign_idempotency", "campaign_person_days",
+        "campaign_idempotency", "campaign_person_days", "campaign_numbers", "campaign_callbacks",
     }  # fmt: skip
     return waiting
 
@@ -103,7 +107,7 @@ async def test_nothing_is_left_in_any_table_or_log(url: str, capfd: pytest.Captu
         told = await erased(it, switch, 160)
         assert (told["state"], told["left"]) == ("done", 0), told
         assert await hits(it) == {}
-        assert told["rows"]["campaign_contacts"] == 2
+        assert told["rows"]["campaign_contacts"] == 3
         assert {"event_log", "dial_orders", "dead_letters", "copies"} <= set(told["rows"])
         person = Person(ACCOUNT, frozenset({f"+86{NUMBER}"}))
         assert told["digest"] == person.digest(told["id"]), "whoever knows him can tell"

@@ -8,11 +8,24 @@ from sqlalchemy import Engine, Table, func, insert, select, update
 from campaigns.ledger import audit as audit_log
 from campaigns.ledger import retention
 from campaigns.ledger.retention import OF_A_CAMPAIGN, Limits, purge
-from campaigns.ledger.rows import BatchRow, HistoryRow, HoursClassRow, ImportRow, RefusalRow
+from campaigns.ledger.rows import (
+    ApprovalRow,
+    BatchRow,
+    CallbackRow,
+    EmergencyRow,
+    HistoryRow,
+    HoursClassRow,
+    ImportRow,
+    RefusalRow,
+    RevisionRow,
+)
 from campaigns.ledger.tables import (
+    approvals,
     attempts,
+    callbacks,
     campaigns,
     contacts,
+    emergencies,
     history,
     hours_classes,
     import_additions,
@@ -24,6 +37,7 @@ from campaigns.ledger.tables import (
     notices,
     person_days,
     refusals,
+    revisions,
 )
 from campaigns.settings import DAY_MS, Settings
 from campaigns.written_notices.owing import Owed, notice_of
@@ -77,6 +91,13 @@ def whole_campaign(engine: Engine, name: str, **changed: Any) -> None:
     put(engine, import_rejected, {"campaign": name, "no": 1, "row_no": 1, "line": "[]", "error": "x"})
     put(engine, import_rows, {"campaign": name, "no": 1, "account": "a", "row_no": 1, "fields": "{}", "line": "[]"})
     put(engine, import_additions, {"campaign": name, "no": 1, "contact": f"{name}-1"})
+    put(engine, callbacks, CallbackRow(
+        f"k{name}", TENANT, name, f"{name}-1", "+8613800001234", None, None, "api", None, None, START_MS, START_MS, 0,
+        None, None, START_MS, "x",
+    ))  # fmt: skip
+    put(engine, revisions, RevisionRow(name, 1, TENANT, "东湖区", START_MS, None, START_MS, "x", "applied"))
+    put(engine, approvals, ApprovalRow(name, 1, START_MS, "0", "{}", "x"))
+    put(engine, emergencies, EmergencyRow(name, 1, "storm", START_MS, START_MS, "x"))
     put(engine, import_chunks, *({"campaign": name, "no": 1, "seq": n, "content": b"x"} for n in range(3)))
 
 
