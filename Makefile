@@ -74,7 +74,8 @@ run: $(STAMP)
 demo: $(STAMP)
 	@exec $(BIN)/ringback demo $(if $(JSON),--json $(JSON))
 
-PARALLEL := -n logical --maxprocesses 4 --dist worksteal
+# One more than there are processors: a quarter of the time a test waits for a server or a commit.
+PARALLEL := -n $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))) --maxprocesses 5 --dist worksteal
 # They wait for processes more than they compute.
 PAIRED := -n 2 --dist worksteal
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, select, tuple_, union_all
 
 from campaigns.core.reasons import State
 from campaigns.ledger.rows import AttemptRow, ContactRow, RefusalRow
 from campaigns.ledger.tables import attempts, contacts, refusals
+from cti.sql.point import Prepared
 
 STATES = tuple(state.value for state in State)
 OF_ATTEMPT, OF_REFUSAL = 0, 1
@@ -34,18 +35,27 @@ def contact_page(
         query = query.where(contacts.c.no > after_no)
         found = [ContactRow._make(row) for row in connection.execute(query)]
         return [row for row in found if state is None or row.state == state]
+    page = _ALL_STATES if state is None else _OF_STATE[state]
+    return [ContactRow._make(row) for row in page.rows(connection, campaign=campaign, after_no=after_no, most=limit)]
+
+
+def _page(states: Sequence[str]) -> Prepared:
+    mine, most = contacts.c.campaign == bindparam("campaign"), bindparam("most", type_=Integer)
     walks = [
         select(contacts.c.id, contacts.c.no)
-        .where(contacts.c.campaign == campaign, contacts.c.state == one, contacts.c.no > after_no)
+        .where(mine, contacts.c.state == one, contacts.c.no > bindparam("after_no"))
         .order_by(contacts.c.no)
-        .limit(limit)
+        .limit(most)
         .subquery()
-        for one in (STATES if state is None else (state,))
+        for one in states
     ]
     together = union_all(*(select(walk) for walk in walks)).subquery()
-    ids = select(together.c.id).order_by(together.c.no).limit(limit)
-    query = select(contacts).where(contacts.c.id.in_(ids)).order_by(contacts.c.no)
-    return [ContactRow._make(row) for row in connection.execute(query)]
+    ids = select(together.c.id).order_by(together.c.no).limit(most)
+    return Prepared(select(contacts).where(contacts.c.id.in_(ids)).order_by(contacts.c.no))
+
+
+_ALL_STATES = _page(STATES)  # SQLAlchemy takes longer for it than the database
+_OF_STATE = {state: _page((state,)) for state in STATES}
 
 
 def decisions(
