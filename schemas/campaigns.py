@@ -231,6 +231,17 @@ class Rerun(Message):
     )
 
 
+class TestCall(Message):
+    """POST /v1/campaigns/{id}/test-call: which number hears it, and whose words."""
+
+    __test__ = False  # no test of pytest's
+
+    number: Annotated[str, StringConstraints(pattern=r"^[^\u0000-\u001F\u007F-\u009F]{1,64}$")]
+    contact: Annotated[str, StringConstraints(pattern=r"^c[0-9a-f]{15}-[0-9]{1,9}$")] | None = Field(
+        None, description="Whose words; the first of the file where absent."
+    )
+
+
 class Outcome(Message):
     """POST .../contacts/{contact}/outcome: a person's word."""
 

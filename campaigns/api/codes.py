@@ -63,6 +63,11 @@ OUTBOUND_CODES: dict[str, Code] = {
         "`detail` says which rule stands against it: only outages have one, by a day at most; the last one that was "
         "asked for is approved, by its number, once.",
     ),
+    "test_calls_open": Code(
+        429,
+        "Too many test calls are open",
+        "`detail` says how many may be. Stop one of them, or wait until one is over.",
+    ),
     "same_file": Code(
         409,
         "This file was imported already",

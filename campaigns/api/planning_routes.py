@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from campaigns.api import idempotent, rehearsal, rerun
+from campaigns.api import idempotent, rehearsal, rerun, test_call
 from campaigns.api.answering import CAMPAIGN_PATTERN, JSON
 from cti.web.limits import Limits
 from cti.web.openapi import ref
@@ -32,4 +32,10 @@ def planning_routes(limits: Limits) -> Sequence[Route]:
               {201: Answer("It is made; its import 1 is being read.", {JSON: ref("Campaign")}, MADE)},
               (*always, *idempotent.CODES, "no_contacts"), body={JSON: ref("Rerun")}, path_parts=CAMPAIGN,
               headers=(idempotent.HEADER,)),
+        Route("POST", f"{path}/test-call", "post_test_call", "One's own number hears what contacts would hear.",
+              partial(test_call.post_test_call, limits=limits), WRITE,
+              {201: Answer("The campaign of the test; it runs.", {JSON: ref("Campaign")}, MADE)},
+              (*BODY_CODES, *idempotent.CODES, "not_found", "no_contacts", "cannot_dial", "test_calls_open",
+               "ledger_away"),
+              body={JSON: ref("TestCall")}, path_parts=CAMPAIGN, headers=(idempotent.HEADER,)),
     ]  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 
 from campaigns.api.shapes import TEXT, TIME, WHOLE, counts, each, or_null, shape
 from cti.web.openapi import component_schemas
-from schemas.campaigns import Rehearse, Rerun
+from schemas.campaigns import Rehearse, Rerun, TestCall
 
 NUMBER = {"type": "number", "minimum": 0}
 _DEADLINE = {"at": or_null(TIME), "missed": WHOLE}
@@ -33,6 +33,6 @@ _REHEARSAL = {
     }),
 }  # fmt: skip
 PLANNING_SHAPES: Mapping[str, Any] = {
-    **component_schemas([Rehearse, Rerun]),
+    **component_schemas([Rehearse, Rerun, TestCall]),
     "Rehearsal": shape(_REHEARSAL),
 }

@@ -17,7 +17,7 @@ HERE = "http://127.0.0.1:8080"
 DONE, REFUSED, USAGE = 0, 1, 2
 KINDS = ("billing", "arrears", "outage", "follow-up", "reminder")
 SENT = (  # arguments that go out as they came
-    "switch", "trunk_group", "set", "keep", "reason", "area", "starts_at", "restores_at", "start_at", "until",
+    "switch", "trunk_group", "set", "keep", "reason", "area", "number", "starts_at", "restores_at", "start_at", "until",
 )  # fmt: skip
 UNREACHED = ("fallback", "expired", "cancelled", "person", "unknown")
 WHAT = ("contacts", "attempts", "notices", "rejected")
@@ -58,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rehearse = actions.add_parser("rehearse", help="how it would go: the end, lines, deadlines; nobody is called")
     rehearse.add_argument("id", metavar="ID")
     rehearse.add_argument("--start-at", metavar="TIME", help="RFC 3339 (default: now)")
+    test = actions.add_parser("test-call", help="your own number hears what contacts would hear")
+    test.add_argument("id", metavar="ID")
+    test.add_argument("--number", required=True, help="your own telephone")
     rerun = actions.add_parser("rerun", help="those whom an ended campaign did not reach, as a draft of their own")
     rerun.add_argument("id", metavar="ID")
     rerun.add_argument("--state", action="append", choices=UNREACHED, default=[], help="may be repeated")
@@ -304,6 +307,12 @@ async def _rehearse(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
     return DONE, await rehearse(door, args.id, args.start_at, terminal)
 
 
+async def _test_call(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
+    from campaigns.client.planning import test_call
+
+    return DONE, await test_call(door, args.id, args.number, terminal)
+
+
 async def _rerun(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
     from campaigns.client.planning import rerun
 
@@ -350,6 +359,7 @@ RUN: dict[str, Callable[[argparse.Namespace, Any, Any], Awaitable[Done]]] = {
     "withdraw": _withdraw,
     "rehearse": _rehearse,
     "rerun": _rerun,
+    "test-call": _test_call,
     "revise": _revise,
     "freeze": _freeze,
     "thaw": _thaw,

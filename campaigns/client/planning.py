@@ -1,11 +1,11 @@
-"""`rehearse`, `rerun`: how a campaign would go, and those whom nobody reached once more."""
+"""`rehearse`, `test-call`, `rerun`: how a campaign would go and sound, and those whom nobody reached once more."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
 from campaigns.client.door import Door, needed
-from campaigns.client.lines import counted, local
+from campaigns.client.lines import counted, local, next_line
 from campaigns.client.terminal import Terminal
 
 MEMBERS = {
@@ -41,6 +41,16 @@ def rehearsal_lines(found: Mapping[str, Any], zone: str) -> list[str]:
         f"handed over  {counted(found['fallbacks']) or 'nobody'}; with a person {found['open']}",
         f"learnt from {learnt} calls" if learnt else "assumed: a public network at large; few calls are on record",
     ]
+
+
+async def test_call(door: Door, campaign: str, number: str, terminal: Terminal) -> dict[str, Any]:
+    """The campaign of the test. Raises Problem, Away."""
+    made: dict[str, Any] = (
+        await door.post(f"/campaigns/{campaign}/test-call", {"number": number}, key=uuid4().hex)
+    ).body
+    needed(made, id=str, state=str)
+    terminal.say(f"{made['id']} calls {number} once, within the calling hours", next_line(made))
+    return made
 
 
 async def rerun(door: Door, campaign: str, states: Sequence[str], terminal: Terminal) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from tests.campaigns.api.site import Site, attempt_row, contact_row, site
 from tests.campaigns.api.test_exports_again import FILES, held, imported
 from tests.campaigns.imports.site import ARREARS, csv_of
 from tests.scheduler import START_MS, TENANT
+from tests.simulation.dialling_switch import DiallingSwitch
 
 
 async def ended(it: Site, campaign: str, state: str = "done") -> None:
@@ -130,3 +131,57 @@ async def test_the_same_key_makes_one_rerun_and_others_get_none(url: str) -> Non
         assert first.json["id"] == again.json["id"]
         assert (await it.ask("POST", path, {"name": "x"}, headers=header)).code == "idempotency_mismatch"
         assert len((await it.ask("GET", "/v1/campaigns")).json["campaigns"]) == 2
+
+
+async def test_a_test_call_says_the_words_to_ones_own_number_and_nothing_else(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RINGBACK_APPROVAL", "on")
+    async with site(url) as it:
+        own = "+8613900009999"
+        switch = await DiallingSwitch.declared(it.it, {own: ["reached"]})
+        campaign = (await it.campaign())["id"]
+        path = f"/v1/campaigns/{campaign}/test-call"
+        assert (await it.ask("POST", path, {"number": own})).code == "no_contacts"
+        await imported(it, campaign, csv_of([ARREARS]), Form.CSV)
+        answer = await it.ask("POST", path, {"number": "139 0000 9999"})
+        assert answer.status == 201, answer.body
+        test = answer.json
+        assert (test["name"], test["state"], test["attempts_max"], test["fallback"]) == (
+            "test of March", "running", 1, "person",
+        )  # fmt: skip
+        await switch.to(120)
+        assert [one.number for one in switch.received] == [own]
+        shown = (await it.ask("GET", f"/v1/campaigns/{test['id']}")).json
+        assert (shown["state"], shown["progress"]["reached"]) == ("done", 1)
+        (contact,) = (await it.ask("GET", f"/v1/campaigns/{test['id']}/contacts", key="revealer")).json["contacts"]
+        assert (contact["name"], contact["account"]) == ("张*", f"test {test['id']}")
+        assert (await it.ask("GET", f"/v1/campaigns/{campaign}")).json["state"] == "draft", "nobody of it is called"
+        lines = [one for one in await it.context.reader.run(audit.lines, TENANT) if one["what"] == "test_call"]
+        assert [one["about"] for one in lines] == [test["id"]]
+        assert "9999" in lines[0]["details"]
+        assert own not in lines[0]["details"]
+
+
+async def test_a_test_call_keeps_the_hours_and_few_are_open(url: str) -> None:
+    async with site(url) as it:
+        switch = await DiallingSwitch.declared(it.it, {})
+        campaign = (await it.campaign(windows=["20:00-20:30"]))["id"]
+        await imported(it, campaign, csv_of([ARREARS]), Form.CSV)
+        path = f"/v1/campaigns/{campaign}/test-call"
+        header = {"Idempotency-Key": "t1"}
+        first = await it.ask("POST", path, {"number": "13900000001"}, headers=header)
+        assert (await it.ask("POST", path, {"number": "13900000001"}, headers=header)).json["id"] == first.json["id"]
+        for no in (2, 3):
+            assert (await it.ask("POST", path, {"number": f"1390000000{no}"})).status == 201
+        assert (await it.ask("POST", path, {"number": "13900000004"})).code == "test_calls_open"
+        await switch.to(20)
+        await it.it.to(3_700)
+        assert switch.received == []
+        assert (await it.ask("GET", f"/v1/campaigns/{first.json['id']}")).json["state"] in {"expired", "done"}
+        assert (await it.ask("POST", path, {"number": "13900000004"})).status == 201
+        for key, status in {"reader": 403, "nobody": 403, "stranger": 404, "bound": 404}.items():
+            assert (await it.ask("POST", path, {"number": "13900000001"}, key=key)).status == status, key
+        assert (await it.ask("POST", path, {"number": "95598"})).json["errors"][0]["rule"] == "SERVICE_NUMBER"
+        other = {"number": "13900000001", "contact": "c0123456789abcde-1"}
+        assert (await it.ask("POST", path, other)).code == "not_found"

@@ -3,6 +3,7 @@
 import io
 
 from campaigns.client.planning import rehearse, rerun
+from campaigns.client.planning import test_call as call_oneself
 from campaigns.client.terminal import Terminal
 from tests.campaigns.client.scripted_service import Service, door_to
 
@@ -54,3 +55,12 @@ async def test_a_rerun_names_the_draft_and_is_asked_for_once() -> None:
     assert out.getvalue() == "c2 is a draft with those whom c1 did not reach\n"
     first, again = service.of("POST", "/campaigns/c1/rerun")
     assert first.headers["Idempotency-Key"] == again.headers["Idempotency-Key"]
+
+
+async def test_a_test_call_says_when_it_is_made() -> None:
+    service, out = Service(), io.StringIO()
+    made = {"id": "c3", "state": "running", "next": {"text": {"en": "Calling", "zh": "正在外呼"}}}
+    service.will("POST", "/campaigns/c1/test-call", (201, made))
+    async with door_to(service) as door:
+        assert (await call_oneself(door, "c1", "13900000001", Terminal(out, None)))["id"] == "c3"
+    assert out.getvalue().startswith("c3 calls 13900000001 once, within the calling hours\n")
