@@ -10,16 +10,18 @@ from typing import NamedTuple
 FOLDER = "campaigns/core"
 TESTS = "tests/campaigns"
 JUDGES: Mapping[str, Sequence[str]] = {
-    "calling_hours": ("test_calling_hours", "test_day_parts", "test_zones"),
+    "calling_hours": ("test_calling_hours", "test_day_parts", "test_zones", "test_emergency_hours", "test_promises"),
     "dispositions": ("test_dispositions", "test_after"),
-    "retries": ("test_retries", "test_day_parts"),
+    "hour_layers": ("test_calling_hours", "test_day_parts", "test_zones", "test_emergency_hours"),
+    "retries": ("test_retries", "test_day_parts", "test_promises"),
     "deadlines": ("test_workdays",),
     "workdays": ("test_workdays",),
     "penalty": ("test_penalty", "test_owed_today"),
     "pacing": ("test_pacing",),
+    "promises": ("test_promises",),
     "zones": ("test_zones", "test_day_parts", "test_calling_hours"),
     "campaign": ("test_campaign_states", "test_retries", "test_decide"),
-    "contact": ("test_after", "test_decide", "test_decide_deadlines", "test_retries"),
+    "contact": ("test_after", "test_decide", "test_decide_deadlines", "test_retries", "test_begun"),
     "after": ("test_after", "test_decide"),
     "choice": ("test_decide", "test_after", "test_retries"),
     "waiting": ("test_decide", "test_decide_deadlines"),
@@ -49,7 +51,7 @@ BEFORE_THE_FIRST = "attempts are numbered from 1"
 
 EQUIVALENT: tuple[Equivalent, ...] = (
     Equivalent(
-        "calling_hours", "if start < end:", "start < end", "< becomes <=", "an empty stretch opens nothing, like none"
+        "hour_layers", "if start < end:", "start < end", "< becomes <=", "an empty stretch opens nothing, like none"
     ),
     Equivalent(
         "calling_hours",
@@ -66,7 +68,7 @@ EQUIVALENT: tuple[Equivalent, ...] = (
         "after the last instant nothing opens: the answer is None either way",
     ),
     Equivalent(
-        "calling_hours",
+        "hour_layers",
         "next(stream, None) if head.end_ms == end else head for head, stream in zip(known, streams, strict=True)",
         "True",
         "True becomes False",
