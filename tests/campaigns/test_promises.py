@@ -1,6 +1,7 @@
 """When a callback is made, and whether it was kept: CB-1, CB-2, CB-5 as tables."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -8,12 +9,12 @@ from campaigns.core.after import Closed, after
 from campaigns.core.calling_hours import Asked, judge
 from campaigns.core.calling_hours import Open as IsOpen
 from campaigns.core.campaign import Campaign
-from campaigns.core.contact import Contact
+from campaigns.core.contact import Attempt, Contact, Step
 from campaigns.core.decide import Dial, decide
 from campaigns.core.promises import Kept, Promise, PromiseRules, look_at_ms, outcome_of, promised
-from campaigns.core.reasons import Disposition, FallbackKind, State, Why
+from campaigns.core.reasons import Channel, Disposition, FallbackKind, State, Why
 from campaigns.core.waiting import WaitUntil
-from tests.campaigns.cases import MINUTE, at, campaign, contact, dialled, never_dialled, tried, world
+from tests.campaigns.cases import FIRST, MINUTE, at, campaign, contact, dialled, never_dialled, tried, world
 from tests.campaigns.shipped import URUMQI, asked, hours, rules, text
 
 RULES = PromiseRules()
@@ -204,6 +205,42 @@ def test_when_it_is_looked_at_whether_it_was_missed() -> None:
     assert look_at_ms(owed(), at("03-04 15:01:00.001")) is None
     assert look_at_ms(replace(owed(), state=State.CANCELLED), at("03-04 14:00")) is None
     assert look_at_ms(contact(), at("03-04 14:00")) is None
+
+
+def test_the_last_instant_is_in_time_and_the_next_is_not() -> None:
+    end_ms = at("03-04 15:01")
+    assert outcome_of(tried(owed(), callbacks(), Disposition.BUSY, end_ms), end_ms + 5_000) is Kept.KEPT
+    assert outcome_of(owed(), end_ms) is None
+    assert outcome_of(owed(), end_ms + 1) is Kept.MISSED
+    assert look_at_ms(owed(), end_ms) == end_ms + 1
+
+
+def test_of_a_call_that_nobody_knows_the_end_is_waited_for_until_it_counts() -> None:
+    attempt = Attempt(1, 1, Channel.AUTO, FIRST, at("03-04 15:00"), Step.HELD, disposition=Disposition.UNKNOWN)
+    held = replace(owed(), attempts=(attempt,))
+    assert outcome_of(held, at("03-04 15:05")) is None
+    counted = replace(held, attempts=(replace(attempt, counted=True),))
+    assert outcome_of(counted, at("03-04 15:05")) is Kept.MISSED
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "call_at"),
+    [(6, 11, "2026-03-05 20:58:20"), (5, 11, "2026-03-12 07:30:00")],
+)
+def test_a_week_before_is_looked_back_for_an_allowed_moment(first: int, last: int, call_at: str) -> None:
+    closed = frozenset(date(2026, 3, day) for day in range(first, last + 1))
+    found = promised(
+        hours(), replace(asked("callback"), closed_dates=closed), RULES, at("03-12 07:00"), at("03-04 08:00")
+    )
+    assert found is not None
+    assert text(found.call_at_ms) == call_at
+
+
+def test_only_a_call_that_was_cut_off_is_made_again_at_once() -> None:
+    plan = callbacks()
+    over = tried(owed(), plan, Disposition.ANSWERED_INCOMPLETE, at("03-04 15:00"))
+    assert not over.attempts[-1].cut
+    assert Attempt(1, 1, Channel.AUTO, FIRST, 0).cut is False
 
 
 def test_the_shipped_profile_has_these_values() -> None:

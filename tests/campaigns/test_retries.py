@@ -306,3 +306,13 @@ class TestDelays:
     def test_the_shipped_profile_has_the_delays_of_the_table(self, kind: str) -> None:
         assert delays(rules().retry_ms[kind]) == delays({})
         assert set(rules().retry_ms[kind]) == {d.value for d, row in TABLE.items() if row.then == "retry"}
+
+
+def test_a_call_without_an_end_asks_for_no_wait() -> None:
+    """Nobody knows what it came to: it is held, and that is another reason to wait."""
+    plan = campaign()
+    over = tried(contact(), plan, Disposition.NO_ANSWER)
+    without = replace(over, attempts=(replace(over.attempts[-1], ended_ms=None),))
+    choice = next_call(without, plan)
+    assert choice is not None
+    assert due(without, plan, asked_of(without, plan, choice)) is None

@@ -7,7 +7,7 @@ import chinese_calendar
 import pytest
 
 from campaigns.calendars import YEAR_FILES_MAX, YearFile, announced, read_year, work_calendar, year_files
-from campaigns.core.deadlines import NO_DEADLINES, Deadlines, by_working_days, default_deadlines
+from campaigns.core.deadlines import NO_DEADLINES, Deadlines, by_working_days, default_deadlines, of_all
 from campaigns.core.workdays import WorkCalendar, WorkingDay, Year
 from tests.campaigns.shipped import DAY_MS, HOUR_MS, NEW_YORK, SHANGHAI, ms, rules, text
 
@@ -143,6 +143,13 @@ def test_kinds_without_defaults(kind: str) -> None:
     nothing = deadlines("2026-03-04 10:00", kind)
     assert nothing == Deadlines(None, None, None, provisional=False)
     assert nothing == NO_DEADLINES
+
+
+def test_of_several_outages_the_first_is_told_of_and_the_last_gives_up() -> None:
+    early, late = Deadlines(10, None, 50, provisional=False), Deadlines(20, None, 90, provisional=True)
+    assert of_all([late, early]) == Deadlines(10, None, 90, provisional=True)
+    assert of_all([early, NO_DEADLINES]) == early
+    assert of_all([]) == NO_DEADLINES
 
 
 # -- year files --------------------------------------------------------------------------------------------------------

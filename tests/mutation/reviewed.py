@@ -21,7 +21,15 @@ JUDGES: Mapping[str, Sequence[str]] = {
     "promises": ("test_promises",),
     "zones": ("test_zones", "test_day_parts", "test_calling_hours"),
     "campaign": ("test_campaign_states", "test_retries", "test_decide"),
-    "contact": ("test_after", "test_decide", "test_decide_deadlines", "test_retries", "test_begun"),
+    "contact": (
+        "test_after",
+        "test_decide",
+        "test_decide_deadlines",
+        "test_retries",
+        "test_begun",
+        "test_promises",
+        "outages/test_revisions",
+    ),
     "after": ("test_after", "test_decide"),
     "choice": ("test_decide", "test_after", "test_retries"),
     "waiting": ("test_decide", "test_decide_deadlines"),
@@ -47,9 +55,32 @@ FAR_MORE_DIGITS = "amounts, rates and days together have at most 35 digits"
 
 NO_SUCH_CHAIN = "no chain of reasons to wait is that long"
 BELOW_THE_CAP = "another day begins below the cap"
+SPANS = "SPANS_MAX = 256  # of open hours that are looked at; a week has 14 in one zone"
 BEFORE_THE_FIRST = "attempts are numbered from 1"
 
 EQUIVALENT: tuple[Equivalent, ...] = (
+    Equivalent(
+        "promises",
+        "SPANS_MAX = 256  # of open hours that are looked at; a week has 14 in one zone",
+        "256",
+        "256 becomes 255",
+        HOW_MUCH_AT_ONCE,
+    ),
+    Equivalent(
+        "promises",
+        "SPANS_MAX = 256  # of open hours that are looked at; a week has 14 in one zone",
+        "256",
+        "256 becomes 257",
+        HOW_MUCH_AT_ONCE,
+    ),
+    Equivalent(
+        "promises",
+        "if following_ms is None or following_ms >= due_ms:",
+        "following_ms >= due_ms",
+        ">= becomes >",
+        "what begins when the call is due lies not before it: the last moment before stays",
+    ),
+    Equivalent("contact", "outdated_upto: int = 0", "0", "0 becomes -1", BEFORE_THE_FIRST),
     Equivalent(
         "hour_layers", "if start < end:", "start < end", "< becomes <=", "an empty stretch opens nothing, like none"
     ),

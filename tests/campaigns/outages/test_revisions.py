@@ -113,3 +113,10 @@ def test_of_nothing_nobody_is_called() -> None:
     assert [one["area"] for one in rows_on("outage", row, date(2026, 3, 4), rules())] == [OUTAGE["area"]]
     for one in (row, gone._replace(round=2)):
         assert len(owed_on("outage", one, date(2026, 3, 4))) == 1
+
+
+def test_nothing_that_was_said_is_outdated_before_the_first_change() -> None:
+    """As the heart makes a contact: whoever answered is told nothing again."""
+    answered = Attempt(1, 1, Channel.AUTO, "+8613800000001", 0, Step.OVER, 1, Disposition.ANSWERED_INCOMPLETE)
+    fresh = Contact("A1", "resident", (), attempts=(answered,))
+    assert renewal(fresh) is Renewal.NOTHING
