@@ -1,15 +1,25 @@
-"""The drills, on both databases; and that the judge sees what happens where nobody acts."""
+"""The drills, two of them on both databases; and that the judge sees what happens where nobody acts."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.campaigns.drill import CONTACTS, NAMES, played
+from tests.ready import ready_sqlite
+
+
+@pytest.mark.parametrize("name", ["outage-moved", "wrong-file"])
+async def test_nobody_is_told_wrongly_on_postgresql(postgres_ready_url: str, name: str) -> None:
+    nobody_was_told_wrongly(await played(name, postgres_ready_url))
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
-async def test_nobody_is_told_wrongly(url: str, name: str) -> None:
-    found = await played(name, url)
+async def test_nobody_is_told_wrongly(tmp_path: Path, name: str) -> None:
+    nobody_was_told_wrongly(await played(name, ready_sqlite(tmp_path / "drill.db")))
+
+
+def nobody_was_told_wrongly(found: dict[str, Any]) -> None:
     assert (found["told_wrongly"], found["adds_up"]) == (0, True), found
     assert found["contacts"] >= CONTACTS // 2
     assert found["told_before"] > 0, "the accident had begun"
