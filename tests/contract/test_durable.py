@@ -152,6 +152,7 @@ def test_sqlite_is_durable_and_readers_cannot_write(tmp_path: object) -> None:
         }
 
 
+@pytest.mark.usefixtures("shipped_limits")
 def test_on_postgresql_nobody_holds_a_lock_for_long(postgres_url: str) -> None:
     engine = writer_engine(database_url(postgres_url))
     with engine.connect() as connection:
