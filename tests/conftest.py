@@ -25,7 +25,7 @@ TESTS = Path(__file__).parent
 MEMORY, MEMORY_MIN = Path("/dev/shm"), 6 * 1024**3
 if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_MIN:
     tempfile.tempdir = str(MEMORY)
-# The product ends a transaction that stands still for 2 s. A test shares the processors with others, and may stand still.
+# The product ends a transaction that stands still for 2 s. A test shares the processors with others, and may do so.
 SHIPPED_WRITE_MS = connections.WRITE_MS
 connections.WRITE_MS = 10 * SHIPPED_WRITE_MS
 # No test judges by a wall clock, so an example has no deadline.
