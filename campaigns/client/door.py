@@ -112,7 +112,7 @@ class Door:
                     tag = response.headers.get("ETag", "")
                     answer = Answer(response.status, await _read(response), bool(number), tag)
                     after_s = _seconds(response.headers.get("Retry-After"))
-            except (aiohttp.ClientError, TimeoutError) as reason:
+            except BROKEN as reason:
                 said = repr(reason)
             else:
                 if not _may_pass(answer):
@@ -134,17 +134,20 @@ class Door:
     @asynccontextmanager
     async def stream(self, path: str, media: str, **query: str) -> AsyncIterator[aiohttp.ClientResponse]:
         """A GET whose answer is read piece by piece. It is tried again until it begins, never in its middle."""
-        said = ""
+        said, begun = "", False
         for number in range(TRIES_MAX):
             if number:
                 await self.pause(min(FIRST_WAIT_S * 2 ** (number - 1), RETRY_AFTER_MAX_S))
             try:
                 async with self._asked("GET", path, query, {"Accept": media}, None) as response:
                     if response.status == 200 and response.content_type == media:
+                        begun = True
                         yield response
                         return
                     answer = Answer(response.status, await _read(response), False)
-            except aiohttp.ClientConnectorError as reason:
+            except BROKEN as reason:  # a connection that was kept may be closed just as it is used again
+                if begun:
+                    raise
                 said = str(reason)
                 continue
             if not _may_pass(answer):
@@ -152,6 +155,10 @@ class Door:
                 raise Problem(answer.status, other if answer.status == 200 else answer.body)
             said = str(Problem(answer.status, answer.body))
         raise Away(f"GET {self._url}{path}: no answer after {TRIES_MAX} tries; the last: {said}")
+
+
+BROKEN = (aiohttp.ClientError, ConnectionError, TimeoutError)
+"""A connection that cannot be had, or breaks. A kept one breaks as a BrokenPipeError of the system's own, too."""
 
 
 def _may_pass(answer: Answer) -> bool:

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import aiohttp
 
-from campaigns.client.door import Away, Door, Problem, needed
+from campaigns.client.door import BROKEN, Away, Door, Problem, needed
 
 CSV, LINES, LETTERS = "text/csv", "application/x-ndjson", "application/pdf"
 CURSOR = "Ringback-Cursor"
@@ -41,7 +41,7 @@ async def export(door: Door, campaign: str, what: str, out: Path, ask: Ask) -> s
     try:
         with _whole(out) as file:
             return await _written(door, campaign, what, file, ask, out.suffix)
-    except (aiohttp.ClientError, TimeoutError) as broken:  # in the middle of a page: the file is not there
+    except BROKEN as broken:  # in the middle of a page: the file is not there
         raise Away(f"the export broke off: {broken!r}") from broken
 
 

@@ -1,6 +1,7 @@
 """The client's side of HTTP: what is repeated, how often, and how a refusal reads."""
 
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -91,3 +92,24 @@ async def test_a_file_is_sent_whole_by_each_try(tmp_path: Path) -> None:
     assert [one.body for one in service.heard] == [file.read_bytes()] * 2
     assert {one.query["file"] for one in service.heard} == {"账单 3.csv"}
     assert {one.headers["Content-Type"] for one in service.heard} == {"text/csv"}
+
+
+async def test_a_kept_connection_that_breaks_as_it_is_used_again_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service closes what is idle, and may do so at that very moment."""
+    service, broken = Service(), list[str]()
+    service.will("POST", "/notice-batches", (201, {"id": "b1"}))
+    service.will("GET", "/notice-batches/b1", (200, b"a,b\r\n"))
+    inner = Door._asked
+
+    def asked(door: Door, method: str, *more: Any) -> Any:
+        if method not in broken:
+            broken.append(method)
+            raise BrokenPipeError(32, "Broken pipe")
+        return inner(door, method, *more)
+
+    monkeypatch.setattr(Door, "_asked", asked)
+    async with door_to(service) as door:
+        assert (await door.post("/notice-batches", {}, key="k")).body == {"id": "b1"}
+        async with door.stream("/notice-batches/b1", "text/csv") as answer:
+            assert await answer.read() == b"a,b\r\n"
+    assert broken == ["POST", "GET"]
