@@ -22,6 +22,7 @@ from campaigns.core.reasons import FINAL_STATES, State, Why
 from campaigns.dialler import withdrawal
 from campaigns.dialler.actions import Done, run_each, write
 from campaigns.dialler.case import Case
+from campaigns.dialler.orders import split_number
 from campaigns.erasing.person import Person, cleaner, marks
 from campaigns.ledger import attempts, audit, erasing, outbound, settlements, withdrawing
 from campaigns.ledger.compiled import campaign_of
@@ -200,7 +201,7 @@ def _close(
 
 def numbers_of(rows: Sequence[ContactRow]) -> frozenset[str]:
     """All that stand in his contacts."""
-    return frozenset(number for row in rows for number, _ in json.loads(row.phones))
+    return frozenset(split_number(number)[0] for row in rows for number, _ in json.loads(row.phones))
 
 
 def _commands(tried: dict[str, list[AttemptRow]]) -> list[str]:

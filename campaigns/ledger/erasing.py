@@ -84,7 +84,8 @@ def imports_under_way(connection: Connection, tenant: str) -> bool:
 
 def contacts_of(connection: Connection, tenant: str, account: str | None, numbers: Collection[str]) -> list[str]:
     """The ids of contacts with the account, or with one of the numbers, that are not blank yet."""
-    meant: list[ColumnElement[bool]] = [contacts.c.phones.contains(f'"{number}"') for number in sorted(numbers)]
+    forms = (form for number in sorted(numbers) for form in (f'"{number}"', f'"{number};'))  # with an extension, too
+    meant: list[ColumnElement[bool]] = [contacts.c.phones.contains(form) for form in forms]
     if account is not None:
         meant.append(contacts.c.account == account)
     query = select(contacts.c.id).where(contacts.c.tenant == tenant, or_(*meant))

@@ -1,6 +1,7 @@
 """An erased person leaves nothing behind: a whole life in the product, then every table is read."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from campaigns.erasing.person import Person
 from campaigns.imports.taking import Form
 from campaigns.ledger import audit
 from cti.adapters.ledger.tables import dead_letters, outbox
-from tests.campaigns.api.site import Site, site
+from tests.campaigns.api.site import Site, contact_row, site
 from tests.campaigns.api.test_exports_again import imported
 from tests.campaigns.imports.site import ARREARS, csv_of
+from tests.ready import ready_sqlite
 from tests.scheduler import START_MS, TENANT, event
 from tests.simulation.dialling_switch import DiallingSwitch
 
@@ -181,3 +183,15 @@ async def test_who_may_ask_and_for_whom(url: str) -> None:
         assert [one["id"] for one in (await it.ask("GET", "/v1/erasures", key="eraser")).json["erasures"]] == [
             first.json["id"]
         ]
+
+
+async def test_a_number_with_an_extension_is_his_too(tmp_path: Path) -> None:
+    async with site(ready_sqlite(tmp_path / "ringback.db")) as it:
+        await it.add_key("eraser", "persons:erase")
+        campaign = (await it.campaign())["id"]
+        await it.put([contact_row(campaign, 1, phones='[["+861082345678;ext=12",["Asia/Shanghai"]]]')])
+        asked = {"numbers": ["010-82345678"], "reason": "his letter"}
+        answer = await it.ask("POST", "/v1/erasures", asked, key="eraser")
+        await it.it.to(40)
+        told = (await it.ask("GET", answer.headers["Location"], key="eraser")).json
+        assert (told["state"], told["rows"]["campaign_contacts"]) == ("done", 1)
