@@ -62,7 +62,7 @@ def _take(connection: Connection, row: CallbackRequest, places: PlaceOf, rules: 
     if place is not None and place.channel == AGENT and not (row.queue or place.queue):
         place = place._replace(channel=AUTO)  # whose agents would call, nobody has said
     if place is None:
-        return _refused(connection, row, now_ms, "no switch of this source can be dialled on")
+        return refused(connection, row, now_ms, "no switch of this source can be dialled on")
     try:
         number, zones = read_number(row.number or "")
         put(connection, _asked(row, place, number, zones), rules, now_ms, WHO)
@@ -70,11 +70,11 @@ def _take(connection: Connection, row: CallbackRequest, places: PlaceOf, rules: 
         _note(connection, row, now_ms, "callback_there", there.callback)
         return "there"
     except Wrong as wrong:  # its words may have the number in full
-        return _refused(connection, row, now_ms, f"the number cannot be called: {wrong.rule}")
+        return refused(connection, row, now_ms, f"the number cannot be called: {wrong.rule}")
     except NeverOpens:
-        return _refused(connection, row, now_ms, "no hours are known in which the number may be called")
+        return refused(connection, row, now_ms, "no hours are known in which the number may be called")
     except TooMany as many:
-        return _refused(connection, row, now_ms, str(many))
+        return refused(connection, row, now_ms, str(many))
     return "put"
 
 
@@ -87,7 +87,8 @@ def _asked(row: CallbackRequest, place: Place, number: str, zones: tuple[str, ..
     )  # fmt: skip
 
 
-def _refused(connection: Connection, row: CallbackRequest, now_ms: int, why: str) -> str:
+def refused(connection: Connection, row: CallbackRequest, now_ms: int, why: str) -> str:
+    """Nobody is called; the audit log says why."""
     _note(connection, row, now_ms, REFUSED, why)
     return "refused"
 

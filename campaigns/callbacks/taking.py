@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy import Connection
 
-from campaigns.callbacks.requests import AGENT, AUTO, TAKEN_MAX, Place, Taken, take
+from campaigns.callbacks.requests import AGENT, AUTO, TAKEN_MAX, Place, Taken, refused, take
 from campaigns.context import Context
 from campaigns.dialler.actions import run_each
 from campaigns.errors import Stale
@@ -19,6 +19,7 @@ from cti.errors import LedgerAway, OutcomeUnknown
 from cti.hosting import DeclaredSwitch, Host
 
 LOOK_MS = 5_000.0  # a wake may be missed
+BROKEN = "a defect: the log says which"
 
 log = structlog.get_logger()
 
@@ -55,13 +56,38 @@ class TakingCallbacks:
         try:
             rows = await self._requests.read(TAKEN_MAX)
             if rows:
-                await self._take(rows)
+                await self._take_all(rows)
         except (LedgerAway, OutcomeUnknown, Stale) as reason:
             log.warning("callbacks wait", action="callbacks_wait", why=str(reason))
             return False
         if len(rows) == TAKEN_MAX:
             self._look_ms = now_ms
         return bool(rows)
+
+    async def _take_all(self, rows: Sequence[CallbackRequest]) -> None:
+        try:
+            await self._take(rows)
+        except (LedgerAway, OutcomeUnknown, Stale):
+            raise
+        except Exception:  # the last resort: a defect in our code must not hold up the callbacks of everybody
+            log.exception("callbacks are taken one by one", action="callbacks_broken", requests=len(rows))
+            for row in rows:
+                await self._take_alone(row)
+
+    async def _take_alone(self, row: CallbackRequest) -> None:
+        try:
+            await self._take([row])
+        except (LedgerAway, OutcomeUnknown, Stale):
+            raise
+        except Exception:  # nobody is called, and that is on record
+            log.exception("a callback is given up", action="callback_broken", request=row.id)
+            now_ms = self._context.now_ms()
+
+            def act(connection: Connection) -> None:
+                if self._requests.take(connection, [row.id]):
+                    refused(connection, row, now_ms, BROKEN)
+
+            await self._context.write(run_each, act)
 
     async def _take(self, rows: Sequence[CallbackRequest]) -> None:
         places = {

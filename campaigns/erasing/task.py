@@ -88,8 +88,17 @@ class Erasing:
     async def _erase_all(self) -> bool:
         found = await self._context.reader.run(erasing.under_way, self._context.now_ms(), AT_ONCE)
         for row in found:
-            await erase(self._context, row)
+            await self._erase(row)
         return bool(found)
+
+    async def _erase(self, row: ErasureRow) -> None:
+        try:
+            await erase(self._context, row)
+        except (LedgerAway, OutcomeUnknown):
+            raise
+        except Exception:  # the last resort: a defect in our code must not stop the erasures of everybody
+            log.exception("an erasure is tried again later", action="erasure_broken", erasure=row.id)
+            await _put_off(self._context, row.id, row.tenant)
 
     async def stop(self) -> None:
         await self._ownership.stop()
@@ -133,6 +142,18 @@ async def _end(context: Context, row: ErasureRow, now_ms: int) -> ErasureRow:
 
 
 # -- what campaigns keep -----------------------------------------------------------------------------------------------
+
+
+async def _put_off(context: Context, id_: str, tenant: str) -> None:
+    """As it stands now, with what was blanked so far."""
+    again_ms = context.now_ms() + AGAIN_MS
+
+    def act(connection: Connection) -> None:
+        row = erasing.read(connection, tenant, id_)
+        if row is not None:
+            erasing.replace(connection, row._replace(next_at_ms=again_ms))
+
+    await context.writer.run(run_each, act)
 
 
 def subject_of(person: Person) -> str:

@@ -2,10 +2,18 @@
 
 from typing import Any
 
+import pytest
+from sqlalchemy import Connection
+
+from campaigns.callbacks import requests
+from campaigns.callbacks.asked import CallbackAsked
+from campaigns.ledger import audit
+from cti.callers.requests import put_requests
+from cti.callers.rows import CallbackRequest
 from cti.switches.simulated.commands import Verdict
 from cti.switches.simulated.options import FACTS
 from tests.campaigns.api.site import site
-from tests.scheduler import event
+from tests.scheduler import START_MS, TENANT, event
 from tests.simulation.dialling_switch import DiallingSwitch
 
 NUMBER = "+8613800001234"
@@ -64,3 +72,29 @@ async def test_a_request_of_a_switch_that_cannot_dial_is_on_record(url: str) -> 
         assert (await it.ask("GET", "/v1/callbacks")).json["callbacks"] == []
         lines = (await it.ask("GET", "/v1/audit/head")).json
         assert lines["no"] >= 1
+
+
+async def test_a_request_that_cannot_be_dealt_with_holds_up_no_other(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = requests.put
+
+    def put(connection: Connection, asked: CallbackAsked, *more: Any) -> Any:
+        if asked.number == NUMBER:
+            raise ValueError("a defect")
+        return inner(connection, asked, *more)
+
+    monkeypatch.setattr(requests, "put", put)
+    async with site(url) as it:
+        await DiallingSwitch.declared(it.it, {})
+        rows = [
+            CallbackRequest(f"r{no}", TENANT, "/switches/s1", "call", number, "service", "queue", None, START_MS, None,
+                            None, START_MS)
+            for no, number in enumerate((NUMBER, "+8613800005678"))
+        ]  # fmt: skip
+        await it.in_ledger(lambda connection: put_requests(connection, rows))
+        await it.it.to(20)
+        (one,) = (await it.ask("GET", "/v1/callbacks", key="revealer")).json["callbacks"]
+        assert one["number"] == "+8613800005678"
+        lines = await it.context.reader.run(audit.lines, TENANT)
+        assert [line["about"] for line in lines if line["what"] == "callback_refused"] == ["r0"]
+        assert it.it.store.callbacks is not None
+        assert await it.it.store.callbacks.read() == []

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, MetaData, insert, select
 
+from campaigns.context import Context
+from campaigns.erasing import task
 from campaigns.erasing.person import Person
 from campaigns.imports.taking import Form
 from campaigns.ledger import audit
+from campaigns.ledger.rows import ErasureRow
 from cti.adapters.ledger.tables import dead_letters, outbox
 from tests.campaigns.api.site import Site, contact_row, site
 from tests.campaigns.api.test_exports_again import imported
@@ -195,3 +198,29 @@ async def test_a_number_with_an_extension_is_his_too(tmp_path: Path) -> None:
         await it.it.to(40)
         told = (await it.ask("GET", answer.headers["Location"], key="eraser")).json
         assert (told["state"], told["rows"]["campaign_contacts"]) == ("done", 1)
+
+
+async def test_a_defect_of_one_erasure_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner, broken = task.erase, list[str]()
+
+    async def erase(context: Context, row: ErasureRow) -> ErasureRow:
+        if not broken:
+            broken.append(row.id)
+            raise ValueError("a defect")
+        return await inner(context, row)
+
+    monkeypatch.setattr(task, "erase", erase)
+    async with site(ready_sqlite(tmp_path / "ringback.db")) as it:
+        await it.add_key("eraser", "persons:erase")
+        for account in ("A1", "A2"):
+            asked = {"account": account, "reason": "his letter"}
+            assert (await it.ask("POST", "/v1/erasures", asked, key="eraser")).status == 202
+        await it.it.to(40)
+        states = {
+            one["id"]: one["state"] for one in (await it.ask("GET", "/v1/erasures", key="eraser")).json["erasures"]
+        }
+        assert states.pop(broken[0]) == "running"
+        assert list(states.values()) == ["done"]
+        await it.it.to(120)
+        found = (await it.ask("GET", f"/v1/erasures/{broken[0]}", key="eraser")).json
+        assert found["state"] == "done", "it is tried again"
