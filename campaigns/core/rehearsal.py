@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar
 
 from campaigns.core.after import Closed, Dialled, Ended, HandedOver, after
 from campaigns.core.campaign import Campaign
-from campaigns.core.contact import Contact
+from campaigns.core.contact import Contact, Step
 from campaigns.core.decide import Close, Dial, decide
 from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.reasons import WRITTEN, Disposition, State
@@ -99,7 +99,7 @@ class Rehearsal:
     """Walks until `over`, a bounded number of looks at a time. A contact goes when it is due, the earlier first."""
 
     def __init__(self, walked: Sequence[Walked], plan: Plan) -> None:
-        self._walked, self._plan = list(walked), plan
+        self._plan = plan
         self._dealt = 0
         self._slot_ms = 1000 / (plan.a_second / plan.scale)
         self._free_ms = float(plan.start_ms)
@@ -108,8 +108,9 @@ class Rehearsal:
         self._most_live = 0
         self._outcomes = list(plan.calls)
         self._upto = list(accumulate(call.share for call in plan.calls.values()))
-        self._looks = [0] * len(self._walked)
-        self._due = [(float(plan.start_ms), at) for at in range(len(self._walked))]
+        self._walked = [self._without_open(one) for one in walked]
+        self._looks = [0] * len(walked)
+        self._due = [(float(plan.start_ms), at) for at in range(len(walked))]
         heapify(self._due)
 
         self._ready: deque[int] = deque()  # may be called, and wait for their slot
@@ -184,21 +185,38 @@ class Rehearsal:
         calls = sum(one.rang and local_day(one.at_ms, zone) == today for one in contact.attempts)
         return World(calls_today=calls, switch_heard_ms=now_ms)
 
+    def _without_open(self, one: Walked) -> Walked:
+        """What is under way comes to its end at once, as what is dialled does."""
+        contact = one.contact
+        for attempt in contact.this_round:
+            if attempt.step is Step.OPEN:
+                outcome = self._outcome(written=attempt.written)
+                contact = after(
+                    contact, self._over(attempt.n, self._plan.start_ms, outcome, attempt.written), one.campaign
+                )
+        return one._replace(contact=contact)
+
+    def _outcome(self, *, written: bool) -> Disposition:
+        if written:
+            return Disposition.REACHED if self._next() < self._plan.delivered else Disposition.FAILED_OTHER
+        return self._outcomes[bisect(self._upto, self._next() * self._upto[-1])]
+
+    def _over(self, n: int, ends_ms: int, outcome: Disposition, written: bool) -> Ended:
+        rang = not written and outcome is not Disposition.INVALID_NUMBER
+        return Ended(n, ends_ms, outcome, rang=rang, confirmed=outcome is Disposition.REACHED and not written)
+
     def _dial(self, which: int, decision: Dial, now_ms: int, *, written: bool) -> float:
         contact, campaign, _ = one = self._walked[which]
         contact = after(contact, Dialled(now_ms, decision.channel, decision.number), campaign)
         n = contact.attempts[-1].n
+        outcome = self._outcome(written=written)
         if written:
             self._made.messages += 1
-            arrives = self._next() < self._plan.delivered
-            outcome = Disposition.REACHED if arrives else Disposition.FAILED_OTHER
             ends_ms = now_ms + self._plan.message_ms
         else:
-            outcome = self._outcomes[bisect(self._upto, self._next() * self._upto[-1])]
             ends_ms = now_ms + self._plan.calls[outcome].lasts_ms
             self._count(now_ms, ends_ms)
-        rang = not written and outcome is not Disposition.INVALID_NUMBER
-        ended = Ended(n, ends_ms, outcome, rang=rang, confirmed=outcome is Disposition.REACHED and not written)
+        ended = self._over(n, ends_ms, outcome, written)
         self._walked[which] = one._replace(contact=after(contact, ended, campaign))
         return float(ends_ms)
 
@@ -234,7 +252,7 @@ class Rehearsal:
             out_ms = contact.notice_out_ms
             met = out_ms is not None and out_ms <= one.notice_out_by_ms
             made.out_met += met
-            made.out_missed += not met
+            made.out_missed += not met and not (contact.final and at_ms <= one.notice_out_by_ms)
 
 
 def _add(counts: dict[Key, float], key: Key) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from campaigns.core.campaign import Campaign
 from campaigns.core.reasons import Channel, Disposition, State
 from campaigns.core.rehearsal import HORIZON_MS, Call, Plan, Rehearsal, Rehearsed, Walked
-from tests.campaigns.cases import HOUR, NINE, at, campaign, contact, outage
+from tests.campaigns.cases import HOUR, NINE, at, campaign, contact, dialled, outage
 
 D = Disposition
 REACHED = {D.REACHED: Call(1, 40_000)}
@@ -108,3 +108,16 @@ def test_it_ends_however_long_a_campaign_would_take() -> None:
     assert made.last_dial_ms is not None
     assert made.last_dial_ms <= NINE + HORIZON_MS
     assert rehearsed(0).calls == 0
+
+
+def test_what_is_under_way_comes_to_its_end() -> None:
+    """Nobody waits for it until the fallback."""
+    made = rehearsed(10, person=dialled(contact(), campaign()))
+    assert (made.outcomes, made.calls) == ({State.REACHED: 10}, 0), "they were called before"
+
+
+def test_who_is_handed_over_in_time_misses_no_deadline() -> None:
+    """No such number: nothing was counted, and a letter goes."""
+    made = rehearsed(10, {D.INVALID_NUMBER: Call(1, 5_000)}, out_by_ms=at("03-05 21:00"))
+    assert made.handed_over == {"no_number": 10}
+    assert (made.out_met, made.out_missed) == (0, 0)
