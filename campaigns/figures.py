@@ -19,9 +19,9 @@ from campaigns.ledger.figures import Feeds, Figures, IsOpen, look
 from campaigns.ledger.rows import CampaignRow, HoursClassRow
 from campaigns.settings import Settings
 from campaigns.settlements import silence
+from campaigns.sole_owner import SoleOwner
 from cti.errors import LedgerAway, OutcomeUnknown
 from cti.hosting import Host
-from cti.leases.ownership import HEARTBEAT_MS
 
 FIGURES = "campaign_figures"  # the lease group, with one resource
 RESOURCE = "figures"
@@ -36,13 +36,11 @@ class Looking:
 
     def __init__(self, context: Context, host: Host) -> None:
         self._context, self._shown = context, context.metrics.figures
-        self._ownership = host.ownership(FIGURES, (RESOURCE,))
-        self._every_ms = HEARTBEAT_MS if host.shared else LOOK_MS
-        self._ours = False
+        self._owner = SoleOwner(host, FIGURES, RESOURCE, LOOK_MS)
         self._turned_ms = self._looked_ms = self._found_ms = float("-inf")
 
     async def start(self) -> None:
-        await self._ownership.start()
+        await self._owner.start()
 
     async def run(self) -> None:
         while True:
@@ -50,7 +48,7 @@ class Looking:
             await self._context.clock.wait(asyncio.Event(), self.next_ms())
 
     def next_ms(self) -> float:
-        return self._turned_ms + self._every_ms
+        return self._turned_ms + self._owner.every_ms
 
     async def step(self) -> bool:
         """One look where one is due; whether it was made."""
@@ -59,7 +57,8 @@ class Looking:
             return False
         self._turned_ms = now_ms
         try:
-            await self._own()
+            if await self._owner.turn():
+                self._found_ms = float("-inf")
             return await self._look(now_ms)
         except (LedgerAway, OutcomeUnknown) as error:
             log.warning("figures wait", action="figures_wait", why=str(error))
@@ -68,16 +67,8 @@ class Looking:
             if now_ms - self._found_ms > STALE_MS:
                 self._shown.show(None)
 
-    async def _own(self) -> None:
-        await self._ownership.turn()
-        changes = self._ownership.changes()
-        self._ownership.released(changes.release)
-        if changes.lost or changes.release:
-            self._ours, self._found_ms = False, float("-inf")
-        self._ours = self._ours or bool(changes.take)
-
     async def _look(self, now_ms: float) -> bool:
-        if not self._ours or not self._shown.asked.is_set() or now_ms < self._looked_ms + LOOK_MS:
+        if not self._owner.ours or not self._shown.asked.is_set() or now_ms < self._looked_ms + LOOK_MS:
             return False
         self._looked_ms = now_ms
         self._shown.asked.clear()
@@ -106,7 +97,7 @@ class Looking:
         return is_open
 
     async def stop(self) -> None:
-        await self._ownership.stop()
+        await self._owner.stop()
 
 
 def feeds_of(settings: Settings, now_ms: int) -> Feeds | None:

@@ -5,6 +5,7 @@ from functools import partial
 
 from campaigns.api import callbacks, idempotent
 from campaigns.api.answering import JSON
+from campaigns.api.codes import BODY_CODES
 from campaigns.ledger.callbacks import PROMISES
 from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
 from cti.web.limits import Limits
@@ -14,10 +15,6 @@ from cti.web.route import Answer, Route
 from schemas.callbacks import CALLBACK_ID
 
 READ, WRITE = "campaigns:read", "campaigns:write"
-BODY_CODES = (
-    "unparsable", "bad_encoding", "body_too_slow", "too_large", "unsupported_media_type", "unsupported_encoding",
-    "invalid_body",
-)  # fmt: skip
 KEY = (NUMBER, ID)  # due_at_ms, id
 PLACE = {"Location": "Where it is."}
 

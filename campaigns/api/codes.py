@@ -169,6 +169,12 @@ OUTBOUND_CODES: dict[str, Code] = {
 }
 ALL_CODES: Mapping[str, Code] = {**CODES, **OUTBOUND_CODES}
 
+BODY_CODES = (
+    "unparsable", "bad_encoding", "body_too_slow", "too_large", "unsupported_media_type", "unsupported_encoding",
+    "invalid_body",
+)  # fmt: skip
+"""Of each route that takes a JSON body."""
+
 
 def refusal(
     code: str,

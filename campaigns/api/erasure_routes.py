@@ -6,6 +6,7 @@ from typing import Any
 
 from campaigns.api import erasures, idempotent
 from campaigns.api.answering import JSON
+from campaigns.api.codes import BODY_CODES
 from campaigns.api.shapes import CURSOR, TEXT, TIME, WHOLE, counts, each, or_null, shape, words
 from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
 from cti.web.limits import Limits
@@ -15,10 +16,6 @@ from cti.web.route import Answer, Route
 from schemas.erasures import Erasure
 
 SCOPE = "persons:erase"
-BODY_CODES = (
-    "unparsable", "bad_encoding", "body_too_slow", "too_large", "unsupported_media_type", "unsupported_encoding",
-    "invalid_body",
-)  # fmt: skip
 KEY = (NUMBER, ID)  # asked at, id
 _SHOWN = {
     "id": TEXT, "state": words(("running", "done")), "asked_at": TIME, "by": TEXT,

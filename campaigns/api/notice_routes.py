@@ -5,6 +5,7 @@ from functools import partial
 
 from campaigns.api import idempotent, notice_batches, notices
 from campaigns.api.answering import JSON, MARKS
+from campaigns.api.codes import BODY_CODES
 from campaigns.api.notice_letters import PDF
 from campaigns.api.shapes import Schema
 from campaigns.ledger.notices import STATES
@@ -17,10 +18,6 @@ from cti.web.route import Answer, Route
 from schemas.notices import BATCH_ID, CAMPAIGN_ID
 
 EXPORT = "notices:export"
-BODY_CODES = (
-    "unparsable", "bad_encoding", "body_too_slow", "too_large", "unsupported_media_type", "unsupported_encoding",
-    "invalid_body",
-)  # fmt: skip
 LETTER_CODES = ("letters_unavailable", "letters_busy", "letters_failed")
 KEY = (NUMBER, ID)  # made at, id
 BATCH = {"batch": BATCH_ID}

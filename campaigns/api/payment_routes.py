@@ -6,6 +6,7 @@ from typing import Any
 
 from campaigns.api import do_not_call, idempotent, settlements
 from campaigns.api.answering import JSON
+from campaigns.api.codes import BODY_CODES
 from cti.web.csv_text import CSV
 from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
 from cti.web.limits import Limits
@@ -14,10 +15,6 @@ from cti.web.query import parsed, whole
 from cti.web.route import Answer, Route
 
 WRITE = "campaigns:write"
-BODY_CODES = (
-    "unparsable", "bad_encoding", "body_too_slow", "too_large", "unsupported_media_type", "unsupported_encoding",
-    "invalid_body",
-)  # fmt: skip
 KEY = (NUMBER, ID)  # made at, id
 
 

@@ -5,15 +5,12 @@ from functools import partial
 
 from campaigns.api import idempotent, rehearsal, rerun, test_call
 from campaigns.api.answering import CAMPAIGN_PATTERN, JSON
+from campaigns.api.codes import BODY_CODES
 from cti.web.limits import Limits
 from cti.web.openapi import ref
 from cti.web.route import Answer, Route
 
 READ, WRITE = "campaigns:read", "campaigns:write"
-BODY_CODES = (
-    "unparsable", "bad_encoding", "body_too_slow", "too_large", "unsupported_media_type", "unsupported_encoding",
-    "invalid_body",
-)  # fmt: skip
 CAMPAIGN = {"campaign": CAMPAIGN_PATTERN}
 MADE = {"Location": "Where it is.", "ETag": "Of its settings and state."}
 

@@ -22,6 +22,7 @@ from campaigns.api import (
 from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, IMPORT_PATTERN, JSON, MARKS
 from campaigns.api.audit_routes import audit_routes
 from campaigns.api.callback_routes import callback_routes
+from campaigns.api.codes import BODY_CODES
 from campaigns.api.erasure_routes import erasure_routes
 from campaigns.api.notice_routes import notice_routes
 from campaigns.api.payment_routes import payment_routes
@@ -42,10 +43,6 @@ from schemas.campaigns import MOMENT_PATTERN, RING_TIMEOUT_MAX_S, ZONES_MAX, Cha
 from schemas.fields import ms_of, read_time
 
 READ, WRITE = "campaigns:read", "campaigns:write"
-BODY_CODES = (
-    "unparsable", "bad_encoding", "body_too_slow", "too_large", "unsupported_media_type", "unsupported_encoding",
-    "invalid_body",
-)  # fmt: skip
 CAMPAIGN = {"campaign": CAMPAIGN_PATTERN}
 CAMPAIGN_KEY = (NUMBER, ID)  # made_at_ms, id
 ETAG = {"ETag": "Of its settings and state."}

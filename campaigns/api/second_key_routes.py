@@ -5,13 +5,13 @@ from functools import partial
 
 from campaigns.api import actions, changes, idempotent, second_key
 from campaigns.api.answering import CAMPAIGN_PATTERN, JSON
+from campaigns.api.codes import BODY_CODES
 from cti.web.limits import Limits
 from cti.web.openapi import ref
 from cti.web.route import Answer, Route
 
 WRITE, APPROVE = "campaigns:write", "campaigns:approve"
 NOTHING = ("unsupported_encoding", "body_too_slow", "too_large")
-BODY_CODES = ("unparsable", "bad_encoding", *NOTHING, "unsupported_media_type", "invalid_body")
 ETAG = {"ETag": "Of its settings and state."}
 
 

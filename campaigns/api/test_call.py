@@ -28,7 +28,7 @@ from campaigns.errors import Stale
 from campaigns.imports.numbers import Mistake, Number, normalised
 from campaigns.ledger import audit, callbacks, campaigns, compiled, contacts, history, lanes
 from campaigns.ledger.lanes import Lane
-from campaigns.ledger.rows import CampaignRow, ContactRow, HoursClassRow, ImportRow
+from campaigns.ledger.rows import CampaignRow, ContactRow, ImportRow
 from campaigns.ledger.tables import UNDER_WAY, imports
 from campaigns.ledger.tables import campaigns as table
 from cti.web.body import model_of, read_json
@@ -136,10 +136,7 @@ def _make(connection: Connection, row: CampaignRow, contact: ContactRow) -> Camp
     campaigns.make(connection, row)
     callbacks.make_import(connection, _import(row))
     contacts.put(connection, [contact])
-    zones = contact.hours_class.split("|")[2]
-    contacts.put_classes(
-        connection, {HoursClassRow(row.id, contact.hours_class, IMPORT, contact.customer_class, zones)}
-    )
+    contacts.put_classes(connection, [compiled.class_row(contact)])
     lanes.put(connection, [Lane(row.tenant, row.switch, row.trunk_group)])
     started = campaigns.set_state(connection, row, CampaignStep.START, row.made_by, row.made_at_ms)
     if started is None:

@@ -17,7 +17,7 @@ from campaigns.core.reasons import Channel, State
 from campaigns.core.zones import DAY_MS, local_time
 from campaigns.errors import Stale
 from campaigns.ledger import audit, callbacks, compiled, contacts, numbers
-from campaigns.ledger.rows import CallbackRow, CampaignRow, ContactRow, HoursClassRow
+from campaigns.ledger.rows import CallbackRow, CampaignRow, ContactRow
 
 OPEN_MAX = 20_000  # callbacks of a standing campaign that are not over
 GIVEN_UP_MS = 7 * DAY_MS  # after the promise: nobody calls any more about it
@@ -49,7 +49,7 @@ def put(connection: Connection, asked: CallbackAsked, rules: OperatorRules, now_
     contact = _contact(campaign, id_, asked, promise, rules, now_ms, callbacks.last_no(connection, campaign.id) + 1)
     contacts.put(connection, [contact])
     numbers.put(connection, [contact])
-    contacts.put_classes(connection, [_class(contact)])
+    contacts.put_classes(connection, [compiled.class_row(contact)])
     callbacks.count_contact(connection, campaign.id, standing.IMPORT)
     row = _row(id_, contact, asked, promise, now_ms, who)
     callbacks.put(connection, row)
@@ -92,11 +92,6 @@ def _contact(
         keep_by_ms=promise.keep_by_ms, agreed_at_ms=asked.agreed_ms,
     )  # fmt: skip
     return row._replace(deadline_at_ms=compiled.deadline_at_ms(row, pure, core, now_ms))
-
-
-def _class(contact: ContactRow) -> HoursClassRow:
-    zones = contact.hours_class.split("|")[2]
-    return HoursClassRow(contact.campaign, contact.hours_class, standing.IMPORT, contact.customer_class, zones)
 
 
 def _moment(at_ms: int, zone: str) -> str:

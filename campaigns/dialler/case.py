@@ -21,12 +21,11 @@ from campaigns.dialler.orders import split_number
 from campaigns.ledger.compiled import (
     campaign_for,
     contact_of,
-    import_no,
     judged_attempt,
     judged_contact,
 )
 from campaigns.ledger.people import PersonDay, account_key, line_keys
-from campaigns.ledger.rows import AttemptColumns, AttemptRow, CampaignRow, ContactRow, HoursClassRow
+from campaigns.ledger.rows import AttemptColumns, AttemptRow, CampaignRow, ContactRow
 from campaigns.ledger.tables import FAR
 from campaigns.ledger.turns import Found
 from campaigns.outages.items import standing
@@ -336,10 +335,6 @@ class Case:
             by = int(counts_for_person(row)) - int(was is not None and counts_for_person(was))
             if by:
                 yield from ((day, by) for day in self.days_at(row.decided_at_ms))
-
-    def class_row(self, row: ContactRow) -> HoursClassRow:
-        parts = row.hours_class.split("|")
-        return HoursClassRow(row.campaign, row.hours_class, import_no(row.hours_class), row.customer_class, parts[2])
 
     @property
     def owes(self) -> bool:

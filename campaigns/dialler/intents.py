@@ -25,6 +25,7 @@ from campaigns.dialler.message_ways import Ways
 from campaigns.dialler.order_ids import attempt_no
 from campaigns.do_not_call.entries import ENTERED, entry_of
 from campaigns.ledger import do_not_call, notices
+from campaigns.ledger.compiled import class_row
 from campaigns.ledger.people import line_keys
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, DoNotCallRow, RefusalRow
 from campaigns.ledger.tables import FAR
@@ -221,7 +222,7 @@ class Intents:
             self.writes.days[day] = self.writes.days.get(day, 0) + by
             self._known.calls[day] = self._known.calls.get(day, 0) + by
         if row.hours_class != case.row.hours_class:
-            self.writes.classes.add(case.class_row(row))
+            self.writes.classes.add(class_row(row))
         self._count(case, changed)
         self.owed += [case] if case.owes else []
         self.recalled += [case] if case.recalls else []
@@ -382,7 +383,7 @@ class Intents:
         case.schedule(self._known, moment.now_ms)
         row = case.contact_row(moment.now_ms)._replace(why=None)
         if row.hours_class != case.row.hours_class:
-            self.writes.classes.add(case.class_row(row))
+            self.writes.classes.add(class_row(row))
         made = orders.new_attempt(case.row, order, dial, columns, attempt)
         self.writes.campaigns[case.of.id] = case.of.version
         capped = not exempt(case.contact, case.campaign)

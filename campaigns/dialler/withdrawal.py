@@ -14,7 +14,7 @@ from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.reasons import Why
 from campaigns.dialler.case import Case
 from campaigns.ledger import attempts, contacts, people, withdrawing
-from campaigns.ledger.compiled import campaign_of
+from campaigns.ledger.compiled import campaign_of, class_row
 from campaigns.ledger.people import PersonDay
 from campaigns.ledger.withdrawing import OpenOrder
 from cti.dial.ports import DialOrders
@@ -78,7 +78,7 @@ def write(connection: Connection, tenant: str, cases: Sequence[Case], now_ms: in
             days[day] += by
     people.change(connection, tenant, days)
     rows = [case.contact_row(now_ms) for case in cases]
-    contacts.put_classes(connection, {case.class_row(row) for case, row in zip(cases, rows, strict=True)})
+    contacts.put_classes(connection, {class_row(row) for row in rows})
     contacts.replace(connection, rows)
     changed = [row for case in cases for row in case.changed_attempts()]
     new = {(row.contact, row.n) for case in cases for row in case.changed_attempts() if row.n not in case.read}

@@ -28,9 +28,9 @@ from campaigns.ledger import attempts, audit, erasing, outbound, settlements, wi
 from campaigns.ledger.compiled import campaign_of
 from campaigns.ledger.rows import AttemptRow, ContactRow, ErasureRow
 from campaigns.ledger.tables import FAR, OPEN_STATES
+from campaigns.sole_owner import SoleOwner
 from cti.errors import LedgerAway, OutcomeUnknown
 from cti.hosting import Host
-from cti.leases.ownership import HEARTBEAT_MS
 from cti.sql.scrubbing import Place, scrub
 
 ERASURES = "campaign_erasures"  # the lease group, with one resource
@@ -48,13 +48,11 @@ class Erasing:
 
     def __init__(self, context: Context, host: Host) -> None:
         self._context = context
-        self._ownership = host.ownership(ERASURES, (RESOURCE,))
-        self._every_ms = HEARTBEAT_MS if host.shared else LOOK_MS
-        self._ours = False
+        self._owner = SoleOwner(host, ERASURES, RESOURCE, LOOK_MS)
         self._turned_ms = float("-inf")
 
     async def start(self) -> None:
-        await self._ownership.start()
+        await self._owner.start()
 
     async def run(self) -> None:
         while True:
@@ -62,7 +60,7 @@ class Erasing:
             await self._context.clock.wait(asyncio.Event(), self.next_ms())
 
     def next_ms(self) -> float:
-        return self._turned_ms + self._every_ms
+        return self._turned_ms + self._owner.every_ms
 
     async def step(self) -> bool:
         """One look where one is due; whether something was erased."""
@@ -71,19 +69,11 @@ class Erasing:
             return False
         self._turned_ms = now_ms
         try:
-            await self._own()
-            return self._ours and await self._erase_all()
+            await self._owner.turn()
+            return self._owner.ours and await self._erase_all()
         except (LedgerAway, OutcomeUnknown) as error:
             log.warning("erasures wait", action="erasures_wait", why=str(error))
             return False
-
-    async def _own(self) -> None:
-        await self._ownership.turn()
-        changes = self._ownership.changes()
-        self._ownership.released(changes.release)
-        if changes.lost or changes.release:
-            self._ours = False
-        self._ours = self._ours or bool(changes.take)
 
     async def _erase_all(self) -> bool:
         found = await self._context.reader.run(erasing.under_way, self._context.now_ms(), AT_ONCE)
@@ -101,7 +91,7 @@ class Erasing:
             await _put_off(self._context, row.id, row.tenant)
 
     async def stop(self) -> None:
-        await self._ownership.stop()
+        await self._owner.stop()
 
 
 async def erase(context: Context, row: ErasureRow) -> ErasureRow:

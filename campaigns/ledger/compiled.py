@@ -21,7 +21,7 @@ from campaigns.core.reasons import CampaignState, Channel, Disposition, Fallback
 from campaigns.core.retries import agreed_at_ms, goes_first
 from campaigns.core.waiting import next_deadline
 from campaigns.kinds import Kind, known_kinds
-from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow
+from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, HoursClassRow
 from campaigns.ledger.tables import FAR
 
 NO_ZONES = ""
@@ -190,6 +190,12 @@ def hours_class(import_number: int, contact: Contact, campaign: Campaign) -> str
     agreed = agreed_at_ms(contact) is not None and campaign.kind in campaign.hours.agreed_time_prevails
     zones = NO_ZONES if choice is None or agreed else zones_text(choice.phone.zones)
     return f"{import_number}|{contact.customer_class}|{zones}{FIRST if goes_first(contact) else ''}"
+
+
+def class_row(row: ContactRow) -> HoursClassRow:
+    """The row of the contact's hours class."""
+    _, _, zones, *_ = row.hours_class.split("|")
+    return HoursClassRow(row.campaign, row.hours_class, import_no(row.hours_class), row.customer_class, zones)
 
 
 def import_no(text: str) -> int:
