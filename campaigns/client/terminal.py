@@ -1,5 +1,6 @@
 """The person at the terminal: lines for them, questions to them. Answers for programs go to files."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class Terminal:
     out: TextIO
     ask: Callable[[str], str] | None
     shown: int = 0  # lines of a block that may be written over
+    gone: bool = False  # nobody reads any more, as after `| head -1`: what was begun is carried to its end
 
     @classmethod
     def of_process(cls) -> "Terminal":
@@ -32,8 +34,7 @@ class Terminal:
         return cls(sys.stdout, _asked if sys.stdin.isatty() and sys.stdout.isatty() else None)
 
     def say(self, *lines: str) -> None:
-        self.out.writelines(f"{line}\n" for line in lines)
-        self.out.flush()
+        self._write("".join(f"{line}\n" for line in lines))
         self.shown = 0
 
     def block(self, lines: Sequence[str]) -> None:
@@ -41,9 +42,19 @@ class Terminal:
         if self.out.isatty():
             up = UP.format(self.shown) if self.shown else ""
             lines = [line[:WIDTH_MAX] for line in lines]
-            self.out.write(up + ERASE_BELOW)
+            self._write(up + ERASE_BELOW)
         self.say(*lines)
         self.shown = len(lines)
+
+    def _write(self, text: str) -> None:
+        try:
+            self.out.write(text)
+            self.out.flush()
+        except BrokenPipeError:
+            self.gone = True
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.out.fileno())  # what is still in the buffer, and all that follows
+            os.close(nowhere)
 
     def agrees(self, question: str) -> bool:
         """y or yes; anything else is no."""

@@ -10,9 +10,9 @@ LOOK_S = 1.0
 
 
 async def until_over(door: Door, campaign: str, terminal: Terminal) -> dict[str, Any]:
-    """Show its status whenever it has changed; the campaign at its end. However long that takes: somebody waits.
+    """Show its status whenever it has changed; the campaign at its end, or as it is when nobody reads any more.
 
-    Raises Problem, Away.
+    However long that takes: somebody waits. Raises Problem, Away.
     """
     shown: list[str] = []
     while True:
@@ -22,6 +22,6 @@ async def until_over(door: Door, campaign: str, terminal: Terminal) -> dict[str,
         if lines != shown:
             terminal.block(lines)
             shown = lines
-        if found.get("state") in OVER:
+        if found.get("state") in OVER or terminal.gone:
             return found
         await door.pause(LOOK_S)

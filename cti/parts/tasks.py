@@ -6,6 +6,7 @@
 | `start` takes longer than START_S | the process serves without it; it runs once it has started |
 | `stop` raises, or takes longer than STOP_S | it is left; the others and the engine stop |
 | a purge raises, or takes longer than PURGE_S | the part is broken; it is tried again a minute later |
+| the ledger is away or full during a purge | the part is not to blame: /readyz shows the ledger's word |
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
-from cti.errors import RingbackError, SettingsMistake
+from cti.errors import LedgerAway, OutcomeUnknown, RingbackError, SettingsMistake
 from cti.hosting import Purge, Task
 from cti.parts.health import PURGE, START, STOP, Caught, PartHealth, bounded
 
@@ -93,10 +94,10 @@ class PartPurges:
         self._under_way.add(part)
         with Caught(Exception) as caught:
             await bounded(self._purge(part, purge, at_ms), PURGE_S)
-        if caught.fault is not None:
-            self._health.failed(part, PURGE, caught.fault)
-        else:
+        if caught.fault is None:
             self._health.well(part, PURGE)
+        elif not isinstance(caught.fault, LedgerAway | OutcomeUnknown):
+            self._health.failed(part, PURGE, caught.fault)
 
     async def _purge(self, part: str, purge: Purge, at_ms: int) -> None:
         try:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from cti import supervision, wiring
 from cti.adapters.clock import VirtualClock
-from cti.errors import SettingsMistake
+from cti.errors import LedgerAway, OutcomeUnknown, RingbackError, SettingsMistake
 from cti.hosting import Host, Opened, Part, Purge, Task, find_parts
 from cti.parts import metrics, tasks
 from cti.parts.health import PartHealth
@@ -266,6 +266,15 @@ async def test_a_purge_that_raises_or_hangs_is_named_and_the_others_run() -> Non
         assert set(health.broken()) == {"cancelled"}
     counted = telemetry.registry.get_sample_value
     assert counted("ringback_part_faults_total", {"part": "hangs", "doing": "purge"}) == 2
+
+
+@pytest.mark.parametrize("fault", [LedgerAway("no room", "full"), OutcomeUnknown("closed")])
+async def test_a_part_is_not_to_blame_for_a_ledger_that_is_away(fault: RingbackError) -> None:
+    async def purge(_at_ms: int) -> int:
+        raise fault
+
+    purges, health, _ = purging(("blameless", purge))
+    assert (await purges.turn(5), health.broken()) == (None, {})
 
 
 async def test_a_purge_that_never_has_enough_ends() -> None:
