@@ -28,6 +28,8 @@ if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).
 # The product ends a transaction that stands still for 2 s. A test shares the processors with others, and may do so.
 SHIPPED_WRITE_MS = connections.WRITE_MS
 connections.WRITE_MS = 10 * SHIPPED_WRITE_MS
+# Most of what a test makes is dropped at once. As often as is usual, a seventh of the time goes to the collector.
+GC_THRESHOLDS = (50_000, 20, 50)
 # No test judges by a wall clock, so an example has no deadline.
 hypothesis.settings.register_profile("undated", deadline=None)
 hypothesis.settings.load_profile("undated")
@@ -73,6 +75,17 @@ def pytest_collection_finish() -> None:
     """What was imported and collected stays: the collector would look through it again and again, and find nothing."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
+def log_plainly() -> None:
+    """Where no command has set logging up: structlog would draw each traceback with all its values, for 10 s."""
+    structlog.reset_defaults()
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
+
+
+log_plainly()
 
 
 @pytest.fixture
@@ -88,7 +101,7 @@ def logging_as_it_was() -> Iterator[None]:
     handlers, level, raises = root.handlers, root.level, logging.raiseExceptions
     logging.captureWarnings(False)  # a test without this fixture may have left it on, and on it stays as it was
     yield
-    structlog.reset_defaults()
+    log_plainly()
     logging.captureWarnings(False)
     logging.raiseExceptions = raises
     root.handlers = handlers

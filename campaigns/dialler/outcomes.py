@@ -11,7 +11,8 @@ record, the switch's answer, the order's result or the message's report.
 4. A call that was lost, or went stale, and left nothing to judge by is unknown, and asked about.
 5. An agent's word may come a minute after the call (ACW-1): where one spoke and has not said what came of it, that is
    waited for.
-6. A message that was sent and of which no report comes for 30 min is unknown: it ends so, and calling goes on.
+6. A message that was sent, whether its result is known or not, and of which no report comes for 30 min is unknown: it
+   ends so, and calling goes on.
 
 All times are milliseconds since the Unix epoch. `now_ms` is the ledger's clock.
 """
@@ -157,7 +158,7 @@ def _live(known: KnownOrder, fact: DialFact | None, until_ms: int | None) -> Jud
 
 def _without_report(known: KnownOrder) -> Judgement:
     """A message that was sent: the log must be read up to where its report is overdue."""
-    overdue_ms = (known.order.result_at_ms or known.now_ms) + SILENT_MS
+    overdue_ms = (known.order.result_at_ms or known.order.sent_at_ms or known.now_ms) + SILENT_MS
     if known.now_ms <= overdue_ms:
         return Judgement(None, _sent(known), look_at_ms=overdue_ms + 1)
     if known.word is None or known.word.appended_at_ms <= overdue_ms:
@@ -170,7 +171,7 @@ def _without_report(known: KnownOrder) -> Judgement:
 
 def _unknown(known: KnownOrder, *, final: bool = False, ask: bool = False) -> Judgement:
     if known.order.order.command != MAKE_CALL:
-        return _over(known, Disposition.UNKNOWN, UNKNOWN, known.now_ms, _sent(known))
+        return _without_report(known)
     fact = known.facts[0] if known.facts else None
     return _held(known, known.now_ms, _of_call(known, fact), _rang(fact), final=final, ask=ask)
 

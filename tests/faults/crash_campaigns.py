@@ -1,5 +1,5 @@
-"""Kill -9 of the serving process while a file is imported, while notices leave in a batch, and while a campaign is
-stopped; then a judgement over HTTP: nothing twice, nothing half.
+"""Kill -9 of the serving process while a file is imported, while notices leave in a batch, while a campaign is
+stopped, and while messages go to a gateway; then a judgement from outside: nothing twice, nothing half.
 
     python -m tests.faults.crash_campaigns [--rows 200000] [--kills 6] [--seed 1] [--db URL] [--json out.json]
 
@@ -73,12 +73,30 @@ class Site:
         wanted = {"name": "Bills", "kind": "billing", "switch": SWITCH, "trunk_group": LANE, "language": "en"}
         return await self.desk.create({**wanted, **settings})
 
+    async def started(self, numbers: Sequence[str], **settings: Any) -> str:
+        """A campaign with a contact for each number, once it could be started."""
+        campaign = await self.campaign(pacing={"calls_per_second": PACE, "calls_at_once": 500}, **settings)
+        imported = await self.desk.bring(campaign, b"".join(bills([one] for one in numbers)))
+        assert (await self.desk.imported(campaign, imported))["contacts"] == len(numbers)
+
+        async def could() -> bool:
+            try:
+                await self.desk.start(campaign, len(numbers))
+            except Refused as refused:
+                if refused.code != "cannot_dial":
+                    raise
+                return False
+            return True
+
+        await until("the campaign is started", could, READY_MAX_S, 0.3)
+        return campaign
+
 
 @contextlib.asynccontextmanager
-async def opened(db: str, seed: int, folder: Path) -> AsyncIterator[Site]:
-    """Raises Died."""
+async def opened(db: str, seed: int, folder: Path, environment: Mapping[str, str] | None = None) -> AsyncIterator[Site]:
+    """`environment`: more variables for the process. Raises Died."""
     key = await made_key(db, TENANT)
-    served = Served(db, folder / "served.log")
+    served = Served(db, folder / "served.log", environment)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         try:
             await served.start(session)
@@ -228,26 +246,13 @@ async def stops_killed(site: Site, contacts: int, kills: int) -> dict[str, Any]:
 async def _stopped(site: Site, switch: Client, country: Country, numbers: Sequence[str]) -> tuple[Quieted, str]:
     """One campaign, imported, started, and stopped once some of its contacts were called."""
     desk = site.desk
-    pacing = {"calls_per_second": PACE, "calls_at_once": 500}
-    campaign = await site.campaign(zone=country.zone, pacing=pacing)
-    number = await desk.bring(campaign, b"".join(bills([one] for one in numbers)))
-    assert (await desk.imported(campaign, number))["contacts"] == len(numbers)
     before = int(switch.told.get("received", 0))
-
-    async def started() -> bool:
-        try:
-            await desk.start(campaign, len(numbers))
-        except Refused as refused:
-            if refused.code != "cannot_dial":
-                raise
-            return False
-        return True
+    campaign = await site.started(numbers, zone=country.zone)
 
     async def called() -> bool:
         switch.check()
         return int(switch.told.get("received", 0)) >= before + CALLED_FIRST
 
-    await until("the campaign is started", started, READY_MAX_S, 0.3)
     await until("calls are made", called, READY_MAX_S)
     acknowledged_ms = await site.interrupted(desk.stop(campaign, STOP_MAX_S), (0.0, 0.3))
     return Quieted(campaign, acknowledged_ms), campaign

@@ -41,10 +41,11 @@ async def made_key(db: str, tenant: str, environment: Mapping[str, str] | None =
 
 
 class Served:
-    """One serving process at a time, always at the same address."""
+    """One serving process at a time, always at the same address; `environment`: more variables for it."""
 
-    def __init__(self, db: str, log_path: Path) -> None:
+    def __init__(self, db: str, log_path: Path, environment: Mapping[str, str] | None = None) -> None:
         self._db, self._log_path, self._port = db, log_path, free_port()
+        self._environment = {**os.environ, **(environment or {})}
         self._process: asyncio.subprocess.Process | None = None
         self.up = asyncio.Event()  # set while a process is known to answer
         self.starts = self.kills = 0
@@ -62,7 +63,9 @@ class Served:
         """Start a process, ready or not."""
         arguments = ("-m", "cti", "serve", "--db", self._db, "--listen", f"127.0.0.1:{self._port}")
         with self._log_path.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=log, stderr=log)
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, *arguments, stdout=log, stderr=log, env=self._environment
+            )
         self.starts += 1
 
     async def ready(self, session: aiohttp.ClientSession) -> None:

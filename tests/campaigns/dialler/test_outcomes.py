@@ -270,8 +270,14 @@ def test_a_message_without_a_report_ends_unknown_so_that_calling_goes_on() -> No
     assert look(sent).outcome is None
     found = look(sent, at_ms=SENT_MS + SILENT_MS + 1)
     assert (found.outcome, found.settle) == (Ended(2, SENT_MS + SILENT_MS + 1, D.UNKNOWN), True)
-    without_result = look(order("sendMessage", result=None, result_at_ms=None))
-    assert (without_result.outcome, without_result.settle) == (ended(D.UNKNOWN, 60), True)
+
+
+def test_a_message_without_a_result_waits_for_its_report_as_long_as_one_with_a_result() -> None:
+    """Its process was killed, or the gateway failed in the middle: it may have arrived, and a report says so."""
+    sent = order("sendMessage", result=None, result_at_ms=None)
+    assert look(sent) == Judgement(None, {"sent_at_ms": SENT_MS}, look_at_ms=SENT_MS + SILENT_MS + 1)
+    found = look(sent, at_ms=SENT_MS + SILENT_MS + 1)
+    assert (found.outcome, found.settle) == (Ended(2, SENT_MS + SILENT_MS + 1, D.UNKNOWN), True)
 
 
 # -- orders that are open, live, or two --------------------------------------------------------------------------------

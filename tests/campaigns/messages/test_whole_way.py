@@ -12,7 +12,7 @@ import pytest
 
 from campaigns.messages import signing
 from campaigns.messages.signing import headers_of, id_of
-from cti.dial.rows import MESSAGE_GATEWAY
+from cti.dial.rows import MESSAGE_GATEWAY, SILENT_MS
 from cti.web.instants import rfc3339
 from tests.campaigns.dialler.made import (
     CAMPAIGN,
@@ -146,12 +146,27 @@ async def test_a_late_receipt_corrects_the_record_of_a_message_that_nobody_knew_
     way.server.acts = [answer(500)]
     await way.campaign(["sms"])
     await way.switch.to(30)
+    assert await way.disposition() is None, "its receipt may come"
+    half_an_hour_s = 8 + SILENT_MS / 1000
+    await way.rest(half_an_hour_s)
+    await way.switch.to(half_an_hour_s + 60)
     assert await way.disposition() == "unknown"
     assert (await way.receipt())[0] == 200
-    await way.switch.to(35)
+    await way.switch.to(half_an_hour_s + 65)
     [attempt] = await attempts_of(way.it, f"{CAMPAIGN}-1")
     assert (attempt.disposition, attempt.revised) == ("reached", 1)
     assert len(way.server.received) == 1
+
+
+async def test_a_receipt_in_time_reaches_the_contact_although_the_answer_was_lost(way: Way) -> None:
+    way.server.acts = [answer(500)]
+    await way.campaign(["sms"])
+    await way.switch.to(30)
+    assert (await way.receipt())[0] == 200
+    await way.switch.to(35)
+    [attempt] = await attempts_of(way.it, f"{CAMPAIGN}-1")
+    assert (attempt.disposition, attempt.revised) == ("reached", 0)
+    assert (await contact_of(way.it, f"{CAMPAIGN}-1")).state == "reached"
 
 
 @pytest.mark.parametrize(
