@@ -30,6 +30,7 @@ SHIPPED_WRITE_MS = connections.WRITE_MS
 connections.WRITE_MS = 10 * SHIPPED_WRITE_MS
 # Most of what a test makes is dropped at once. As often as is usual, a seventh of the time goes to the collector.
 GC_THRESHOLDS = (50_000, 20, 50)
+gc.disable()  # until all tests are collected
 # No test judges by a wall clock, so an example has no deadline.
 hypothesis.settings.register_profile("undated", deadline=None)
 hypothesis.settings.load_profile("undated")
@@ -76,6 +77,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+    gc.enable()
 
 
 def log_plainly() -> None:

@@ -12,14 +12,14 @@ from cti.sql.writer import SqlWriter
 from tests.campaigns.imports.site import ARREARS, Site, csv_of
 
 SOME_ROWS = [
-    *({**ARREARS, "account": f"A{n % 23}", "number": f"138{n % 31:08}", "name": ""} for n in range(60)),
+    *({**ARREARS, "account": f"A{n % 17}", "number": f"138{n % 23:08}", "name": ""} for n in range(40)),
     {**ARREARS, "account": "A3", "arrears": "1.00", "total_due": "1.03", "name": ""},
     {**ARREARS, "account": "B1", "number": "95598"},
     ARREARS,
 ]
 
 EACH_ONCE = [
-    *({**ARREARS, "account": f"A{n}", "number": f"138{n:08}"} for n in range(40)),
+    *({**ARREARS, "account": f"A{n}", "number": f"138{n:08}"} for n in range(32)),
     {**ARREARS, "account": "B1", "number": "95598"},
 ]
 
@@ -89,7 +89,7 @@ async def test_an_import_that_stops_at_any_commit_comes_to_the_same(lite: Site, 
     whole, stopped = await stopped_at(lite, "cwhole", content, 10_000, done=done)
     assert not stopped
     state, _, received, accepted, rejected, merged, contacts = whole[0]
-    assert (state, received) == ("done", 63)
+    assert (state, received) == ("done", 43)
     assert min(accepted, rejected, merged) > 0
     assert contacts == len(whole[1])
     left = 0
@@ -104,8 +104,8 @@ async def test_an_import_that_stops_at_any_commit_comes_to_the_same(lite: Site, 
 async def test_accounts_that_have_one_row_each_are_applied_once(site: Site, done: bool) -> None:
     content = csv_of(EACH_ONCE)
     whole, _ = await stopped_at(site, "cwhole", content, 10_000, done=done)
-    assert whole[0][:7] == ("done", None, 41, 40, 1, 0, 40)
-    assert [no for no, *_ in whole[1]] == list(range(1, 41))
+    assert whole[0][:7] == ("done", None, 33, 32, 1, 0, 32)
+    assert [no for no, *_ in whole[1]] == list(range(1, 33))
     left, stopped = 0, True
     while stopped:
         again, stopped = await stopped_at(site, f"c{left:04}x", content, left, done=done)
