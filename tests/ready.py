@@ -11,19 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.wiring import CHAIN as CAMPAIGNS
-from cti.adapters.migrations import CHAIN
-from cti.sql.schema import upgrade
 from tests.postgres import PostgresServer
 
 BOTH = ("sqlite", "postgresql")
+
+
+def _upgrade(url: str) -> None:
+    """The product is imported when its tables are wanted: each judge of a mutant would import all of it for nothing."""
+    from campaigns.wiring import CHAIN as CAMPAIGNS
+    from cti.adapters.migrations import CHAIN
+    from cti.sql.schema import upgrade
+
+    upgrade(url, [CHAIN, CAMPAIGNS])
 
 
 @functools.cache
 def _upgraded_file() -> bytes:
     with tempfile.TemporaryDirectory(prefix="ringback-schema-") as folder:
         file = Path(folder) / "ringback.db"
-        upgrade(f"sqlite:///{file}", [CHAIN, CAMPAIGNS])
+        _upgrade(f"sqlite:///{file}")
         return file.read_bytes()
 
 
@@ -38,7 +44,7 @@ def ready_sqlite(file: Path) -> str:
 def postgres_upgraded(postgres: PostgresServer) -> Iterator[str]:
     """A PostgreSQL database with every table, to copy and never to open."""
     url = postgres.create_database()
-    upgrade(url, [CHAIN, CAMPAIGNS])
+    _upgrade(url)
     yield url
     postgres.drop_database(url)
 
