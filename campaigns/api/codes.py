@@ -20,7 +20,8 @@ OUTBOUND_CODES: dict[str, Code] = {
     "no_contacts": Code(
         422,
         "No contact is left for it",
-        "The campaign has no contact in these states. Nothing was made; name other `states`.",
+        "The campaign has no contact in these states, or none whose words could be said: `detail` says which. Nothing "
+        "was made; name other `states`.",
     ),
     "approval_needed": Code(
         409,
@@ -65,8 +66,8 @@ OUTBOUND_CODES: dict[str, Code] = {
     ),
     "test_calls_open": Code(
         429,
-        "Too many test calls are open",
-        "`detail` says how many may be. Stop one of them, or wait until one is over.",
+        "Too many test calls",
+        "`detail` says how many may be open at once, or made in 24 hours. Stop one of them, or wait until one is over.",
     ),
     "same_file": Code(
         409,

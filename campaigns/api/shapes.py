@@ -87,6 +87,7 @@ _CAMPAIGN: dict[str, Schema] = {
     "start_at": {**or_null(TIME), "description": "When it starts by itself."},
     "draining": {**YES_NO, "description": "Nobody new is called."},
     "approval": ref("CampaignApproval"), "emergency": or_null(ref("Emergency")),
+    "emergency_until": {**or_null(TIME), "description": "Until when the quiet hours do not hold now."},
     "progress": ref("CampaignProgress"), "next": ref("CampaignNext"),
 }  # fmt: skip
 SHA256: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -102,7 +103,7 @@ _APPROVAL: dict[str, Schema] = {
 _EMERGENCY: dict[str, Schema] = {
     "n": WHOLE, "reason": TEXT, "until": TIME, "asked_at": TIME, "asked_by": TEXT, "approved_at": or_null(TIME),
     "approved_by": or_null(TEXT), "ended_at": or_null(TIME), "ended_by": or_null(TEXT),
-    "in_force": {**YES_NO, "description": "The quiet hours do not hold now."},
+    "in_force": {**YES_NO, "description": "By this one the quiet hours do not hold now."},
 }  # fmt: skip
 _PROGRESS: dict[str, Schema] = {
     "as_of": TIME, "contacts": WHOLE, **{state.value: WHOLE for state in State}, "attempts": WHOLE, "counted": WHOLE,

@@ -8,6 +8,7 @@ from campaigns.approvals import digest as digests
 from campaigns.approvals.standing import Standing, standing
 from campaigns.context import Context
 from campaigns.ledger import emergencies
+from campaigns.ledger.compiled import emergency_of
 from campaigns.ledger.rows import ApprovalRow, CampaignRow, EmergencyRow
 from cti.web.instants import optional_rfc3339, rfc3339
 from cti.web.masking import masked
@@ -18,19 +19,23 @@ class Decided(NamedTuple):
 
     standing: Standing
     emergency: EmergencyRow | None
+    emergency_until_ms: int | None
 
 
 def read(connection: Connection, context: Context, row: CampaignRow) -> Decided:
     """In one transaction."""
-    return Decided(standing(connection, context, row), emergencies.last(connection, row.id))
+    holds = emergency_of(row)
+    until_ms = None if holds is None else holds.until_ms
+    return Decided(standing(connection, context, row), emergencies.last(connection, row.id), until_ms)
 
 
 def shown_decided(decided: Decided, now_ms: int) -> dict[str, Any]:
-    """As members of the campaign."""
-    emergency = decided.emergency
+    """As members of the campaign. The last that was asked for need not be the one that holds."""
+    emergency, until_ms = decided.emergency, decided.emergency_until_ms
     return {
         "approval": _approval(decided.standing),
         "emergency": None if emergency is None else shown_emergency(emergency, now_ms),
+        "emergency_until": None if until_ms is None or until_ms <= now_ms else rfc3339(until_ms),
     }
 
 

@@ -2,7 +2,8 @@
 
 It begins with its approval and ends by itself, LAST_MS after it was asked for at the latest, or before, when somebody
 ends it. The campaign's row has it, and the heart judges by that (`calling_hours`, rule 4). Its version rises each time:
-a turn that has read it otherwise is undone. A new one takes the place of the last only with its own approval.
+a turn that has read it otherwise is undone. A new one takes the place of the last only with its own approval: until
+then the one before holds. To end it is to end whatever holds or was asked for.
 """
 
 from collections.abc import Callable
@@ -52,6 +53,9 @@ async def approve(context: Context, tenant: str, campaign: str, no: int, who: st
             raise NoEmergency("It was decided on already, or its time is over")
         if key_id(who) == key_id(last.asked_by):
             raise SecondKeyNeeded(who)
+        for before in emergencies.lasting(connection, campaign, now_ms):
+            if before.no != no:
+                emergencies.replace(connection, before._replace(ended_at_ms=now_ms, ended_by=who))
         made = emergencies.replace(connection, last._replace(approved_at_ms=now_ms, approved_by=who))
         holds = row._replace(emergency_from_ms=now_ms, emergency_until_ms=made.until_ms)
         after = campaigns.replace(connection, row, holds)
@@ -70,15 +74,15 @@ async def end(context: Context, tenant: str, campaign: str, who: str, note: Note
 
     def act(connection: Connection) -> Done[CampaignRow]:
         row = held(connection, tenant, campaign)
-        last = emergencies.last(connection, campaign)
-        if last is None:
+        if emergencies.last(connection, campaign) is None:
             raise NoEmergency("None was asked for")
-        if last.ended_at_ms is not None or last.until_ms <= now_ms:
+        lasting = emergencies.lasting(connection, campaign, now_ms)
+        if not lasting:
             return Done(row, Took())
-        made = emergencies.replace(connection, last._replace(ended_at_ms=now_ms, ended_by=who))
         after = campaigns.replace(connection, row, row._replace(emergency_from_ms=None, emergency_until_ms=None))
         took = withdraw_unsent(context, connection, after, Why.QUIET_HOURS, now_ms)
-        note(connection, made)
+        for one in lasting:
+            note(connection, emergencies.replace(connection, one._replace(ended_at_ms=now_ms, ended_by=who)))
         return Done(after, took)
 
     return await write(context, act)

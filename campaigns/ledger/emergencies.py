@@ -16,6 +16,14 @@ def last(connection: Connection, campaign: str) -> EmergencyRow | None:
     return None if found is None else EmergencyRow._make(found)
 
 
+def lasting(connection: Connection, campaign: str, now_ms: int) -> list[EmergencyRow]:
+    """Those whose time is not over and that nobody has ended, approved or not, the oldest first."""
+    columns = emergencies.c
+    mine = (columns.campaign == campaign, columns.ended_at_ms.is_(None), columns.until_ms > now_ms)
+    found = connection.execute(select(emergencies).where(*mine).order_by(columns.no))
+    return [EmergencyRow._make(row) for row in found]
+
+
 def put(connection: Connection, row: EmergencyRow) -> EmergencyRow:
     """With the next number of its campaign, whose row is locked."""
     newest = connection.scalar(select(func.max(emergencies.c.no)).where(emergencies.c.campaign == row.campaign))

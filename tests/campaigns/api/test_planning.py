@@ -4,14 +4,19 @@ from typing import Any
 
 import pytest
 
+from campaigns.api import test_call
 from campaigns.imports.taking import Form
 from campaigns.ledger import audit
 from campaigns.ledger.tables import campaigns, contacts
 from tests.campaigns.api.site import Site, attempt_row, contact_row, site
 from tests.campaigns.api.test_exports_again import FILES, held, imported
 from tests.campaigns.imports.site import ARREARS, csv_of
+from tests.campaigns.shipped import DAY_MS
 from tests.scheduler import START_MS, TENANT
 from tests.simulation.dialling_switch import DiallingSwitch
+
+ASLEEP = "+5511987654321"  # in São Paulo it is 22:00
+NOWHERE = "+8816123456789"  # a satellite's: its owner may be anywhere
 
 
 async def ended(it: Site, campaign: str, state: str = "done") -> None:
@@ -186,3 +191,63 @@ async def test_a_test_call_keeps_the_hours_and_few_are_open(url: str) -> None:
         assert (await it.ask("POST", path, {"number": "95598"})).json["errors"][0]["rule"] == "SERVICE_NUMBER"
         other = {"number": "13900000001", "contact": "c0123456789abcde-1"}
         assert (await it.ask("POST", path, other)).code == "not_found"
+
+
+async def test_a_test_call_has_no_part_in_an_exception_to_the_quiet_hours(url: str) -> None:
+    async with site(url) as it:
+        switch = await DiallingSwitch.declared(it.it, {})
+        campaign = (await it.campaign(kind="outage", channels=["auto"]))["id"]
+        await imported(it, campaign, csv_of(FILES["outage"]), Form.CSV)
+        emergency = {"emergency_from_ms": START_MS, "emergency_until_ms": START_MS + DAY_MS}
+        await it.in_ledger(lambda connection: connection.execute(campaigns.update().values(emergency)))
+        answer = await it.ask("POST", f"/v1/campaigns/{campaign}/test-call", {"number": ASLEEP})
+        assert answer.status == 201, answer.body
+        await switch.to(60)
+        assert switch.received == [], "of the contacts a second key has allowed it, and of nobody else"
+        (waits,) = (await it.ask("GET", f"/v1/campaigns/{answer.json['id']}/contacts")).json["contacts"]
+        assert waits["state"] == "waiting"
+
+
+async def test_a_number_whose_hours_nobody_knows_is_not_rung_for_a_test(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        await DiallingSwitch.declared(it.it, {})
+        campaign = (await it.campaign())["id"]
+        await it.put([contact_row(campaign, 1)])
+        answer = await it.ask("POST", f"/v1/campaigns/{campaign}/test-call", {"number": NOWHERE})
+        assert (answer.status, answer.code) == (422, "invalid_body")
+        assert [(one["pointer"], one["rule"]) for one in answer.json["errors"]] == [("/number", "ZONE")]
+
+
+async def test_no_list_of_people_is_called_by_tests(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        await DiallingSwitch.declared(it.it, {})
+        campaign = (await it.campaign())["id"]
+        await it.put([contact_row(campaign, 1)])
+        path = f"/v1/campaigns/{campaign}/test-call"
+        for no in range(test_call.A_DAY_MAX):
+            assert (await it.ask("POST", path, {"number": f"139000000{no:02d}"})).status == 201, no
+            tests = campaigns.update().where(campaigns.c.name == "test of March")
+            await it.in_ledger(lambda connection, tests=tests: connection.execute(tests.values(state="done")))
+        more = {"number": "13900001234"}
+        refused = await it.ask("POST", path, more)
+        assert (refused.status, refused.code, refused.json["detail"]) == (429, "test_calls_open", "50 in 24 hours")
+        earlier = campaigns.update().values(made_at_ms=START_MS - DAY_MS)
+        await it.in_ledger(lambda connection: connection.execute(earlier))
+        assert (await it.ask("POST", path, more)).status == 201
+
+
+async def test_what_has_no_test_call(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        await DiallingSwitch.declared(it.it, {})
+        written = (await it.campaign(kind="outage", channels=["sms"]))["id"]
+        await it.put([contact_row(written, 1)])
+        promise = {
+            "number": "13800001234", "due_at": "2026-03-02T15:00:00+08:00", "switch": "s1", "trunk_group": "main",
+            "channel": "auto",
+        }  # fmt: skip
+        stands = (await it.ask("POST", "/v1/callbacks", promise)).json["campaign"]
+        for one in (written, stands):
+            refused = await it.ask("POST", f"/v1/campaigns/{one}/test-call", {"number": "13900001234"})
+            assert (refused.status, refused.code) == (422, "no_contacts"), one
+        later = await it.ask("POST", "/v1/callbacks", {**promise, "number": "13800005678"})
+        assert later.json["campaign"] == stands, "what callers were promised goes where it is kept"

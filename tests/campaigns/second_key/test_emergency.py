@@ -73,6 +73,32 @@ async def test_one_key_asks_another_approves_and_all_is_on_record(it: Site) -> N
     assert {"emergency_asked", "emergency_approved", "emergency_ended"} <= set(history)
 
 
+async def test_whoever_ends_it_ends_what_holds_whatever_was_asked_for_since(it: Site) -> None:
+    path = f"/v1/campaigns/{await outage(it)}"
+    soon = {"reason": "another", "until": "2026-03-02T09:05:00+08:00"}
+
+    async def columns() -> Any:
+        row = await it.context.reader.run(lambda connection: _row(connection, path))
+        return row.emergency_from_ms, row.emergency_until_ms
+
+    assert (await it.ask("POST", f"{path}/emergency", WISH, key="maker")).status == 201
+    assert (await it.ask("POST", f"{path}/emergency/approve", {"n": 1}, key="second")).status == 202
+    assert (await it.ask("POST", f"{path}/emergency", soon, key="maker")).json["in_force"] is False
+    shown_ = (await it.ask("GET", path)).json
+    assert (shown_["emergency"]["n"], shown_["emergency_until"]) == (2, "2026-03-02T15:00:00.000Z"), "the first holds"
+    await it.it.to(360)  # of the second, which nobody has approved, the time is over
+    ended = await it.ask("POST", f"{path}/emergency/end", {})
+    assert (ended.status, ended.json["emergency_until"]) == (202, None)
+    assert await columns() == (None, None)
+    for no in (3, 4):
+        assert (await it.ask("POST", f"{path}/emergency", WISH, key="maker")).json["n"] == no
+        assert (await it.ask("POST", f"{path}/emergency/approve", {"n": no}, key="second")).status == 202
+    assert (await it.ask("POST", f"{path}/emergency/end", {})).status == 202
+    lines = await it.context.reader.run(audit.lines, TENANT)
+    told = [json.loads(one["details"])["emergency"] for one in lines if one["what"] == "emergency_ended"]
+    assert told == [1, 4], "the third gave way to the fourth"
+
+
 def _row(connection: Any, path: str) -> Any:
     return campaigns.read(connection, path.rsplit("/", 1)[1])
 
