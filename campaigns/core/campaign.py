@@ -80,7 +80,8 @@ class Campaign:
     There an ordinary contact that came without a number expires. `emergency`: an exception to the quiet hours that a
     second key has approved. `delays_ms`: from the end of an attempt to the next, by its disposition. A deadline is None
     where there is none. `redials_cut`: a call that the network released while people talked is made again at once
-    (CB-5).
+    (CB-5). `day_zone`: in which the days of a person's calls begin, the same for all campaigns of an operator, or each
+    zone would have a cap of its own; None: the campaign's.
     """
 
     kind: str
@@ -100,6 +101,12 @@ class Campaign:
     important_until_confirmed: bool = False
     emergency: Emergency | None = None
     redials_cut: bool = False
+    day_zone: str | None = None
+
+    @property
+    def days_in(self) -> str:
+        """The zone in which a person's day begins."""
+        return self.day_zone or self.zone
 
 
 def delays(profile_ms: Mapping[str, int], own_ms: Mapping[str, int] | None = None) -> Mapping[Disposition, int]:

@@ -148,9 +148,9 @@ def _cap(asking: Asking) -> WaitUntil | None:
 
 
 def _next_day_ms(asking: Asking) -> int:
-    """The first instant of tomorrow in the campaign's zone."""
-    tomorrow = local_day(asking.now_ms, asking.campaign.zone) + timedelta(days=1)
-    return instant(tomorrow, 0, asking.campaign.zone)
+    """The first instant of tomorrow, as a person's calls are counted."""
+    zone = asking.campaign.days_in
+    return instant(local_day(asking.now_ms, zone) + timedelta(days=1), 0, zone)
 
 
 def _number_busy(asking: Asking) -> WaitUntil | None:

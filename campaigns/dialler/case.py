@@ -260,8 +260,8 @@ class Case:
     # -- the world around it -------------------------------------------------------------------------------------------
 
     def days_at(self, at_ms: int) -> tuple[PersonDay, ...]:
-        """The person on the day of this instant, in the campaign's zone."""
-        day = day_text(at_ms, self.campaign.zone)
+        """The person on the day of this instant."""
+        day = day_text(at_ms, self.campaign.days_in)
         if day not in self._days:
             numbers = sorted({number for number, _ in self._lines.values()})
             people = (account_key(self.contact.account), *(f"n:{one}" for one in numbers))

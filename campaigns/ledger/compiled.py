@@ -52,6 +52,7 @@ def campaign_of(row: CampaignRow, rules: OperatorRules) -> Campaign:
         important_until_confirmed=kind.important_until_confirmed,
         emergency=emergency_of(row),
         redials_cut=kind.redials_cut,
+        day_zone=rules.zone,
     )
 
 

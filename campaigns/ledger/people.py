@@ -28,7 +28,7 @@ _release = Bulk("UPDATE", f"campaign_person_days SET calls = {_FEWER} FROM", lis
 
 
 class PersonDay(NamedTuple):
-    """`person`: "a:ACCOUNT" or "n:NUMBER"; `day`: 2026-03-04, in the campaign's zone."""
+    """`person`: "a:ACCOUNT" or "n:NUMBER"; `day`: 2026-03-04, in the operator's zone."""
 
     person: str
     day: str

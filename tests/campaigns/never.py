@@ -14,6 +14,7 @@ from campaigns.ledger.tables import attempts, campaigns, contacts, do_not_call, 
 from cti.dial.tables import orders as dial_orders
 from cti.sql.point import all_of, rows_of
 from tests.campaigns.quiet_hours import ALWAYS, Spans, closed_in, day_of, zones_of
+from tests.campaigns.shipped import rules
 
 QUIET = "rang_in_quiet_hours"
 TWICE = "received_twice"
@@ -248,9 +249,8 @@ def _cap(seen: Seen) -> Iterator[Violation]:
         attempt = made.get(order)
         if attempt is None or _exempt(seen, attempt.contact) or (seen.loses and _is_said_to_have_failed(attempt)):
             continue
-        contact = seen.ledger.contacts[attempt.contact]
-        day = day_of(from_ms, seen.ledger.campaigns[contact.campaign].zone)
-        rang.update([(attempt.number.split(";")[0], day), (f"account {contact.account}", day)])
+        day, account = day_of(from_ms, rules().zone), seen.ledger.contacts[attempt.contact].account
+        rang.update([(attempt.number.split(";")[0], day), (f"account {account}", day)])
     for (whose, day), times in rang.items():
         if times > CALLS_A_DAY_MAX:
             yield Violation(CAP, f"{whose} was called {times} times on {day}")

@@ -29,7 +29,7 @@ from tests.campaigns.cases import (
     tried,
     world,
 )
-from tests.campaigns.shipped import hours
+from tests.campaigns.shipped import SHANGHAI, hours
 
 D = Disposition
 PLAN = campaign()
@@ -201,6 +201,14 @@ class TestThePersonsCap:
         day = replace(hours(), rest=(Window(0, DAY),), kinds={"arrears": {"resident": None}})
         capped = asked(contact(), at("03-04 23:59:59.999"), campaign(hours=day), calls_today=3)
         assert capped == WaitUntil(at("03-05 00:00"), Why.PERSON_CAP, "TRY-1")
+
+    def test_the_day_is_the_operators_whatever_zone_the_campaign_is_in(self) -> None:
+        day = replace(hours(), rest=(Window(0, DAY),), kinds={"arrears": {"resident": None}})
+        elsewhere = campaign(hours=day, zone="Pacific/Pago_Pago", day_zone=SHANGHAI, fallback_by_ms=None)
+        capped = asked(contact(), at("03-04 23:59:59.999"), elsewhere, calls_today=3)
+        assert capped == WaitUntil(at("03-05 00:00"), Why.PERSON_CAP, "TRY-1")
+        assert elsewhere.days_in == SHANGHAI
+        assert campaign().days_in == SHANGHAI
 
     def test_it_is_of_calls_and_not_of_important_contacts(self) -> None:
         plan = outage()

@@ -6,9 +6,14 @@ import pytest
 
 from campaigns.core.after import Ended
 from campaigns.core.reasons import Disposition
+from campaigns.dialler.case import Case
 from campaigns.dialler.outcomes import judged
+from campaigns.ledger.compiled import campaign_of
 from cti.dial.rows import OrderState
+from tests.campaigns.dialler import made as rows
 from tests.campaigns.dialler.known import ARREARS, HEARD, OPENING, SENT_MS, SILENT_MS, ask, fact, order, record, word
+from tests.campaigns.shipped import rules
+from tests.scheduler import START_MS
 
 D = Disposition
 
@@ -81,3 +86,15 @@ def test_an_answer_of_the_switch_does_not_say_that_it_did_not_ring() -> None:
     answer = ask(SENT_MS + SILENT_MS + 1, result="done", answer="ended", q850=34, ended_at_ms=SENT_MS + 1_000)
     assert ended(None, 1, D.CONGESTION, asks=(answer,)).rang
     assert not ended(None, 1, D.INVALID_NUMBER, asks=(answer._replace(q850=1),)).rang
+
+
+def test_campaigns_in_other_zones_count_the_same_day() -> None:
+    """Else each zone of a campaign would have three calls of its own for one person."""
+
+    def days(zone: str) -> Any:
+        of = rows.campaign(zone=zone)
+        return Case(of, campaign_of(of, rules()), rows.contact(of, 1), []).days_at(START_MS)
+
+    assert {one.day for one in days("Asia/Shanghai")} == {"2026-03-02"}
+    for zone in ("Pacific/Pago_Pago", "Pacific/Kiritimati"):
+        assert days(zone) == days("Asia/Shanghai"), zone
