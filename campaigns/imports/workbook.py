@@ -23,7 +23,7 @@ from python_calamine import (
 
 from campaigns.imports.cells import FORM, SPOILT
 from campaigns.imports.errors import UnreadableFile
-from campaigns.imports.records import NOTHING_WRONG, Record
+from campaigns.imports.records import NOTHING_WRONG, RECORD_CHARS_MAX, SHOWN_CHARS, Record
 from campaigns.imports.sheet_scan import Scan
 from campaigns.imports.workbook_parts import checked
 
@@ -98,6 +98,9 @@ def records(sheet: Sheet) -> Iterator[Record]:
 
 def _record(row: int, cells: Sequence[Cell], scan: Scan) -> Record:
     texts = [_text(cell, column in scan.with_clock) for column, cell in enumerate(cells, 1)]
+    if sum(map(len, texts)) > RECORD_CHARS_MAX:
+        shown = ", ".join(text[:SHOWN_CHARS] for text in texts)[:SHOWN_CHARS]
+        return Record(row, [shown], f"has more than {RECORD_CHARS_MAX} characters")
     wrong = {
         column: (SPOILT, f"{texts[column]!r} {DIGITS_LOST}")
         for column, cell in enumerate(cells)

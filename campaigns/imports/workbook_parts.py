@@ -7,20 +7,22 @@ comes out is counted, whatever the file says of itself.
 import io
 import posixpath
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from campaigns.imports import sheet_scan
 from campaigns.imports.errors import UnreadableFile
 from campaigns.imports.header import COLUMNS_MAX
-from campaigns.imports.sheet_scan import Scan
+from campaigns.imports.sheet_scan import CELLS_MAX, Scan
 
 UNPACKED_BYTES_MAX = 1 << 30
 PARTS_MAX = 2_000
 SHEETS_MAX = 255
-CELLS_MAX = 20_000_000  # the reader has some 40 bytes for each, the empty ones too
 PIECE_BYTES = 65_536
 ZIP, OLD, XLSB = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xl/workbook.bin"
 BOOK, RELATIONS, STYLES = "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/styles.xml"
+SHARED = "xl/sharedstrings.xml"  # the reader takes it by this name, in whatever case
+SHARED_CHARS_MAX = 1 << 28  # of a sheet, each text as often as a cell shows it: so the reader has them in memory
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 
@@ -40,7 +42,10 @@ def checked(content: bytes) -> Mapping[str, Scan]:
         left = _Left()
         clocks = sheet_scan.clock_styles(left.pieces(packed, STYLES)) if STYLES in names else ()
         targets = _targets(packed, left)
-        scans = {name: scan for name in names if (scan := _scan(packed, left, name, clocks)) is not None}
+        shared = [name for name in names if name.lower().replace("\\", "/") == SHARED]
+        lengths = sheet_scan.shared_lengths(left.pieces(packed, shared[0])) if shared else ()
+        texts = _Texts(lengths, max(lengths, default=0))
+        scans = {name: scan for name in names if (scan := _scan(packed, left, name, clocks, texts)) is not None}
         return {sheet: scans[part] for sheet, part in targets.items() if part in scans}
 
 
@@ -67,7 +72,7 @@ def _part(target: str) -> str:
     return posixpath.normpath(whole).removeprefix("/")
 
 
-def _scan(packed: zipfile.ZipFile, left: "_Left", part: str, clocks: Collection[str]) -> Scan | None:
+def _scan(packed: zipfile.ZipFile, left: "_Left", part: str, clocks: Collection[str], texts: "_Texts") -> Scan | None:
     """None: no XML, so a picture or the like. Every part, since a reader may take another one for the sheet."""
     try:
         scan = sheet_scan.scanned(left.pieces(packed, part), clocks)
@@ -83,7 +88,17 @@ def _scan(packed: zipfile.ZipFile, left: "_Left", part: str, clocks: Collection[
     if scan.rows * scan.columns > CELLS_MAX:
         reach = f"{part} reaches down to row {scan.rows} and across to column {scan.columns}"
         raise UnreadableFile(f"{reach}, more than {CELLS_MAX} cells: delete what stands far from the rest")
+    by_the_longest = scan.shared * texts.longest  # hardly any sheet is read once more
+    if by_the_longest > SHARED_CHARS_MAX < sheet_scan.shared_chars(_Left().pieces(packed, part), texts.lengths):
+        raise UnreadableFile(f"{part} has more than {SHARED_CHARS_MAX} characters")
     return scan
+
+
+class _Texts(NamedTuple):
+    """Texts that cells share."""
+
+    lengths: Sequence[int]
+    longest: int
 
 
 class _Left:

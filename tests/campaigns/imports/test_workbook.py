@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from campaigns.imports import workbook, workbook_parts
+from campaigns.imports import sheet_scan, workbook, workbook_parts
 from campaigns.imports.cells import FORM, SPOILT
 from campaigns.imports.errors import UnreadableFile
 from campaigns.imports.records import Record
@@ -25,6 +25,7 @@ from tests.campaigns.imports.books import (
     sheet_xml,
     text,
 )
+from tests.replay.workbooks import MAIN
 
 OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 BY_DAY, BY_MOMENT = "46093", "46093.333333333336"  # 2026-03-12, 08:00
@@ -186,6 +187,69 @@ def test_a_zip_bomb_is_refused_by_what_comes_out_of_it(monkeypatch: pytest.Monke
     bomb = book({"S": sheet_xml({1: [text("x")]})}, xl__media__picture="\0" * (2 << 20))
     assert len(bomb) < 8_000
     assert why(bomb) == "unpacked it has more than 1048576 bytes"
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "around", "repeated"),
+    [
+        ("si", "xl__sharedStrings.xml", "<sst>{}</sst>", "<si><t>a</t></si>"),
+        ("xf", "xl__other.xml", "<styleSheet><cellXfs>{}</cellXfs></styleSheet>", '<xf numFmtId="18"/>'),
+        ("mergeCell", "xl__other.xml", "<a><mergeCells>{}</mergeCells></a>", '<mergeCell ref="A1:B1"/>'),
+        ("c", "xl__other.xml", '<a xmlns:x="y"><row r="3">{}</row></a>', '<x:c r="A3"/>'),
+    ],
+)
+def test_what_a_reader_keeps_one_by_one_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, kind: str, part: str, around: str, repeated: str
+) -> None:
+    """Some hundred kilobytes unpack into more of them than there is memory."""
+    monkeypatch.setattr(sheet_scan, "KEPT_MAX", {kind: 20})
+    for count, said in ((20, None), (21, f"it is damaged: more than 20 elements {kind}")):
+        content = book({"S": sheet_xml({1: [text("x")]})}, **{part: around.format(repeated * count)})
+        assert (None if said is None else why(content)) == said
+        assert said is not None or len(read(content)) == 1
+
+
+SHARED = "<sst><si><t>12345</t><r><t>67890</t></r></si><si><t>1</t></si></sst>"
+
+
+@pytest.mark.parametrize(
+    ("cell", "chars"),
+    [
+        ("<v>0</v>", 10),
+        ("<v>1</v>", 1),
+        ("<v>1</v><v>0</v>", 10),  # the reader takes the last
+        ("<v>0</v>1<f>1</f>", 10),
+        ("<v> 0</v>", 10),
+        ("<f>1</f>", 0),
+    ],
+)
+def test_a_text_that_cells_share_is_there_as_often_as_it_is_shown(
+    monkeypatch: pytest.MonkeyPatch, cell: str, chars: int
+) -> None:
+    """A file of some kilobytes may have a long text in a million cells."""
+    rows = "".join(f'<row r="{row}"><c r="A{row}" t="s">{cell}</c></row>' for row in range(1, 11))
+    sheet = f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'
+    content = book({"S": sheet}, **{"xl__sharedStrings.xml": SHARED})
+    for most in (10 * chars, 10 * chars - 1):
+        monkeypatch.setattr(workbook_parts, "SHARED_CHARS_MAX", max(most, 0))
+        if most < 0 or most == 10 * chars:
+            opened(content, None)
+        else:
+            assert why(content) == f"xl/worksheets/sheet1.xml has more than {most} characters"
+
+
+def test_what_shares_a_text_that_is_not_there_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook_parts, "SHARED_CHARS_MAX", 5)
+    sheet = (
+        f'<worksheet xmlns="{MAIN}"><sheetData><row r="1"><c r="A1" t="s"><v>2</v></c></row></sheetData></worksheet>'
+    )
+    assert why(book({"S": sheet}, **{"xl__sharedStrings.xml": SHARED})) == "it is damaged: no text is shared as '2'"
+
+
+def test_a_row_is_bounded_as_in_other_files() -> None:
+    found = read(book({"S": sheet_xml({1: [text("x")], 2: [text("y" * 65_537)], 3: [text("z" * 65_536)]})}))
+    assert found[1] == Record(2, ["y" * 1_000], "has more than 65536 characters")
+    assert found[2].mistake is None
 
 
 def test_rows_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
