@@ -1,8 +1,9 @@
 """Settings of a campaign are changed, while it runs too: pace, windows, priority.
 
-The campaign's version rises: a turn that has read the old settings is undone, and the next obeys. Before the start that
-makes an approval void, and a start that was set is off. Once it has begun its windows stay within those that were
-approved; pace and priority are no part of what was.
+The campaign's version rises: a turn that has read the old settings is undone, and the next obeys. Where the windows
+change, orders that were not sent are taken back and decided on anew. Before the start a change makes an approval void,
+and a start that was set is off. Once it has begun its windows stay within those that were approved; pace and priority
+are no part of what was.
 """
 
 import json
@@ -15,8 +16,8 @@ from campaigns.approvals import digest as digests
 from campaigns.approvals import voiding
 from campaigns.context import Context
 from campaigns.core.campaign import BEGUN, NOT_BEGUN
-from campaigns.core.reasons import CampaignState
-from campaigns.dialler.actions import Also, Done, held, write
+from campaigns.core.reasons import CampaignState, Why
+from campaigns.dialler.actions import Also, Done, held, withdraw_unsent, write
 from campaigns.dialler.withdrawal import Took
 from campaigns.errors import ChangedMeanwhile, WindowsWider, WrongState
 from campaigns.ledger import approvals, campaigns
@@ -55,8 +56,11 @@ async def change(
             _check_windows(connection, row, other["windows"])
         after = campaigns.replace(connection, row, row._replace(**other))
         after = voiding.make_void(connection, after, voiding.SETTINGS, who, now_ms)
+        took = Took()
+        if "windows" in other:
+            took = withdraw_unsent(context, connection, after, Why.CAMPAIGN_HOURS, now_ms)
         also(other)(connection)
-        return Done(after, Took())
+        return Done(after, took)
 
     return await write(context, act)
 

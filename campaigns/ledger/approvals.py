@@ -10,7 +10,8 @@ from campaigns.ledger.rows import ApprovalRow, CampaignRow
 from campaigns.ledger.tables import approvals, audit, imports
 from cti.sql.bulk import insertion
 
-CHANGES = ("campaign_created", "import_received", "import_withdrawn", "campaign_changed")  # in the audit log
+# In the audit log.
+CHANGES = ("campaign_created", "import_received", "import_withdrawn", "campaign_changed", "outage_revised")
 _KEY = re.compile(r"\(([^()]*)\)\Z")
 _put = insertion(approvals)
 

@@ -173,8 +173,8 @@ def wait_of(retry_after: str | None, wall_ms: float) -> float | None:
     if retry_after.isascii() and retry_after.isdigit():
         return min(max(float(retry_after[:9]), WAIT_MIN_S), WAIT_MAX_S)
     try:
-        at = parsedate_to_datetime(retry_after)
-    except ValueError:
+        at = parsedate_to_datetime(retry_after).astimezone(UTC)
+    except (ValueError, OverflowError):  # the last hours of 9999 may have no UTC
         return None
-    wait_s = (at.astimezone(UTC) - datetime.fromtimestamp(wall_ms / MS, UTC)).total_seconds()
+    wait_s = (at - datetime.fromtimestamp(wall_ms / MS, UTC)).total_seconds()
     return min(max(wait_s, WAIT_MIN_S), WAIT_MAX_S)

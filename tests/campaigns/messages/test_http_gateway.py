@@ -167,6 +167,7 @@ async def test_it_is_there_while_it_can_be_connected_to() -> None:
     [
         (None, None), ("0", 1.0), ("17", 17.0), ("99999999999999999999", 300.0), ("soon", None), ("-5", None),
         ("Tue, 03 Mar 2026 01:07:00 GMT", 20.0), ("Tue, 03 Mar 2026 01:00:00 GMT", 1.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", None), ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
     ],
 )  # fmt: skip
 def test_how_long_it_asks_to_wait(text: str | None, wait_s: float | None) -> None:

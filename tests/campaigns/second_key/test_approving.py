@@ -10,7 +10,9 @@ from campaigns.dialler import starting
 from campaigns.errors import ApprovalNeeded
 from campaigns.settings import Settings
 from tests.campaigns.api.site import Site
+from tests.campaigns.api.test_exports_again import FILES
 from tests.campaigns.api.test_imports import file
+from tests.campaigns.imports.site import csv_of
 from tests.campaigns.second_key.asked import MORE, approve, drafted, imported, shown, start, told
 from tests.scheduler import TENANT
 
@@ -50,6 +52,19 @@ async def test_whoever_had_a_hand_in_it_does_not_approve_it(it: Site, hand: str)
     else:
         tag = {"If-Match": (await it.ask("GET", path)).headers["ETag"]}
         assert (await it.ask("PATCH", path, {"priority": 2}, headers=tag, key="maker")).status == 200
+    assert (await approve(it, campaign, "maker")).code == "second_key_needed"
+    assert (await approve(it, campaign)).status == 202
+
+
+async def test_whoever_has_changed_its_outages_does_not_approve_it(it: Site) -> None:
+    outage = {"name": "Works", "kind": "outage", "switch": "s1", "trunk_group": "main"}
+    campaign = (await it.ask("POST", "/v1/campaigns", outage)).json["id"]
+    await imported(it, campaign, csv_of(FILES["outage"][:1]))
+    item = FILES["outage"][0]
+    starts_at = f"{item['starts_at'].replace(' ', 'T')}:00+08:00"
+    change = {"where": {"area": item["area"], "starts_at": starts_at}, "set": {"cancelled": True}}
+    path = f"/v1/campaigns/{campaign}/revisions"
+    assert (await it.ask("POST", path, change, key="maker")).status == 202
     assert (await approve(it, campaign, "maker")).code == "second_key_needed"
     assert (await approve(it, campaign)).status == 202
 

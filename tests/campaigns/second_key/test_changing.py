@@ -68,6 +68,21 @@ async def test_who_may_not_and_when_it_is_too_late(it: Site) -> None:
     assert (await shown(it, campaign))["priority"] == 5
 
 
+async def test_what_was_not_sent_when_the_windows_changed_is_decided_anew(product: Acting) -> None:
+    """Once it is answered, nobody's telephone begins to ring outside of the new windows."""
+    row, (sent, unsent, _) = await product.campaign()
+    await product.dialled(sent, sent=True)
+    await product.dialled(unsent)
+    slower = Changes({"priority": 9, "calls_per_second": 1}, None)
+    await change(product.context, TENANT, row.id, slower, "desk (7)", lambda _: lambda _: None)
+    assert (await product.contact(unsent)).state == "in_progress", "it may still leave"
+    later = Changes({"windows": json.dumps([[72_000_000, 73_800_000]])}, None)
+    await change(product.context, TENANT, row.id, later, "desk (7)", lambda _: lambda _: None)
+    assert await product.claimed() == []
+    assert [(await product.contact(one)).state for one in (sent, unsent)] == ["in_progress", "waiting"]
+    assert [(one.decision, one.why) for one in await product.tried(unsent)] == [("withdrawn", "campaign_hours")]
+
+
 async def test_a_turn_that_has_read_other_settings_is_undone(product: Acting) -> None:
     row, _ = await product.campaign()
     reading = await product.context.reader.run(turns.read_lane, Lane(TENANT, "s1", "main"))
