@@ -1,7 +1,18 @@
 """Every attack: importing this fills `ATTACKS`."""
 
-from tests.hostile import clocks, connections, failing, figures, flooding, identity, largest, masking, storage
+from tests.hostile import (
+    clocks,
+    connections,
+    failing,
+    figures,
+    flooding,
+    identity,
+    largest,
+    masking,
+    storage,
+    workbooks,
+)
 from tests.hostile.attack import ATTACKS
 
-MODULES = (clocks, connections, failing, figures, flooding, identity, largest, masking, storage)
+MODULES = (clocks, connections, failing, figures, flooding, identity, largest, masking, storage, workbooks)
 ALL = tuple(ATTACKS)
