@@ -153,7 +153,7 @@ def _path(row: CallbackRow) -> str:
 
 def shown(row: CallbackRow, contact: ContactRow, campaign: CampaignRow, *, in_full: bool) -> dict[str, Any]:
     """A callback; the decisions about it are those of its contact."""
-    (item,) = json.loads(contact.items)
+    item: dict[str, str] = next(iter(json.loads(contact.items)), {})  # of an erased person there is none
     zones = [zone for _, zones in json.loads(contact.phones) for zone in zones]
     return {
         "id": row.id,

@@ -20,6 +20,7 @@ from campaigns.ledger import attempts, contacts, history
 from campaigns.ledger.history import Decision
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow
 from campaigns.ledger.tables import FAR
+from campaigns.outages.items import standing
 from campaigns.owed_today import settled_of
 from campaigns.settlements.items import left
 from cti.web.accept import wanted
@@ -69,7 +70,9 @@ def _as_csv(asked: Asked, kind: Kind, page: Sequence[tuple[ContactRow, Sequence[
     if asked.query.get("rows") == ITEMS:
         columns: Sequence[str] = item_columns(kind)
         rows: Sequence[Mapping[str, Any]] = [
-            line for contact, _ in page for line in item_rows(contact, in_full=in_full)
+            line
+            for contact, _ in page  # what is cancelled is not imported again
+            for line in item_rows(contact, standing(json.loads(contact.items)), in_full=in_full)
         ]
     else:
         columns = COLUMNS

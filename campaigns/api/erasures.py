@@ -60,7 +60,7 @@ def _person(given: Erasure) -> Person:
         account = None if given.account is None else account_of(line_of(None, given.account))
     except Wrong as wrong:
         raise invalid([fault("/account", wrong.rule, wrong.what)]) from None
-    return Person(account, frozenset(numbers))
+    return Person(account, frozenset(numbers), frozenset(numbers))
 
 
 async def get_erasure(context: Context, asked: Asked) -> web.Response:

@@ -1,7 +1,7 @@
 """Contacts as the rows that an import takes: one an item, with the columns of the kind."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from campaigns.api.shown import masked_address, masked_name
@@ -9,7 +9,7 @@ from campaigns.imports.header import NUMBER_COLUMNS_MAX
 from campaigns.imports.numbers import Number, normalised
 from campaigns.kinds import Kind
 from campaigns.ledger.rows import ContactRow
-from campaigns.outages.items import standing
+from campaigns.outages.items import Item
 from cti.web.masking import masked
 
 _NUMBERS = ("number", *(f"number{at % 10}" for at in range(2, NUMBER_COLUMNS_MAX + 1)))
@@ -21,8 +21,10 @@ def item_columns(kind: Kind) -> Sequence[str]:
     return ("account", "name", "class", "important", *_NUMBERS, "address", "zone", *fields)
 
 
-def item_rows(row: ContactRow, *, in_full: bool) -> Iterator[Mapping[str, Any]]:
-    """`in_full`: numbers, name and address are not masked; masked ones cannot be imported."""
+def item_rows(row: ContactRow, items: Iterable[Item], *, in_full: bool) -> Iterator[Mapping[str, Any]]:
+    """`items`: those of the contact that are meant. `in_full`: numbers, name and address are not masked; masked ones
+    cannot be imported.
+    """
     phones: Sequence[tuple[str, Sequence[str]]] = json.loads(row.phones)
     numbers = [number if in_full else masked(number) for number, _ in phones]
     own = {
@@ -34,7 +36,7 @@ def item_rows(row: ContactRow, *, in_full: bool) -> Iterator[Mapping[str, Any]]:
         "zone": ";".join(_said(phones)),
         **dict(zip(_NUMBERS, numbers, strict=False)),
     }
-    for item in standing(json.loads(row.items)):  # what is cancelled is not imported again
+    for item in items:
         yield {**item, **own}
 
 

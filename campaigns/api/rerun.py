@@ -25,15 +25,17 @@ from campaigns.api.shown import etag
 from campaigns.context import Context
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.penalty import NoFormula
-from campaigns.core.reasons import CampaignState, State
+from campaigns.core.reasons import CampaignState, State, Why
 from campaigns.core.zones import local_day
 from campaigns.errors import Stale
 from campaigns.imports.receiving import Sent, receive
 from campaigns.imports.taking import Form
-from campaigns.ledger import audit, campaigns, history, imported
+from campaigns.ledger import audit, campaigns, history, imported, withdrawing
+from campaigns.ledger.compiled import import_no
 from campaigns.ledger.rows import CampaignRow, ContactRow, ImportRow
-from campaigns.outages.items import standing
-from campaigns.owed_today import items_on
+from campaigns.outages.items import Item, standing
+from campaigns.owed_today import items_on, settled_of
+from campaigns.settlements.items import is_in_part
 from cti.web.body import model_of, read_json
 from cti.web.limits import Limits
 from cti.web.route import Asked
@@ -41,6 +43,9 @@ from schemas.campaigns import NewCampaign, Pacing, Rerun
 
 ENDED = (CampaignState.STOPPED, CampaignState.DONE, CampaignState.EXPIRED)
 UNREACHED = (State.FALLBACK.value, State.EXPIRED.value, State.CANCELLED.value)
+TAKEN_OUT = frozenset(
+    why.value for why in (Why.IMPORT_WITHDRAWN, Why.PERSON_ERASED, Why.NOT_SAMPLED, Why.OUTAGE_CANCELLED, Why.SETTLED)
+)
 PAGE = 500
 
 
@@ -57,7 +62,7 @@ async def post_rerun(context: Context, asked: Asked, *, limits: Limits) -> web.R
         if CampaignState(old.state) not in ENDED:
             raise wrong_state(old.state, "rerun", tuple(state.value for state in ENDED))
         states: Sequence[str] = given.states or UNREACHED
-        if not await context.reader.run(_some, old.id, states):
+        if not [some async for some in _pages(context, old, states)]:
             raise refusal("no_contacts", f"No contact of it is in {', '.join(states)}")
         return response_of(await _made(context, asked, old, _row(context, asked, old, given), states, claim))
 
@@ -88,10 +93,6 @@ def _make(connection: Connection, given: Sequence[CampaignRow]) -> Sequence[None
     for row in given:
         campaigns.make(connection, row)
     return [None] * len(given)
-
-
-def _some(connection: Connection, campaign: str, states: Sequence[str]) -> bool:
-    return any(history.contact_page(connection, campaign, state, None, 0, 1) for state in states)
 
 
 def _row(context: Context, asked: Asked, old: CampaignRow, given: Rerun) -> CampaignRow:
@@ -134,17 +135,36 @@ def settings_of(row: CampaignRow, name: str) -> NewCampaign:
 async def _lines(context: Context, old: CampaignRow, states: Sequence[str]) -> AsyncIterator[bytes]:
     """NDJSON: a line an item of each contact, in the order of the files."""
     day = local_day(context.now_ms(), old.zone)
+    async for page in _pages(context, old, states):
+        yield b"".join(to_json(row) + b"\n" for one in page for row in rows_on(old.kind, one, day, context.rules))
+
+
+async def _pages(context: Context, old: CampaignRow, states: Sequence[str]) -> AsyncIterator[list[ContactRow]]:
+    """Contacts in these states, but for those who were taken out of the campaign: they do not come back."""
+    imports = await context.reader.run(withdrawing.import_states, old.id)
+    gone = {no for no, state in imports if state in withdrawing.TAKEN_BACK}
     for state in states:
         after = 0
         while page := await context.reader.run(history.contact_page, old.id, state, None, after, PAGE):
             after = page[-1].no
-            yield b"".join(to_json(row) + b"\n" for one in page for row in rows_on(old.kind, one, day, context.rules))
+            some = [one for one in page if one.why not in TAKEN_OUT and import_no(one.hours_class) not in gone]
+            if some := [one for one in some if _items(old.kind, one)]:
+                yield some
+
+
+def _items(kind: str, contact: ContactRow) -> list[Item]:
+    """Those that are not cancelled, and of which nothing is paid: what is left of one that is paid in part nobody
+    knows. Payments are remembered for a while, a campaign that has ended for longer.
+    """
+    settled = settled_of(contact)
+    return [item for item in standing(json.loads(contact.items)) if not (settled and is_in_part(kind, item, settled))]
 
 
 def rows_on(kind: str, contact: ContactRow, day: date, rules: OperatorRules) -> Iterator[Mapping[str, Any]]:
     """The rows of a contact, with what is owed on that day: totals of another day would be refused (ARR-1)."""
     kept: Mapping[str, Any] = json.loads(contact.kept) if contact.kept else {}
-    for row, item in zip(item_rows(contact, in_full=True), standing(json.loads(contact.items)), strict=True):
+    items = _items(kind, contact)
+    for row, item in zip(item_rows(contact, items, in_full=True), items, strict=True):
         told = items_on(kind, [item], contact.customer_class, day, rules.penalties)
         owed = {} if isinstance(told, NoFormula) or told[0] is item else {**told[0], "as_of": day.isoformat()}
         yield {**kept, **row, **owed}

@@ -30,6 +30,7 @@ REASONS: Mapping[Why, Text] = {
         "zh": "停电已取消，此前未曾告知",
     },
     Why.CALLBACK_CANCELLED: {"en": "The callback is not wanted any more", "zh": "回电已取消"},
+    Why.PERSON_ERASED: {"en": "The person was erased on request", "zh": "已按要求删除个人信息"},
     Why.NOT_SAMPLED: {"en": "Not in the sample of its fault", "zh": "未抽中回访"},
     Why.NO_FORMULA: {"en": "The amount owed today cannot be computed", "zh": "无法计算今日应缴金额"},
     Why.NO_NUMBER: {"en": "No number is left to call", "zh": "没有可用的联系电话"},

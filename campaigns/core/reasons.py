@@ -148,6 +148,7 @@ class Why(StrEnum):
     OUTAGE_CHANGED = "outage_changed"
     OUTAGE_CANCELLED = "outage_cancelled"
     CALLBACK_CANCELLED = "callback_cancelled"
+    PERSON_ERASED = "person_erased"
     NOT_SAMPLED = "not_sampled"
     NO_FORMULA = "no_formula"
     NO_NUMBER = "no_number"

@@ -31,6 +31,7 @@ from campaigns.ledger.turns import Found
 from campaigns.outages.items import standing
 from cti.dial.rows import SwitchStanding
 
+TAKEN_OUT = frozenset({Why.IMPORT_WITHDRAWN.value, Why.PERSON_ERASED.value})
 STEPS_MAX = 4  # from one decision to the next at one instant: a fallback, a close
 UNLINED = WRITTEN | {Channel.PERSON}  # without a telephone line
 _GOES_ON = NOT_BEGUN | BEGUN
@@ -206,8 +207,8 @@ class Case:
 
     @property
     def withdrawn(self) -> bool:
-        """Its import was withdrawn: what is under way ends, and nothing follows."""
-        return self.row.why == Why.IMPORT_WITHDRAWN
+        """Its import was withdrawn, or the person is erased: what is under way ends, and nothing follows."""
+        return self.row.why in TAKEN_OUT
 
     def close_withdrawn(self) -> None:
         """Cancelled, unless an order of it may still be under way: then once that has ended."""

@@ -28,7 +28,7 @@ from campaigns.ledger.lanes import Lane
 from campaigns.ledger.rows import CampaignRow, ImportRow
 from campaigns.ledger.tables import OPEN_STATES
 from campaigns.ledger.turns import WHO
-from campaigns.ledger.withdrawing import WITHDRAWING, WITHDRAWN
+from campaigns.ledger.withdrawing import TAKEN_BACK, WITHDRAWING, WITHDRAWN
 
 ALLOWED = tuple(sorted(state.value for state in NOT_BEGUN | BEGUN))
 WITHDRAW = "withdraw"
@@ -49,7 +49,7 @@ async def withdraw_import(
         made = None if row is None else imports.read(connection, campaign, no)
         if row is None or made is None:
             raise NotFound(f"{campaign}, import {no}")
-        if made.state in {WITHDRAWING, WITHDRAWN}:
+        if made.state in TAKEN_BACK:
             return Done(made, Took())
         if row.state not in ALLOWED:
             raise WrongState(row.state, WITHDRAW, ALLOWED)

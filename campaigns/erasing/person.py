@@ -15,10 +15,13 @@ DIGITS_MIN = 7  # shorter ones would stand in too much that is no number
 
 
 class Person(NamedTuple):
-    """`numbers`: in E.164."""
+    """`numbers`: in E.164, those of his contacts among them. `given`: by whoever asked. His contacts are found
+    by these and the account alone: a number that a file names may be many people's.
+    """
 
     account: str | None
     numbers: frozenset[str]
+    given: frozenset[str] = frozenset()
 
     def digest(self, id_: str) -> str:
         """Whoever knows the person can tell that an erasure was his; nobody can read him from it."""

@@ -16,7 +16,6 @@ import structlog
 from sqlalchemy import Connection
 
 from campaigns.context import Context
-from campaigns.core.after import Closed
 from campaigns.core.contact import Step
 from campaigns.core.reasons import FINAL_STATES, State, Why
 from campaigns.dialler import withdrawal
@@ -27,7 +26,7 @@ from campaigns.erasing.person import Person, cleaner, marks
 from campaigns.ledger import attempts, audit, erasing, outbound, settlements, withdrawing
 from campaigns.ledger.compiled import campaign_of
 from campaigns.ledger.rows import AttemptRow, ContactRow, ErasureRow
-from campaigns.ledger.tables import FAR, OPEN_STATES
+from campaigns.ledger.tables import OPEN_STATES
 from campaigns.sole_owner import SoleOwner
 from cti.errors import LedgerAway, OutcomeUnknown
 from cti.hosting import Host
@@ -98,7 +97,9 @@ async def erase(context: Context, row: ErasureRow) -> ErasureRow:
     """One more pass; the row as it became. Raises LedgerAway, OutcomeUnknown."""
     assert row.subject is not None, "it is under way"
     subject = json.loads(row.subject)
-    person = Person(subject["account"], frozenset(subject["numbers"]))
+    person = Person(
+        subject["account"], frozenset(subject["numbers"]), frozenset(subject.get("given", subject["numbers"]))
+    )
     now_ms = context.now_ms()
     if await context.reader.run(erasing.imports_under_way, row.tenant):
         return await _wait(context, row, person, row.left_over, now_ms)
@@ -148,7 +149,7 @@ async def _put_off(context: Context, id_: str, tenant: str) -> None:
 
 def subject_of(person: Person) -> str:
     """As it is kept until the person is erased."""
-    return json.dumps({"account": person.account, "numbers": sorted(person.numbers)})
+    return json.dumps({"account": person.account, "numbers": sorted(person.numbers), "given": sorted(person.given)})
 
 
 async def _leave(context: Context, row: ErasureRow, person: Person, now_ms: int) -> tuple[ErasureRow, Person]:
@@ -157,12 +158,15 @@ async def _leave(context: Context, row: ErasureRow, person: Person, now_ms: int)
     def act(connection: Connection) -> Done[tuple[ErasureRow, Person]]:
         tenant = row.tenant
         outbound.lock(connection, tenant)  # no turn is under way
-        ids = erasing.contacts_of(connection, tenant, person.account, person.numbers)
-        held = withdrawing.hold(connection, ids)
-        whole = Person(person.account, person.numbers | numbers_of(held))
-        took, left = _close(connection, context, tenant, held, now_ms)
-        rows = [one for one in withdrawing.hold(connection, ids) if State(one.state) in FINAL_STATES]
-        commands = _commands(attempts.of_contacts(connection, [one.id for one in rows]))
+        found = erasing.contacts_of(connection, tenant, person.account, person.given)
+        numbers = person.numbers | numbers_of(withdrawing.hold(connection, found))
+        whole = person._replace(numbers=numbers)
+        ids = sorted({*found, *erasing.callbacks_of(connection, tenant, numbers)})
+        took = _close(connection, context, tenant, withdrawing.hold(connection, ids), now_ms)
+        tried = attempts.of_contacts(connection, ids)
+        rows = [one for one in withdrawing.hold(connection, ids) if _is_over(one, tried[one.id])]
+        left = len(ids) - len(rows)
+        commands = _commands({one.id: tried[one.id] for one in rows})
         counts = erasing.blank(connection, tenant, rows, now_ms)
         counts["dial_orders"] = context.dial.forget(connection, tenant, commands)
         if not left:
@@ -190,24 +194,26 @@ def _blank_others(connection: Connection, tenant: str, person: Person) -> erasin
 
 def _close(
     connection: Connection, context: Context, tenant: str, held: Sequence[ContactRow], now_ms: int
-) -> tuple[withdrawal.Took, int]:
-    """Who waits is cancelled; who has a call under way is counted."""
+) -> withdrawal.Took:
+    """Who waits is cancelled; who has a call under way is marked: it ends, and nothing follows."""
     rows = [row for row in held if row.state in OPEN_STATES]
     orders = settlements.orders_of(connection, [row.id for row in rows])
     gone = withdrawal.taken_back(connection, context.dial, orders, tenant)
     of = withdrawing.campaigns_of(connection, {row.campaign for row in rows})
     tried = attempts.of_contacts(connection, [row.id for row in rows])
     cases = [Case(of[row.campaign], campaign_of(of[row.campaign], context.rules), row, tried[row.id]) for row in rows]
-    left = 0
     for case in cases:
-        withdrawal.give_back(case, gone.get(case.row.id, ()), Why.DO_NOT_CALL, now_ms)
-        case.next_at_ms, case.waits_for = FAR, None
-        if any(attempt.step in {Step.OPEN, Step.HELD} for attempt in case.contact.attempts):
-            left += 1
-        else:
-            case.apply(Closed(State.CANCELLED))
+        case.row = case.row._replace(why=Why.PERSON_ERASED.value)
+        withdrawal.give_back(case, gone.get(case.row.id, ()), Why.PERSON_ERASED, now_ms)
+        case.close_withdrawn()
     withdrawal.write(connection, tenant, cases, now_ms)
-    return withdrawal.took_of(cases, gone), left
+    return withdrawal.took_of(cases, gone)
+
+
+def _is_over(row: ContactRow, tried: Sequence[AttemptRow]) -> bool:
+    """Nothing of it is under way, as far as anybody will ever know."""
+    live = any(one.step in {Step.OPEN, Step.HELD} and not one.counted for one in tried)
+    return State(row.state) in FINAL_STATES and not live
 
 
 def numbers_of(rows: Sequence[ContactRow]) -> frozenset[str]:

@@ -88,8 +88,16 @@ def contacts_of(connection: Connection, tenant: str, account: str | None, number
     meant: list[ColumnElement[bool]] = [contacts.c.phones.contains(form) for form in forms]
     if account is not None:
         meant.append(contacts.c.account == account)
+    if not meant:
+        return []
     query = select(contacts.c.id).where(contacts.c.tenant == tenant, or_(*meant))
     return sorted(connection.scalars(query))
+
+
+def callbacks_of(connection: Connection, tenant: str, numbers: Collection[str]) -> list[str]:
+    """The ids of contacts that are callbacks to one of these numbers."""
+    mine = (callbacks.c.tenant == tenant, callbacks.c.number.in_(sorted(numbers)))
+    return sorted(connection.scalars(select(callbacks.c.contact).where(*mine)))
 
 
 def blank(connection: Connection, tenant: str, rows: Sequence[ContactRow], now_ms: int) -> Counts:
@@ -129,7 +137,9 @@ def forget_lines(connection: Connection, tenant: str, account: str | None, numbe
     mine = numbers_table.c.campaign.in_(select(campaigns.c.id).where(campaigns.c.tenant == tenant))
     found = delete(numbers_table).where(mine, numbers_table.c.number.in_(sorted(numbers)))
     calling = delete(callers).where(callers.c.tenant == tenant, callers.c.line.in_(lines))
-    live = delete(live_numbers).where(live_numbers.c.tenant == tenant, live_numbers.c.number.in_(lines))
+    # His own calls have ended: an order that has the number is of another account, and nobody else calls it meanwhile.
+    inbound = (live_numbers.c.tenant == tenant, live_numbers.c.contact == "")
+    live = delete(live_numbers).where(*inbound, live_numbers.c.number.in_(lines))
     return {
         "campaign_person_days": connection.execute(days).rowcount,
         "campaign_numbers": connection.execute(found).rowcount,

@@ -16,7 +16,8 @@ from cti.sql.bulk import slices
 from cti.sql.point import Prepared
 
 WITHDRAWING, WITHDRAWN = "withdrawing", "withdrawn"
-WHOLE = frozenset({"done", WITHDRAWING, WITHDRAWN})
+TAKEN_BACK = frozenset({WITHDRAWING, WITHDRAWN})
+WHOLE = TAKEN_BACK | {"done"}
 """States of imports whose contacts all are there."""
 
 

@@ -198,7 +198,7 @@ def _apply(
 def _withdrawn_imports(connection: Connection, campaign: CampaignRow) -> set[int]:
     """Nobody of these is called any more: whoever was told is listed for their manager."""
     states = withdrawing.import_states(connection, campaign.id)
-    return {no for no, state in states if state in {withdrawing.WITHDRAWING, withdrawing.WITHDRAWN}}
+    return {no for no, state in states if state in withdrawing.TAKEN_BACK}
 
 
 def _revise(

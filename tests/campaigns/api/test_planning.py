@@ -1,17 +1,20 @@
 """POST .../rehearse and .../rerun: what is answered, to whom, and that nothing else changes."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from campaigns.api import test_call
 from campaigns.imports.taking import Form
 from campaigns.ledger import audit
-from campaigns.ledger.tables import campaigns, contacts
+from campaigns.ledger.tables import campaigns, contacts, imports
 from tests.campaigns.api.site import Site, attempt_row, contact_row, site
 from tests.campaigns.api.test_exports_again import FILES, held, imported
 from tests.campaigns.imports.site import ARREARS, csv_of
 from tests.campaigns.shipped import DAY_MS
+from tests.ready import ready_sqlite
 from tests.scheduler import START_MS, TENANT
 from tests.simulation.dialling_switch import DiallingSwitch
 
@@ -251,3 +254,30 @@ async def test_what_has_no_test_call(url: str) -> None:
             assert (refused.status, refused.code) == (422, "no_contacts"), one
         later = await it.ask("POST", "/v1/callbacks", {**promise, "number": "13800005678"})
         assert later.json["campaign"] == stands, "what callers were promised goes where it is kept"
+
+
+async def test_who_was_taken_out_of_a_campaign_does_not_come_back(tmp_path: Path) -> None:
+    """The wrong file, erased persons, those who are not in the sample; and nobody owes again what is paid."""
+    async with site(ready_sqlite(tmp_path / "ringback.db")) as it:
+        old = (await it.campaign())["id"]
+        paid = {"account": "A9", "months": "2025-12"}
+        files = ([{**ARREARS, **paid}, {**ARREARS, "account": "A9"}], [{**ARREARS, "account": "A2"}],
+                 [{**ARREARS, "account": f"A{no}"} for no in (3, 4, 5)])  # fmt: skip
+        for rows in files:
+            await imported(it, old, csv_of(rows), Form.CSV)
+        taken = {"A3": "person_erased", "A4": "not_sampled", "A5": "outage_cancelled"}
+
+        def end(connection: Connection) -> None:
+            connection.execute(contacts.update().values(state="cancelled"))
+            connection.execute(contacts.update().where(contacts.c.account == "A2").values(state="fallback"))
+            connection.execute(contacts.update().where(contacts.c.account == "A9").values(settled='["2025-12"]'))
+            for account, why in taken.items():
+                connection.execute(contacts.update().where(contacts.c.account == account).values(why=why))
+            connection.execute(imports.update().where(imports.c.no == 2).values(state="withdrawn"))
+
+        await it.in_ledger(end)
+        await ended(it, old)
+        new = (await it.ask("POST", f"/v1/campaigns/{old}/rerun")).json
+        await it.it.settle()
+        found = await held(it, new["id"])
+        assert [(one[0], [item["months"] for item in one[-1]]) for one in found] == [("A9", [ARREARS["months"]])]

@@ -13,8 +13,9 @@ from campaigns.erasing.person import Person
 from campaigns.imports.taking import Form
 from campaigns.ledger import audit
 from campaigns.ledger.rows import ErasureRow
+from campaigns.ledger.tables import FAR
 from cti.adapters.ledger.tables import dead_letters, outbox
-from tests.campaigns.api.site import Site, contact_row, site
+from tests.campaigns.api.site import Site, attempt_row, contact_row, site
 from tests.campaigns.api.test_exports_again import imported
 from tests.campaigns.imports.site import ARREARS, csv_of
 from tests.ready import ready_sqlite
@@ -224,3 +225,72 @@ async def test_a_defect_of_one_erasure_holds_up_no_other(tmp_path: Path, monkeyp
         await it.it.to(120)
         found = (await it.ask("GET", f"/v1/erasures/{broken[0]}", key="eraser")).json
         assert found["state"] == "done", "it is tried again"
+
+
+async def test_nobody_goes_on_with_an_erased_person_whose_call_ends(tmp_path: Path) -> None:
+    """His next number is not dialled, and no letter is owed, though the erasure comes back only after a minute."""
+    two = "13877665545"
+    async with site(ready_sqlite(tmp_path / "ringback.db")) as it:
+        await it.add_key("eraser", "persons:erase")
+        switch = await DiallingSwitch.declared(it.it, {f"+86{NUMBER}": ["noAnswer", "noAnswer"]})
+        campaign = (await it.campaign(attempts_max=1))["id"]
+        await imported(it, campaign, csv_of([{**ROW, "number2": two}]), Form.CSV)
+        assert (await it.ask("POST", f"/v1/campaigns/{campaign}/start", {"contacts": 1})).status == 202
+        while not switch.received:
+            await switch.to((it.it.clock.now_ms() - START_MS) / 1000 + 1)
+        await erased(it, switch, 20)
+        await switch.to(60)  # it rang for 30 s in vain
+        (one,) = (await it.ask("GET", f"/v1/campaigns/{campaign}/contacts")).json["contacts"]
+        assert (one["state"], one["why"]) == ("cancelled", "person_erased")
+        batch = await it.ask("GET", f"/v1/campaigns/{campaign}")
+        assert batch.json["progress"]["notices"]["pending"] == 0
+
+
+async def test_what_nobody_knows_of_an_erased_person_ends_without_a_letter(tmp_path: Path) -> None:
+    async with site(ready_sqlite(tmp_path / "ringback.db")) as it:
+        await it.add_key("eraser", "persons:erase")
+        campaign = (await it.campaign())["id"]
+        row = contact_row(campaign, 1, state="unknown", next_at_ms=FAR)
+        held = attempt_row(row, 1, step="held", disposition="unknown", counted=1)
+        await it.put([row], [held])
+        asked = {"account": row.account, "reason": "his letter"}
+        answer = await it.ask("POST", "/v1/erasures", asked, key="eraser")
+        await it.it.to(40)
+        told = (await it.ask("GET", answer.headers["Location"], key="eraser")).json
+        assert (told["state"], told["left"]) == ("done", 0)
+
+
+async def test_who_shares_a_number_with_an_erased_person_stays(tmp_path: Path) -> None:
+    """Also where it takes several passes; and while he is called, nobody else calls the number."""
+    shared = f"+86{OTHER['number']}"
+    async with site(ready_sqlite(tmp_path / "ringback.db")) as it:
+        await it.add_key("eraser", "persons:erase")
+        switch = await DiallingSwitch.declared(it.it, {f"+86{NUMBER}": ["noAnswer"], shared: ["reached"]})
+        campaign = (await it.campaign())["id"]
+        theirs = {**ROW, **OTHER}
+        await imported(it, campaign, csv_of([{**ROW, "number2": OTHER["number"]}, theirs]), Form.CSV)
+        assert (await it.ask("POST", f"/v1/campaigns/{campaign}/start", {"contacts": 2})).status == 202
+        while not switch.received:
+            await switch.to((it.it.clock.now_ms() - START_MS) / 1000 + 1)
+        told = await erased(it, switch, 20, numbers=None)
+        assert (told["state"], told["left"]) == ("running", 1)
+        await switch.to(240)
+        told = (await it.ask("GET", f"/v1/erasures/{told['id']}", key="eraser")).json
+        assert (told["state"], told["rows"]["campaign_contacts"]) == ("done", 1)
+        page = (await it.ask("GET", f"/v1/campaigns/{campaign}/contacts", key="revealer")).json["contacts"]
+        assert [one["name"] for one in page] == ["", "李四"]
+
+
+async def test_a_callback_to_his_number_is_his_too(tmp_path: Path) -> None:
+    async with site(ready_sqlite(tmp_path / "ringback.db")) as it:
+        await it.add_key("eraser", "persons:erase")
+        switch = await DiallingSwitch.declared(it.it, {})
+        campaign = (await it.campaign())["id"]
+        await imported(it, campaign, csv_of([ROW]), Form.CSV)
+        promised = {"number": NUMBER, "due_at": "2026-03-03T02:00:00Z", "switch": "s1", "trunk_group": "main",
+                    "channel": "auto"}  # fmt: skip
+        assert (await it.ask("POST", "/v1/callbacks", promised)).status == 201
+        told = await erased(it, switch, 40, numbers=None)
+        assert (told["state"], told["rows"]["campaign_callbacks"]) == ("done", 1)
+        (one,) = (await it.ask("GET", "/v1/callbacks", key="revealer")).json["callbacks"]
+        assert (one["state"], one["number"]) == ("cancelled", "")
