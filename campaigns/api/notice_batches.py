@@ -137,7 +137,7 @@ def _in_full(row: NoticeRow, campaign: CampaignRow, glyphs: Glyphs | None) -> di
     """A notice, and why no letter is printed of it."""
     shown = shown_notice(row, in_full=True)
     said = letter(row, campaign.language, ZoneInfo(campaign.zone))
-    why = set_aside(said, glyphs) if glyphs is not None else []
+    why = set_aside(said, glyphs)
     return shown | ({SET_ASIDE: shown_aside(why)} if why else {})
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from campaigns.api.shapes import CURSOR, TEXT, TIME, WHOLE, YES_NO, Schema, each, shape, words
 from campaigns.ledger.notices import ACKNOWLEDGED, EXPORTED, STATES
 from campaigns.letters.content import GLYPH, LENGTH
+from campaigns.settlements.items import IN_PART
 from cti.web.openapi import component_schemas, ref
 from schemas.notices import NoticeBatchAsked, NoticesAcknowledged
 
@@ -24,8 +25,9 @@ _NOTICE: Mapping[str, Schema] = {
     "to_recall": {**YES_NO, "description": "It was exported, and is owed no more: keep the letter back."},
 }  # fmt: skip
 _ASIDE: Mapping[str, Schema] = {
-    "field": TEXT, "rule": words((GLYPH, LENGTH)),
+    "field": TEXT, "rule": words((GLYPH, LENGTH, IN_PART)),
     "characters": {**each(TEXT), "description": "Those that no font has, as U+20BB7."},
+    "paid": {**each(TEXT), "description": "Of an item of several months: those that are paid."},
 }  # fmt: skip
 _SET_ASIDE: Schema = {
     **each(ref("SetAside")),
@@ -44,7 +46,7 @@ NOTICE_SHAPES: Mapping[str, Any] = {
     **component_schemas([NoticeBatchAsked, NoticesAcknowledged]),
     "NoticeAttempt": shape(_ATTEMPT, ("sent_at", "answered_at", "ended_at")),
     "Notice": shape(_NOTICE, ("address", "batch", "to_recall")),
-    "SetAside": shape(_ASIDE, ("characters",)),
+    "SetAside": shape(_ASIDE, ("characters", "paid")),
     "NoticeInFull": shape({**_NOTICE, "set_aside": _SET_ASIDE}, ("address", "batch", "to_recall", "set_aside")),
     "Notices": shape({"notices": each(ref("Notice")), "cursor": CURSOR}),
     "NoticeBatch": shape(_BATCH, _ACKNOWLEDGED),

@@ -141,8 +141,7 @@ async def _lines(context: Context, old: CampaignRow, states: Sequence[str]) -> A
 
 async def _pages(context: Context, old: CampaignRow, states: Sequence[str]) -> AsyncIterator[list[ContactRow]]:
     """Contacts in these states, but for those who were taken out of the campaign: they do not come back."""
-    imports = await context.reader.run(withdrawing.import_states, old.id)
-    gone = {no for no, state in imports if state in withdrawing.TAKEN_BACK}
+    gone = await context.reader.run(withdrawing.taken_back, old.id)
     for state in states:
         after = 0
         while page := await context.reader.run(history.contact_page, old.id, state, None, after, PAGE):

@@ -19,7 +19,10 @@ ANNOUNCEMENT, CASE = "outage_announcement", "campaign_contact"  # keys of messag
 ITEMS_MAX, CASES_MAX = 3, 3  # told at once
 TEXT_CHARS_MAX = 160  # of an area or a reason
 LANGUAGES = ("zh", "en")
-_KINDS_ZH: Mapping[str, str] = {"billing": "电费通知", "arrears": "欠费催交", "outage": "停电通知"}
+_KINDS_ZH: Mapping[str, str] = {
+    "billing": "电费通知", "arrears": "欠费催交", "outage": "停电通知", "callback": "回电", "follow-up": "回访",
+    "reminder": "催办提醒",
+}  # fmt: skip
 _STATES_ZH: Mapping[State, str] = {
     State.WAITING: "待联系", State.IN_PROGRESS: "联系中", State.UNKNOWN: "结果待核实", State.PERSON: "待人工处理",
     State.REACHED: "已告知", State.PROMISED: "已承诺", State.PAID: "已交费", State.DISPUTED: "有异议",
@@ -76,6 +79,6 @@ def prompt(matches: Sequence[Match], announced: Words | None) -> Words | None:
 def _case(language: str, match: Match) -> str:
     kind, state, contact = match.campaign.kind, State(match.contact.state), match.contact.id
     if language == "zh":
-        case = f"{_KINDS_ZH.get(kind, kind)}，{_STATES_ZH[state]}"
+        case = f"{_KINDS_ZH[kind]}，{_STATES_ZH[state]}"
         return f"来电客户：{case}（活动{match.campaign.id}，联系人{contact}）。"
     return f"This caller is a contact: {kind}, {state} (campaign {match.campaign.id}, contact {contact})."

@@ -71,11 +71,13 @@ KIND = Kind(
             "{% for item in items %}{{ item.reading_date | day }}抄表，示数{{ item.reading }}，"
             "用电{{ item.energy_kwh }}千瓦时，电费{{ item.amount | money }}元，"
             "上次余额{{ item.previous_balance | money }}元，应缴{{ item.amount_due | money }}元。{% endfor %}"
-            "详询{{ call_back }}。",
+            "{% if more %}另有{{ more }}笔，合计应缴{{ sums.amount_due | money }}元。{% endif %}详询{{ call_back }}。",
             en="{{ caller }}: account ending {{ account[-4:] }}: {% for item in items %}"
             "read on {{ item.reading_date | day }}, reading {{ item.reading }}, {{ item.energy_kwh }} kWh, "
             "amount {{ item.amount | money }} yuan, previous balance {{ item.previous_balance | money }} yuan, "
-            "due {{ item.amount_due | money }} yuan. {% endfor %}Questions: {{ call_back }}.",
+            "due {{ item.amount_due | money }} yuan. {% endfor %}"
+            "{% if more %}{{ more }} more; in total {{ sums.amount_due | money }} yuan are due. {% endif %}"
+            "Questions: {{ call_back }}.",
         ),
     ),
 )

@@ -53,9 +53,11 @@ KIND = Kind(
         ),
         message=Text(
             zh="【{{ caller }}】{% for item in items %}工单{{ item.case }}：{{ item.step }}，"
-            "期限{{ item.due_at | moment }}。{% endfor %}详询{{ call_back }}。",
+            "期限{{ item.due_at | moment }}。{% endfor %}"
+            "{% if more %}另有{{ more }}项。{% endif %}详询{{ call_back }}。",
             en="{{ caller }}: {% for item in items %}case {{ item.case }}: {{ item.step }}, until "
-            "{{ item.due_at | moment }}. {% endfor %}Questions: {{ call_back }}.",
+            "{{ item.due_at | moment }}. {% endfor %}{% if more %}{{ more }} more. {% endif %}"
+            "Questions: {{ call_back }}.",
         ),
     ),
 )

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, tuple_
 
-from campaigns.ledger import contacts
+from campaigns.core.reasons import CampaignState
+from campaigns.ledger import contacts, withdrawing
+from campaigns.ledger.compiled import import_no
 from campaigns.ledger.rows import CampaignRow, ContactRow
 from campaigns.ledger.tables import NOT_ENDED, UNDER_WAY, campaigns, numbers
 from cti.sql.bulk import Insertion, insertion, selection, slices
@@ -60,17 +62,22 @@ def _numbers_of(rows: Sequence[ContactRow]) -> list[tuple[str, str, int]]:
 
 
 def find(connection: Connection, tenant: str, callers: Collection[str], now_ms: int) -> list[Match]:
-    """Contacts with these numbers in campaigns that were started: under way, or of an outage that may not be over."""
+    """Contacts with these numbers in campaigns that were started: under way, or of an outage that may not be over. None
+    of a campaign that stops, or of an import that is taken back: it may be the wrong file.
+    """
     since_ms = now_ms - OUTAGE_KEPT_MS
     found = rows_of(connection, _RUNNING, tenant)
     found += rows_of(connection, _OUTAGES, tenant, since_ms - OUTAGE_KEPT_MS, since_ms)
-    of: Mapping[str, CampaignRow] = {row.id: row for row in map(CampaignRow._make, found)}
+    rows_found = map(CampaignRow._make, found)
+    of: Mapping[str, CampaignRow] = {row.id: row for row in rows_found if row.state != CampaignState.STOPPING}
     pairs = [(campaign, number) for campaign in sorted(of) for number in sorted(set(callers))]
     hits: dict[str, list[str]] = {}
     for some in slices(pairs, PAIRS_AT_ONCE):
         for campaign, number, no in _find.returning(connection, some):
             hits.setdefault(f"{campaign}-{no}", []).append(number)
     rows = contacts.read(connection, sorted(hits)[:FOUND_MAX]) if hits else []
+    gone = {campaign: withdrawing.taken_back(connection, campaign) for campaign in {row.campaign for row in rows}}
+    rows = [row for row in rows if import_no(row.hours_class) not in gone[row.campaign]]
     return [Match(of[row.campaign], row, number) for row in rows for number in hits[row.id]]
 
 

@@ -110,6 +110,11 @@ def import_states(connection: Connection, campaign: str) -> list[tuple[int, str]
     return [(row.no, row.state) for row in connection.execute(query)]
 
 
+def taken_back(connection: Connection, campaign: str) -> set[int]:
+    """The numbers of its imports that are withdrawn, or are being."""
+    return {no for no, state in import_states(connection, campaign) if state in TAKEN_BACK}
+
+
 def contacts_there(connection: Connection, campaign: str) -> int:
     """How many contacts imports that are done have brought."""
     total = connection.scalar(select(func.count()).select_from(contacts).where(contacts.c.campaign == campaign)) or 0

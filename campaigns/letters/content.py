@@ -13,22 +13,25 @@ from zoneinfo import ZoneInfo
 
 from campaigns.kinds import Field, FieldType, known_kinds
 from campaigns.ledger.rows import NoticeRow
+from campaigns.settlements.items import IN_PART
 from campaigns.told_values import Forms, forms
 
 NARROW_EM = 0.95  # the widest of what is not of full width, W and @ among it
 WINDOW_LINES, WINDOW_EM = 6, 26  # of 9 points, in 26 x 86 mm
 ADDRESS, NAME, ACCOUNT = "address", "name", "account"
 RUN_EM = 34  # what cannot be broken between two spaces, in the narrowest column of the letter
-GLYPH, LENGTH, TO_RECALL = "glyph", "length", "to_recall"
+GLYPH, LENGTH = "glyph", "length"
 CHARACTERS_NAMED = 8
 
 
 class Aside(NamedTuple):
-    """A text of the notice that cannot be printed. `rule`: glyph, or length. `characters`: U+20BB7, those that lack."""
+    """A text of the notice that cannot be printed. `rule`: glyph, length, or in_part: some months of it are paid.
+    `named`: the characters that lack, as U+20BB7; the months that are paid.
+    """
 
     field: str
     rule: str
-    characters: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
 
 class Glyphs(NamedTuple):
@@ -42,8 +45,13 @@ class Glyphs(NamedTuple):
         return tuple(sorted(set(text) - self.characters))
 
 
-def set_aside(said: Mapping[str, Any], glyphs: Glyphs) -> list[Aside]:
-    """Why a `letter` is not printed; nothing: it is."""
+def set_aside(said: Mapping[str, Any], glyphs: Glyphs | None) -> list[Aside]:
+    """Why a `letter` is not printed; nothing: it is. `glyphs` None: there are no fonts, and nothing is said of them."""
+    paid = [Aside(said["item_key"], IN_PART, tuple(said[IN_PART]))] if said[IN_PART] else []
+    return paid if glyphs is None else [*paid, *_unprintable(said, glyphs)]
+
+
+def _unprintable(said: Mapping[str, Any], glyphs: Glyphs) -> list[Aside]:
     texts = {ACCOUNT: said["account"], NAME: said["name"], ADDRESS: "".join(said["address"])}
     found = [*_unseen(texts, glyphs), *_too_long(texts)]
     for item in said["items"]:
@@ -67,6 +75,8 @@ def letter(row: NoticeRow, language: str, zone: ZoneInfo) -> dict[str, Any]:
             for item in body["items"]
         ],
         "sums": {name: _sum(body["items"], name) for name in kind.sums},
+        "item_key": kind.item_key[0],
+        IN_PART: body.get(IN_PART, []),
     }
 
 
@@ -80,12 +90,14 @@ def sheet_row(row: NoticeRow, why: Sequence[Aside], glyphs: Glyphs, language: st
 def shown_aside(why: Iterable[Aside]) -> list[dict[str, Any]]:
     """As the API shows it."""
     return [
-        {"field": one.field, "rule": one.rule, **({"characters": list(one.characters)} if one.characters else {})}
+        {"field": one.field, "rule": one.rule, **({_NAMED[one.rule]: list(one.named)} if one.named else {})}
         for one in why
     ]
 
 
 _TO_RECALL = {"zh": "待撤回", "en": "to be recalled"}
+_NAMED = {GLYPH: "characters", IN_PART: "paid"}
+_PAID = {"zh": "部分月份已缴", "en": "paid in part:"}
 _LACKS = {"zh": "字库缺字", "en": "no glyph for"}
 _TOO_LONG = {"zh": "过长", "en": "too long"}
 
@@ -93,8 +105,9 @@ _TOO_LONG = {"zh": "过长", "en": "too long"}
 def _why(one: Aside, language: str) -> str:
     if one.rule == LENGTH:
         return f"{one.field}: {_TOO_LONG[language]}"
-    more = " ..." if len(one.characters) > CHARACTERS_NAMED else ""
-    return f"{one.field}: {_LACKS[language]} {' '.join(one.characters[:CHARACTERS_NAMED])}{more}"
+    more = " ..." if len(one.named) > CHARACTERS_NAMED else ""
+    what = _PAID if one.rule == IN_PART else _LACKS
+    return f"{one.field}: {what[language]} {' '.join(one.named[:CHARACTERS_NAMED])}{more}"
 
 
 def _unseen(texts: Mapping[str, str], glyphs: Glyphs) -> list[Aside]:

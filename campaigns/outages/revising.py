@@ -172,7 +172,7 @@ def _apply(
     if not chosen:
         return made, Took()
     change = change_of(made)
-    taken_back = _withdrawn_imports(connection, campaign)
+    taken_back = withdrawing.taken_back(connection, campaign.id)
     held = withdrawing.hold(connection, [one.id for one in chosen])
     held = [row for row in held if import_no(row.hours_class) not in taken_back]
     ids = [row.id for row in held]
@@ -193,12 +193,6 @@ def _apply(
     took = withdrawal.took_of(cases, gone)
     counts = {name: getattr(made, name) + value for name, value in acted._asdict().items()}
     return made._replace(**counts, withdrawn=made.withdrawn + len(took.orders)), took
-
-
-def _withdrawn_imports(connection: Connection, campaign: CampaignRow) -> set[int]:
-    """Nobody of these is called any more: whoever was told is listed for their manager."""
-    states = withdrawing.import_states(connection, campaign.id)
-    return {no for no, state in states if state in withdrawing.TAKEN_BACK}
 
 
 def _revise(

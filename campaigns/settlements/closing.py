@@ -18,11 +18,11 @@ from campaigns.core.zones import local_day
 from campaigns.dialler import withdrawal
 from campaigns.dialler.case import Case
 from campaigns.dialler.withdrawal import Took
-from campaigns.ledger import attempts, notices, settlements
+from campaigns.ledger import attempts, notices, settlements, withdrawing
 from campaigns.ledger.compiled import campaign_of
 from campaigns.ledger.rows import CampaignRow, ContactRow, NoticeRow, SettlementRow
 from campaigns.owed_today import items_left, settled_of
-from campaigns.settlements.items import KINDS_MEANT, Payment, left, settled_marks
+from campaigns.settlements.items import KINDS_MEANT, Payment, in_part, left, settled_marks
 
 Payments = Mapping[str, Sequence[SettlementRow]]
 """Of each account."""
@@ -114,14 +114,14 @@ class Recalled(NamedTuple):
     to_recall: tuple[str, ...] = ()
 
 
-def recall_notices(
-    connection: Connection, context: Context, tenant: str, payments: Payments, now_ms: int
-) -> dict[str, Recalled]:
+def recall_notices(connection: Connection, tenant: str, payments: Payments, now_ms: int) -> dict[str, Recalled]:
     """Letters that nobody has yet say what is left, or are recalled; of those that were exported it is noted."""
     done: dict[str, Recalled] = {}
     changed: list[NoticeRow] = []
-    for row in settlements.hold_notices(connection, tenant, KINDS_MEANT, payments):
-        after = _letter(row, payments_of(payments[row.account], context.rules.zone), now_ms)
+    rows = settlements.hold_notices(connection, tenant, KINDS_MEANT, payments)
+    of = withdrawing.campaigns_of(connection, {row.campaign for row in rows})
+    for row in rows:
+        after = _letter(row, payments_of(payments[row.account], of[row.campaign].zone), now_ms)
         recalled, to_recall = done.get(row.account, Recalled())
         if after.to_recall_ms is not None:
             to_recall = (*to_recall, row.id)
@@ -134,14 +134,14 @@ def recall_notices(
 def _letter(row: NoticeRow, payments: Sequence[Payment], now_ms: int) -> NoticeRow:
     body = json.loads(row.body)
     items = body["items"]
-    remaining = left(row.kind, items, settled_marks(row.kind, items, payments))
+    settled = settled_marks(row.kind, items, payments)
+    remaining = left(row.kind, items, settled)
     if row.state == notices.EXPORTED:
         return row if remaining or row.to_recall_ms is not None else row._replace(to_recall_ms=now_ms)
     if not remaining:
         return row._replace(state=notices.RECALLED)
-    if len(remaining) == len(items):
-        return row
-    return row._replace(body=json.dumps({**body, "items": remaining}, ensure_ascii=False))
+    after = {**body, "items": remaining, **in_part(row.kind, remaining, settled)}
+    return row if after == body else row._replace(body=json.dumps(after, ensure_ascii=False))
 
 
 # -- the two ways there ------------------------------------------------------------------------------------------------

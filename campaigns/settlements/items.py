@@ -14,6 +14,7 @@ from typing import NamedTuple
 from campaigns.kinds import known_kinds
 
 Item = Mapping[str, str]
+IN_PART = "in_part"  # of a letter
 
 
 class Payment(NamedTuple):
@@ -55,6 +56,14 @@ def _settles(payment: Payment, mark: str) -> bool:
 def left(kind: str, items: Iterable[Item], settled: Collection[str]) -> list[Item]:
     """Those that are not settled whole."""
     return [item for item in items if not settled or not set(marks_of(kind, item)) <= set(settled)]
+
+
+def in_part(kind: str, items: Iterable[Item], settled: Collection[str]) -> dict[str, list[str]]:
+    """What of the items of a letter is paid though they stand there whole: then none is printed of it
+    (`campaigns.letters.content`). Nothing, where none is.
+    """
+    marks = {mark for item in items for mark in marks_of(kind, item) if mark in settled} if settled else set()
+    return {IN_PART: sorted(marks)} if marks else {}
 
 
 def is_in_part(kind: str, item: Item, settled: Collection[str]) -> bool:

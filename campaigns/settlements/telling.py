@@ -91,7 +91,7 @@ def _act(connection: Connection, context: Context, tenant: str, new: dict[str, S
         payments[row.account].append(row)
     of = settlements.campaigns_meant(connection, tenant, KINDS_MEANT)
     effect = close_contacts(connection, context, tenant, of, payments, now_ms)
-    letters = recall_notices(connection, context, tenant, payments, now_ms)
+    letters = recall_notices(connection, tenant, payments, now_ms)
     for account, reference in last.items():
         closed, recalled = effect.of.get(account, Acted()), letters.get(account, Recalled())
         new[reference] = new[reference]._replace(

@@ -17,7 +17,8 @@ from campaigns.core.reasons import Channel
 from campaigns.kinds import known_kinds
 from campaigns.ledger import notices
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, NoticeRow
-from campaigns.owed_today import ARREARS, items_left, owed_on
+from campaigns.owed_today import ARREARS, items_left, owed_on, settled_of
+from campaigns.settlements.items import in_part
 from cti.web.instants import optional_rfc3339, rfc3339
 
 
@@ -58,6 +59,7 @@ def notice_of(owed: Owed, now_ms: int, rates: Sequence[Rate] = ()) -> NoticeRow:
         "address": contact.address,
         "items": told_items(campaign, contact, now_ms, rates),
         "attempts": [_told_attempt(one) for one in _told(attempts, contact.round)],
+        **in_part(campaign.kind, items_left(campaign.kind, contact), settled_of(contact)),
     }
     return NoticeRow(
         id=notices.notice_id(contact.id, contact.round),

@@ -88,5 +88,5 @@ def csv_rows(row: NoticeRow, shown: Mapping[str, Any]) -> Iterator[dict[str, Any
 
 
 def _why(aside: Mapping[str, Any]) -> str:
-    """name: glyph U+20BB7"""
-    return " ".join([f"{aside['field']}: {aside['rule']}", *aside.get("characters", ())])
+    """name: glyph U+20BB7; months: in_part 2026-01"""
+    return " ".join([f"{aside['field']}: {aside['rule']}", *aside.get("characters", ()), *aside.get("paid", ())])

@@ -194,6 +194,19 @@ def test_of_many_items_some_are_told_and_all_are_summed() -> None:
     assert "另有" not in exactly.on_answer["body"]["zh"]
 
 
+@pytest.mark.parametrize("kind", sorted(set(ITEMS) - {"callback"}))
+def test_whatever_names_the_items_says_that_there_are_more(kind: str) -> None:
+    """Nobody is taken to be told of what was left out."""
+    many = [dict(ITEMS[kind])] * (ITEMS_SPOKEN_MAX + 2)
+    told, words = said(kind, *many), known_kinds()[kind].words
+    texts = {"body": told.on_answer["body"], "on_machine": told.on_answer["on_machine"], "message": told.message}
+    naming = [part for part in texts if "for item in items" in getattr(words, part).en]
+    assert "body" in naming
+    for part in naming:
+        assert "另有2" in texts[part]["zh"], part
+        assert "2 more" in texts[part]["en"], part
+
+
 def test_an_outage_is_told_in_local_time_to_all_and_on_a_machine() -> None:
     told = said("outage")
     assert told.on_answer["body"]["zh"].startswith(

@@ -16,6 +16,7 @@ from campaigns.ledger.rows import DoNotCallRow
 from campaigns.ledger.tables import callers as callers_table
 from campaigns.ledger.tables import campaigns as campaigns_table
 from campaigns.ledger.tables import contacts as contacts_table
+from campaigns.ledger.tables import imports as imports_table
 from campaigns.ledger.tables import numbers as numbers_table
 from tests.campaigns.dialler.acting import Acting, acting
 from tests.campaigns.dialler.made import (
@@ -127,6 +128,22 @@ async def test_nobody_hears_of_what_does_not_hold(
     await rings(product.it, "call")
     assert heard(product.it, "playMessage") + heard(product.it, "promptAgent") == []
     assert await product.rows(callers_table) == []
+
+
+async def test_a_campaign_that_stops_and_an_import_that_was_taken_back_are_announced_to_nobody(product: Acting) -> None:
+    """The wrong file: who was reached by it before, or has its call under way, does not hear it again when he calls."""
+    it, of = product.it, outage()
+    await put(it, of, [affected(of, 1, ONE, state="reached"), affected(of, 2, TWO)])
+    await product.write(lambda connection: connection.execute(update(imports_table).values(state="withdrawing")))
+    await calls_in(it, "told", ONE)
+    await calls_in(it, "waits", TWO)
+    assert heard(it, "playMessage") == []
+    back = update(imports_table).values(state="done")
+    await product.write(lambda connection: connection.execute(back))
+    stops = update(campaigns_table).values(state="stopping")
+    await product.write(lambda connection: connection.execute(stops))
+    await calls_in(it, "again", ONE)
+    assert heard(it, "playMessage") == []
 
 
 @pytest.mark.parametrize("state", ["done", "expired"])

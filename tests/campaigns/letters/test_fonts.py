@@ -32,7 +32,7 @@ def make_font(path: Path, family: str) -> None:
 
 async def test_a_rare_name_is_printed_once_a_font_has_it(tmp_path: Path) -> None:
     row = notice(name=f"张{RARE}")
-    assert [(one.field, one.characters) for one in aside_of(row, await Printer().glyphs())] == [("name", ("U+30000",))]
+    assert [(one.field, one.named) for one in aside_of(row, await Printer().glyphs())] == [("name", ("U+30000",))]
     make_font(tmp_path / "rare.ttf", "Rare Han")
     printer = Printer(fonts_folder=tmp_path)
     printer.check()

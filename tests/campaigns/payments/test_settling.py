@@ -2,15 +2,18 @@
 
 import json
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from campaigns.ledger import contacts, notice_batches, notices, tables
 from campaigns.ledger.rows import CampaignRow, ContactRow
+from campaigns.letters import content
 from campaigns.settlements.feed import settled
 from campaigns.settlements.telling import How, Kept, Told
 from campaigns.written_notices.batches import new_batch
 from campaigns.written_notices.owing import Owed, notice_of
 from tests.campaigns.dialler.acting import Acting
 from tests.campaigns.dialler.rows import BILL, DEBT
+from tests.campaigns.shipped import SHANGHAI, URUMQI, ms
 from tests.scheduler import TENANT
 
 WHO = "cashier (3)"
@@ -158,6 +161,32 @@ async def test_a_letter_tells_what_is_left(product: Acting) -> None:
     assert (now["state"], [item["months"] for item in json.loads(now["body"])["items"]]) == ("pending", ["2026-02"])
     await tell(product, paid(product, contact.account, "2026-02", reference="R2"))
     assert (await letter(product, pending))["state"] == "recalled"
+
+
+async def test_a_letter_of_an_item_that_is_paid_in_part_is_not_printed(product: Acting) -> None:
+    """Of two months one is paid: what is left of their sum nobody knows, and nobody is asked for what he has paid."""
+    both = {**DEBT, "months": "2026-01,2026-02"}
+    row, (first, second, _) = await arrears(product, both)
+    pending = await owed_letter(product, row, first)
+    await tell(
+        product, paid(product, first.account, "2026-01"), paid(product, second.account, "2026-02", reference="R2")
+    )
+    later = notice_of(Owed(row, await product.contact(second), []), product.now_ms)
+    for body, month in ((await letter(product, pending))["body"], "2026-01"), (later.body, "2026-02"):
+        said = content.letter(later._replace(body=body), "zh", ZoneInfo(row.zone))
+        assert content.set_aside(said, None) == [content.Aside("months", "in_part", (month,))]
+    assert (await letter(product, pending))["state"] == "pending"
+    await tell(product, paid(product, first.account, "2026-02", reference="R3"))
+    assert (await letter(product, pending))["state"] == "recalled"
+
+
+async def test_the_day_of_a_payment_is_that_of_the_letters_campaign(product: Acting) -> None:
+    """Half past midnight in Shanghai is the day before in Urumqi: what was read on the next day is still owed."""
+    for n, (zone, state) in enumerate({URUMQI: "pending", SHANGHAI: "recalled"}.items()):
+        row, (contact, *_) = await product.campaign(id=f"c{n}", zone=zone)
+        pending = await owed_letter(product, row, contact)
+        await tell(product, paid(product, contact.account, reference=f"R{n}", at_ms=ms("2026-03-01 00:30")))
+        assert (await letter(product, pending))["state"] == state
 
 
 async def test_the_feed_lives_whenever_something_is_told(product: Acting) -> None:
