@@ -247,7 +247,10 @@ class Outcome(Message):
 
     disposition: Said
     note: Note | None = None
-    promise_date: Day | None = Field(None, description="By when payment was promised.")
+    promise_date: Day | None = Field(
+        None, description="By when payment was promised: it is not final before that day has ended."
+    )
+    agreed_at: Moment | None = Field(None, description="Of callbackAsked: when he is to be called, within the hours.")
 
 
 class Freeze(Message):

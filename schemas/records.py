@@ -90,12 +90,15 @@ class Heard(Message):
 
 
 class Dialled(Message):
-    """Facts of a call that a dial order made: when it rang, what was pressed and heard, an agent's answer."""
+    """Facts of a call that a dial order made: when it rang, what was pressed and heard, an agent's answer, and the time
+    that he named with his disposition.
+    """
 
     rang_at: Time | None = None
     keys: list[Keys]
     messages: list[Heard]
     agent_answered_at: Time | None = None
+    agent_due_at: Time | None = None
 
 
 class CallRecord(Message):

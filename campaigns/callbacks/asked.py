@@ -43,7 +43,7 @@ class NeverOpens(RingbackError):
 
 
 class AlreadyThere(RingbackError):
-    """The number has a callback that is open: nobody's telephone rings twice for one matter."""
+    """The number has a callback that is open and keeps this promise too: nobody is called twice for one matter."""
 
     def __init__(self, callback: str) -> None:
         super().__init__(f"{callback} is open for this number")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from campaigns.callbacks import standing
-from campaigns.callbacks.asked import AlreadyThere, CallbackAsked, NeverOpens, TooMany
+from campaigns.callbacks.asked import QUEUE, AlreadyThere, CallbackAsked, NeverOpens, TooMany
 from campaigns.core.calling_hours import Asked
 from campaigns.core.contact import Contact, Phone
 from campaigns.core.operator_rules import OperatorRules
@@ -17,6 +17,7 @@ from campaigns.core.reasons import Channel, State
 from campaigns.core.zones import DAY_MS, local_time
 from campaigns.errors import Stale
 from campaigns.ledger import audit, callbacks, compiled, contacts, numbers
+from campaigns.ledger.callbacks import Open
 from campaigns.ledger.rows import CallbackRow, CampaignRow, ContactRow
 
 OPEN_MAX = 20_000  # callbacks of a standing campaign that are not over
@@ -36,10 +37,10 @@ def put(connection: Connection, asked: CallbackAsked, rules: OperatorRules, now_
     """Nothing is written before all is checked. Raises NeverOpens, AlreadyThere, TooMany; Stale: again."""
     like = standing.prototype(asked, rules, now_ms)
     campaign = standing.held(connection, like, now_ms)
-    there = callbacks.open_for(connection, asked.tenant, asked.number)
-    if there is not None:
-        raise AlreadyThere(there)
     promise = _promised(asked, campaign or like, rules, now_ms)
+    for one in callbacks.open_for(connection, asked.tenant, asked.number):
+        if asked.request is None or _keeps(one, asked, promise):
+            raise AlreadyThere(one.id)
     if campaign is not None and callbacks.open_count(connection, campaign.id, OPEN_MAX) >= OPEN_MAX:
         raise TooMany(OPEN_MAX)
     campaign = campaign or standing.made(connection, like, now_ms)
@@ -56,6 +57,15 @@ def put(connection: Connection, asked: CallbackAsked, rules: OperatorRules, now_
     details = {"campaign": campaign.id, "contact": contact.id, "origin": row.origin, "agreed_by": row.agreed_by}
     audit.note(connection, asked.tenant, now_ms, who, ASKED, id_, details)
     return Put(row, contact, campaign)
+
+
+def _keeps(there: Open, asked: CallbackAsked, promise: Promise) -> bool:
+    """Whether a callback that is open will be made in time for a new promise too, as far as anybody can say. One that
+    an agent makes while it is under way is for later. Over HTTP somebody reads the refusal, and decides.
+    """
+    if there.state == State.WAITING:
+        return there.waits_for is not None or there.next_at_ms <= promise.keep_by_ms
+    return there.state == State.IN_PROGRESS and asked.origin == QUEUE
 
 
 def _promised(asked: CallbackAsked, campaign: CampaignRow, rules: OperatorRules, now_ms: int) -> Promise:

@@ -8,6 +8,8 @@
 4. An important contact of an outage is reached when somebody confirmed; after the third attempt a person works on it
    while calling goes on.
 5. A disposition has its greatest number a contact: congestion beyond it is failedOther, for others a person decides.
+6. A promise to pay with a date is not final before that day has ended: then it is broken, and calling goes on. One
+   without a date is final, and so is one beyond the campaign's end.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -16,9 +18,10 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from campaigns.core.campaign import Campaign
-from campaigns.core.contact import Attempt, Contact, Step, exempt
+from campaigns.core.contact import Attempt, Contact, Step, exempt, promise_ends_ms
 from campaigns.core.dispositions import MINUTE_MS, TABLE
 from campaigns.core.reasons import FINAL_STATES, Channel, Disposition, FallbackKind, State
+from campaigns.core.zones import local_day
 
 UNKNOWN_FINAL_AFTER_MS = TABLE[Disposition.UNKNOWN].minutes * MINUTE_MS
 
@@ -32,7 +35,9 @@ class Dialled(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """What an attempt came to, the first time or anew."""
+    """What an attempt came to, the first time or anew. `named_ms`: a time that an agent named with it: of callbackAsked
+    the one agreed on, of promisedToPay by when.
+    """
 
     n: int
     at_ms: int
@@ -42,6 +47,7 @@ class Ended(NamedTuple):
     agreed_at_ms: int | None = None
     promise_date: str | None = None
     cut: bool = False
+    named_ms: int | None = None
 
 
 class NeverDialled(NamedTuple):
@@ -130,13 +136,26 @@ def _ended(contact: Contact, outcome: Ended, campaign: Campaign) -> Contact:
         counted=TABLE[disposition].counts and _may_count(contact, attempt, campaign),
         rang=outcome.rang or (attempt.rang and attempt.step is Step.HELD),  # over, it was only not excluded
         confirmed=outcome.confirmed,
-        agreed_at_ms=outcome.agreed_at_ms,
+        agreed_at_ms=_agreed_ms(outcome),
         cut=outcome.cut,
         revised=attempt.revised or (_is_final(attempt) and attempt.disposition is not disposition),
     )
-    if outcome.promise_date is not None:
-        contact = replace(contact, promise_date=outcome.promise_date)
+    promise_date = _promise_date(outcome, campaign)
+    if disposition is Disposition.PROMISED_TO_PAY and (promise_date or attempt.disposition is not disposition):
+        contact = replace(contact, promise_date=promise_date)
     return _settled(_with(contact, over), campaign)
+
+
+def _agreed_ms(outcome: Ended) -> int | None:
+    if outcome.agreed_at_ms is not None or outcome.disposition is not Disposition.CALLBACK_ASKED:
+        return outcome.agreed_at_ms
+    return outcome.named_ms
+
+
+def _promise_date(outcome: Ended, campaign: Campaign) -> str | None:
+    if outcome.promise_date is not None or outcome.named_ms is None:
+        return outcome.promise_date
+    return local_day(outcome.named_ms, campaign.zone).isoformat()
 
 
 def _never_dialled(contact: Contact, outcome: NeverDialled, campaign: Campaign) -> Contact:
@@ -207,11 +226,12 @@ def _decided_on(contact: Contact, outcome: Word, campaign: Campaign) -> Contact:
         confirmed=True,
         agreed_at_ms=outcome.agreed_at_ms,
     )
+    promised = outcome.disposition is Disposition.PROMISED_TO_PAY
     decided = replace(
         contact,
         attempts=(*contact.attempts, said),
         decided_upto=said.n,
-        promise_date=outcome.promise_date or contact.promise_date,
+        promise_date=outcome.promise_date if promised else contact.promise_date,
     )
     return _settled(decided, campaign)
 
@@ -269,6 +289,8 @@ def _closes(attempt: Attempt, contact: Contact, campaign: Campaign) -> State | N
     """The final state that an attempt brings about."""
     state = None if attempt.disposition is None else TABLE[attempt.disposition].state
     if state is State.REACHED and exempt(contact, campaign) and not attempt.confirmed:
+        return None
+    if state is State.PROMISED and promise_ends_ms(contact, campaign) is not None:
         return None
     return state
 

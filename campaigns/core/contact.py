@@ -5,12 +5,14 @@ that was invalid, suspended, a fax or the wrong party's is retired for good.
 """
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from campaigns.core.campaign import Campaign
 from campaigns.core.dispositions import TABLE, Then
 from campaigns.core.reasons import FINAL_STATES, WRITTEN, Channel, Disposition, State
+from campaigns.core.zones import instant
 
 
 class Step(StrEnum):
@@ -62,8 +64,9 @@ class Contact:
 
     `handed_over`: the fallback is a person's work, who has it. `barred`: numbers that are not called (do-not-call);
     what is written still goes there, but to `strangers`: these are another person's. `outdated_upto`: what the attempts
-    up to this one say is right no more (`campaigns.core.revisions`). `call_at_ms`: not before (CB-2); `keep_by_ms`: by
-    then the promise of it is kept; `agreed_at_ms`: the customer asked for this time (CB-1).
+    up to this one say is right no more (`campaigns.core.revisions`). `promise_date`: of the last promise to pay.
+    `call_at_ms`: not before (CB-2); `keep_by_ms`: by then the promise of it is kept; `agreed_at_ms`: the customer asked
+    for this time (CB-1).
     """
 
     account: str
@@ -143,6 +146,31 @@ def begun(contact: Contact) -> bool:
 def exhausted(contact: Contact, campaign: Campaign) -> bool:
     """No attempt is left (TRY-1)."""
     return not exempt(contact, campaign) and contact.counted >= campaign.attempts_max
+
+
+def promise_ends_ms(contact: Contact, campaign: Campaign) -> int | None:
+    """When a promise to pay is broken: as its day ends in the campaign's zone. None: it has no date, or the campaign
+    ends before: then it is the last word.
+    """
+    if contact.promise_date is None:
+        return None
+    ends_ms = instant(date.fromisoformat(contact.promise_date) + timedelta(days=1), 0, campaign.zone)
+    if campaign.expires_at_ms is not None and campaign.expires_at_ms <= ends_ms:
+        return None
+    return ends_ms
+
+
+def promise_open_ms(contact: Contact, campaign: Campaign, now_ms: int) -> int | None:
+    """Until when a promise to pay is waited for; None: there is none, or it is broken."""
+    ends_ms = promise_ends_ms(contact, campaign)
+    return None if ends_ms is None or ends_ms <= now_ms else ends_ms
+
+
+def fallback_acts_ms(contact: Contact, campaign: Campaign) -> int | None:
+    """When the contact is handed over at the latest: at `fallback_by`, or when the promise is broken that it gave."""
+    if campaign.fallback_by_ms is None:
+        return None
+    return max(campaign.fallback_by_ms, promise_ends_ms(contact, campaign) or 0)
 
 
 def blocking(contact: Contact, campaign: Campaign) -> Attempt | None:

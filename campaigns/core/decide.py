@@ -4,7 +4,8 @@ The checks, in the order in which a person reads the first reason:
 1. final or settled, do-not-call, stopped, draining where nothing was begun: close. An attempt that is open then is
    waited for, but by a payment; what a person works on is his;
 2. handed over: the deadline is past, no attempt or number is left. Deadlines run and fallbacks are made while a
-   campaign is paused or frozen. An attempt that is open at the deadline is waited for, 60 min at the latest;
+   campaign is paused or frozen. An attempt that is open at the deadline is waited for, 60 min at the latest; a
+   promise to pay by a day until that day has ended;
 3. a person works on it: calling waits, but for an important contact of an outage;
 4. frozen, paused; the deadline (no new dial while that attempt is open); hours; unknown pending; an attempt of the
    contact itself is open; the person's cap; number busy; retry time; no formula; switch, clock, trunk, queue.
@@ -18,7 +19,7 @@ from typing import NamedTuple
 from campaigns.core.calling_hours import Asked, Open, judge
 from campaigns.core.campaign import Campaign
 from campaigns.core.choice import Choice, next_call
-from campaigns.core.contact import Contact, Step, begun, exempt, exhausted
+from campaigns.core.contact import Contact, Step, begun, exempt, exhausted, fallback_acts_ms, promise_open_ms
 from campaigns.core.reasons import FINAL_STATES, CampaignState, Channel, State, Why
 from campaigns.core.retries import agreed_at_ms
 from campaigns.core.waiting import GRACE_MS, TRY_1, Asking, WaitUntil, World, next_deadline, waiting
@@ -57,13 +58,16 @@ Decision = Dial | WaitUntil | Fallback | Close
 
 def decide(contact: Contact, campaign: Campaign, world: World, now_ms: int) -> Decision:
     """Total: any contact has its decision at any instant."""
-    closed = _closed(contact, campaign, world)
+    closed = _closed(contact, campaign, world, now_ms)
     if closed is not None:
         return closed
     handed_over = _handed_over(contact, campaign, now_ms)
     if handed_over is not None:
         return handed_over
     choice = next_call(contact, campaign)
+    promised_ms = promise_open_ms(contact, campaign, now_ms)
+    if choice is None and promised_ms is not None and contact.state is State.WAITING:
+        return WaitUntil(promised_ms, Why.AGREED_TIME, TRY_1)
     if choice is None or (contact.state is State.PERSON and not exempt(contact, campaign)):
         return WaitUntil(next_deadline(contact, campaign, now_ms), _WHY_HELD.get(contact.state), TRY_1)
     asking = Asking(contact, campaign, world, now_ms, choice, asked_of(contact, campaign, choice))
@@ -86,14 +90,16 @@ def asked_of(contact: Contact, campaign: Campaign, choice: Choice) -> Asked:
     )
 
 
-def _closed(contact: Contact, campaign: Campaign, world: World) -> Decision | None:
+def _closed(contact: Contact, campaign: Campaign, world: World, now_ms: int) -> Decision | None:
     if contact.state in FINAL_STATES:
         return Close(contact.state)
     if world.settled:
         return Close(State.PAID, Why.SETTLED)
     is_open = any(attempt.step is Step.OPEN for attempt in contact.this_round)
     if world.do_not_call and contact.state is not State.PERSON:
-        return WaitUntil(None, Why.DO_NOT_CALL, "") if is_open else Close(State.SUPPRESSED, Why.DO_NOT_CALL)
+        promised_ms = promise_open_ms(contact, campaign, now_ms)
+        waits = is_open or promised_ms is not None
+        return WaitUntil(promised_ms, Why.DO_NOT_CALL, "") if waits else Close(State.SUPPRESSED, Why.DO_NOT_CALL)
     if campaign.state in {CampaignState.STOPPING, CampaignState.STOPPED}:
         if is_open:
             return WaitUntil(None, Why.CAMPAIGN_STOPPED, "")
@@ -104,7 +110,7 @@ def _closed(contact: Contact, campaign: Campaign, world: World) -> Decision | No
 
 
 def _handed_over(contact: Contact, campaign: Campaign, now_ms: int) -> Decision | None:
-    fallback_by_ms, expires_at_ms = campaign.fallback_by_ms, campaign.expires_at_ms
+    fallback_by_ms, expires_at_ms = fallback_acts_ms(contact, campaign), campaign.expires_at_ms
     if not contact.handed_over and fallback_by_ms is not None and now_ms >= fallback_by_ms:
         waited_for = _undecided(contact) and now_ms < fallback_by_ms + GRACE_MS
         return None if waited_for else Fallback(Why.DEADLINE_PAST, TRY_1)
@@ -112,7 +118,7 @@ def _handed_over(contact: Contact, campaign: Campaign, now_ms: int) -> Decision 
         return None
     if expires_at_ms is not None and now_ms >= expires_at_ms:
         return Close(State.EXPIRED, Why.DEADLINE_PAST)
-    if contact.handed_over or contact.state is State.PERSON:
+    if contact.handed_over or contact.state is State.PERSON or promise_open_ms(contact, campaign, now_ms) is not None:
         return None
     if exhausted(contact, campaign):
         return Fallback(None, TRY_1)

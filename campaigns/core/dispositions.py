@@ -56,6 +56,7 @@ class Evidence:
     for the right person first. `dropped`: we released the answered call. `report`: of a message. `from_start`: the
     call's beginning was heard of. `lasted_ms`: from there to its end. `agent_first`: an agent was there before the
     called party was dialled. `cut`: the network released the answered call by a failure of its own (CB-5).
+    `named_ms`: a time that the agent named with his code.
     """
 
     code: str | None = None
@@ -77,6 +78,7 @@ class Evidence:
     lasted_ms: int | None = None
     agent_first: bool = False
     cut: bool = False
+    named_ms: int | None = None
 
 
 class Then(StrEnum):

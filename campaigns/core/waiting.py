@@ -11,7 +11,7 @@ from typing import NamedTuple
 from campaigns.core.calling_hours import Asked, Open, judge
 from campaigns.core.campaign import CALLS_A_DAY_MAX, DIALS, Campaign
 from campaigns.core.choice import Choice
-from campaigns.core.contact import Contact, blocking, exempt
+from campaigns.core.contact import Contact, blocking, exempt, fallback_acts_ms, promise_open_ms
 from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.reasons import WRITTEN, Channel, Why
 from campaigns.core.retries import due
@@ -61,8 +61,8 @@ class Asking(NamedTuple):
 def next_deadline(contact: Contact, campaign: Campaign, now_ms: int) -> int | None:
     """When a deadline will act on the contact next."""
     acting: list[int] = []
-    if campaign.fallback_by_ms is not None and not contact.handed_over:
-        by_ms = campaign.fallback_by_ms
+    by_ms = fallback_acts_ms(contact, campaign)
+    if by_ms is not None and not contact.handed_over:
         acting.append(by_ms if now_ms < by_ms else by_ms + GRACE_MS)
     if campaign.expires_at_ms is not None:
         acting.append(campaign.expires_at_ms)
@@ -110,7 +110,7 @@ def _frozen(asking: Asking) -> WaitUntil | None:
 
 def _past_deadline(asking: Asking) -> WaitUntil | None:
     """The grace of an attempt that is open at the deadline: nothing more is dialled."""
-    by = (asking.campaign.fallback_by_ms, asking.campaign.expires_at_ms)
+    by = (fallback_acts_ms(asking.contact, asking.campaign), asking.campaign.expires_at_ms)
     handed_over = asking.contact.handed_over
     past = any(at_ms is not None and asking.now_ms >= at_ms for at_ms in (by[1:] if handed_over else by))
     return WaitUntil(_deadline_ms(asking), Why.DEADLINE_PAST, TRY_1) if past else None
@@ -160,6 +160,9 @@ def _number_busy(asking: Asking) -> WaitUntil | None:
 
 
 def _retry(asking: Asking) -> WaitUntil | None:
+    promised_ms = promise_open_ms(asking.contact, asking.campaign, asking.now_ms)
+    if promised_ms is not None:
+        return WaitUntil(promised_ms, Why.AGREED_TIME, TRY_1)
     due_at = due(asking.contact, asking.campaign, asking.asked)
     if due_at is None or (due_at.at_ms is not None and due_at.at_ms <= asking.now_ms):
         return None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from campaigns.core.after import Closed, Ended, HandedOver, NewRound, Outcome, after, owes_notice
 from campaigns.core.campaign import BEGUN, NOT_BEGUN, Campaign
 from campaigns.core.choice import next_call, silenced
-from campaigns.core.contact import Step, blocking
+from campaigns.core.contact import Step, blocking, fallback_acts_ms
 from campaigns.core.decide import Close, Dial, Fallback, decide
 from campaigns.core.promises import Kept, outcome_of
 from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Disposition, State, Why
@@ -249,7 +249,7 @@ class Case:
             self.promise = None if found is None else found.value
 
     def _miss(self, now_ms: int) -> None:
-        by_ms, fallback_ms = self.row.notice_out_by_ms, self.campaign.fallback_by_ms
+        by_ms, fallback_ms = self.row.notice_out_by_ms, fallback_acts_ms(self.contact, self.campaign)
         unmet = self.contact.notice_out_ms is None and not self.contact.final
         if unmet and by_ms is not None and by_ms <= now_ms and not self.notice_missed:
             self.notice_missed = 1

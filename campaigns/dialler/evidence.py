@@ -47,6 +47,7 @@ def of_fact(fact: DialFact, script: Script, *, dropped: bool = False) -> Evidenc
         q850=record.get("q850"),
         end=ENDS.get(str(record.get("outcome")), CallEnd.ENDED),
         from_start="dialled" in record,
+        named_ms=round(_instant(dialled.get("agent_due_at")) * 1000) or None,
         lasted_ms=None if fact.ended_at_ms is None else fact.ended_at_ms - fact.opened_at_ms,
     )
 

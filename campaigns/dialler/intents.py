@@ -11,7 +11,6 @@ from itertools import groupby
 from typing import NamedTuple
 
 from campaigns.core.after import Closed, Dialled, HeldLong, NeverDialled, after
-from campaigns.core.calling_hours import Asked, is_too_late
 from campaigns.core.campaign import NOT_BEGUN, Campaign
 from campaigns.core.contact import exempt
 from campaigns.core.decide import Close, Dial, Fallback, decide
@@ -19,10 +18,11 @@ from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.reasons import WRITTEN, Channel, State, Why
 from campaigns.core.waiting import WaitUntil
 from campaigns.dialler import orders
-from campaigns.dialler.case import Case, Known, Moment, zones_of
+from campaigns.dialler.case import Case, Known, Moment
 from campaigns.dialler.judging import Judged, News, next_question
 from campaigns.dialler.message_ways import Ways
 from campaigns.dialler.order_ids import attempt_no
+from campaigns.dialler.quiet_rings import rang_quietly
 from campaigns.do_not_call.entries import ENTERED, entry_of
 from campaigns.ledger import do_not_call, notices
 from campaigns.ledger.compiled import class_row
@@ -184,12 +184,7 @@ class Intents:
         row = case.attempts.get(n)
         if row is None or row.rang_at_ms is not None or not isinstance(rang_at_ms, int):
             return
-        campaign = case.campaign
-        asked = Asked(
-            campaign.kind, case.contact.customer_class, zones_of(row), 0, row.channel, campaign.windows,
-            campaign.closed_dates, emergency=campaign.emergency, zone=campaign.zone,
-        )  # fmt: skip
-        self.told.quiet_rings += not is_too_late(campaign.hours, asked, rang_at_ms)
+        self.told.quiet_rings += rang_quietly(case, row, rang_at_ms)
 
     # -- deadlines -----------------------------------------------------------------------------------------------------
 

@@ -276,7 +276,9 @@ def _over(
 ) -> Judgement:
     rang = may_have_rung(evidence) or any(_rang(fact) for fact in known.facts)
     cut = evidence.cut and disposition is Disposition.ANSWERED_INCOMPLETE
-    outcome = Ended(known.n, at_ms, disposition, rang=rang, confirmed=confirmed(evidence), cut=cut)
+    outcome = Ended(
+        known.n, at_ms, disposition, rang=rang, confirmed=confirmed(evidence), cut=cut, named_ms=evidence.named_ms
+    )
     return Judgement(outcome, columns, settle=True, acknowledge=tuple(known.facts))
 
 

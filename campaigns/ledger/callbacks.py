@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, tuple_, update
 
 from campaigns.core.promises import Kept
 from campaigns.core.reasons import CampaignState
@@ -100,11 +100,21 @@ def of_request(connection: Connection, tenant: str, request: str) -> CallbackRow
     return None if row is None else CallbackRow._make(row)
 
 
-def open_for(connection: Connection, tenant: str, number: str) -> str | None:
-    """A callback of this number that is not over."""
-    of = and_(contacts.c.id == callbacks.c.contact, OPEN)
-    query = select(callbacks.c.id).where(callbacks.c.tenant == tenant, callbacks.c.number == number)
-    return connection.scalar(query.where(exists().where(of)).order_by(callbacks.c.id).limit(1))
+class Open(NamedTuple):
+    """A callback that is not over, and how its contact stands."""
+
+    id: str
+    state: str
+    next_at_ms: int
+    waits_for: str | None
+
+
+def open_for(connection: Connection, tenant: str, number: str) -> list[Open]:
+    """Callbacks of this number that are not over."""
+    of = (contacts.c.state, contacts.c.next_at_ms, contacts.c.waits_for)
+    query = select(callbacks.c.id, *of).join(contacts, contacts.c.id == callbacks.c.contact)
+    query = query.where(callbacks.c.tenant == tenant, callbacks.c.number == number, OPEN)
+    return [Open._make(row) for row in connection.execute(query.order_by(callbacks.c.id))]
 
 
 def open_count(connection: Connection, campaign: str, most: int) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from campaigns.core.calling_hours import EMERGENCY_KIND, Asked, Emergency, Window
 from campaigns.core.campaign import Campaign, delays
 from campaigns.core.choice import next_call
-from campaigns.core.contact import Attempt, Contact, Phone, Step
+from campaigns.core.contact import Attempt, Contact, Phone, Step, promise_open_ms
 from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.promises import look_at_ms
@@ -171,6 +171,9 @@ def deadline_at_ms(row: ContactRow, contact: Contact, campaign: Campaign, now_ms
     """When a deadline acts on the contact next, or is missed; FAR: never."""
     acting = next_deadline(contact, campaign_for(campaign, row), now_ms)
     instants = [] if acting is None else [acting]
+    promised_ms = None if contact.final else promise_open_ms(contact, campaign_for(campaign, row), now_ms)
+    if promised_ms is not None:
+        instants.append(promised_ms)
     if row.notice_out_by_ms is not None and contact.notice_out_ms is None and not row.notice_missed:
         instants.append(row.notice_out_by_ms)
     promise_ms = None if row.promise is not None else look_at_ms(contact, now_ms)

@@ -1,7 +1,7 @@
 """Facts that are only noted: keys, tones, announcements, the survey, promises. Called by `call`."""
 
 from cti.core import call_dialled as dialled
-from cti.core.call_state import Call, Extras, Keys, Promise
+from cti.core.call_state import Call, Dialled, Extras, Keys, Promise
 from cti.core.fact_data import agent_of
 from cti.core.fact_data import noted as said
 from cti.core.facts import Fact
@@ -41,6 +41,15 @@ def noted(call: Call, fact: Fact) -> None:
             call.extras = known._replace(identity_verified=said(fact, "verified") is not False)
         case "agentAction":
             call.extras = _promised(call, fact)._replace(disposition=said(fact, "disposition") or known.disposition)
+            if call.dialled and said(fact, "action") == "disposition":
+                _named(call, said(fact, "due_at"))
+
+
+def _named(call: Call, due_at: str | None) -> None:
+    """The time of the agent's last word: when to call again, by when he is paid."""
+    known = call.extras.dialled or Dialled()
+    due_ms = None if due_at is None else ms_of(read_time(due_at))
+    call.extras = call.extras._replace(dialled=known._replace(agent_due_ms=due_ms))
 
 
 def _pressed(call: Call, fact: Fact) -> Extras:

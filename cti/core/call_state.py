@@ -184,6 +184,7 @@ class Dialled(NamedTuple):
     keys: tuple[Keys, ...] = ()
     messages: tuple[Ended, ...] = ()
     agent_answered_ms: int | None = None
+    agent_due_ms: int | None = None  # a time that the agent named with his disposition
 
 
 class Promise(NamedTuple):

@@ -189,8 +189,10 @@ def _dialled(call: Call) -> dict[str, Any]:
     """What a disposition needs beside the rest: of a call that a dial order made."""
     known = call.extras.dialled or Dialled()
     answered, rang = known.agent_answered_ms, call.first_delivered_ms
+    named = {} if known.agent_due_ms is None else {"agent_due_at": rfc3339(known.agent_due_ms)}
     return {
         "agent_answered_at": None if answered is None else rfc3339(answered),
+        **named,
         "keys": [{"at": rfc3339(keys.at_ms), "digits": keys.digits} for keys in known.keys],
         "messages": [
             {"at": rfc3339(ended.at_ms), "completed": ended.completed, "message": ended.message}

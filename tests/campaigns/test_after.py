@@ -189,7 +189,7 @@ class TestAPersonsWord:
 
     def test_a_promise_has_its_date(self) -> None:
         promised = after(self.stuck, Word(NINE, D.PROMISED_TO_PAY, promise_date="2026-03-06"), PLAN)
-        assert promised.promise_date == "2026-03-06"
+        assert (promised.state, promised.promise_date) == (State.WAITING, "2026-03-06"), "it may be broken"
 
     def test_it_lets_calling_go_on_and_the_limits_begin_again(self) -> None:
         going_on = after(self.stuck, Word(NINE + MINUTE, D.FAILED_OTHER), PLAN)

@@ -78,7 +78,7 @@ class TestUnknown:
         assert (said.state, said.counted, len(said.attempts)) == (State.WAITING, 1, 1)
         assert said.attempts[0].disposition is D.NO_ANSWER
         promised = after(counted, Word(NINE, D.PROMISED_TO_PAY, promise_date="2026-03-06"), PLAN)
-        assert (promised.state, promised.promise_date) == (State.PROMISED, "2026-03-06")
+        assert (promised.state, promised.promise_date) == (State.WAITING, "2026-03-06")
         assert after(counted, Word(NINE, D.UNKNOWN), PLAN) == counted
 
     @pytest.mark.parametrize(("disposition", "counts"), [(D.FAILED_OTHER, True), (D.INVALID_NUMBER, False)])

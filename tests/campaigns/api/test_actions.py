@@ -148,7 +148,7 @@ async def test_a_persons_word_ends_what_a_person_or_nobody_knows(url: str) -> No
         await it.put(made, [held])
         path = f"/v1/campaigns/{campaign}/contacts/{campaign}"
         said = await it.ask("POST", f"{path}-1/outcome", {"disposition": "promisedToPay", "promise_date": "2026-03-05"})
-        assert (said.status, said.json["state"], said.json["promise_date"]) == (200, "promised", "2026-03-05")
+        assert (said.status, said.json["state"], said.json["promise_date"]) == (200, "waiting", "2026-03-05")
         said = await it.ask("POST", f"{path}-2/outcome", {"disposition": "reached", "note": "spoke at 138 0013 8000"})
         assert (said.status, said.json["state"], said.json["disposition"]) == (200, "reached", "reached")
         told = (await it.ask("GET", f"{path}-2")).json["attempts"]
@@ -161,10 +161,30 @@ async def test_a_persons_word_ends_what_a_person_or_nobody_knows(url: str) -> No
             ({}, "/disposition"),
             ({"disposition": "reached", "promise_date": "2026-03-05"}, "/promise_date"),
             ({"disposition": "promisedToPay", "promise_date": "soon"}, "/promise_date"),
+            ({"disposition": "promisedToPay", "agreed_at": "2026-03-05T10:00:00+08:00"}, "/agreed_at"),
+            ({"disposition": "callbackAsked", "agreed_at": "2026-03-01T10:00:00+08:00"}, "/agreed_at"),
+            ({"disposition": "callbackAsked", "agreed_at": "2026-06-01T10:00:00+08:00"}, "/agreed_at"),
             ({"disposition": "reached", "by": "me"}, "/by"),
         ):
             answer = await it.ask("POST", f"{path}-1/outcome", body)
             assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, pointer)
+
+
+async def test_a_time_that_was_agreed_on_is_when_he_is_called(url: str) -> None:
+    """Within the hours; of one in the rest hours the next day holds (never for arrears)."""
+    async with site(url, tasks=False) as it:
+        campaign: str = (await it.campaign())["id"]
+        await it.put([contact_row(campaign, no, state="person") for no in (1, 2)])
+        change = update(campaigns).where(campaigns.c.id == campaign).values(state="running")
+        await it.in_ledger(lambda connection: connection.execute(change))
+        path = f"/v1/campaigns/{campaign}/contacts/{campaign}"
+        for no, at, due in (
+            (1, "2026-03-03T15:20:00+08:00", "2026-03-03T07:20:00.000Z"),
+            (2, "2026-03-03T22:00:00+08:00", "2026-03-04T00:00:00.000Z"),
+        ):
+            body = {"disposition": "callbackAsked", "agreed_at": at}
+            said = await it.ask("POST", f"{path}-{no}/outcome", body)
+            assert (said.status, said.json["state"], said.json["next_at"]) == (200, "waiting", due), said.body
 
 
 async def test_next_says_what_holds_a_campaign_up(url: str) -> None:

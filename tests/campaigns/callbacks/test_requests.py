@@ -4,9 +4,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from campaigns.callbacks.requests import Place, Taken, take
 from campaigns.ledger import audit, callbacks
 from campaigns.ledger.callbacks import Found
+from campaigns.ledger.tables import FAR, contacts
 from cti.callers.rows import CallbackRequest
 from tests.campaigns.api.site import Site, site
 from tests.campaigns.shipped import HOUR_MS, text
@@ -76,6 +79,33 @@ async def test_who_asks_twice_is_called_once(url: str) -> None:
         [one] = await all_of(it)
         said = [json.loads(line["details"]) for line in await lines(it) if line["what"] == "callback_there"]
         assert [(each["request"], each["why"]) for each in said] == [("r2", one.callback.id)]
+
+
+async def test_who_is_called_too_late_for_the_new_promise_is_called_for_both(url: str) -> None:
+    """A callback of tomorrow keeps no promise of today; one of today keeps one of tomorrow (CB-2: by its time)."""
+    async with site(url, tasks=False) as it:
+        tomorrow = request("r1", due_at_ms=START_MS + 24 * HOUR_MS, origin="agent")
+        assert await taken(it, [tomorrow, request("r2")]) == Taken(put=2)
+        later = request("r3", due_at_ms=START_MS + 25 * HOUR_MS, origin="agent")
+        assert await taken(it, [later]) == Taken(there=1)
+
+
+@pytest.mark.parametrize("state", ["in_progress", "unknown", "person"])
+async def test_what_an_agent_promises_in_a_callback_is_kept(url: str, state: str) -> None:
+    """That callback is not over yet, and nobody calls for it any more."""
+    async with site(url, tasks=False) as it:
+        assert await taken(it, [request("r1")]) == Taken(put=1)
+        await it.in_ledger(lambda connection: connection.execute(contacts.update().values(state=state)))
+        again = request("r2", due_at_ms=START_MS + 2 * HOUR_MS, origin="agent", agent="8001")
+        assert await taken(it, [again]) == Taken(put=1)
+
+
+async def test_who_waits_until_the_caller_hangs_up_is_called(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        assert await taken(it, [request("r1")]) == Taken(put=1)
+        held = contacts.update().values(next_at_ms=FAR, waits_for="+8613800001234")
+        await it.in_ledger(lambda connection: connection.execute(held))
+        assert await taken(it, [request("r2")]) == Taken(there=1)
 
 
 async def test_what_cannot_be_called_is_on_record_and_holds_up_nobody(url: str) -> None:

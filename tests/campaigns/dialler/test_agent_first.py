@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from campaigns.core.after import Ended, NeverDialled
+from campaigns.core.after import Ended, NeverDialled, after
 from campaigns.core.reasons import Disposition
+from campaigns.core.zones import local_day
 from campaigns.dialler.evidence import Script
 from campaigns.dialler.outcomes import WORD_MS, Judgement, judged, script_of
 from cti.dial.rows import OrderState
-from tests.campaigns.dialler.known import ARREARS, SENT_MS, ask, fact, order, record, word
+from tests.campaigns.cases import campaign, contact, dialled
+from tests.campaigns.dialler.known import ARREARS, SENT_MS, ask, fact, order, record, text, word
 from tests.campaigns.dialler.rows import campaign_row
 
 AGENT = Script(has_gate=False, keys=MappingProxyType({}), agent_first=True)
@@ -90,3 +92,28 @@ def test_an_automatic_call_may_be_cut_as_well() -> None:
 def test_the_script_of_a_campaign_by_agents() -> None:
     assert script_of(campaign_row(channels='["agent"]', queue="service")) == AGENT
     assert not script_of(campaign_row(channels='["auto"]', queue="service")).agent_first
+
+
+DUE = SENT_MS + 7_200_000
+
+
+def named(code: str, due: str | None = text(DUE)) -> Ended:
+    made = record(agent_s=0.2, agent_disposition=code, outcome="answered")
+    found = said({**made, "dialled": {**made["dialled"], "agent_due_at": due}}, at_s=31, answered_s=8)
+    assert isinstance(found.outcome, Ended)
+    return found.outcome
+
+
+def test_the_time_that_he_names_is_agreed_or_promised() -> None:
+    """CB-5: who asks for a time is called then; who promises to pay has the day of it."""
+    plan = campaign()
+    asked = after(dialled(contact(), plan), named("callbackAsked")._replace(n=1), plan)
+    assert (asked.attempts[0].agreed_at_ms, asked.promise_date) == (DUE, None)
+    paying = after(dialled(contact(), plan), named("promisedToPay")._replace(n=1), plan)
+    assert (paying.promise_date, paying.attempts[0].agreed_at_ms) == (local_day(DUE, plan.zone).isoformat(), None)
+    assert after(dialled(contact(), plan), named("reached")._replace(n=1), plan).promise_date is None
+
+
+@pytest.mark.parametrize("due", [None, "soon", ""])
+def test_a_time_that_cannot_be_read_is_none(due: str | None) -> None:
+    assert named("callbackAsked", due).named_ms is None

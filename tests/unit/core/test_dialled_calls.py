@@ -1,5 +1,6 @@
 """A call that a dial order made: whose leg is whose, which cause stands, what the called party pressed and heard."""
 
+import json
 from collections.abc import Mapping
 from random import Random
 from typing import Any
@@ -331,3 +332,15 @@ def test_advancing_one_by_one_is_folding(history: list[Fact]) -> None:
             return
         call, _ = advance(call, one)
     assert call == fold(SUBJECT, history).call
+
+
+def test_the_time_that_an_agent_names_with_his_word_is_kept_and_no_other() -> None:
+    """His last word decides, with its time or without one; a promise of a callback is a call of its own."""
+    due = "2026-03-04T07:20:00.000Z"
+    asks = said(20.0, "agentAction", {"action": "disposition", "disposition": "callbackAsked", "due_at": due})
+    promises = said(22.0, "agentAction", {"action": "callbackPromised", "due_at": "2026-03-05T07:20:00.000Z"})
+    told = record([*QUEUED, answers(15.0), asks, promises, end(40.0)])
+    assert (told["agent_disposition"], told["dialled"]["agent_due_at"]) == ("callbackAsked", due)
+    assert CallRecord.model_validate_json(json.dumps(told))
+    word = said(25.0, "agentAction", {"action": "disposition", "disposition": "reached"})
+    assert "agent_due_at" not in record([*QUEUED, answers(15.0), asks, word, end(40.0)])["dialled"]

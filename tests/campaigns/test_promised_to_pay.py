@@ -1,0 +1,95 @@
+"""A promise to pay by a day: not final until that day has ended, and calling goes on where it is broken."""
+
+from dataclasses import replace
+
+import pytest
+
+from campaigns.core.after import Ended, HandedOver, Word, after, owes_notice
+from campaigns.core.contact import Contact
+from campaigns.core.decide import Close, Dial, Fallback, decide
+from campaigns.core.reasons import Disposition, FallbackKind, State, Why
+from campaigns.core.waiting import WaitUntil
+from tests.campaigns.cases import FIRST, NINE, SECOND, at, campaign, contact, tried, world
+
+D = Disposition
+PLAN = campaign()
+FALLBACK_BY = at("03-09 21:00")
+DAY_ENDS = at("03-07 00:00")
+
+
+def promised(day: str = "2026-03-06", before: Contact | None = None, at_ms: int = NINE) -> Contact:
+    return tried(before or contact(), PLAN, D.PROMISED_TO_PAY, at_ms, promise_date=day)
+
+
+def test_it_waits_for_its_day_and_is_called_when_that_is_over() -> None:
+    found = promised()
+    assert (found.state, found.counted) == (State.WAITING, 1)
+    waits = WaitUntil(at("03-07 08:00"), Why.AGREED_TIME, "TRY-1")
+    assert decide(found, PLAN, world(at("03-06 20:00")), at("03-06 20:00")) == waits
+    last = decide(found, PLAN, world(DAY_ENDS - 1), DAY_ENDS - 1)
+    assert isinstance(last, WaitUntil)
+    assert isinstance(decide(found, PLAN, world(at("03-07 08:00")), at("03-07 08:00")), Dial)
+
+
+def test_the_deadline_waits_for_the_promise() -> None:
+    found = promised("2026-03-11")
+    assert decide(found, PLAN, world(FALLBACK_BY), FALLBACK_BY) == WaitUntil(at("03-12 00:00"), Why.QUIET_HOURS, "CB-1")
+    ten = at("03-10 10:00")
+    assert decide(found, PLAN, world(ten), ten) == WaitUntil(at("03-12 00:00"), Why.AGREED_TIME, "TRY-1")
+    broken = at("03-12 00:00")
+    assert decide(found, PLAN, world(broken), broken) == Fallback(Why.DEADLINE_PAST, "TRY-1")
+    assert owes_notice(after(found, HandedOver(), PLAN), PLAN), "he was not told for good"
+
+
+def test_whose_attempts_are_used_up_is_handed_over_once_it_is_broken() -> None:
+    found = tried(tried(contact(), PLAN, D.NO_ANSWER, NINE), PLAN, D.NO_ANSWER, at("03-04 10:00"))
+    found = promised(before=found, at_ms=at("03-04 15:00"))
+    assert found.counted == 3
+    assert isinstance(decide(found, PLAN, world(DAY_ENDS - 1), DAY_ENDS - 1), WaitUntil)
+    assert decide(found, PLAN, world(DAY_ENDS), DAY_ENDS) == Fallback(None, "TRY-1")
+
+
+def test_who_has_no_number_left_is_handed_over_once_it_is_broken() -> None:
+    wrong = tried(contact(FIRST, SECOND), PLAN, D.WRONG_PARTY)
+    found = tried(wrong, PLAN, D.PROMISED_TO_PAY, n=1, promise_date="2026-03-06")
+    barred = replace(found, barred=frozenset({SECOND}))
+    noon = at("03-04 12:00")
+    assert decide(barred, PLAN, world(noon), noon) == WaitUntil(DAY_ENDS, Why.AGREED_TIME, "TRY-1")
+    assert decide(barred, PLAN, world(DAY_ENDS), DAY_ENDS) == Fallback(Why.NO_NUMBER, "TRY-1")
+
+
+def test_who_is_not_to_be_called_gets_no_letter_before_it_is_broken() -> None:
+    found = promised()
+    known = world(NINE, do_not_call=True)
+    assert decide(found, PLAN, known, NINE) == WaitUntil(DAY_ENDS, Why.DO_NOT_CALL, "")
+    assert decide(found, PLAN, known, DAY_ENDS) == Close(State.SUPPRESSED, Why.DO_NOT_CALL)
+
+
+def test_a_payment_is_the_end() -> None:
+    assert decide(promised(), PLAN, world(NINE, settled=True), NINE) == Close(State.PAID, Why.SETTLED)
+
+
+@pytest.mark.parametrize("day", [None, "2026-03-19", "2026-12-31"])
+def test_without_a_date_or_beyond_the_campaigns_end_it_is_the_last_word(day: str | None) -> None:
+    found = tried(contact(), PLAN, D.PROMISED_TO_PAY, promise_date=day)
+    assert found.state is State.PROMISED
+    assert promised("2026-03-18").state is State.WAITING
+
+
+def test_a_second_promise_takes_the_place_of_the_first() -> None:
+    again = promised("2026-03-10", promised(), at("03-07 09:00"))
+    assert (again.state, again.promise_date) == (State.WAITING, "2026-03-10")
+    by_key = tried(promised(), PLAN, D.PROMISED_TO_PAY, at("03-07 09:00"))
+    assert (by_key.state, by_key.promise_date) == (State.PROMISED, None)
+
+
+def test_what_is_heard_of_the_same_call_later_leaves_its_date() -> None:
+    found = after(promised(), Ended(1, NINE + 2_000, D.PROMISED_TO_PAY, rang=True), PLAN)
+    assert (found.state, found.promise_date) == (State.WAITING, "2026-03-06")
+
+
+def test_with_a_person_it_stays_with_him() -> None:
+    plan = campaign(fallback=FallbackKind.PERSON)
+    found = after(after(contact(), HandedOver(), plan), Word(NINE, D.PROMISED_TO_PAY, promise_date="2026-03-06"), plan)
+    assert (found.state, found.promise_date) == (State.PERSON, "2026-03-06")
+    assert not isinstance(decide(found, plan, world(at("03-08 09:00")), at("03-08 09:00")), Dial)
