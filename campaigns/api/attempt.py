@@ -4,6 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from campaigns.core.dispositions import BY_MACHINE
+from campaigns.core.reasons import WRITTEN, Channel
+from campaigns.kinds import known_kinds
 from campaigns.ledger.history import Decision
 from campaigns.ledger.rows import AttemptRow, CampaignRow
 from cti.web.instants import optional_rfc3339, rfc3339
@@ -19,7 +22,8 @@ COLUMNS = (
 def shown_decision(campaign: CampaignRow, row: Decision, *, in_full: bool) -> dict[str, Any]:
     """As JSON members. `in_full`: numbers, keys and notes are not masked."""
     if isinstance(row, AttemptRow):
-        return _attempt(row, in_full=in_full)
+        spoken = row.amount_spoken if _was_told(campaign.kind, row) else None
+        return _attempt(row._replace(amount_spoken=spoken), in_full=in_full)
     told = {
         "n": row.n,
         "round": row.round,
@@ -78,6 +82,16 @@ def _attempt(row: AttemptRow, *, in_full: bool) -> dict[str, Any]:
         "hours": {"zones": json.loads(row.zones), "dial_before": optional_rfc3339(row.dial_before_ms)},
     }
     return {**_known(told), **always, **({"revised": True} if row.revised else {})}
+
+
+def _was_told(kind: str, row: AttemptRow) -> bool:
+    """Whether somebody heard or read it, as far as is known: behind a gate only once its key was pressed."""
+    if row.channel in WRITTEN:
+        return row.sent_at_ms is not None
+    if row.answered_at_ms is None or row.machine in BY_MACHINE:
+        return False
+    gate = None if row.channel == Channel.AGENT else known_kinds()[kind].gate
+    return gate is None or gate.key in (row.digits or "")
 
 
 def _known(members: Mapping[str, Any]) -> dict[str, Any]:

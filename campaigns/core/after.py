@@ -21,7 +21,7 @@ from campaigns.core.campaign import Campaign
 from campaigns.core.contact import Attempt, Contact, Step, exempt, promise_ends_ms
 from campaigns.core.dispositions import MINUTE_MS, TABLE
 from campaigns.core.reasons import FINAL_STATES, Channel, Disposition, FallbackKind, State
-from campaigns.core.zones import local_day
+from campaigns.core.zones import local_day, zone_named
 
 UNKNOWN_FINAL_AFTER_MS = TABLE[Disposition.UNKNOWN].minutes * MINUTE_MS
 
@@ -153,7 +153,7 @@ def _agreed_ms(outcome: Ended) -> int | None:
 
 
 def _promise_date(outcome: Ended, campaign: Campaign) -> str | None:
-    if outcome.promise_date is not None or outcome.named_ms is None:
+    if outcome.promise_date is not None or outcome.named_ms is None or zone_named(campaign.zone) is None:
         return outcome.promise_date
     return local_day(outcome.named_ms, campaign.zone).isoformat()
 

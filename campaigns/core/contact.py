@@ -12,7 +12,7 @@ from typing import NamedTuple
 from campaigns.core.campaign import Campaign
 from campaigns.core.dispositions import TABLE, Then
 from campaigns.core.reasons import FINAL_STATES, WRITTEN, Channel, Disposition, State
-from campaigns.core.zones import instant
+from campaigns.core.zones import instant, zone_named
 
 
 class Step(StrEnum):
@@ -149,10 +149,10 @@ def exhausted(contact: Contact, campaign: Campaign) -> bool:
 
 
 def promise_ends_ms(contact: Contact, campaign: Campaign) -> int | None:
-    """When a promise to pay is broken: as its day ends in the campaign's zone. None: it has no date, or the campaign
-    ends before: then it is the last word.
+    """When a promise to pay is broken: as its day ends in the campaign's zone. None: it has no date that is known, or
+    the campaign ends before: then it is the last word.
     """
-    if contact.promise_date is None:
+    if contact.promise_date is None or zone_named(campaign.zone) is None:
         return None
     ends_ms = instant(date.fromisoformat(contact.promise_date) + timedelta(days=1), 0, campaign.zone)
     if campaign.expires_at_ms is not None and campaign.expires_at_ms <= ends_ms:

@@ -11,6 +11,7 @@ from campaigns.core.reasons import State
 from campaigns.kinds import known_kinds
 from campaigns.kinds.outage import KIND as OUTAGE
 from campaigns.ledger.numbers import Match
+from campaigns.outages.items import standing
 from campaigns.owed_today import items_left
 from campaigns.told_values import forms
 from cti.callers.rows import Words
@@ -32,10 +33,10 @@ _Item = Mapping[str, str]
 
 
 def outages_of(match: Match, now_ms: int) -> list[_Item]:
-    """The outages of a contact that are not over; none of one who was taken out of his campaign."""
+    """The outages of a contact that are not over or cancelled; none of one who was taken out of his campaign."""
     if match.campaign.kind != OUTAGE.name or match.contact.state == State.CANCELLED:
         return []
-    return [item for item in items_left(OUTAGE.name, match.contact) if _restores_ms(item) > now_ms]
+    return [item for item in standing(items_left(OUTAGE.name, match.contact)) if _restores_ms(item) > now_ms]
 
 
 def _restores_ms(item: _Item) -> float:

@@ -20,7 +20,7 @@ from campaigns.core.after import (
 from campaigns.core.calling_hours import Open, Window, judge
 from campaigns.core.campaign import Campaign
 from campaigns.core.choice import Choice
-from campaigns.core.contact import Contact, Phone, blocking, exempt
+from campaigns.core.contact import Contact, Phone, Step, blocking, exempt, promise_open_ms
 from campaigns.core.decide import Close, Decision, Dial, Fallback, asked_of, decide
 from campaigns.core.explain_contact import explain_contact
 from campaigns.core.reasons import FINAL_STATES, WRITTEN, CampaignState, Channel, Disposition, FallbackKind, State, Why
@@ -74,6 +74,7 @@ worlds = st.builds(
     live_messages=st.frozensets(st.sampled_from(sorted(WRITTEN))),
 )
 attempt_ns = st.integers(0, 6)
+promise_days = st.sampled_from([None, None, "2026-03-04", "2026-03-06", "2026-03-10", "2199-12-31"])
 outcomes = st.one_of(
     st.builds(Dialled, instants, st.sampled_from([Channel.AUTO, Channel.SMS]), st.sampled_from(NUMBERS)),
     st.builds(
@@ -84,10 +85,12 @@ outcomes = st.one_of(
         st.booleans(),
         st.booleans(),
         st.none() | instants,
+        promise_days,
+        named_ms=st.none() | instants,
     ),
     st.builds(NeverDialled, attempt_ns, instants),
     st.builds(HeldLong, attempt_ns),
-    st.builds(Word, instants, st.sampled_from(Disposition), st.none() | instants),
+    st.builds(Word, instants, st.sampled_from(Disposition), st.none() | instants, promise_days),
     st.builds(HandedOver),
     st.builds(Closed, st.sampled_from(State)),
     st.builds(NewRound),
@@ -116,6 +119,8 @@ def test_any_decision_keeps_the_rules(
         assert decision == Close(contact.state)
     if isinstance(decision, Dial):
         may_be_dialled(decision, contact, plan, world, now_ms)
+    if isinstance(decision, Dial | Fallback) and contact.state is not State.PERSON:
+        assert promise_open_ms(contact, plan, now_ms) is None or Step.HELD in {one.step for one in contact.this_round}
     if isinstance(decision, WaitUntil):
         assert decision.at_ms is None or decision.at_ms > now_ms
         assert decision.why is None or isinstance(decision.why, Why)

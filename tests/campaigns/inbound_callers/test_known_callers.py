@@ -130,6 +130,21 @@ async def test_nobody_hears_of_what_does_not_hold(
     assert await product.rows(callers_table) == []
 
 
+@pytest.mark.parametrize("round_", [1, 2])
+async def test_an_outage_that_is_cancelled_is_announced_to_nobody(product: Acting, round_: int) -> None:
+    """Nor to him who was told of it first, and then that the power stays on; his other outage is."""
+    it, of = product.it, outage()
+    both = [{**OUTAGE, "cancelled": "yes"}, {**OUTAGE, "area": "西湖区B2"}]
+    alone = affected(of, 1, ONE, round=round_, state="reached", items=json.dumps(both[:1]))
+    await put(it, of, [alone, affected(of, 2, TWO, round=round_, items=json.dumps(both))])
+    await calls_in(it, "one", ONE)
+    assert heard(it, "playMessage") == []
+    await calls_in(it, "two", TWO)
+    (announcement,) = heard(it, "playMessage")
+    assert "西湖区B2" in announcement["text"]["zh"]
+    assert "东湖区" not in announcement["text"]["zh"]
+
+
 async def test_a_campaign_that_stops_and_an_import_that_was_taken_back_are_announced_to_nobody(product: Acting) -> None:
     """The wrong file: who was reached by it before, or has its call under way, does not hear it again when he calls."""
     it, of = product.it, outage()
