@@ -30,9 +30,9 @@ from campaigns.dialler.ability import check
 from campaigns.errors import Stale
 from campaigns.imports.numbers import Mistake, Number, normalised
 from campaigns.kinds import known_kinds
-from campaigns.ledger import audit, callbacks, campaigns, compiled, contacts, history, lanes
+from campaigns.ledger import audit, campaigns, compiled, contacts, history, imported, lanes
 from campaigns.ledger.lanes import Lane
-from campaigns.ledger.rows import CampaignRow, ContactRow, ImportRow
+from campaigns.ledger.rows import CampaignRow, ContactRow
 from campaigns.ledger.tables import UNDER_WAY, imports
 from campaigns.ledger.tables import campaigns as table
 from cti.web.body import model_of, read_json
@@ -155,7 +155,7 @@ def _items(example: ContactRow) -> str:
 def _make(connection: Connection, row: CampaignRow, contact: ContactRow) -> CampaignRow:
     """The campaign, which runs, with its one contact. Raises Stale."""
     campaigns.make(connection, row)
-    callbacks.make_import(connection, _import(row))
+    imported.make_own(connection, row, FILE, 1, row.made_by, row.made_at_ms)
     contacts.put(connection, [contact])
     contacts.put_classes(connection, [compiled.class_row(contact)])
     lanes.put(connection, [Lane(row.tenant, row.switch, row.trunk_group)])
@@ -163,11 +163,3 @@ def _make(connection: Connection, row: CampaignRow, contact: ContactRow) -> Camp
     if started is None:
         raise Stale("campaigns")
     return started
-
-
-def _import(row: CampaignRow) -> ImportRow:
-    return ImportRow(
-        campaign=row.id, no=IMPORT, tenant=row.tenant, file=FILE, keep="[]", sha256=NO_FILE, bytes=0, state="done",
-        error=None, received=1, accepted=1, rejected=0, merged=0, contacts=1, header=None, made_at_ms=row.made_at_ms,
-        ended_at_ms=row.made_at_ms, who=row.made_by,
-    )  # fmt: skip

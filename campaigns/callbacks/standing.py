@@ -15,9 +15,9 @@ from campaigns.core.campaign import STANDING_TAKES_MS
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.reasons import CampaignState, CampaignStep
 from campaigns.kinds import known_kinds
-from campaigns.ledger import callbacks, campaigns, lanes
+from campaigns.ledger import callbacks, campaigns, imported, lanes
 from campaigns.ledger.lanes import Lane
-from campaigns.ledger.rows import CampaignRow, ImportRow
+from campaigns.ledger.rows import CampaignRow
 
 KIND = "callback"
 IMPORT = 1  # of each standing campaign
@@ -61,7 +61,7 @@ def made(connection: Connection, row: CampaignRow, now_ms: int) -> CampaignRow |
     campaigns.add_history(connection, row.id, now_ms, campaigns.CREATED, WHO)
     started = campaigns.set_state(connection, row, CampaignStep.START, WHO, now_ms)
     lanes.put(connection, [Lane(row.tenant, row.switch, row.trunk_group)])
-    callbacks.make_import(connection, _import(row, now_ms))
+    imported.make_own(connection, row, FILE, 0, WHO, now_ms)
     return started
 
 
@@ -69,11 +69,3 @@ def _id(row: CampaignRow, count: int) -> str:
     """Of the `count`-th: two who make one at the same time make the same one."""
     words = (row.tenant, row.switch, row.trunk_group, row.queue or "", row.channels, str(count))
     return f"c{hashlib.sha256(chr(0).join(words).encode()).hexdigest()[:15]}"
-
-
-def _import(row: CampaignRow, now_ms: int) -> ImportRow:
-    return ImportRow(
-        campaign=row.id, no=IMPORT, tenant=row.tenant, file=FILE, keep="[]", sha256="", bytes=0, state="done",
-        error=None, received=0, accepted=0, rejected=0, merged=0, contacts=0, header=None, made_at_ms=now_ms,
-        ended_at_ms=now_ms, who=WHO,
-    )  # fmt: skip

@@ -17,16 +17,13 @@ from campaigns.core.campaign import BEGUN, NOT_BEGUN
 from campaigns.core.reasons import Why
 from campaigns.dialler import withdrawal
 from campaigns.dialler.actions import CLOSED_AT_ONCE, Also, Done, nothing_more, run_each, write
-from campaigns.dialler.case import Case
 from campaigns.dialler.withdrawal import Took
 from campaigns.errors import NotFound, WrongState
-from campaigns.ledger import attempts, campaigns, imports, lanes, outbound, settlements, withdrawing
+from campaigns.ledger import campaigns, imports, lanes, outbound, withdrawing
 from campaigns.ledger import import_withdrawing as rows
-from campaigns.ledger.compiled import campaign_of
 from campaigns.ledger.import_withdrawing import Of
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.rows import CampaignRow, ImportRow
-from campaigns.ledger.tables import OPEN_STATES
 from campaigns.ledger.turns import WHO
 from campaigns.ledger.withdrawing import TAKEN_BACK, WITHDRAWING, WITHDRAWN
 
@@ -120,15 +117,7 @@ def _close_some(
 
 def _close(connection: Connection, context: Context, campaign: CampaignRow, ids: Collection[str], now_ms: int) -> Took:
     """Contacts of a campaign that is locked: cancelled, or marked where an order of theirs may be under way."""
-    held = [row for row in withdrawing.hold(connection, ids) if row.state in OPEN_STATES]
-    orders = settlements.orders_of(connection, [row.id for row in held])
-    gone = withdrawal.taken_back(connection, context.dial, orders, campaign.tenant)
-    core = campaign_of(campaign, context.rules)
-    tried = attempts.of_contacts(connection, [row.id for row in held])
-    cases = [Case(campaign, core, row, tried.get(row.id, [])) for row in held]
-    for case in cases:
-        case.row = case.row._replace(why=Why.IMPORT_WITHDRAWN.value)
-        withdrawal.give_back(case, gone.get(case.row.id, ()), Why.IMPORT_WITHDRAWN, now_ms)
-        case.close_withdrawn()
-    withdrawal.write(connection, campaign.tenant, cases, now_ms)
-    return withdrawal.took_of(cases, gone)
+    held = withdrawing.hold(connection, ids)
+    return withdrawal.take_out(
+        connection, context.dial, context.rules, held, campaign.tenant, Why.IMPORT_WITHDRAWN, now_ms
+    )

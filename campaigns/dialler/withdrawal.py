@@ -16,6 +16,8 @@ from campaigns.dialler.case import Case
 from campaigns.ledger import attempts, contacts, people, withdrawing
 from campaigns.ledger.compiled import campaign_of, class_row
 from campaigns.ledger.people import PersonDay
+from campaigns.ledger.rows import ContactRow
+from campaigns.ledger.tables import OPEN_STATES
 from campaigns.ledger.withdrawing import OpenOrder
 from cti.dial.ports import DialOrders
 
@@ -34,14 +36,36 @@ def withdraw(
 ) -> Took:  # fmt: skip
     """Withdraw what was not sent of these. What a claim was quicker with goes on."""
     mine = taken_back(connection, dial, orders, tenant)
-    rows = withdrawing.hold(connection, mine)
-    of = withdrawing.campaigns_of(connection, {row.campaign for row in rows})
-    tried = attempts.of_contacts(connection, mine)
-    cases = [Case(of[row.campaign], campaign_of(of[row.campaign], rules), row, tried[row.id]) for row in rows]
+    cases = _cases(connection, rules, withdrawing.hold(connection, mine))
     for case in cases:
         give_back(case, mine[case.row.id], why, now_ms)
     write(connection, tenant, cases, now_ms)
     return took_of(cases, mine)
+
+
+def take_out(
+    connection: Connection, dial: DialOrders, rules: OperatorRules, held: Sequence[ContactRow], tenant: str, why: Why,
+    now_ms: int,
+) -> Took:  # fmt: skip
+    """Contacts that are locked leave their campaigns: who waits is cancelled; who has a call under way is marked, and
+    nothing follows it (`Case.withdrawn`).
+    """
+    rows = [row for row in held if row.state in OPEN_STATES]
+    gone = taken_back(connection, dial, withdrawing.orders_of(connection, [row.id for row in rows]), tenant)
+    cases = _cases(connection, rules, rows)
+    for case in cases:
+        case.row = case.row._replace(why=why.value)
+        give_back(case, gone.get(case.row.id, ()), why, now_ms)
+        case.close_withdrawn()
+    write(connection, tenant, cases, now_ms)
+    return took_of(cases, gone)
+
+
+def _cases(connection: Connection, rules: OperatorRules, rows: Sequence[ContactRow]) -> list[Case]:
+    of = withdrawing.campaigns_of(connection, {row.campaign for row in rows})
+    core = {id_: campaign_of(row, rules) for id_, row in of.items()}
+    tried = attempts.of_contacts(connection, [row.id for row in rows])
+    return [Case(of[row.campaign], core[row.campaign], row, tried[row.id]) for row in rows]
 
 
 def taken_back(

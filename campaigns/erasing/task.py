@@ -20,13 +20,10 @@ from campaigns.core.contact import Step
 from campaigns.core.reasons import FINAL_STATES, State, Why
 from campaigns.dialler import withdrawal
 from campaigns.dialler.actions import Done, run_each, write
-from campaigns.dialler.case import Case
 from campaigns.dialler.orders import split_number
 from campaigns.erasing.person import Person, cleaner, marks
-from campaigns.ledger import attempts, audit, erasing, outbound, settlements, withdrawing
-from campaigns.ledger.compiled import campaign_of
+from campaigns.ledger import attempts, audit, erasing, outbound, withdrawing
 from campaigns.ledger.rows import AttemptRow, ContactRow, ErasureRow
-from campaigns.ledger.tables import OPEN_STATES
 from campaigns.sole_owner import SoleOwner
 from cti.errors import LedgerAway, OutcomeUnknown
 from cti.hosting import Host
@@ -162,7 +159,8 @@ async def _leave(context: Context, row: ErasureRow, person: Person, now_ms: int)
         numbers = person.numbers | numbers_of(withdrawing.hold(connection, found))
         whole = person._replace(numbers=numbers)
         ids = sorted({*found, *erasing.callbacks_of(connection, tenant, numbers)})
-        took = _close(connection, context, tenant, withdrawing.hold(connection, ids), now_ms)
+        held = withdrawing.hold(connection, ids)
+        took = withdrawal.take_out(connection, context.dial, context.rules, held, tenant, Why.PERSON_ERASED, now_ms)
         tried = attempts.of_contacts(connection, ids)
         rows = [one for one in withdrawing.hold(connection, ids) if _is_over(one, tried[one.id])]
         left = len(ids) - len(rows)
@@ -190,24 +188,6 @@ def _blank_others(connection: Connection, tenant: str, person: Person) -> erasin
         counts["campaign_import_rejected"] = erasing.blank_rejected(connection, tenant, texts)
         counts["campaign_idempotency"] = erasing.blank_answers(connection, tenant, texts)
     return counts
-
-
-def _close(
-    connection: Connection, context: Context, tenant: str, held: Sequence[ContactRow], now_ms: int
-) -> withdrawal.Took:
-    """Who waits is cancelled; who has a call under way is marked: it ends, and nothing follows."""
-    rows = [row for row in held if row.state in OPEN_STATES]
-    orders = settlements.orders_of(connection, [row.id for row in rows])
-    gone = withdrawal.taken_back(connection, context.dial, orders, tenant)
-    of = withdrawing.campaigns_of(connection, {row.campaign for row in rows})
-    tried = attempts.of_contacts(connection, [row.id for row in rows])
-    cases = [Case(of[row.campaign], campaign_of(of[row.campaign], context.rules), row, tried[row.id]) for row in rows]
-    for case in cases:
-        case.row = case.row._replace(why=Why.PERSON_ERASED.value)
-        withdrawal.give_back(case, gone.get(case.row.id, ()), Why.PERSON_ERASED, now_ms)
-        case.close_withdrawn()
-    withdrawal.write(connection, tenant, cases, now_ms)
-    return withdrawal.took_of(cases, gone)
 
 
 def _is_over(row: ContactRow, tried: Sequence[AttemptRow]) -> bool:

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, tup
 
 from campaigns.core.promises import Kept
 from campaigns.core.reasons import CampaignState
-from campaigns.ledger.rows import CallbackRow, CampaignRow, ContactRow, ImportRow
+from campaigns.ledger.rows import CallbackRow, CampaignRow, ContactRow
 from campaigns.ledger.tables import OPEN, callbacks, campaigns, contacts, imports
 from cti.sql.bulk import insertion
 
@@ -17,7 +17,6 @@ PROMISES = (OPEN_PROMISE, *(kept.value for kept in Kept))
 
 _put = insertion(callbacks)
 _make = insertion(campaigns, tail="ON CONFLICT (id) DO NOTHING RETURNING id")
-_make_import = insertion(imports)
 
 
 class Found(NamedTuple):
@@ -54,11 +53,6 @@ def standing_ever(connection: Connection, row: CampaignRow) -> int:
 def make_campaign(connection: Connection, row: CampaignRow) -> bool:
     """False: another of this id is there."""
     return bool(_make.returning(connection, [row]))
-
-
-def make_import(connection: Connection, row: ImportRow) -> None:
-    """The import whose contacts are the callbacks."""
-    _make_import(connection, [row])
 
 
 def import_taken(connection: Connection, campaign: str) -> bool:

@@ -20,13 +20,14 @@ from campaigns.ledger.imports import (
     open_campaign,
     reject,
 )
-from campaigns.ledger.rows import AttemptRow, ContactRow, HoursClassRow
+from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, HoursClassRow, ImportRow
 from campaigns.ledger.tables import attempts, contacts, hours_classes, import_additions, imports
 from cti.sql import point
 from cti.sql.bulk import Bulk, Insertion, insertion, slices
 
 _insert = Insertion(contacts)
 _insert_classes = insertion(hours_classes, tail="ON CONFLICT (campaign, hours_class) DO NOTHING")
+_make = insertion(imports)
 _note_additions = insertion(import_additions, tail="ON CONFLICT DO NOTHING")
 _ADDED = (
     "name", "address", "customer_class", "important", "phones", "items", "kept", "hours_class", "next_at_ms",
@@ -137,3 +138,13 @@ def kept_columns(connection: Connection, campaign: str) -> list[str]:
 
 def classes_of(connection: Connection, campaign: str) -> set[str]:
     return set(connection.scalars(select(hours_classes.c.hours_class).where(hours_classes.c.campaign == campaign)))
+
+
+def make_own(connection: Connection, campaign: CampaignRow, file: str, rows: int, who: str, at_ms: int) -> None:
+    """Import 1 of a campaign that the product makes itself, done: its contacts come without a file."""
+    row = ImportRow(
+        campaign=campaign.id, no=1, tenant=campaign.tenant, file=file, keep="[]", sha256="", bytes=0, state="done",
+        error=None, received=rows, accepted=rows, rejected=0, merged=0, contacts=rows, header=None, made_at_ms=at_ms,
+        ended_at_ms=at_ms, who=who,
+    )  # fmt: skip
+    _make(connection, [row])

@@ -13,14 +13,12 @@ from campaigns.ledger.rows import CampaignRow, ContactRow, NoticeRow, Settlement
 from campaigns.ledger.tables import (
     OPEN,
     UNDER_WAY,
-    attempts,
     campaigns,
     contacts,
     notices,
     outbound,
     settlements,
 )
-from campaigns.ledger.withdrawing import OpenOrder
 from cti.sql import point
 from cti.sql.bulk import insertion, slices
 from cti.sql.bulk import update as bulk_update
@@ -74,17 +72,6 @@ def hold_contacts(connection: Connection, of: Collection[str], accounts: Collect
         query = select(contacts).where(contacts.c.campaign.in_(sorted(of)), contacts.c.account.in_(some), OPEN)
         rows = connection.execute(query.order_by(contacts.c.id).with_for_update())
         found += [ContactRow._make(row) for row in rows]
-    return found
-
-
-def orders_of(connection: Connection, ids: Collection[str]) -> list[OpenOrder]:
-    """The orders of these contacts whose attempt has not ended."""
-    found: list[OpenOrder] = []
-    columns = attempts.c
-    for some in slices(sorted(ids)):
-        query = select(columns.campaign, columns.contact, columns.n, columns.command)
-        open_ = (columns.contact.in_(some), columns.step == "open", columns.command.is_not(None))
-        found += [OpenOrder._make(row) for row in connection.execute(query.where(*open_))]
     return found
 
 

@@ -47,6 +47,17 @@ def unended(connection: Connection, tenant: str, campaign: str | None = None) ->
     return [OpenOrder._make(row) for row in connection.execute(query)]
 
 
+def orders_of(connection: Connection, ids: Collection[str]) -> list[OpenOrder]:
+    """The orders of these contacts whose attempt has not ended."""
+    found: list[OpenOrder] = []
+    columns = attempts.c
+    for some in slices(sorted(ids)):
+        query = select(columns.campaign, columns.contact, columns.n, columns.command)
+        open_ = (columns.contact.in_(some), columns.step == "open", columns.command.is_not(None))
+        found += [OpenOrder._make(row) for row in connection.execute(query.where(*open_))]
+    return found
+
+
 def campaigns_of(connection: Connection, ids: Collection[str]) -> dict[str, CampaignRow]:
     """Campaigns by id."""
     found: dict[str, CampaignRow] = {}

@@ -24,7 +24,7 @@ from campaigns.dialler.actions import CLOSED_AT_ONCE, Also, Done, nothing_more, 
 from campaigns.dialler.case import Case
 from campaigns.dialler.withdrawal import Took
 from campaigns.errors import AlreadyCancelled, NoSuchOutage, NotFound, WrongState
-from campaigns.ledger import attempts, campaigns, lanes, notices, outbound, revisions, settlements, withdrawing
+from campaigns.ledger import attempts, campaigns, lanes, notices, outbound, revisions, withdrawing
 from campaigns.ledger.compiled import campaign_of, import_no
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.revisions import APPLIED, IN_PIECES, Items
@@ -176,7 +176,7 @@ def _apply(
     held = withdrawing.hold(connection, [one.id for one in chosen])
     held = [row for row in held if import_no(row.hours_class) not in taken_back]
     ids = [row.id for row in held]
-    gone = withdrawal.taken_back(connection, context.dial, settlements.orders_of(connection, ids), campaign.tenant)
+    gone = withdrawal.taken_back(connection, context.dial, withdrawing.orders_of(connection, ids), campaign.tenant)
     tried = attempts.of_contacts(connection, ids)
     letters = revisions.hold_notices(connection, ids)
     cases: list[Case] = []

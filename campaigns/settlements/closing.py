@@ -56,7 +56,7 @@ def close_contacts(
     before = {row.id: row for row in rows}
     settled = {row.id: _settled(of[row.campaign], row, payments) for row in rows}
     touched = {id_: row for id_, row in settled.items() if row is not None}
-    gone = withdrawal.taken_back(connection, context.dial, settlements.orders_of(connection, touched), tenant)
+    gone = withdrawal.taken_back(connection, context.dial, withdrawing.orders_of(connection, touched), tenant)
     tried = attempts.of_contacts(connection, touched)
     cases: list[Case] = []
     for id_, row in touched.items():
