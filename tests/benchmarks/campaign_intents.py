@@ -191,7 +191,8 @@ async def _saying(store: Store, epoch: int, partitions: Sequence[int]) -> None:
         if now_s - prolonged_s >= STREAM_PROLONG_MS / 1000:
             prolonged_s = now_s
             await store.dial.prolong(TENANT, SWITCH, epoch)
-        await asyncio.sleep(SAY_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), SAY_S)
 
 
 async def _claiming(store: Store, epoch: int, claimed: _Claimed) -> None:

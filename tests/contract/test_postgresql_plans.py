@@ -11,9 +11,12 @@ from sqlalchemy import Connection, create_engine, text
 
 from cti.adapters.ledger import breaches, calls, commands, records, retention, stored, timeline_days, totals
 from cti.adapters.migrations import CHAIN
+from cti.dial import claims, streams
+from cti.dial.clock import LedgerClock
 from cti.rows import BreachFilter, CallFilter, TotalsFilter
-from cti.sql.connections import database_url
+from cti.sql.connections import database_url, writer_engine
 from cti.sql.schema import upgrade
+from tests.contract.dialling import LANE, SWITCH
 from tests.contract.rows import SOURCE, START_MS, TENANT
 from tests.postgres import PostgresServer
 
@@ -135,3 +138,32 @@ def test_a_table_read_as_a_whole_is_found(filled: str) -> None:
 def _touched(scan: re.Match[str]) -> bool:
     """A part that is empty is read as a whole too, and best so."""
     return NOTHING.search(scan.group()) is None
+
+
+ORDERS, OPEN_ORDERS = 20_000, 50
+# Calls under way on another lane, and some orders that may be claimed.
+UNSETTLED = """INSERT INTO dial_orders (id, tenant, switch, source, lane, command, body, made_at_ms, expires_at_ms,
+    sent_at_ms, state) SELECT 'o' || n, :tenant, :switch, 'none', CASE WHEN n > :open THEN 'other' ELSE :lane END,
+    'makeCall', '{}', 1, :until, CASE WHEN n > :open THEN 1 END, CASE WHEN n > :open THEN 'sent' ELSE 'open' END
+    FROM generate_series(1, :orders) AS n"""
+READ = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'dial_orders'"
+
+
+def test_a_claim_that_was_often_made_on_an_empty_table_does_not_read_all_of_a_full_one(postgres_url: str) -> None:
+    """PostgreSQL keeps a plan for what a connection asks again and again: it was the best one for nothing."""
+    upgrade(postgres_url, [CHAIN])
+    engine, clock = writer_engine(database_url(postgres_url)), LedgerClock(lambda: START_MS)
+    try:
+        with engine.connect() as connection:
+            (epoch,) = streams.subscribe(connection, clock, [(TENANT, SWITCH)])
+            asked = claims.Asked(TENANT, SWITCH, epoch, {LANE: 1_000.0}, 1_000)
+            for _ in range(20):
+                assert claims.claim(connection, clock, [asked])[0].orders == []
+            connection.commit()
+            given = {"tenant": TENANT, "switch": SWITCH, "lane": LANE, "orders": ORDERS, "open": OPEN_ORDERS}
+            connection.execute(text(UNSETTLED), given | {"until": START_MS + 1})
+            connection.commit()
+            assert len(claims.claim(connection, clock, [asked])[0].orders) == OPEN_ORDERS
+            assert (connection.scalar(text(READ)) or 0) < ORDERS
+    finally:
+        engine.dispose()
