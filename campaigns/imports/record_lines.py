@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from campaigns.imports.records import GB18030, NOTHING_WRONG, Record
 
 ESCAPED = "surrogateescape"
-_SURROGATE = re.compile("[\udc80-\udcff]")
+_SURROGATE = re.compile(f"[{chr(0xDC80)}-{chr(0xDCFF)}]")
 
 
 def line_of(record: Record) -> bytes:
