@@ -17,7 +17,7 @@ from campaigns.do_not_call.entries import entry_id
 from campaigns.ledger import do_not_call, turns
 from campaigns.ledger.rows import DoNotCallRow
 from campaigns.ledger.tables import do_not_call as table
-from cti.sql.bulk import _values_statement, driver_of
+from cti.sql.bulk import _as_arrays, _values_statement, driver_of
 from tests.campaigns.dialler.acting import Acting
 from tests.campaigns.dialler.made import (
     CAMPAIGN,
@@ -189,7 +189,7 @@ async def test_the_look_up_is_by_index(product: Acting) -> None:
             rows = driver.execute(f"EXPLAIN QUERY PLAN {_values_statement(find, len(asked))}", values).fetchall()
         else:
             driver.execute("SET LOCAL enable_seqscan = off")
-            rows = driver.execute(b"EXPLAIN " + find._from_json, (find._as_json(asked),)).fetchall()
+            rows = driver.execute(b"EXPLAIN " + find._from_arrays, _as_arrays(asked)).fetchall()
         return json.dumps([list(map(str, row)) for row in rows])
 
     found = await product.context.reader.run(plan)
