@@ -14,7 +14,9 @@ BANK_DIGITS = range(15, 20)
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
-_PERHAPS = re.compile(r"[0-9]{15}|(?:[0-9]{4}[ -]){3}[0-9]{3}|[\uff10-\uff19]{15}")
+# 15 digits, or groups of four; both alternatives begin with four digits, so that most text is passed over once.
+_PERHAPS = re.compile(r"[0-9]{4}(?:[0-9]{11}|[ -](?:[0-9]{4}[ -]){2}[0-9]{3})")
+_FULL_WIDTH = re.compile(r"[\uff10-\uff19]{15}")
 _RUN = re.compile(r"(?<![0-9])(?:[0-9]{4}(?P<sep>[ -])(?:[0-9]{4}(?P=sep)){2}[0-9]{3,4}(?:(?P=sep)[0-9]{1,3})?"
                   r"|[0-9]{17}[0-9Xx]|[0-9]{15,19})(?![0-9])")  # fmt: skip
 _SEPARATORS = str.maketrans("", "", " -")
@@ -22,7 +24,9 @@ _SEPARATORS = str.maketrans("", "", " -")
 
 def perhaps(text: str) -> bool:
     """Whether a closer look is worth its time; `text` may be many cells."""
-    return _PERHAPS.search(text) is not None
+    if _PERHAPS.search(text) is not None:
+        return True
+    return not text.isascii() and _FULL_WIDTH.search(text) is not None
 
 
 def kind_of(text: str, *, bank: bool = True) -> str | None:

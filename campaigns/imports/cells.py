@@ -143,8 +143,14 @@ def read_money(text: str) -> str:
     return amount
 
 
-@lru_cache(maxsize=KEPT)
 def read_number(text: str) -> str:
+    if text.isascii() and text.isdecimal() and text[0] != "0" and len(text) <= WHOLE_DIGITS_MAX:
+        return text  # nearly all are canonical, and many are the only one of the file
+    return _number_of(text)
+
+
+@lru_cache(maxsize=KEPT)
+def _number_of(text: str) -> str:
     plain = half_width(text).replace(" ", "")
     shift = _RATIOS.get(plain[-1:], 0)
     sign, whole, decimals = _parts(plain[:-1] if shift else plain, text, "a number like 0.001")

@@ -58,6 +58,7 @@ class Job:
         self._key = Key(row.campaign, row.no, IMPORTS, dict(held))
         self._taken = taken_of(row.header)
         self._layout: Layout | None = None
+        self._fills = False  # a campaign that had nobody when the reading began
 
     async def run(self) -> ImportRow | None:
         """The import as it ended. Raises Fenced, LedgerAway, OutcomeUnknown, ContactMoved."""
@@ -86,6 +87,7 @@ class Job:
     async def _read(self, campaign: CampaignRow, taken: Taken) -> None:
         reader = self._reader(campaign, taken)
         maker = await self._maker(campaign) if taken.one_row_each else None
+        self._fills = maker is not None and maker.last_no == 0 and not known_kinds()[campaign.kind].stands
         behind = _Behind()
         try:
             async for seq, content in self._chunks():
@@ -144,13 +146,19 @@ class Job:
     async def _applied_at_once(self, maker: Maker, seq: int, rows: "_Rows") -> None:
         """Each row is an account of its own. Raises ContactMoved where one was changed meanwhile: read it again."""
         found = {read.account: [(row, parts_of(read))] for row, (read, _) in rows.read.items()}
-        before = await self._context.reader.run(imported.before, self._row.campaign, list(found))
+        before = await self._before(list(found))
         batch = await self._batch(maker, found, before)
         for row, error in batch.errors:
             rows.refuse(row, rows.read[row][1], error)
         counts = batch.counts._replace(rejected=len(rows.rejected))
         batch = batch._replace(accounts=(), errors=(), counts=counts, seq=seq, rejected=rows.rejected)
         await self._context.writer.run(imported.apply, batch, weight=rows.count)
+
+    async def _before(self, accounts: Sequence[str]) -> Mapping[str, imported.Before]:
+        """Those that are there. Whoever fills an empty campaign finds nobody but its own: there is one importer."""
+        if self._fills:
+            return {}
+        return await self._context.reader.run(imported.before, self._row.campaign, accounts)
 
     # -- applying ------------------------------------------------------------------------------------------------------
 

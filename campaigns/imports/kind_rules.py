@@ -50,7 +50,7 @@ def check_item(
 
 
 def _below_zero(kind: Kind, item: Mapping[str, str]) -> list[str]:
-    return [name for name in _never_below_zero(kind.name) if item.get(name, "").startswith("-")]
+    return [name for name in _never_below_zero(kind.name) if item.get(name, "")[:1] == "-"]
 
 
 @cache

@@ -28,6 +28,8 @@ CLASSES = {"resident": "resident", "居民": "resident", "organisation": "organi
 RESIDENT = "resident"
 
 Phones = Sequence[tuple[str, Sequence[str]]]
+_Reading = tuple[str, Column | None, reading.Reader, bool]
+"""Of a field: its name, its column, how it is read, whether it must be there."""
 
 
 class Read(NamedTuple):
@@ -71,7 +73,7 @@ class RowReader:
         self._kind, self._layout, self._imported, self._rates = kind, layout, imported, tuple(rates)
         self._width = len(layout.header)
         own = [field for field in kind.fields if field.name not in header.COMMON]
-        self._items = [
+        self._items: list[_Reading] = [
             (field.name, layout.fields[field.name], reading.reader_of(field.type, zone), field.required)
             for field in own
             if field.name in layout.fields
@@ -86,9 +88,7 @@ class RowReader:
         ]
         self._zone_at = layout.fields.get(ZONE)
 
-    def _common(
-        self, name: str, reader: reading.Reader, *, needed: bool = False
-    ) -> tuple[str, Column | None, reading.Reader, bool]:
+    def _common(self, name: str, reader: reading.Reader, *, needed: bool = False) -> "_Reading":
         return name, self._layout.fields.get(name), reader, needed
 
     def read(self, record: Record) -> Read | Refused | None:
@@ -104,12 +104,15 @@ class RowReader:
                 return Refused(error_text(record.row, [Mistake("-", CELLS, what)]))
             cells = [*cells[: self._width], *[""] * (self._width - len(cells))]
         mistakes: list[Mistake] = []
-        clean = str.strip if reading.nothing_to_clean(cells) else reading.cleaned
         wrong_at = record.wrong
-        own = self._fields(cells, self._account, mistakes, clean, wrong_at)
+        is_clean = not wrong_at and reading.nothing_to_clean(cells)
+        if is_clean:
+            cells = list(map(str.strip, cells))
+        fields = self._clean_fields if is_clean else self._fields
+        own = fields(cells, self._account, mistakes, wrong_at)
         account, name, customer_class, important, address = own.values()
         zones = self._zones(cells, mistakes, wrong_at)
-        item = self._fields(cells, self._items, mistakes, clean, wrong_at)
+        item = fields(cells, self._items, mistakes, wrong_at)
         if not account and not wrong_at and not any(map(str.strip, cells)):
             return None
         before = len(mistakes)
@@ -117,7 +120,7 @@ class RowReader:
             wrong = check_item(self._kind, item, customer_class or RESIDENT, self._imported, self._rates)
             mistakes += [Mistake(self._layout.spelled(one.field), one.rule, one.what) for one in wrong]
             before = len(mistakes)
-        phones = self._phones(cells, zones, mistakes, wrong_at)
+        phones = self._phones(cells, zones, mistakes, wrong_at, numbers.normalised if is_clean else _number)
         if mistakes and not (before == 0 and self._kind.important_until_confirmed):
             return Refused(error_text(record.row, mistakes))
         kept = {
@@ -127,12 +130,29 @@ class RowReader:
         item = {name: text for name, text in item.items() if text}
         return Read(account, name, customer_class, important, address, zones, phones, item, kept)
 
+    def _clean_fields(
+        self, cells: Sequence[str], columns: Sequence["_Reading"], mistakes: list[Mistake], _wrong_at: object
+    ) -> dict[str, str]:
+        """As `_fields`, of cells in which nothing is to be cleaned nor wrong from the start."""
+        values: dict[str, str] = {}
+        for name, column, reader, needed in columns:
+            text = "" if column is None else cells[column.at]
+            if text:
+                try:
+                    text = reader(text)
+                except Wrong as wrong:
+                    mistakes.append(Mistake(column.spelled if column else name, wrong.rule, wrong.what))
+                    text = ""
+            elif needed and column is not None:
+                mistakes.append(Mistake(column.spelled, MISSING, "is empty"))
+            values[name] = text
+        return values
+
     def _fields(
         self,
         cells: Sequence[str],
-        columns: Sequence[tuple[str, Column | None, Callable[[str], str], bool]],
+        columns: Sequence["_Reading"],
         mistakes: list[Mistake],
-        clean: reading.Reader,
         wrong_at: Mapping[int, tuple[str, str]],
     ) -> dict[str, str]:
         values: dict[str, str] = {}
@@ -142,7 +162,7 @@ class RowReader:
                 try:
                     if column.at in wrong_at:
                         raise Wrong(*wrong_at[column.at])
-                    text = clean(cells[column.at])
+                    text = reading.cleaned(cells[column.at])
                     if text:
                         text = reader(text)
                     elif needed:
@@ -181,6 +201,7 @@ class RowReader:
         zones: Sequence[str],
         mistakes: list[Mistake],
         wrong_at: Mapping[int, tuple[str, str]],
+        number_of: Callable[[str], numbers.Number | numbers.Mistake],
     ) -> Phones:
         """The zones of the row come beside those of the number, never instead of them."""
         found: dict[str, Sequence[str]] = {}
@@ -194,7 +215,7 @@ class RowReader:
             if not cell or not cell.strip():
                 continue
             said = True
-            number = _number(cell)
+            number = number_of(cell)
             if isinstance(number, numbers.Mistake):
                 mistakes.append(Mistake(column.spelled, number.rule, number.what))
             elif not number.zones and not zones:

@@ -9,7 +9,6 @@ from sqlalchemy import Connection, func, select
 from campaigns.imports.errors import ContactMoved
 from campaigns.ledger import numbers, outbound, revisions
 from campaigns.ledger.imports import (
-    ACCOUNTS_NAMED,
     Counts,
     Key,
     RejectedRow,
@@ -22,8 +21,7 @@ from campaigns.ledger.imports import (
 )
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, HoursClassRow, ImportRow
 from campaigns.ledger.tables import attempts, contacts, hours_classes, import_additions, imports
-from cti.sql import point
-from cti.sql.bulk import Bulk, Insertion, insertion, slices
+from cti.sql.bulk import Bulk, Insertion, insertion, selection, slices
 
 _insert = Insertion(contacts)
 _insert_classes = insertion(hours_classes, tail="ON CONFLICT (campaign, hours_class) DO NOTHING")
@@ -41,7 +39,7 @@ _add = Bulk(
     [contacts.c.id, contacts.c.version, *(contacts.c[name] for name in _ADDED)],
     "AND campaign_contacts.id = given.id AND campaign_contacts.version = given.version",
 )
-_OF_ACCOUNTS = point.all_of(contacts, "WHERE campaign = ? AND account IN ({})")
+_of_accounts = selection(contacts, [contacts.c.campaign, contacts.c.account])
 
 
 class Batch(NamedTuple):
@@ -112,12 +110,8 @@ class Before(NamedTuple):
 
 def before(connection: Connection, campaign: str, accounts: Collection[str]) -> dict[str, Before]:
     """By account."""
-    found: dict[str, ContactRow] = {}
-    for some in slices(sorted(accounts), ACCOUNTS_NAMED):
-        statement = _OF_ACCOUNTS.format(point.listed(some))
-        found |= {
-            row.account: row for row in map(ContactRow._make, point.rows_of(connection, statement, campaign, *some))
-        }
+    there = _of_accounts.returning(connection, [(campaign, account) for account in sorted(accounts)])
+    found = {row.account: row for row in map(ContactRow._make, there)}
     tried: dict[str, list[AttemptRow]] = {row.id: [] for row in found.values()}
     for some in slices(sorted(tried)):
         for one in map(AttemptRow._make, connection.execute(select(attempts).where(attempts.c.contact.in_(some)))):

@@ -2,10 +2,10 @@
 its campaign any more.
 """
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from pydantic_core import from_json
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, tuple_
 
 from campaigns.core.reasons import CampaignState
@@ -54,11 +54,13 @@ def add(connection: Connection, rows: Sequence[ContactRow]) -> None:
 
 
 def _numbers_of(rows: Sequence[ContactRow]) -> list[tuple[str, str, int]]:
-    return [
-        (row.campaign, number, row.no)
-        for row in rows
-        for number in sorted({str(phone[0]).partition(";")[0] for phone in json.loads(row.phones)})
-    ]
+    return [(row.campaign, number, row.no) for row in rows for number in _bare(from_json(row.phones))]
+
+
+def _bare(phones: Sequence[Sequence[str]]) -> Sequence[str]:
+    """Without their extensions, each once."""
+    bare = [phone[0].partition(";")[0] for phone in phones]
+    return bare if len(bare) == 1 else sorted(set(bare))
 
 
 def find(connection: Connection, tenant: str, callers: Collection[str], now_ms: int) -> list[Match]:

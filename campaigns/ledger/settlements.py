@@ -19,12 +19,11 @@ from campaigns.ledger.tables import (
     outbound,
     settlements,
 )
-from cti.sql import point
-from cti.sql.bulk import insertion, slices
+from cti.sql.bulk import insertion, selection, slices
 from cti.sql.bulk import update as bulk_update
 
 _put = insertion(settlements)
-_OF_ACCOUNTS = point.all_of(settlements, "WHERE tenant = ? AND account IN ({})")
+_of_accounts = selection(settlements, [settlements.c.tenant, settlements.c.account])
 _write_notices = bulk_update(notices, [notices.c.id], [notices.c.state, notices.c.body, notices.c.to_recall_ms])
 
 
@@ -45,9 +44,8 @@ def by_reference(connection: Connection, tenant: str, references: Collection[str
 def of_accounts(connection: Connection, tenant: str, accounts: Collection[str]) -> dict[str, list[SettlementRow]]:
     """What was told of each account, the first first; accounts without any are left out."""
     found: dict[str, list[SettlementRow]] = {}
-    for some in slices(sorted(accounts)):
-        for row in point.rows_of(connection, _OF_ACCOUNTS.format(point.listed(some)), tenant, *some):
-            found.setdefault(row[2], []).append(SettlementRow._make(row))
+    for row in _of_accounts.returning(connection, [(tenant, account) for account in sorted(accounts)]):
+        found.setdefault(row[2], []).append(SettlementRow._make(row))
     for rows in found.values():
         rows.sort(key=lambda row: (row.received_at_ms, row.reference))
     return found
