@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
-from campaigns.imports.errors import ContactMoved
+from campaigns.core.campaign import TAKES_CONTACTS
+from campaigns.imports.errors import ContactMoved, WrongState
 from campaigns.ledger import numbers, outbound, revisions
 from campaigns.ledger.imports import (
     Counts,
@@ -16,12 +17,12 @@ from campaigns.ledger.imports import (
     chunk_done,
     count,
     fence,
-    open_campaign,
     reject,
 )
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, HoursClassRow, ImportRow
-from campaigns.ledger.tables import attempts, contacts, hours_classes, import_additions, imports
+from campaigns.ledger.tables import attempts, campaigns, contacts, hours_classes, import_additions, imports
 from cti.sql.bulk import Bulk, Insertion, insertion, selection, slices
+from cti.sql.point import Prepared
 
 _insert = Insertion(contacts)
 _insert_classes = insertion(hours_classes, tail="ON CONFLICT (campaign, hours_class) DO NOTHING")
@@ -39,6 +40,7 @@ _add = Bulk(
     [contacts.c.id, contacts.c.version, *(contacts.c[name] for name in _ADDED)],
     "AND campaign_contacts.id = given.id AND campaign_contacts.version = given.version",
 )
+_STATE = Prepared(select(campaigns.c.state).where(campaigns.c.id == bindparam("campaign")).with_for_update(read=True))
 _of_accounts = selection(contacts, [contacts.c.campaign, contacts.c.account])
 
 
@@ -69,7 +71,7 @@ def apply(connection: Connection, batches: Sequence[Batch]) -> Sequence[None]:
     The tenant's row is held, so that no payment is told beside it: whoever comes second knows of the other.
     """
     for batch in batches:
-        open_campaign(connection, batch.key.campaign)
+        _hold_campaign(connection, batch.key.campaign)
         outbound.lock(connection, batch.tenant, share=True)
         if revisions.last_no(connection, batch.key.campaign) != batch.revised:
             raise ContactMoved
@@ -89,6 +91,14 @@ def apply(connection: Connection, batches: Sequence[Batch]) -> Sequence[None]:
             count(connection, batch.key, batch.counts)
         fence(connection, batch.key)
     return [None] * len(batches)
+
+
+def _hold_campaign(connection: Connection, campaign: str) -> None:
+    """Lock its row against a stop. Raises WrongState."""
+    found = _STATE.rows(connection, campaign=campaign)
+    state = found[0][0] if found else None
+    if state not in TAKES_CONTACTS:
+        raise WrongState(state or "deleted")
 
 
 def _add_to(connection: Connection, rows: Sequence[ContactRow]) -> None:

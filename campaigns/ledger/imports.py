@@ -49,6 +49,11 @@ _WAITING = f"SELECT account, min(row_no), count(*) {_MINE} AND account IN ({{}})
 _ROW_NUMBERS = f"SELECT row_no {_MINE} AND account IN ({{}})"
 _ROWS = f"SELECT row_no, account, fields {_MINE} AND row_no IN ({{}})"
 _DROP_ACCOUNTS = f"DELETE {_MINE} AND account IN ({{}})"
+_CHUNK_DONE = "DELETE FROM campaign_import_chunks WHERE campaign = ? AND no = ? AND seq = ?"
+_COUNT = (
+    "UPDATE campaign_imports SET received = received + ?, accepted = accepted + ?, rejected = rejected + ?,"
+    " merged = merged + ?, contacts = contacts + ? WHERE campaign = ? AND no = ? AND state = ?"
+)
 
 
 class Key(NamedTuple):
@@ -224,8 +229,7 @@ def stage(connection: Connection, given: Sequence[Staged]) -> Sequence[None]:
 def chunk_done(connection: Connection, key: Key, seq: int, rejected: Sequence[RejectedRow]) -> None:
     """All rows of a chunk are staged, applied or rejected. Raises Fenced where somebody else has done it."""
     _insert_rejected(connection, rejected)
-    here = and_(import_chunks.c.campaign == key.campaign, import_chunks.c.no == key.no, import_chunks.c.seq == seq)
-    if connection.execute(delete(import_chunks).where(here)).rowcount == 0:
+    if point.changed(connection, _CHUNK_DONE, key.campaign, key.no, seq) == 0:
         raise Fenced(resources=key.held)
 
 
@@ -282,14 +286,6 @@ def rows_of(connection: Connection, campaign: str, no: int, accounts: Sequence[W
 # -- applying ----------------------------------------------------------------------------------------------------------
 
 
-def open_campaign(connection: Connection, campaign: str) -> None:
-    """Lock the campaign's row against a stop. Raises WrongState."""
-    query = state_of(campaign).with_for_update(read=True)
-    state = connection.scalar(query)
-    if state not in TAKES_CONTACTS:
-        raise WrongState(state or "deleted")
-
-
 def reject(connection: Connection, key: Key, errors: Sequence[tuple[int, str]]) -> None:
     """(row, error) of staged rows; they are dropped with their account."""
     _reject_staged(connection, [(key.campaign, key.no, row, error) for row, error in errors])
@@ -322,10 +318,8 @@ def _reject_last(connection: Connection, key: Key, account: str, limit: int, wha
 
 def count(connection: Connection, key: Key, counts: Counts) -> None:
     """received = accepted + rejected + merged, always. Raises Fenced where the import is not running any more."""
-    more = {name: getattr(imports.c, name) + value for name, value in counts._asdict().items() if value}
     decided = counts.accepted + counts.rejected + counts.merged
-    more["received"] = imports.c.received + decided
-    if connection.execute(update(imports).where(_running(key)).values(more)).rowcount == 0:
+    if point.changed(connection, _COUNT, decided, *counts, key.campaign, key.no, RUNNING) == 0:
         raise Fenced(resources=key.held)
 
 
