@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -170,7 +170,9 @@ def _names_nobody(template: str, language: str, zone: str) -> bool:
 
 def _filled(name: str, template: str, language: str, zone: str, values: Mapping[str, object]) -> str:
     try:
-        text = _template(template, language, zone).render(values)
+        made = _template(template, language, zone)
+        # `render` would copy the environment's globals for each contact. There are none.
+        text = "".join(made.root_render_func(made.new_context(dict(values), shared=True)))
     except (TemplateError, ValueError, ArithmeticError, TypeError, LookupError) as error:
         raise CannotSay(f"{name} ({language}): {error}") from error
     text = WHITE.sub(" ", text).strip()
@@ -180,13 +182,22 @@ def _filled(name: str, template: str, language: str, zone: str, values: Mapping[
 
 
 @lru_cache(maxsize=TEMPLATES_KEPT)
-def _template(template: str, language: str, zone: str) -> Any:
+def _template(template: str, language: str, zone: str) -> Template:
     return _environment(language, zone).from_string(template)
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """`item.amount` is mostly a key: to look for an attribute first costs an exception each time."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
 
 
 @lru_cache(maxsize=TEMPLATES_KEPT)
 def _environment(language: str, zone: str) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # speech, no markup
+    environment = _Environment(undefined=StrictUndefined, autoescape=False)  # speech, no markup
     environment.globals.clear()  # no range, no namespace: a template has its values and nothing else
     told = forms(language, ZoneInfo(zone))
     environment.filters.update(

@@ -24,7 +24,8 @@ class Choice(NamedTuple):
 
 def next_call(contact: Contact, campaign: Campaign) -> Choice | None:
     """None: no number is left."""
-    phones = [phone for phone in contact.phones if phone.number not in contact.retired]
+    retired = contact.retired
+    phones = [phone for phone in contact.phones if phone.number not in retired]
     return _message(contact, campaign, phones) or _call(contact, campaign, phones)
 
 

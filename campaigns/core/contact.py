@@ -92,7 +92,7 @@ class Contact:
 
     @property
     def this_round(self) -> tuple[Attempt, ...]:
-        return tuple(attempt for attempt in self.attempts if attempt.round == self.round)
+        return tuple([attempt for attempt in self.attempts if attempt.round == self.round])
 
     @property
     def counted(self) -> int:
@@ -108,9 +108,11 @@ class Contact:
     def retired(self) -> frozenset[str]:
         """Numbers that are not dialled again."""
         return frozenset(
-            attempt.number
-            for attempt in self.attempts
-            if attempt.disposition is not None and TABLE[attempt.disposition].then is Then.NEXT_NUMBER
+            [
+                attempt.number
+                for attempt in self.attempts
+                if attempt.disposition is not None and TABLE[attempt.disposition].then is Then.NEXT_NUMBER
+            ]
         )
 
     @property

@@ -271,13 +271,18 @@ class Case:
 
     def calm_world(self, known: Known, now_ms: int) -> World:
         """Nothing hinders on the lane."""
-        calls, busy = known.calls, known.busy
         return World(
             do_not_call=silenced(self.contact, self.campaign),
-            calls_today=max(calls.get(day, 0) for day in self.days_at(now_ms)),
-            busy_numbers=frozenset(phone for phone, lines in self._lines.items() if not busy.isdisjoint(lines)),
+            calls_today=self._calls_today(known, now_ms),
+            busy_numbers=self._busy_numbers(known),
             switch_heard_ms=now_ms,
         )
+
+    def _calls_today(self, known: Known, now_ms: int) -> int:
+        return max([known.calls.get(day, 0) for day in self.days_at(now_ms)])
+
+    def _busy_numbers(self, known: Known) -> frozenset[str]:
+        return frozenset([phone for phone, lines in self._lines.items() if not known.busy.isdisjoint(lines)])
 
     @property
     def lines(self) -> set[str]:
@@ -294,8 +299,11 @@ class Case:
         amount_known: bool = True,
     ) -> World:
         """As it is. That there is room on the trunk group is asked elsewhere."""
-        return self.calm_world(known, moment.now_ms)._replace(
+        return World(
+            do_not_call=silenced(self.contact, self.campaign),
             frozen=moment.frozen,
+            calls_today=self._calls_today(known, moment.now_ms),
+            busy_numbers=self._busy_numbers(known),
             amount_known=amount_known,
             switch_heard_ms=moment.heard_ms,
             stream_live=moment.stream_live,

@@ -14,6 +14,7 @@ from cti.dial.rows import CALL_COMMANDS, MAKE_CALL, SNAPSHOT_CALL, DialFact, Dia
 UNSETTLED = frozenset({"open", "sent"})
 HELD_LOOK_MS = 60_000
 NOTHING = (None, (), False, None)  # the key of an order of which nothing is known yet
+SENT_ALONE = {"sent_at_ms"}
 
 
 class News(NamedTuple):
@@ -98,7 +99,7 @@ def judge_all(
         was = kept.get(id_)
         if was is None or its_about or not was.holds(order, its_facts, now_ms):
             judgement = judged(order, its_about, its_facts, word, now_ms, script_of(row))
-            was = Before(order, its_facts, now_ms, judgement, _key(judgement, now_ms))
+            was = Before(order, its_facts, now_ms, judgement, _key(judgement, order.order.command == MAKE_CALL, now_ms))
         if not its_about:
             holding[id_] = was
         judgement = was.judgement
@@ -116,9 +117,14 @@ def judge_all(
     return found
 
 
-def _key(judgement: Judgement, now_ms: int) -> object:
-    """When a thing is held is no news. What is held for good is looked at now and then: its contact may be final."""
+def _key(judgement: Judgement, is_call: bool, now_ms: int) -> object:
+    """When a thing is held is no news. What is held for good is looked at now and then: its contact may be final. That
+    a call was sent is written with what comes of it, which is known within seconds: alone it would cost each call a
+    turn more.
+    """
     outcome = judgement.outcome
+    if outcome is None and is_call and judgement.columns.keys() == SENT_ALONE:
+        return NOTHING
     if isinstance(outcome, HeldLong):
         return HeldLong, now_ms // HELD_LOOK_MS
     said = None if outcome is None else (type(outcome), getattr(outcome, "disposition", None))

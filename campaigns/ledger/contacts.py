@@ -1,6 +1,7 @@
 """Contacts: those that are due, those with a deadline, and what a turn writes over them."""
 
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Integer, bindparam, exists, select
@@ -16,6 +17,7 @@ _WRITTEN = (  # by a turn; what a contact was imported with stays
     "state", "round", "decided_upto", "handed_over", "promise_date", "hours_class", "next_at_ms", "deadline_at_ms",
     "notice_out_by_ms", "notice_out_ms", "notice_missed", "waits_for", "why", "settled", "promise",
 )  # fmt: skip
+_written = attrgetter(*_WRITTEN)
 _COLUMNS = ", ".join(column.name for column in contacts.columns)
 _OPEN = ", ".join(f"'{state}'" for state in OPEN_STATES)  # word for word as in the partial indexes
 _FROM = ("SELECT", _COLUMNS, "FROM campaign_contacts WHERE campaign = ? AND state IN (", _OPEN, ")")
@@ -98,10 +100,7 @@ def lock(connection: Connection, rows: Sequence[ContactRow]) -> None:
 
 def replace(connection: Connection, rows: Sequence[ContactRow]) -> None:
     """Write contacts over those of the version that these were made from, which rises by one. Raises Stale."""
-    given = [
-        (row.id, row.version, *(getattr(row, name) for name in _WRITTEN))
-        for row in sorted(rows, key=lambda row: row.id)
-    ]
+    given = [(row.id, row.version, *_written(row)) for row in sorted(rows, key=lambda row: row.id)]
     if _replace(connection, given) != len(given):
         raise Stale("contacts")
 

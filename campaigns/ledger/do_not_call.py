@@ -6,6 +6,7 @@ its transaction, and looks again once it has its numbers.
 
 import hashlib
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 from sqlalchemy import Connection, case, delete, exists, select, tuple_, update
 
@@ -16,6 +17,7 @@ from campaigns.ledger.withdrawing import OpenOrder
 from cti.sql.bulk import insertion, selection
 
 HASHED = "h:"
+HASHES_KEPT = 2_048  # a turn asks for the same lines before and within its transaction
 ERASED = "erased"  # the reason of an entry of which a person's words are gone
 OF_CALLS = do_not_call.c.reason.in_([Disposition.OPTED_OUT.value, Disposition.WRONG_PARTY.value])
 _find = selection(do_not_call, [do_not_call.c.tenant, do_not_call.c.line])
@@ -40,6 +42,7 @@ def holding(
     return {meant[row.line]: row.reason for row in found if holds(row, now_ms, until_ms)}
 
 
+@lru_cache(maxsize=HASHES_KEPT)
 def hashed(tenant: str, line: str) -> str:
     """The line of an entry of which nobody shall read whom it means (an erased person): no number begins so."""
     return f"{HASHED}{hashlib.sha256(f'{tenant} {line}'.encode()).hexdigest()}"

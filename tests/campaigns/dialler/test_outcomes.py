@@ -8,6 +8,7 @@ import pytest
 from campaigns.core.after import Ended, HeldLong, NeverDialled
 from campaigns.core.reasons import Disposition
 from campaigns.dialler.evidence import Script
+from campaigns.dialler.judging import judge_all
 from campaigns.dialler.outcomes import Judgement, judged, script_of
 from cti.dial.rows import ASK_AGAIN_MS, SILENT_MS, UNKNOWN_FINAL_MS, DialFact, OrderState
 from tests.campaigns.dialler.known import (
@@ -361,3 +362,12 @@ def test_key_0_is_offered_only_where_there_is_a_queue() -> None:
     assert script.keys["0"].value == "queue"
     assert script.has_gate
     assert not script_of(campaign_row(kind="outage")).has_gate
+
+
+def test_that_a_call_was_sent_is_no_news_alone_and_comes_with_what_is_heard_of_it() -> None:
+    campaigns, now_ms = {"c0": campaign_row()}, SENT_MS + 900
+    assert judge_all([order(result=None)], {}, [], campaigns, word(now_ms), now_ms, {}).news == []
+    (news,) = judge_all([order()], {}, [fact(None, opened_s=0.5)], campaigns, word(now_ms), now_ms, {}).news
+    assert news.judgement.columns.get("sent_at_ms") == SENT_MS
+    (news,) = judge_all([order("sendMessage")], {}, [], campaigns, word(now_ms), now_ms, {}).news
+    assert news.judgement.columns == {"sent_at_ms": SENT_MS}, "of a message nothing more may be heard for half an hour"
