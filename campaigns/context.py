@@ -20,6 +20,7 @@ from cti.ports import Clock, WallClock
 from cti.sql.reader import SqlReader
 from cti.sql.scrubbing import Place
 from cti.sql.writer import SqlWriter, Work
+from cti.topics import DeadLetterBox, PartTopics
 
 NAME = "campaigns"  # of the part, its chain and its writer
 CHANNEL = "ringback_campaigns"  # NOTIFY: something changed that a dialler or an import should look at
@@ -54,6 +55,8 @@ class Context:
     cache: AnswerCache = field(default_factory=AnswerCache)  # figures that took long to read
     speed: float = 1.0  # how many times as fast as real time the clocks run, in a trial
     personal: Sequence[Place] = ()  # of the call side: where numbers of persons may stand
+    topics: PartTopics | None = None  # None: there is no Kafka
+    letters: DeadLetterBox | None = None  # dead letters of topics; None: there is no database
 
     def now_ms(self) -> int:
         """The time of day."""
@@ -100,6 +103,8 @@ def open_context(host: Host, rules: OperatorRules, settings: Settings, gateways:
         printer=Printer(settings.letters_folder, settings.fonts_folder),
         speed=host.speed,
         personal=host.personal,
+        topics=host.topics,
+        letters=host.letters,
     )
     for event in (context.woken, context.importing):
         database.hear(CHANNEL, event.set)

@@ -15,6 +15,8 @@ from campaigns.kinds import known_kinds
 from campaigns.ledger.figures import Figures
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.notices import STATES
+from campaigns.topics.names import TOPICS
+from schemas.reasons import DeadLetter
 
 LANES_SHOWN_MAX = 200  # trunk groups with a series of their own; the calls of the others count as `other`
 PAUSES = ("campaign_paused", "failure_spike", "cannot_dial", "queue_busy", "approval_void")
@@ -23,6 +25,11 @@ DEADLINES = ("notice_out_by", "fallback_by")
 OTHER = "other"
 
 VERDICTS = ("taken", "refused", "not_taken", "unknown")
+SETTLED = "settled"
+RECORDS = (  # of the topic of payments
+    SETTLED, *map(str, (DeadLetter.UNREADABLE, DeadLetter.INVALID, DeadLetter.TOO_LARGE, DeadLetter.ID_CONFLICT,
+    DeadLetter.UNKNOWN_TENANT, DeadLetter.LOST, DeadLetter.POISON)),
+)  # fmt: skip
 RECEIPTS = ("taken", "repeated", "otherwise", "not_signed", "unknown")
 
 Counted = Mapping[str, int]
@@ -55,6 +62,17 @@ class CampaignMetrics:
             "Message gateways of this process that cannot be used now",
             registry=None,
         )
+        self._records = counter(
+            "settlement_records", "Records of the topic of payments that were read, by what became of them", "outcome"
+        )
+        self._behind = Instrument(
+            "ringback_settlement_records_behind",
+            "Records of the topic of payments that this process is to read and has not read yet",
+            registry=None,
+        )
+        self._topics_away = Instrument(
+            "ringback_campaign_topics_away", "Topics that this process cannot use now", ("topic",), registry=None
+        )
         self.figures = FiguresShown()
         self._begin_at_zero()
 
@@ -74,12 +92,17 @@ class CampaignMetrics:
             self._messages.labels(verdict)
         for outcome in RECEIPTS:
             self._receipts.labels(outcome)
+        for outcome in RECORDS:
+            self._records.labels(outcome)
+        for topic in TOPICS:
+            self._topics_away.labels(topic.name)
 
     @property
     def collectors(self) -> Sequence[Collector]:
         counters = (self._dials, self._attempts, self._refusals, self._missed, self._quiet, self._turns)
         more = (self._promises, self._settlements, self._not_started, self._messages, self._receipts, self._away)
-        return (*counters, *more, self.figures)
+        topics = (self._records, self._behind, self._topics_away)
+        return (*counters, *more, *topics, self.figures)
 
     def message(self, verdict: str) -> None:
         """`verdict`: taken | refused | not_taken | unknown."""
@@ -91,6 +114,19 @@ class CampaignMetrics:
 
     def gateways_away(self, count: int) -> None:
         self._away.set(count)
+
+    def records(self, settled: int, aside: Iterable[DeadLetter]) -> None:
+        """Records of the topic of payments: how many were told, and why each other was set aside."""
+        self._records.labels(SETTLED).inc(settled)
+        for reason in aside:
+            self._records.labels(reason.value).inc()
+
+    def behind(self, records: int) -> None:
+        self._behind.set(records)
+
+    def topic_away(self, topic: str, *, away: bool) -> None:
+        """`topic`: the name of one of TOPICS."""
+        self._topics_away.labels(topic).set(away)
 
     def dialled(self, count: int = 1) -> None:
         """Orders made, after the commit."""
@@ -186,6 +222,11 @@ GAUGES = (
         "oldest_pending_notice_timestamp_seconds",
         "When the oldest notice that is in no batch was made; 0: there is none",
         lambda found: found.oldest_pending_ms,
+    ),
+    _moment(
+        "oldest_unpublished_timestamp_seconds",
+        "When the oldest row of the outbox that no topic has was made; 0: there is none",
+        lambda found: found.unpublished_ms,
     ),
     _by("state", tuple(CampaignState), "campaigns", "Campaigns", lambda found: found.campaigns),
     _by("why", PAUSES, "campaigns_paused", "Campaigns that are paused", lambda found: found.paused),

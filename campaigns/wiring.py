@@ -18,7 +18,7 @@ from campaigns.api.routes import routes
 from campaigns.api.shapes import shapes
 from campaigns.calendars import work_calendar, year_files
 from campaigns.callbacks.taking import TakingCallbacks
-from campaigns.context import CHANNEL, IMPORTS, LANES, MESSAGES, NAME, open_context
+from campaigns.context import CHANNEL, IMPORTS, LANES, MESSAGES, NAME, Context, open_context
 from campaigns.dialler.loop import Dialler
 from campaigns.erasing.task import ERASURES, Erasing
 from campaigns.figures import FIGURES, Looking
@@ -31,8 +31,11 @@ from campaigns.messages.configured import Gateways, read_gateways
 from campaigns.messages.sender import MessageSender
 from campaigns.profile import shipped_rules
 from campaigns.purging import purging
+from campaigns.topics.names import TOPICS
+from campaigns.topics.publishing import PUBLISHERS, Publishing
+from campaigns.topics.settlements import READERS, SettlementsTopic
 from cti.errors import SettingsMistake
-from cti.hosting import Host, Opened, Part
+from cti.hosting import Host, Opened, Part, Task
 from cti.sql.schema import Chain
 
 DIALLER = "dialler"  # the process that dials and imports
@@ -63,11 +66,20 @@ def open_part(host: Host) -> Opened:
             Leaving(context, host),
             TakingCallbacks(context, host),
             Erasing(context, host),
+            *topic_tasks(context, host),
         ],
         callers=InboundCallers(context),
         purge=purging(context, read.kept_ms),
         collectors=context.metrics.collectors,
     )
+
+
+def topic_tasks(context: Context, host: Host) -> list[Task]:
+    """Those that need Kafka, where there is one."""
+    topics, letters = host.topics, host.letters
+    if topics is None or letters is None:
+        return []
+    return [SettlementsTopic(context, host, topics, letters), Publishing(context, host, topics, letters)]
 
 
 def gateways_of(read: settings.Settings) -> Gateways:
@@ -96,7 +108,8 @@ PART = Part(
     runs_in=DIALLER,
     chain=CHAIN,
     channels=(CHANNEL,),
-    lease_groups=(LANES, IMPORTS, FIGURES, MESSAGES, ERASURES),
+    lease_groups=(LANES, IMPORTS, FIGURES, MESSAGES, ERASURES, READERS, PUBLISHERS),
+    topics=TOPICS,
     routes=routes,
     schemas=schemas,
     scopes=SCOPES,

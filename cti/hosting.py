@@ -30,6 +30,7 @@ from cti.rows import Round
 from cti.sql.database import Database
 from cti.sql.schema import Chain
 from cti.sql.scrubbing import Place
+from cti.topics import DeadLetterBox, PartTopics, Topic
 from cti.web.auth import SCOPES
 from cti.web.codes import CODES, Code
 from cti.web.limits import Limits
@@ -115,6 +116,15 @@ async def nothing_lives(_call_ids: Collection[str]) -> set[str]:
     return set()
 
 
+Tenants = Callable[[], Awaitable[set[str]]]
+"""Every tenant that has, or had, an API key. Raises LedgerAway."""
+
+
+async def no_tenants() -> set[str]:
+    """The default of `Host.tenants`."""
+    return set()
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """What a process lends to its parts."""
@@ -134,6 +144,9 @@ class Host:
     still_live: StillLive = nothing_lives
     declared_of_source: Declared = nothing_declared  # by the tenant and the source of its events
     personal: Sequence[Place] = ()  # of the call side: where numbers of persons may stand
+    topics: PartTopics | None = None  # None: there is no Kafka
+    letters: DeadLetterBox | None = None  # None: the store is in memory
+    tenants: Tenants = no_tenants
 
     def ownership(
         self, group: str, resources: Collection[str] = (), changed: Callable[[], None] = lambda: None
@@ -177,6 +190,7 @@ class Part:
     chain: Chain | None = None  # its tables; a writer of the chain's name is in `Host.database`
     channels: Sequence[str] = ()  # of NOTIFY
     lease_groups: Sequence[str] = ()
+    topics: Sequence[Topic] = ()
     routes: Callable[[Limits], Sequence[Route]] = no_routes
     schemas: Callable[[], Mapping[str, Any]] = no_schemas  # components that its routes refer to
     scopes: Sequence[str] = ()  # of API keys
@@ -233,6 +247,8 @@ def _names(part: Part) -> Iterator[tuple[str, str]]:
     yield from (("code", name) for name in part.codes)
     yield from (("lease group", name) for name in part.lease_groups)
     yield from (("channel", name) for name in part.channels)
+    yield from (("topic", topic.name) for topic in part.topics)
+    yield from (("number of dead letters", str(topic.letters_from)) for topic in part.topics if topic.is_read)
     if part.chain is not None:
         yield "tables", part.chain.name
 
@@ -245,6 +261,11 @@ def scopes_of(parts: Sequence[Part]) -> list[str]:
 def chains_of(parts: Sequence[Part]) -> list[Chain]:
     """The chains of those that have tables."""
     return [part.chain for part in parts if part.chain is not None]
+
+
+def topics_of(parts: Sequence[Part]) -> list[Topic]:
+    """The topics of parts."""
+    return [topic for part in parts for topic in part.topics]
 
 
 def variables_of(parts: Sequence[Part]) -> set[str]:

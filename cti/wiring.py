@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from typing import TYPE_CHECKING
 
 import structlog
-from pydantic_core import from_json
 
 from cti import errors
 from cti.adapters.clock import MonotonicClock, SystemClock, SystemWallClock, WallOf, speed_of
@@ -15,7 +14,7 @@ from cti.adapters.ledger.personal import OF_CALLS
 from cti.adapters.store import APPENDED, COMMANDED, MEMORY, OURS, Store, open_store
 from cti.core.indicators import SERVICE_MS, indicators
 from cti.core.rules import RuleBook, compile_profile
-from cti.descriptions import Descriptions, called_party
+from cti.descriptions import Descriptions
 from cti.dial.metrics import DialMetrics
 from cti.dial.store import ORDERED
 from cti.engine.gathering import CallLimits
@@ -30,10 +29,6 @@ from cti.hosting import (
     ENGINE,
     GATEWAY,
     WHOLE,
-    CalledLeg,
-    Declared,
-    DeclaredSwitch,
-    FindLeg,
     Host,
     Hosted,
     Part,
@@ -43,11 +38,12 @@ from cti.hosting import (
 )
 from cti.leases.alone import Alone, new_owner
 from cti.leases.ownership import Shared
+from cti.lending import declared_by_source, declared_in, legs_in, tenants_in
 from cti.parts.callers import PartCallers
 from cti.parts.health import PartHealth
 from cti.parts.metrics import GuardedCollector
 from cti.parts.tasks import PartPurges, PartTasks, named
-from cti.ports import Clock, Ownership, Reads, Registry
+from cti.ports import Clock, Ownership
 from cti.retention import Retention
 from cti.settings import Settings, profile_path
 from cti.sql.connections import sqlite_file
@@ -129,7 +125,8 @@ class Service:
             self._steady, wall, store.database, store.leases, store.shared, store.dial, self.dial_metrics,
             declared_in(store.ledger), legs_in(store.ledger), speed=speed_of(clock), dial_streams=store.dial,
             callbacks=store.callbacks, still_live=store.ledger.still_live,
-            declared_of_source=declared_by_source(store.ledger), personal=OF_CALLS,
+            declared_of_source=declared_by_source(store.ledger), personal=OF_CALLS, topics=store.topics,
+            letters=store.letters, tenants=tenants_in(store.ledger),
         )  # fmt: skip
         self.hosted = open_parts(parts, host, store, self.telemetry, self.health)
         tasks = [(hosted.part.name, task) for hosted in self.hosted for task in hosted.tasks_in(roles)]
@@ -261,37 +258,6 @@ class Service:
                     await self._engine.stop()
             except TimeoutError:  # its events are in the log: the next start reads them again
                 log.warning("stopped before the last round was committed", action="round_left")
-
-
-def declared_in(registry: Registry) -> Declared:
-    """The declarations of switches, for parts."""
-
-    async def declared(tenant: str, switch: str) -> DeclaredSwitch | None:
-        row = await registry.switch(tenant, switch)
-        return None if row is None else DeclaredSwitch(switch, row.source, from_json(row.declaration))
-
-    return declared
-
-
-def declared_by_source(registry: Registry) -> Declared:
-    """The declaration of the switch that has a source, for parts."""
-
-    async def declared(tenant: str, source: str) -> DeclaredSwitch | None:
-        rows = [row for row in await registry.tenant_switches(tenant) if row.source == source]
-        return DeclaredSwitch(rows[0].switch, source, from_json(rows[0].declaration)) if rows else None
-
-    return declared
-
-
-def legs_in(ledger: Reads) -> FindLeg:
-    """The legs of called parties, for parts."""
-
-    async def called_leg(tenant: str, call_id: str) -> CalledLeg | None:
-        stored = await ledger.call(tenant, call_id)
-        found = None if stored is None else await asyncio.to_thread(called_party, stored)
-        return None if found is None else CalledLeg(*found)
-
-    return called_leg
 
 
 async def _word_of(asked: Awaitable[object], slow: str) -> str | None:

@@ -17,9 +17,11 @@ from schemas import envelope
 from schemas.commands import COMMAND_MODELS
 from schemas.dial_orders import DIAL_ORDER_MODELS
 from schemas.envelope import Envelope
+from schemas.notices import PublishedNotice
 from schemas.profile import Profile
 from schemas.publish_asyncapi import asyncapi
 from schemas.records import CallRecord
+from schemas.settlements import Settlement
 
 SITE = "https://ringback.dev/schemas/"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -48,6 +50,8 @@ def _schemas() -> dict[str, Schema]:
             schemas[f"v1/dial-orders/{name}.json"] = _of(order)
     schemas["v1/records/call-record.json"] = _of(CallRecord)
     schemas["v1/profile.json"] = _of(Profile)
+    schemas["v1/campaigns/settlement.json"] = _of(Settlement)
+    schemas["v1/campaigns/notice.json"] = _of(PublishedNotice)
     return schemas
 
 

@@ -66,6 +66,8 @@ class DeadLetter(StrEnum):
     CALL_TOO_LARGE = "call_too_large"  # the call already has as many events or bytes as it may have
     WRONG_PARTITION = "wrong_partition"  # a Kafka record without a key, or not where its key or event belongs
     POISON = "poison"  # the engine failed on it: a defect of Ringback
+    UNKNOWN_TENANT = "unknown_tenant"  # a record of another topic than events, for a tenant without any API key
+    LOST = "lost"  # records of such a topic that Kafka deleted before they were read: their offsets alone are known
 
 
 class InterventionOutcome(StrEnum):

@@ -31,6 +31,7 @@ from cti.gateway.dialling import DialLedger
 from cti.gateway.keys import make_key
 from cti.gateway.pulse import Pulse
 from cti.hosting import WHOLE, Host, Hosted, Part, chains_of, find_parts
+from cti.lending import declared_by_source, declared_in, legs_in, tenants_in
 from cti.parts.callers import PartCallers
 from cti.parts.health import PartHealth
 from cti.ports import Clock
@@ -40,10 +41,7 @@ from cti.web.limits import Limits
 from cti.web.server import listen
 from cti.wiring import (
     callers_known_by,
-    declared_by_source,
-    declared_in,
     fit_parts,
-    legs_in,
     open_parts,
     read_book,
     standard_of,
@@ -294,7 +292,8 @@ async def scene(
         host = Host(
             clock, wall_clock, store.database, store.leases, store.shared, store.dial, meter,
             declared_in(store.ledger), legs_in(store.ledger), dial_streams=store.dial,
-            declared_of_source=declared_by_source(store.ledger), personal=OF_CALLS,
+            declared_of_source=declared_by_source(store.ledger), personal=OF_CALLS, letters=store.letters,
+            tenants=tenants_in(store.ledger),
             callbacks=store.callbacks, still_live=store.ledger.still_live,
         )  # fmt: skip
         health = PartHealth(telemetry, clock)

@@ -17,7 +17,7 @@ from campaigns.api.notice_letters import PDF, pdf
 from campaigns.api.notices import CSV_TYPE, PAGE, csv_of, shown_notice
 from campaigns.api.streams import streamed
 from campaigns.context import Context
-from campaigns.ledger import audit, campaigns, notice_batches
+from campaigns.ledger import audit, campaigns, notice_batches, outbox
 from campaigns.ledger.notices import EXPORTED
 from campaigns.ledger.rows import BatchRow, CampaignRow, NoticeRow
 from campaigns.letters.content import Glyphs, letter, set_aside, shown_aside
@@ -54,11 +54,14 @@ async def post_batch(context: Context, asked: Asked, limits: Limits) -> web.Resp
         raise Refusal("not_found", f"No such campaign: {given.campaign}")
     name = f"b{secrets.token_hex(8)[1:]}"
     batch = new_batch(name, row.tenant, row.id, context.now_ms(), who(asked.caller))
-    return await created(context, asked, body, partial(_take, batch))
+    return await created(context, asked, body, partial(_take, batch, context.topics is not None))
 
 
-def _take(batch: BatchRow, connection: Connection) -> Reply | Refusal:
+def _take(batch: BatchRow, published: bool, connection: Connection) -> Reply | Refusal:
+    """`published`: to a topic, too."""
     taken = notice_batches.take(connection, batch)
+    if published and taken.notices:
+        outbox.put_batch(connection, taken)
     details = {"campaign": taken.campaign, "notices": taken.notices}
     audit.note(connection, taken.tenant, taken.made_at_ms, taken.who, "notice_batch_taken", taken.id, details)
     return reply(shown_batch(taken), location=f"/v1/notice-batches/{taken.id}")

@@ -12,29 +12,24 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import Connection
 
 from campaigns.api.answering import JSON, noted, who
-from campaigns.api.codes import invalid, refusal
+from campaigns.api.codes import refusal
 from campaigns.api.idempotent import Reply, created, reply
 from campaigns.api.streams import CLOSE, pieces_of, streamed
 from campaigns.context import Context
 from campaigns.dialler.actions import count
-from campaigns.imports.cells import Wrong
 from campaigns.imports.errors import CannotImport
 from campaigns.imports.rejected import ERROR, MARK, csv_lines, filled
-from campaigns.imports.rows import read_account
-from campaigns.ledger import audit
 from campaigns.ledger.rows import SettlementRow
+from campaigns.settlements.asked import note, read_payment
 from campaigns.settlements.feed import Fed, Feed
-from campaigns.settlements.reading import read_marks, read_reference, when_settled
 from campaigns.settlements.telling import How, Settled, Told, settle
 from cti.web.accept import wanted
-from cti.web.body import model_of, read_json
+from cti.web.body import read_json
 from cti.web.csv_text import CSV
 from cti.web.instants import rfc3339
 from cti.web.limits import Limits
-from cti.web.refusal import Refusal, fault
+from cti.web.refusal import Refusal
 from cti.web.route import Asked
-from schemas.fields import ms_of
-from schemas.settlements import Settlement
 
 OK = 200
 IN_MEMORY_BYTES = 1_048_576  # of rejected rows; more are on disk
@@ -51,40 +46,13 @@ async def post_settlements(context: Context, asked: Asked, *, limits: Limits) ->
         takes = f"{JSON}, {CSV}"
         raise refusal("unsupported_media_type", f"Taken here: {takes}", headers={"Accept-Post": takes, **CLOSE})
     body = await read_json(asked.request, limits)
-    told = _told(model_of(body, limits, Settlement), context.now_ms())
+    told = read_payment(body, limits, context.now_ms())
     done: list[Settled] = []  # the last is what was committed
     answer = await created(context, asked, body, partial(_settle, context, asked, told, done))
     for one in done[-1:]:
         count(context, one.took)
         context.metrics.settled(one.each[0].how)
     return answer
-
-
-def _told(given: Settlement, now_ms: int) -> Told:
-    """Raises Refusal `invalid_body`."""
-    faults: list[dict[str, str]] = []
-    account = reference = ""
-    items: tuple[str, ...] = ()
-    at_ms = 0
-    try:
-        account = read_account(given.account.strip())
-    except Wrong as wrong:
-        faults.append(fault("/account", wrong.rule, wrong.what))
-    try:
-        reference = read_reference(given.reference.strip())
-    except Wrong as wrong:
-        faults.append(fault("/reference", wrong.rule, wrong.what))
-    try:
-        items = read_marks(given.items or ())
-    except Wrong as wrong:
-        faults.append(fault("/items", wrong.rule, wrong.what))
-    try:
-        at_ms = when_settled(ms_of(given.settled_at), now_ms)
-    except Wrong as wrong:
-        faults.append(fault("/settled_at", wrong.rule, wrong.what))
-    if faults:
-        raise invalid(faults)
-    return Told(reference, account, items, at_ms)
 
 
 def _settle(
@@ -96,9 +64,7 @@ def _settle(
     settled.append(done)
     if kept.how is How.OTHER:
         return refusal("settled_otherwise")
-    if kept.how is How.NEW:
-        details = {name: getattr(kept.row, name) for name in ("paid", "in_part", "withdrawn", "recalled")}
-        audit.note(connection, tenant, now_ms, by, "settled", told.reference, details)
+    note(connection, tenant, kept, by, now_ms)
     return reply(shown_settlement(kept.row), OK)
 
 

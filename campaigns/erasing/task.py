@@ -168,7 +168,7 @@ async def _leave(context: Context, row: ErasureRow, person: Person, now_ms: int)
         counts = erasing.blank(connection, tenant, rows, now_ms)
         counts["dial_orders"] = context.dial.forget(connection, tenant, commands)
         if not left:
-            counts = erasing.added(counts, _blank_others(connection, tenant, whole))
+            counts = erasing.added(counts, _blank_others(connection, context, tenant, whole))
         counts = erasing.added(json.loads(row.counts), counts)
         after = row._replace(subject=subject_of(whole), counts=json.dumps(counts), left_over=left)
         erasing.replace(connection, after)  # with what was blanked: his numbers stand nowhere else any more
@@ -177,13 +177,15 @@ async def _leave(context: Context, row: ErasureRow, person: Person, now_ms: int)
     return await write(context, act)
 
 
-def _blank_others(connection: Connection, tenant: str, person: Person) -> erasing.Counts:
+def _blank_others(connection: Connection, context: Context, tenant: str, person: Person) -> erasing.Counts:
     texts = set(marks(person.numbers))
     if person.account is not None:
         texts.add(json.dumps(person.account, ensure_ascii=False))
     counts = erasing.forget_lines(connection, tenant, person.account, person.numbers)
     if person.account is not None:
         counts |= erasing.blank_account(connection, tenant, person.account)
+        if context.letters is not None:
+            counts["dead_letters"] = context.letters.forget(connection, tenant, [person.account])
     if texts:
         counts["campaign_import_rejected"] = erasing.blank_rejected(connection, tenant, texts)
         counts["campaign_idempotency"] = erasing.blank_answers(connection, tenant, texts)

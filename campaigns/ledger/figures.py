@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, case, func, select, true
 
 from campaigns.core.campaign import BEGUN, DIALS
 from campaigns.core.reasons import WRITTEN, CampaignState, State
-from campaigns.ledger import important
+from campaigns.ledger import important, outbox
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.notices import ACKNOWLEDGED, EXPORTED, FAILED, PENDING, RECALLED
 from campaigns.ledger.rows import CampaignRow, HoursClassRow
@@ -55,6 +55,7 @@ class Figures(NamedTuple):
     feeds_silent: int  # tenants whose payments are not told
     calendar_until_ms: int  # the first instant of a year that nobody has announced
     unconfirmed: int  # important customers of outages that begin within two hours
+    unpublished_ms: int | None  # when the oldest row of the outbox that no topic has was made
 
 
 class Feeds(NamedTuple):
@@ -90,6 +91,7 @@ def look(connection: Connection, now_ms: int, is_open: IsOpen, feeds: Feeds | No
         feeds_silent=0 if feeds is None else _feeds_silent(connection, feeds),
         calendar_until_ms=calendar_until_ms,
         unconfirmed=important.unconfirmed(connection, now_ms),
+        unpublished_ms=outbox.oldest_ms(connection),
     )
 
 

@@ -100,6 +100,13 @@ def page(
     return [BatchRow(*row) for row in connection.execute(query.order_by(*(part.desc() for part in key)).limit(limit))]
 
 
+def notice(connection: Connection, tenant: str, name: str) -> NoticeRow | None:
+    """One of a tenant's notices, by its id."""
+    query = select(notices).where(notices.c.id == name, notices.c.tenant == tenant)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else NoticeRow(*row)
+
+
 def of_batch(connection: Connection, batch: str, after_page: int, limit: int) -> list[NoticeRow]:
     """Notices of a batch after a page, by page."""
     query = select(notices).where(notices.c.batch == batch, notices.c.page > after_page)

@@ -31,6 +31,7 @@ from campaigns.ledger.tables import (
     imports,
     notice_batches,
     notices,
+    outbox,
     person_days,
     refusals,
     revisions,
@@ -42,8 +43,8 @@ CHUNKS_A_TIME = 8  # they are large
 PERSON_DAYS_KEPT = 7  # days; only today's calls to a person are asked for
 ENDED_IMPORTS = ("done", "failed", "withdrawing", "withdrawn")
 OF_A_CAMPAIGN = (  # what hangs on a row goes before it
-    refusals, attempts, notices, notice_batches, callbacks, contacts, hours_classes, import_additions, import_rejected,
-    import_rows, import_chunks, imports, revisions, approvals, emergencies, history,
+    refusals, attempts, notices, outbox, notice_batches, callbacks, contacts, hours_classes, import_additions,
+    import_rejected, import_rows, import_chunks, imports, revisions, approvals, emergencies, history,
 )  # fmt: skip
 
 

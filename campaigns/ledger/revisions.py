@@ -25,7 +25,6 @@ _write_items = bulk_update(
     [contacts.c.id],
     [contacts.c["items"], contacts.c.expires_at_ms, contacts.c.outdated_upto],
 )
-_write_notices = bulk_update(notices, [notices.c.id], [notices.c.state, notices.c.body, notices.c.to_recall_ms])
 
 
 class Items(NamedTuple):
@@ -111,8 +110,3 @@ def hold_notices(connection: Connection, ids: Collection[str]) -> list[NoticeRow
         query = select(notices).where(*mine).order_by(columns.id).with_for_update()
         found += [NoticeRow._make(row) for row in connection.execute(query)]
     return found
-
-
-def write_notices(connection: Connection, rows: Sequence[NoticeRow]) -> None:
-    """Notices that are locked, as they become."""
-    _write_notices(connection, [(row.id, row.state, row.body, row.to_recall_ms) for row in rows])

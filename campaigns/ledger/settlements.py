@@ -20,11 +20,9 @@ from campaigns.ledger.tables import (
     settlements,
 )
 from cti.sql.bulk import insertion, selection, slices
-from cti.sql.bulk import update as bulk_update
 
 _put = insertion(settlements)
 _of_accounts = selection(settlements, [settlements.c.tenant, settlements.c.account])
-_write_notices = bulk_update(notices, [notices.c.id], [notices.c.state, notices.c.body, notices.c.to_recall_ms])
 
 
 def put(connection: Connection, rows: Sequence[SettlementRow]) -> None:
@@ -85,8 +83,3 @@ def hold_notices(
         query = select(notices).where(*mine, waiting).order_by(columns.id).with_for_update()
         found += [NoticeRow._make(row) for row in connection.execute(query)]
     return found
-
-
-def write_notices(connection: Connection, rows: Sequence[NoticeRow]) -> None:
-    """Notices that are locked, as they become."""
-    _write_notices(connection, [(row.id, row.state, row.body, row.to_recall_ms) for row in rows])

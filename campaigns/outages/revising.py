@@ -240,7 +240,7 @@ def _letters(connection: Connection, letters: Sequence[NoticeRow], change: Chang
     """A letter that nobody has yet says what is right, or is recalled; of one that was exported it is noted."""
     after = [(row, _letter(row, change, now_ms)) for row in letters if row.state != notices.ACKNOWLEDGED]
     new = [(was, now) for was, now in after if was != now]
-    revisions.write_notices(connection, [now for _, now in new])
+    notices.write(connection, [now for _, now in new], now_ms)
     recalled = sum(now.state == notices.RECALLED for _, now in new)
     to_recall = sum(now.to_recall_ms is not None for _, now in new)
     return Acted(recalled=recalled, to_recall=to_recall, rewritten=len(new) - recalled - to_recall)

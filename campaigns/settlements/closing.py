@@ -127,7 +127,7 @@ def recall_notices(connection: Connection, tenant: str, payments: Payments, now_
             to_recall = (*to_recall, row.id)
         done[row.account] = Recalled(recalled + (after.state == notices.RECALLED), to_recall)
         changed += [after] if after != row else []
-    settlements.write_notices(connection, changed)
+    notices.write(connection, changed, now_ms)
     return done
 
 

@@ -13,6 +13,7 @@ from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.event_log_sql import LOOK_ALONE_MS, LOOK_SHARED_MS, SqlEventLog
 from cti.adapters.ledger.beside import Write
 from cti.adapters.ledger.memory import MemoryLedger
+from cti.adapters.ledger.part_letters import PartLetters
 from cti.adapters.ledger.sql import SqlLedger
 from cti.adapters.ledger.tables import engines
 from cti.adapters.migrations import CHAIN
@@ -31,6 +32,7 @@ from cti.sql.database import Database
 from cti.sql.schema import Chain
 from cti.sql.trouble import AWAY, LOCKED
 from cti.sql.writer import SqlWriter
+from cti.topics import DeadLetterBox, PartTopics
 
 if TYPE_CHECKING:  # at run time where there is a cluster: the client takes its time to import
     from cti.adapters.event_log_kafka.log import KafkaEventLog
@@ -60,6 +62,8 @@ class Store:
     publisher: Publisher | None = None  # where integrators read from topics
     database: Database | None = None  # where parts keep tables; None: in memory there are none
     dial: SqlDialOrders | None = None  # None: in memory nothing is dialled
+    topics: PartTopics | None = None  # of parts; None: there is no Kafka
+    letters: DeadLetterBox | None = None  # of parts; None: in memory parts have none
     callbacks: SqlCallbackRequests | None = None  # None: in memory nobody takes what callers ask for
 
     @property
@@ -176,6 +180,7 @@ class _DatabaseStore(Store):
         self._ledger.tell_dialled(self.dial.told)
         self.callbacks = SqlCallbackRequests(database, DIAL)
         self._ledger.tell_called_back(self.callbacks.told)
+        self.letters = PartLetters()
         self._chains = (CHAIN, *chains)
 
     def _said_by(self) -> list[int]:
@@ -254,6 +259,7 @@ class KafkaStore(_DatabaseStore):
         super().__init__(Database(url, writers, (*CHANNELS, *channels), unheard), chains, None)
         self.log = KafkaEventLog(options, MonotonicClock())
         self.publisher = self.log.publisher
+        self.topics = self.log.of_parts
 
     async def start(self) -> None:
         try:

@@ -10,12 +10,15 @@ from referencing import Registry, Resource
 from cti.adapters.event_log_kafka.asyncapi import BINARY, document
 from cti.adapters.event_log_kafka.records import Reading
 from cti.adapters.event_log_kafka.settings import KafkaOptions
-from cti.adapters.event_log_kafka.topics import CLOCK, OUTBOX, wanted_topics
+from cti.adapters.event_log_kafka.topics import CLOCK, OUTBOX, kept_topic, wanted_topics
+from cti.hosting import find_parts, topics_of
 from schemas.envelope import DATA_MODELS
 from schemas.publish import DIALECT, SITE, documents
 from tests.unit.test_schemas_published import DOCUMENTS, references
 
 DOCUMENT = document()
+PART_TOPICS = topics_of(find_parts())
+SENT = {*OUTBOX, *(topic.name for topic in PART_TOPICS if not topic.is_read)}
 CHANNELS = {channel["address"].replace("{prefix}", "ringback."): channel for channel in DOCUMENT["channels"].values()}
 
 SCHEMAS = [Resource.from_contents(one) for path, one in DOCUMENTS.items() if path != "v1/asyncapi.json"]
@@ -51,7 +54,10 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 def test_its_channels_are_the_topics_that_integrators_need() -> None:
-    wanted = wanted_topics(KafkaOptions(""))
+    options = KafkaOptions("")
+    of_parts = {options.prefix + topic.name: kept_topic(options) for topic in PART_TOPICS}
+    assert of_parts
+    wanted = {**wanted_topics(options), **of_parts}
     assert CHANNELS.keys() == wanted.keys() - {f"ringback.{CLOCK}"}
     for topic, channel in CHANNELS.items():
         binding = channel["bindings"]["kafka"]
@@ -67,7 +73,7 @@ def test_each_event_is_read_from_one_topic_in_both_modes() -> None:
 def test_what_is_read_is_received_and_what_is_copied_is_sent() -> None:
     actions = {one["channel"]["$ref"]: one["action"] for one in DOCUMENT["operations"].values()}
     for name, channel in DOCUMENT["channels"].items():
-        copied = channel["address"].removeprefix("{prefix}") in OUTBOX
+        copied = channel["address"].removeprefix("{prefix}") in SENT
         assert actions[f"#/channels/{name}"] == ("send" if copied else "receive")
 
 
@@ -94,3 +100,10 @@ def test_a_body_is_held_against_what_is_said_of_it() -> None:
     offered = "ringback.call.offered.v1.binary"
     assert breaks(offered, b'{"calling": "1"}') == []
     assert breaks(offered, b'{"calling": 1, "colour": "red"}') != []
+
+
+def test_a_record_of_a_parts_topic_is_held_against_its_schema() -> None:
+    paid = {"reference": "R1", "account": "A1", "settled_at": "2026-03-01T00:00:00Z", "items": ["2026-02"]}
+    assert breaks("settlement", json.dumps(paid).encode()) == []
+    assert len(breaks("settlement", json.dumps(paid | {"colour": 1, "account": 7}).encode())) == 2
+    assert breaks("notice", b"{}") != []

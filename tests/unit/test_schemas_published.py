@@ -24,6 +24,7 @@ def test_every_message_is_published() -> None:
     commands = {f"v1/commands/{name}.json" for name in COMMAND_MODELS}
     orders = {"v1/dial-orders/makeCall.json", "v1/dial-orders/sendMessage.json"}
     others = {"v1/envelope.json", "v1/records/call-record.json", "v1/profile.json"}
+    others |= {"v1/campaigns/settlement.json", "v1/campaigns/notice.json"}
     assert SCHEMAS.keys() == events | commands | orders | others
 
 

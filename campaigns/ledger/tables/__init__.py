@@ -32,6 +32,7 @@ from campaigns.ledger.tables.notices import notice_batches, notices
 from campaigns.ledger.tables.people import erasures, live_numbers, person_days
 from campaigns.ledger.tables.revisions import APPLYING, revisions
 from campaigns.ledger.tables.settlements import do_not_call, settlements
+from campaigns.ledger.tables.topics import WAITS_FOR_TOPIC, outbox, topic_positions
 
 __all__ = (
     "APPLYING",
@@ -43,6 +44,7 @@ __all__ = (
     "UNDER_WAY",
     "UNENDED",
     "WAITS",
+    "WAITS_FOR_TOPIC",
     "approvals",
     "attempts",
     "audit",
@@ -69,8 +71,10 @@ __all__ = (
     "notices",
     "numbers",
     "outbound",
+    "outbox",
     "person_days",
     "refusals",
     "revisions",
     "settlements",
+    "topic_positions",
 )

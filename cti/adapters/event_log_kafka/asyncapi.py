@@ -1,11 +1,12 @@
 """The AsyncAPI 3.0 document of the Kafka topics: `python -m cti.adapters.event_log_kafka.asyncapi [FILE]` writes it.
 
 The first document (`schemas`) names messages and no topics; it is frozen. This one stands beside it: servers, topics,
-keys, headers. What a message holds it does not say again: it refers to the same schemas.
+keys, headers. What a message holds it does not say again: it refers to the same schemas. Topics of installed parts are
+described by what the parts say of them.
 """
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from cti.adapters.event_log_kafka.topics import (
     DEAD_LETTERS,
     RECORDS,
     SWITCHES,
-    wanted_topics,
+    kept_topic,
 )
+from cti.hosting import find_parts, topics_of
+from cti.topics import Topic
 from schemas.commands import COMMAND_MODELS
 from schemas.envelope import DATA_MODELS, Envelope
 from schemas.publish import event_path, indented
@@ -51,11 +54,15 @@ ABOUT = {
 }
 
 
-def document() -> Document:
-    """Everything."""
+def document(parts: Sequence[Topic] | None = None) -> Document:
+    """Everything. `parts`: their topics; those of the installed ones where it is not said."""
+    parts = topics_of(find_parts()) if parts is None else parts
     events = {topic: [kind for kind in DATA_MODELS if kind.startswith(family)] for topic, family in EVENTS_IN.items()}
     read = {topic: [name for kind in kinds for name in (kind, kind + BINARY)] for topic, kinds in events.items()}
     sent = {COMMANDS: [*COMMAND_MODELS], RECORDS: [RECORD], BREACHES: [BREACH], DEAD_LETTERS: [LETTER]}
+    read |= {topic.name: [topic.message] for topic in parts if topic.is_read}
+    sent |= {topic.name: [topic.message] for topic in parts if not topic.is_read}
+    about = ABOUT | {topic.name: topic.about for topic in parts}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -66,12 +73,16 @@ def document() -> Document:
         },
         "defaultContentType": JSON,
         "servers": {"kafka": _server()},
-        "channels": {_name(topic): _channel(topic, names) for topic, names in (read | sent).items()},
+        "channels": {_name(topic): _channel(topic, about[topic], names) for topic, names in (read | sent).items()},
         "operations": {
             **{f"receive.{topic}": _operation("receive", topic, names) for topic, names in read.items()},
             **{f"send.{topic}": _operation("send", topic, names) for topic, names in sent.items()},
         },
-        "components": {"messages": _messages(), "messageTraits": _traits(), "schemas": {"breach": _breach()}},
+        "components": {
+            "messages": _messages() | {topic.message: _of_part(topic) for topic in parts},
+            "messageTraits": _traits(),
+            "schemas": {"breach": _breach()},
+        },
     }
 
 
@@ -92,12 +103,12 @@ def _name(topic: str) -> str:
     return topic.replace(".", "_").replace("-", "_")
 
 
-def _channel(topic: str, messages: Iterable[str]) -> Document:
-    partitions, configuration = wanted_topics(OPTIONS)[OPTIONS.prefix + topic]
+def _channel(topic: str, about: str, messages: Iterable[str]) -> Document:
+    partitions, configuration = kept_topic(OPTIONS)
     kept = {name: int(configuration[name]) for name in ("retention.ms", "max.message.bytes")}
     return {
         "address": f"{{prefix}}{topic}",
-        "description": ABOUT[topic],
+        "description": about,
         "servers": [{"$ref": "#/servers/kafka"}],
         "parameters": {"prefix": {"default": OPTIONS.prefix, "description": "RINGBACK_KAFKA_PREFIX"}},
         "bindings": {
@@ -141,6 +152,18 @@ def _messages() -> Document:
 def _message(name: str, content_type: str, path: str, trait: str) -> Document:
     schema = {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": {"$ref": f"./{path}"}}
     return {"name": name, "contentType": content_type, "payload": schema, "traits": [_trait(trait)]}
+
+
+def _of_part(topic: Topic) -> Document:
+    """Its records are JSON, in both directions; the key is its own."""
+    trait = _traits()["structured" if topic.is_read else "copy"]
+    headers = dict(trait["headers"]["properties"])
+    if topic.is_read:
+        headers["content-type"] = TEXT | {"description": f"Absent, or {JSON}"}
+    key = TEXT | {"description": topic.key}
+    told = _message(topic.message, JSON, topic.schema, "")
+    del told["traits"]
+    return told | _headed(headers, trait["headers"].get("required", []), key)
 
 
 def _trait(name: str) -> Document:

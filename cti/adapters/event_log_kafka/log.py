@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 
 from cti.adapters.event_log_kafka.offsets import GroupOffsets
+from cti.adapters.event_log_kafka.part_topics import KafkaPartTopics
 from cti.adapters.event_log_kafka.publisher import KafkaPublisher
 from cti.adapters.event_log_kafka.reader import KafkaReader
 from cti.adapters.event_log_kafka.records import record_of
@@ -39,6 +40,7 @@ class KafkaEventLog:
         self._tickets = count()
         self._started_ms: dict[int, float] = {}  # appends in flight, by ticket: when each began
         self.publisher = KafkaPublisher(self._writer, self._topics)
+        self.of_parts = KafkaPartTopics(options, self._writer, self.publisher)
 
     async def start(self, read_to: Mapping[int, int] = NOWHERE) -> None:
         """Create and check the topics, and start. `read_to`: the ledger's positions; topics with one are not recreated.

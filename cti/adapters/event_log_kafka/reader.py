@@ -11,6 +11,7 @@ returns a marker entry, so that the position advances past it: otherwise retenti
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -18,7 +19,6 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizatio
 
 from cti.adapters.event_log_kafka.records import Reading
 from cti.adapters.event_log_kafka.settings import KafkaOptions, make_consumer
-from cti.adapters.event_log_kafka.topics import Topics
 from cti.errors import LogAway, LogTruncated
 from cti.ports import Entry
 
@@ -32,12 +32,24 @@ FAULT_PAUSE_S = 0.1
 logger = structlog.get_logger()
 
 
+class Numbered(Protocol):
+    """Partitions by number. `partitions`: of one topic; `count`: of all topics."""
+
+    partitions: int
+    count: int
+
+    def tp(self, partition: int) -> TopicPartition: ...
+
+    def number(self, tp: TopicPartition) -> int: ...
+
+
 class KafkaReader:
     """Entries after the given positions, from the partitions the caller names."""
 
-    def __init__(self, options: KafkaOptions, topics: Topics) -> None:
+    def __init__(self, options: KafkaOptions, topics: Numbered, reading: type[Reading] = Reading) -> None:
         self._options = options
         self._topics = topics
+        self._reading = reading
         self._client: AIOKafkaConsumer | None = None
         self._assigned: dict[int, _AssignedPartition] = {}
         self._turn = asyncio.Lock()  # `read` and `ends` change the same state, and may be called at once
@@ -154,7 +166,7 @@ class KafkaReader:
 
     def _new_assigned(self, partition: int) -> "_AssignedPartition":
         tp = self._topics.tp(partition)
-        reading = Reading(partition, tp.partition, self._topics.partitions, self._options.tenant)
+        reading = self._reading(partition, tp.partition, self._topics.partitions, self._options.tenant)
         return _AssignedPartition(tp, reading)
 
     async def _check(self, changed: Mapping[int, int]) -> None:
@@ -175,6 +187,12 @@ class KafkaReader:
         """The end of each log partition, as in `EventLog.end`. Raises `LogAway`."""
         async with self._turn:
             return await self._ends()
+
+    async def firsts(self) -> dict[int, int]:
+        """The first offset of each partition. Raises `LogAway`."""
+        async with self._turn:
+            tps = {self._topics.tp(partition): partition for partition in range(self._topics.count)}
+            return {tps[tp]: offset for tp, offset in (await self._offsets(list(tps), ends=False)).items()}
 
     async def _ends(self) -> dict[int, int]:
         offsets = await self._offsets([self._topics.tp(partition) for partition in range(self._topics.count)])

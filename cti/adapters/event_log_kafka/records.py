@@ -107,8 +107,8 @@ class Reading:
         try:
             mode = _mode(headers)
             body = value if mode is None else mode(headers, value)
-            tenant = _tenant_of(headers, body) or self._tenant
-        except _Unreadable as error:
+            tenant = tenant_of(headers, body) or self._tenant
+        except Unreadable as error:
             return value, self._tenant, (DeadLetter.UNREADABLE, f"{error}; headers: {_shown(headers)}")
         if not body:
             return body, tenant, (DeadLetter.UNREADABLE, "the record has no value")
@@ -129,18 +129,23 @@ class Reading:
         return (DeadLetter.WRONG_PARTITION, detail)
 
 
-class _Unreadable(Exception):
-    """Why a record is not a CloudEvent."""
+class Unreadable(Exception):
+    """Why a record is not what the topic takes."""
 
 
 def _mode(headers: Headers) -> Callable[[Headers, bytes], bytes] | None:
     """How to read the value; None: it is the event itself."""
-    named = _media_type(_content_type(headers) or b"")
+    named = media_type_of(headers)
     if any(name.startswith(EVENT_HEADER) for name, _ in headers):
         return None if named == STRUCTURED else _as_structured
     if named in ("", STRUCTURED, JSON):
         return None
-    raise _Unreadable(f"content-type {named[:80]} is not taken here: {STRUCTURED}, or {JSON} with ce_ headers")
+    raise Unreadable(f"content-type {named[:80]} is not taken here: {STRUCTURED}, or {JSON} with ce_ headers")
+
+
+def media_type_of(headers: Headers) -> str:
+    """What the value is said to be, without parameters; "": nothing is said."""
+    return _media_type(_content_type(headers) or b"")
 
 
 def _content_type(headers: Headers) -> bytes | None:
@@ -161,7 +166,7 @@ def _as_structured(headers: Headers, value: bytes) -> bytes:
             continue
         attribute = name.removeprefix(EVENT_HEADER)
         if attribute in attributes or attribute in ("data", "datacontenttype") or not _ATTRIBUTE.match(attribute):
-            raise _Unreadable(f"the header {name[:64]} is repeated or cannot be an attribute")
+            raise Unreadable(f"the header {name[:64]} is repeated or cannot be an attribute")
         attributes[attribute] = _text(name, raw)
     attributes["datacontenttype"] = _text("content-type", _content_type(headers) or JSON.encode())
     written = to_json(attributes)
@@ -170,7 +175,7 @@ def _as_structured(headers: Headers, value: bytes) -> bytes:
     try:
         from_json(value, allow_inf_nan=False)
     except ValueError as error:
-        raise _Unreadable(f"the value is not readable as JSON: {error}") from None
+        raise Unreadable(f"the value is not readable as JSON: {error}") from None
     return written[:-1] + b',"data":' + value + b"}"
 
 
@@ -178,10 +183,10 @@ def _text(name: str, raw: bytes | None) -> str:
     try:
         return (raw or b"").decode()
     except UnicodeDecodeError:
-        raise _Unreadable(f"the header {name[:64]} is not UTF-8") from None
+        raise Unreadable(f"the header {name[:64]} is not UTF-8") from None
 
 
-def _tenant_of(headers: Headers, body: bytes) -> str | None:
+def tenant_of(headers: Headers, body: bytes) -> str | None:
     """From our own header, else from the extension `tenant`; None: neither is there."""
     found: object = next((_text(name, raw) for name, raw in headers if name == TENANT_HEADER), None)
     if found is None and _NAMES_TENANT in body:
@@ -189,7 +194,7 @@ def _tenant_of(headers: Headers, body: bytes) -> str | None:
     if found is None:
         return None
     if not isinstance(found, str) or not _TENANT.match(found):
-        raise _Unreadable("the extension tenant is no tenant's name: 1 to 63 of a-z, 0-9, - and _")
+        raise Unreadable("the extension tenant is no tenant's name: 1 to 63 of a-z, 0-9, - and _")
     return found
 
 

@@ -56,32 +56,44 @@ class Topics:
         return partition_of(key, self.partitions) * len(EVENTS) + _OFFSET_IN_GROUP[family]
 
     def outbox_partition(self, kind: str, key: str) -> TopicPartition:
-        """The topic partition of an outbox row; `kind`: one of OUTBOX."""
-        assert kind in OUTBOX, kind
+        """The topic partition of a row that is published; `kind`: one of OUTBOX, or a part's topic."""
         return TopicPartition(self.prefix + kind, partition_of(key, self.partitions))
 
     def passes_on(self, partition: int) -> bool:
         return partition % len(EVENTS) == _OFFSET_IN_GROUP["switch"]
 
 
-def wanted_topics(options: KafkaOptions) -> dict[str, tuple[int, dict[str, str]]]:
-    """Partitions and configuration by name."""
-    shared = {
+Wanted = Mapping[str, tuple[int, dict[str, str]]]
+"""Partitions and configuration by name."""
+
+
+def wanted_topics(options: KafkaOptions) -> Wanted:
+    """Those of the log and of what is published from its ledger."""
+    wanted = {options.prefix + kind: kept_topic(options) for kind in (*EVENTS, *OUTBOX)}
+    wanted[options.prefix + CLOCK] = (1, _shared(options) | {"retention.ms": str(CLOCK_RETENTION_MS)})
+    return wanted
+
+
+def kept_topic(options: KafkaOptions) -> tuple[int, dict[str, str]]:
+    """Partitions and configuration of a topic whose records somebody waits for."""
+    return options.partitions, _shared(options) | {"retention.ms": str(options.retention_ms)}
+
+
+def _shared(options: KafkaOptions) -> dict[str, str]:
+    return {
         "message.timestamp.type": "LogAppendTime",
         "cleanup.policy": "delete",
         "min.insync.replicas": str(options.min_insync),
         "unclean.leader.election.enable": "false",
         "max.message.bytes": str(REQUEST_BYTES_MAX),
     }
-    kept = {"retention.ms": str(options.retention_ms)}
-    wanted = {options.prefix + kind: (options.partitions, shared | kept) for kind in (*EVENTS, *OUTBOX)}
-    wanted[options.prefix + CLOCK] = (1, shared | {"retention.ms": str(CLOCK_RETENTION_MS)})
-    return wanted
 
 
-async def make_topics(options: KafkaOptions, read: Collection[str] = ()) -> None:
-    """Create missing topics and check them all. Bounded. `read`: topics that a ledger has read from; recreated, they
-    would start at the first offset again, and records up to the ledger's position would never be read.
+async def make_topics(options: KafkaOptions, read: Collection[str] = (), wanted: Wanted | None = None) -> None:
+    """Create missing topics and check them all. Bounded. `wanted`: others than the log's own.
+
+    `read`: topics that a ledger has read from; recreated, they would start at the first offset again, and records up to
+    the ledger's position would never be read.
 
     Raises `LogTruncated` where one of these has gone, `WrongPartitions`, `WrongTopic` (topic, configuration, found and
     wanted are named), `LogAway`.
@@ -91,7 +103,7 @@ async def make_topics(options: KafkaOptions, read: Collection[str] = ()) -> None
             admin = make_admin(options)
             try:
                 await admin.start()
-                await _make(admin, options, read)
+                await _make(admin, options, read, wanted or wanted_topics(options))
             finally:
                 await admin.close()
     except TimeoutError:
@@ -100,8 +112,7 @@ async def make_topics(options: KafkaOptions, read: Collection[str] = ()) -> None
         raise LogAway(f"Kafka's topics cannot be asked for: {error!r}") from error
 
 
-async def _make(admin: AIOKafkaAdminClient, options: KafkaOptions, read: Collection[str]) -> None:
-    wanted = wanted_topics(options)
+async def _make(admin: AIOKafkaAdminClient, options: KafkaOptions, read: Collection[str], wanted: Wanted) -> None:
     known = await _describe(admin, wanted)
     missing = [name for name in wanted if name not in known]
     for name in missing:
@@ -120,9 +131,7 @@ async def _make(admin: AIOKafkaAdminClient, options: KafkaOptions, read: Collect
         _check_configuration(name, found, wanted[name][1])
 
 
-async def _create(
-    admin: AIOKafkaAdminClient, options: KafkaOptions, wanted: Mapping[str, tuple[int, dict[str, str]]]
-) -> None:
+async def _create(admin: AIOKafkaAdminClient, options: KafkaOptions, wanted: Wanted) -> None:
     new = [
         NewTopic(name, partitions, options.replication, topic_configs=configuration)
         for name, (partitions, configuration) in wanted.items()

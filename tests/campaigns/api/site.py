@@ -16,6 +16,7 @@ from campaigns.wiring import PART
 from cti.gateway.keys import make_key
 from cti.hosting import Host, Opened
 from cti.sql.bulk import insertion
+from cti.topics import PartTopics
 from tests.campaigns.notices import rows
 from tests.scheduler import START_MS, TENANT, Scene, scene
 
@@ -114,13 +115,14 @@ def attempt_row(contact: ContactRow, n: int, at_ms: int = START_MS, **changed: A
 
 
 @contextlib.asynccontextmanager
-async def site(url: str, *, tasks: bool = True) -> AsyncIterator[Site]:
-    """A running product with keys; without `tasks` nobody dials and imports."""
+async def site(url: str, *, tasks: bool = True, topics: PartTopics | None = None) -> AsyncIterator[Site]:
+    """A running product with keys; without `tasks` nobody dials and imports. `topics`: as if there were Kafka."""
 
-    def without_tasks(host: Host) -> Opened:
-        return replace(PART.open(host), tasks=())
+    def opened(host: Host) -> Opened:
+        found = PART.open(replace(host, topics=topics))
+        return found if tasks else replace(found, tasks=())
 
-    part = PART if tasks else replace(PART, open=without_tasks)
+    part = replace(PART, open=opened)
     async with scene(url, parts=[part]) as it, aiohttp.ClientSession() as session:
         here = Site(it, session)
         await here.add_key("manager", "campaigns:read campaigns:write")

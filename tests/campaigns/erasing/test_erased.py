@@ -18,6 +18,7 @@ from cti.adapters.ledger.tables import dead_letters, outbox
 from tests.campaigns.api.site import Site, attempt_row, contact_row, site
 from tests.campaigns.api.test_exports_again import imported
 from tests.campaigns.imports.site import ARREARS, csv_of
+from tests.campaigns.topics.memory import MemoryTopics
 from tests.ready import ready_sqlite
 from tests.scheduler import START_MS, TENANT, event
 from tests.simulation.dialling_switch import DiallingSwitch
@@ -102,9 +103,13 @@ async def erased(it: Site, switch: DiallingSwitch, seconds: float, **asked: Any)
 
 
 async def test_nothing_is_left_in_any_table_or_log(url: str, capfd: pytest.CaptureFixture[str]) -> None:
-    async with site(url) as it:
+    topics = MemoryTopics()
+    async with site(url, topics=topics) as it:
         await it.add_key("eraser", "persons:erase")
         await it.add_key("exporter", "notices:export")
+        refused = {"account": ACCOUNT, "name": NAME, "address": ADDRESS}
+        for body in (json.dumps(refused), json.dumps(refused, ensure_ascii=False), f"{ACCOUNT};{NAME}"):
+            topics.write(body.encode())
         switch = await DiallingSwitch.declared(
             it.it, {f"+86{NUMBER}": ["noAnswer"], f"+86{OTHER['number']}": ["noAnswer"]}
         )
@@ -114,6 +119,8 @@ async def test_nothing_is_left_in_any_table_or_log(url: str, capfd: pytest.Captu
         assert (told["state"], told["left"]) == ("done", 0), told
         assert await hits(it) == {}
         assert told["rows"]["campaign_contacts"] == 3
+        kept = await it.context.reader.run(everything)
+        assert kept["dead_letters"].count("erased") == 3
         assert {"event_log", "dial_orders", "dead_letters", "copies"} <= set(told["rows"])
         person = Person(ACCOUNT, frozenset({f"+86{NUMBER}"}))
         assert told["digest"] == person.digest(told["id"]), "whoever knows him can tell"

@@ -26,9 +26,9 @@ from cti.adapters.clock import VirtualClock, VirtualWallClock
 from cti.adapters.store import open_store
 from cti.dial.metrics import DialMetrics
 from cti.hosting import Host, chains_of
+from cti.lending import declared_in
 from cti.sql.bulk import Insertion
 from cti.telemetry import Telemetry
-from cti.wiring import declared_in
 from tests.campaigns.shipped import rules
 from tests.scheduler import START_MS
 

@@ -42,7 +42,7 @@ from tests.scheduler import Scene, scene
 HOUR_MS = 3_600_000
 NOTHING = Figures(
     START_MS, 0, None, 0, 0, dict.fromkeys(("pending", "exported", "acknowledged", "failed", "recalled"), 0), None,
-    {}, {}, None, {}, 0, 0, 7, 0,
+    {}, {}, None, {}, 0, 0, 7, 0, None,
 )  # fmt: skip
 SECOND = "cfffffffffffffff"
 IMPORT = ImportRow(
@@ -179,7 +179,7 @@ def test_every_gauge_shows_its_figure() -> None:
     live = {Lane("t", "s", f"g{no:03}"): no for no in range(LANES_SHOWN_MAX + 3)}
     gauges.show(Figures(
         START_MS, 5, 2_500, 4, 3, {"pending": 2, "failed": 1}, None, {"running": 1}, {"queue_busy": 6}, 1_000, live, 8,
-        2, 9_000, 11,
+        2, 9_000, 11, 4_000,
     ))  # fmt: skip
     told = shown(registry)
     lanes = told.pop("ringback_outbound_calls_live")
@@ -196,6 +196,7 @@ def test_every_gauge_shows_its_figure() -> None:
             ("pending",): 2, ("exported",): 0, ("acknowledged",): 0, ("failed",): 1, ("recalled",): 0,
         },
         "ringback_oldest_pending_notice_timestamp_seconds": {(): 0},
+        "ringback_oldest_unpublished_timestamp_seconds": {(): 4},
         "ringback_campaigns": {(state,): count for state, count in states.items()},
         "ringback_campaigns_paused": {
             ("campaign_paused",): 0, ("failure_spike",): 0, ("cannot_dial",): 0, ("queue_busy",): 6,

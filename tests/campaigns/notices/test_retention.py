@@ -7,6 +7,7 @@ from sqlalchemy import Engine, Table, func, insert, select, update
 
 from campaigns.ledger import audit as audit_log
 from campaigns.ledger import retention
+from campaigns.ledger.outbox import OutboxRow
 from campaigns.ledger.retention import OF_A_CAMPAIGN, Limits, purge
 from campaigns.ledger.rows import (
     ApprovalRow,
@@ -35,6 +36,7 @@ from campaigns.ledger.tables import (
     imports,
     notice_batches,
     notices,
+    outbox,
     person_days,
     refusals,
     revisions,
@@ -83,6 +85,7 @@ def whole_campaign(engine: Engine, name: str, **changed: Any) -> None:
     owed = (notice_of(Owed(row, one, []), START_MS) for one in people)
     put(engine, notices, *(one._replace(state="acknowledged") for one in owed))
     put(engine, notice_batches, BatchRow(f"b{name}", TENANT, name, START_MS, 7, "acknowledged", "x", 1, "x", 0))
+    put(engine, outbox, OutboxRow(f"b{name}", "batch", TENANT, name, START_MS, 7, 7))
     put(engine, hours_classes, HoursClassRow(name, "1|a", 1, "resident", "Asia/Shanghai"))
     put(engine, history, HistoryRow(name, 1, START_MS, "created", None, None, None, "x"))
     put(engine, imports, ImportRow(

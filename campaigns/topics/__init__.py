@@ -1,0 +1,1 @@
+"""Payments from a topic, notices to a topic: where there is Kafka."""

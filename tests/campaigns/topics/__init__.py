@@ -1,0 +1,1 @@
+"""Topics of campaigns: without a broker, and with a real one."""
