@@ -64,7 +64,7 @@ def _settle(
     settled.append(done)
     if kept.how is How.OTHER:
         return refusal("settled_otherwise")
-    note(connection, tenant, kept, by, now_ms)
+    note(connection, tenant, done.each, by, now_ms)
     return reply(shown_settlement(kept.row), OK)
 
 

@@ -42,11 +42,25 @@ def note(
 
     The campaign that it is about is read off `about`, or it is `campaign` of the details.
     """
+    note_each(connection, tenant, at_ms, who, what, [(about, details)])
+
+
+def note_each(
+    connection: Connection, tenant: str, at_ms: int, who: str, what: str, told: Sequence[tuple[str, Mapping[str, Any]]]
+) -> None:
+    """One entry for each (about, details), in this order."""
+    if not told:
+        return
     head = _held(connection, tenant)
-    told = {name: _masked(value) if name in WRITTEN else value for name, value in details.items()}
-    kept = json.dumps(told, ensure_ascii=False)
-    entry = Entry(tenant, head.no + 1, at_ms, who, what, about, kept, _campaign_of(about, details))
-    _append(connection, head, entry)
+    rows: list[AuditRow] = []
+    for about, details in told:
+        masked_details = {name: _masked(value) if name in WRITTEN else value for name, value in details.items()}
+        kept = json.dumps(masked_details, ensure_ascii=False)
+        entry = Entry(tenant, head.no + 1, at_ms, who, what, about, kept, _campaign_of(about, details))
+        head = head._replace(no=entry.no, hash=sealed(entry, head.hash), at_ms=at_ms)
+        rows.append(AuditRow(*entry, head.hash))
+    _add(connection, rows)
+    _put_head(connection, [head])
 
 
 def _masked(value: Any) -> Any:

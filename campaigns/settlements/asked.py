@@ -1,5 +1,7 @@
 """A payment as it is told, over HTTP or on a topic: read and judged in the same way, and noted in the audit log."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection
 
 from campaigns.imports.cells import Wrong
@@ -48,8 +50,8 @@ def told(given: Settlement, now_ms: int) -> Told:
     return Told(reference, account, items, at_ms)
 
 
-def note(connection: Connection, tenant: str, kept: Kept, who: str, now_ms: int) -> None:
-    """What a new payment did, in the audit log."""
-    if kept.how is How.NEW:
-        details = {name: getattr(kept.row, name) for name in NOTED}
-        audit.note(connection, tenant, now_ms, who, "settled", kept.row.reference, details)
+def note(connection: Connection, tenant: str, each: Sequence[Kept], who: str, now_ms: int) -> None:
+    """What new payments did, in the audit log."""
+    new = [one.row for one in each if one.how is How.NEW]
+    lines = [(row.reference, {name: getattr(row, name) for name in NOTED}) for row in new]
+    audit.note_each(connection, tenant, now_ms, who, "settled", lines)

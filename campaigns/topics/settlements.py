@@ -226,8 +226,8 @@ class SettlementsTopic:
             for tenant in sorted({payment.entry.tenant for payment in read.payments}):
                 mine = [payment for payment in read.payments if payment.entry.tenant == tenant]
                 done = settle(connection, self._context, tenant, [one.told for one in mine], WHO, now_ms)
+                note(connection, tenant, done.each, WHO, now_ms)
                 for payment, kept in zip(mine, done.each, strict=True):
-                    note(connection, tenant, kept, WHO, now_ms)
                     if kept.how is How.OTHER:
                         aside.append(set_aside(payment.entry, now.base, DeadLetter.ID_CONFLICT, OTHER_PAYMENT))
                 hows += [kept.how for kept in done.each]

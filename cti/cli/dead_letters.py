@@ -18,6 +18,7 @@ from cti.adapters.store import MEMORY, open_ledger, open_store
 from cti.cli.dead_letters_replay import LetterId, Replay, Verdict, verdicts, waiting_letters
 from cti.cli.logging_setup import set_up_logging
 from cti.errors import RingbackError, SettingsMistake
+from cti.hosting import find_parts, topics_of
 from cti.ports import DeadLetters
 from cti.rows import DeadLetterFilter, DeadLetterLine, DeadLetterRow
 from cti.settings import Settings
@@ -178,15 +179,17 @@ def _mistake(args: argparse.Namespace) -> str:
 async def _verdicts(settings: Settings, args: argparse.Namespace) -> AsyncGenerator[Verdict]:
     """A dry run needs no log and creates nothing."""
     clock, wanted = SystemClock(), DeadLetterFilter(args.reason, args.tenant, args.since)
+    topics = topics_of(find_parts())
     if args.dry_run:
         async with open_ledger(settings.db, as_it_is=True) as ledger:
-            async for verdict in verdicts(ledger, _named(args, ledger, wanted, clock.now_ms()), again=args.again):
+            named = _named(args, ledger, wanted, clock.now_ms())
+            async for verdict in verdicts(ledger, named, topics, again=args.again):
                 yield verdict
         return
     async with open_store(
         settings.db, clock, settings.partitions, server_clock=True, kafka=kafka_options(settings)
     ) as store:
-        replay = Replay(store.log, store.ledger, again=args.again)
+        replay = Replay(store.log, store.ledger, topics, store.topics, again=args.again)
         async for verdict in replay.run(_named(args, store.ledger, wanted, store.log.now_ms())):
             yield verdict
 

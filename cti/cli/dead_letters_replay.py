@@ -2,16 +2,20 @@
 
 The mark comes after the append, and both are durable. A crash between the two leaves a letter that is replayed again
 by the next attempt: the engine knows the event by its id and its bytes and counts a `duplicate`.
+
+Those of a part's topic go back to the topic, unchanged; whether they can be used is seen when they are read.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cti.core.identity import hash64, key_of
 from cti.ports import Appending, DeadLetters, EventLog
 from cti.rows import DeadLetterFilter, DeadLetterRow
+from cti.topics import LETTERS_FROM, PartTopics, SetAside, Topic
 from schemas.envelope import Refused, event_of
+from schemas.reasons import DeadLetter
 
 PAGE = 500  # lines of a listing read at a time
 BATCH_MAX = 200  # letters in one append
@@ -28,6 +32,28 @@ class Verdict(NamedTuple):
     state: str
     at: LetterId | None  # where it is in the log now
     why: str
+
+
+class OfTopic(NamedTuple):
+    """A dead letter of a part's topic, to be written there again."""
+
+    topic: str
+    letter: SetAside
+
+    @property
+    def body(self) -> bytes:
+        return self.letter.body
+
+
+def of_topic(letter: DeadLetterRow, topics: Sequence[Topic]) -> OfTopic | str:
+    """The dead letter of a part's topic; or why it stays. `topics`: of the installed parts."""
+    reason = DeadLetter(letter.reason)
+    if reason in {DeadLetter.TOO_LARGE, DeadLetter.LOST} or not letter.body:
+        return "its bytes are not there, or not all of them"
+    for topic in topics:
+        if topic.has_letter(letter.partition):
+            return OfTopic(topic.name, SetAside(*letter[:3], reason, *letter[4:7]))
+    return "no installed part has the topic it came from"
 
 
 def appending_of(letter: DeadLetterRow) -> Appending | str:
@@ -52,20 +78,24 @@ async def waiting_letters(letters: DeadLetters, wanted: DeadLetterFilter, before
         after = (last.at_ms, last.partition, last.position)
 
 
-async def judged(letters: DeadLetters, letter_id: LetterId, *, again: bool) -> Appending | str:
+async def judged(
+    letters: DeadLetters, letter_id: LetterId, topics: Sequence[Topic], *, again: bool
+) -> Appending | OfTopic | str:
     """The dead letter there, as an append; or why it stays. `again`: also one replayed before."""
     letter = await letters.dead_letter(*letter_id)
     if letter is None:
         return "there is no such dead letter"
     if letter.replayed_at_ms is not None and not again:
         return "it was replayed before; --again replays it once more"
-    return appending_of(letter)
+    return of_topic(letter, topics) if letter.partition >= LETTERS_FROM else appending_of(letter)
 
 
-async def verdicts(letters: DeadLetters, letter_ids: AsyncIterator[LetterId], *, again: bool) -> AsyncIterator[Verdict]:
+async def verdicts(
+    letters: DeadLetters, letter_ids: AsyncIterator[LetterId], topics: Sequence[Topic] = (), *, again: bool
+) -> AsyncIterator[Verdict]:
     """What a replay would do; nothing is written. Raises `LedgerAway`."""
     async for letter_id in letter_ids:
-        item = await judged(letters, letter_id, again=again)
+        item = await judged(letters, letter_id, topics, again=again)
         yield (
             Verdict(letter_id, "stays", None, item)
             if isinstance(item, str)
@@ -77,11 +107,11 @@ async def verdicts(letters: DeadLetters, letter_ids: AsyncIterator[LetterId], *,
 class _Batch:
     """Letters that are appended together."""
 
-    items: list[Appending] = field(default_factory=list)
+    items: list[Appending | OfTopic] = field(default_factory=list)
     letter_ids: list[LetterId] = field(default_factory=list)  # of each item: the letter that it was
     size: int = 0
 
-    def put(self, letter_id: LetterId, item: Appending) -> None:
+    def put(self, letter_id: LetterId, item: Appending | OfTopic) -> None:
         self.items.append(item)
         self.letter_ids.append(letter_id)
         self.size += len(item.body)
@@ -94,16 +124,22 @@ class _Batch:
 class Replay:
     """One run of `ringback dead-letters replay`."""
 
-    def __init__(self, log: EventLog, letters: DeadLetters, *, again: bool = False) -> None:
-        """`again`: also what was replayed before."""
+    def __init__(
+        self, log: EventLog, letters: DeadLetters, topics: Sequence[Topic] = (), writer: PartTopics | None = None, *,
+        again: bool = False,
+    ) -> None:  # fmt: skip
+        """`again`: also what was replayed before. `topics`: of parts; `writer` writes there, where there is Kafka."""
         self._log, self._letters, self._again = log, letters, again
+        self._topics, self._writer = topics, writer
         self._everywhere: set[tuple[str, int]] = set()  # switch events of this run: each partition may have a letter
 
     async def run(self, letter_ids: AsyncIterator[LetterId]) -> AsyncIterator[Verdict]:
         """A verdict on each, in order; those that stay come first. Raises `LogAway`, `LedgerAway`."""
         batch = _Batch()
         async for letter_id in letter_ids:
-            item = await judged(self._letters, letter_id, again=self._again)
+            item = await judged(self._letters, letter_id, self._topics, again=self._again)
+            if isinstance(item, OfTopic) and self._writer is None:
+                item = f"its topic {item.topic} is in Kafka, which is not set"
             if isinstance(item, str):
                 yield Verdict(letter_id, "stays", None, item)
             else:
@@ -119,13 +155,14 @@ class Replay:
         """Append, then mark."""
         if not batch.items:
             return []
-        new = [item for item in batch.items if self._is_new(item)]
+        for item in batch.items:
+            if isinstance(item, OfTopic) and self._writer is not None:
+                await self._writer.put_back(item.topic, [item.letter])
+        new = [item for item in batch.items if isinstance(item, Appending) and self._is_new(item)]
         at = dict(zip(map(id, new), await self._log.append(new), strict=True)) if new else {}
         await self._letters.mark_replayed(batch.letter_ids, int(self._log.now_ms()))
         return [
-            Verdict(
-                letter_id, "replayed", at.get(id(item)), "" if id(item) in at else "it is in every partition already"
-            )
+            Verdict(letter_id, "replayed", at.get(id(item)), _why_not(item, at))
             for letter_id, item in zip(batch.letter_ids, batch.items, strict=True)
         ]
 
@@ -138,3 +175,8 @@ class Replay:
             return False
         self._everywhere.add(name)
         return True
+
+
+def _why_not(item: Appending | OfTopic, at: Mapping[int, LetterId]) -> str:
+    """Why it was not appended once more, where it was not."""
+    return "" if isinstance(item, OfTopic) or id(item) in at else "it is in every partition already"

@@ -22,11 +22,12 @@ from cti.cli.doctor_profile import judge_rules
 from cti.cli.logging_setup import set_up_logging
 from cti.core.rules import RuleBook
 from cti.errors import LedgerAway, LogAway, SettingsMistake
-from cti.hosting import Part, chains_of, find_parts, variables_of
+from cti.hosting import Part, chains_of, find_parts, topics_of, variables_of
 from cti.leases.ownership import HEARTBEAT_MS, SILENT_MS
 from cti.ports import Clock
 from cti.settings import PREFIX, Settings, names
 from cti.sql.connections import database_url
+from cti.topics import Topic
 from cti.wiring import read_book
 
 LOOK_MAX_S = 20.0  # for all queries of a ledger together
@@ -66,7 +67,7 @@ async def examine(db: str | None, clock: Clock, own: Clock) -> list[Finding]:
     book = _book(settings, found)
     facts = await _ledger(settings, options, book, clock, own, found, parts)
     if options is not None:
-        await _log(options, facts, clock, found)
+        await _log(options, facts, clock, topics_of(parts), found)
     elif facts is not None and facts.current:
         found += doctor_ledger.judge_reach(_sql_reaches(facts, settings, clock.now_ms()))
     return found
@@ -248,17 +249,20 @@ def _sql_reaches(facts: LedgerFacts, settings: Settings, now_ms: float) -> list[
     ]
 
 
-async def _log(options: KafkaOptions, facts: LedgerFacts | None, clock: Clock, found: list[Finding]) -> None:
+async def _log(
+    options: KafkaOptions, facts: LedgerFacts | None, clock: Clock, topics: Sequence[Topic], found: list[Finding]
+) -> None:
     now_ms = clock.now_ms()
     shares = {now_ms - share * options.retention_ms: share for share in (SOON, VERY_SOON)}
     try:
-        kafka: KafkaFacts = await inspect_topics(options, list(shares))
+        more = [options.prefix + topic.name for topic in topics]
+        kafka: KafkaFacts = await inspect_topics(options, list(shares), more)
     except (LogAway, SettingsMistake) as away:
         mend = "start the brokers; check RINGBACK_KAFKA_BOOTSTRAP, the security settings and the network"
         found.append(fault("log", away.detail, "a cluster that answers", mend))
         return
     found.append(ok("log", f"{kafka.brokers} Kafka brokers answer"))
-    found += doctor_kafka.judge_topics(kafka, options)
+    found += doctor_kafka.judge_topics(kafka, options, topics)
     running = facts is not None and bool(facts.holdings.heartbeats)
     found.append(doctor_kafka.judge_log_clock(kafka, clock.now_ms(), running=running))
     if facts is not None and facts.positions:

@@ -1,13 +1,14 @@
 """Checks of the Kafka topics. Pure: facts in, findings out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from cti.adapters.event_log_kafka.inspection import KafkaFacts, TopicFacts
 from cti.adapters.event_log_kafka.settings import KafkaOptions
-from cti.adapters.event_log_kafka.topics import UNLIMITED, Topics, enough, fits, wanted_topics
+from cti.adapters.event_log_kafka.topics import UNLIMITED, Topics, enough, fits, kept_topic, wanted_topics
 from cti.adapters.log_clock import RESET_MS
 from cti.cli.doctor_findings import Finding, fault, ok, warning
 from cti.cli.doctor_ledger import SKEW_MAX_MS, Reach
+from cti.topics import Topic
 
 SETTING_OF = {
     "min.insync.replicas": "RINGBACK_KAFKA_MIN_INSYNC",
@@ -15,9 +16,22 @@ SETTING_OF = {
 }
 
 
-def judge_topics(facts: KafkaFacts, options: KafkaOptions) -> Iterator[Finding]:
-    """One finding if all is well, otherwise one for each fault."""
+def judge_topics(facts: KafkaFacts, options: KafkaOptions, parts: Sequence[Topic] = ()) -> Iterator[Finding]:
+    """One finding if all is well, otherwise one for each fault. `parts`: their topics, which a part makes when it
+    begins: one that is not there yet is no fault.
+    """
     wrong = False
+    for part in parts:
+        name = options.prefix + part.name
+        if (there := facts.topics.get(name)) is not None:
+            partitions, configuration = kept_topic(options)
+            faults = [
+                *_partitions(name, there, partitions, [name] if part.is_read else ()),
+                *_replicas(name, there, options),
+                *_configuration(name, there.configuration, configuration),
+            ]
+            wrong = wrong or bool(faults)
+            yield from faults
     for name, (partitions, configuration) in wanted_topics(options).items():
         topic = facts.topics.get(name)
         found = [_missing(name, facts, options)] if topic is None else [
@@ -43,9 +57,9 @@ def _missing(name: str, facts: KafkaFacts, options: KafkaOptions) -> Finding:
     )
 
 
-def _partitions(name: str, topic: TopicFacts, wanted: int) -> Iterator[Finding]:
+def _partitions(name: str, topic: TopicFacts, wanted: int, exact: Collection[str] = ()) -> Iterator[Finding]:
     check = f"topic {name}"
-    if not fits(name, topic.partitions, wanted):
+    if not fits(name, topic.partitions, wanted, exact):
         mend = (
             "before the first start: set RINGBACK_KAFKA_PARTITIONS to the topic's count; if partitions were added to a "
             "topic in use, which nobody can take back: begin anew, with another RINGBACK_KAFKA_PREFIX and database"

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from pydantic_core import to_json
 
+from campaigns.topics.names import TOPICS
 from cti.adapters.event_log_kafka.inspection import KafkaFacts, TopicFacts
 from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.event_log_kafka.topics import wanted_topics
@@ -134,6 +135,23 @@ def cluster(brokers: int = 3, **changed: dict[str, str] | int) -> KafkaFacts:
 
 def test_topics_as_they_are_wanted_are_one_good_finding() -> None:
     assert levels(judge_topics(cluster(), OPTIONS)) == ["ok"]
+
+
+def test_topics_of_parts_are_judged_where_they_are() -> None:
+    """A payment in a partition that nobody reads would be lost; a letter in one more is read by whoever reads it."""
+    facts = cluster()
+    calls = facts.topics["ringback.calls.events"]
+    for topic in TOPICS:
+        name = f"ringback.{topic.name}"
+        there = {**facts.topics, name: calls}
+        assert levels(judge_topics(replace(facts, topics=there), OPTIONS, TOPICS)) == ["ok"]
+        there[name] = replace(calls, partitions=OPTIONS.partitions + 1)
+        wanted = ["fault"] if topic.is_read else ["ok"]
+        assert levels(judge_topics(replace(facts, topics=there), OPTIONS, TOPICS)) == wanted
+        there[name] = replace(calls, in_sync=1)
+        [one] = judge_topics(replace(facts, topics=there), OPTIONS, TOPICS)
+        assert (one.level.value, one.check) == ("fault", f"topic {name}")
+    assert levels(judge_topics(facts, OPTIONS, TOPICS)) == ["ok"], "no process has begun to use them"
 
 
 def test_partitions_that_were_added_where_no_key_is_looked_for_are_no_fault() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,22 +44,25 @@ class KafkaFacts:
     mark_ms: int | None  # append time, by a broker's clock, of the last probe
 
 
-async def inspect_topics(options: KafkaOptions, moments: Sequence[float]) -> KafkaFacts:
-    """Look. `moments`: times in ms for which offsets are wanted. Raises `LogAway`, `SettingsMistake`."""
+async def inspect_topics(options: KafkaOptions, moments: Sequence[float], more: Collection[str] = ()) -> KafkaFacts:
+    """Look. `moments`: times in ms for which offsets are wanted; `more`: names of other topics than the log's.
+
+    Raises `LogAway`, `SettingsMistake`.
+    """
     with _captured_log() as lines:
         try:
             async with asyncio.timeout(LOOK_MAX_S):
-                return await _look(options, moments)
+                return await _look(options, moments, more)
         except TimeoutError:
             raise LogAway(_with_log(f"Kafka did not answer within {LOOK_MAX_S:g} s", lines)) from None
         except (KafkaError, IncompatibleBrokerVersion, OSError) as error:
             raise LogAway(_with_log(f"Kafka cannot be asked: {error!r}", lines)) from error
 
 
-async def _look(options: KafkaOptions, moments: Sequence[float]) -> KafkaFacts:
+async def _look(options: KafkaOptions, moments: Sequence[float], more: Collection[str]) -> KafkaFacts:
     async with _admin(options) as admin:
         brokers = len((await admin.describe_cluster())["brokers"])
-        topics = await _topics(admin, list(wanted_topics(options)))
+        topics = await _topics(admin, [*wanted_topics(options), *more])
     async with _consumer(options) as consumer:
         return await _offsets(consumer, options, brokers, topics, moments)
 

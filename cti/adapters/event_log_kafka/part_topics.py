@@ -97,8 +97,9 @@ class KafkaPartTopics:
         self.partitions = options.partitions
 
     async def open(self, topic: str) -> KafkaTopicReader:
-        await self.make([topic])
-        reader = KafkaTopicReader(self._options, self._options.prefix + topic)
+        name = self._options.prefix + topic
+        await make_topics(self._options, (), {name: kept_topic(self._options)}, exact=[name])
+        reader = KafkaTopicReader(self._options, name)
         await reader.start()
         return reader
 

@@ -89,8 +89,11 @@ def _shared(options: KafkaOptions) -> dict[str, str]:
     }
 
 
-async def make_topics(options: KafkaOptions, read: Collection[str] = (), wanted: Wanted | None = None) -> None:
-    """Create missing topics and check them all. Bounded. `wanted`: others than the log's own.
+async def make_topics(
+    options: KafkaOptions, read: Collection[str] = (), wanted: Wanted | None = None, exact: Collection[str] = ()
+) -> None:
+    """Create missing topics and check them all. Bounded. `wanted`: others than the log's own; `exact`: those of them
+    whose every partition is read.
 
     `read`: topics that a ledger has read from; recreated, they would start at the first offset again, and records up to
     the ledger's position would never be read.
@@ -103,7 +106,7 @@ async def make_topics(options: KafkaOptions, read: Collection[str] = (), wanted:
             admin = make_admin(options)
             try:
                 await admin.start()
-                await _make(admin, options, read, wanted or wanted_topics(options))
+                await _make(admin, options, read, wanted or wanted_topics(options), exact)
             finally:
                 await admin.close()
     except TimeoutError:
@@ -112,7 +115,9 @@ async def make_topics(options: KafkaOptions, read: Collection[str] = (), wanted:
         raise LogAway(f"Kafka's topics cannot be asked for: {error!r}") from error
 
 
-async def _make(admin: AIOKafkaAdminClient, options: KafkaOptions, read: Collection[str], wanted: Wanted) -> None:
+async def _make(
+    admin: AIOKafkaAdminClient, options: KafkaOptions, read: Collection[str], wanted: Wanted, exact: Collection[str]
+) -> None:
     known = await _describe(admin, wanted)
     missing = [name for name in wanted if name not in known]
     for name in missing:
@@ -126,7 +131,7 @@ async def _make(admin: AIOKafkaAdminClient, options: KafkaOptions, read: Collect
         if missing:
             await asyncio.sleep(LOOK_AGAIN_S)
     for name, (partitions, _) in wanted.items():
-        _check_partitions(name, known[name], partitions, options)
+        _check_partitions(name, known[name], partitions, options, exact)
     for name, found in (await configurations(admin, wanted)).items():
         _check_configuration(name, found, wanted[name][1])
 
@@ -151,11 +156,11 @@ async def _describe(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[st
     return {topic["topic"]: topic["partitions"] for topic in found if topic["error_code"] == 0 and topic["partitions"]}
 
 
-def fits(name: str, found: int, wanted: int) -> bool:
+def fits(name: str, found: int, wanted: int, exact: Collection[str] = ()) -> bool:
     """Whether a topic's number of partitions is acceptable. More than wanted (Kafka cannot remove partitions) is
-    harmless where we look up no key by partition: in outbox topics and the clock.
+    harmless where we look up no key by partition, and read none: in outbox topics and the clock.
     """
-    return found == wanted or (found > wanted and not name.endswith(EVENTS))
+    return found == wanted or (found > wanted and not name.endswith(EVENTS) and name not in exact)
 
 
 def enough(key: str, has: str, wanted: str) -> bool:
@@ -165,8 +170,10 @@ def enough(key: str, has: str, wanted: str) -> bool:
     return has.lstrip("-").isdigit() and (int(has) >= int(wanted) or (key == "retention.ms" and has == UNLIMITED))
 
 
-def _check_partitions(name: str, found: Sequence[Mapping[str, Any]], partitions: int, options: KafkaOptions) -> None:
-    if not fits(name, len(found), partitions):
+def _check_partitions(
+    name: str, found: Sequence[Mapping[str, Any]], partitions: int, options: KafkaOptions, exact: Collection[str]
+) -> None:
+    if not fits(name, len(found), partitions, exact):
         raise WrongPartitions(f"topic {name}: {len(found)} partitions, wanted {partitions}")
     fewest = min(len(topic["replicas"]) for topic in found)
     if fewest < options.replication:

@@ -1,6 +1,8 @@
 """Payments on a topic do what the same payments do over HTTP, once, and what is wrong holds up nobody."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -238,3 +240,9 @@ async def test_the_lag_is_that_of_what_is_not_read(tmp_path: Path, monkeypatch: 
             topics.write(payment(reference=f"R{n}"), partition=n % 2)
         await it.it.to(10)
         assert it.context.metrics._behind._value.get() == 3
+
+
+def test_campaigns_need_no_kafka_client() -> None:
+    asked = "import sys, campaigns.wiring; print([name for name in sys.modules if name.startswith('aiokafka')])"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout.strip() == "[]"
