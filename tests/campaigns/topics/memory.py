@@ -13,11 +13,14 @@ from tests.scheduler import START_MS, TENANT
 
 @dataclass
 class MemoryTopics:
-    """One topic that is read. `away`: nobody answers; `lost`: the acknowledgement of what is published is."""
+    """One topic that is read. `away`: nobody answers; `lost`: the acknowledgement of what is published is;
+    `away_after`: so many records are published, then nobody answers.
+    """
 
     partitions: int = 2
     away: bool = False
     lost: bool = False
+    away_after: int | None = None
     records: dict[int, list[Entry]] = field(default_factory=dict)
     firsts: dict[int, int] = field(default_factory=dict)  # offsets below these were deleted
     published: list[Publication] = field(default_factory=list)
@@ -49,6 +52,7 @@ class MemoryTopics:
     async def publish(self, records: Sequence[Publication]) -> None:
         self.answer()
         self.published += records
+        self.away = self.away_after is not None and len(self.published) >= self.away_after
         if self.lost:
             raise LogAway("no acknowledgement")
 

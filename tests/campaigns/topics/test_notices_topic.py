@@ -113,6 +113,19 @@ async def test_what_was_not_acknowledged_comes_again_with_the_same_ids(
         assert len(counted) == 3
 
 
+async def test_a_batch_that_was_broken_off_goes_on_where_it_was(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "PIECE", 2)
+    topics = MemoryTopics(away_after=2)
+    async with printing(url, topics) as here:
+        await owe(here, 5)
+        await batch_of(here)
+        await here.it.to(20)
+        assert len(topics.published) == 2
+        topics.away, topics.away_after = False, None
+        await here.it.to(40)
+        assert [one["page"] for one in letters(topics)] == [1, 2, 3, 4, 5]
+
+
 async def test_without_kafka_nothing_waits(url: str) -> None:
     async with printing(url, None) as here:
         await owe(here, 2)
