@@ -249,7 +249,8 @@ class SettlementsTopic:
         count(self._context, done.took)
         for how in done.made.hows:
             self._context.metrics.settled(how)
-        self._context.metrics.records(len(done.made.hows), [one.reason for one in done.made.aside])
+        settled = sum(how is not How.OTHER for how in done.made.hows)
+        self._context.metrics.records(settled, [one.reason for one in done.made.aside])
         return True
 
 

@@ -15,6 +15,7 @@ from campaigns.ledger import audit, outbound, outbox, topic_positions
 from campaigns.ledger.rows import SettlementRow
 from campaigns.ledger.tables import settlements
 from campaigns.ledger.topic_positions import Position
+from campaigns.metrics import RECORDS
 from campaigns.settlements.telling import Told
 from campaigns.topics import settlements as reading
 from campaigns.topics.names import SETTLEMENTS
@@ -111,6 +112,11 @@ async def test_what_cannot_be_used_is_set_aside_with_its_reason_and_holds_up_nob
             assert (row.tenant, row.reason, bytes(row.body)) == (tenant, reason, body)
             assert detail in row.detail
         assert letters[-1].reason == "unreadable"
+        counted = {outcome: it.context.metrics._records.labels(outcome)._value.get() for outcome in RECORDS}
+        assert counted == {
+            "settled": 2, "invalid": 5, "unknown_tenant": 1, "id_conflict": 1, "unreadable": 1, "too_large": 0,
+            "lost": 0, "poison": 0,
+        }  # fmt: skip
         assert await told(it, "nobodys") == []
         sent = [(one.topic, one.id, one.key, one.body) for one in topics.published]
         assert sent == [
