@@ -18,12 +18,7 @@ from campaigns.core.revisions import Renewal, renewal
 from campaigns.core.waiting import GRACE_MS, SWITCH_SILENT_MAX_MS, WaitUntil, World
 from campaigns.core.zones import instant, local_day
 from campaigns.dialler.orders import split_number
-from campaigns.ledger.compiled import (
-    campaign_for,
-    contact_of,
-    judged_attempt,
-    judged_contact,
-)
+from campaigns.ledger.compiled import campaign_for, contact_of, judged_attempt, judged_contact
 from campaigns.ledger.people import PersonDay, account_key, line_keys
 from campaigns.ledger.rows import AttemptColumns, AttemptRow, CampaignRow, ContactRow
 from campaigns.ledger.tables import FAR
