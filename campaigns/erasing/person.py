@@ -5,12 +5,15 @@ trunk prefix, so that whatever holds it keeps its form. Digits inside longer run
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import phonenumbers
 
+PLAIN = dict.fromkeys(map(ord, " -().·\u3000－（）")) | {0xFF10 + digit: str(digit) for digit in range(10)}
+"""Of what stands between the digits of a number nothing is left; wide digits are digits."""
 DIGITS_MIN = 7  # shorter ones would stand in too much that is no number
 
 
@@ -33,6 +36,18 @@ def marks(numbers: Iterable[str]) -> list[str]:
     """The digits of each in its country."""
     found = {str(phonenumbers.parse(number).national_number) for number in numbers}
     return sorted(mark for mark in found if len(mark) >= DIGITS_MIN)
+
+
+def cells_of(person: Person) -> Callable[[str], bool]:
+    """Whether one of the cells in a text of JSON is his account, or has one of his numbers, as people write numbers."""
+    sought = marks(person.numbers)
+    account = None if person.account is None else json.dumps(person.account, ensure_ascii=False)
+
+    def is_his(line: str) -> bool:
+        plain = line.translate(PLAIN)
+        return any(mark in plain for mark in sought) or (account is not None and account in line)
+
+    return is_his
 
 
 def cleaner(numbers: Iterable[str]) -> Callable[[str], str]:

@@ -10,6 +10,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -21,7 +22,7 @@ from campaigns.core.reasons import FINAL_STATES, State, Why
 from campaigns.dialler import withdrawal
 from campaigns.dialler.actions import Done, run_each, write
 from campaigns.dialler.orders import split_number
-from campaigns.erasing.person import Person, cleaner, marks
+from campaigns.erasing.person import Person, cells_of, cleaner, marks
 from campaigns.ledger import attempts, audit, erasing, outbound, withdrawing
 from campaigns.ledger.rows import AttemptRow, ContactRow, ErasureRow
 from campaigns.sole_owner import SoleOwner
@@ -35,6 +36,7 @@ LOOK_MS = 15_000.0
 AGAIN_MS = 60_000  # where a call is under way, or a file is being read
 AT_ONCE = 8
 ROWS = 200  # of a table in one transaction
+ROWS_READ = 2_000  # rejected rows
 
 log = structlog.get_logger()
 
@@ -103,7 +105,7 @@ async def erase(context: Context, row: ErasureRow) -> ErasureRow:
     row, person = await _leave(context, row, person, now_ms)
     if row.left_over:
         return await _wait(context, row, person, row.left_over, now_ms)
-    counts = json.loads(row.counts)
+    counts = erasing.added(json.loads(row.counts), {"campaign_import_rejected": await _rejected(context, row, person)})
     for place in context.personal:
         gone = await _scrub(context, row.tenant, place, person)
         counts = erasing.added(counts, {place.table.name: gone})
@@ -187,9 +189,23 @@ def _blank_others(connection: Connection, context: Context, tenant: str, person:
         if context.letters is not None:
             counts["dead_letters"] = context.letters.forget(connection, tenant, [person.account])
     if texts:
-        counts["campaign_import_rejected"] = erasing.blank_rejected(connection, tenant, texts)
         counts["campaign_idempotency"] = erasing.blank_answers(connection, tenant, texts)
     return counts
+
+
+async def _rejected(context: Context, row: ErasureRow, person: Person) -> int:
+    """Rejected rows are looked at in pages, beside the writer: there may be millions, in whatever spelling."""
+    is_his, gone = cells_of(person), 0
+    after: erasing.RejectedKey | None = None
+    while page := await context.reader.run(erasing.rejected_after, row.tenant, after, ROWS_READ):
+        after = page[-1][0]
+        if keys := [key for key, line in page if is_his(line)]:
+            gone += await context.writer.run(run_each, partial(_blank, keys))
+    return gone
+
+
+def _blank(keys: Sequence[erasing.RejectedKey], connection: Connection) -> int:
+    return erasing.blank_rejected(connection, keys)
 
 
 def _is_over(row: ContactRow, tried: Sequence[AttemptRow]) -> bool:

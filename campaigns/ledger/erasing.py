@@ -5,7 +5,7 @@ elsewhere too (`cti.sql.scrubbing`).
 import json
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, tuple_, update
 
 from campaigns.ledger import do_not_call
 from campaigns.ledger.notices import take_back
@@ -33,7 +33,11 @@ ERASED = "erased"
 NO_BODY = json.dumps({"name": "", "address": "", "items": [], "attempts": []})
 UNDER_WAY = ("receiving", "running")
 _put = insertion(erasures)
+_REJECTED = [import_rejected.c[name] for name in ("campaign", "no", "row_no")]
 Counts = dict[str, int]
+RejectedKey = tuple[str, int, int]
+Rejected = tuple[RejectedKey, str]
+"""A rejected row, and its cells in JSON."""
 
 
 # -- what was asked for ------------------------------------------------------------------------------------------------
@@ -149,12 +153,22 @@ def forget_lines(connection: Connection, tenant: str, account: str | None, numbe
     }
 
 
-def blank_rejected(connection: Connection, tenant: str, texts: Collection[str]) -> int:
-    """Rejected rows with one of these texts in a cell."""
-    mine = import_rejected.c.campaign.in_(select(campaigns.c.id).where(campaigns.c.tenant == tenant))
-    said = or_(*(import_rejected.c.line.contains(text, autoescape=True) for text in sorted(texts)))
-    change = update(import_rejected).where(mine, said).values(line="[]", error=ERASED)
-    return connection.execute(change).rowcount
+def rejected_after(connection: Connection, tenant: str, after: RejectedKey | None, limit: int) -> list[Rejected]:
+    """Rejected rows of the tenant, in the order of their keys."""
+    query = select(*_REJECTED, import_rejected.c.line)
+    query = query.where(import_rejected.c.campaign.in_(select(campaigns.c.id).where(campaigns.c.tenant == tenant)))
+    if after is not None:
+        query = query.where(tuple_(*_REJECTED) > after)
+    found = connection.execute(query.order_by(*_REJECTED).limit(limit))
+    return [((row[0], row[1], row[2]), row[3]) for row in found]
+
+
+def blank_rejected(connection: Connection, keys: Collection[RejectedKey]) -> int:
+    """These rows; how many."""
+    change, gone = update(import_rejected).values(line="[]", error=ERASED), 0
+    for some in slices(sorted(keys)):
+        gone += connection.execute(change.where(tuple_(*_REJECTED).in_(some))).rowcount
+    return gone
 
 
 def blank_answers(connection: Connection, tenant: str, texts: Collection[str]) -> int:

@@ -208,6 +208,26 @@ async def test_a_number_with_an_extension_is_his_too(tmp_path: Path) -> None:
         assert (told["state"], told["rows"]["campaign_contacts"]) == ("done", 1)
 
 
+SPELLED = ("138-7766-5544", "+86 138 7766 5544", "(138)7766.5544", "１３８ ７７６６ ５５４４")
+
+
+async def test_a_rejected_row_is_his_however_his_number_is_written(url: str) -> None:
+    async with site(url) as it:
+        await it.add_key("eraser", "persons:erase")
+        campaign = (await it.campaign())["id"]
+        wrong = {**ARREARS, "arrears": "12.345", "name": NAME}
+        rows = [{**wrong, "number": number, "account": f"R{at}"} for at, number in enumerate(SPELLED)]
+        counts = await imported(it, campaign, csv_of([*rows, {**wrong, **OTHER}]), Form.CSV)
+        assert counts["rejected"] == len(SPELLED) + 1
+        asked = {"numbers": [NUMBER], "reason": "his letter"}
+        answer = await it.ask("POST", "/v1/erasures", asked, key="eraser")
+        await it.it.to(40)
+        told = (await it.ask("GET", answer.headers["Location"], key="eraser")).json
+        assert (told["state"], told["rows"]["campaign_import_rejected"]) == ("done", len(SPELLED))
+        left = (await it.ask("GET", f"/v1/campaigns/{campaign}/imports/1/rejected")).body.decode()
+        assert (NAME in left, "李四" in left) == (False, True)
+
+
 async def test_a_defect_of_one_erasure_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inner, broken = task.erase, list[str]()
 
