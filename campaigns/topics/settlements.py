@@ -165,7 +165,7 @@ class SettlementsTopic:
 
     async def _pass_lost(self, reader: TopicReader) -> bool:
         """Kafka has deleted what was not read, or the topic is another one: that is set aside, and reading goes on."""
-        offsets = await reader.offsets()
+        offsets, passed = await reader.offsets(), False
         for partition, was in list(self._after.items()):
             first, end = offsets.firsts.get(partition, 0), offsets.ends.get(partition, 0)
             if first <= was.offset <= end:
@@ -179,7 +179,10 @@ class SettlementsTopic:
             lost = SetAside(
                 letters_of(partition), was.position + 1, "", DeadLetter.LOST, detail, self._context.now_ms(), b""
             )
-            await self._commit(partition, was, now, Read((), (lost,)))
+            passed = await self._commit(partition, was, now, Read((), (lost,))) or passed
+        if not passed:
+            await self._close()
+            raise LogAway("the topic has what follows our positions after all: it is opened anew")
         return True
 
     async def _tell_lag(self, reader: TopicReader, now_ms: float) -> None:

@@ -21,6 +21,8 @@ class MemoryTopics:
     away: bool = False
     lost: bool = False
     away_after: int | None = None
+    confused: int = 0  # so many reads say that what follows is gone, though it is there
+    opened: int = 0
     records: dict[int, list[Entry]] = field(default_factory=dict)
     firsts: dict[int, int] = field(default_factory=dict)  # offsets below these were deleted
     published: list[Publication] = field(default_factory=list)
@@ -47,6 +49,7 @@ class MemoryTopics:
 
     async def open(self, topic: str) -> "MemoryReader":
         await self.make([topic])
+        self.opened += 1
         return MemoryReader(self)
 
     async def publish(self, records: Sequence[Publication]) -> None:
@@ -69,6 +72,9 @@ class MemoryReader:
 
     async def read(self, after: Mapping[int, int], limit: int) -> list[Entry]:
         self._topics.answer()
+        if self._topics.confused:
+            self._topics.confused -= 1
+            raise LogTruncated("gone")
         found: list[Entry] = []
         for partition, position in after.items():
             there = self._topics.records.get(partition, [])

@@ -238,6 +238,18 @@ async def test_records_that_kafka_deleted_are_known_and_a_new_topic_is_read_from
         assert (await positions(it))[0] == Position(7, 5)
 
 
+async def test_a_reader_that_is_wrong_about_what_is_gone_is_opened_anew(tmp_path: Path) -> None:
+    topics = MemoryTopics()
+    async with site(ready_sqlite(tmp_path / "ringback.db"), topics=topics) as it:
+        await it.it.to(3)
+        topics.confused = 1
+        topics.write(payment())
+        await it.it.to(20)
+        assert [row.reference for row in await told(it)] == ["R1"]
+        assert await aside(it) == []
+        assert topics.opened == 2
+
+
 async def test_the_lag_is_that_of_what_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "TAKEN_MAX", 0)
     topics = MemoryTopics()

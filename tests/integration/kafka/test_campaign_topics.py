@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,15 @@ from typing import Any
 import aiohttp
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import RecordsToDelete
-from sqlalchemy import Connection, create_engine, func, insert, select
+from sqlalchemy import Connection, create_engine, func, insert, select, text
 
 from campaigns.context import Context
 from campaigns.ledger import topic_positions
-from campaigns.ledger.tables import audit, campaigns, outbox, settlements
+from campaigns.ledger.tables import audit, campaigns, outbound, outbox, settlements
 from campaigns.topics.names import NOTICES, SETTLEMENTS
 from campaigns.topics.settlements import SettlementsTopic
 from campaigns.written_notices.owing import Owed, owe_all
-from cti.adapters.ledger.tables import api_keys, dead_letters
+from cti.adapters.ledger.tables import dead_letters
 from cti.wiring import Service
 from tests.campaigns.notices.rows import campaign_row, contact_row
 from tests.campaigns.topics.test_settlements_topic import payment
@@ -34,6 +34,7 @@ WAIT_S = 60.0
 ASK_EVERY_S = 0.05
 MANY = 600
 CAMPAIGN = "c0123456789abcde"
+HELD_UP = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 def context_of(service: Service) -> Context:
@@ -275,44 +276,53 @@ async def test_two_processes_share_the_partitions(kafka: KafkaBroker, kafka_pref
         assert lines[0][0] == 20
 
 
-async def test_kill_9_while_payments_are_taken(
+async def test_kill_9_before_the_commit(
     kafka: KafkaBroker, kafka_prefix: str, postgres_url: str, tmp_path: Path
 ) -> None:
-    """Killed in the middle and started again: each payment is settled once, judged from outside."""
+    """A transaction of payments is held up and its process killed: each is settled once, judged from outside."""
     engine = create_engine(postgres_url)
-    names = [f"R{n:05}" for n in range(MANY * 10)]
+    names = [f"R{n:05}" for n in range(MANY)]
 
     def count() -> int:
         with engine.connect() as connection:
             return connection.scalar(select(func.count()).select_from(settlements)) or 0
 
+    def waits() -> bool:
+        with engine.connect() as connection:
+            return bool(connection.scalar(text(HELD_UP)))
+
+    async def sent(some: Sequence[str]) -> None:
+        async with plain_producer(kafka.bootstrap) as producer:
+            for name in some:
+                await send(producer, kafka_prefix, payment(reference=name))
+
     try:
         async with product(kafka, kafka_prefix, postgres_url) as service:
             await service.new_key(TENANT, ["campaigns:write"], ["*"])
             await begun(service)
-        async with plain_producer(kafka.bootstrap) as producer:
-            sent = [await producer.send(kafka_prefix + SETTLEMENTS.name, payment(reference=name)) for name in names]
-            await asyncio.gather(*sent)
+        await sent(names[:50])
         process = await ringback(kafka, kafka_prefix, postgres_url, tmp_path, "serve")
-        async with asyncio.timeout(WAIT_S):
-            while not await asyncio.to_thread(count):
-                assert process.returncode is None
-        process.send_signal(signal.SIGKILL)
-        await process.wait()
-        assert await asyncio.to_thread(count) < len(names), "in the middle"
+        await until(lambda: answered(lambda: count() == 50))
+        with engine.begin() as connection:
+            connection.execute(select(outbound).where(outbound.c.tenant == TENANT).with_for_update())
+            await sent(names[50:])
+            await until(lambda: answered(waits))
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+        assert await asyncio.to_thread(count) == 50
         async with product(kafka, kafka_prefix, postgres_url) as service:
-
-            async def settled() -> bool:
-                return await asyncio.to_thread(count) == len(names)
-
-            await until(settled)
+            await until(lambda: answered(lambda: count() == MANY))
             assert await told(service) == names
             lines = await read(service, select(func.count()).select_from(audit).where(audit.c.what == "settled"))
-            assert lines[0][0] == len(names)
+            assert lines[0][0] == MANY
             assert await read(service, select(dead_letters)) == []
-            assert await read(service, select(api_keys.c.id)) != []
     finally:
         engine.dispose()
+
+
+async def answered(asked: Callable[[], bool]) -> bool:
+    """A question to the database, beside the loop."""
+    return await asyncio.to_thread(asked)
 
 
 async def ringback(broker: KafkaBroker, prefix: str, db: str, folder: Path, *words: str) -> asyncio.subprocess.Process:
