@@ -25,8 +25,9 @@ from typing import Any, NamedTuple
 from cti.cli.logging_setup import set_up_logging
 from tests.campaigns import never, outage_drill
 from tests.campaigns.drilled import started, to_its_end
-from tests.campaigns.never import FINAL, Seen, Stopped, Told
+from tests.campaigns.never import FINAL
 from tests.campaigns.scripted_switch import CALLS_PER_SECOND
+from tests.campaigns.seen import Seen, Stopped, Told, read
 from tests.campaigns.stage import Stage, stage
 from tests.campaigns.submitted import Submitted, asked, csv_of
 from tests.replay.campaigns import DATABASES
@@ -166,7 +167,7 @@ async def told(it: Stage, of: Submitted, done: Acknowledged, numbers: Mapping[st
             when[_judged(done, at_ms, came[order])].add(account)
     rows, notices = await of.contacts(), await of.notices()
     assert it.it.store.database is not None
-    ledger = await it.it.store.database.reader.run(never.read)
+    ledger = await it.it.store.database.reader.run(read)
     stops = [] if done.finishes else [Stopped("drill", done.at_ms, None, frozenset({of.id}))]
     is_whole = done.of >= accounts(rows)
     payments = [Told(done.at_ms, account) for account in sorted(done.of)] if done.finishes else []

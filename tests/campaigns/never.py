@@ -4,16 +4,12 @@ it rang and which calls it had, and from the ledger's rows. The product is asked
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, Table
-
-from campaigns.ledger.tables import attempts, campaigns, contacts, do_not_call, notices
-from cti.dial.tables import orders as dial_orders
-from cti.sql.point import all_of, rows_of
-from tests.campaigns.quiet_hours import ALWAYS, Spans, closed_in, day_of, zones_of
+from tests.campaigns.quiet_hours import closed_in, day_of, zones_of
+from tests.campaigns.seen import Seen, Span, Violation
 from tests.campaigns.shipped import rules
 
 QUIET = "rang_in_quiet_hours"
@@ -46,109 +42,6 @@ RETIRING = frozenset({"invalidNumber", "suspended", "faxOrModem", "wrongParty"})
 PAID_KINDS = frozenset({"billing", "arrears"})
 TOLD = frozenset({"reached", "promised", "paid", "disputed"})
 FINAL = TOLD | {"fallback", "suppressed", "cancelled", "expired"}
-
-
-class Violation(NamedTuple):
-    kind: str
-    what: str
-
-
-class Span(NamedTuple):
-    """A call as the switch had it. `to_ms` None: it lives."""
-
-    order: str
-    number: str
-    from_ms: int
-    to_ms: int | None
-
-
-class Stopped(NamedTuple):
-    """Acknowledged: from `since_ms` on until `until_ms` (None: for good) no order of these campaigns is received."""
-
-    what: str
-    since_ms: int
-    until_ms: int | None
-    campaigns: frozenset[str] | None  # None: of all
-
-
-class Told(NamedTuple):
-    """Acknowledged: a payment of all that an account owes, or an entry of the list (a number, or "a:ACCOUNT")."""
-
-    at_ms: int
-    of: str
-
-
-class Emergency(NamedTuple):
-    """A second key has approved that quiet hours do not hold from one instant to another."""
-
-    from_ms: int
-    until_ms: int
-
-
-class Log(NamedTuple):
-    """The switch's own."""
-
-    arrivals: Sequence[tuple[int, str, str]]  # (at, order, number) of each makeCall, those that it lost among them
-    messages: Sequence[tuple[int, str, str]]
-    rings: Sequence[tuple[str, int, int]]  # (order, from, to)
-    calls: Sequence[Span]
-    unheard: frozenset[str]  # orders that never rang by its own word: refused as expired, or never seen
-    answers: Sequence[tuple[int, str, str]] = ()  # (at, order, number): the called party answered
-
-
-class Ledger(NamedTuple):
-    """Rows as they stand; orders by id. `barred`: the numbers and accounts of the do-not-call list."""
-
-    campaigns: Mapping[str, Any]
-    contacts: Mapping[str, Any]
-    attempts: Sequence[Any]
-    notices: Sequence[Any]
-    orders: Mapping[str, Any]
-    barred: frozenset[str] = frozenset()
-
-
-class Seen(NamedTuple):
-    """`zones`: of an account's row; `windows`: of a campaign. `lane_pace`: makeCalls a second that the switch takes.
-    `loses`: some facts of the switch never come, so that the ledger cannot know of a ringing before a failure.
-    """
-
-    log: Log
-    ledger: Ledger
-    zones: Mapping[str, Iterable[str]]
-    windows: Mapping[str, Spans]
-    lane_pace: float
-    stops: Sequence[Stopped] = ()
-    payments: Sequence[Told] = ()
-    entries: Sequence[Told] = ()
-    loses: bool = False
-    emergencies: Mapping[str, Sequence[Emergency]] = {}  # of a campaign
-
-
-class _Rows:
-    """All rows of a table, each with its columns by name."""
-
-    def __init__(self, table: Table, order: str = "") -> None:
-        self._statement = all_of(table, order)
-        self._row = NamedTuple("Row", [(str(column.name), Any) for column in table.columns])
-
-    def read(self, connection: Connection) -> list[Any]:
-        return [self._row._make(row) for row in rows_of(connection, self._statement)]
-
-
-_CAMPAIGNS, _CONTACTS, _NOTICES, _ORDERS = (_Rows(table) for table in (campaigns, contacts, notices, dial_orders))
-_DO_NOT_CALL = _Rows(do_not_call)
-_ATTEMPTS = _Rows(attempts, "ORDER BY contact, n")
-
-
-def read(connection: Connection) -> Ledger:
-    return Ledger(
-        {row.id: row for row in _CAMPAIGNS.read(connection)},
-        {row.id: row for row in _CONTACTS.read(connection)},
-        _ATTEMPTS.read(connection),
-        _NOTICES.read(connection),
-        {row.id: row for row in _ORDERS.read(connection)},
-        frozenset(row.line for row in _DO_NOT_CALL.read(connection)),
-    )
 
 
 def violations(seen: Seen) -> list[Violation]:
@@ -188,14 +81,22 @@ def _quiet(seen: Seen) -> Iterator[Violation]:
         if attempt is None:
             yield Violation(QUIET, f"{order} rang, and no attempt has ordered it")
             continue
-        contact = seen.ledger.contacts[attempt.contact]
-        campaign, windows = seen.ledger.campaigns[contact.campaign], seen.windows.get(contact.campaign, ALWAYS)
         if _is_agreed(seen, attempt, from_ms, to_ms):
             continue
-        zones = zones_of(attempt.number, seen.zones.get(contact.account, ()))
-        excepted = seen.emergencies.get(contact.campaign, ())
-        for zone in closed_in(from_ms, to_ms, zones, campaign.kind, windows, campaign.zone, excepted):
-            yield Violation(QUIET, f"{order} rang from {from_ms} to {to_ms}, closed in {zone}")
+        closed = [list(one) for one in _closed(seen, order, attempt, from_ms, to_ms)]
+        if all(closed):
+            yield from (Violation(QUIET, f"{order} rang from {from_ms} to {to_ms}, closed in {z}") for z in closed[-1])
+
+
+def _closed(seen: Seen, order: str, attempt: Any, from_ms: int, to_ms: int) -> Iterator[Iterable[str]]:
+    """Where it is closed, by each of the windows that may have held when the order left."""
+    contact = seen.ledger.contacts[attempt.contact]
+    campaign, row = seen.ledger.campaigns[contact.campaign], seen.ledger.orders.get(order)
+    sent_ms = None if row is None else row.sent_at_ms
+    zones = zones_of(attempt.number, seen.zones.get(contact.account, ()))
+    excepted = seen.excepted(campaign.id, sent_ms)
+    for windows in seen.windows_of(campaign.id, sent_ms):
+        yield closed_in(from_ms, to_ms, zones, campaign.kind, windows, campaign.zone, excepted)
 
 
 def _is_agreed(seen: Seen, attempt: Any, from_ms: int, to_ms: int) -> bool:
@@ -220,7 +121,7 @@ def _twice(seen: Seen) -> Iterator[Violation]:
 
 def _not_dialled(seen: Seen) -> Iterator[Violation]:
     made = _by_command(seen)
-    for _, order, _ in seen.log.arrivals:
+    for _, order, _ in [*seen.log.arrivals, *seen.log.messages]:
         attempt = made.get(order)
         if attempt is not None and attempt.decision != "dialled" and order not in seen.log.unheard:
             yield Violation(NOT_DIALLED, f"{order} is {attempt.decision}, and was received")
@@ -278,7 +179,8 @@ def _pace(seen: Seen) -> Iterator[Violation]:
                 of_campaign[made[row.id].campaign].append(row.sent_at_ms)
     yield from _too_fast(sorted(sent), max(int(seen.lane_pace), 1), "the lane")
     for campaign, times in of_campaign.items():
-        yield from _too_fast(sorted(times), seen.ledger.campaigns[campaign].calls_per_second, campaign)
+        for pace, since_ms in seen.pace_of(campaign):
+            yield from _too_fast(sorted(at_ms for at_ms in times if at_ms >= since_ms), pace, campaign)
 
 
 def _too_fast(times: Sequence[int], pace: int, whose: str) -> Iterator[Violation]:

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from tests.campaigns import never
 from tests.campaigns.drilled import started, to_its_end
-from tests.campaigns.never import FINAL, Seen
+from tests.campaigns.never import FINAL
 from tests.campaigns.scripted_switch import CALLS_PER_SECOND
+from tests.campaigns.seen import Seen, read
 from tests.campaigns.stage import Stage, stage
 from tests.campaigns.submitted import Submitted, asked
 from tests.replay.cases import ms_of
@@ -140,7 +141,7 @@ async def told(
     wrongly = {account for account, words in each.items() if _is_wrong(words, done, account in old | sent)}
     rows, notices = await of.contacts(), await of.notices()
     assert it.it.store.database is not None
-    ledger = await it.it.store.database.reader.run(never.read)
+    ledger = await it.it.store.database.reader.run(read)
     found = {
         "told_before": len(before),
         "told_after": len(old - before),

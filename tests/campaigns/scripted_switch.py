@@ -14,7 +14,7 @@ from cti.switches.simulated.options import DECLARED
 from cti.switches.simulated.outbound_script import check, is_of_message
 from cti.switches.simulated.pbx import Fact
 from cti.switches.simulated.trunks import CALLS, MESSAGES
-from tests.campaigns.never import Log, Span
+from tests.campaigns.seen import Log, Span
 from tests.scheduler import Scene
 from tests.simulation.outbound.switch import LoggedSwitch
 
@@ -70,16 +70,18 @@ class ScriptedSwitch(LoggedSwitch):
     def __init__(
         self, it: Scene, name: str, scripts: Mapping[str, Sequence[str]], *, groups: Sequence[str] = ("main",),
         pace: float = CALLS_PER_SECOND, wish: Misbehaviour | None = None, memory: bool = True, seed: int = 1,
+        commands: tuple[str, ...] = COMMANDS, agents: int = 0,
     ) -> None:  # fmt: skip
         super().__init__(
-            it, name, wish or Misbehaviour(), scripts, pace=pace, memory=memory, seed=seed, commands=COMMANDS,
-            groups=groups,
+            it, name, wish or Misbehaviour(), scripts, pace=pace, memory=memory, seed=seed, commands=commands,
+            groups=groups, agents=agents,
         )  # fmt: skip
         self.orders: list[Order] = []
         self.said: list[Fact] = []
         self.vanished: set[str] = set()  # orders that a word let vanish
         self._calls: dict[str, Span] = {}
         self.answers: list[tuple[int, str, str]] = []  # (at, order, number): the called party answered
+        self.agents_there: dict[str, int] = {}  # since when an agent is on the line of an order's call
 
     @classmethod
     async def opened(
@@ -153,7 +155,9 @@ class ScriptedSwitch(LoggedSwitch):
             self._calls[call] = Span(order, str(fact["data"]["called"]), self.true_ms, None)
         elif kind == "established" and call in self._calls:
             span = self._calls[call]
-            if all(order != span.order for _, order, _ in self.answers):
+            if fact["data"].get("agent"):
+                self.agents_there.setdefault(span.order, self.true_ms)
+            elif all(order != span.order for _, order, _ in self.answers):
                 self.answers.append((self.true_ms, span.order, span.number))
         elif kind == "callCleared" and call in self._calls:
             self._calls[call] = self._calls[call]._replace(to_ms=self.true_ms)
@@ -169,7 +173,8 @@ class ScriptedSwitch(LoggedSwitch):
         came = {kind: [(one.at_ms, one.id, str(one.body["to"])) for one in self.orders_of(kind)] for kind in DIALS}
         unheard = frozenset(self.expired | self.vanished)
         calls = list(self._calls.values())
-        return Log(came["makeCall"], came["sendMessage"], self.rings, calls, unheard, list(self.answers))
+        there = dict(self.agents_there)
+        return Log(came["makeCall"], came["sendMessage"], self.rings, calls, unheard, list(self.answers), there)
 
     def orders_of(self, *commands: str) -> list[Order]:
         """Those of these commands, in order of arrival."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.campaigns import never
-from tests.campaigns.never import Ledger, Log, Seen, Span, Stopped
+from tests.campaigns.seen import Ledger, Log, Seen, Span, Stopped
 from tests.campaigns.submitted import csv_of
 from tests.campaigns.whole import SeededWords, Whole, played, zones_of_rows
 from tests.replay.cases import ms_of

@@ -26,8 +26,9 @@ from sqlalchemy import Connection, func, select
 from campaigns.ledger.tables import FAR, campaigns, contacts
 from cti.cli.logging_setup import set_up_logging
 from tests.campaigns import never
-from tests.campaigns.never import QUIET, Seen, Violation
+from tests.campaigns.never import QUIET
 from tests.campaigns.scripted_switch import CALLS_PER_SECOND
+from tests.campaigns.seen import Seen, Violation, read
 from tests.campaigns.stage import Stage, stage
 from tests.campaigns.submitted import Submitted, submit
 from tests.replay.campaigns import DATABASES
@@ -133,7 +134,7 @@ def _decoded(file: bytes) -> Iterator[str]:
 
 async def told(it: Stage, started: Submitted, zones: Mapping[str, Iterable[str]]) -> dict[str, Any]:
     assert it.it.store.database is not None
-    ledger = await it.it.store.database.reader.run(never.read)
+    ledger = await it.it.store.database.reader.run(read)
     seen = Seen(it.switch.log(), ledger, zones, {}, CALLS_PER_SECOND)
     campaign, rows, notices = await started.campaign(), await started.contacts(), await started.notices()
     attempts = await started.attempts()

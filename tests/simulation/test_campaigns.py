@@ -14,6 +14,8 @@ SOON_CAUGHT = (  # `make simulate` plants every change
     "a notice after the first attempt", "notices are not written", "notices are forgotten",
     "a payment closes nobody", "nobody asks the do-not-call list", "closed hours move no callback",
     "every promise is kept", "an emergency is never over", "an emergency that is asked for holds",
+    "draining cancels nobody", "a campaign's hours stay as they were", "a change takes any version",
+    "a test call goes to the customer",
 )  # fmt: skip
 FIRST = range(1, HISTORIES + 1, HISTORIES_MAX)  # seeds of the pieces
 

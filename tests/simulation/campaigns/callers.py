@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from random import Random
 from typing import NamedTuple
 
-from tests.campaigns.never import FINAL, Seen, Violation
+from tests.campaigns.never import FINAL
 from tests.campaigns.quiet_hours import is_open, zones_of
+from tests.campaigns.seen import Seen, Violation
 from tests.simulation.campaigns.jobs import GROUP
 from tests.simulation.campaigns.site import CampaignSite
 

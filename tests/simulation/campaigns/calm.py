@@ -28,6 +28,8 @@ SKIP_MIN_MS = 10_000
 OPENINGS = (450, 480, 540, 840, 870)  # minutes of the day at which a window opens
 BEAT_BEFORE_MS = 1_000  # before an instant to which time leaps the switch is heard
 AT_REST_ASKED = 0.2
+PLANS_EARLY, PLANS_EACH = 10, 8  # looks
+RERUNS = 0.15  # of the histories whose manager plans
 SAID_OF_UNKNOWN, SAYS = 0.2, 0.6
 SAYS_EARLY = 8  # looks; then what is unknown comes to its end by itself
 CALM_MS = 70_000  # after a clock was set two looks must agree, half a minute apart where nothing is under way
@@ -41,12 +43,31 @@ _ASKED = f"{_UNSETTLED} AND expires_at_ms > ?"
 _STATES = ", ".join(f"'{state}'" for state in OPEN_STATES)
 _OF_OPEN = ("SELECT next_at_ms, deadline_at_ms FROM campaign_contacts WHERE state IN (", _STATES, ")")
 _WAITS = " ".join(_OF_OPEN)
+_STARTS = "SELECT start_at_ms FROM campaigns WHERE state = 'scheduled'"
 _CALLED_BACK = ("SELECT id, state FROM campaign_contacts WHERE call_at_ms IS NOT NULL AND state IN (", _STATES, ")")
 _OF_CALLBACKS = " ".join(_CALLED_BACK)
 
 
 async def quieten(it: "CampaignHistory") -> None:
     """No more faults but those of the line: nothing is frozen or paused."""
+    await _everybody_is_back(it)
+    it.calm_ms = it.site.now_ms + CALM_MS
+    idle = before = 0
+    for n in range(LOOKS_MAX):
+        await _look(it)
+        if it.is_decided or it.site.now_ms > it.site.base_ms + LIVES_MS or await _is_over(it):
+            return
+        if n < PLANS_EARLY and await it.plan() is not None:
+            await it.judge()
+        if n % PLANS_EACH == PLANS_EACH - 1:
+            await it.planner.settle()
+        idle, before = (0 if len(it.switch.orders_of(*DIALS)) > before else idle + 1), len(it.switch.orders_of(*DIALS))
+        if idle and n < SAYS_EARLY and it.random.random() < SAID_OF_UNKNOWN:
+            await _say(it)
+        await _wait(it, idle)
+
+
+async def _everybody_is_back(it: "CampaignHistory") -> None:
     it.switch.gone, it.switch.fast_ms = False, min(it.switch.fast_ms, 0)
     it.ports.claim_fate = it.ports.result_fate = it.ports.round_fate = None
     for stream in it.streams:
@@ -60,20 +81,13 @@ async def quieten(it: "CampaignHistory") -> None:
     if not it.processes:
         it.add_process()
     it.processes[0].wall.set_to(it.site.now_ms)
+    if it.sms is not None:
+        it.sms.is_away = False
     if it.manager.is_frozen:
         await it.manager.thaw()
-    for campaign in it.manager.jobs:
+    await it.planner.settle()
+    for campaign in await it.site.database.reader.run(_paused):
         await it.place.call("POST", f"/v1/campaigns/{campaign}/resume")
-    it.calm_ms = it.site.now_ms + CALM_MS
-    idle = before = 0
-    for n in range(LOOKS_MAX):
-        await _look(it)
-        if it.is_decided or it.site.now_ms > it.site.base_ms + LIVES_MS or await _is_over(it):
-            return
-        idle, before = (0 if len(it.switch.orders_of(*DIALS)) > before else idle + 1), len(it.switch.orders_of(*DIALS))
-        if idle and n < SAYS_EARLY and it.random.random() < SAID_OF_UNKNOWN:
-            await _say(it)
-        await _wait(it, idle)
 
 
 async def _say(it: "CampaignHistory") -> None:
@@ -105,13 +119,15 @@ async def _poll(it: "CampaignHistory") -> None:
     it.polled_ms = it.site.now_ms
     await it.switch.fetch()
     await it.switch.send()
+    if it.sms is not None:
+        await it.sms.report()
 
 
 async def _wait(it: "CampaignHistory", idle: int) -> None:
     now_ms = it.site.now_ms
     asked, instant_ms = await it.site.database.reader.run(_ahead, now_ms)
-    look_ms, due_ms = it.processes[0].look_ms, it.switch.next_ms() + TOGETHER_MS
-    if not it.switch.is_quiet or it.manager.waits or asked:
+    look_ms, due_ms = it.processes[0].look_ms, it.next_ms() + TOGETHER_MS
+    if not it.is_quiet or it.manager.waits or asked:
         wait_ms = now_ms + IDLE_S[min(idle, len(IDLE_S) - 1)] * 1_000
         wait_ms = max(min(wait_ms, instant_ms), now_ms + LOOK_MS) if idle or look_ms - now_ms >= LOOK_MS else look_ms
         await it.switch.run_to(max(round(min(due_ms, wait_ms)), now_ms + MOVE_MIN_MS), at_once=False)
@@ -133,6 +149,8 @@ async def _wait(it: "CampaignHistory", idle: int) -> None:
 def _ahead(connection: Connection, now_ms: int) -> tuple[int, int]:
     """Orders that may still be asked about; and the next instant at which something could begin."""
     waits = sorted({at_ms for row in rows_of(connection, _WAITS) for at_ms in row if at_ms and now_ms < at_ms < FAR})
+    starts = {at_ms for (at_ms,) in rows_of(connection, _STARTS) if now_ms < at_ms}
+    waits = sorted({*waits, *starts})
     waits = [at_ms for at_ms in waits if at_ms <= waits[0] + BUNCH_MS]
     return rows_of(connection, _ASKED, now_ms - SILENCE_FINAL_MS)[0][0], min([*waits[-1:], _opening_ms(now_ms)])
 
@@ -146,7 +164,18 @@ def _opening_ms(now_ms: int) -> int:
 
 async def _is_over(it: "CampaignHistory") -> bool:
     await it.callers.settle(await it.site.database.reader.run(_states))
-    return not it.manager.waits and await it.site.database.reader.run(_all_over)
+    if it.manager.waits or not await it.site.database.reader.run(_all_over):
+        return False
+    if await it.planner.rerun(RERUNS) is None:
+        return True
+    it.faults["planned_rerun"] += 1
+    return False
+
+
+def _paused(connection: Connection) -> list[str]:
+    return [
+        id_ for (id_,) in rows_of(connection, "SELECT id FROM campaigns WHERE state = 'paused' ORDER BY made_at_ms, id")
+    ]
 
 
 def _states(connection: Connection) -> dict[str, str]:

@@ -19,12 +19,17 @@ from campaigns.callbacks import putting
 from cti.gateway.dialling import DialLedger
 from cti.leases import alone
 from tests.campaigns import never
-from tests.campaigns.never import BROKEN, Seen, Violation
-from tests.simulation.campaigns import callers, calm, jobs
+from tests.campaigns.never import BROKEN
+from tests.campaigns.scripted_switch import COMMANDS
+from tests.campaigns.seen import Seen, Violation, read
+from tests.simulation.campaigns import callers, calm, jobs, plans_kept
 from tests.simulation.campaigns.explained import Explained
+from tests.simulation.campaigns.gateway import HistoryGateway
 from tests.simulation.campaigns.mischief import FAULTS, THEMES
 from tests.simulation.campaigns.orders_given import Manager
 from tests.simulation.campaigns.outages_changed import Outages, not_told_again, old_words
+from tests.simulation.campaigns.planner import Planner
+from tests.simulation.campaigns.plans_kept import Plans
 from tests.simulation.campaigns.process import Process
 from tests.simulation.campaigns.site import CampaignSite
 from tests.simulation.campaigns.switch import CandidSwitch
@@ -128,10 +133,19 @@ class CampaignHistory(History):
         self.step = 0
         name = f"s{self.seed}"
         self.jobs = jobs.drawn(self.random, name, self.site.now_ms, self.pace)
+        agents, by_gateway = jobs.ways_of(self.seed)
+        self.ways = Random(f"ways:{self.seed}")
+        self.sms = HistoryGateway(self.place, self.seed) if by_gateway else None
+        self.place.gateway = self.sms
+        self.jobs = jobs.by_agents(self.jobs, self.seed) if agents else self.jobs
+        self.jobs = self.jobs if self.sms is None else jobs.by_gateway(self.jobs, self.seed)
+        commands = COMMANDS if self.sms is None else tuple(one for one in COMMANDS if one != "sendMessage")
         self.switch: CandidSwitch = CandidSwitch(
-            self.site.it, name, self.jobs.scripts, pace=self.pace, wish=self.wish, memory=self.memory, seed=self.seed
-        )
+            self.site.it, name, self.jobs.scripts, pace=self.pace, wish=self.wish, memory=self.memory, seed=self.seed,
+            commands=commands, agents=agents,
+        )  # fmt: skip
         self.manager = Manager(self.place, self.random, self.seed)
+        self.planner = Planner(self.place, self.manager, list(self.jobs.scripts), self.seed)
         self.explained = Explained(self.place, self.manager)
         self.outages = Outages(self.place, self.seed)
         self.callers = callers.Callers(self.place, name, list(self.jobs.scripts), self.seed)
@@ -150,7 +164,7 @@ class CampaignHistory(History):
             if not await self.processes[0].step():
                 break
         for campaign in made:
-            await self.manager.start(campaign)
+            await self.planner.begin(campaign)
         await self.site.it.engine.drain()
 
     def add_process(self) -> None:
@@ -171,6 +185,39 @@ class CampaignHistory(History):
         did = await self.callers.move()
         if did is not None:
             self.faults[did] += 1
+        await self._write(await self.plan())
+
+    async def plan(self) -> str | None:
+        """The manager may do something that he has planned; what he did. Whatever leaves then leaves a moment later."""
+        planned = await self.planner.move(self._to_the_edge)
+        if planned is not None:
+            await self.switch.run_to(self.site.now_ms + 1)
+            self.faults[f"planned_{planned}"] += 1
+        return planned
+
+    async def _to_the_edge(self, off_ms: int, within_ms: int) -> None:
+        due_ms = self.switch.next_ms()
+        if due_ms <= self.site.now_ms + within_ms:
+            await self.switch.run_to(max(round(due_ms) + off_ms, self.site.now_ms))
+
+    async def _write(self, planned: str | None) -> None:
+        """The message gateway goes and comes, and says what became of messages."""
+        if self.sms is None:
+            return
+        if self.ways.random() < 0.05:
+            self.sms.is_away = not self.sms.is_away
+            self.faults["gateway_gone_or_back"] += 1
+        if planned is not None or self.ways.random() < 0.6:
+            await self.sms.report()
+
+    def next_ms(self) -> float:
+        """When the switch or the message gateway has something to say."""
+        return min(self.switch.next_ms(), float("inf") if self.sms is None else self.sms.next_ms())
+
+    @property
+    def is_quiet(self) -> bool:
+        """Neither has."""
+        return self.switch.is_quiet and (self.sms is None or self.sms.next_ms() == float("inf"))
 
     async def _drive(self) -> None:
         if not self.processes and self.random.random() < 0.5:
@@ -215,16 +262,21 @@ class CampaignHistory(History):
 
     async def judge(self) -> Seen:
         """Where nothing has changed since it was judged last, it is what it was."""
-        ledger, log = await self.site.database.reader.run(never.read), self.switch.log()
-        windows = {campaign: job.windows for campaign, job in self.manager.jobs.items()}
+        ledger, log = await self.site.database.reader.run(read), self.switch.log()
+        if self.sms is not None:
+            log = log._replace(messages=[*log.messages, *self.sms.messages])
         told = (self.manager.standing(), list(self.manager.payments), list(self.manager.entries))
         zones = {**self.jobs.zones, **self.callers.zones}
-        seen = Seen(log, ledger, zones, windows, self.pace, *told, self.wish.lose > 0,
-                    {campaign: tuple(each) for campaign, each in self.manager.emergencies.items()})  # fmt: skip
+        seen = Seen(log, ledger, zones, self.planner.windows, self.pace, *told, self.wish.lose > 0,
+                    {campaign: tuple(each) for campaign, each in self.manager.emergencies.items()},
+                    {campaign: tuple(each) for campaign, each in self.planner.changed.items()})  # fmt: skip
         if seen != self._judged_last:
             self._judged_last = seen._replace(log=log._replace(rings=list(log.rings)))
             self.keep([*never.violations(seen), *old_words(seen, self.outages.revised)])
             self.keep(list(callers.violations(seen, self.callers.promised)))
+            receipts = () if self.sms is None else tuple(self.sms.receipts)
+            plans = Plans(self.planner.acted, list(self.manager.jobs), receipts)
+            self.keep([*self.planner.found, *plans_kept.violations(seen, plans)])
         return seen
 
     def keep(self, found: list[Violation]) -> None:

@@ -29,7 +29,8 @@ ITEMS: Mapping[str, Mapping[str, str]] = {
     },
     "outage": {"important": "no", "area": "东湖区A1", "reason": "检修"},
 }  # fmt: skip
-GROUP = "main"
+BY_AGENTS, BY_GATEWAY = 0.15, 0.25  # of the histories
+GROUP, QUEUE = "main", "service"
 LIVES_H = ((1.5, 5), (1.5, 5), (5, 14))  # until `fallback_by`
 WINDOWS: Sequence[Spans] = (
     (("09:00", "11:30"),),
@@ -70,6 +71,38 @@ def drawn(random: Random, switch: str, now_ms: int, pace: int) -> Jobs:
     return Jobs(made, scripts, named)
 
 
+class Ways(NamedTuple):
+    """How a history reaches people, beside calls of the switch alone. `agents`: so many call; none: nobody does."""
+
+    agents: int
+    by_gateway: bool
+
+
+def ways_of(seed: int) -> Ways:
+    random = Random(f"ways of:{seed}")
+    return Ways(random.choice((1, 2, 2)) if random.random() < BY_AGENTS else 0, random.random() < BY_GATEWAY)
+
+
+def by_agents(jobs: Jobs, seed: int) -> Jobs:
+    """Some of them are called by agents, who are there first."""
+    random = Random(f"agents:{seed}")
+    made = [
+        one._replace(campaign={**one.campaign, "channels": ["agent"], "queue": QUEUE}) if random.random() < 0.7 else one
+        for one in jobs.all
+    ]  # fmt: skip
+    return jobs._replace(all=made)
+
+
+def by_gateway(jobs: Jobs, seed: int) -> Jobs:
+    """Some write before they call."""
+    random = Random(f"written:{seed}")
+    made = [
+        one._replace(campaign={**one.campaign, "channels": ["sms", "auto"]}) if random.random() < 0.5 else one
+        for one in jobs.all
+    ]  # fmt: skip
+    return jobs._replace(all=made)
+
+
 def _job(
     random: Random, kind: str, n: int, switch: str, now_ms: int, pace: int, accounts: Sequence[str],
     numbers: Sequence[str], zones: Mapping[str, str],
@@ -90,11 +123,11 @@ def _job(
     if random.random() < 0.25:
         windows = random.choice(WINDOWS)
         campaign["windows"] = ["-".join(span) for span in windows]
-    rows = [_row(random, kind, account, now_ms, numbers, zones) for account in random.sample(accounts, len(accounts))]
+    rows = [row_of(random, kind, account, now_ms, numbers, zones) for account in random.sample(accounts, len(accounts))]
     return Job(campaign, rows, windows)
 
 
-def _row(
+def row_of(
     random: Random, kind: str, account: str, now_ms: int, numbers: Sequence[str], zones: Mapping[str, str]
 ) -> Mapping[str, str]:
     own = random.sample(numbers, random.choice((1, 1, 2, 3)))

@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from tests.campaigns import never
+from tests.simulation.campaigns import plans_kept
 from tests.simulation.campaigns.callers import EARLY, PROMISE
 from tests.simulation.campaigns.history import CampaignHistory
 from tests.simulation.campaigns.planted import ALL, caught
@@ -18,7 +19,7 @@ from tests.simulation.campaigns.site import HISTORIES_MAX, campaign_site
 from tests.simulation.outbound.campaign import report, worker
 from tests.simulation.outbound.history import Told
 
-KINDS = (*never.KINDS, EARLY, PROMISE)
+KINDS = (*never.KINDS, EARLY, PROMISE, *plans_kept.KINDS)
 
 
 class Lived(NamedTuple):

@@ -5,7 +5,7 @@ paid, and who is not to be called.
 from datetime import UTC, datetime
 from random import Random
 
-from tests.campaigns.never import Emergency, Stopped, Told
+from tests.campaigns.seen import Emergency, Stopped, Told
 from tests.campaigns.submitted import csv_of
 from tests.simulation.campaigns.jobs import Job
 from tests.simulation.campaigns.site import CampaignSite
@@ -41,12 +41,6 @@ class Manager:
         assert status == 202, told
         self.jobs[made["id"]] = job
         return str(made["id"])
-
-    async def start(self, campaign: str) -> None:
-        _, told = await self._site.call("GET", f"/v1/campaigns/{campaign}")
-        body = {"contacts": told["progress"]["contacts"], "allow_overlap": True}
-        status, answer = await self._site.call("POST", f"/v1/campaigns/{campaign}/start", body)
-        assert status == 202, answer
 
     async def do(self, wish: float, stops: float) -> str | None:
         """One of his orders, drawn; what it was. What the state does not allow is refused, and nothing comes of it."""

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from campaigns.told_values import forms
-from tests.campaigns.never import NOT_TOLD_AGAIN, OLD_WORD, Seen, Violation
+from tests.campaigns.never import NOT_TOLD_AGAIN, OLD_WORD
+from tests.campaigns.seen import Seen, Violation
 from tests.simulation.campaigns.jobs import HOUR_MS, Job
 from tests.simulation.campaigns.site import CampaignSite
 

@@ -3,10 +3,7 @@
 Where one guard stands behind another, the change gets past both. Those of orders and hours are the order simulation's.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any, NamedTuple
-from unittest.mock import patch
+from typing import Any
 
 from campaigns.callbacks import putting
 from campaigns.core import calling_hours, decide, retries, waiting
@@ -21,45 +18,12 @@ from cti.gateway.dialling import Leaving
 from tests.campaigns import never
 from tests.simulation.campaigns.callers import EARLY, PROMISE
 from tests.simulation.campaigns.history import CampaignHistory, theme_of
+from tests.simulation.campaigns.planted_plans import OF_PLANS
+from tests.simulation.campaigns.planting import Planted, both, put, wrapped
 from tests.simulation.campaigns.site import HISTORIES_MAX, campaign_site
 from tests.simulation.outbound import planted as of_orders
 
 SEEDS_MAX = 500  # of those that follow; those of other themes are left out
-Change = Callable[[], AbstractContextManager[Any]]
-
-
-class Planted(NamedTuple):
-    """`kind`: the violation that gives it away. `themes`: of the histories in which it shows most often."""
-
-    name: str
-    kind: str
-    themes: tuple[str, ...]
-    change: Change
-
-
-def _put(place: Any, name: str, value: Any) -> Change:
-    return lambda: patch.object(place, name, value)
-
-
-def _both(*changes: Change) -> Change:
-    @contextmanager
-    def all_of_them() -> Iterator[None]:
-        with ExitStack() as stack:
-            for change in changes:
-                stack.enter_context(change())
-            yield
-
-    return all_of_them
-
-
-def _wrapped(place: Any, name: str, around: Callable[..., Any]) -> Change:
-    """`around(inner, *args)` in the place of a function."""
-
-    def change() -> AbstractContextManager[Any]:
-        inner = getattr(place, name)
-        return patch.object(place, name, lambda *args, **more: around(inner, *args, **more))
-
-    return change
 
 
 def _nobody_busy(inner: Any, *args: Any) -> Any:
@@ -139,79 +103,80 @@ def _not_moved(inner: Any, hours: Any, asked: Any, rules: Any, due_ms: Any, now_
     return found if found is None or due_ms is None else Promise(due_ms, due_ms + rules.late_ms)
 
 
-LANE_WIDE = _wrapped(pace, "room", _one_more)
+LANE_WIDE = wrapped(pace, "room", _one_more)
 MANY = ("mixed", "streams", "memoryless", "stops", "owners")
 PAYING = (*MANY, "closing", "held")
 HELD, STOPS, LOST = ("held", "stops"), ("stops",), ("memoryless", "mixed")
 ALL = (
     Planted("hours of the first zone alone", never.QUIET, ("closing", *MANY), of_orders.first_zone_alone),
     Planted("an emergency is never over", never.QUIET, ("closing", *MANY),
-            _wrapped(compiled, "emergency_of", _never_over)),
+            wrapped(compiled, "emergency_of", _never_over)),
     Planted("an emergency that is asked for holds", never.QUIET, ("closing", *MANY),
-            _wrapped(emergencies, "ask", _holds_at_once)),
+            wrapped(emergencies, "ask", _holds_at_once)),
     Planted("no margin before the hours end", never.QUIET, ("closing",),
-            _put(calling_hours, "margin_ms", lambda *_: 0)),
+            put(calling_hours, "margin_ms", lambda *_: 0)),
     Planted("claim takes sent orders again", never.TWICE, MANY, lambda: of_orders.wider_claims("'open', 'sent'")),
-    Planted("an order without its attempt", never.TWICE, MANY, _put(turns.attempts, "put", lambda *_: None)),
+    Planted("an order without its attempt", never.TWICE, MANY, put(turns.attempts, "put", lambda *_: None)),
     Planted("expired without a result is not dialled", never.NOT_DIALLED, LOST, of_orders.not_dialled_at_expiry),
     Planted("an unanswered question is not dialled", never.NOT_DIALLED, LOST, of_orders.unanswered_is_not_dialled),
     Planted("withdraws what was sent", never.NOT_DIALLED, STOPS, of_orders.withdraws_what_was_sent),
     Planted(
         "a busy number is had all the same", never.TWO_LIVE, MANY,
-        _both(_wrapped(turns, "known", _nobody_busy), _wrapped(people, "take", _takes_over)),
+        both(wrapped(turns, "known", _nobody_busy), wrapped(people, "take", _takes_over)),
     ),
     Planted(
         "a number is free while it is called", never.TWO_LIVE, MANY,
-        _both(_wrapped(turns, "known", _nobody_busy), _wrapped(people, "take", _takes_over),
-              _put(case, "has_line", lambda _: False)),
+        both(wrapped(turns, "known", _nobody_busy), wrapped(people, "take", _takes_over),
+              put(case, "has_line", lambda _: False)),
     ),
-    Planted("attempts are never used up", never.TOO_OFTEN, MANY, _put(decide, "exhausted", lambda *_: False)),
-    Planted("one attempt more", never.TOO_OFTEN, MANY, _put(decide, "exhausted", _one_attempt_more)),
+    Planted("attempts are never used up", never.TOO_OFTEN, MANY, put(decide, "exhausted", lambda *_: False)),
+    Planted("one attempt more", never.TOO_OFTEN, MANY, put(decide, "exhausted", _one_attempt_more)),
     Planted(
         "no cap a day", never.CAP, MANY,
-        _both(_put(waiting, "CALLS_A_DAY_MAX", 99), _wrapped(people, "reserve", _reserves_all)),
+        both(put(waiting, "CALLS_A_DAY_MAX", 99), wrapped(people, "reserve", _reserves_all)),
     ),
     Planted(
         "calls of a day are not counted", never.CAP, MANY,
-        _both(_wrapped(turns, "known", _called_never), _wrapped(people, "reserve", _counts_no_day)),
+        both(wrapped(turns, "known", _called_never), wrapped(people, "reserve", _counts_no_day)),
     ),
     Planted("one more than the pace", never.PACE, MANY, LANE_WIDE),
-    Planted("half a second is a second", never.PACE, MANY, _put(pace, "SECOND_MS", 300)),
-    Planted("a notice for whoever is final", never.NOTICE, MANY, _put(case, "owes_notice", _owes_when_final)),
-    Planted("a notice after the first attempt", never.NOTICE, MANY, _put(decide, "exhausted", _after_the_first)),
-    Planted("notices are not written", never.NO_NOTICE, MANY, _put(notices, "put", lambda *_: set())),
-    Planted("notices are forgotten", never.NO_NOTICE, MANY, _put(turn.Intents, "notices", lambda _: None)),
+    Planted("half a second is a second", never.PACE, MANY, put(pace, "SECOND_MS", 300)),
+    Planted("a notice for whoever is final", never.NOTICE, MANY, put(case, "owes_notice", _owes_when_final)),
+    Planted("a notice after the first attempt", never.NOTICE, MANY, put(decide, "exhausted", _after_the_first)),
+    Planted("notices are not written", never.NO_NOTICE, MANY, put(notices, "put", lambda *_: set())),
+    Planted("notices are forgotten", never.NO_NOTICE, MANY, put(turn.Intents, "notices", lambda _: None)),
     Planted("claim takes withdrawn orders", never.AFTER_STOP, STOPS,
             lambda: of_orders.wider_claims("'open', 'withdrawn'")),
-    Planted("a stop forgets sent orders", never.AFTER_STOP, HELD, _put(orders, "_may_leave", lambda *_: False)),
+    Planted("a stop forgets sent orders", never.AFTER_STOP, HELD, put(orders, "_may_leave", lambda *_: False)),
     Planted("no second look at the clock", never.AFTER_STOP, HELD,
-            _put(Leaving, "left_ms", lambda one, *_: one.order.expires_at_ms - one.order.sent_at_ms)),
+            put(Leaving, "left_ms", lambda one, *_: one.order.expires_at_ms - one.order.sent_at_ms)),
     Planted("a payment leaves letters alone", never.AFTER_PAYMENT, PAYING,
-            _put(telling, "recall_notices", lambda *_: {})),
+            put(telling, "recall_notices", lambda *_: {})),
     Planted("a payment closes nobody", never.AFTER_PAYMENT, PAYING,
-            _put(telling, "close_contacts", lambda *_: Effect({}, Took()))),
+            put(telling, "close_contacts", lambda *_: Effect({}, Took()))),
     Planted("nobody asks the do-not-call list", never.AFTER_ENTRY, PAYING,
-            _put(do_not_call, "holding", lambda *_: {})),
+            put(do_not_call, "holding", lambda *_: {})),
     Planted("an entry holds from tomorrow on", never.AFTER_ENTRY, PAYING,
-            _wrapped(do_not_call, "write", _begins_tomorrow)),
-    Planted("a change takes no order back", never.OLD_WORD, MANY, _put(withdrawal, "taken_back", lambda *_: {})),
-    Planted("a change leaves the items", never.OLD_WORD, MANY, _put(revisions, "write_items", lambda *_: None)),
+            wrapped(do_not_call, "write", _begins_tomorrow)),
+    Planted("a change takes no order back", never.OLD_WORD, MANY, put(withdrawal, "taken_back", lambda *_: {})),
+    Planted("a change leaves the items", never.OLD_WORD, MANY, put(revisions, "write_items", lambda *_: None)),
     Planted("a callback is due at once", EARLY, MANY,
-            _both(_wrapped(putting, "_contact", _due_at_once), _wrapped(retries, "_after_last", _no_time))),
-    Planted("closed hours move no callback", EARLY, MANY, _wrapped(putting, "promised", _not_moved)),
-    Planted("nobody looks whether a promise was kept", PROMISE, MANY, _put(case, "outcome_of", lambda *_: None)),
-    Planted("every promise is kept", PROMISE, MANY, _put(case, "outcome_of", lambda *_: Kept.KEPT)),
-    Planted("unknown is never final", never.NO_END, LOST, _put(silence, "UNKNOWN_FINAL_MS", 10**12)),
-    Planted("deadlines are not looked for", never.NO_END, MANY, _put(contacts, "with_deadline", lambda *_: [])),
+            both(wrapped(putting, "_contact", _due_at_once), wrapped(retries, "_after_last", _no_time))),
+    Planted("closed hours move no callback", EARLY, MANY, wrapped(putting, "promised", _not_moved)),
+    Planted("nobody looks whether a promise was kept", PROMISE, MANY, put(case, "outcome_of", lambda *_: None)),
+    Planted("every promise is kept", PROMISE, MANY, put(case, "outcome_of", lambda *_: Kept.KEPT)),
+    Planted("unknown is never final", never.NO_END, LOST, put(silence, "UNKNOWN_FINAL_MS", 10**12)),
+    Planted("deadlines are not looked for", never.NO_END, MANY, put(contacts, "with_deadline", lambda *_: [])),
     Planted("the log is never read", never.NO_END, LOST, of_orders.never_read),
-    Planted("the red button is not seen", never.EXPLAIN, STOPS, _wrapped(turn.LaneDialler, "_moment", _not_frozen)),
-    Planted("what is due is left alone", never.EXPLAIN, MANY, _put(turn.Intents, "dial", lambda *_: None)),
+    Planted("the red button is not seen", never.EXPLAIN, STOPS, wrapped(turn.LaneDialler, "_moment", _not_frozen)),
+    Planted("what is due is left alone", never.EXPLAIN, MANY, put(turn.Intents, "dial", lambda *_: None)),
+    *OF_PLANS,
 )  # fmt: skip
 
 
 async def caught(planted: Planted, seed: int) -> int | None:
     """The first seed, from this one on, whose history shows it; None: it was not caught."""
-    seeds = [one for one in range(seed, seed + SEEDS_MAX) if theme_of(one) in planted.themes]
+    seeds = [one for one in range(seed, seed + SEEDS_MAX) if theme_of(one) in planted.themes and planted.shows(one)]
     for first in range(0, len(seeds), HISTORIES_MAX):
         async with campaign_site() as place:
             for one in seeds[first : first + HISTORIES_MAX]:

@@ -4,17 +4,21 @@ a turn, its commits may fail in any way, and its time of day may be wrong."""
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 from campaigns.dialler.loop import Dialler
+from campaigns.messages.sender import MessageSender
 from campaigns.wiring import PART
 from cti.adapters.clock import VirtualWallClock
 from cti.errors import LedgerAway, OutcomeUnknown, RingbackError
 from cti.hosting import Opened
+from cti.leases.ownership import HEARTBEAT_MS
 from cti.sql.database import Database
 from tests.simulation.campaigns.site import CampaignSite
 
 LANES_MS = 1_000  # until a dialler without a lane looks whether it can take one
+LANDS = 4  # rounds of the loop in which a message is taken and its result kept
 OFTEN, SELDOM = 4, 16  # steps in which a process imports and counts, too: at first; one in so many
 
 
@@ -73,6 +77,10 @@ class Process:
         database = cast("Database", _OwnDatabase(site.database, self.writer))
         host = replace(site.it.host, wall=self.wall, database=database, shared=True)
         self.opened: Opened = PART.open(host)
+        self.has_gateway = site.gateway is not None
+        for task in self.opened.tasks:
+            if isinstance(task, MessageSender) and site.gateway is not None:
+                task._adapter = partial(site.gateway.adapter, lambda: self.writer.fate is not None)
         self.started = False
         self._steps, self._clock = 0, site.it.clock
         self._turn: asyncio.Task[bool] | None = None
@@ -121,25 +129,42 @@ class Process:
         return turn.result()
 
     async def _whole(self) -> bool:
-        """Every task of the process steps: the dialler each time, the others first and then now and then. What the
-        ledger refuses is tried again at the next step.
+        """Every task of the process steps: the dialler and the sender of messages each time, the others first and then
+        now and then. What the ledger refuses is tried again at the next step.
         """
         moved = False
         self._steps += 1
         for task in self.opened.tasks:
-            if not (isinstance(task, Dialler) or self._steps <= OFTEN or self._steps % SELDOM == 0):
+            if isinstance(task, MessageSender):
+                if not self.has_gateway:
+                    continue
+            elif not (isinstance(task, Dialler) or self._steps <= OFTEN or self._steps % SELDOM == 0):
                 continue
             try:
                 if not self.started:
                     await task.start()
-                moved = await task.step() or moved
+                moved = await (self._send(task) if isinstance(task, MessageSender) else task.step()) or moved
             except RingbackError:
                 moved = True
         self.started = True
         return moved
 
+    async def _send(self, sender: MessageSender) -> bool:
+        """As its `step`, but what is on its way is not waited for: a result that the ledger does not take waits."""
+        if self._clock.now_ms() >= sender._turned_ms + HEARTBEAT_MS:
+            sender._turned_ms = self._clock.now_ms()
+            await sender.ownership.turn()
+        sent = await sender._work()
+        for _ in range(LANDS):
+            await asyncio.sleep(0)
+        return sent
+
     async def kill(self) -> None:
         """The process is gone, wherever it is; nobody gives up what it held."""
+        senders = [task for task in self.opened.tasks if isinstance(task, MessageSender)]
+        for message in [one for sender in senders for sending in sender.tenants.values() for one in sending.inflight]:
+            message.cancel()
+            await asyncio.gather(message, return_exceptions=True)
         if self._turn is not None:
             self._turn.cancel()
             await asyncio.gather(self._turn, return_exceptions=True)

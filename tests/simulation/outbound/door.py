@@ -56,10 +56,12 @@ class Answer:
 
 
 class Door:
-    """`session.request` of a client. `key`: its Authorization."""
+    """`session.request` of a client. `key`: its Authorization; None: it has none."""
 
-    def __init__(self, app: web.Application, key: str) -> None:
-        self._app, self._key = app, key
+    def __init__(self, app: web.Application, key: str | None) -> None:
+        self._app = app
+        self._own = {"Host": "door"} if key is None else {"Authorization": key, "Host": "door"}
+        self.told: Mapping[str, str] = {}  # headers of the last answer
         self._loop = asyncio.get_running_loop()
         self._wire = _Wire(self._loop)
         self._wire.transport = _Line()
@@ -71,7 +73,7 @@ class Door:
 
     async def answer(self, method: str, url: str, data: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
         path = URL(url)
-        named = CIMultiDict({"Authorization": self._key, "Host": "door", **headers})
+        named = CIMultiDict({**self._own, **headers})
         if data is not None:
             named["Content-Length"] = str(len(data))
         raw = tuple((name.encode(), value.encode()) for name, value in named.items())
@@ -86,4 +88,5 @@ class Door:
         request = web.Request(message, payload, cast("Any", self._wire), writer, task, self._loop)
         answer = await self._app._handle(request)
         assert isinstance(answer, web.Response), "a stream needs a line"
+        self.told = answer.headers
         return answer.status, bytes(cast("bytes", answer.body) or b"")

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 from typing import Any, NamedTuple
 
+from cti.switches.simulated.agent_first import NO_AGENT
 from cti.switches.simulated.commands import Verdict
 from cti.switches.simulated.exchange import Exchange, Site
 from cti.switches.simulated.misbehaviour import HeldBack, Misbehaviour
@@ -35,17 +37,18 @@ class LoggedSwitch(DiallingSwitch):
 
     def __init__(
         self, it: Scene, name: str, wish: Misbehaviour, scripts: Mapping[str, Sequence[str]], *, pace: float,
-        memory: bool, seed: int, commands: tuple[str, ...] = CALLS, groups: Sequence[str] = (LANE,),
+        memory: bool, seed: int, commands: tuple[str, ...] = CALLS, groups: Sequence[str] = (LANE,), agents: int = 0,
     ) -> None:  # fmt: skip
+        """`agents`: so many can be reserved before a call; none: it does not declare that it can."""
         trunk_groups = {name: TrunkGroup(pace, 50, "95598") for name in groups}
-        outbound = Outbound(commands, trunk_groups, scripts, memory)
-        super().__init__(it, name, outbound, wish, agents=0, seed=seed)
-        self._opening = Site(name, 0, 0.0, seed, "brisk", outbound=outbound)
+        outbound = Outbound(commands, trunk_groups, scripts, memory, agent_first=agents > 0)
+        super().__init__(it, name, outbound, wish, agents=agents, seed=seed)
+        self._opening = Site(name, agents, 0.0, seed, "brisk", outbound=outbound)
         self.starts = 0
         self._name_run()
         self.arrivals: list[Arrival] = []
         self.rings: list[tuple[str, int, int]] = []  # (order, from, to)
-        self.expired: set[str] = set()  # orders that it refused because they had expired
+        self.expired: set[str] = set()  # orders that it refused: they had expired, or no agent came
         self.trace: list[tuple[Any, ...]] = []
         self._ringing: dict[str, tuple[str, int]] = {}  # call -> (order, since)
         self._via = ""
@@ -122,7 +125,7 @@ class LoggedSwitch(DiallingSwitch):
             self.arrivals.append(Arrival(self.true_ms, id_, command["to"], said, via))
 
     def _answer(self, id_: str, verdict: Verdict) -> None:
-        if verdict.state == "refused" and verdict.reason == "expired":
+        if verdict.state == "refused" and verdict.reason in {"expired", NO_AGENT}:
             self.expired.add(id_)
         super()._answer(id_, verdict)
 
@@ -178,7 +181,6 @@ class LoggedSwitch(DiallingSwitch):
                     pbx.memory.end(order, self.now_ms, "restart")
             pbx.calls.clear()
             return
-        outbound = Outbound(pbx.outbound.commands, pbx.outbound.trunk_groups, pbx.outbound.scripts, memory=False)
-        opening = Site(self.name, 0, 0.0, self._opening.seed, "brisk", outbound=outbound)
-        self.exchange = Exchange.opened(opening, self.now_ms)
+        outbound = replace(pbx.outbound, memory=False)
+        self.exchange = Exchange.opened(replace(self._opening, outbound=outbound), self.now_ms)
         self._name_run()
