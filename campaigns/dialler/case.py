@@ -268,13 +268,10 @@ class Case:
         """Nothing hinders on the lane."""
         return World(
             do_not_call=silenced(self.contact, self.campaign),
-            calls_today=self._calls_today(known, now_ms),
+            calls_today=max([known.calls.get(day, 0) for day in self.days_at(now_ms)]),
             busy_numbers=self._busy_numbers(known),
             switch_heard_ms=now_ms,
         )
-
-    def _calls_today(self, known: Known, now_ms: int) -> int:
-        return max([known.calls.get(day, 0) for day in self.days_at(now_ms)])
 
     def _busy_numbers(self, known: Known) -> frozenset[str]:
         return frozenset([phone for phone, lines in self._lines.items() if not known.busy.isdisjoint(lines)])
@@ -297,7 +294,7 @@ class Case:
         return World(
             do_not_call=silenced(self.contact, self.campaign),
             frozen=moment.frozen,
-            calls_today=self._calls_today(known, moment.now_ms),
+            calls_today=max([known.calls.get(day, 0) for day in self.days_at(moment.now_ms)]),
             busy_numbers=self._busy_numbers(known),
             amount_known=amount_known,
             switch_heard_ms=moment.heard_ms,

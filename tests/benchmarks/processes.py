@@ -52,10 +52,10 @@ def spoken(module: str, *arguments: str) -> Iterator[Spoken]:
             process.communicate()
 
 
-def done(module: str, job: Mapping[str, Any], *arguments: str) -> Any:
-    """What `python -m module arguments` makes of a job. Raises CalledProcessError; TimeoutExpired after JOB_S."""
+def done(module: str, job: Mapping[str, Any], *arguments: str, within_s: float = JOB_S) -> Any:
+    """What `python -m module arguments` makes of a job. Raises CalledProcessError; TimeoutExpired after `within_s`."""
     ran = subprocess.run(
         [sys.executable, "-m", module, *arguments], input=json.dumps(job), stdout=subprocess.PIPE, text=True, cwd=ROOT,
-        check=True, timeout=JOB_S,
+        check=True, timeout=within_s,
     )  # fmt: skip
     return json.loads(ran.stdout)
