@@ -35,6 +35,7 @@ EDGES_MS, EDGE_WITHIN_MS = (-1, 0, 1), 4_000
 LATER_S = (2, 20, 90, 1_800, 7_200)
 UNREACHED = ("fallback", "expired", "cancelled")
 LASTS_MS = 24 * 3_600_000  # a campaign for the unreached is stopped after a day: its own deadlines are beyond the week
+LEFT_ALONE = 0.8  # of the starts that are set
 TRIES_MAX = 3  # of a start, at the end
 NOT_BEGUN = frozenset({"draft", "approved", "scheduled"})
 ENDED = "SELECT id FROM campaigns WHERE state IN ('done', 'stopped', 'expired') AND kind <> 'callback' ORDER BY id"
@@ -75,6 +76,7 @@ class Planner:
         self._digests: dict[str, str] = {}
         self._waiting: list[str] = []  # campaigns that have not begun
         self._rerun_ms: dict[str, int] = {}
+        self._set: set[str] = set()  # to start by themselves: he leaves them alone
         self._tries: Counter[str] = Counter()
 
     @property
@@ -122,6 +124,8 @@ class Planner:
         assert status in {202, 409, 422, 503}, answer
         if status in {202, 503}:
             self._note(campaign, SCHEDULED if later else STARTED, at_ms)
+        if status == 202 and later and self._random.random() < LEFT_ALONE:
+            self._set.add(campaign)
         if status == 202 and not later and campaign in self._waiting:
             self._waiting.remove(campaign)
         return f"start_{status}"
@@ -153,8 +157,9 @@ class Planner:
         """
         if not self.has:
             return None
-        if self._waiting and self._random.random() < ACTS_BEFORE:
-            return await self._go_on(self._random.choice(self._waiting))
+        undecided = [one for one in self._waiting if one not in self._set]
+        if undecided and self._random.random() < ACTS_BEFORE:
+            return await self._go_on(self._random.choice(undecided))
         unsent = [one for one in await self._site.database.reader.run(_unsent) if one in self._manager.jobs]
         if self._random.random() >= (ACTS_UNSENT if unsent else ACTS):
             return None
@@ -190,6 +195,7 @@ class Planner:
         if self._site.etag != etag:
             if after["state"] in NOT_BEGUN:
                 self._note(campaign, VOIDED)
+                self._set.discard(campaign)
             pace = before["pacing"]["calls_per_second"]
             self.changed.setdefault(campaign, []).append(Changed(self._site.now_ms, windows, pace))
             if self._random.random() < 0.3:
