@@ -15,7 +15,7 @@ SOON_CAUGHT = (  # `make simulate` plants every change
     "a payment closes nobody", "nobody asks the do-not-call list", "closed hours move no callback",
     "every promise is kept", "an emergency is never over", "an emergency that is asked for holds",
     "draining cancels nobody", "a campaign's hours stay as they were", "a change takes any version",
-    "a test call goes to the customer",
+    "a test call goes to the customer", "who was told is not told again",
 )  # fmt: skip
 FIRST = range(1, HISTORIES + 1, HISTORIES_MAX)  # seeds of the pieces
 

@@ -59,6 +59,8 @@ async def quieten(it: "CampaignHistory") -> None:
             return
         if n < PLANS_EARLY and await it.plan() is not None:
             await it.judge()
+        if await it.change_what_was_told():
+            await it.judge()
         if n % PLANS_EACH == PLANS_EACH - 1:
             await it.planner.settle()
         idle, before = (0 if len(it.switch.orders_of(*DIALS)) > before else idle + 1), len(it.switch.orders_of(*DIALS))

@@ -187,6 +187,14 @@ class CampaignHistory(History):
             self.faults[did] += 1
         await self._write(await self.plan())
 
+    async def change_what_was_told(self) -> bool:
+        """The manager may change an outage of which somebody was told; whether he did."""
+        seen = self._judged_last
+        if seen is None or not await self.outages.may_change_what_was_told(self.manager.jobs, seen):
+            return False
+        self.faults["manager_revision"] += 1
+        return True
+
     async def plan(self) -> str | None:
         """The manager may do something that he has planned; what he did. Whatever leaves then leaves a moment later."""
         planned = await self.planner.move(self._to_the_edge)

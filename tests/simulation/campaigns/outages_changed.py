@@ -17,7 +17,7 @@ from tests.campaigns.seen import Seen, Violation
 from tests.simulation.campaigns.jobs import HOUR_MS, Job
 from tests.simulation.campaigns.site import CampaignSite
 
-EACH_STEP = 0.05
+EACH_STEP, WHO_ANSWERED = 0.05, 0.3
 CANCELS = 0.3
 CANCELLED_WORD = "已取消"
 _TOLD = forms("zh", ZoneInfo("Asia/Shanghai"))
@@ -38,14 +38,31 @@ class Outages:
     def __init__(self, site: CampaignSite, seed: int) -> None:
         self._site, self._random = site, Random(f"outages:{seed}")
         self.revised: list[Revised] = []
+        self._answered: set[tuple[str, str]] = set()  # (campaign, account) of those for whom chance has decided
 
     async def may_change(self, jobs: Mapping[str, Job]) -> bool:
         """Now and then; whether one was changed."""
-        known = {id_: job for id_, job in jobs.items() if job.campaign["kind"] == "outage" and job.rows}
+        known = _of_outages(jobs)
         if not known or self._random.random() >= EACH_STEP:
             return False
         campaign = self._random.choice(sorted(known))
-        row = self._random.choice(list(known[campaign].rows))
+        return await self._change(campaign, self._random.choice(list(known[campaign].rows)))
+
+    async def may_change_what_was_told(self, jobs: Mapping[str, Job], seen: Seen) -> bool:
+        """Where somebody has answered, once for each; whether one was changed."""
+        known = _of_outages(jobs)
+        made = {one.command: one for one in seen.ledger.attempts if one.campaign in known}
+        for attempt in [made[order] for _, order, _ in seen.log.answers if order in made]:
+            account = seen.ledger.contacts[attempt.contact].account
+            row = next((one for one in known[attempt.campaign].rows if one["account"] == account), None)
+            if row is None or (attempt.campaign, account) in self._answered:
+                continue
+            self._answered.add((attempt.campaign, account))
+            if self._random.random() < WHO_ANSWERED:
+                return await self._change(attempt.campaign, row)
+        return False
+
+    async def _change(self, campaign: str, row: Mapping[str, str]) -> bool:
         change, word = self._drawn(row)
         body = {"where": {"area": row["area"], "starts_at": row["starts_at"]}, "set": change}
         now_ms = self._site.now_ms
@@ -63,6 +80,10 @@ class Outages:
         text = datetime.fromtimestamp(at_ms // 1_000, UTC).isoformat()
         assert at_ms > starts.timestamp() * 1_000 + HOUR_MS, "never the first word"
         return {"restores_at": text.replace("+00:00", "Z")}, _TOLD.moment(text)
+
+
+def _of_outages(jobs: Mapping[str, Job]) -> dict[str, Job]:
+    return {id_: job for id_, job in jobs.items() if job.campaign["kind"] == "outage" and job.rows}
 
 
 def old_words(seen: Seen, revised: list[Revised]) -> Iterator[Violation]:

@@ -23,7 +23,7 @@ from tests.simulation.campaigns.planting import Planted, both, put, wrapped
 from tests.simulation.campaigns.site import HISTORIES_MAX, campaign_site
 from tests.simulation.outbound import planted as of_orders
 
-SEEDS_MAX = 500  # of those that follow; those of other themes are left out
+SEEDS_MAX = 2_000  # of those that follow; those of other themes are left out
 
 
 def _nobody_busy(inner: Any, *args: Any) -> Any:

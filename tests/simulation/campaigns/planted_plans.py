@@ -36,8 +36,10 @@ def _at_once(inner: Any, context: Context, rows: Any) -> Any:
     return inner(context, [row._replace(start_at_ms=0) if row.start_at_ms else row for row in rows])
 
 
-def _believes(inner: Any, self: Any, read: Any) -> Any:
-    return inner(self, read)._replace(steady=True)
+def _early(inner: Any, context: Context, rows: Any) -> Any:
+    return inner(
+        context, [row._replace(start_at_ms=row.start_at_ms - 600_000) if row.start_at_ms else row for row in rows]
+    )
 
 
 async def _whatever_it_is_now(inner: Any, context: Context, tenant: str, campaign: str, seen: Seen, *more: Any) -> Any:
@@ -143,8 +145,8 @@ OF_PLANS = (
     _of("a start that was set is made at once", plans_kept.EARLY_START,
         wrapped(turn, "start_due", _at_once),
         _mostly("start")),
-    _of("a start believes any clock", plans_kept.EARLY_START,
-        wrapped(turn.LaneDialler, "_moment", _believes),
+    _of("a start that was set is made ten minutes early", plans_kept.EARLY_START,
+        wrapped(turn, "start_due", _early),
         _mostly("start")),
     _of("a start asks for no approval", UNAPPROVED, put(starting, "check_approved", lambda *_: None),
         _mostly("start")),
