@@ -37,7 +37,6 @@ hypothesis.settings.load_profile("undated")
 # They start processes and kill, hold up or hurry them: nothing that only computes may stand in their way. What only
 # judges figures or talks to the broker of the session is not among them.
 PROCESSES = (
-    "faults/test_cluster.py",
     "faults/test_crash.py",
     "faults/test_crash_campaigns.py",
     "hostile/test_hostile.py",
@@ -55,11 +54,15 @@ PROCESSES = (
 )
 
 
+# Whole clusters with servers of their own, for minutes each.
+CLUSTERS = ("faults/test_cluster.py",)
+PARTS = ("together", "processes", "clusters")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--part`: all tests are in one part or in the other; without the option all are run."""
-    parser.addoption(
-        "--part", choices=["processes", "together"], help="those that start and kill processes, or the others"
-    )
+    """`--part`: each test is in one part; without the option all are run."""
+    what = "trials of whole clusters, those that start and kill processes, or the others"
+    parser.addoption("--part", choices=PARTS, help=what)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -68,8 +71,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if part is None or not collection_path.is_file() or not collection_path.is_relative_to(TESTS):
         return None
     path = collection_path.relative_to(TESTS)
-    is_one = any(path.is_relative_to(each) for each in PROCESSES)
-    return True if is_one is not (part == "processes") else None
+    lists = {"processes": PROCESSES, "clusters": CLUSTERS}
+    own = next((name for name, paths in lists.items() if any(path.is_relative_to(each) for each in paths)), "together")
+    return None if own == part else True
 
 
 def pytest_collection_finish() -> None:
