@@ -15,6 +15,7 @@ from cti.errors import LedgerAway, OutcomeUnknown, RingbackError
 from cti.hosting import Opened
 from cti.leases.ownership import HEARTBEAT_MS
 from cti.sql.database import Database
+from tests.loop_turn import loop_turn
 from tests.simulation.campaigns.site import CampaignSite
 
 LANES_MS = 1_000  # until a dialler without a lane looks whether it can take one
@@ -156,7 +157,7 @@ class Process:
             await sender.ownership.turn()
         sent = await sender._work()
         for _ in range(LANDS):
-            await asyncio.sleep(0)
+            await loop_turn()
         return sent
 
     async def kill(self) -> None:
