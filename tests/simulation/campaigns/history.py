@@ -15,6 +15,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 from campaigns.api import campaigns as api_campaigns
+from campaigns.api import rerun, test_call
 from campaigns.callbacks import putting
 from cti.gateway.dialling import DialLedger
 from cti.leases import alone
@@ -48,8 +49,8 @@ SETTLES_MAX = 20  # steps until all rows are imported
 class SeededNames:
     """In the place of `secrets` and `uuid4`."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = Random(f"names:{seed}")
+    def __init__(self, seed: int, whose: str = "names") -> None:
+        self._random = Random(f"{whose}:{seed}")
 
     def token_hex(self, count: int) -> str:
         return self._random.randbytes(count).hex()
@@ -99,6 +100,8 @@ class CampaignHistory(History):
         with (
             patch.object(api_campaigns, "secrets", SeededNames(self.seed)),
             patch.object(putting, "secrets", SeededNames(-self.seed)),
+            patch.object(test_call, "secrets", SeededNames(self.seed, "tests")),
+            patch.object(rerun, "secrets", SeededNames(self.seed, "reruns")),
             patch.object(alone, "uuid4", SeededNames(self.seed).uuid4),
         ):
             return await self._play()

@@ -20,6 +20,7 @@ from tests.simulation.campaigns.site import CampaignSite
 EACH_STEP, WHO_ANSWERED = 0.05, 0.3
 CANCELS = 0.3
 CANCELLED_WORD = "已取消"
+FAX = "faxOrModem"  # it answers, and hears nothing
 _TOLD = forms("zh", ZoneInfo("Asia/Shanghai"))
 
 
@@ -106,7 +107,7 @@ def not_told_again(seen: Seen, revised: list[Revised]) -> Iterator[Violation]:
     made = {one.command: one for one in seen.ledger.attempts if one.command is not None}
     for _, order, _ in seen.log.answers:
         attempt, row = made.get(order), seen.ledger.orders.get(order)
-        if attempt is None or row is None or attempt.step != "over":
+        if attempt is None or row is None or attempt.step != "over" or attempt.disposition == FAX:
             continue
         contact, last = seen.ledger.contacts[attempt.contact], _last(seen, revised, attempt, None)
         goes_on = seen.ledger.campaigns[attempt.campaign].state not in {"stopping", "stopped", "expired"}
