@@ -1,4 +1,4 @@
-"""The drills, one of them on both databases (what they do is tested on both); and that the judge sees what happens where nobody acts."""
+"""The drills, one of them on PostgreSQL too; and that the judge sees what happens where nobody acts."""
 
 from pathlib import Path
 from typing import Any
