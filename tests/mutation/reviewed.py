@@ -28,12 +28,13 @@ JUDGES: Mapping[str, Sequence[str]] = {
         "test_retries",
         "test_begun",
         "test_promises",
+        "test_promised_to_pay",
         "outages/test_revisions",
     ),
-    "after": ("test_after", "test_decide"),
-    "choice": ("test_decide", "test_after", "test_retries"),
-    "waiting": ("test_decide", "test_decide_deadlines"),
-    "decide": ("test_decide", "test_decide_deadlines"),
+    "after": ("test_after", "test_decide", "test_promised_to_pay", "test_unknown"),
+    "choice": ("test_decide", "test_after", "test_retries", "test_promised_to_pay"),
+    "waiting": ("test_decide", "test_decide_deadlines", "test_promised_to_pay"),
+    "decide": ("test_decide", "test_decide_deadlines", "test_promised_to_pay"),
 }
 """Fast tests that need no luck: those on chosen examples are left out."""
 
