@@ -83,6 +83,23 @@ def test_a_second_promise_takes_the_place_of_the_first() -> None:
     assert (by_key.state, by_key.promise_date) == (State.PROMISED, None)
 
 
+def test_what_an_agent_named_is_the_day_of_a_promise_and_the_time_of_a_callback() -> None:
+    named_ms = at("03-06 23:30")
+    by_agent = tried(contact(), PLAN, D.PROMISED_TO_PAY, named_ms=named_ms)
+    assert (by_agent.state, by_agent.promise_date) == (State.WAITING, "2026-03-06"), "a day of the campaign's zone"
+    both = tried(contact(), PLAN, D.PROMISED_TO_PAY, named_ms=named_ms, promise_date="2026-03-05")
+    assert both.promise_date == "2026-03-05"
+    nowhere = campaign(zone="nowhere")
+    assert tried(contact(), nowhere, D.PROMISED_TO_PAY, named_ms=named_ms).promise_date is None
+    times = [
+        tried(contact(), PLAN, disposition, named_ms=named_ms, **more).attempts[-1].agreed_at_ms
+        for disposition, more in (
+            (D.CALLBACK_ASKED, {}), (D.CALLBACK_ASKED, {"agreed_at_ms": NINE}), (D.NOT_CONVENIENT, {}),
+        )
+    ]  # fmt: skip
+    assert times == [named_ms, NINE, None]
+
+
 def test_what_is_heard_of_the_same_call_later_leaves_its_date() -> None:
     found = after(promised(), Ended(1, NINE + 2_000, D.PROMISED_TO_PAY, rang=True), PLAN)
     assert (found.state, found.promise_date) == (State.WAITING, "2026-03-06")
