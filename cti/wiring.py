@@ -62,7 +62,7 @@ DRAIN_LOOK_MS = 200.0
 # Channels of NOTIFY by the only role that hears them.
 HEARD_BY = ((ENGINE, APPENDED), (GATEWAY, COMMANDED), (GATEWAY, ORDERED))
 TELL_EVERY_MS = 5_000.0  # Kafka's tools show the lag from it
-READY_S = 0.6  # for three questions, asked side by side: /readyz answers within 2 s
+READY_S = 1.2  # for three questions, asked side by side: /readyz answers within 2 s
 STOP_DOOR_S = 2.0  # for open requests
 STOP_ENGINE_S = 1.5  # for the round under way; with the tasks' 0.5 s and the parts' 0.5 s it stays within 5 s
 FIRST = 0  # there is always a partition of this number

@@ -44,11 +44,12 @@ async def test_no_more_than_so_many_at_once_and_each_makes_room_again() -> None:
 
 @pytest.mark.parametrize("text", [ENDLESS, GREEDY])
 async def test_a_template_without_end_is_given_up(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(printers, "PIECE_S", 2.0)
     (tmp_path / "arrears.zh.typ").write_text(text, "utf-8")
     printer, seen = Printer(tmp_path), list[int]()
-    with pytest.raises(PressFailed):
-        await pressed(printer, seen)
+    with monkeypatch.context() as hurried:
+        hurried.setattr(printers, "PIECE_S", 2.0)
+        with pytest.raises(PressFailed):
+            await pressed(printer, seen)
     assert gone(seen[0])
     assert len(pages(await printed([notice(kind="billing")], batch_of("billing"), printer))) == 1
 

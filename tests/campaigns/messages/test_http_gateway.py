@@ -84,7 +84,7 @@ async def test_a_message_that_left_without_an_answer_is_unknown_and_never_repeat
 
 
 async def test_a_gateway_that_does_not_answer_in_time_leaves_it_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_gateway, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(http_gateway, "TIMEOUT_S", 1.0)
     async with gateway_server(answer(202), now_s=now_s) as server:
         server.acts = [server.hold]
         found = await tried(server)
