@@ -3,7 +3,6 @@
 Of several diallers the one that owns the resource of this group looks; the others show nothing, so that sums are true.
 """
 
-import asyncio
 from datetime import date
 
 import structlog
@@ -19,8 +18,7 @@ from campaigns.ledger.figures import Feeds, Figures, IsOpen, look
 from campaigns.ledger.rows import CampaignRow, HoursClassRow
 from campaigns.settings import Settings
 from campaigns.settlements import silence
-from campaigns.sole_owner import SoleOwner
-from cti.errors import LedgerAway, OutcomeUnknown
+from campaigns.sole_owner import SoleTask
 from cti.hosting import Host
 
 FIGURES = "campaign_figures"  # the lease group, with one resource
@@ -31,51 +29,34 @@ STALE_MS = 60_000.0  # older figures are shown no more
 log = structlog.get_logger()
 
 
-class Looking:
-    """`Task`: keeps the gauges of the ledger."""
+class Looking(SoleTask):
+    """Keeps the gauges of the ledger."""
 
     def __init__(self, context: Context, host: Host) -> None:
-        self._context, self._shown = context, context.metrics.figures
-        self._owner = SoleOwner(host, FIGURES, RESOURCE, LOOK_MS)
-        self._turned_ms = self._looked_ms = self._found_ms = float("-inf")
+        super().__init__(context, host, FIGURES, RESOURCE, LOOK_MS)
+        self._shown = context.metrics.figures
+        self._looked_ms = self._found_ms = float("-inf")
 
-    async def start(self) -> None:
-        await self._owner.start()
+    async def _look(self, now_ms: float, *, lost: bool) -> bool:
+        """Nothing is written, and nothing waits for it: no look counts as work done."""
+        if lost:
+            self._found_ms = float("-inf")
+        if self.ours and self._shown.asked.is_set() and now_ms >= self._looked_ms + LOOK_MS:
+            self._looked_ms = now_ms
+            self._shown.asked.clear()
+            figures = await self._context.reader.run(self._figures)
+            self._found_ms = now_ms
+            self._shown.show(figures)
+        self._drop_stale(now_ms)
+        return False
 
-    async def run(self) -> None:
-        while True:
-            await self.step()
-            await self._context.clock.wait(asyncio.Event(), self.next_ms())
+    def _wait(self, error: Exception, now_ms: float) -> None:
+        log.warning("figures wait", action="figures_wait", why=str(error))
+        self._drop_stale(now_ms)
 
-    def next_ms(self) -> float:
-        return self._turned_ms + self._owner.every_ms
-
-    async def step(self) -> bool:
-        """One look where one is due; whether it was made."""
-        now_ms = self._context.clock.now_ms()
-        if now_ms < self.next_ms():
-            return False
-        self._turned_ms = now_ms
-        try:
-            if await self._owner.turn():
-                self._found_ms = float("-inf")
-            return await self._look(now_ms)
-        except (LedgerAway, OutcomeUnknown) as error:
-            log.warning("figures wait", action="figures_wait", why=str(error))
-            return False
-        finally:
-            if now_ms - self._found_ms > STALE_MS:
-                self._shown.show(None)
-
-    async def _look(self, now_ms: float) -> bool:
-        if not self._owner.ours or not self._shown.asked.is_set() or now_ms < self._looked_ms + LOOK_MS:
-            return False
-        self._looked_ms = now_ms
-        self._shown.asked.clear()
-        figures = await self._context.reader.run(self._figures)
-        self._found_ms = now_ms
-        self._shown.show(figures)
-        return False  # nothing was written, and nothing waits for it
+    def _drop_stale(self, now_ms: float) -> None:
+        if now_ms - self._found_ms > STALE_MS:
+            self._shown.show(None)
 
     def _figures(self, connection: Connection) -> Figures:
         at_ms = self._context.now_ms()
@@ -95,9 +76,6 @@ class Looking:
             return any(isinstance(judge(campaign.hours, one, now_ms), Open) for one in asked)
 
         return is_open
-
-    async def stop(self) -> None:
-        await self._owner.stop()
 
 
 def feeds_of(settings: Settings, now_ms: int) -> Feeds | None:

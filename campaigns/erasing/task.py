@@ -7,7 +7,6 @@
 3. His numbers go from what the call side keeps: the log, timelines, records, commands, orders, dead letters, outbox.
 """
 
-import asyncio
 import json
 from collections.abc import Sequence
 from functools import partial
@@ -25,7 +24,7 @@ from campaigns.dialler.orders import split_number
 from campaigns.erasing.person import Person, cells_of, cleaner, marks
 from campaigns.ledger import attempts, audit, erasing, outbound, withdrawing
 from campaigns.ledger.rows import AttemptRow, ContactRow, ErasureRow
-from campaigns.sole_owner import SoleOwner
+from campaigns.sole_owner import SoleTask
 from cti.errors import LedgerAway, OutcomeUnknown
 from cti.hosting import Host
 from cti.sql.scrubbing import Place, scrub
@@ -41,37 +40,19 @@ ROWS_READ = 2_000  # rejected rows
 log = structlog.get_logger()
 
 
-class Erasing:
-    """`Task`: goes on with erasures until they are done."""
+class Erasing(SoleTask):
+    """Goes on with erasures until they are done."""
 
     def __init__(self, context: Context, host: Host) -> None:
-        self._context = context
-        self._owner = SoleOwner(host, ERASURES, RESOURCE, LOOK_MS)
-        self._turned_ms = float("-inf")
+        super().__init__(context, host, ERASURES, RESOURCE, LOOK_MS)
 
-    async def start(self) -> None:
-        await self._owner.start()
+    async def _look(self, now_ms: float, *, lost: bool) -> bool:
+        del now_ms, lost
+        return self.ours and await self._erase_all()
 
-    async def run(self) -> None:
-        while True:
-            await self.step()
-            await self._context.clock.wait(asyncio.Event(), self.next_ms())
-
-    def next_ms(self) -> float:
-        return self._turned_ms + self._owner.every_ms
-
-    async def step(self) -> bool:
-        """One look where one is due; whether something was erased."""
-        now_ms = self._context.clock.now_ms()
-        if now_ms < self.next_ms():
-            return False
-        self._turned_ms = now_ms
-        try:
-            await self._owner.turn()
-            return self._owner.ours and await self._erase_all()
-        except (LedgerAway, OutcomeUnknown) as error:
-            log.warning("erasures wait", action="erasures_wait", why=str(error))
-            return False
+    def _wait(self, error: Exception, now_ms: float) -> None:
+        del now_ms
+        log.warning("erasures wait", action="erasures_wait", why=str(error))
 
     async def _erase_all(self) -> bool:
         found = await self._context.reader.run(erasing.under_way, self._context.now_ms(), AT_ONCE)
@@ -87,9 +68,6 @@ class Erasing:
         except Exception:  # the last resort: a defect in our code must not stop the erasures of everybody
             log.exception("an erasure is tried again later", action="erasure_broken", erasure=row.id)
             await _put_off(self._context, row.id, row.tenant)
-
-    async def stop(self) -> None:
-        await self._owner.stop()
 
 
 async def erase(context: Context, row: ErasureRow) -> ErasureRow:

@@ -5,8 +5,6 @@ id for good, and may be there twice: after a crash, or where two processes belie
 Kafka is away the rows wait, and everything else goes on.
 """
 
-import asyncio
-
 import structlog
 from pydantic_core import to_json
 from sqlalchemy import Connection
@@ -16,7 +14,7 @@ from campaigns.dialler.actions import run_each
 from campaigns.ledger import notice_batches, outbox
 from campaigns.ledger.outbox import BATCH, DEAD_LETTER, OutboxRow
 from campaigns.ledger.rows import NoticeRow
-from campaigns.sole_owner import SoleOwner
+from campaigns.sole_owner import SoleTask
 from campaigns.topics.names import NOTICES
 from campaigns.written_notices.told import notice_json
 from cti.errors import LedgerAway, LogAway, OutcomeUnknown, WrongPartitions, WrongTopic
@@ -34,47 +32,32 @@ AWAY = (LogAway, LedgerAway, OutcomeUnknown, WrongTopic, WrongPartitions)
 log = structlog.get_logger()
 
 
-class Publishing:
-    """`Task` of `cti.hosting`."""
+class Publishing(SoleTask):
+    """Publishes what waits."""
+
+    away = AWAY
 
     def __init__(self, context: Context, host: Host, topics: PartTopics, letters: DeadLetterBox) -> None:
-        self._context, self._topics, self._letters = context, topics, letters
-        self._owner = SoleOwner(host, PUBLISHERS, RESOURCE, LOOK_MS)
-        self._turned_ms = self._again_ms = float("-inf")
+        super().__init__(context, host, PUBLISHERS, RESOURCE, LOOK_MS)
+        self._topics, self._letters = topics, letters
+        self._again_ms = float("-inf")
         self._made = False  # the topic is there
 
-    async def start(self) -> None:
-        await self._owner.start()
-
-    async def run(self) -> None:
-        while True:
-            await self.step()
-            await self._context.clock.wait(asyncio.Event(), self.next_ms())
-
     def next_ms(self) -> float:
-        return max(self._turned_ms + self._owner.every_ms, self._again_ms)
+        return max(super().next_ms(), self._again_ms)
 
-    async def step(self) -> bool:
-        """One look where one is due; whether anything was published."""
-        now_ms = self._context.clock.now_ms()
-        if now_ms < self._turned_ms + self._owner.every_ms:
+    async def _look(self, now_ms: float, *, lost: bool) -> bool:
+        del lost
+        if not self.ours or now_ms < self._again_ms:
             return False
-        self._turned_ms = now_ms
-        try:
-            await self._owner.turn()
-            if not self._owner.ours or now_ms < self._again_ms:
-                return False
-            published = await self._publish_all()
-        except AWAY as error:
-            self._again_ms = now_ms + AGAIN_MS
-            self._context.metrics.topic_away(NOTICES.name, away=True)
-            log.warning("the outbox waits", action="notices_topic_waits", why=str(error))
-            return False
+        published = await self._publish_all()
         self._context.metrics.topic_away(NOTICES.name, away=False)
         return published
 
-    async def stop(self) -> None:
-        await self._owner.stop()
+    def _wait(self, error: Exception, now_ms: float) -> None:
+        self._again_ms = now_ms + AGAIN_MS
+        self._context.metrics.topic_away(NOTICES.name, away=True)
+        log.warning("the outbox waits", action="notices_topic_waits", why=str(error))
 
     async def _publish_all(self) -> bool:
         """What waits. The lease is looked at between two rows: they may be many."""
@@ -86,8 +69,8 @@ class Publishing:
             for row in rows:
                 await self._publish(row)
                 published = True
-                await self._owner.turn()
-                if not self._owner.ours:
+                await self._look_at_lease()
+                if not self.ours:
                     return published
         return published
 
