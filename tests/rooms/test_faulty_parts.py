@@ -2,33 +2,33 @@
 
 import asyncio
 import contextlib
-import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
-from prometheus_client import Counter, Metric
-from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
 from cti import supervision, wiring
 from cti.adapters import store
 from cti.adapters.clock import VirtualClock
 from cti.errors import LedgerAway, OutcomeUnknown, RingbackError, SettingsMistake
-from cti.gateway import probes
-from cti.hosting import Host, Opened, Part, Purge, Task, find_parts
-from cti.parts import metrics, tasks
+from cti.hosting import Host, Opened, Part, Purge, find_parts
+from cti.parts import tasks
 from cti.parts.health import PartHealth
 from cti.parts.tasks import PartPurges
 from cti.settings import Settings
 from cti.telemetry import Telemetry
-from cti.wiring import Service, serving
+from cti.wiring import serving
 from tests.loop_turn import loop_turn
 from tests.rooms import notes
+from tests.rooms.faulty import named, patient, ready, scraped, settings
 from tests.rooms.installed import install
+
+__all__ = ("patient",)
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 class Stopping:
@@ -59,10 +59,6 @@ class Stopping:
 
 def part(*tasks: Stopping) -> Part:
     return Part(name="faulty", open=lambda _host: Opened(tasks=tasks))
-
-
-def settings(folder: Path) -> Settings:
-    return Settings.read(db=f"sqlite:///{folder}/ringback.db", listen="127.0.0.1:0")
 
 
 async def test_a_task_that_fails_to_stop_keeps_nobody_from_stopping(
@@ -153,14 +149,6 @@ class Stubborn:
         return 0
 
 
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that is busy with other tests is not a ledger that is away."""
-    monkeypatch.setattr(wiring, "READY_S", 20.0)
-    monkeypatch.setattr(probes, "READY_S", 30.0)
-    monkeypatch.setattr(metrics, "COLLECT_S", 20.0)
-
-
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a part that hangs is given; what does not hang must be able to end within it on a busy machine."""
@@ -168,21 +156,6 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "PURGE_S", 0.05)
     for module in (tasks, supervision):
         monkeypatch.setattr(module, "STOP_S", 0.3)
-
-
-def named(name: str, *tasks: Task, **opened: Any) -> Part:
-    return Part(name=name, open=lambda _host: Opened(tasks=tasks, **opened))
-
-
-async def ready(service: Service) -> tuple[int, dict[str, str]]:
-    async with aiohttp.ClientSession() as session, session.get(f"{service.url}/readyz") as answer:
-        return answer.status, (await answer.json())["checks"]
-
-
-async def scraped(service: Service) -> str:
-    async with aiohttp.ClientSession() as session, session.get(f"{service.url}/metrics") as answer:
-        assert answer.status == 200
-        return await answer.text()
 
 
 @pytest.mark.usefixtures("short")
@@ -307,76 +280,6 @@ async def test_retention_runs_the_parts_purges_after_its_own(tmp_path: Path) -> 
         retention._parts = PartPurges([("faulty", stubborn.purge)], service.health)
         await retention.turn()
         assert stubborn.did == ["purge"]
-
-
-# -- metrics -----------------------------------------------------------------------------------------------------------
-
-
-class Collecting(Collector):
-    """Does what it is told at each scrape but the first, in which its names are asked for."""
-
-    def __init__(self, does: Callable[[], Iterable[Metric]]) -> None:
-        self.does = does
-
-    def collect(self) -> Iterable[Metric]:
-        return self.does()
-
-
-def half() -> Iterator[Metric]:
-    yield Metric("half", "A half.", "gauge")
-    raise LookupError("broken")
-
-
-def unwritable() -> Iterator[Metric]:
-    found = Metric("unwritable", "A value that is no number.", "gauge")
-    value: Any = "many"
-    found.add_sample("unwritable", {}, value)
-    yield found
-
-
-def no_metrics() -> Any:
-    return [None]
-
-
-@pytest.mark.parametrize("does", [half, unwritable, no_metrics, lambda: 1 / 0, lambda: sys.exit(1)])
-async def test_a_collector_that_fails_leaves_the_others_metrics(
-    tmp_path: Path, does: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    good = Counter("good", "Fine.", registry=None)
-    parts = [named("faulty", collectors=[Collecting(does)]), named("good", collectors=[good])]
-    async with serving(settings(tmp_path), parts=parts) as service:
-        for _ in range(2):
-            found = await scraped(service)
-            assert "good_total 0.0" in found
-            assert "ringback_events_total" in found
-            assert "half" not in found
-        assert (await ready(service)) == (
-            200,
-            {"log": "ok", "ledger": "ok", "engine": "ok", "part faulty": "broken: metrics"},
-        )
-        assert 'ringback_part_faults_total{doing="metrics",part="faulty"} 2.0' in await scraped(service)
-    assert capsys.readouterr().out.count("part_broken") == 1, "logged once"
-
-
-async def test_a_collector_that_hangs_is_left_behind_and_not_called_again_until_it_has_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(metrics, "COLLECT_S", 0.05)
-    go, calls = threading.Event(), list[int]()
-
-    def hang() -> Iterable[Metric]:
-        calls.append(1)
-        go.wait(20)
-        return ()
-
-    async with serving(settings(tmp_path), parts=[named("faulty", collectors=[Collecting(hang)])]) as service:
-        await scraped(service)
-        assert "ringback_events_total" in await scraped(service)
-        assert calls == [1]
-        go.set()
-        async with asyncio.timeout(20):
-            while "part faulty" in (await ready(service))[1]:
-                await scraped(service)
 
 
 # -- writers -----------------------------------------------------------------------------------------------------------
