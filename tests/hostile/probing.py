@@ -23,10 +23,14 @@ class Probe:
         self.took_ms: list[float] = []
         self.statuses: Counter[int] = Counter()
 
+    @property
+    def is_enough(self) -> bool:
+        return len(self.took_ms) >= POSTS_MIN
+
     def judge(self, verdict: Verdict, name: str = "other_posts") -> None:
         figure = spread(self.took_ms)
         verdict.figure[name] = figure | {"statuses": dict(sorted(self.statuses.items()))}
-        verdict.must(len(self.took_ms) >= POSTS_MIN, f"{POSTS_MIN} or more posts of other tenants are answered")
+        verdict.must(self.is_enough, f"{POSTS_MIN} or more posts of other tenants are answered")
         p99 = figure["p99_ms"] or 0.0
         verdict.must(p99 <= DELAY_MS_MAX, f"other tenants' posts take {DELAY_MS_MAX:g} ms at most (p99)")
         verdict.must(set(self.statuses) <= {202}, "other tenants' posts are all taken")

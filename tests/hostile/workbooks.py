@@ -16,6 +16,7 @@ CAMPAIGN = {"name": "books", "kind": "billing", "switch": "s1", "trunk_group": "
 GROWN_MB_MAX = 300.0
 SHOWN, CHARS = 20_000, 1_000_000  # a text of a megabyte in so many cells: twenty gigabytes
 REPEATED = 3_000_000
+ROUNDS_MAX = 50
 
 
 def bombs() -> Mapping[str, bytes]:
@@ -61,11 +62,19 @@ async def workbooks(bench: Bench, verdict: Verdict) -> None:
         campaign, files = made.json()["id"], bombs()
         before = peak_mb(site.process.pid)
         async with probing(site, other) as probe:
-            for name, content in files.items():
-                answer = await _sent(site, key, campaign, content)
-                code = answer.json().get("code") if answer.status else answer.text
-                verdict.figure[name] = {"bytes": len(content), "status": answer.status, "s": round(answer.seconds, 2)}
-                verdict.must((answer.status, code) == (422, "unreadable_file"), f"{name}: unreadable_file, not {code}")
+            rounds = 0
+            while rounds == 0 or (
+                rounds < ROUNDS_MAX and not probe.is_enough
+            ):  # until others are seen to wait
+                rounds += 1
+                for name, content in files.items():
+                    answer = await _sent(site, key, campaign, content)
+                    code = answer.json().get("code") if answer.status else answer.text
+                    took_s = round(answer.seconds, 2)
+                    verdict.figure[name] = {"bytes": len(content), "status": answer.status, "s": took_s}
+                    is_refused = (answer.status, code) == (422, "unreadable_file")
+                    verdict.must(is_refused, f"{name}: unreadable_file, not {code}")
+            verdict.figure["rounds"] = rounds
             sound = await _sent(site, key, campaign, book_of([BILLING]))
             verdict.must(sound.status == 202, f"a sound workbook is taken, not {sound.status}")
         verdict.must(site.process.code is None, "the process goes on")
