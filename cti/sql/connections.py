@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -55,7 +56,15 @@ def reader_engine(url: URL, connections: int) -> Engine:
     """For connections that only read, a snapshot each."""
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, "BEGIN", read_only=True, connections=connections)
-    return _postgresql(url, READ_MS, connections, isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    engine = _postgresql(url, READ_MS, connections)
+
+    @event.listens_for(engine, "connect")
+    def settle(connection: psycopg.Connection[Any], _: ConnectionPoolEntry) -> None:
+        """Once and for all: as an option of SQLAlchemy's it would be set before each query, and taken back after it."""
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+
+    return engine
 
 
 def _sqlite(url: URL, begin: str, *, read_only: bool, connections: int) -> Engine:
@@ -90,7 +99,7 @@ def _sqlite(url: URL, begin: str, *, read_only: bool, connections: int) -> Engin
     return engine
 
 
-def _postgresql(url: URL, statement_ms: int, connections: int, **execution: Any) -> Engine:
+def _postgresql(url: URL, statement_ms: int, connections: int) -> Engine:
     """Each execution is planned anew, by the size that its tables have by then. A plan that is kept was made when a new
     installation's tables were empty, and reads all of them; it stays until somebody analyses the table: a claim of 50
     orders among 10,000 took a second.
@@ -111,5 +120,4 @@ def _postgresql(url: URL, statement_ms: int, connections: int, **execution: Any)
             "tcp_user_timeout": 10_000,
             "application_name": "ringback",
         },
-        execution_options=execution,
     )
