@@ -6,7 +6,7 @@
 #   make bench [JSON=out.json]    figures beside their baseline, of the compiled product where it can be compiled
 #   make compiled                 the product with its core and engine compiled, in build/compiled (needs a C compiler)
 #   make test-compiled            the tests of core and engine against it
-#   make test-clusters            small trials of `make faults`: brokers, ledger, engines and diallers killed
+#   make test-long                what takes long: clusters and their servers killed, campaigns on PostgreSQL too, mutants
 #   make faults [KILLS=200] [SEED=1] [JSON=out.json]   faults upon a real cluster, judged: a quarter of an hour
 #   make faults SCENARIO=broker-away [SECONDS_AWAY=120] [HOW=stopped]   one server away (or ledger-away; HOW=killed)
 #   make faults SCENARIO=brokers                   three brokers: one killed, two, each restarted (HOW=stopped)
@@ -53,7 +53,7 @@ PROMTOOL ?= promtool
 # A machine that keeps no bytecode compiles the product anew for each of the hundreds of processes that tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo test test-clusters test-compiled compiled acceptance bench faults hostile simulate mutate check alerts format requirements setup clean
+.PHONY: run demo test test-long test-compiled compiled acceptance bench faults hostile simulate mutate check alerts format requirements setup clean
 
 setup: $(STAMP)
 
@@ -86,8 +86,8 @@ test: check
 	$(BIN)/python -m pytest --part together $(PARALLEL)
 	$(BIN)/python -m pytest --part processes $(PAIRED)
 
-test-clusters: $(STAMP)
-	$(BIN)/python -m pytest --part clusters $(PAIRED)
+test-long: $(STAMP)
+	$(BIN)/python -m pytest --part long $(PAIRED)
 
 acceptance: $(STAMP)
 	@[ -d "$(DATA)" ] || { echo "no such folder: $(DATA) (make acceptance DATA=FOLDER)" >&2; exit 1; }

@@ -38,9 +38,7 @@ hypothesis.settings.load_profile("undated")
 # judges figures or talks to the broker of the session is not among them.
 PROCESSES = (
     "faults/test_crash.py",
-    "faults/test_crash_campaigns.py",
     "hostile/test_hostile.py",
-    "integration/kafka/test_brokers.py",
     "integration/kafka/test_faults.py",
     "integration/kafka/test_quickstart.py",
     "integration/test_campaign_quickstart.py",
@@ -48,32 +46,67 @@ PROCESSES = (
     "integration/test_outbound_quickstart.py",
     "integration/test_process_faults.py",
     "integration/test_simulated_outbound_served.py",
-    "mutation",
     "rooms/test_processes.py",
     "upgrade/test_beside.py",
 )
-
-
-# Whole clusters with servers of their own, for minutes each.
-CLUSTERS = ("faults/test_cluster.py",)
-PARTS = ("together", "processes", "clusters")
+# `make test` has a quarter of an hour. Here are whole clusters with servers of their own, and what is in `make test` by
+# another of its kind: campaigns on PostgreSQL that it plays on SQLite, further crashes, planted changes and mutants.
+# A word: of a file only the tests with it in their name.
+ON_POSTGRESQL = "postgresql"
+LONG = {
+    "campaigns/callbacks": ON_POSTGRESQL,
+    "campaigns/dialler/test_undone_turns.py": ON_POSTGRESQL,
+    "campaigns/erasing": ON_POSTGRESQL,
+    "campaigns/messages/test_whole_way.py": ON_POSTGRESQL,
+    "campaigns/payments": ON_POSTGRESQL,
+    "campaigns/test_drill.py": "nobody_acts",
+    "faults/test_cluster.py": "",
+    "faults/test_crash_campaigns.py": "",
+    "integration/kafka/test_brokers.py": "",
+    "mutation": "",
+    "simulation/test_campaigns.py": "planted",
+}
+PARTS = ("together", "processes", "long")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--part`: each test is in one part; without the option all are run."""
-    what = "trials of whole clusters, those that start and kill processes, or the others"
+    what = "what starts and kills processes, what is long, or the others"
     parser.addoption("--part", choices=PARTS, help=what)
 
 
+def is_under(path: Path, place: str) -> bool:
+    return path.is_relative_to(TESTS / place)
+
+
+def long_if(path: Path) -> str | None:
+    """The word in the name of the long tests of this file; "" for all of them, None for none."""
+    return next((word for place, word in LONG.items() if is_under(path, place)), None)
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the files that are not of the part that was asked for."""
+    """Leave out the files that have nothing of the part that was asked for."""
     part = config.getoption("--part")
     if part is None or not collection_path.is_file() or not collection_path.is_relative_to(TESTS):
         return None
-    path = collection_path.relative_to(TESTS)
-    lists = {"processes": PROCESSES, "clusters": CLUSTERS}
-    own = next((name for name, paths in lists.items() if any(path.is_relative_to(each) for each in paths)), "together")
-    return None if own == part else True
+    word = long_if(collection_path)
+    of_processes = any(is_under(collection_path, place) for place in PROCESSES)
+    parts = {"long"} if word is not None else set[str]()
+    if word != "":
+        parts.add("processes" if of_processes else "together")
+    return None if part in parts else True
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of another part. They are not counted as deselected: another run of the suite has them."""
+    part = config.getoption("--part")
+    if part is not None:
+        items[:] = [item for item in items if (part == "long") == is_long(item)]
+
+
+def is_long(item: pytest.Item) -> bool:
+    word = long_if(item.path)
+    return word is not None and word in item.name
 
 
 def pytest_collection_finish() -> None:

@@ -5,6 +5,7 @@ A server on which something is measured, or that is killed, is durable (fsync, s
 one does without fsync: no machine fails beneath it, and whoever is killed is one of its clients.
 """
 
+import functools
 import importlib
 import os
 import signal
@@ -25,9 +26,10 @@ from sqlalchemy import URL, make_url
 
 ENVIRONMENT_NAME = "RINGBACK_TEST_POSTGRES_URL"
 END_MAX_S = 20.0
+COPIES_FILES_FROM = 150_000  # PostgreSQL 15
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PostgresServer:
     """A running server; `admin` is the SQLAlchemy URL of a database from which others can be created."""
 
@@ -38,8 +40,21 @@ class PostgresServer:
         """Create an empty database, or a copy of one to which nobody is connected; its URL, ``postgresql+psycopg://..``."""
         name, template = f"ringback_{uuid.uuid4().hex}", make_url(copied).database if copied else "template0"
         names = sql.Identifier(name), sql.Identifier(template or "")
-        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'").format(*names))
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'").format(*names)
+        if self._version >= COPIES_FILES_FROM:
+            made += sql.SQL(" STRATEGY FILE_COPY")  # a third of the time where nothing waits for a disk
+        self._execute(made)
         return self.admin.set(database=name).render_as_string(hide_password=False)
+
+    @functools.cached_property
+    def _version(self) -> int:
+        """Such as 180004."""
+        with psycopg.connect(self._conninfo, autocommit=True) as connection:
+            return connection.info.server_version
+
+    @property
+    def _conninfo(self) -> str:
+        return self.admin.set(drivername="postgresql").render_as_string(hide_password=False)
 
     def drop_database(self, url: str) -> None:
         """Drop a database made by `create_database`, and with it the sessions that still hold it."""
@@ -53,12 +68,11 @@ class PostgresServer:
         self._execute(sql.SQL("SELECT pg_reload_conf()"))
 
     def _execute(self, statement: sql.Composable) -> None:
-        conninfo = self.admin.set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(conninfo, autocommit=True) as connection:
+        with psycopg.connect(self._conninfo, autocommit=True) as connection:
             connection.execute(statement)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OwnPostgres(PostgresServer):
     """A server that belongs to one block alone: it may be killed and started again."""
 

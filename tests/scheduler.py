@@ -46,6 +46,7 @@ from cti.wiring import (
     read_book,
     standard_of,
 )
+from tests.unthreaded import without_threads
 
 START = datetime.fromisoformat("2026-03-02T09:00:00+08:00")
 START_MS = int(START.timestamp() * 1000)
@@ -273,10 +274,12 @@ async def scene(
     wall: Callable[[VirtualClock], Clock] | None = None,
     parts: Sequence[Part] | None = None,
     start_ms: float = START_MS,
+    threads: bool = True,
 ) -> AsyncIterator[Scene]:
     """The product on the store at `url`, its clock at START or where `start_ms` says. `wall` makes the clock that dates
     the log's entries, from the one that the test moves, where they differ. `parts`: by default all that is installed;
     each task is stepped. Where calls alone are asked about, `parts=()`: the tasks of campaigns cost more than the rest.
+    `threads`: the ledger has its own, as in the product; without them much that happens in turn takes a third less.
     """
     clock, telemetry, pulse = VirtualClock(start_ms), Telemetry(), Pulse()
     found, wall_clock = fit_parts(find_parts() if parts is None else parts, url), VirtualWallClock(clock)
@@ -288,6 +291,8 @@ async def scene(
         ) as store,
         contextlib.AsyncExitStack() as stack,
     ):
+        if store.database is not None and not threads:
+            stack.callback(without_threads(store.database).close)
         meter = DialMetrics(telemetry.registry)
         host = Host(
             clock, wall_clock, store.database, store.leases, store.shared, store.dial, meter,

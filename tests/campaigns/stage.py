@@ -23,7 +23,6 @@ from cti.dial.tables import orders as dial_orders
 from cti.gateway.keys import make_key
 from tests.campaigns.scripted_switch import ScriptedSwitch
 from tests.scheduler import TENANT, Scene, scene
-from tests.simulation.outbound.site import without_threads
 
 BEFORE_S = 60  # the switch's declaration, stream, heartbeats and lanes stand since then
 SCOPES = (
@@ -172,9 +171,8 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     """The service on the store at `url`, at `start_ms`; all stands since a minute."""
     async with contextlib.AsyncExitStack() as stack:
-        it = await stack.enter_async_context(scene(url, start_ms=start_ms - BEFORE_S * 1000))
+        it = await stack.enter_async_context(scene(url, start_ms=start_ms - BEFORE_S * 1000, threads=False))
         assert it.store.database is not None
-        stack.callback(without_threads(it.store.database).close)
         _, key = await make_key(it.store.ledger, TENANT, " ".join(SCOPES), "*", "stage", start_ms)
         session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"})
         stack.push_async_callback(session.close)

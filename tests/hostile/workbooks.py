@@ -63,9 +63,7 @@ async def workbooks(bench: Bench, verdict: Verdict) -> None:
         before = peak_mb(site.process.pid)
         async with probing(site, other) as probe:
             rounds = 0
-            while rounds == 0 or (
-                rounds < ROUNDS_MAX and not probe.is_enough
-            ):  # until others are seen to wait
+            while rounds == 0 or (rounds < ROUNDS_MAX and not probe.is_enough):  # until others are seen to wait
                 rounds += 1
                 for name, content in files.items():
                     answer = await _sent(site, key, campaign, content)

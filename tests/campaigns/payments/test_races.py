@@ -262,7 +262,7 @@ async def measured(it: Scene, switch: DiallingSwitch) -> dict[str, int]:
 
 @pytest.mark.parametrize("column", COLUMNS)
 async def test_who_comes_second(url: str, column: str) -> None:
-    async with scene(url) as it:
+    async with scene(url, threads=False) as it:
         cells = table()[column]
         words = ["reached"] if column in CHANGES else ["hangUpEarly", "reached"]
         numbers = {f"+86138{no:08d}": words for no in range(len(cells))}

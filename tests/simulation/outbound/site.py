@@ -2,28 +2,23 @@
 
 Each history has a week of its own, so that no clock goes back, and begins at the same hour of it by every clock.
 
-The ledger's threads do their work at once, on the loop: the same transactions, one after another, in an order that the
-seed alone decides, and without the hops that would be half of a history's time.
+The ledger's threads do their work at once, on the loop (`tests.unthreaded`): the seed alone decides their order.
 """
 
 import asyncio
 import contextlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, delete, table, text
 
 from cti.dial.store import WRITER
-from cti.sql.database import Database
-from cti.sql.point import rows_of
-from cti.sql.reader import SqlReader
-from cti.sql.writer import SqlWriter
 from tests.scheduler import START_MS, Scene, scene
 from tests.simulation.outbound import book
 from tests.simulation.outbound.door import Door
+from tests.unthreaded import without_threads
 
 WEEK_MS = 7 * 24 * 3_600_000
 WEEKS_MAX = 40  # then the product is opened anew: its log is not purged
@@ -31,70 +26,6 @@ MEMORY = Path("/dev/shm")  # a file system in memory, where there is one
 KEPT = frozenset(
     {"alembic_version", "api_keys", "dial_allowed", "event_log", "event_log_heads", "partitions", "sqlite_sequence"}
 )
-
-
-class _AtOnce:
-    """The queue of a writer whose jobs are done while they are put."""
-
-    def __init__(self, writer: SqlWriter) -> None:
-        self._writer, self._queue = writer, writer._queue
-        self.get = self._queue.get
-
-    def put(self, job: Any) -> None:
-        if job is None:  # the thread's end
-            self._queue.put(None)
-            return
-        self._writer._write([job])
-        self._writer._deliver([job])
-
-
-class Reading:
-    """A reader whose queries are done at once, on SQLite on one connection that stays open; each sees what stands then.
-
-    Another connection keeps the ledger as it was: `keep` begins a transaction on it, and `as_it_was` reads in that.
-    """
-
-    def __init__(self, reader: SqlReader) -> None:
-        self._reader, self._alone = reader, reader._engine.dialect.name == "sqlite"
-        self._now, self._before = reader._engine.connect(), reader._engine.connect()
-        self._looks_back = False
-
-    async def run(self, query: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if self._looks_back:
-            return query(self._before, *args, **kwargs)
-        if not self._alone:
-            return self._reader._read(query, *args, **kwargs)
-        try:
-            return query(self._now, *args, **kwargs)
-        finally:
-            self._now.rollback()
-
-    def keep(self) -> None:
-        self._before.rollback()
-        self._before.begin()
-        rows_of(self._before, "SELECT 1 FROM dial_allowed")
-
-    @contextlib.contextmanager
-    def as_it_was(self) -> Iterator[None]:
-        self._looks_back = True
-        try:
-            yield
-        finally:
-            self._looks_back = False
-            self._before.rollback()
-
-    def close(self) -> None:
-        self._now.close()
-        self._before.close()
-
-
-def without_threads(database: Database) -> Reading:
-    """Its transactions are done at once, on the loop; the reader is to be closed in the end."""
-    reading = Reading(database.reader)
-    database.reader.__dict__["run"] = reading.run
-    for writer in database.writers:
-        writer.__dict__["_queue"] = _AtOnce(writer)
-    return reading
 
 
 class Site:
