@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.migrations import CHAIN
@@ -160,6 +161,19 @@ def test_on_postgresql_nobody_holds_a_lock_for_long(postgres_url: str) -> None:
             assert connection.execute(text(f"SHOW {name}")).scalar_one() == "2s"
         assert connection.execute(text("SHOW lock_timeout")).scalar_one() == "1s"
         assert connection.execute(text("SHOW synchronous_commit")).scalar_one() == "on"
+    engine.dispose()
+
+
+def test_on_postgresql_readers_have_one_snapshot_and_cannot_write(postgres_url: str) -> None:
+    """Each connection of the pool, also one that takes the place of another that broke."""
+    engine = reader_engine(database_url(postgres_url), 1)
+    for _ in range(2):
+        with engine.connect() as connection:
+            for name, wanted in (("transaction_isolation", "repeatable read"), ("transaction_read_only", "on")):
+                assert connection.execute(text(f"SHOW {name}")).scalar_one() == wanted
+            with pytest.raises(DBAPIError):
+                connection.execute(text("CREATE TABLE anything (id integer)"))
+            connection.invalidate()
     engine.dispose()
 
 
