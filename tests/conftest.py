@@ -13,11 +13,19 @@ import pytest
 import structlog
 
 from cti.sql import connections
-from tests.kafka import kafka, kafka_prefix
+from tests.kafka import kafka, kafka_connections, kafka_prefix
 from tests.postgres import postgres, postgres_url
 from tests.ready import postgres_ready_url, postgres_upgraded
 
-__all__ = ["kafka", "kafka_prefix", "postgres", "postgres_ready_url", "postgres_upgraded", "postgres_url"]
+__all__ = [
+    "kafka",
+    "kafka_connections",
+    "kafka_prefix",
+    "postgres",
+    "postgres_ready_url",
+    "postgres_upgraded",
+    "postgres_url",
+]
 
 TESTS = Path(__file__).parent
 # A commit on a disk takes milliseconds, and a whole campaign makes 1,500. No test cuts the power of the machine:

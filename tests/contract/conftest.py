@@ -11,6 +11,7 @@ from cti.adapters.event_log_kafka.settings import KafkaOptions
 from cti.adapters.store import Store, open_store
 from cti.ports import EventLog
 from tests.contract.rows import PARTITIONS, START_MS, TENANT
+from tests.kafka import closed_connections
 from tests.ready import BOTH, ready_url
 
 
@@ -63,8 +64,9 @@ async def event_log(request: pytest.FixtureRequest, tmp_path: Path, clock: Virtu
     log = KafkaEventLog(
         KafkaOptions(broker.bootstrap, prefix, TENANT, PARTITIONS, replication=1, min_insync=1), SystemClock()
     )
-    try:
-        await log.start()
-        yield log
-    finally:
-        await log.stop()
+    with closed_connections():
+        try:
+            await log.start()
+            yield log
+        finally:
+            await log.stop()

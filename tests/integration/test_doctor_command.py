@@ -221,6 +221,7 @@ async def test_engines_are_looked_at_twice_and_one_that_has_not_beaten_is_silent
 # -- Kafka -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("kafka_connections")
 async def test_topics_are_looked_at_and_none_is_made(kafka: KafkaBroker, kafka_prefix: str) -> None:
     options = KafkaOptions(kafka.bootstrap, kafka_prefix, partitions=2, replication=1, min_insync=1)
     for _ in range(2):
@@ -240,6 +241,7 @@ async def test_a_cluster_that_is_away_is_said_to_be_soon() -> None:
     assert not logging.getLogger("aiokafka").handlers
 
 
+@pytest.mark.usefixtures("kafka_connections")
 async def test_log_and_ledger_of_a_cluster_are_held_against_each_other(
     kafka: KafkaBroker, kafka_prefix: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

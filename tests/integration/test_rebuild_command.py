@@ -250,6 +250,7 @@ async def worked(store: Store, clock: SystemClock) -> None:
     await engine.stop()
 
 
+@pytest.mark.usefixtures("kafka_connections")
 async def test_a_ledger_is_rebuilt_from_kafka_beside_the_old_one_and_without_it(
     kafka: KafkaBroker, kafka_prefix: str, postgres: PostgresServer, postgres_url: str
 ) -> None:
@@ -278,6 +279,7 @@ async def test_a_ledger_is_rebuilt_from_kafka_beside_the_old_one_and_without_it(
         postgres.drop_database(second)
 
 
+@pytest.mark.usefixtures("kafka_connections")
 async def test_topics_that_are_not_there_are_not_made(
     kafka: KafkaBroker, kafka_prefix: str, postgres_url: str, tmp_path: Path
 ) -> None:
