@@ -53,7 +53,7 @@ PROMTOOL ?= promtool
 # A machine that keeps no bytecode compiles the product anew for each of the hundreds of processes that tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run demo test test-long test-compiled compiled acceptance bench faults hostile simulate mutate check alerts format requirements setup clean
+.PHONY: run demo test test-long test-compiled compiled acceptance bench faults hostile simulate mutate check lint alerts format requirements setup clean
 
 setup: $(STAMP)
 
@@ -81,9 +81,11 @@ PARALLEL := -n $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))) --maxproc
 PAIRED := -n 2 --dist worksteal
 
 # Two runs: what computes, on all processors; and what starts, kills and hurries processes, two at a time, with nothing
-# beside (tests/conftest.py says which tests those are).
-test: check
-	$(BIN)/python -m pytest --part together $(PARALLEL)
+# beside (tests/conftest.py says which tests those are). The types are checked beside the first.
+test: lint
+	$(BIN)/mypy & types=$$!; \
+	$(BIN)/python -m pytest --part together $(PARALLEL) || { kill $$types 2> /dev/null; exit 1; }; \
+	wait $$types
 	$(BIN)/python -m pytest --part processes $(PAIRED)
 
 test-long: $(STAMP)
@@ -119,10 +121,12 @@ simulate: $(STAMP)
 mutate: $(STAMP)
 	@exec $(BIN)/python -m tests.mutation $(addprefix --only ,$(ONLY)) $(if $(JSON),--json $(JSON))
 
-check: $(STAMP)
+check: lint
+	$(BIN)/mypy
+
+lint: $(STAMP)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 alerts:

@@ -59,20 +59,16 @@ PROCESSES = (
 )
 # `make test` has a quarter of an hour. Here are whole clusters with servers of their own, and what is in `make test` by
 # another of its kind: campaigns on PostgreSQL that it plays on SQLite, further crashes, planted changes and mutants.
-# A word: of a file only the tests with it in their name.
-ON_POSTGRESQL = "postgresql"
+# Words: of a file only the tests with one of them in their names.
+ALL: tuple[str, ...] = ("",)
 LONG = {
-    "campaigns/callbacks": ON_POSTGRESQL,
-    "campaigns/dialler/test_undone_turns.py": ON_POSTGRESQL,
-    "campaigns/erasing": ON_POSTGRESQL,
-    "campaigns/messages/test_whole_way.py": ON_POSTGRESQL,
-    "campaigns/payments": ON_POSTGRESQL,
-    "campaigns/test_drill.py": "nobody_acts",
-    "faults/test_cluster.py": "",
-    "faults/test_crash_campaigns.py": "",
-    "integration/kafka/test_brokers.py": "",
-    "mutation": "",
-    "simulation/test_campaigns.py": "planted",
+    "campaigns/test_drill.py": ("postgresql", "nobody_acts"),
+    "campaigns": ("postgresql",),
+    "faults/test_cluster.py": ALL,
+    "faults/test_crash_campaigns.py": ALL,
+    "integration/kafka/test_brokers.py": ALL,
+    "mutation": ALL,
+    "simulation/test_campaigns.py": ("planted",),
 }
 PARTS = ("together", "processes", "long")
 
@@ -87,9 +83,9 @@ def is_under(path: Path, place: str) -> bool:
     return path.is_relative_to(TESTS / place)
 
 
-def long_if(path: Path) -> str | None:
-    """The word in the name of the long tests of this file; "" for all of them, None for none."""
-    return next((word for place, word in LONG.items() if is_under(path, place)), None)
+def long_if(path: Path) -> tuple[str, ...]:
+    """What is in the names of the long tests of this file; nothing where none is long."""
+    return next((words for place, words in LONG.items() if is_under(path, place)), ())
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -97,10 +93,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     part = config.getoption("--part")
     if part is None or not collection_path.is_file() or not collection_path.is_relative_to(TESTS):
         return None
-    word = long_if(collection_path)
+    words = long_if(collection_path)
     of_processes = any(is_under(collection_path, place) for place in PROCESSES)
-    parts = {"long"} if word is not None else set[str]()
-    if word != "":
+    parts = {"long"} if words else set[str]()
+    if words != ALL:
         parts.add("processes" if of_processes else "together")
     return None if part in parts else True
 
@@ -113,8 +109,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_long(item: pytest.Item) -> bool:
-    word = long_if(item.path)
-    return word is not None and word in item.name
+    return any(word in item.name for word in long_if(item.path))
 
 
 def pytest_collection_finish() -> None:
