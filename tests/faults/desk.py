@@ -18,6 +18,7 @@ ASK_S = 5.0  # a gateway that is stopped is asked no longer
 BRING_S = 60.0  # a file takes longer
 ASKED_MAX_S = 90.0  # until one of them answers
 AGAIN_S = 0.2
+LOOK_S = 0.5  # from one look at what is not acknowledged yet to the next
 IMPORTED_MAX_S = 120.0
 PAGE = 500
 BUSY = frozenset({409, 429, 500, 502, 503, 504})  # to be asked again, where a key or the state makes that harmless
@@ -118,6 +119,60 @@ class Desk:
         await self.ask("POST", "/v1/outbound/thaw")
         return from_ms
 
+    # -- what changes while it runs ------------------------------------------------------------------------------------
+
+    async def settle(self, payment: Mapping[str, Any]) -> int:
+        """A payment, with its reference; when its acknowledgement was known here, in ms since the epoch."""
+        await self.ask("POST", "/v1/settlements", payment)
+        return _now_ms()
+
+    async def bar(self, entry: Mapping[str, Any]) -> int:
+        """A number or an account that nobody calls; the same again is the same entry. As `settle`."""
+        await self.ask("POST", "/v1/do-not-call", entry)
+        return _now_ms()
+
+    async def call_back(self, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """The callback."""
+        return dict(await self.ask("POST", "/v1/callbacks", wish, key=_new_key()))
+
+    async def change(self, campaign: str, wish: Mapping[str, Any]) -> int:
+        """Other settings, whatever they were; the same again changes nothing. As `settle`."""
+        await self.ask("PATCH", f"/v1/campaigns/{campaign}", wish, more={"If-Match": "*"})
+        return _now_ms()
+
+    async def drain(self, campaign: str) -> int:
+        """As `settle`."""
+        await self.act(campaign, "drain", None, "draining", "done")
+        return _now_ms()
+
+    async def withdraw(self, campaign: str, number: int, most_s: float) -> int:
+        """An import; when it was known here that nothing of it reaches anybody. Raises TooLong."""
+
+        async def acknowledged() -> bool:
+            path = f"/v1/campaigns/{campaign}/imports/{number}/withdraw"
+            return bool((await self.ask("POST", path))["acknowledged"])
+
+        await until(f"the withdrawal of import {number} of {campaign} is acknowledged", acknowledged, most_s, LOOK_S)
+        return _now_ms()
+
+    async def revise(
+        self, campaign: str, where: Mapping[str, str], wish: Mapping[str, Any], most_s: float
+    ) -> tuple[int, int]:
+        """When it was known here that an outage is changed, and that nobody is told the old word. Raises TooLong.
+
+        Without an `Idempotency-Key`, as `bring`: the same change again changes nobody.
+        """
+        path = f"/v1/campaigns/{campaign}/revisions"
+        await self.ask("POST", path, {"where": where, "set": wish})
+        answered_ms = _now_ms()
+
+        async def acknowledged() -> bool:
+            found = (await self.ask("GET", path))["revisions"]
+            return all(one["acknowledged"] for one in found if one["where"]["area"] == where["area"])
+
+        await until(f"the revision of {where['area']} is acknowledged", acknowledged, most_s, LOOK_S)
+        return answered_ms, _now_ms()
+
     # -- what is told of it --------------------------------------------------------------------------------------------
 
     async def read(self, campaign: str) -> dict[str, Any]:
@@ -143,10 +198,11 @@ class Desk:
     # -- requests ------------------------------------------------------------------------------------------------------
 
     async def ask(
-        self, method: str, path: str, told: object = None, *, key: str | None = None, timeout_s: float = ASK_S
-    ) -> Any:
-        """The JSON of an answer. `told`: JSON, or the bytes of a CSV. Raises Refused, TooLong."""
-        headers = {} if key is None else {"Idempotency-Key": key}
+        self, method: str, path: str, told: object = None, *, key: str | None = None, timeout_s: float = ASK_S,
+        more: Mapping[str, str] | None = None,
+    ) -> Any:  # fmt: skip
+        """The JSON of an answer. `told`: JSON, or the bytes of a CSV; `more`: headers. Raises Refused, TooLong."""
+        headers = {**(more or {}), **({} if key is None else {"Idempotency-Key": key})}
         if told is not None:
             headers["Content-Type"] = "text/csv" if isinstance(told, bytes) else "application/json"
         text = await self._text(method, path, headers, told, timeout_s)

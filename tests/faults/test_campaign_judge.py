@@ -144,6 +144,17 @@ def test_a_notice_that_is_missing_is_found() -> None:
     assert failures(replace(History(), notices=[]).judged()) == ["notices_wrong"]
 
 
+def test_who_wants_no_calls_has_a_notice_too() -> None:
+    both = [*History().notices, {"account": "1", "state": "pending"}]
+    assert failures(replace(History(), notices=both, states=[("suppressed", 1), ("fallback", 1)]).judged()) == []
+    assert failures(replace(History(), notices=both).judged()) == ["notices_wrong"]
+
+
+def test_whoever_is_told_anew_has_attempts_of_his_own_for_it() -> None:
+    again = [attempt("c1-1.1", round=2), attempt("c1-1.1", round=2)]
+    assert failures(replace(History(), first=[*History().first, *again]).judged()) == []
+
+
 def test_a_contact_that_is_in_no_state_is_found() -> None:
     assert "contacts_add_up" in failures(replace(History(), states=[("fallback", 1)]).judged())
 
@@ -179,13 +190,22 @@ def test_a_telephone_that_rings_on_into_the_quiet_hours_is_found() -> None:
 def test_the_log_of_the_switch_is_read_as_it_was_written(tmp_path: Path) -> None:
     entries = [
         {"entry": "makeCall", "id": "c1-1.1", "at_ms": 5, "lane": "east", "to": "+1", "expires_at_ms": 9},
+        {
+            "entry": "makeCall",
+            "id": "c1-3.1",
+            "at_ms": 7,
+            "lane": "east",
+            "to": "+2",
+            "expires_at_ms": 9,
+            "words": "hi",
+        },
         {"entry": "placed", "id": "c1-1.1"},
         {"entry": "fact", "id": "c1-1.1", "kind": "call.delivered", "at_ms": 6},
         {"entry": "expired", "id": "c1-2.1"},
     ]
     path = tmp_path / "log"
     path.write_text("".join(json.dumps(entry) + "\n" for entry in entries), "utf-8")
-    received = [Dial(5, "c1-1.1", "east", "+1", 9)]
+    received = [Dial(5, "c1-1.1", "east", "+1", 9), Dial(7, "c1-3.1", "east", "+2", 9, "hi")]
     assert read(path) == Heard(received, {"c1-2.1"}, [Fact("c1-1.1", "call.delivered", 6)])
 
 

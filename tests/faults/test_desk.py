@@ -31,6 +31,16 @@ async def test_a_stop_whose_answer_was_lost_is_a_stop(states: tuple[str, ...]) -
     assert await (await desk(*states)).stop("c1", 1.0) > 0
 
 
+@pytest.mark.parametrize("state", ["draining", "done"])
+async def test_a_drain_whose_answer_was_lost_is_a_drain(state: str) -> None:
+    assert await (await desk(state)).drain("c1") > 0
+
+
+async def test_a_drain_that_was_refused_is_said_to_be() -> None:
+    with pytest.raises(Refused):
+        await (await desk("stopped")).drain("c1")
+
+
 async def test_a_stop_that_was_refused_is_said_to_be() -> None:
     with pytest.raises(Refused):
         await (await desk("draft")).stop("c1", 1.0)

@@ -37,6 +37,7 @@ class Dial(NamedTuple):
     lane: str
     to: str
     expires_at_ms: int
+    words: str = ""  # what it says once somebody answers; empty where the log does not tell
 
     @property
     def in_time(self) -> bool:
@@ -94,7 +95,10 @@ def read(path: Path) -> Heard:
     entries = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     dials = [one for one in entries if one["entry"] == "makeCall"]
     return Heard(
-        [Dial(one["at_ms"], one["id"], one["lane"], one["to"], one["expires_at_ms"]) for one in dials],
+        [
+            Dial(one["at_ms"], one["id"], one["lane"], one["to"], one["expires_at_ms"], one.get("words", ""))
+            for one in dials
+        ],
         {one["id"] for one in entries if one["entry"] == "expired"},
         [Fact(one["id"], one["kind"], one["at_ms"]) for one in entries if one["entry"] == "fact"],
     )
@@ -149,8 +153,9 @@ def _states(told: Told) -> Mapping[str, int]:
     return {name: count for name, count in told.progress.items() if isinstance(count, int) and name != "contacts"}
 
 
-def _counted(attempts: Sequence[Mapping[str, Any]]) -> Counter[str]:
-    return Counter(str(one["contact"]) for one in attempts if one["counted"])
+def _counted(attempts: Sequence[Mapping[str, Any]]) -> Counter[tuple[str, int]]:
+    """By contact and round: whoever is told anew of a changed outage has attempts of his own for it."""
+    return Counter((str(one["contact"]), int(one.get("round", 1))) for one in attempts if one["counted"])
 
 
 def _sent(received: Sequence[Dial], known: Mapping[str, Mapping[str, Any]]) -> Iterator[Sent]:
@@ -162,9 +167,12 @@ def _sent(received: Sequence[Dial], known: Mapping[str, Mapping[str, Any]]) -> I
 
 
 def _notices_wrong(told: Told) -> int:
-    """One for each contact that was handed over, and none for others. A stop recalls those that nobody has."""
+    """One for each contact that was handed over, or is not called any more, and none for others. A stop recalls those
+    that nobody has.
+    """
     found = Counter(str(one["account"]) for one in told.notices)
-    return sum(count - 1 for count in found.values()) + abs(len(found) - int(told.progress["fallback"]))
+    written = int(told.progress["fallback"]) + int(told.progress["suppressed"])
+    return sum(count - 1 for count in found.values()) + abs(len(found) - written)
 
 
 class Ringing(NamedTuple):

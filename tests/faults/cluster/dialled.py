@@ -8,7 +8,7 @@ remembers orders, as it must where each attempt is to have an end. Its streams a
 three are open at once, at either gateway, and it obeys whatever comes on any of them. The first line of standard input
 is the key; its end says that nothing is to come any more. The log is written as it happens:
 
-{"entry": "makeCall", "at_ms", "id", "lane", "to", "expires_at_ms"}     as it came in, whatever is answered
+{"entry": "makeCall", "at_ms", "id", "lane", "to", "expires_at_ms", "words"}   as it came in, whatever is answered
 {"entry": "expired", "id"}                                       refused for that, at once or when it was to be placed
 {"entry": "placed", "id"}                                        the call exists
 {"entry": "fact", "id", "kind", "at_ms"}                         what it said of the call
@@ -154,7 +154,8 @@ class Switch:
             self.received += 1
             expires_at_ms = read_time_ms(str(command["expires_at"]))
             lane, to = command["trunk_group"], command["to"]
-            self._note("makeCall", id_, at_ms=now_ms, lane=lane, to=to, expires_at_ms=expires_at_ms)
+            words = str(command.get("on_answer", {}).get("body", ""))
+            self._note("makeCall", id_, at_ms=now_ms, lane=lane, to=to, expires_at_ms=expires_at_ms, words=words)
         self._hear(self.exchange.advance(now_ms))
         verdict, facts = self.exchange.obey(command, now_ms)
         assert verdict.state not in (LOST, SILENT), "no script says so"
