@@ -4,6 +4,8 @@ A campaign is imported and started over HTTP, a second one beside it. Every seco
 or stopped, while the switch's streams are cut and doubled; meanwhile the second campaign is stopped, and later all is
 frozen and thawed while the first still runs. Then nothing happens to them any more, until each contact of the first was
 called and each attempt has an end. The judge is the log of the switch, and what a manager is told over HTTP.
+
+All the while the manager of four more campaigns changes them (`deed_plan`), and is judged to be obeyed (`deed_judge`).
 """
 
 import asyncio
@@ -12,8 +14,8 @@ import json
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +23,27 @@ import aiohttp
 
 from tests.campaigns.bills import bills
 from tests.campaigns.open_now import Country, open_country
-from tests.faults.cluster.campaign_judge import Quieted, Told, failures, read, verdict
+from tests.faults.cluster import campaign_judge, deed_campaigns, deed_judge
+from tests.faults.cluster.campaign_judge import Quieted, Told, read, verdict
 from tests.faults.cluster.client import Client
 from tests.faults.cluster.counters import Counts
+from tests.faults.cluster.deed_campaigns import LANE, SMALL, Sizes
+from tests.faults.cluster.deed_desk import Manager, manager
+from tests.faults.cluster.deed_judge import deed_figures, left_to_tell
+from tests.faults.cluster.deed_plan import OFTEN, SELDOM, planned
 from tests.faults.cluster.driver_book import SWITCH
 from tests.faults.cluster.plan import DIALLER, ENGINE, GATEWAY, KILLED, STOPPED
 from tests.faults.cluster.site import Site, opened
 from tests.faults.cluster.storm import Storm, stormed
+from tests.faults.cluster.submitting import submitted
 from tests.faults.cluster.trial import say
-from tests.faults.cluster.waiting import beside, pause, until
-from tests.faults.desk import Desk, Refused
+from tests.faults.cluster.waiting import beside, pause
+from tests.faults.desk import Desk
 
 __all__ = ("NAME", "SHORT", "Trial", "dialled", "failures")
 
 NAME = "dialler"
-LANES = ("east", "west")
+LANES = ("east", "west", LANE)
 ENGINES, DIALLERS = 2, 3
 AT_ONCE = 500
 TURNS = re.compile(r'^ringback_dialler_turns_total\{ended="(stale|fenced)"\} (\S+)$', re.MULTILINE)
@@ -43,7 +51,6 @@ WORDS = (
     "reached", "reached", "noGate", "hangUpEarly", "noAnswer", "busy", "busy", "poweredOff", "suspended", "invalid",
 )  # fmt: skip
 FROZEN_FOR_S = 4.0
-DECLARED_MAX_S = 30.0
 QUIET_MAX_S = 240.0  # for an acknowledgement: under faults a lane may have no owner for long
 UP_MAX_S = 60.0
 END_MAX_S = 600.0
@@ -64,9 +71,14 @@ class Trial:
     stop_at: float = 0.4  # as a part of the time
     freeze_at: float = 0.6
     words: Sequence[str] = WORDS
+    sizes: Sizes = field(default_factory=Sizes)  # of the campaigns that the manager changes
+    amounts: Mapping[str, int] = field(default_factory=lambda: OFTEN)  # of his deeds, by kind
 
 
-SHORT = Trial(60, 600, 12.0, pace=4, limit=10, words=("busy", "hangUpEarly", "poweredOff", "suspended"))
+SHORT = Trial(
+    60, 600, 12.0, pace=4, limit=10, words=("busy", "hangUpEarly", "poweredOff", "suspended"), sizes=SMALL,
+    amounts=SELDOM,
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -78,6 +90,7 @@ class Run:
     switch: Client
     desk: Desk
     country: Country
+    manager: Manager
     running: str = ""  # the campaign that is carried on
     stopped: str = ""
     left_at_stop: int = 0
@@ -97,18 +110,24 @@ async def dialled(trial: Trial, folder: Path) -> dict[str, Any]:
             storm = Storm(site.parts, site.session, run.switch.check, lambda: _told(run.switch))
             async with beside(counts.run()):
                 quieting = asyncio.create_task(_quieted(run))
+                working = asyncio.create_task(run.manager.work(planned(trial.amounts, trial.seconds, trial.seed)))
                 try:
                     await storm.bring(stormed(trial.seconds, trial.seed, (GATEWAY, ENGINE, DIALLER)))
                     say("no more faults; waiting until each contact was called and each attempt has an end")
                     await site.all_up()
                     stop, freeze = await quieting
+                    await working
                 finally:
                     quieting.cancel()
-                    await asyncio.gather(quieting, return_exceptions=True)
+                    working.cancel()
+                    await asyncio.gather(quieting, working, return_exceptions=True)
                 in_vain = await _to_the_end(run)
+            await run.manager.end()
             await run.switch.ended()
             told = [await _what_is_told(run, *one) for one in _campaigns(run)]
-        figures = verdict(read(run.switch.out), told, [stop], [freeze], run.country.zone, trial.limit)
+        heard = read(run.switch.out)
+        figures = verdict(heard, told, [stop], [freeze], run.country.zone, trial.limit)
+        figures |= deed_figures(heard, told, run.manager.deeds)
     return figures | {
         "stale_turns_refused": sum(counts.total.values()),
         "turns_refused": dict(counts.total),
@@ -142,7 +161,7 @@ def _told(switch: Client) -> str:
 
 
 def _campaigns(run: Run) -> Sequence[tuple[str, int]]:
-    return [(run.running, run.trial.contacts), (run.stopped, run.trial.beside)]
+    return [(run.running, run.trial.contacts), (run.stopped, run.trial.beside), *run.manager.all_campaigns]
 
 
 # -- the beginning -----------------------------------------------------------------------------------------------------
@@ -152,18 +171,22 @@ def _campaigns(run: Run) -> Sequence[tuple[str, int]]:
 async def _at_work(site: Site, trial: Trial) -> AsyncIterator[Run]:
     """The switch, and two campaigns that were imported and started."""
     count = trial.contacts + trial.beside
-    country = open_country(time.time() * 1000, 2 * count)
+    country = open_country(time.time() * 1000, 2 * count + trial.sizes.numbers)
     numbers = _numbers(country, count)
     scripts = site.folder / "scripts.json"
-    scripts.write_text(json.dumps(_scripts(numbers, trial)), "utf-8")
     switch = Client(0, site.folder)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        run = Run(trial, site, switch, Desk(session, site.doors, site.key), country)
+        desk = Desk(session, site.doors, site.key)
+        at_work = manager(desk, country, trial.sizes, 2 * count, trial.seconds, switch.out)
+        run = Run(trial, site, switch, desk, country, at_work)
+        known = _scripts(numbers, trial) | deed_campaigns.scripts(at_work.customers, trial.words, trial.seed)
+        scripts.write_text(json.dumps(known), "utf-8")
         try:
             await switch.begin(
                 "tests.faults.cluster.dialled", site.key, "--doors", ",".join(site.doors), "--seed", str(trial.seed),
                 "--lanes", ",".join(LANES), "--pace", str(trial.limit), "--scripts", str(scripts),
             )  # fmt: skip
+            await run.manager.submit()  # first: some of these must have been called before they are changed
             run.running = await _submitted(run, LANES[0], numbers[: trial.contacts])
             run.stopped = await _submitted(run, LANES[1], numbers[trial.contacts :])
             yield run
@@ -189,29 +212,13 @@ def _scripts(numbers: Sequence[Sequence[str]], trial: Trial) -> dict[str, list[s
 
 
 async def _submitted(run: Run, lane: str, numbers: Sequence[Sequence[str]]) -> str:
-    """A campaign of these numbers, imported and started; its id."""
+    """A campaign of bills to these numbers, imported and started; its id."""
     pacing = {"calls_per_second": run.trial.pace, "calls_at_once": AT_ONCE}
     settings = {
         "name": f"Bills of {lane}", "kind": "billing", "switch": SWITCH, "trunk_group": lane, "zone": run.country.zone,
         "language": "en", "pacing": pacing,
     }  # fmt: skip
-    campaign = await run.desk.create(settings)
-    number = await run.desk.bring(campaign, b"".join(bills(numbers)))
-    found = await run.desk.imported(campaign, number)
-    assert (found["state"], found["contacts"]) == ("done", len(numbers)), found
-
-    async def started() -> bool:
-        """The switch may not have declared itself yet."""
-        try:
-            await run.desk.start(campaign, len(numbers))
-        except Refused as refused:
-            if refused.code != "cannot_dial":
-                raise
-            return False
-        return True
-
-    await until(f"{campaign} is started", started, DECLARED_MAX_S, 0.5)
-    return campaign
+    return await submitted(run.desk, settings, [b"".join(bills(numbers))], len(numbers))
 
 
 # -- the middle --------------------------------------------------------------------------------------------------------
@@ -248,6 +255,8 @@ async def _to_the_end(run: Run) -> int:
             left += sum(one["decision"] == "dialled" and one.get("disposition") is None for one in attempts)
             if campaign == run.running:
                 left += contacts - len({one["contact"] for one in attempts if one.get("disposition")})
+        left += await run.manager.undecided()
+        left += left_to_tell(read(run.switch.out), run.manager.deeds.revised)
         return left == 0
 
     with contextlib.suppress(TimeoutError):
@@ -261,3 +270,8 @@ async def _what_is_told(run: Run, campaign: str, contacts: int) -> Told:
     progress = (await run.desk.read(campaign))["progress"]
     notices = await run.desk.pages(f"/v1/notices?campaign={campaign}", "notices")
     return Told(campaign, contacts, progress, await run.desk.attempts(campaign), notices)
+
+
+def failures(figures: Mapping[str, Any]) -> list[str]:
+    """What is not as it must be."""
+    return campaign_judge.failures(figures) + deed_judge.failures(figures)
