@@ -80,7 +80,7 @@ class Manager:
     times: Times = field(init=False)
     campaigns: dict[str, str] = field(default_factory=dict)  # name -> id
     deeds: Deeds = field(default_factory=Deeds)
-    callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)  # id -> what was answered
+    callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)  # id -> what was asked for and answered
     chosen: set[str] = field(default_factory=set)  # accounts
 
     async def submit(self) -> None:
@@ -143,7 +143,7 @@ class Manager:
             found = await self.desk.ask("GET", f"/v1/callbacks/{id_}")
             self.deeds.promised.append(
                 Promised(
-                    str(made["campaign"]), str(made["called"]), _ms(made["call_at"]), _ms(made["keep_by"]),
+                    str(made["campaign"]), str(made["asked_for"]), _ms(made["from_at"]), _ms(made["keep_by"]),
                     found["promise"],
                 )
             )  # fmt: skip
@@ -192,7 +192,8 @@ class Manager:
         wish = {"number": number, "due_at": due_at, "switch": SWITCH, "trunk_group": LANE, "channel": "auto"}
         agreed = {"agreed_at": due_at, "agreed_by": "a clerk"} if deed.no % AGREED_EVERY == 0 else {}
         made = await self.desk.call_back({**wish, **agreed, "reference": f"W-{deed.no}"})
-        self.callbacks[str(made["id"])] = made | {"called": number}
+        from_at = made["call_at"] if made["moved"] else due_at  # moved: only near the end of the hours
+        self.callbacks[str(made["id"])] = made | {"asked_for": number, "from_at": from_at}
 
     async def _move(self, _deed: Deed) -> None:
         await self._revise(AREAS[0], {"restores_at": self.times.later}, NEW_WORD)

@@ -74,11 +74,11 @@ class Changed(NamedTuple):
 
 
 class Promised(NamedTuple):
-    """A callback. `promise`: kept, missed, or None, at the end."""
+    """A callback, not to be called before `from_ms`. `promise`: kept, missed, or None, at the end."""
 
     campaign: str
     number: str
-    call_at_ms: int
+    from_ms: int
     keep_by_ms: int
     promise: str | None
 
@@ -254,7 +254,7 @@ def _callbacks(seen: _Seen, promised: Sequence[Promised]) -> dict[str, int]:
 
 
 def _judged(one: Promised, calls: Sequence[Dial], rang_ms: Mapping[str, int]) -> Iterator[str]:
-    yield from ("early" for dial in calls if dial.at_ms < one.call_at_ms)
+    yield from ("early" for dial in calls if dial.at_ms < one.from_ms)
     if calls:
         yield "called"
     yield one.promise or "undecided"
