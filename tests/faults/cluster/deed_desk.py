@@ -63,6 +63,7 @@ DUE_IN_S = (2.0, 20.0)  # a callback, from its promise on
 AGREED_EVERY = 5  # callbacks of which the caller himself has named the time
 PRIORITY = 7
 BURST_MAX_S, LOOK_S = 10.0, 0.2
+CALLED_MIN, CALLED_MAX_S = 5, 60.0
 NOON_MS = 13 * 3_600_000
 MORNING, AFTERNOON = ("08:00-12:30",), ("14:00-21:00",)
 
@@ -137,6 +138,15 @@ class Manager:
         with contextlib.suppress(TooLong):
             await until("calls come", more, BURST_MAX_S, LOOK_S)
 
+    async def _some_called(self, numbers: frozenset[str]) -> None:
+        """Return when so many were called that some have heard what is changed then, or after a while."""
+
+        async def enough() -> bool:
+            return len(numbers & _called(self.log)) >= CALLED_MIN
+
+        with contextlib.suppress(TooLong):
+            await until(f"{CALLED_MIN} are called", enough, CALLED_MAX_S, LOOK_S)
+
     async def end(self) -> None:
         """Note what became of the callbacks."""
         for id_, made in self.callbacks.items():
@@ -205,6 +215,7 @@ class Manager:
         campaign = self.campaigns[OUTAGES]
         where = {"area": area, "starts_at": self.times.starts_at}
         numbers = frozenset(number for one in self.customers.in_area(area) for number in one.numbers)
+        await self._some_called(numbers)
         at_ms, acknowledged_ms = await self.desk.revise(campaign, where, wish, ACKNOWLEDGED_MAX_S)
         self.deeds.revised.append(
             Revised(campaign, numbers, OLD_WORD, word, at_ms, acknowledged_ms, word == CANCELLED_WORD)
