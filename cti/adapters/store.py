@@ -213,7 +213,7 @@ class SqlStore(_DatabaseStore):
     ) -> None:  # fmt: skip
         writers = [LEDGER, HEARTBEATS, LOG, DIAL, *_writers_of(chains)]
         super().__init__(
-            Database(url, writers, (APPENDED, *CHANNELS, *channels), unheard),
+            Database(url, writers, (APPENDED, *CHANNELS, *channels), unheard, keeps_plans=OURS),
             chains, None if server_clock and url.get_backend_name() != "sqlite" else clock,
         )  # fmt: skip
         database = self.database
@@ -256,7 +256,8 @@ class KafkaStore(_DatabaseStore):
         from cti.adapters.event_log_kafka.log import KafkaEventLog
 
         writers = [LEDGER, HEARTBEATS, DIAL, *_writers_of(chains)]
-        super().__init__(Database(url, writers, (*CHANNELS, *channels), unheard), chains, None)
+        database = Database(url, writers, (*CHANNELS, *channels), unheard, keeps_plans=OURS)
+        super().__init__(database, chains, None)
         self.log = KafkaEventLog(options, MonotonicClock())
         self.publisher = self.log.publisher
         self.topics = self.log.of_parts

@@ -18,12 +18,14 @@ class Database:
 
     `writers` names the purposes. On PostgreSQL each has a writer of its own, so that none waits for another's
     transaction; SQLite has one writer a file, and all purposes share it. `channels`: of NOTIFY, all that will be used;
-    `unheard`: those of them that this process need not hear.
+    `unheard`: those of them that this process need not hear. `keeps_plans`: writers whose statements may be planned
+    once (`cti.sql.connections`).
     """
 
     def __init__(
-        self, url: URL, writers: Sequence[str], channels: Sequence[str] = (), unheard: Collection[str] = ()
-    ) -> None:
+        self, url: URL, writers: Sequence[str], channels: Sequence[str] = (), unheard: Collection[str] = (),
+        *, keeps_plans: Collection[str] = (),
+    ) -> None:  # fmt: skip
         self._url = url
         self.alone = url.get_backend_name() == "sqlite"
         self.notifications = None if self.alone else Notifications(url, channels, unheard)
@@ -31,7 +33,7 @@ class Database:
         self.reader = SqlReader(self._engines[0])
         self._writers: dict[str, SqlWriter] = {}
         for name in writers[:1] if self.alone else writers:
-            self._engines.append(writer_engine(url))
+            self._engines.append(writer_engine(url, keeps_plans=name in keeps_plans))
             self._writers[name] = SqlWriter(self._engines[-1], name)
 
     @property

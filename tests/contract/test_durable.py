@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.migrations import CHAIN
-from cti.adapters.store import open_store
+from cti.adapters.store import OURS, open_store
 from cti.errors import LedgerAway, LogAway, SchemaTooNew, SettingsMistake, WrongPartitions
 from cti.rows import Round
 from cti.sql import connections
@@ -162,6 +162,24 @@ def test_on_postgresql_nobody_holds_a_lock_for_long(postgres_url: str) -> None:
         assert connection.execute(text("SHOW lock_timeout")).scalar_one() == "1s"
         assert connection.execute(text("SHOW synchronous_commit")).scalar_one() == "on"
     engine.dispose()
+
+
+async def test_on_postgresql_the_call_side_keeps_its_plans_and_nobody_else(
+    postgres_ready_url: str, clock: VirtualClock
+) -> None:
+    """A plan that was made when the tables of orders were empty reads all of them later."""
+    async with open_store(postgres_ready_url, clock, PARTITIONS) as store:
+        assert store.database is not None
+        found = {
+            writer.name: (
+                await writer.run(lambda one, _: [one.execute(text("SHOW plan_cache_mode")).scalar_one()], None)
+            )
+            for writer in store.database.writers
+        }
+        read = await store.database.reader.run(lambda one: one.execute(text("SHOW plan_cache_mode")).scalar_one())
+    kept = {name for name, mode in found.items() if mode == "auto"}
+    assert kept == OURS
+    assert {*found.values(), read} == {"auto", "force_custom_plan"}
 
 
 def test_on_postgresql_readers_have_one_snapshot_and_cannot_write(postgres_url: str) -> None:
