@@ -4,7 +4,9 @@ The same key with the same request gets the answer of the first; with another on
 refused is not kept: a corrected request may use the key again.
 """
 
+import asyncio
 import hashlib
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -102,32 +104,30 @@ def as_before(found: KeyRow, digest: str) -> Reply | Refusal:
 class Claim:
     """A key that is taken before what takes longer than a transaction, and answered with it.
 
-    `async with` it while that goes on: an error frees the key.
+    `async with` it while that goes on: the key is prolonged meanwhile, and an error frees it.
     """
 
     def __init__(self, context: Context, asked: Asked) -> None:
         self._context, self._asked = context, asked
         self._taken: KeyRow | None = None
+        self._digest = ""  # of the request, once its body is known
+        self._prolonging: asyncio.Task[None] | None = None
 
     async def take(self, body: bytes) -> Reply | None:
         """The answer of the first request, or None: go on. Raises Refusal."""
-        return await self.take_sha256(hashlib.sha256(body).hexdigest())
-
-    async def take_sha256(self, sha256: str) -> Reply | None:
-        """The same, of a body of which the hash is known."""
+        sha256 = hashlib.sha256(body).hexdigest()
         found = await self.take_unread()
-        if found is None:
-            if self._taken is not None:
-                self._taken = self._taken._replace(digest=digest_with(self._asked, sha256))
-            return None
-        return self.before(found, sha256)
+        if found is not None:
+            return self.before(found, sha256)
+        self._digest = digest_with(self._asked, sha256)
+        return None
 
     async def take_unread(self) -> KeyRow | None:
         """What the key was used for; None: it is ours, or there is none. The body is not known yet."""
         key: str | None = self._asked.headers.get(NAME)
         if key is None:
             return None
-        row = KeyRow(self._asked.caller.tenant, key, "", self._context.now_ms())
+        row = KeyRow(self._asked.caller.tenant, key, secrets.token_hex(), self._context.now_ms())
         found: KeyRow | None = await self._context.writer.run(_take_all, row)
         self._taken = row if found is None else None
         return found
@@ -143,21 +143,38 @@ class Claim:
         """Keep the answer, in the transaction that creates. Raises Stale where the key was taken over."""
         if self._taken is None:
             return
-        digest = self._taken.digest if sha256 is None else digest_with(self._asked, sha256)
+        digest = self._digest if sha256 is None else digest_with(self._asked, sha256)
         if not keep(connection, self._taken, made, digest):
             raise Stale("idempotency")
 
     async def __aenter__(self) -> None:
-        """What was taken is ours."""
+        """What was taken is ours, for as long as the block lasts."""
+        if self._taken is not None:
+            self._prolonging = asyncio.create_task(self._prolong(self._taken))
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._prolonging is not None:
+            self._prolonging.cancel()
+            await asyncio.gather(self._prolonging, return_exceptions=True)
         if self._taken is not None and kind is not None and not issubclass(kind, OutcomeUnknown):
             with suppress(LedgerAway, OutcomeUnknown):  # it frees itself after a while
                 await self._context.writer.run(_release_all, self._taken)
 
+    async def _prolong(self, taken: KeyRow) -> None:
+        """Until it is answered, or taken over."""
+        is_ours, clock = True, self._context.clock
+        while is_ours:
+            await clock.wait(asyncio.Event(), clock.now_ms() + idempotency.PROLONG_MS)
+            with suppress(LedgerAway, OutcomeUnknown):  # the next time
+                is_ours = await self._context.writer.run(_prolong_all, (taken, self._context.now_ms()))
+
 
 def _take_all(connection: Connection, given: Sequence[KeyRow]) -> Sequence[KeyRow | None]:
     return [idempotency.take(connection, row) for row in given]
+
+
+def _prolong_all(connection: Connection, given: Sequence[tuple[KeyRow, int]]) -> Sequence[bool]:
+    return [idempotency.prolong(connection, taken, at_ms) for taken, at_ms in given]
 
 
 def _release_all(connection: Connection, given: Sequence[KeyRow]) -> Sequence[None]:

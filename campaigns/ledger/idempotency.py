@@ -1,8 +1,8 @@
 """`Idempotency-Key`s of POSTs that create: kept for 72 h with the answer that was given.
 
 A key is taken and answered in the transaction that creates. Where creating takes longer than a transaction (an
-import), the key is taken before and answered after it; a key that was taken and not answered for `IN_FLIGHT_MAX_MS`
-belongs to a process that is gone, and is taken over.
+import), the key is taken before and answered after it, and prolonged meanwhile; one that was neither answered nor
+prolonged for `IN_FLIGHT_MAX_MS` belongs to a process that is gone, and is taken over.
 """
 
 from typing import NamedTuple
@@ -13,14 +13,17 @@ from campaigns.ledger.tables import idempotency
 from cti.sql.bulk import insertion
 
 KEPT_MS = 72 * 3_600_000
-IN_FLIGHT_MAX_MS = 600_000
+IN_FLIGHT_MAX_MS = 60_000
+PROLONG_MS = 10_000
 PURGED_AT_ONCE = 1_000
 
 _insert = insertion(idempotency, tail="ON CONFLICT DO NOTHING RETURNING key")
 
 
 class KeyRow(NamedTuple):
-    """`status` None: still running. `digest`: of method, path and body."""
+    """`status` None: still running. `digest`: of method, path and body, which of one that is running may not be known
+    yet; then it is whatever tells who has taken it. `at_ms`: when it was taken, or prolonged last.
+    """
 
     tenant: str
     key: str
@@ -50,6 +53,12 @@ def answer(connection: Connection, taken: KeyRow, status: int, body: str, locati
     return connection.execute(change.values(status=status, body=body, location=location, digest=digest)).rowcount > 0
 
 
+def prolong(connection: Connection, taken: KeyRow, at_ms: int) -> bool:
+    """It is still running; False: it was answered, or somebody else has taken it since."""
+    change = update(idempotency).where(_same(taken), idempotency.c.status.is_(None))
+    return connection.execute(change.values(at_ms=at_ms)).rowcount > 0
+
+
 def release(connection: Connection, taken: KeyRow) -> None:
     """What was asked for was not done: the key is free again."""
     connection.execute(delete(idempotency).where(_same(taken), idempotency.c.status.is_(None)))
@@ -74,8 +83,10 @@ def purge(connection: Connection, now_ms: int) -> int:
 
 def _same(row: KeyRow) -> ColumnElement[bool]:
     columns = idempotency.c
-    return and_(columns.tenant == row.tenant, columns.key == row.key, columns.at_ms == row.at_ms)
+    return and_(columns.tenant == row.tenant, columns.key == row.key, columns.digest == row.digest)
 
 
 def _drop(connection: Connection, row: KeyRow) -> bool:
-    return connection.execute(delete(idempotency).where(_same(row))).rowcount > 0
+    """False: it was prolonged, or somebody else has taken it."""
+    unchanged = and_(_same(row), idempotency.c.at_ms == row.at_ms)
+    return connection.execute(delete(idempotency).where(unchanged)).rowcount > 0

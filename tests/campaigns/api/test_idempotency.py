@@ -6,9 +6,10 @@ from typing import Any
 
 from campaigns.api.idempotent import NAME
 from campaigns.ledger import idempotency
-from campaigns.ledger.idempotency import IN_FLIGHT_MAX_MS, KEPT_MS, KeyRow
+from campaigns.ledger.idempotency import IN_FLIGHT_MAX_MS, KEPT_MS, PROLONG_MS, KeyRow
 from campaigns.purging import purging
 from tests.campaigns.api.site import ARREARS, Reply, Site, contact_row, site
+from tests.loop_turn import loop_turn
 from tests.scheduler import START_MS, TENANT
 
 FILE = (
@@ -16,6 +17,7 @@ FILE = (
     "A1,张三,13800000001,2026-01,120.00,2026-02-01,0.001,123.60,营业厅\r\n"
 )
 CSV = "text/csv"
+MOVED_MAX = 1_000
 UNREAD_MB = 16  # more than sockets hold: of so much the door has read the first
 
 
@@ -137,3 +139,55 @@ async def test_a_file_that_came_so_slowly_that_its_key_was_taken_is_not_kept(url
         assert (slow.status, slow.code) == (409, "idempotency_in_flight")
         assert (await it.ask("GET", f"{path}/1")).code == "not_found"
         assert (await post(it, path, FILE.encode(), "k-2", **media)).status == 202
+
+
+async def test_a_file_that_comes_slowly_keeps_its_key(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        campaign: str = (await it.campaign())["id"]
+        path, media = f"/v1/campaigns/{campaign}/imports", {"Content-Type": CSV}
+        others: list[str] = []
+
+        async def taken_at() -> int:
+            found = await it.context.reader.run(idempotency.read, TENANT, "k-1")
+            assert found is not None
+            return int(found.at_ms)
+
+        async def slowly() -> AsyncIterator[bytes]:
+            for _ in range(UNREAD_MB):
+                yield b"\r\n" * (1 << 19)
+            for _ in range(MOVED_MAX):
+                if await taken_at() > START_MS + 2 * IN_FLIGHT_MAX_MS:
+                    break
+                it.it.clock.move_to(it.it.clock.now_ms() + PROLONG_MS)
+                await loop_turn()
+            others.append((await post(it, path, FILE.encode(), "k-1", **media)).code)
+            yield FILE.encode()
+
+        slow = await post(it, path, slowly(), "k-1", **media)
+        again_ms = await taken_at()
+        it.it.clock.move_to(START_MS + 3 * IN_FLIGHT_MAX_MS)
+        await loop_turn()
+        assert (others, slow.status) == (["idempotency_in_flight"], 202)
+        assert await taken_at() == again_ms, "what is answered is not prolonged: it goes after 72 h"
+        assert (await it.ask("GET", f"{path}/1")).json["bytes"] > UNREAD_MB
+
+
+async def test_a_key_that_another_has_taken_is_not_prolonged(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        first, second = KeyRow(TENANT, "k-1", "one", START_MS), KeyRow(TENANT, "k-1", "two", START_MS)
+        later_ms = START_MS + IN_FLIGHT_MAX_MS + 1
+        await it.in_ledger(lambda connection: idempotency.take(connection, first))
+        assert await it.in_ledger(lambda connection: idempotency.take(connection, second)) == first, (
+            "at the same instant"
+        )
+        assert await it.in_ledger(lambda connection: idempotency.prolong(connection, first, START_MS + 1))
+        assert (
+            await it.in_ledger(lambda connection: idempotency.take(connection, second._replace(at_ms=later_ms)))
+            is not None
+        )
+        later = second._replace(at_ms=later_ms + 1)
+        assert await it.in_ledger(lambda connection: idempotency.take(connection, later)) is None
+        assert not await it.in_ledger(lambda connection: idempotency.prolong(connection, first, later_ms + 2))
+        assert not await it.in_ledger(lambda connection: idempotency.answer(connection, first, 201, "", None, "d"))
+        assert await it.in_ledger(lambda connection: idempotency.answer(connection, later, 201, "", None, "d"))
+        assert not await it.in_ledger(lambda connection: idempotency.prolong(connection, later, later_ms + 3))
