@@ -5,8 +5,9 @@
 2. `rejected` waits for the next window, `notConvenient` for the next part of the day, `callbackAsked` for the agreed
    time; a number that is retired makes way for the next at once. A call that the network cut off while people talked
    is made again at once, where the kind asks for that (CB-5).
-3. The third attempt goes into another part of the day than the first two, where an open instant before the fallback
-   allows it. What goes on at once, was agreed, or goes before others is not moved.
+3. The third attempt goes into another part of the day than the first two, where an open instant allows it whose call
+   is over before the contact is handed over or given up. What goes on at once, was agreed, or goes before others is not
+   moved.
 4. An order that rang nowhere is decided anew at once. After three of them in a row the next waits 10 s, then twice as
    long each time, 5 min at the most: a switch that takes nothing is not flooded.
 5. The first call of a callback is made at the time that was promised (`campaigns.core.promises`).
@@ -16,9 +17,9 @@
 from itertools import takewhile
 from typing import NamedTuple
 
-from campaigns.core.calling_hours import Asked, CallingHours, Open, judge, next_part_of_day, part_of_day
+from campaigns.core.calling_hours import Asked, CallingHours, Open, judge, margin_ms, next_part_of_day, part_of_day
 from campaigns.core.campaign import THIRD, Campaign
-from campaigns.core.contact import Attempt, Contact, Step, exempt
+from campaigns.core.contact import Attempt, Contact, Step, exempt, fallback_acts_ms
 from campaigns.core.dispositions import MINUTE_MS, TABLE, Then
 from campaigns.core.reasons import WRITTEN, Disposition, Why
 
@@ -135,11 +136,19 @@ def _in_another_part(contact: Contact, campaign: Campaign, asked: Asked, due_ms:
         return due_ms
     zone = asked.zones[0]
     used = {part_of_day(attempt.at_ms, zone) for attempt in contact.this_round if attempt.counted}
+    by_ms = _last_ms(contact, campaign, asked)
     at_ms = opening(campaign.hours, asked, due_ms)
     for _ in range(PARTS_TRIED_MAX):
-        if at_ms is None or (campaign.fallback_by_ms is not None and at_ms >= campaign.fallback_by_ms):
+        if at_ms is None or (by_ms is not None and at_ms > by_ms):
             return due_ms
         if part_of_day(at_ms, zone) not in used:
             return at_ms
         at_ms = next_part_of_day(at_ms, zone, campaign.hours, asked)
     return due_ms
+
+
+def _last_ms(contact: Contact, campaign: Campaign, asked: Asked) -> int | None:
+    """The last instant of a call that has rung out before a deadline ends the contact."""
+    acting = (fallback_acts_ms(contact, campaign), campaign.expires_at_ms)
+    first = min((at_ms for at_ms in acting if at_ms is not None), default=None)
+    return None if first is None else first - margin_ms(campaign.hours, asked)

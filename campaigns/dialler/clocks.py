@@ -3,8 +3,21 @@
 Where two of them part by more than a second somebody has set one. Then nothing is dialled until two later looks agree.
 """
 
+from typing import NamedTuple
+
 JUMP_MS = 1_000
 LOOKS_TO_BELIEVE = 2
+
+
+class Reading(NamedTuple):
+    """Both clocks of the host at one instant."""
+
+    monotonic_ms: float
+    wall_ms: float
+
+    @property
+    def ahead_ms(self) -> float:
+        return self.wall_ms - self.monotonic_ms
 
 
 class ClockGuard:
@@ -18,10 +31,10 @@ class ClockGuard:
     def steady(self) -> bool:
         return self._agreeing >= LOOKS_TO_BELIEVE
 
-    def look(self, monotonic_ms: float, before_ms: float, ledger_ms: float, after_ms: float) -> None:
-        """`before_ms`, `after_ms`: the time of day before the ledger was asked for its own, and after."""
-        ahead_ms = after_ms - monotonic_ms
-        jumped = self._ahead_ms is not None and abs(ahead_ms - self._ahead_ms) > JUMP_MS
-        apart = not before_ms - JUMP_MS <= ledger_ms <= after_ms + JUMP_MS
-        self._ahead_ms = ahead_ms
+    def look(self, before: Reading, ledger_ms: float, after: Reading) -> None:
+        """`before`, `after`: when the ledger was asked for its time of day, and when it had answered."""
+        was_ahead_ms = before.ahead_ms if self._ahead_ms is None else self._ahead_ms
+        jumped = any(abs(one.ahead_ms - was_ahead_ms) > JUMP_MS for one in (before, after))
+        apart = not before.wall_ms - JUMP_MS <= ledger_ms <= after.wall_ms + JUMP_MS
+        self._ahead_ms = after.ahead_ms
         self._agreeing = 0 if jumped or apart else min(self._agreeing + 1, LOOKS_TO_BELIEVE)

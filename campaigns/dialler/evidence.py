@@ -10,9 +10,11 @@ from campaigns.core.dispositions import BY_REFUSAL, NO_AGENT_FIRST, NORMAL_CLEAR
 from campaigns.core.reasons import KeyAction
 from campaigns.ledger.rows import AttemptColumns
 from cti.dial.rows import DialFact, OrderState
+from cti.dial.silence import UNSURE
 from schemas.reasons import ReleasedBy
 
 BODY = "body"  # the message's name in announcementEnded
+REFUSALS = BY_REFUSAL.keys() | UNSURE
 ENDS = {"lost": CallEnd.LOST, "stale": CallEnd.STALE}
 
 
@@ -65,11 +67,12 @@ def of_answer(answer: OrderState, fact: DialFact | None, script: Script | None =
     """
     rang = fact is not None and fact.rang_at_ms is not None
     answered = fact is not None and fact.answered_at_ms is not None
-    if fact is None and answer.q850 is None and answer.tone is None and answer.cause in BY_REFUSAL:
-        return Evidence(order=OrderEnd.REFUSED, refusal=answer.cause)
     first = script is not None and script.agent_first
-    if fact is None and first and answer.q850 is None and answer.tone is None and answer.cause == NO_AGENT_FIRST:
-        return Evidence(order=OrderEnd.REFUSED, refusal=answer.cause, agent_first=True)
+    if fact is None and answer.q850 is None and answer.tone is None:
+        if answer.cause in REFUSALS:
+            return Evidence(order=OrderEnd.REFUSED, refusal=answer.cause)
+        if first and answer.cause == NO_AGENT_FIRST:
+            return Evidence(order=OrderEnd.REFUSED, refusal=answer.cause, agent_first=True)
     return Evidence(
         rang=rang, answered=answered, tone=answer.tone, q850=answer.q850, end=CallEnd.ENDED, agent_first=first,
         agent_answered=first and answered,

@@ -184,12 +184,11 @@ def _held(
     *,
     final: bool,
     ask: bool,
-    final_at_ms: int | None = None,
 ) -> Judgement:
     if final:
         return Judgement(HeldLong(known.n, since_ms, rang), columns, ask=ask)
     held = Ended(known.n, since_ms, Disposition.UNKNOWN, rang=rang)
-    instants = [at_ms for at_ms in (final_at_ms, *_question_times(known)) if at_ms is not None and at_ms > known.now_ms]
+    instants = [at_ms for at_ms in _question_times(known) if at_ms > known.now_ms]
     return Judgement(held, columns, ask=ask, look_at_ms=min(instants, default=None))
 
 
@@ -200,13 +199,14 @@ def _question_times(known: KnownOrder) -> list[int]:
 
 
 def _held_end(known: KnownOrder, at_ms: int, columns: AttemptColumns, rang: bool) -> Judgement:
-    """The call is over, or was refused, and what came of it is not known."""
-    final_at_ms = at_ms + UNKNOWN_FINAL_AFTER_MS
-    answers = [ask for ask in known.asks if ask.answer is not None]
-    latest_ms = max((ask.order.expires_at_ms for ask in known.asks), default=None)
-    final = known.now_ms >= final_at_ms
-    ask = not final and not answers and (latest_ms is None or known.now_ms >= latest_ms + ASK_AGAIN_MS)
-    return _held(known, at_ms, columns, rang, final=final, ask=ask, final_at_ms=final_at_ms)
+    """The call is over, or was refused, and what came of it is not known. However late that is heard, it is asked about
+    before it is final.
+    """
+    expiries = [ask.order.expires_at_ms for ask in known.asks]
+    final = bool(expiries) and known.now_ms >= min(expiries) + UNKNOWN_FINAL_AFTER_MS
+    answered = any(ask.answer is not None for ask in known.asks)
+    ask = not final and not answered and (not expiries or known.now_ms >= max(expiries) + ASK_AGAIN_MS)
+    return _held(known, at_ms, columns, rang, final=final, ask=ask)
 
 
 # -- it is over --------------------------------------------------------------------------------------------------------

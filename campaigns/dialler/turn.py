@@ -16,7 +16,7 @@ from campaigns.core.campaign import DIALS, NOT_BEGUN, Campaign
 from campaigns.core.pacing import Pace
 from campaigns.core.reasons import WRITTEN, CampaignState, Channel
 from campaigns.dialler.case import Case, Known, Moment, cases_of, moment_of, order_valid_ms
-from campaigns.dialler.clocks import ClockGuard
+from campaigns.dialler.clocks import ClockGuard, Reading
 from campaigns.dialler.endings import Endings
 from campaigns.dialler.intents import Intents, LaneView, Room, Told
 from campaigns.dialler.judging import Before, Judged, judge_all, still
@@ -64,6 +64,7 @@ class Done(NamedTuple):
 @dataclass
 class _Reading:
     standing: SwitchStanding
+    now_ms: int  # the time of day that was judged: whatever the clock is set to meanwhile, the turn decides by this one
     orders: Sequence[OrderState]
     late: Mapping[str, OrderState]
     facts: Sequence[DialFact]
@@ -173,10 +174,10 @@ class LaneDialler:
         declared = await self._declaration()
         source = "" if declared is None else declared.source
         tenant, switch, _ = self.lane
-        wall, clock, dial = self._context.wall, self._context.clock, self._context.dial
-        before_ms = wall.wall_ms()
+        dial, before = self._context.dial, self._clocks_now()
         standing = await dial.standing(tenant, switch, source)
-        self._clocks.look(clock.now_ms(), before_ms, standing.at_ms, wall.wall_ms())
+        after = self._clocks_now()
+        self._clocks.look(before, standing.at_ms, after)
         orders = await self._orders.read()
         facts = await self._orders.facts(len(orders))
         late = await self._orders.late(orders, facts)
@@ -188,7 +189,10 @@ class LaneDialler:
             lane = await self._context.reader.run(turns.read_lane, self.lane, others)
         ways = ways_of(self.lane, declared, self._context.channels(tenant))
         gateway_live = await is_gateway_live(dial, tenant, ways)
-        return _Reading(standing, orders, late, facts, lane, declared, ways, gateway_live)
+        return _Reading(standing, int(after.wall_ms), orders, late, facts, lane, declared, ways, gateway_live)
+
+    def _clocks_now(self) -> Reading:
+        return Reading(self._context.clock.now_ms(), self._context.wall.wall_ms())
 
     async def _declaration(self) -> DeclaredSwitch | None:
         now_ms = self._context.clock.now_ms()
@@ -198,9 +202,9 @@ class LaneDialler:
         return self._declared
 
     def _moment(self, read: _Reading) -> Moment:
-        now_ms, red = self._context.now_ms(), read.lane.outbound
+        red = read.lane.outbound
         frozen = red is None or bool(red.frozen)
-        return moment_of(read.standing, now_ms, self._context.speed, frozen=frozen, steady=self._clocks.steady)
+        return moment_of(read.standing, read.now_ms, self._context.speed, frozen=frozen, steady=self._clocks.steady)
 
     # -- what to look for ----------------------------------------------------------------------------------------------
 

@@ -155,7 +155,7 @@ def _of_sent(
         return Waiting(None)
     if order.order.command != MAKE_CALL:
         return Unknown(final=now_ms > silent_ms + UNKNOWN_FINAL_MS, ask_again=False)
-    heard = sign_ms is not None or order.reason == "duplicate"  # a switch that says so has seen the id
+    heard = sign_ms is not None or order.result is not None  # a switch that has refused it has seen the id
     return _asked([ask for ask in asks if _is_about(ask, silent_ms)], heard, now_ms)
 
 

@@ -32,6 +32,7 @@ from tests.campaigns.shipped import SHANGHAI, URUMQI, hours, rules
 
 D = Disposition
 PLAN = campaign()
+RINGS_OUT_MS = PLAN.ring_timeout_ms + PLAN.hours.set_up_ms
 
 
 def asked(found: Contact, plan: Campaign) -> Asked:
@@ -163,12 +164,20 @@ class TestTheThird:
         found = tried(found, PLAN, D.BUSY, at("03-04 15:00"))
         assert due_ms(found) == at("03-04 18:00")
 
-    def test_it_stays_where_the_deadline_allows_no_other_part(self) -> None:
-        plan = campaign(fallback_by_ms=at("03-04 14:00"))
+    @pytest.mark.parametrize("deadline", ["fallback_by_ms", "expires_at_ms"])
+    def test_it_stays_where_no_deadline_allows_another_part(self, deadline: str) -> None:
+        """A call there would not ring out before the contact is handed over, or, of an outage, given up."""
+        late: dict[str, int] = {deadline: at("03-04 14:00") + RINGS_OUT_MS - 1}
+        plan = outage(channels=(Channel.AUTO,), **late) if deadline == "expires_at_ms" else campaign(**late)
         found = tried(tried(contact(), plan, D.BUSY, at("03-04 09:00")), plan, D.BUSY, at("03-04 10:00"))
         assert due_ms(found, plan) == at("03-04 10:30:01")
-        just_in_time = replace(plan, fallback_by_ms=at("03-04 14:00") + 1)
-        assert due_ms(found, just_in_time) == at("03-04 14:00")
+        in_time = replace(plan, **{deadline: at("03-04 14:00") + RINGS_OUT_MS})
+        assert due_ms(found, in_time) == at("03-04 14:00")
+
+    def test_whoever_has_promised_to_pay_is_handed_over_later(self) -> None:
+        plan = campaign(fallback_by_ms=at("03-04 14:00"))
+        found = tried(tried(contact(), plan, D.BUSY, at("03-04 09:00")), plan, D.BUSY, at("03-04 10:00"))
+        assert due_ms(replace(found, promise_date="2026-03-05"), plan) == at("03-04 14:00")
 
     def test_it_stays_where_the_campaigns_windows_allow_no_other_part(self) -> None:
         plan = campaign(windows=(Window(9 * HOUR, 12 * HOUR),))

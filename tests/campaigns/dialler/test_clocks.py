@@ -2,7 +2,7 @@
 
 import pytest
 
-from campaigns.dialler.clocks import ClockGuard
+from campaigns.dialler.clocks import ClockGuard, Reading
 
 WALL = 1_772_000_000_000
 
@@ -12,7 +12,8 @@ def looked(*looks: tuple[float, float, float]) -> list[bool]:
     guard = ClockGuard()
     believed = []
     for monotonic_ms, wall_ms, ledger_ms in looks:
-        guard.look(monotonic_ms, wall_ms, ledger_ms, wall_ms)
+        now = Reading(monotonic_ms, wall_ms)
+        guard.look(now, ledger_ms, now)
         believed.append(guard.steady)
     return believed
 
@@ -43,5 +44,16 @@ def test_slow_drift_is_no_step() -> None:
 def test_a_question_that_took_long_is_no_step() -> None:
     """The ledger's answer lies between the times before and after."""
     guard = ClockGuard()
-    guard.look(0, WALL, WALL + 2_500, WALL + 3_000)
+    guard.look(Reading(0, WALL), WALL + 2_500, Reading(3_000, WALL + 3_000))
     assert guard.steady
+
+
+@pytest.mark.parametrize("by_ms", [1_001, -1_001, 7_200_000])
+@pytest.mark.parametrize("earlier", [True, False])
+def test_a_step_while_the_ledger_is_asked_freezes_at_the_first_look_too(by_ms: int, *, earlier: bool) -> None:
+    """However wide the times before and after are apart then, the ledger's lies between them."""
+    guard = ClockGuard()
+    if earlier:
+        guard.look(Reading(-5_000, WALL - 5_000), WALL - 5_000, Reading(-5_000, WALL - 5_000))
+    guard.look(Reading(0, WALL), WALL + min(by_ms, 0), Reading(100, WALL + 100 + by_ms))
+    assert not guard.steady

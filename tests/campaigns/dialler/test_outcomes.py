@@ -185,8 +185,10 @@ def test_a_refusal_that_says_nothing_of_the_call_is_held_asked_about_and_final_i
     refused = order(result="refused", reason="invalidConnectionState", result_at_ms=SENT_MS)
     found = look(refused)
     assert (found.outcome, found.ask, found.settle) == (ended(D.UNKNOWN, 0), True, False)
-    assert found.look_at_ms == SENT_MS + UNKNOWN_FINAL_MS
-    assert look(refused, at_ms=LATE_MS).outcome == HeldLong(2, SENT_MS)
+    asked = ask(SENT_MS + 1_000)
+    final_ms = asked.order.expires_at_ms + UNKNOWN_FINAL_MS
+    assert look(refused, [asked], at_ms=final_ms - 1).look_at_ms == final_ms
+    assert look(refused, [asked], at_ms=final_ms).outcome == HeldLong(2, SENT_MS)
 
 
 def test_an_order_that_was_never_seen_rang_nowhere() -> None:
@@ -248,6 +250,20 @@ def test_a_lost_call_that_shows_nothing_is_held_and_asked_about(outcome: str) ->
     assert found.outcome == HeldLong(2, SENT_MS + 30_000)
 
 
+@pytest.mark.parametrize("outcome", ["lost", "stale"])
+def test_what_is_heard_of_late_is_asked_about_before_it_is_final(outcome: str) -> None:
+    """The switch was away for longer than half an hour: it remembers ids for 72 h."""
+    lost = fact(record(outcome=outcome), ended_s=30)
+    found = look(order(result="done"), facts=[lost], at_ms=LATE_MS)
+    assert (found.outcome, found.ask, found.settle) == (ended(D.UNKNOWN, 30), True, False)
+    asked = ask(LATE_MS)
+    final_ms = asked.order.expires_at_ms + UNKNOWN_FINAL_MS
+    found = look(order(result="done"), [asked], [lost], at_ms=final_ms - 1)
+    assert (found.outcome, found.look_at_ms) == (ended(D.UNKNOWN, 30), final_ms)
+    found = look(order(result="done"), [asked], [lost], at_ms=final_ms)
+    assert (found.outcome, found.ask) == (HeldLong(2, SENT_MS + 30_000), False)
+
+
 def test_a_lost_call_that_was_answered_was_answered() -> None:
     call(D.ANSWERED_INCOMPLETE, 30, record(outcome="lost"), **ANSWERED)
 
@@ -264,6 +280,13 @@ def test_an_answer_may_bring_the_refusal_whose_result_was_lost() -> None:
     assert look(order(result=None), [expired]).outcome == NeverDialled(2, SENT_MS + 60_000)
     busy = expired._replace(cause="busy", ended_at_ms=SENT_MS + 1_000)
     assert look(order(result=None), [busy]).outcome == ended(D.CONGESTION, 1)
+
+
+@pytest.mark.parametrize("reason", ["duplicate", "error"])
+def test_a_refusal_that_leaves_it_open_does_so_in_an_answer_too(reason: str) -> None:
+    answer = ask(SENT_MS + 16_000, result="done", answer="ended", cause=reason)._replace(ended_at_ms=SENT_MS + 1_000)
+    found = look(order(result=None), [answer])
+    assert (found.outcome, found.settle) == (ended(D.UNKNOWN, 1), False)
 
 
 def test_a_message_without_a_report_ends_unknown_so_that_calling_goes_on() -> None:
