@@ -4,7 +4,8 @@
    of calls, messages and letters). The digest is SHA-256 over their canonical JSON: names in order, no blanks, UTF-8.
 2. Before the start nothing may differ: an approval is of these parts and of no others.
 3. Once it has begun, less is still approved: an import that was withdrawn, windows within the approved ones. Pace and
-   priority are free: they decide how fast and in which order, never whom, when or with which words.
+   priority are free: they decide how fast and in which order, never whom, when or with which words. So are the
+   deadlines, which nobody can set any more: they are counted again once the year is announced that they reach into.
 """
 
 import hashlib
@@ -14,7 +15,8 @@ from typing import Any, NamedTuple
 
 SETTINGS, FILES, WORDS = "settings", "files", "words"
 WINDOWS = "windows"
-FREE = frozenset({"calls_per_second", "calls_at_once", "priority"})
+DEADLINES = frozenset({"notice_out_by_ms", "fallback_by_ms", "expires_at_ms"})
+FREE = frozenset({"calls_per_second", "calls_at_once", "priority"}) | DEADLINES
 OF_JSON = frozenset({WINDOWS, "closed_dates", "retry", "channels"})
 NAMES = (
     "name", "kind", "switch", "trunk_group", "caller_id", "queue", "language", WINDOWS, "closed_dates", "zone",

@@ -15,6 +15,7 @@ from campaigns.context import LANES, Context
 from campaigns.core.campaign import DIALS, NOT_BEGUN, Campaign
 from campaigns.core.pacing import Pace
 from campaigns.core.reasons import WRITTEN, CampaignState, Channel
+from campaigns.dialler.announced_years import AnnouncedYears
 from campaigns.dialler.case import Case, Known, Moment, cases_of, moment_of, order_valid_ms
 from campaigns.dialler.clocks import ClockGuard, Reading
 from campaigns.dialler.endings import Endings
@@ -101,6 +102,7 @@ class LaneDialler:
         self._closed: dict[str, Hours] = {}  # campaigns whose hours are closed for all; and what was said of it
         self._closed_told: dict[str, Hours] = {}
         self._endings = Endings(context)
+        self._years = AnnouncedYears(context)
         self._queues: dict[str, tuple[bool, float]] = {}  # whether there is room in a campaign's queue; until when
         self.look_ms = float("-inf")
 
@@ -157,6 +159,10 @@ class LaneDialler:
         moved = await self._endings.look(lane, intents.told.done) or moved
         if moment.steady:
             moved = await start_due(self._context, lane.campaigns) or moved
+        recounted = await self._years.look(lane)
+        moved = moved or recounted.moved
+        if recounted.more:
+            look_ms = min(look_ms, self._context.clock.now_ms() + STALE_MS)
         if lane.revising:  # nobody of them is dialled until all contacts are changed
             look_ms = min(look_ms, self._context.clock.now_ms() + STALE_MS)
         return Done("committed" if intents.writes or moved else "idle", look_ms)

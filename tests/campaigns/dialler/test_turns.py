@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 from campaigns.api.whole_campaign import whole
 from campaigns.dialler import actions
 from campaigns.dialler.case import CAP_AGAIN_MS
-from campaigns.dialler.lane_orders import LaneOrders
 from campaigns.ledger import people
 from campaigns.ledger.tables import FAR
 from tests.campaigns.dialler.made import (
@@ -266,46 +265,6 @@ async def test_no_switch_no_dial_and_its_contacts_are_left_alone(it: Scene) -> N
     switch.gone = False
     await switch.to(75)
     assert [one.id for one in switch.received] == [f"{row.id}.1"]
-
-
-async def test_a_clock_that_was_set_freezes_dialling_until_two_looks_agree(it: Scene) -> None:
-    switch = await begun(it, {ONE: ["reached"]})
-    await switch.to(10)
-    it.wall_clock.set_to(it.clock.now_ms() + 5_000)
-    of = campaign("c000000000000002")
-    await put(it, of, [contact(of, 1, ONE)])
-    await switch.to(20)
-    assert switch.received == []
-    it.wall_clock.set_to(it.clock.now_ms())
-    await switch.to(30)
-    assert [one.number for one in switch.received] == [ONE]
-
-
-@pytest.mark.parametrize("by_h", [2, -2])
-async def test_a_clock_that_is_set_within_a_turn_moves_nobody_into_the_hours(
-    by_h: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """06:30 or 13:00 in Shanghai: it is set after the turn has judged its clocks."""
-    start_ms = START_MS + round((-2.5 if by_h > 0 else 4) * HOUR_MS)
-    async with scene(ready_sqlite(tmp_path / "ringback.db"), start_ms=start_ms) as it:
-        switch = await DiallingSwitch.declared(it, {ONE: ["reached"]})
-        now_s = it.now_s
-        await switch.to(now_s + 5)
-        read, looked = LaneOrders.read, 0
-
-        async def after_it_was_set(self: LaneOrders) -> Any:
-            nonlocal looked
-            looked += 1
-            if looked == 1:
-                it.wall_clock.set_to(it.wall_clock.wall_ms() + by_h * HOUR_MS)
-            return await read(self)
-
-        monkeypatch.setattr(LaneOrders, "read", after_it_was_set)
-        of = campaign(received_at_ms=start_ms, made_at_ms=start_ms, started_at_ms=start_ms)
-        await put(it, of, [contact(of, 1, ONE)])
-        await switch.to(now_s + 60)
-        assert looked > 1
-        assert switch.received == []
 
 
 async def test_after_three_unsent_orders_one_is_tried_every_ten_seconds(it: Scene) -> None:
