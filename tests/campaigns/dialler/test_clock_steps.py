@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from campaigns.dialler.lane_orders import LaneOrders
-from tests.campaigns.dialler.made import campaign, contact, put
+from tests.campaigns.dialler.made import campaign, contact, context_of, put
 from tests.campaigns.shipped import HOUR_MS
 from tests.ready import ready_sqlite
 from tests.scheduler import START_MS, scene
@@ -39,6 +39,9 @@ async def test_a_clock_that_is_set_within_a_turn_moves_nobody_into_the_hours(
         switch = await DiallingSwitch.declared(it, {ONE: ["reached"]})
         now_s = it.now_s
         await switch.to(now_s + 5)
+        of = campaign(received_at_ms=start_ms, made_at_ms=start_ms, started_at_ms=start_ms)
+        await put(it, of, [contact(of, 1, ONE)])
+        await switch.to(now_s + 30)  # whoever takes over a lane calls nobody at first
         read, looked = LaneOrders.read, 0
 
         async def after_it_was_set(self: LaneOrders) -> Any:
@@ -49,8 +52,7 @@ async def test_a_clock_that_is_set_within_a_turn_moves_nobody_into_the_hours(
             return await read(self)
 
         monkeypatch.setattr(LaneOrders, "read", after_it_was_set)
-        of = campaign(received_at_ms=start_ms, made_at_ms=start_ms, started_at_ms=start_ms)
-        await put(it, of, [contact(of, 1, ONE)])
-        await switch.to(now_s + 60)
+        context_of(it).woken.set()
+        await switch.to(now_s + 90)
         assert looked > 1
         assert switch.received == []
