@@ -150,6 +150,7 @@ ALL = (
     Planted("a stop forgets sent orders", never.AFTER_STOP, HELD, put(orders, "_may_leave", lambda *_: False)),
     Planted("no second look at the clock", never.AFTER_STOP, HELD,
             put(Leaving, "left_ms", lambda one, *_: one.order.expires_at_ms - one.order.sent_at_ms)),
+    Planted("the freeze is not seen", never.AFTER_STOP, STOPS, wrapped(turn.LaneDialler, "_moment", _not_frozen)),
     Planted("a payment leaves letters alone", never.AFTER_PAYMENT, PAYING,
             put(telling, "recall_notices", lambda *_: {})),
     Planted("a payment closes nobody", never.AFTER_PAYMENT, PAYING,
