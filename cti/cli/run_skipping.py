@@ -41,10 +41,10 @@ async def skip_waits(url: str, key: str, clock: LeapingClock) -> None:
 
 def waiting_until_ms(campaigns: Sequence[Mapping[str, Any]]) -> int | None:
     """When the first of those that run goes on; None: one is at work, or nobody knows when."""
-    running = [one for one in campaigns if one["state"] == "running"]
-    if any(one["progress"].get(name) for one in running for name in UNDER_WAY):
+    running = [campaign for campaign in campaigns if campaign["state"] == "running"]
+    if any(campaign["progress"].get(name) for campaign in running for name in UNDER_WAY):
         return None
-    until = [(one.get("next") or {}).get("until") for one in running]
+    until = [(campaign.get("next") or {}).get("until") for campaign in running]
     if not until or None in until:
         return None
     return min(int(datetime.fromisoformat(str(moment)).timestamp() * 1000) for moment in until)

@@ -59,8 +59,8 @@ def settle(connection: Connection, read: Sequence[OrderState]) -> set[str]:
     """Settle those that are still in the state in which they were read; the ids of them."""
     settled: set[str] = set()
     for state in _SETTLED_AS:
-        for tenant in {one.order.tenant for one in read}:
-            ids = [one.order.id for one in read if (one.order.tenant, one.state) == (tenant, state)]
+        for tenant in {found.order.tenant for found in read}:
+            ids = [found.order.id for found in read if (found.order.tenant, found.state) == (tenant, state)]
             settled |= _change(connection, tenant, ids, state)
     return settled
 

@@ -122,9 +122,9 @@ def judge(
 def _by_opening(facts: Sequence[DialFact]) -> tuple[DialFact, ...]:
     """One fact a call, the latest of it."""
     latest: dict[tuple[str, int], DialFact] = {}
-    for fact in sorted(facts, key=lambda one: one.revision):
+    for fact in sorted(facts, key=lambda fact: fact.revision):
         latest[fact.call_id, fact.incarnation] = fact
-    return tuple(sorted(latest.values(), key=lambda one: (one.opened_at_ms, one.call_id, one.incarnation)))
+    return tuple(sorted(latest.values(), key=lambda fact: (fact.opened_at_ms, fact.call_id, fact.incarnation)))
 
 
 def _unsent(order: OrderState, now_ms: int) -> Judged | None:

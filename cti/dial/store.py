@@ -76,7 +76,7 @@ class SqlDialOrders:
     def put(self, connection: Connection, made: Sequence[DialOrderRow]) -> set[str]:
         require_allowed(connection)
         now_ms = self.now_ms(connection)
-        for tenant, switch in sorted({(one.tenant, one.switch) for one in made if one.command in CALL_COMMANDS}):
+        for tenant, switch in sorted({(row.tenant, row.switch) for row in made if row.command in CALL_COMMANDS}):
             if streams.stream(connection, tenant, switch)[1] <= now_ms:
                 raise NoDialStream(f"{tenant}: {switch}")
         new = orders.put_orders(connection, made)

@@ -24,8 +24,8 @@ class PartCallers:
     async def look(self, callers: Sequence[Caller]) -> Sequence[KnownCaller] | None:
         """What each part says, one after the other; None: a part could not tell."""
         found = await asyncio.gather(*(self._asked(part, knows.look(callers)) for part, knows in self._parts))
-        told = [known for said in found if said is not None for known in said]
-        return None if any(said is None for said in found) and not told else told
+        known_cases = [known for said in found if said is not None for known in said]
+        return None if any(said is None for said in found) and not known_cases else known_cases
 
     async def left(self, call_ids: Collection[str]) -> None:
         await asyncio.gather(*(self._asked(part, knows.left(call_ids)) for part, knows in self._parts))

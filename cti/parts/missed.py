@@ -61,6 +61,6 @@ def read_missed(connection: Connection, part: str) -> list[Missed]:
 def settle_missed(connection: Connection, part: str, seen: Sequence[Missed]) -> None:
     """Forget what was read; a partition of which more was missed meanwhile stays as it is."""
     columns = missed_rounds.c
-    same = [and_(columns.partition == one.partition, columns.rounds == one.rounds) for one in seen]
+    same = [and_(columns.partition == missed.partition, columns.rounds == missed.rounds) for missed in seen]
     if same:
         connection.execute(delete(missed_rounds).where(columns.part == part, or_(*same)))

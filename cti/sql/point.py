@@ -58,7 +58,7 @@ class Prepared:
         assert values.keys() == {*wanted}, sorted(values)
         given = {**fixed, **values}
         if isinstance(driver, sqlite3.Connection):
-            return driver.execute(statement, [given[one] for one in names]).fetchall()
+            return driver.execute(statement, [given[name] for name in names]).fetchall()
         return driver.execute(statement.encode(), given).fetchall()
 
     def _compile(self, dialect: Dialect) -> _Compiled:

@@ -161,9 +161,9 @@ def _of_part(topic: Topic) -> Document:
     if topic.is_read:
         headers["content-type"] = TEXT | {"description": f"Absent, or {JSON}"}
     key = TEXT | {"description": topic.key}
-    told = _message(topic.message, JSON, topic.schema, "")
-    del told["traits"]
-    return told | _headed(headers, trait["headers"].get("required", []), key)
+    message = _message(topic.message, JSON, topic.schema, "")
+    del message["traits"]
+    return message | _headed(headers, trait["headers"].get("required", []), key)
 
 
 def _trait(name: str) -> Document:

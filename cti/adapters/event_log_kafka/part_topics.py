@@ -110,7 +110,7 @@ class KafkaPartTopics:
 
     async def publish(self, records: Sequence[Publication]) -> None:
         await self._publisher.publish(
-            [OutboxRow(0, 0, one.topic, one.tenant, one.key, one.id, one.body) for one in records]
+            [OutboxRow(0, 0, record.topic, record.tenant, record.key, record.id, record.body) for record in records]
         )
 
     async def put_back(self, topic: str, letters: Sequence[SetAside]) -> None:

@@ -88,13 +88,13 @@ class SqlLedger(SqlLeases[int, Claim]):
         """
         self._beside.add(part, write, health)
 
-    def tell_dialled(self, told: Callable[[], None]) -> None:
+    def tell_dialled(self, notify: Callable[[], None]) -> None:
         """Call `told` in this process after the commit of a round with facts of dialled calls."""
-        self._told = told
+        self._told = notify
 
-    def tell_called_back(self, told: Callable[[], None]) -> None:
+    def tell_called_back(self, notify: Callable[[], None]) -> None:
         """The same of a round with requests for callbacks."""
-        self._told_called_back = told
+        self._told_called_back = notify
 
     # -- Ledger --------------------------------------------------------------------------------------------------------
 

@@ -19,16 +19,16 @@ def wants(order: dict[str, Any]) -> bool:
 
 def reserve(pbx: Pbx, order_id: str, at_ms: int) -> Agent | None:
     """An agent for an order that waits; None: it is looked again, or the order is over."""
-    one = pbx.memory.orders[order_id]
-    wanted: dict[str, Any] = one.order["agent_first"]
+    known = pbx.memory.orders[order_id]
+    wanted: dict[str, Any] = known.order["agent_first"]
     agent = _ready(pbx, wanted)
     if agent is not None:
         agent.doing, agent.since_ms = Doing.TALKING, at_ms
         agent.turn += 1
         return agent
-    until_ms = min(one.at_ms + round(float(wanted["wait_s"]) * 1000), read_time_ms(str(one.order["expires_at"])))
+    until_ms = min(known.at_ms + round(float(wanted["wait_s"]) * 1000), read_time_ms(str(known.order["expires_at"])))
     if at_ms >= until_ms:
-        pbx.memory.end(one, at_ms, NO_AGENT)
+        pbx.memory.end(known, at_ms, NO_AGENT)
         pbx.answers.append(Answer(order_id, "refused", NO_AGENT))
     else:
         pbx.later(min(at_ms + AGAIN_MS, until_ms), "place", order_id)

@@ -15,8 +15,8 @@ LIVE = frozenset({"running", "paused", "stopping"})
 
 def campaign_lines(campaigns: Sequence[Mapping[str, Any]]) -> list[str]:
     """Two lines for each that is not over, one for the others; those that work first."""
-    ordered = sorted(campaigns, key=lambda one: one["state"] not in LIVE)
-    lines = [line for one in ordered[:SHOWN_MAX] for line in _lines(one)]
+    ordered = sorted(campaigns, key=lambda campaign: campaign["state"] not in LIVE)
+    lines = [line for campaign in ordered[:SHOWN_MAX] for line in _lines(campaign)]
     more = len(campaigns) - SHOWN_MAX
     return [*lines, f"and {more} other campaigns"] if more > 0 else lines
 

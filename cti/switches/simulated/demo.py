@@ -81,8 +81,8 @@ async def _demo(args: argparse.Namespace) -> dict[str, Any]:
             campaign = asyncio.create_task(carried(Path(folder), session, args.seed))
             await _simulate(args, url, key, log, environment)
             judged = await _judged(reader, log)
-            told = await campaign
-            return {**judged, "agree": judged["agree"] and told["agree"], "campaign": told}
+            figures = await campaign
+            return {**judged, "agree": judged["agree"] and figures["agree"], "campaign": figures}
 
 
 async def _make_key(environment: dict[str, str]) -> str:

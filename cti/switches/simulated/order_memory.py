@@ -47,18 +47,18 @@ class OrderMemory:
             del self.orders[first.id]
             self.lines.pop(first.id, None)
 
-    def keep(self, one: Remembered) -> None:
+    def keep(self, known: Remembered) -> None:
         """An order has come."""
-        self.orders.pop(one.id, None)
-        self.orders[one.id] = one
-        if one.state == "waiting" and one.group:
-            self.lines[one.id] = one.group
+        self.orders.pop(known.id, None)
+        self.orders[known.id] = known
+        if known.state == "waiting" and known.group:
+            self.lines[known.id] = known.group
 
-    def end(self, one: Remembered, at_ms: int, cause: str | None = None) -> None:
+    def end(self, known: Remembered, at_ms: int, cause: str | None = None) -> None:
         """The call or message is over, or never came about because of `cause`."""
-        one.state, one.ended_ms, one.order = "ended", at_ms, {}
-        one.cause = cause or one.cause
-        self.lines.pop(one.id, None)
+        known.state, known.ended_ms, known.order = "ended", at_ms, {}
+        known.cause = cause or known.cause
+        self.lines.pop(known.id, None)
 
     @property
     def full(self) -> bool:
@@ -79,15 +79,15 @@ class OrderMemory:
 
     def hear(self, order_id: str, kind: str, at_ms: int, data: Mapping[str, Any]) -> None:
         """A fact of the order's call. The first cause of the called leg stays."""
-        one = self.orders.get(order_id)
-        if one is None:
+        known = self.orders.get(order_id)
+        if known is None:
             return
-        if kind == "networkTone" and one.tone is None:
-            one.tone = str(data["tone"])
-        if kind in {"failed", "connectionCleared"} and one.q850 is None and "agent" not in data:
-            one.q850, one.cause = data.get("q850"), data.get("cause")
+        if kind == "networkTone" and known.tone is None:
+            known.tone = str(data["tone"])
+        if kind in {"failed", "connectionCleared"} and known.q850 is None and "agent" not in data:
+            known.q850, known.cause = data.get("q850"), data.get("cause")
         if kind == "callCleared":
-            self.end(one, at_ms)
+            self.end(known, at_ms)
 
     def saved(self) -> dict[str, Any]:
         return asdict(self)
@@ -95,5 +95,5 @@ class OrderMemory:
     @classmethod
     def read(cls, saved: Mapping[str, Any]) -> "OrderMemory":
         """Raises KeyError, TypeError for what `saved` has not made."""
-        orders = {id_: Remembered(**one) for id_, one in saved["orders"].items()}
+        orders = {id_: Remembered(**known) for id_, known in saved["orders"].items()}
         return cls(orders, dict(saved["lines"]), dict(saved["turns"]), saved["placed"])

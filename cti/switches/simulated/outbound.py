@@ -57,9 +57,9 @@ def take(pbx: Pbx, order: Order, at_ms: int, *, expired: bool) -> Taken:
         return _refused(pbx, order, at_ms, word.removeprefix(REFUSED))
     group = str(order.get("trunk_group") or "")
     silent = word == "silence"
-    one = Remembered(id_, at_ms, "silent" if silent else "waiting", to, "" if message else group, word, order=order)
-    one.turn = turn
-    memory.keep(one)
+    known = Remembered(id_, at_ms, "silent" if silent else "waiting", to, "" if message else group, word, order=order)
+    known.turn = turn
+    memory.keep(known)
     if message:
         pbx.later(at_ms + SENT_MS, "send_message", id_)
         pbx.later(at_ms + max(SENT_MS, times.reports), "report_message", id_)
@@ -95,13 +95,13 @@ def _refused(pbx: Pbx, order: Order, at_ms: int, reason: str) -> Taken:
 def ask(pbx: Pbx, about: str, at_ms: int) -> Remembered | None:
     """What is known of an order. None: never seen, and from now on refused. Raises LookupError where it cannot say."""
     pbx.memory.forget_old(at_ms)
-    one = pbx.memory.orders.get(about)
-    if not pbx.outbound.memory and (one is None or one.state not in {"waiting", "live"}):
+    known = pbx.memory.orders.get(about)
+    if not pbx.outbound.memory and (known is None or known.state not in {"waiting", "live"}):
         raise LookupError(about)  # without a memory nothing can be said of the past
-    if one is None:
+    if known is None:
         pbx.memory.orders[about] = Remembered(about, at_ms, "burnt")
         return None
-    return None if one.state == "burnt" else one
+    return None if known.state == "burnt" else known
 
 
 # -- a call, step by step ----------------------------------------------------------------------------------------------
@@ -109,40 +109,40 @@ def ask(pbx: Pbx, about: str, at_ms: int) -> Remembered | None:
 
 def place(pbx: Pbx, order_id: str, at_ms: int) -> None:
     """The call begins, unless the order has expired meanwhile."""
-    one = pbx.memory.orders.get(order_id)
-    if one is None or one.state != "waiting":
+    known = pbx.memory.orders.get(order_id)
+    if known is None or known.state != "waiting":
         return
-    order = one.order
+    order = known.order
     ring_end_ms = _rings_until_ms(order, at_ms)
     if at_ms > read_time_ms(str(order["expires_at"])) or ring_end_ms <= at_ms:
-        pbx.memory.end(one, at_ms, "expired")
+        pbx.memory.end(known, at_ms, "expired")
         pbx.answers.append(Answer(order_id, "refused", "expired"))
         return
     agent = agent_first.reserve(pbx, order_id, at_ms) if agent_first.wants(order) else None
     if agent is None and agent_first.wants(order):
         return
-    one.order = {}
+    known.order = {}
     pbx.memory.placed += 1
     number = pbx.memory.placed
-    group = pbx.outbound.trunk_groups[one.group]
+    group = pbx.outbound.trunk_groups[known.group]
     calling = str(order.get("caller_id") or group.caller_id or acd.HOTLINE)
-    call = Call(f"{pbx.run}-o{number}", NUMBERS_FROM + number, "outbound", calling, one.to, at_ms, order=order_id)
-    call.legs[CALLER_LEG] = Leg(CALLER_LEG, one.to, Standing.INITIATED)
+    call = Call(f"{pbx.run}-o{number}", NUMBERS_FROM + number, "outbound", calling, known.to, at_ms, order=order_id)
+    call.legs[CALLER_LEG] = Leg(CALLER_LEG, known.to, Standing.INITIATED)
     pbx.calls[call.id] = call
-    one.state, one.call = "live", call.id
-    opening = {"connection": CALLER_LEG, "calling": calling, "called": one.to, "direction": "outbound"}
-    pbx.tell(call, "originated", at_ms, opening | {"trunk": one.group})
+    known.state, known.call = "live", call.id
+    opening = {"connection": CALLER_LEG, "calling": calling, "called": known.to, "direction": "outbound"}
+    pbx.tell(call, "originated", at_ms, opening | {"trunk": known.group})
     if agent is not None:
         agent_first.join(pbx, call, agent, at_ms)
     pbx.answers.append(Answer(order_id, "done", None))
     pbx.later(ring_end_ms, "stop_ringing", call.id)  # before the plan: at one instant the limit is first
-    call.plan = [step._replace(after_ms=at_ms + step.after_ms) for step in plan(one.word, order, _times(pbx, one))]
+    call.plan = [step._replace(after_ms=at_ms + step.after_ms) for step in plan(known.word, order, _times(pbx, known))]
     _go_on(pbx, call, at_ms)
 
 
-def _times(pbx: Pbx, one: Remembered) -> Times:
+def _times(pbx: Pbx, known: Remembered) -> Times:
     """The times that were drawn when the order came."""
-    return word_of(pbx.outbound.scripts, one.to, one.turn, pbx.seed, message=False)[1]
+    return word_of(pbx.outbound.scripts, known.to, known.turn, pbx.seed, message=False)[1]
 
 
 def _rings_until_ms(order: Order, placed_ms: int) -> int:
@@ -220,23 +220,23 @@ def _to_agent(pbx: Pbx, call: Call, at_ms: int, data: dict[str, Any]) -> None:
 
 def send_message(pbx: Pbx, order_id: str, at_ms: int) -> None:
     """The network has the message, unless it expired meanwhile."""
-    one = pbx.memory.orders.get(order_id)
-    if one is None or one.state != "waiting":
+    known = pbx.memory.orders.get(order_id)
+    if known is None or known.state != "waiting":
         return
-    if at_ms > read_time_ms(str(one.order["expires_at"])):
-        pbx.memory.end(one, at_ms, "expired")
+    if at_ms > read_time_ms(str(known.order["expires_at"])):
+        pbx.memory.end(known, at_ms, "expired")
         pbx.answers.append(Answer(order_id, "refused", "expired"))
         return
     pbx.memory.placed += 1
-    one.state, one.call, one.order = "live", f"{pbx.run}-m{pbx.memory.placed}", {}
+    known.state, known.call, known.order = "live", f"{pbx.run}-m{pbx.memory.placed}", {}
     pbx.answers.append(Answer(order_id, "done", None))
 
 
 def report_message(pbx: Pbx, order_id: str, at_ms: int) -> None:
     """What became of it."""
-    one = pbx.memory.orders.get(order_id)
-    if one is None or one.state != "live" or not one.word.startswith(SMS):
+    known = pbx.memory.orders.get(order_id)
+    if known is None or known.state != "live" or not known.word.startswith(SMS):
         return
-    pbx.memory.end(one, at_ms)
-    data = {"state": one.word.removeprefix(SMS), "to": one.to}
-    pbx.emit("call.messageReport", one.call, at_ms, data, command_id=order_id)
+    pbx.memory.end(known, at_ms)
+    data = {"state": known.word.removeprefix(SMS), "to": known.to}
+    pbx.emit("call.messageReport", known.call, at_ms, data, command_id=order_id)

@@ -216,8 +216,8 @@ def _with_agent(word: str, times: Times) -> list[Step]:
     if word == "hangUpEarly":
         return [_clear(times.hangs_up, by="customer")]
     said = _AGENT.match(word)
-    told = [Step(times.body, "agent_says", {"disposition": said[1] if said else "reached"})]
-    return [*told, _clear(times.body, by="customer")]
+    steps = [Step(times.body, "agent_says", {"disposition": said[1] if said else "reached"})]
+    return [*steps, _clear(times.body, by="customer")]
 
 
 def _asks_for_agent(word: str, script: Mapping[str, Any], times: Times) -> list[Step]:
