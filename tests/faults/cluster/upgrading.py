@@ -32,7 +32,10 @@ from tests.faults.cluster.keeping import kept
 from tests.faults.cluster.parts import Part
 from tests.faults.cluster.plan import ENGINE, GATEWAY
 from tests.faults.cluster.trial import LINES, SETTLE_MAX_S, WARM_S, Load, say
-from tests.faults.cluster.waiting import TooLong, pause, until
+from tests.faults.cluster.upgrading_orders import MUST_BE_0 as ORDERS_BE_0
+from tests.faults.cluster.upgrading_orders import MUST_NOT_BE_0 as ORDERS_NOT_BE_0
+from tests.faults.cluster.upgrading_orders import ordering
+from tests.faults.cluster.waiting import TooLong, beside, pause, until
 from tests.faults.judge import Reader
 from tests.faults.served import made_key
 from tests.postgres import own_server
@@ -51,11 +54,11 @@ NOTER = "noter"
 NOTES, LANES, NOTE_EVERY_S = 80, 6, 0.2
 MUST_BE_0 = (
     "ended_alone", "stopped_badly", "calls_unfinished", "earlier_stopped_badly", "notes_unread", "births_unknown",
-    "not_engines",
+    "not_engines", *ORDERS_BE_0,
 )  # fmt: skip
 MUST_NOT_BE_0 = (
     "earlier_moved", "earlier_moved_beside", "moved_beside_earlier", "earlier_refused", "handovers", "notes",
-    "births_beside",
+    "births_beside", *ORDERS_NOT_BE_0,
 )  # fmt: skip
 
 
@@ -100,9 +103,14 @@ async def upgraded(seed: int, folder: Path) -> dict[str, Any]:
             await pause(WARM_S)
             figures: dict[str, Any] = {}
             figures |= await _beneath(site, lambda: clients[1].start(doors, key, seed, LINES, LINES))
-            figures |= await _beside(site)
-            noting = asyncio.create_task(_note(site, key))
-            figures |= await _replaced(site)
+            async with ordering(site.db, site.environment, TENANT, key, site.session, PARTITIONS) as orders:
+                await orders.declare(site.gateway.url)
+                async with beside(orders.early(site.earlier.url)):
+                    figures |= await _beside(site)
+                noting = asyncio.create_task(_note(site, key))
+                figures |= await _replaced(site)
+                await orders.after(site.gateway.url)
+                figures |= {name: orders.figures[name] for name in (*ORDERS_BE_0, *ORDERS_NOT_BE_0)}
             figures |= await _one_by_one(site)
             load.check()
             for part in site.ours:
