@@ -22,6 +22,7 @@ LOOK_S = 0.5  # from one look at what is not acknowledged yet to the next
 IMPORTED_MAX_S = 120.0
 PAGE = 500
 BUSY = frozenset({409, 429, 500, 502, 503, 504})  # to be asked again, where a key or the state makes that harmless
+CANCELLED = "cancelled"
 IN_FLIGHT, SAME_FILE, WRONG_STATE = "idempotency_in_flight", "same_file", "wrong_state"
 
 States = Mapping[str, int]
@@ -134,6 +135,16 @@ class Desk:
     async def call_back(self, wish: Mapping[str, Any]) -> dict[str, Any]:
         """The callback."""
         return dict(await self.ask("POST", "/v1/callbacks", wish, key=_new_key()))
+
+    async def call_off(self, callback: str) -> int:
+        """A callback that is not wanted any more. As `settle`. Raises Refused where it has ended by itself."""
+        path = f"/v1/callbacks/{callback}"
+        try:
+            await self.ask("DELETE", path)
+        except Refused as refused:
+            if refused.code != WRONG_STATE or (await self.ask("GET", path))["state"] != CANCELLED:
+                raise
+        return _now_ms()
 
     async def change(self, campaign: str, wish: Mapping[str, Any]) -> int:
         """Other settings, whatever they were; the same again changes nothing. As `settle`."""

@@ -29,6 +29,7 @@ from tests.faults.cluster.deed_campaigns import (
 )
 from tests.faults.cluster.deed_desk import DONE
 from tests.faults.cluster.deed_judge import (
+    CALLED_OFF,
     DO_NOT_CALL,
     MUST_BE_0,
     MUST_NOT_BE_0,
@@ -36,6 +37,7 @@ from tests.faults.cluster.deed_judge import (
     WITHDRAWN,
     Barred,
     Changed,
+    Closed,
     Deeds,
     Drained,
     Paid,
@@ -86,6 +88,9 @@ class History:
     unanswered: Sequence[str] = ()
     disposition: Mapping[str, str] = field(default_factory=dict)
     promises: Mapping[str, str | None] = field(default_factory=lambda: {"kept": "kept", "missed": "missed"})
+    states: Mapping[str, tuple[str, str]] = field(
+        default_factory=lambda: {"A-1": ("a-new", "suppressed"), "A-2": ("a-paid", "reached")}
+    )
     asked: Mapping[str, int] = field(default_factory=lambda: {deed_plan.SETTLE: 2})
 
     def receiving(self, one: Dial, claimed_ms: int | None = None) -> "History":
@@ -125,7 +130,10 @@ class History:
                 Barred(SETTLED, of_numbers("a-paid", SPARED), "a", DONE_MS),
                 Barred(DO_NOT_CALL, of_numbers("a-barred"), None, DONE_MS),
                 Barred(WITHDRAWN, of_numbers("f-first"), "f", DONE_MS, is_final=True),
+                Barred(CALLED_OFF, of_numbers("k-off"), "k", DONE_MS),
             ],
+            closed=[Closed("A-1", "suppressed"), Closed("A-2", "paid")],
+            states=dict(self.states),
             paid=[Paid("a", of_numbers("a-part"), PAID_WORDS, DONE_MS)],
             revised=[
                 Revised("o", of_numbers("o-moved"), OLD_WORD, NEW_WORD, DONE_MS, LATER_MS, cancels=False),
@@ -149,7 +157,8 @@ def _moment(at_ms: int) -> str:
 def test_a_good_history_is_found_good() -> None:
     figures = History().judged()
     assert failures(figures) == [], figures
-    assert (figures["told_again"], figures["spared"], figures["callbacks_called"]) == (2, 1, 2)
+    assert (figures["told_again"], figures["spared"], figures["callbacks_called"]) == (2, 2, 2)
+    assert figures["closed_uncalled"] == 1
     assert figures["deeds"] == {deed_plan.SETTLE: {"asked": 2, "acknowledged": 2}}
 
 
@@ -157,6 +166,8 @@ PLANTED: Mapping[str, Callable[[History], History]] = {
     "called_after_settlement": lambda it: it.receiving(dial("a-paid.2", DONE_MS + 21)),
     "called_after_do_not_call": lambda it: it.receiving(dial("b-any.1", DONE_MS + 21, "a-barred")),
     "called_after_withdrawal": lambda it: it.receiving(dial("f-first.2", DONE_MS + 1), DONE_MS - 1),
+    "called_after_cancellation": lambda it: it.receiving(dial("k-off.1", DONE_MS + 21)),
+    "closed_otherwise": lambda it: replace(it, states={"A-1": ("a-new", "fallback"), "A-2": ("a-paid", "paid")}),
     "called_after_drain": lambda it: it.receiving(dial("d-new.1", DONE_MS + 21)),
     "called_outside_windows": lambda it: it.receiving(dial("f-second.2", DONE_MS + 21)),
     "above_changed_pace": lambda it: it.receiving(dial("a-other.2", DONE_MS + 9_900)),
@@ -193,6 +204,17 @@ def test_a_trial_that_shows_nothing_fails(name: str) -> None:
 def test_what_was_claimed_before_the_answer_may_come_in(one: Dial) -> None:
     assert failures(History().receiving(one, DONE_MS - 1).judged()) == []
     assert failures(History().receiving(one, DONE_MS + 1).judged()) != []
+
+
+@pytest.mark.parametrize("state", ["waiting", "in_progress", "unknown", "person", "cancelled"])
+def test_who_has_paid_is_not_left_open(state: str) -> None:
+    states = {"A-1": ("a-new", "suppressed"), "A-2": ("a-paid", state)}
+    assert failures(replace(History(), states=states).judged()) == ["closed_otherwise"]
+
+
+def test_a_contact_that_is_not_there_was_not_closed() -> None:
+    assert History().judged()["closed_otherwise"] == 0
+    assert replace(History(), states={"A-2": ("a-paid", "paid")}).judged()["closed_otherwise"] == 1
 
 
 def test_an_old_word_that_comes_in_after_it_was_over_is_found_whenever_it_was_claimed() -> None:

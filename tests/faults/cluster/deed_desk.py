@@ -38,11 +38,13 @@ from tests.faults.cluster.deed_campaigns import (
     times,
 )
 from tests.faults.cluster.deed_judge import (
+    CALLED_OFF,
     DO_NOT_CALL,
     SETTLED,
     WITHDRAWN,
     Barred,
     Changed,
+    Closed,
     Deeds,
     Drained,
     Paid,
@@ -54,12 +56,13 @@ from tests.faults.cluster.driver_book import SWITCH
 from tests.faults.cluster.submitting import submitted
 from tests.faults.cluster.trial import say
 from tests.faults.cluster.waiting import TooLong, pause, until
-from tests.faults.desk import Desk, Refused
+from tests.faults.desk import WRONG_STATE, Desk, Refused
 
 ACKNOWLEDGED_MAX_S = 240.0  # under faults a lane may have no owner for long, and a call lasts half a minute
 CHANGED_FOR = 0.1  # how long other settings hold, as a part of the storm
 SLOW = 1  # calls a second
 DUE_IN_S = (2.0, 20.0)  # a callback, from its promise on
+OFF_DUE_IN_S = 6.0  # one that is cancelled
 AGREED_EVERY = 5  # callbacks of which the caller himself has named the time
 PRIORITY = 7
 BURST_MAX_S, LOOK_S = 10.0, 0.2
@@ -82,6 +85,7 @@ class Manager:
     campaigns: dict[str, str] = field(default_factory=dict)  # name -> id
     deeds: Deeds = field(default_factory=Deeds)
     callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)  # id -> what was asked for and answered
+    called_off: list[str] = field(default_factory=list)  # campaigns of callbacks that were cancelled
     chosen: set[str] = field(default_factory=set)  # accounts
 
     async def submit(self) -> None:
@@ -96,7 +100,7 @@ class Manager:
     def all_campaigns(self) -> Sequence[tuple[str, int]]:
         """The id of each, those of callbacks too, and its contacts."""
         made = [(self.campaigns[name], len(self.customers.of[name])) for name in KINDS]
-        of = [str(one["campaign"]) for one in self.callbacks.values()]
+        of = [*(str(one["campaign"]) for one in self.callbacks.values()), *self.called_off]
         return made + [(campaign, of.count(campaign)) for campaign in sorted(set(of))]
 
     async def work(self, planned: Sequence[Deed]) -> None:
@@ -148,7 +152,10 @@ class Manager:
             await until(f"{CALLED_MIN} are called", enough, CALLED_MAX_S, LOOK_S)
 
     async def end(self) -> None:
-        """Note what became of the callbacks."""
+        """Note what became of the callbacks, and of contacts that were closed."""
+        path = f"/v1/campaigns/{self.campaigns[ARREARS]}/contacts"
+        for contact in await self.desk.pages(path, "contacts"):
+            self.deeds.states[contact["account"]] = (contact["id"], contact["state"])
         for id_, made in self.callbacks.items():
             found = await self.desk.ask("GET", f"/v1/callbacks/{id_}")
             self.deeds.promised.append(
@@ -178,6 +185,7 @@ class Manager:
         one = self._choose(ARREARS, deed.pick)
         at_ms = await self.desk.settle(_payment(deed, one))
         self.deeds.barred.append(Barred(SETTLED, frozenset(one.numbers), self.campaigns[ARREARS], at_ms))
+        self.deeds.closed.append(Closed(one.account, "paid"))
 
     async def _settle_part(self, deed: Deed) -> None:
         one = self._choose(ARREARS, deed.pick)
@@ -194,16 +202,31 @@ class Manager:
         one = self._choose(ARREARS, deed.pick)
         at_ms = await self.desk.bar({"account": one.account, "reason": "asked for it"})
         self.deeds.barred.append(Barred(DO_NOT_CALL, frozenset(one.numbers), None, at_ms))
+        self.deeds.closed.append(Closed(one.account, "suppressed"))
 
     async def _call_back(self, deed: Deed) -> None:
         number = self.customers.callers[deed.no]
-        after_s = DUE_IN_S[0] + deed.pick * (DUE_IN_S[1] - DUE_IN_S[0])
-        due_at = (datetime.now(UTC) + timedelta(seconds=after_s)).isoformat(timespec="milliseconds")
-        wish = {"number": number, "due_at": due_at, "switch": SWITCH, "trunk_group": LANE, "channel": "auto"}
+        wish = _wish(number, DUE_IN_S[0] + deed.pick * (DUE_IN_S[1] - DUE_IN_S[0]))
+        due_at = wish["due_at"]
         agreed = {"agreed_at": due_at, "agreed_by": "a clerk"} if deed.no % AGREED_EVERY == 0 else {}
         made = await self.desk.call_back({**wish, **agreed, "reference": f"W-{deed.no}"})
         from_at = made["call_at"] if made["moved"] else due_at  # moved: only near the end of the hours
         self.callbacks[str(made["id"])] = made | {"asked_for": number, "from_at": from_at}
+
+    async def _call_off(self, deed: Deed) -> None:
+        """Promised, and cancelled about when it is due: one that was called by then has ended, or goes on."""
+        number = self.customers.callers[-1 - deed.no]
+        made = await self.desk.call_back({**_wish(number, OFF_DUE_IN_S), "reference": f"O-{deed.no}"})
+        campaign = str(made["campaign"])
+        self.called_off.append(campaign)
+        await pause(deed.pick * 2 * OFF_DUE_IN_S)
+        try:
+            at_ms = await self.desk.call_off(str(made["id"]))
+        except Refused as refused:
+            if refused.code != WRONG_STATE:
+                raise
+            return
+        self.deeds.barred.append(Barred(CALLED_OFF, frozenset({number}), campaign, at_ms))
 
     async def _move(self, _deed: Deed) -> None:
         await self._revise(AREAS[0], {"restores_at": self.times.later}, NEW_WORD)
@@ -253,12 +276,14 @@ class Manager:
 OFTEN = frozenset(
     {
         deed_plan.SETTLE, deed_plan.SETTLE_PART, deed_plan.BAR_NUMBER, deed_plan.BAR_ACCOUNT, deed_plan.CALL_BACK,
+        deed_plan.CALL_OFF,
     }
 )  # fmt: skip
 DONE: Mapping[str, Callable[[Manager, Deed], Awaitable[None]]] = MappingProxyType({
     deed_plan.SETTLE: Manager._settle, deed_plan.SETTLE_PART: Manager._settle_part,
     deed_plan.BAR_NUMBER: Manager._bar_number, deed_plan.BAR_ACCOUNT: Manager._bar_account,
-    deed_plan.CALL_BACK: Manager._call_back, deed_plan.MOVE: Manager._move, deed_plan.CANCEL: Manager._cancel,
+    deed_plan.CALL_BACK: Manager._call_back, deed_plan.CALL_OFF: Manager._call_off,
+    deed_plan.MOVE: Manager._move, deed_plan.CANCEL: Manager._cancel,
     deed_plan.WITHDRAW: Manager._withdraw, deed_plan.DRAIN: Manager._drain,
     deed_plan.CHANGE_PACE: Manager._change_pace, deed_plan.CHANGE_WINDOWS: Manager._change_windows,
 })  # fmt: skip
@@ -273,6 +298,12 @@ def _payment(deed: Deed, one: Customer) -> dict[str, Any]:
     """Its reference is the same however often it is sent."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return {"reference": f"{deed.kind}-{deed.no}", "account": one.account, "settled_at": now}
+
+
+def _wish(number: str, after_s: float) -> dict[str, Any]:
+    """A callback, due so much later."""
+    due_at = (datetime.now(UTC) + timedelta(seconds=after_s)).isoformat(timespec="milliseconds")
+    return {"number": number, "due_at": due_at, "switch": SWITCH, "trunk_group": LANE, "channel": "auto"}
 
 
 def _called(log: Path) -> set[str]:

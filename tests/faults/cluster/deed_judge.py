@@ -17,25 +17,34 @@ from tests.faults.cluster.campaign_judge import Dial, Heard, Told
 from tests.faults.cluster.order_judge import Sent, above_pace
 
 MUST_BE_0 = (
-    "called_after_settlement", "called_after_do_not_call", "called_after_withdrawal", "called_after_drain",
+    "called_after_settlement", "called_after_do_not_call", "called_after_cancellation", "closed_otherwise",
+    "called_after_withdrawal", "called_after_drain",
     "called_outside_windows", "above_changed_pace", "told_of_what_is_paid", "told_old_words", "told_needlessly",
     "not_told_again", "callbacks_early", "callbacks_undecided", "callbacks_kept_uncalled",
     "callbacks_missed_though_called", "deeds_unacknowledged",
 )  # fmt: skip
-MUST_NOT_BE_0 = ("spared", "told_again", "callbacks_called")
+MUST_NOT_BE_0 = ("closed_uncalled", "spared", "told_again", "callbacks_called")
 LEAVES_MS = 2_000  # an order that was made by then may leave for so long
-SETTLED, DO_NOT_CALL, WITHDRAWN = "settlement", "do_not_call", "withdrawal"
+SETTLED, DO_NOT_CALL, WITHDRAWN, CALLED_OFF = "settlement", "do_not_call", "withdrawal", "cancellation"
+ENDED_AS = frozenset({"paid", "suppressed", "reached", "promised", "disputed", "fallback"})
 ANSWERED, RANG = "call.established", "call.delivered"
 
 
 class Barred(NamedTuple):
     """Nobody calls these numbers any more. `campaign` None: for any. `is_final`: no order is left that was claimed."""
 
-    what: str  # SETTLED, DO_NOT_CALL or WITHDRAWN
+    what: str  # SETTLED, DO_NOT_CALL, WITHDRAWN or CALLED_OFF
     numbers: frozenset[str]
     campaign: str | None
     at_ms: int
     is_final: bool = False
+
+
+class Closed(NamedTuple):
+    """An account of the campaign of arrears whose contact has ended so, unless a call had ended it before."""
+
+    account: str
+    state: str
 
 
 class Paid(NamedTuple):
@@ -90,6 +99,8 @@ class Deeds:
     asked: Counter[str] = field(default_factory=Counter)
     acknowledged: Counter[str] = field(default_factory=Counter)
     barred: list[Barred] = field(default_factory=list)
+    closed: list[Closed] = field(default_factory=list)
+    states: dict[str, tuple[str, str]] = field(default_factory=dict)  # account -> (contact, state) at the end
     paid: list[Paid] = field(default_factory=list)
     revised: list[Revised] = field(default_factory=list)
     drained: list[Drained] = field(default_factory=list)
@@ -121,6 +132,9 @@ def deed_figures(heard: Heard, told: Sequence[Told], deeds: Deeds) -> dict[str, 
         "called_after_settlement": barred[SETTLED],
         "called_after_do_not_call": barred[DO_NOT_CALL],
         "called_after_withdrawal": barred[WITHDRAWN],
+        "called_after_cancellation": barred[CALLED_OFF],
+        "closed_otherwise": sum(_closed_otherwise(seen, deeds, one) for one in deeds.closed),
+        "closed_uncalled": sum(_is_uncalled(seen, deeds, one) for one in deeds.closed),
         "called_after_drain": sum(_after_drain(seen, one) for one in deeds.drained),
         "called_outside_windows": sum(_outside(seen, one) for one in deeds.changed if one.pace is None),
         "above_changed_pace": sum(_too_fast(seen, one) for one in deeds.changed),
@@ -155,6 +169,17 @@ def _is_barred(seen: _Seen, dial: Dial, one: Barred) -> bool:
 def _spared(seen: _Seen, one: Barred) -> int:
     """Numbers that nobody has called at all: for them it came before the call."""
     return len(one.numbers - {dial.to for dial in seen.heard.received})
+
+
+def _closed_otherwise(seen: _Seen, deeds: Deeds, one: Closed) -> bool:
+    """Nobody had reached him: nothing but the deed can have ended it; and whatever has, it has ended."""
+    _, state = deeds.states.get(one.account, ("", "missing"))
+    return state != one.state if _is_uncalled(seen, deeds, one) else state not in ENDED_AS
+
+
+def _is_uncalled(seen: _Seen, deeds: Deeds, one: Closed) -> bool:
+    contact, _ = deeds.states.get(one.account, ("", ""))
+    return all(made["contact"] != contact for command, made in seen.made.items() if command in seen.claimed_ms)
 
 
 def _of_paid(seen: _Seen, dial: Dial, one: Paid) -> bool:
