@@ -18,9 +18,10 @@ from cti.core import call_endings as endings
 from cti.core import call_extras as extras
 from cti.core import call_hold as hold
 from cti.core import call_intervals as intervals
+from cti.core import call_offers as offers
 from cti.core import call_parties as parties
 from cti.core import call_transfer as transfer
-from cti.core.call_legs import agents_speaking, customer_of, leg_at, leg_named, silence_of, with_leg
+from cti.core.call_legs import customer_of, silence_of
 from cti.core.call_reuse import begins_again, is_beyond
 from cti.core.call_state import (
     ENDED,
@@ -48,16 +49,19 @@ from cti.core.facts import (
     Fact,
     in_order,
 )
+from cti.core.leg_set import Legs, legs_of
 from cti.core.legs import (
     AGENT,
     CONNECTED,
     CUSTOMER,
     FAIL,
     INITIATED,
+    JOINED,
     LEG_TABLE,
     NULL,
     QUEUED,
     SPEAKING,
+    SPEAKING_AGENTS,
     Leg,
     moved,
 )
@@ -78,8 +82,10 @@ def advance(call: Call, fact: Fact) -> tuple[Call, Ignored | None]:
     """The call after one more fact, which must not be older than the last one. The given call is not changed."""
     after = call.copy()
     if call.tentative is not NOT_TENTATIVE:
-        return _advanced(after, fact)
-    return after, _taken(after, fact)
+        after, ignored = _advanced(after, fact)
+    else:
+        ignored = _taken(after, fact)
+    return endings.concluded(after), ignored
 
 
 def fold(subject: str, facts: Iterable[Fact]) -> Folded:
@@ -89,14 +95,14 @@ def fold(subject: str, facts: Iterable[Fact]) -> Folded:
     for index, fact in enumerate(ordered):
         if begins_again(call, fact):
             endings.reused(call)
-            return Folded(call, (*ordered[index:], *waiting))
+            return Folded(endings.concluded(call), (*ordered[index:], *waiting))
         if is_beyond(call, fact):
             waiting.append(fact)
         if call.tentative is NOT_TENTATIVE:
             _taken(call, fact)
         else:
             call, _ = _advanced(call, fact)
-    return Folded(call, ())
+    return Folded(endings.concluded(call), ())
 
 
 def _advanced(call: Call, fact: Fact) -> tuple[Call, Ignored | None]:
@@ -160,11 +166,13 @@ def _opening(call: Call, fact: Fact) -> Ignored | None:
     if name is None and customer_of(call.legs) is not None:
         return None
     parties.adopt(call, name)
-    leg = leg_named(call.legs, name or "") or parties.new_leg(call, name or "", call.opening.calling)
+    leg = call.legs.named(name or "") or parties.new_leg(call, name or "", call.opening.calling)
+    if call.legs.is_full_for(leg):
+        return Ignored.NO_SUCH_LEG
     state = LEG_TABLE.get((leg.state, fact.kind))
     if state is None:
         return Ignored.ALREADY_OPEN
-    call.legs = with_leg(call.legs, moved(leg, state))
+    call.legs = call.legs.with_leg(moved(leg, state))
     return None
 
 
@@ -180,7 +188,7 @@ def _stand_in(call: Call, fact: Fact) -> None:
         if fact.kind != "queued":
             dialled.stand_in(call, fact)
         if call.inbound and not call.legs:
-            call.legs = (Leg("", CUSTOMER, INITIATED),)
+            call.legs = legs_of([Leg("", CUSTOMER, INITIATED)])
 
 
 def _resulting(call: Call, fact: Fact) -> Ignored | None:
@@ -190,7 +198,7 @@ def _resulting(call: Call, fact: Fact) -> Ignored | None:
         return ignored
     _open(call, fact)
     legs = call.legs
-    if any(agents_speaking(legs)):
+    if legs.traits & SPEAKING_AGENTS:
         call.answered_ms, call.answer_cause = fact.at_ms, fact.id
     intervals.settle(call, legs, fact.at_ms, fact.id)
     return None
@@ -203,12 +211,14 @@ def _queued(call: Call, fact: Fact) -> Ignored | None:
     _stand_in(call, fact)
     name = connection_of(fact)
     parties.adopt(call, name)
-    leg = leg_named(call.legs, name) if name is not None else customer_of(call.legs)
+    leg = call.legs.named(name) if name is not None else customer_of(call.legs)
     leg = leg or parties.new_leg(call, name or "", call.opening.calling)
+    if call.legs.is_full_for(leg):
+        return Ignored.NO_SUCH_LEG
     state = LEG_TABLE.get((leg.state, fact.kind))
     if state is None:
         return Ignored.WRONG_STATE
-    intervals.queued(call, with_leg(call.legs, moved(leg, state)), fact, leg.id)
+    intervals.queued(call, call.legs.with_leg(moved(leg, state)), fact, leg.id)
     return None
 
 
@@ -217,17 +227,19 @@ def _delivered(call: Call, fact: Fact) -> Ignored | None:
     if call.dialled:
         dialled.reaches(call, fact)
     leg = parties.party(call, fact)
+    if call.legs.is_full_for(leg):
+        return Ignored.NO_SUCH_LEG
     if _waits_himself(call, leg):
         if leg.agent is None:
             return Ignored.NO_CHANGE
         state = QUEUED  # one connection for both of them: the agent rings, and the caller goes on waiting
     elif (state := LEG_TABLE.get((leg.state, fact.kind), NULL)) is NULL:
         return Ignored.WRONG_STATE
-    intervals.settle(call, with_leg(call.legs, moved(leg, state)), fact.at_ms, fact.id)
+    intervals.settle(call, call.legs.with_leg(moved(leg, state)), fact.at_ms, fact.id)
     if call.first_delivered_ms is None and not call.customer_left and not (leg.side is AGENT and call.dialled):
         call.first_delivered_ms = fact.at_ms
     if leg.side is AGENT:
-        intervals.offered(call, leg, fact)
+        offers.offered(call, leg, fact)
     return None
 
 
@@ -244,16 +256,18 @@ def _established(call: Call, fact: Fact) -> Ignored | None:
     else:
         parties.tell_apart(call, data.agent, data.connection)
     leg = parties.party(call, fact)
+    if call.legs.is_full_for(leg):
+        return Ignored.NO_SUCH_LEG
     if _waits_himself(call, leg) and data.agent is None:
         return Ignored.NO_CHANGE
     state = LEG_TABLE.get((leg.state, fact.kind))
     if state is None:
         return _says_who(call, leg)
-    legs = with_leg(call.legs, moved(leg, state))
+    legs = call.legs.with_leg(moved(leg, state))
     if not call.customer_left and _is_answer(call, leg, data.agent):
         customer = customer_of(legs)
         if customer is not None and not _consults(call, leg) and customer.state is not CONNECTED:
-            legs = with_leg(legs, moved(customer, CONNECTED))
+            legs = legs.with_leg(moved(customer, CONNECTED))
         intervals.answered(call, leg, fact)
     if call.dialled and (leg.side is AGENT or data.agent is not None):
         legs = dialled.agent_answers(call, legs, leg, fact)
@@ -263,10 +277,10 @@ def _established(call: Call, fact: Fact) -> Ignored | None:
 
 def _says_who(call: Call, leg: Leg) -> Ignored | None:
     """Note whose leg it is, for a leg that is already connected, as after a transfer from another call."""
-    known = leg_named(call.legs, leg.id)
+    known = call.legs.named(leg.id)
     if known is None or leg.state not in SPEAKING or (known.agent, known.device) == (leg.agent, leg.device):
         return Ignored.WRONG_STATE
-    call.legs = with_leg(call.legs, leg)
+    call.legs = call.legs.with_leg(leg)
     if leg.side is AGENT:
         call.first_agent = call.first_agent or leg.agent
     return None
@@ -281,9 +295,9 @@ def _is_answer(call: Call, leg: Leg, agent: str | None) -> bool:
 
 def _consults(call: Call, leg: Leg) -> bool:
     """Whether an agent who holds the customer rang this party: then the agent talks to it, not the customer."""
-    return silence_of(call.legs) is not None and any(
-        other.joined and other.id != leg.id for other in agents_speaking(call.legs)
-    )
+    known = call.legs.named(leg.id)
+    itself = 1 if known is not None and known.traits & JOINED else 0
+    return call.legs.count(JOINED) > itself and silence_of(call.legs) is not None
 
 
 def _moved(call: Call, fact: Fact) -> Ignored | None:
@@ -292,10 +306,10 @@ def _moved(call: Call, fact: Fact) -> Ignored | None:
     if call.dialled:
         leg = dialled.moving(call, fact)
     else:
-        if clears and leg_at(call.legs, data.releasing_device) is None:
+        if clears and call.legs.at(data.releasing_device) is None:
             parties.adopt(call, data.connection)
         _note(call, fact)
-        leg = leg_named(call.legs, data.connection) or leg_at(call.legs, data.device)
+        leg = call.legs.named(data.connection) or call.legs.at(data.device)
     if leg is None:
         return Ignored.NO_SUCH_LEG
     state = LEG_TABLE.get((leg.state, fact.kind))
@@ -303,7 +317,7 @@ def _moved(call: Call, fact: Fact) -> Ignored | None:
         return Ignored.WRONG_STATE
     if state is FAIL and leg.side is not CUSTOMER:
         state = NULL
-    legs = with_leg(call.legs, moved(leg, state))
+    legs = call.legs.with_leg(moved(leg, state))
     intervals.ended(call, leg, fact)
     if fact.kind == "failed" and (leg.side is CUSTOMER or not call.inbound):
         call.failed = True
@@ -317,7 +331,7 @@ def _moved(call: Call, fact: Fact) -> Ignored | None:
     return None
 
 
-def _leaves(call: Call, legs: tuple[Leg, ...], leg: Leg) -> None:
+def _leaves(call: Call, legs: Legs, leg: Leg) -> None:
     """Note that the caller has left and cannot be answered any more. Of an internal call, that is who began it."""
     customer = customer_of(legs)
     if leg.side is CUSTOMER:

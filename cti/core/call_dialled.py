@@ -13,13 +13,14 @@
 * The called party's answer is the answer of the call. An agent who answers later ends the wait.
 """
 
-from cti.core import call_intervals as intervals
+from cti.core import call_offers as offers
 from cti.core import call_parties as parties
-from cti.core.call_legs import customer_of, leg_at, leg_named
+from cti.core.call_legs import customer_of
 from cti.core.call_state import Call, Dialled, Ended, Keys, Opening
 from cti.core.fact_data import agent_of, cause_data, commandid_of, connection_of, device_of, noted, queue_of
 from cti.core.facts import CLEARED, Fact
-from cti.core.legs import AGENT, ALERTING, CONNECTED, CUSTOMER, INITIATED, QUEUED, Leg, moved
+from cti.core.leg_set import Legs, legs_of
+from cti.core.legs import AGENT, ALERTING, CONNECTED, CUSTOMER, CUSTOMERS, INITIATED, QUEUED, Leg, moved
 from schemas.reasons import Ignored
 
 KEYS_MAX = 1_000  # digitsGenerated kept of a call
@@ -31,7 +32,7 @@ def begins(call: Call, name: str | None) -> None:
     """originated: note the called party's leg."""
     call.dialled = True
     if customer_of(call.legs) is None and not call.customer_left:
-        call.legs = (*call.legs, Leg(name or "", CUSTOMER, INITIATED, call.opening.called))
+        call.legs = legs_of([*call.legs, Leg(name or "", CUSTOMER, INITIATED, call.opening.called)])
     else:
         parties.adopt(call, name)
 
@@ -54,7 +55,7 @@ def reaches(call: Call, fact: Fact) -> None:
 def moving(call: Call, fact: Fact) -> Leg | None:
     """networkReached, diverted, failed, connectionCleared: the leg that the event concerns; notes its cause."""
     reaches(call, fact)
-    leg = leg_named(call.legs, connection_of(fact)) or leg_at(call.legs, device_of(fact)) or _without_name(call, fact)
+    leg = call.legs.named(connection_of(fact)) or call.legs.at(device_of(fact)) or _without_name(call, fact)
     cause(call, fact, leg)
     return leg
 
@@ -93,7 +94,7 @@ def heard(call: Call, fact: Fact) -> Ignored | None:
     Returns why the fact adds nothing to the call, if it adds nothing.
     """
     reaches(call, fact)
-    leg = leg_named(call.legs, connection_of(fact))
+    leg = call.legs.named(connection_of(fact))
     if leg is not None and leg.side is AGENT:
         return Ignored.NO_CHANGE
     if fact.kind == "networkTone":
@@ -118,16 +119,13 @@ def _keep(call: Call, fact: Fact) -> None:
     call.extras = extras._replace(dialled=known)
 
 
-def agent_answers(call: Call, legs: tuple[Leg, ...], leg: Leg, fact: Fact) -> tuple[Leg, ...]:
+def agent_answers(call: Call, legs: Legs, leg: Leg, fact: Fact) -> Legs:
     """An agent answers: the called party's wait ends."""
-    intervals.offer_answered(call, leg, fact.at_ms)
+    offers.agent_answered(call, leg.id, fact.at_ms)
+    offers.goes_on(call)
     extras = call.extras
     known = extras.dialled or Dialled()
     if known.agent_answered_ms is None and not call.customer_left:
         call.extras = extras._replace(dialled=known._replace(agent_answered_ms=fact.at_ms))
         call.first_agent = call.first_agent or leg.agent
-    return tuple([moved(each, CONNECTED) if _waits(each) else each for each in legs])
-
-
-def _waits(leg: Leg) -> bool:
-    return leg.side is CUSTOMER and leg.state is QUEUED
+    return legs.changed([(each.id, moved(each, CONNECTED)) for each in legs.having(CUSTOMERS) if each.state is QUEUED])

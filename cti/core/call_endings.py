@@ -10,8 +10,10 @@
 """
 
 from cti.core import call_intervals as intervals
+from cti.core import call_offers as offers
 from cti.core.call_state import ENDED, OPEN, Call
 from cti.core.facts import CLEARED, STALE, Fact
+from cti.core.leg_set import NO_LEGS
 from schemas.reasons import Ignored
 
 EARLY_ENDS_MAX = 16  # kept of a call
@@ -19,12 +21,20 @@ CLOCK_STEP_MAX_MS = 86_400_000  # an end stamped longer before its call is not e
 
 
 def ended(call: Call, at_ms: int, kind: str) -> None:
-    """End the call at this time."""
+    """End the call at this time; `concluded` ends its intervals, because the next fact may revise a tentative end."""
     if call.phase is not OPEN:
         call.opened_at_ms = at_ms
-    intervals.all_ended(call, at_ms)
-    intervals.settle(call, (), at_ms, "")
+    call.legs, call.concludes = NO_LEGS, True
     call.phase, call.ended_ms, call.ended_by = ENDED, at_ms, kind
+
+
+def concluded(call: Call) -> Call:
+    """The call; if it has ended, so have its intervals, of which it may have thousands. No further fact follows now."""
+    if call.concludes and call.ended_ms is not None:
+        offers.all_ended(call, call.ended_ms)
+        intervals.settle(call, NO_LEGS, call.ended_ms, "")
+        call.concludes = False
+    return call
 
 
 def given_up(call: Call, fact: Fact) -> Ignored | None:

@@ -1,12 +1,13 @@
 """held, retrieved, muted, unmuted, silence and speech: what one leg does without leaving. Called by `call`."""
 
 from cti.core import call_intervals as intervals
-from cti.core.call_legs import holder_of, leg_at, leg_named, with_leg
+from cti.core.call_legs import holder_of, party_of
 from cti.core.call_parties import adopt
 from cti.core.call_state import Call
 from cti.core.fact_data import HoldData, connection_of, device_of, hold_data
 from cti.core.facts import Fact
-from cti.core.legs import HOLD, LEG_TABLE, Leg, joining, moved, silenced
+from cti.core.leg_set import Legs
+from cti.core.legs import HELD, HELD_APART, HOLD, LEG_TABLE, Leg, joining, moved, silenced
 from schemas.reasons import Ignored
 
 
@@ -14,7 +15,7 @@ def held(call: Call, fact: Fact) -> Ignored | None:
     """held: the named leg is on hold. If the switch does not name the holder, it is the agent's leg of the call."""
     data = hold_data(fact)
     adopt(call, data.connection)
-    leg = leg_named(call.legs, data.connection)
+    leg = call.legs.named(data.connection)
     if leg is None:
         return Ignored.NO_SUCH_LEG
     state = LEG_TABLE.get((leg.state, fact.kind))
@@ -23,9 +24,9 @@ def held(call: Call, fact: Fact) -> Ignored | None:
     if leg.state is HOLD:
         return Ignored.ALREADY_OPEN
     waits = moved(leg, state, holder_of(call.legs, leg, data.holding_device))
-    if intervals.held_apart(waits):
+    if waits.traits & HELD_APART:
         waits = joining(waits, False)
-    intervals.settle(call, with_leg(call.legs, waits), fact.at_ms, fact.id)
+    intervals.settle(call, call.legs.with_leg(waits), fact.at_ms, fact.id)
     return None
 
 
@@ -37,24 +38,24 @@ def retrieved(call: Call, fact: Fact) -> Ignored | None:
     state = LEG_TABLE.get((leg.state, fact.kind))
     if state is None:
         return Ignored.NOT_OPEN
-    intervals.settle(call, with_leg(call.legs, moved(leg, state)), fact.at_ms, fact.id)
+    intervals.settle(call, call.legs.with_leg(moved(leg, state)), fact.at_ms, fact.id)
     return None
 
 
-def _held_leg(legs: tuple[Leg, ...], data: HoldData) -> Leg | None:
-    named, device = leg_named(legs, data.connection), data.holding_device
-    waiting = [leg for leg in legs if leg.state is HOLD]
-    if not waiting or (named is not None and named.state is HOLD):
+def _held_leg(legs: Legs, data: HoldData) -> Leg | None:
+    named, device = legs.named(data.connection), data.holding_device
+    if not legs.traits & HELD or (named is not None and named.state is HOLD):
         return named
-    by = leg_at(legs, device) or leg_named(legs, device) or named
-    holding = (device,) if by is None else (device, by.device, by.agent, by.id)
-    theirs = (leg for leg in waiting if leg.held_by is not None and leg.held_by in holding)
-    return next(theirs, waiting[0] if len(waiting) == 1 and device is None else named)
+    by = party_of(legs, device) or named
+    theirs = legs.first_held_by((device,) if by is None else (device, by.device, by.agent, by.id))
+    if theirs is not None:
+        return theirs
+    return legs.first(HELD) if device is None and legs.count(HELD) == 1 else named
 
 
 def muted(call: Call, fact: Fact) -> Ignored | None:
     """muted, unmuted: a party's own microphone."""
-    leg = leg_named(call.legs, connection_of(fact)) or leg_at(call.legs, device_of(fact))
+    leg = call.legs.named(connection_of(fact)) or call.legs.at(device_of(fact))
     if leg is None:
         return Ignored.NO_SUCH_LEG
     if (leg.state, fact.kind) not in LEG_TABLE:
@@ -62,14 +63,14 @@ def muted(call: Call, fact: Fact) -> Ignored | None:
     off = fact.kind == "muted"
     if leg.muted is off:
         return Ignored.ALREADY_OPEN if off else Ignored.NOT_OPEN
-    legs = with_leg(call.legs, silenced(leg, off, leg.silent_since_ms))
+    legs = call.legs.with_leg(silenced(leg, off, leg.silent_since_ms))
     intervals.settle(call, legs, fact.at_ms, fact.id)
     return None
 
 
 def silent(call: Call, fact: Fact) -> Ignored | None:
     """silenceDetected, speechDetected."""
-    leg = leg_named(call.legs, connection_of(fact))
+    leg = call.legs.named(connection_of(fact))
     if leg is None:
         return Ignored.NO_SUCH_LEG
     if (leg.state, fact.kind) not in LEG_TABLE:
@@ -77,5 +78,5 @@ def silent(call: Call, fact: Fact) -> Ignored | None:
     begins = fact.kind == "silenceDetected"
     if (leg.silent_since_ms is not None) is begins:
         return Ignored.NO_CHANGE
-    call.legs = with_leg(call.legs, silenced(leg, leg.muted, fact.at_ms if begins else None))
+    call.legs = call.legs.with_leg(silenced(leg, leg.muted, fact.at_ms if begins else None))
     return None

@@ -1,48 +1,32 @@
-"""A call's legs: which party each belongs to, and why the customer hears nobody."""
+"""What a call's legs say: who is the customer, who holds whom, and why the customer hears nobody."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
-from cti.core.legs import AGENT, CONNECTED, CUSTOMER, HOLD, NULL, SPEAKING, Leg
+from cti.core.leg_set import Legs
+from cti.core.legs import (
+    AGENT,
+    AWAY,
+    CONNECTED,
+    CUSTOMERS,
+    HELD_APART,
+    HOLD,
+    JOINED,
+    JOINED_HELD,
+    SPEAKING,
+    SPEAKING_AGENTS,
+    TALKING,
+    Leg,
+)
 
 
-def leg_named(legs: tuple[Leg, ...], name: str | None) -> Leg | None:
-    """The leg with this connection id."""
-    for leg in legs:
-        if leg.id == name:
-            return leg
-    return None
-
-
-def leg_at(legs: tuple[Leg, ...], device: str | None) -> Leg | None:
-    """The leg of this device, or of the agent with this number."""
-    if device is None:
-        return None
-    for leg in legs:
-        if device in (leg.device, leg.agent):
-            return leg
-    return None
-
-
-def customer_of(legs: tuple[Leg, ...]) -> Leg | None:
+def customer_of(legs: Legs) -> Leg | None:
     """The customer's leg, if he has one."""
-    for leg in legs:
-        if leg.side is CUSTOMER:
-            return leg
-    return None
+    return legs.first(CUSTOMERS)
 
 
-def agents_speaking(legs: tuple[Leg, ...]) -> Iterator[Leg]:
-    return (leg for leg in legs if leg.side is AGENT and leg.state in SPEAKING)
-
-
-def with_leg(legs: tuple[Leg, ...], leg: Leg) -> tuple[Leg, ...]:
-    """The legs with this one instead of that of the same id; a leg in state null is no longer there."""
-    for index, known in enumerate(legs):
-        if known.id == leg.id:
-            here = () if leg.state is NULL else (leg,)
-            return (*legs[:index], *here, *legs[index + 1 :])
-    return legs if leg.state is NULL else (*legs, leg)
+def party_of(legs: Legs, device: str | None) -> Leg | None:
+    """The leg of this device or agent, else the leg with this connection id."""
+    return None if device is None else legs.at(device) or legs.named(device)
 
 
 class Silence(NamedTuple):
@@ -50,68 +34,74 @@ class Silence(NamedTuple):
 
     by_agent: bool
     muted: bool
-    agent: str | None
-    leg: str
 
 
-def silence_of(legs: tuple[Leg, ...]) -> Silence | None:
+def silence_of(legs: Legs) -> Silence | None:
     """HOLD-2's state: the customer's leg is held or muted by us, and nobody else speaks with him; or he holds us.
 
     Only agents who were joined to the customer count: an agent who is only consulted does not talk to the customer. In
     a conference no notice is owed while one agent still talks.
     """
-    customer, away = None, False
-    for leg in legs:
-        if leg.side is CUSTOMER:
-            customer = leg
-        elif leg.muted or leg.state is HOLD:
-            away = True
-    if customer is None or customer.state not in SPEAKING or (customer.state is CONNECTED and not away):
+    customer = legs.last(CUSTOMERS)
+    if customer is None or customer.state not in SPEAKING or (customer.state is CONNECTED and not legs.traits & AWAY):
         return None
-    agents = list(agents_speaking(legs))
-    holder = _holding_customer(legs, customer, agents)
-    if holder is not None:
-        return Silence(False, False, holder.agent, customer.id)
-    joined = [leg for leg in agents if leg.joined]
+    if _holds(customer) or _holds_agents(legs, customer):
+        return Silence(False, False)
     if customer.state is HOLD:
-        by = leg_at(legs, customer.held_by) or leg_named(legs, customer.held_by)
-        if any(leg is not by and leg.state is CONNECTED and not leg.muted for leg in joined):
-            return None
-        agent = by.agent if by is not None else next((leg.agent for leg in joined or agents), None)
-        return Silence(True, False, agent, customer.id)
-    if joined and all(leg.muted or leg.state is HOLD for leg in joined):
-        return Silence(True, all(leg.state is CONNECTED for leg in joined), joined[0].agent, customer.id)
-    return None
+        by = party_of(legs, customer.held_by)
+        holder_talks = by is not None and by.traits & TALKING
+        return None if legs.count(TALKING) > (1 if holder_talks else 0) else Silence(True, False)
+    if not legs.traits & JOINED or legs.traits & TALKING:
+        return None
+    return Silence(True, not legs.traits & JOINED_HELD)
 
 
-def _holding_customer(legs: tuple[Leg, ...], customer: Leg, agents: list[Leg]) -> Leg | None:
-    """The leg that the customer himself put on hold, if he did: the holding device is his, or unknown as he is."""
-    if customer.state is HOLD and customer.held_by is not None and customer.held_by in (customer.device, customer.id):
-        return agents[0] if agents else customer
-    for leg in agents:
-        if leg.state is HOLD and leg.held_by not in (None, leg.device, leg.agent, leg.id):
-            by = leg_at(legs, leg.held_by) or leg_named(legs, leg.held_by)
-            if by is customer or (by is None and (customer.device or leg.held_by) == leg.held_by):
-                return leg
-    return None
+def silencer_of(legs: Legs) -> tuple[str | None, str]:
+    """Which agent the customer does not hear, and the leg that hears nobody; while `silence_of` says that he does."""
+    customer = legs.last(CUSTOMERS)
+    assert customer is not None, "without a customer nobody hears nobody"
+    by: Leg | None = None
+    if _holds(customer):
+        by = legs.first(SPEAKING_AGENTS) or customer
+    elif names := _holds_agents(legs, customer):
+        by = legs.first_held_by(names, HELD_APART)
+    else:
+        if customer.state is HOLD:
+            by = party_of(legs, customer.held_by)
+        by = by or legs.first(JOINED) or legs.first(SPEAKING_AGENTS)
+    return (None if by is None else by.agent), customer.id
 
 
-def holder_of(legs: tuple[Leg, ...], held: Leg, device: str | None) -> str | None:
+def _holds(customer: Leg) -> bool:
+    """Whether the customer himself put his leg on hold."""
+    by = customer.held_by
+    return customer.state is HOLD and by is not None and by in (customer.device, customer.id)
+
+
+def _holds_agents(legs: Legs, customer: Leg) -> list[str]:
+    """The names under which the customer holds an agent: his own, or unknown ones while his device is not known."""
+    if not legs.traits & HELD_APART:
+        return []
+    his = [name for name in (customer.device, customer.agent, customer.id) if party_of(legs, name) is customer]
+    return [*legs.apart_by(his), *(() if customer.device else legs.strangers_holding())]
+
+
+def holder_of(legs: Legs, held: Leg, device: str | None) -> str | None:
     """Who holds this leg: the device that the switch names, if it is a party's; else the agent's leg of the call."""
-    party = None if device is None else leg_at(legs, device) or leg_named(legs, device)
+    party = party_of(legs, device)
     if party is not None:
         return _known_as(party)
     if held.side is AGENT:
         return device if device is not None and _may_be_customer(legs) else _known_as(held)
-    agents = sorted((leg for leg in agents_speaking(legs) if leg is not held), key=lambda leg: not leg.joined)
-    return _known_as(agents[0]) if agents else device
+    agent = legs.first(JOINED) or legs.first(SPEAKING_AGENTS)
+    return device if agent is None else _known_as(agent)
 
 
 def _known_as(leg: Leg) -> str:
     return leg.device or leg.agent or leg.id
 
 
-def _may_be_customer(legs: tuple[Leg, ...]) -> bool:
+def _may_be_customer(legs: Legs) -> bool:
     """Whether a device that no leg has may be the customer's, because the customer's is not known."""
     customer = customer_of(legs)
     return customer is not None and not customer.device

@@ -5,28 +5,45 @@
   and where agents have numbers, a leg without one is the customer's.
 """
 
-from cti.core.call_legs import agents_speaking, customer_of, leg_at, leg_named, with_leg
+from cti.core.call_legs import customer_of
 from cti.core.call_state import Call
 from cti.core.fact_data import number, party_data
 from cti.core.facts import Fact
-from cti.core.legs import AGENT, CONNECTED, CUSTOMER, HOLD, INITIATED, NULL, OTHER, Leg, moved, of_side, renamed
+from cti.core.leg_set import Legs
+from cti.core.legs import (
+    AGENT,
+    CONNECTED,
+    CUSTOMER,
+    HOLD,
+    INITIATED,
+    JOINED,
+    NOWHERE,
+    NULL,
+    NUMBERED,
+    OTHER,
+    SPEAKING_AGENTS,
+    UNNUMBERED,
+    Leg,
+    moved,
+    of_side,
+)
 from schemas.reasons import ReleasedBy
 
 
 def adopt(call: Call, name: str | None) -> None:
     """Give a caller's unnamed leg this id, if no leg has it: a minimal switch names that leg late."""
     customer = customer_of(call.legs)
-    if name is None or customer is None or customer.id != "" or leg_named(call.legs, name) is not None:
+    if name is None or customer is None or customer.id != "" or call.legs.named(name) is not None:
         return
-    call.legs = tuple(renamed(leg, name) if leg is customer else leg for leg in call.legs)
+    call.legs = call.legs.renamed(customer, name)
 
 
 def adopt_called(call: Call, name: str) -> None:
     """Give the called party's leg this id, if no leg has it and the called party's has neither rung nor answered."""
     customer = customer_of(call.legs)
-    if customer is None or customer.state is not INITIATED or leg_named(call.legs, name) is not None:
+    if customer is None or customer.state is not INITIATED or call.legs.named(name) is not None:
         return
-    call.legs = tuple(renamed(leg, name) if leg is customer else leg for leg in call.legs)
+    call.legs = call.legs.renamed(customer, name)
 
 
 def new_leg(call: Call, name: str, device: str | None) -> Leg:
@@ -38,11 +55,11 @@ def party(call: Call, fact: Fact) -> Leg:
     """The leg that rings or answers. An agent is named, or the call came in; else it is the one we called."""
     data = party_data(fact)
     name, device, agent = data.connection, data.device, data.agent
-    found = leg_named(call.legs, name)
+    found = call.legs.named(name)
     if found is None:
         if fact.kind == "established" and call.opening.kind is None and _is_unnamed_customer(call, agent):
             adopt(call, name)
-            found = leg_named(call.legs, name)
+            found = call.legs.named(name)
         if found is None:
             return _new_party(call, name, device, agent)
     side = AGENT if agent is not None and found.side is OTHER else found.side
@@ -63,34 +80,37 @@ def _new_party(call: Call, name: str, device: str | None, agent: str | None) -> 
 
 def _is_unnamed_customer(call: Call, agent: str | None) -> bool:
     """Whether a leg without an agent's number is the customer's, of whom no opening was seen: agents here have one."""
-    return agent is None and any(leg.side is AGENT and leg.agent is not None for leg in call.legs)
+    return agent is None and bool(call.legs.traits & NUMBERED)
 
 
 def tell_apart(call: Call, agent: str | None, name: str) -> None:
     """Where no opening was seen: an agent's number tells him from the customer, who has none."""
     if agent is None or call.opening.kind is not None:
         return
-    customer = customer_of(call.legs)
-    others = [leg for leg in call.legs if leg.side is AGENT and leg.agent is None and leg.id != name]
-    if customer is None or len(others) != 1 or customer.id not in ("", name):
+    customer, count = customer_of(call.legs), call.legs.count(UNNUMBERED)
+    if customer is None or customer.id not in ("", name) or count not in (1, 2):
         return
-    legs = [leg for leg in call.legs if leg.id != ""]
+    others = [leg for leg in call.legs.having(UNNUMBERED) if leg.id != name]
+    if len(others) != 1:
+        return
+    other, unnamed, known = others[0], call.legs.named(""), call.legs.named(name)
+    changes: dict[str, Leg] = {other.id: of_side(other, CUSTOMER)}
+    if known is not None:
+        changes[name] = of_side(known, AGENT)
+    if unnamed is not None:
+        changes[""] = moved(unnamed, NULL)
     call.first_agent = call.first_agent or agent
-    call.legs = tuple(
-        of_side(leg, CUSTOMER) if leg.id == others[0].id else of_side(leg, AGENT) if leg.id == name else leg
-        for leg in legs
-    )
+    call.legs = call.legs.changed(list(changes.items()))
 
 
-def left_with(legs: tuple[Leg, ...], gone: Leg) -> tuple[Leg, ...]:
+def left_with(legs: Legs, gone: Leg) -> Legs:
     """The legs, with the customer joined to whom the agent who held him leaves him with."""
     customer = customer_of(legs)
     if gone.side is not AGENT or customer is None or customer.state is not HOLD:
         return legs
-    others = list(agents_speaking(legs))
-    if not others or any(leg.joined for leg in others):
+    if not legs.traits & SPEAKING_AGENTS or legs.traits & JOINED:
         return legs
-    return with_leg(legs, moved(customer, CONNECTED))
+    return legs.with_leg(moved(customer, CONNECTED))
 
 
 def who(call: Call, cleared: Leg, device: str | None) -> tuple[ReleasedBy, str | None]:
@@ -99,17 +119,12 @@ def who(call: Call, cleared: Leg, device: str | None) -> tuple[ReleasedBy, str |
         return ReleasedBy.UNKNOWN, None
     if device == "network":
         return ReleasedBy.NETWORK, None
-    leg = leg_named(call.legs, device) or leg_at(call.legs, device)
+    leg = call.legs.named(device) or call.legs.at(device)
     if leg is not None and leg.side is AGENT:
         return ReleasedBy.AGENT, leg.agent
     theirs = call.opening.called if call.opening.direction == "outbound" else call.opening.calling
     if number(device) == theirs or (leg is not None and leg.side is CUSTOMER):
         return ReleasedBy.CUSTOMER, None
-    if leg is None and cleared.side is CUSTOMER and cleared.device is None and _agents_known(call.legs):
+    if leg is None and cleared.side is CUSTOMER and cleared.device is None and not call.legs.traits & NOWHERE:
         return ReleasedBy.CUSTOMER, None
     return (ReleasedBy.AGENT, cleared.agent) if cleared.side is AGENT else (ReleasedBy.UNKNOWN, None)
-
-
-def _agents_known(legs: tuple[Leg, ...]) -> bool:
-    """Whether every agent's device is known: then another device is not an agent's."""
-    return all(leg.device is not None for leg in legs if leg.side is AGENT)

@@ -7,7 +7,6 @@
   another caller. The call ends as stale at that fact.
 """
 
-from cti.core.call_legs import leg_named
 from cti.core.call_state import ENDED, PHASE_NULL, Call
 from cti.core.fact_data import OpeningData, opening_data
 from cti.core.facts import AFTERWARDS_KINDS, CLEARED, FIRST_KINDS, OPENING_KINDS, REINCARNATION_MS, Fact
@@ -55,7 +54,7 @@ def _is_second(call: Call, kind: str, name: str | None) -> bool:
         return True
     if name is not None and name != call.opening.connection:
         return False
-    leg = leg_named(call.legs, name or "")
+    leg = call.legs.named(name or "")
     return leg is None or (leg.state, kind) not in LEG_TABLE
 
 

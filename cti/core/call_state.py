@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from cti.core.facts import Fact
-from cti.core.legs import Leg
+from cti.core.leg_set import NO_LEGS, Legs
 from schemas.reasons import OfferResult, ReleasedBy
 
 
@@ -225,6 +225,8 @@ PHASE_NULL, OPEN, ENDED = Phase
 NO_EXTRAS = Extras()
 NOT_TENTATIVE = Tentative()
 NO_OPENING = Opening()
+NONE_RINGS: dict[int, str] = {}
+NOBODY_TALKS: dict[str, int] = {}
 
 
 @dataclass(slots=True, init=False)
@@ -243,11 +245,14 @@ class Call:
     latest_ms: int  # of the switch's latest fact
     queue: str | None  # the queue last waited in, else the first that an offer named
     served_queue: str | None  # that at the first answer
-    legs: tuple[Leg, ...]
+    legs: Legs
     offers: tuple[Offer, ...]
+    ringing: dict[int, str]  # open offers: index -> leg, in order; replaced when it changes, never changed
+    rang_until_ms: int | None  # when the last of the offers that rang for a while ended
     holds: tuple[Hold, ...]
     waits: tuple[Wait, ...]
     talks: tuple[Talk, ...]
+    talking: dict[str, int]  # talks that go on: leg -> index; replaced when it changes, never changed
     transfers: tuple[Transfer, ...]
     first_delivered_ms: int | None
     answered_ms: int | None
@@ -263,6 +268,7 @@ class Call:
     ended_ms: int | None
     ended_by: str | None  # callCleared, stale, lost
     tentative: Tentative
+    concludes: bool  # it has ended, its intervals have not: only while its facts are folded
 
     def __init__(
         self,
@@ -274,11 +280,14 @@ class Call:
         latest_ms: int = 0,
         queue: str | None = None,
         served_queue: str | None = None,
-        legs: tuple[Leg, ...] = (),
+        legs: Legs = NO_LEGS,
         offers: tuple[Offer, ...] = (),
+        ringing: dict[int, str] = NONE_RINGS,
+        rang_until_ms: int | None = None,
         holds: tuple[Hold, ...] = (),
         waits: tuple[Wait, ...] = (),
         talks: tuple[Talk, ...] = (),
+        talking: dict[str, int] = NOBODY_TALKS,
         transfers: tuple[Transfer, ...] = (),
         first_delivered_ms: int | None = None,
         answered_ms: int | None = None,
@@ -294,6 +303,7 @@ class Call:
         ended_ms: int | None = None,
         ended_by: str | None = None,
         tentative: Tentative = NOT_TENTATIVE,
+        concludes: bool = False,
     ) -> None:
         self.subject = subject
         self.phase = phase
@@ -305,9 +315,12 @@ class Call:
         self.served_queue = served_queue
         self.legs = legs
         self.offers = offers
+        self.ringing = ringing
+        self.rang_until_ms = rang_until_ms
         self.holds = holds
         self.waits = waits
         self.talks = talks
+        self.talking = talking
         self.transfers = transfers
         self.first_delivered_ms = first_delivered_ms
         self.answered_ms = answered_ms
@@ -323,6 +336,7 @@ class Call:
         self.ended_ms = ended_ms
         self.ended_by = ended_by
         self.tentative = tentative
+        self.concludes = concludes
 
     def copy(self) -> "Call":
         """A copy that shares the parts, which are immutable. Written out for speed: each event makes one."""
@@ -337,9 +351,12 @@ class Call:
             self.served_queue,
             self.legs,
             self.offers,
+            self.ringing,
+            self.rang_until_ms,
             self.holds,
             self.waits,
             self.talks,
+            self.talking,
             self.transfers,
             self.first_delivered_ms,
             self.answered_ms,
@@ -355,6 +372,7 @@ class Call:
             self.ended_ms,
             self.ended_by,
             self.tentative,
+            self.concludes,
         )
 
     @property

@@ -6,39 +6,53 @@
   customer's leg, because the customer is handed over. The transferring party leaves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from cti.core import call_intervals as intervals
+from cti.core import call_offers as offers
 from cti.core.call_legs import customer_of
 from cti.core.call_state import Call, Transfer
 from cti.core.fact_data import TransferData, transfer_data
 from cti.core.facts import Fact
-from cti.core.legs import AGENT, CONNECTED, CUSTOMER, HOLD, Leg, LegState, joining, moved, renamed
+from cti.core.leg_index import Change
+from cti.core.leg_set import LEGS_MAX, NO_LEGS, Legs, legs_of
+from cti.core.legs import (
+    AGENT,
+    CONNECTED,
+    CUSTOMER,
+    CUSTOMERS,
+    HELD,
+    HOLD,
+    NOT_JOINED,
+    NULL,
+    OTHERS,
+    Leg,
+    moved,
+    renamed,
+)
 from schemas.reasons import Ignored
 
 
 def transferred(call: Call, fact: Fact) -> None:
     """End the intervals of the mapped legs. In a resulting call, the legs continue under their new ids."""
     data = transfer_data(fact)
-    mapped, stays = data.connections, data.resulting in (None, call.subject)
-    before = call.legs
-    goes_on = _staying(call, data, fact.kind) if stays else ()
-    for leg in before:
-        if leg.id in mapped or fact.kind == "transferred":
+    mapped, before = data.connections, call.legs
+    stays = data.resulting in (None, call.subject)
+    for name in dict.fromkeys(call.ringing.values()) if fact.kind == "transferred" else mapped:
+        leg = before.named(name)
+        if leg is not None and leg.side is not CUSTOMER:
             intervals.ended(call, leg, fact)
-    new_ids = {leg.id: mapped.get(leg.id, leg.id) for leg in goes_on}
-    kept = [_together(renamed(moved(leg, _let_go(leg.state)), new_ids[leg.id])) for leg in goes_on]
+    kept = _kept(call, data, fact.kind, stays)
     if stays:
+        kept, new_ids = _going_on(kept, mapped)
         kept = _with_comers(kept, mapped, data.to)
-        intervals.offer_renamed(call, new_ids)
-    elif fact.kind == "conferenced":
-        kept = [leg for leg in before if leg.id not in mapped]
-    if customer_of(tuple(kept)) is not None:
+        offers.offer_renamed(call, new_ids)
+    if kept.traits & CUSTOMERS:
         call.customer_left = False
-        intervals.goes_on(call)
-    intervals.settle(call, tuple({leg.id: leg for leg in kept}.values()), fact.at_ms, fact.id)
+        offers.goes_on(call)
+    intervals.settle(call, kept, fact.at_ms, fact.id)
     call.left_waiting = False
-    if _hands_over(call, data) and fact.kind == "transferred" and len(call.transfers) < intervals.INTERVALS_MAX:
+    if _hands_over(call, data) and fact.kind == "transferred" and len(call.transfers) < offers.INTERVALS_MAX:
         to = data.to or data.resulting
         call.transfers = (*call.transfers, Transfer(fact.at_ms, data.blind, to, data.reason))
 
@@ -56,39 +70,64 @@ def resulting(call: Call, fact: Fact) -> Ignored | None:
     data = transfer_data(fact)
     if data.resulting != call.subject or not data.connections:
         return Ignored.NO_SUCH_CALL
-    call.legs = tuple(_with_comers([], data.connections, data.to))
+    call.legs = _with_comers(NO_LEGS, data.connections, data.to)
     return None
 
 
-def _staying(call: Call, data: TransferData, kind: str) -> tuple[Leg, ...]:
-    """The legs that continue in this resulting call."""
+def _kept(call: Call, data: TransferData, kind: str, stays: bool) -> Legs:
+    """The legs that do not leave this call."""
+    legs, mapped = call.legs, data.connections
+    if not stays:
+        return _without(legs, mapped) if kind == "conferenced" else NO_LEGS
     if kind == "conferenced":
-        return call.legs
-    named = {*data.connections, *data.connections.values()}
-    if customer_of(call.legs) is None and named and all(leg.id not in named for leg in call.legs):
+        return legs
+    named = {*mapped, *mapped.values()}
+    if not legs.traits & CUSTOMERS and named and all(legs.named(name) is None for name in named):
         # The consultation results and only the joining legs are mapped: the party who began it is the one to leave.
-        return tuple(leg for leg in call.legs if leg.id != call.opening.connection)
-    return tuple(leg for leg in call.legs if leg.id in named or leg.side is CUSTOMER)
+        began = call.opening.connection
+        return legs if began is None else _without(legs, (began,))
+    return _without(legs, [leg.id for leg in legs.having(OTHERS) if leg.id not in named])
 
 
-def _with_comers(kept: list[Leg], mapped: Mapping[str, str], to: str | None) -> list[Leg]:
+def _without(legs: Legs, names: Iterable[str]) -> Legs:
+    """The legs without those of these ids."""
+    gone = [leg for leg in map(legs.named, names) if leg is not None]
+    return legs.changed([(leg.id, moved(leg, NULL)) for leg in gone])
+
+
+def _going_on(legs: Legs, mapped: Mapping[str, str]) -> tuple[Legs, dict[str, str]]:
+    """The legs of a resulting call under their new ids, joined to the customer, none on hold; and who got a new id.
+
+    A conference may have a thousand legs: only those that change cost a step.
+    """
+    new_ids = {old: new for old, new in mapped.items() if old != new and legs.named(old) is not None}
+    changing = {leg.id: leg for leg in (*legs.having(HELD), *legs.having(NOT_JOINED))}
+    changing |= {old: leg for old in new_ids if (leg := legs.named(old)) is not None}
+    changes = [(old, _going_on_as(leg, new_ids.get(old, old))) for old, leg in changing.items()]
+    taken = any(new not in new_ids and legs.named(new) is not None for new in new_ids.values())
+    if taken or len(set(new_ids.values())) < len(new_ids):  # two legs become one: it has the place of the first
+        known = dict(changes)
+        ordered = [known.get(leg.id, leg) for leg in legs]
+        return legs_of(list({leg.id: leg for leg in ordered}.values())), new_ids
+    return legs.changed(changes), new_ids
+
+
+def _going_on_as(leg: Leg, name: str) -> Leg:
+    state, joined = CONNECTED if leg.state is HOLD else leg.state, leg.joined or leg.side is AGENT
+    return Leg(name, leg.side, state, leg.device, leg.agent, None, leg.muted, leg.silent_since_ms, joined)
+
+
+def _with_comers(legs: Legs, mapped: Mapping[str, str], to: str | None) -> Legs:
     """The legs that stay, and those that come over: the customer, if there is none yet, else who he is given to."""
-    legs = {leg.id: leg for leg in kept}
-    new_ids = [new for new in dict.fromkeys(mapped.values()) if new not in legs]
-    if "" in legs and legs[""].side is CUSTOMER and new_ids:  # the customer's leg was never named here
-        legs[new_ids[0]] = renamed(legs.pop(""), new_ids[0])
+    new_ids = [new for new in dict.fromkeys(mapped.values()) if legs.named(new) is None]
+    unnamed, customer = legs.named(""), customer_of(legs)
+    changes: list[Change] = []
+    if unnamed is not None and unnamed.side is CUSTOMER and new_ids:  # the customer's leg was never named here
+        changes += [("", moved(unnamed, NULL)), (new_ids[0], renamed(unnamed, new_ids[0]))]
         del new_ids[0]
-    for new in new_ids:
-        customer = customer_of(tuple(legs.values()))
+    for new in new_ids[: max(LEGS_MAX - len(legs), 0)]:
         side = CUSTOMER if customer is None else AGENT
-        legs[new] = Leg(new, side, CONNECTED, device=to if side is AGENT else None, joined=side is AGENT)
-    return list(legs.values())
-
-
-def _together(leg: Leg) -> Leg:
-    """Join the legs that continue in the resulting call to the customer."""
-    return joining(leg, True) if leg.side is AGENT else leg
-
-
-def _let_go(state: LegState) -> LegState:
-    return CONNECTED if state is HOLD else state
+        leg = Leg(new, side, CONNECTED, device=to if side is AGENT else None, joined=side is AGENT)
+        customer = customer or leg
+        changes.append((new, leg))
+    return legs.changed(changes)

@@ -5,7 +5,6 @@ Straight code, no generators: this runs whenever an interval of a call has moved
 
 from collections.abc import Sequence
 
-from cti.core.call_legs import leg_named
 from cti.core.call_state import Call, Hold, Offer
 from cti.core.legs import HOLD
 from cti.core.rules import Due, Intervention, Rule, RuleSet, Target
@@ -109,7 +108,7 @@ def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interven
 
 def _of_hold(call: Call, hold: Hold) -> Whom:
     """Where a notice is played: the customer's leg; `if_state` only where it is on hold now, and not just muted."""
-    leg = leg_named(call.legs, hold.leg)
+    leg = call.legs.named(hold.leg)
     held = leg is not None and leg.state is HOLD
     return hold.leg, hold.agent, None, "hold" if held else None, False
 

@@ -33,6 +33,23 @@ NULL, INITIATED, ALERTING, CONNECTED, HOLD, QUEUED, FAIL = LegState
 CUSTOMER, AGENT, OTHER = Side
 
 
+# What a call asks of its legs at every event, as bits: a leg has these traits for as long as it is what it is.
+CUSTOMERS = 1
+OTHERS = 2  # not the customer's
+HELD = 4
+AWAY = 8  # on hold; or muted, and not the customer's
+SPEAKING_AGENTS = 16
+JOINED = 32  # of agents who speak with the customer: connected or on hold
+JOINED_HELD = 64
+TALKING = 128  # joined, connected and not muted
+NEWLY_CONNECTED = 256  # an agent's, connected, and not joined yet
+NOT_JOINED = 512  # an agent's, whatever its state
+HELD_APART = 1_024  # an agent's, put on hold by somebody else: he is not with the customer then
+UNNUMBERED = 2_048  # an agent's, without his number
+NUMBERED = 4_096
+NOWHERE = 8_192  # an agent's, without a device
+
+
 @dataclass(slots=True, init=False)
 class Leg:
     """A connection. `held_by` is the holding device while the state is hold; `muted` is the agent's own doing.
@@ -49,6 +66,7 @@ class Leg:
     muted: bool
     silent_since_ms: int | None
     joined: bool
+    traits: int  # follow from the other fields
 
     def __init__(
         self,
@@ -71,6 +89,27 @@ class Leg:
         self.muted = muted
         self.silent_since_ms = silent_since_ms
         self.joined = joined
+        traits = CUSTOMERS if side is CUSTOMER else OTHERS
+        if state is HOLD:
+            traits |= HELD | AWAY
+        elif muted and side is not CUSTOMER:
+            traits |= AWAY
+        if side is AGENT:
+            traits |= UNNUMBERED if agent is None else NUMBERED
+            if device is None:
+                traits |= NOWHERE
+            if not joined:
+                traits |= NOT_JOINED
+            if state is CONNECTED:
+                traits |= SPEAKING_AGENTS
+                traits |= NEWLY_CONNECTED if not joined else JOINED if muted else JOINED | TALKING
+            elif state is HOLD:
+                traits |= SPEAKING_AGENTS
+                if joined:
+                    traits |= JOINED | JOINED_HELD
+                if held_by is not None and held_by != device and held_by != agent and held_by != name:
+                    traits |= HELD_APART
+        self.traits = traits
 
 
 def _table() -> Mapping[tuple[LegState, str], LegState]:

@@ -7,6 +7,7 @@ from typing import Any
 from tests.benchmarks.traffic import stamp
 from tests.hostile.attack import Bench, attack
 from tests.hostile.events import AGENT, HOLD, Event, event, in_batches, now_ms, opening
+from tests.hostile.long_calls import shaped_calls
 from tests.hostile.probing import probing
 from tests.hostile.sending import send_all
 from tests.hostile.site import Answer, KeyAsked, Site
@@ -50,7 +51,8 @@ def largest(subject: str) -> list[Event]:
 async def largest_call(bench: Bench, verdict: Verdict) -> None:
     """A live call of 9,990 events and about 7 MB, whose holds have ordered 2,000 commands (two for each of the first
     1,000 holds, which are all that are measured). Each page of GET /v1/calls/{call} must take at most 200 ms (the least
-    of three), while another tenant's posts, twenty a second, take at most 500 ms (p99); SIGTERM must end the process in
+    of three), while another tenant's posts, twenty a second, take at most 500 ms (p99), also beside calls of 3,000 events
+    with a thousand legs, ring-alls, conferences or holds, each with one late event; SIGTERM must end the process in
     order within 5 s, and a new start must be ready within 10 s.
     """
     async with bench.site() as site:
@@ -64,6 +66,7 @@ async def largest_call(bench: Bench, verdict: Verdict) -> None:
         call = await _there(site, key, sent.position, verdict)
         async with probing(site, other) as probe:
             await _pages(site, key, call, verdict)
+            await shaped_calls(site, key, verdict)
         probe.judge(verdict)
         code, stop_s = await site.stop()
         start_s = await site.start()

@@ -63,7 +63,7 @@ def test_an_attended_transfer_is_two_calls_of_one_journey() -> None:
 
 def test_the_call_that_does_not_result_has_no_legs_left() -> None:
     primary, _ = attended()
-    assert call_of(*primary[:-1]).legs == ()
+    assert not call_of(*primary[:-1]).legs
 
 
 def test_the_call_that_results_has_the_caller_under_his_new_name() -> None:
