@@ -51,9 +51,9 @@ def largest(subject: str) -> list[Event]:
 async def largest_call(bench: Bench, verdict: Verdict) -> None:
     """A live call of 9,990 events and about 7 MB, whose holds have ordered 2,000 commands (two for each of the first
     1,000 holds, which are all that are measured). Each page of GET /v1/calls/{call} must take at most 200 ms (the least
-    of three), while another tenant's posts, twenty a second, take at most 500 ms (p99), also beside calls of 3,000 events
-    with a thousand legs, ring-alls, conferences or holds, each with one late event; SIGTERM must end the process in
-    order within 5 s, and a new start must be ready within 10 s.
+    of three), while another tenant's posts, twenty a second, take at most 500 ms (p99), also beside calls of 3,000
+    events with a thousand legs, ring-alls, conferences or holds, each with one late event; SIGTERM must end the process
+    in order within 5 s, and a new start must be ready within 10 s.
     """
     async with bench.site() as site:
         key, other = await site.keys(KeyAsked(), KeyAsked("other"))

@@ -8,7 +8,8 @@ from tests.hostile.verdict import Verdict
 from tests.unit.core.long_calls import LONG, SHAPES
 
 SHAPED = (
-    "many answer", "many ring, all stop", "ring-alls end at once", "many speak, conferences", "many speak, each is held",
+    "many answer", "many ring, all stop", "ring-alls end at once", "many speak, conferences",
+    "many speak, each is held",
 )  # fmt: skip
 SHAPED_EVENTS = 3_000
 BATCH_EVENTS = 1_000
