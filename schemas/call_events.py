@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.fields import (
+    MEMBER,
     Q850,
     CallId,
     Code,
@@ -250,9 +251,13 @@ class AgentAction(MaybeLegEvent):
     @model_validator(mode="after")
     def _disposes(self) -> Self:
         if self.action == "disposition" and self.disposition is None:
-            raise PydanticCustomError("disposition", "The action disposition says which in `disposition`")
+            raise PydanticCustomError(
+                "disposition", "The action disposition says which in `disposition`", {MEMBER: "disposition"}
+            )
         if self.action == "callbackPromised" and self.due_at is None:
-            raise PydanticCustomError("due_at", "The action callbackPromised says by when in `due_at`")
+            raise PydanticCustomError(
+                "due_at", "The action callbackPromised says by when in `due_at`", {MEMBER: "due_at"}
+            )
         return self
 
 

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from schemas import commands
 from schemas.commands import ClearConnection, Order, SnapshotCall
-from schemas.fields import Code, Message, Name, Time, Timeout, Words
+from schemas.fields import MEMBER, Code, Message, Name, Time, Timeout, Words
 
 GATE_REPEATS_MAX = 10
 KEYS_MAX = 12  # those of a telephone
@@ -113,18 +113,26 @@ class OnAnswer(commands.OnAnswer):
             raise PydanticCustomError("one_of", "An answered call gets one of `message`, `agent` and `opening`")
         (form,) = forms
         if missing := FORMS[form] - given:
-            raise PydanticCustomError("script", f"A script with an `opening` has a `{min(missing)}`")
+            member = min(missing)
+            raise PydanticCustomError("script", f"A script with an `opening` has a `{member}`", {MEMBER: member})
         if form != "opening" and len(given) > 1:
-            raise PydanticCustomError("one_of", f"`{min(given - forms)}` belongs to a script, and `{form}` is none")
+            member = min(given - forms)
+            raise PydanticCustomError(
+                "one_of", f"`{member}` belongs to a script, and `{form}` is none", {MEMBER: member}
+            )
         self._check_keys()
         return self
 
     def _check_keys(self) -> None:
         keys = self.keys or {}
         if self.gate is not None and keys.get(self.gate.key, "rightParty") != "rightParty":
-            raise PydanticCustomError("gate", f"The gate's key {self.gate.key} stands in `keys` for another action")
+            raise PydanticCustomError(
+                "gate", f"The gate's key {self.gate.key} stands in `keys` for another action", {MEMBER: "keys"}
+            )
         if self.queue is None and ("queue" in keys.values() or self.queue_wait_s is not None):
-            raise PydanticCustomError("queue", "A key that leads to a queue, and `queue_wait_s`, need `queue`")
+            raise PydanticCustomError(
+                "queue", "A key that leads to a queue, and `queue_wait_s`, need `queue`", {MEMBER: "queue"}
+            )
 
 
 class AgentFirst(Message):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, StringConstraints, V
 from pydantic_core import ErrorDetails, PydanticCustomError, PydanticSerializationError, from_json, to_json
 
 from schemas import agent_events, call_events, switch_events
-from schemas.fields import JSON_DEPTH_MAX, Sequence, Time, all_finite, json_depth, ms_of
+from schemas.fields import JSON_DEPTH_MAX, MEMBER, Sequence, Time, all_finite, json_depth, ms_of, read_time
 from schemas.plain_events import PlainType, read_plain
 from schemas.plain_models import plain_type
 
@@ -211,12 +211,27 @@ def _judged_by_models(item: object) -> Event:
     return tuple.__new__(Event, read)  # once an event: a call of the class takes twice as long
 
 
-def time_problem(at_ms: int, now_ms: float) -> Problem | None:
-    """Why an event's time cannot be used (`bad_time`); `now_ms` by the log's clock. Contract, Time."""
+def time_problem(at_ms: int, now_ms: float, pointer: str = "/time") -> Problem | None:
+    """Why the time at this pointer cannot be used (`bad_time`); `now_ms` by the log's clock. Contract, Time."""
+    what = "event's time" if pointer == "/time" else "time"
     if at_ms < EARLIEST_MS:
-        return Problem("/time", "bad_time", "The event's time lies before 1980")
+        return Problem(pointer, "bad_time", f"The {what} lies before 1980")
     if at_ms > now_ms + AHEAD_MAX_MS:
-        return Problem("/time", "bad_time", "The event's time lies more than a day in the future")
+        return Problem(pointer, "bad_time", f"The {what} lies more than a day in the future")
+    return None
+
+
+def times_problem(event: Event, now_ms: float) -> Problem | None:
+    """Why an event's own time, or that at which a snapshot's call was opened, cannot be used (`bad_time`)."""
+    problem = time_problem(event.at_ms, now_ms)
+    if problem is not None or event.kind != "switchSnapshot":
+        return problem
+    for place, call in enumerate(event.data["calls"]):
+        opened_at = call.get("openedAt")
+        if opened_at is not None:
+            problem = time_problem(ms_of(read_time(opened_at)), now_ms, f"/data/calls/{place}/openedAt")
+            if problem is not None:
+                return problem
     return None
 
 
@@ -313,7 +328,7 @@ def _check_extensions(extensions: dict[str, Any]) -> None:
 
 
 def _problems(error: ValidationError, prefix: str) -> list[Problem]:
-    details = error.errors(include_url=False, include_context=False, include_input=False)
+    details = error.errors(include_url=False, include_input=False)
     problems = [_problem(detail, prefix) for detail in details]
     return list(dict.fromkeys(problems))
 
@@ -326,6 +341,8 @@ def _problem(detail: ErrorDetails, prefix: str) -> Problem:
     for step in detail["loc"]:
         if step != "[key]":  # pydantic's mark for a member's name, no part of the path
             pointer = _under(pointer, step)
+    if MEMBER in detail.get("ctx", {}):
+        pointer = _under(pointer, detail["ctx"][MEMBER])
     return Problem(pointer, detail["type"], _SENTENCES.get(detail["type"], detail["msg"]))
 
 

@@ -47,6 +47,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 
 
+MEMBER = "member"
+"""Where an error of a whole model says in its context which of its members is at fault."""
+
+
 def read_time(value: object) -> datetime:
     """RFC 3339 text with an offset -> aware time in UTC; raises PydanticCustomError ("time_...").
 

@@ -5,7 +5,7 @@ from cti.engine.gathering import KEYS_KEPT, Gathering, hash_of
 from cti.engine.ingest import conclude_late, ingest_agent, ingest_call
 from cti.engine.snapshot import ingest_switch
 from cti.ports import Appending, Entry, EventLog
-from schemas.envelope import Event, Refused, event_of, time_problem
+from schemas.envelope import Event, Refused, event_of, times_problem
 from schemas.reasons import DeadLetter, Ignored
 
 
@@ -40,7 +40,7 @@ def _misplaced_or_mistimed(event_log: EventLog, entry: Entry, event: Event) -> t
         return None  # whatever is in an SQL log came through the HTTP API
     if event.family == "switch" and not (entry.copied or event_log.passes_on(entry.partition)):
         return DeadLetter.WRONG_PARTITION, f"{event.kind} belongs in the topic of switch events"
-    problem = time_problem(event.at_ms, entry.appended_at_ms)
+    problem = times_problem(event, entry.appended_at_ms)
     return None if problem is None else (DeadLetter.BAD_TIME, problem.detail)
 
 

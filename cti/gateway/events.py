@@ -20,7 +20,7 @@ from cti.web.body import media_of, read_body
 from cti.web.masking import masked_identifier, masked_problem
 from cti.web.refusal import Refusal, fault
 from cti.web.route import Asked
-from schemas.envelope import DATA_MODELS, Event, Refused, read_with_body, time_problem
+from schemas.envelope import DATA_MODELS, Event, Refused, read_with_body, times_problem
 
 RESERVED = ("ringback.call.commandResult.", "ringback.switch.switchDeclared.")
 """Types that only Ringback itself writes; another endpoint has validated their content."""
@@ -145,7 +145,7 @@ def _appending(item: Any, tenant: str, sources: frozenset[str] | None, now_ms: f
         raise _NotTaken("source_not_allowed", "The key is not bound to a switch with this source", "/source")
     if event.type.startswith(RESERVED):
         raise _NotTaken("reserved_type", "Events of this type are written by Ringback alone", "/type")
-    if (problem := time_problem(event.at_ms, now_ms)) is not None:
+    if (problem := times_problem(event, now_ms)) is not None:
         raise _NotTaken("bad_time", problem.detail, problem.pointer)
     key = f"{tenant}:{source}:{event.subject}"
     return Appending(tenant, key, body, event, event.family == "switch"), event

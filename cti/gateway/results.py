@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import from_json, to_json
+from pydantic_core import PydanticCustomError, from_json, to_json
 
 from cti.dial.rows import OrderResult
 from cti.gateway.context import Context
@@ -19,10 +19,10 @@ from cti.ports import Appending
 from cti.rows import CommandRow
 from cti.web.body import read_model
 from cti.web.instants import rfc3339
-from cti.web.refusal import Refusal
+from cti.web.refusal import Refusal, fault
 from cti.web.route import Asked
-from schemas.envelope import body_of, read_event
-from schemas.fields import Code, Time, ms_of
+from schemas.envelope import body_of, read_event, time_problem
+from schemas.fields import MEMBER, Code, Time, ms_of
 from schemas.reasons import RefusalReason
 
 RESULT_TYPE = "ringback.call.commandResult.v1"
@@ -61,13 +61,16 @@ class Result(BaseModel):
     @model_validator(mode="after")
     def _reasoned(self) -> "Result":
         if (self.state == "refused") != (self.reason is not None):
-            raise ValueError("a refused command has a reason, any other has none")
+            raise PydanticCustomError(
+                "reason", "A refused command has a `reason`, any other has none", {MEMBER: "reason"}
+            )
         return self
 
 
 async def post_result(context: Context, asked: Asked) -> web.Response:
     """Keeps a result; the same one again is fine. Raises Refusal: `not_found`, `not_sent`, `already_answered`, ..."""
     result = await read_model(asked.request, context.limits, Result)
+    _check_times(result, context.log.now_ms())
     tenant, command_id = asked.caller.tenant, asked.request.match_info["command"]
     dialling = context.dialling
     row = context.hub.lately(tenant, command_id)
@@ -88,6 +91,15 @@ async def post_result(context: Context, asked: Asked) -> web.Response:
             tenant, row.id, result.state in FINAL, content, lambda: _keep(context, row, result)
         )
     return _kept(token)
+
+
+def _check_times(result: Result, now_ms: float) -> None:
+    """The times of a result become those of a call, as those of events do. Raises Refusal: `bad_time`."""
+    for pointer, time in (("/time", result.time), ("/ended_at", result.ended_at)):
+        problem = None if time is None else time_problem(ms_of(time), now_ms, pointer)
+        if problem is not None:
+            detail = f"{pointer}: {problem.detail}"
+            raise Refusal("bad_time", detail, [fault(pointer, problem.rule, problem.detail)])
 
 
 def _kept(token: str) -> web.Response:

@@ -94,7 +94,7 @@ def _doors(limits: Limits) -> list[Route]:
         Route(
             "POST", "/v1/commands/{command}/result", "post_result", "What became of a command.",
             results.post_result, "commands:read", {202: _json("It is kept.", "Kept")}, (*BODY_CODES,
-            "not_found", "already_answered", "not_sent", "log_busy", "log_away", "ledger_away"), body={JSON:
+            "bad_time", "not_found", "already_answered", "not_sent", "log_busy", "log_away", "ledger_away"), body={JSON:
             ref("Result")}, path_parts={"command": ID_PATTERN}, ), ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pydantic_core import to_json
 
 from cti.web.codes import CODES, ERRORS_URL, Code
 from cti.web.masking import masked_identifier, masked_problem
+from schemas.fields import MEMBER
 
 PROBLEM_JSON = "application/problem+json"
 FAULTS_MAX = 20
@@ -21,8 +22,16 @@ def fault(pointer: str, rule: str, detail: str) -> dict[str, str]:
 
 def faults_of(error: ValidationError, value: Any) -> list[dict[str, str]]:
     """What pydantic found in a JSON value, as our faults with JSON pointers (RFC 6901)."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)[:FAULTS_MAX]
-    return [fault(pointer_of(_within(value, each["loc"])), each["type"], each["msg"]) for each in found]
+    found = error.errors(include_url=False, include_input=False)[:FAULTS_MAX]
+    return [
+        fault(pointer_of([*_within(value, each["loc"]), *_member(each.get("ctx", {}))]), each["type"], each["msg"])
+        for each in found
+    ]
+
+
+def _member(context: Mapping[str, Any]) -> list[str]:
+    """The member that an error of a whole model names."""
+    return [context[MEMBER]] if MEMBER in context else []
 
 
 def _within(value: Any, steps: Sequence[int | str]) -> Iterator[int | str]:

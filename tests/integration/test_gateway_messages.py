@@ -60,6 +60,20 @@ async def test_an_impossible_time_is_refused_by_name(site: Site, time: str, take
     assert (batch.status, [one.get("code") for one in batch.json()["items"]]) == (200, [None, "bad_time"])
 
 
+@pytest.mark.parametrize("opened", ["1970-01-01T00:00:00Z", at(NOW_MS + DAY_MS + 1)])
+async def test_a_snapshot_whose_call_was_opened_at_an_impossible_time_is_refused_by_name(
+    site: Site, opened: str
+) -> None:
+    key = await site.key()
+    calls = [{"call": "c-1"}, {"call": "c-2", "openedAt": opened}]
+    snapshot = event(1, type="ringback.switch.switchSnapshot.v1", subject=SWITCH, data={"calls": calls})
+    answer = await site.post(key, snapshot)
+    assert (answer.status, answer.code) == (422, "bad_time")
+    assert answer.json()["errors"][0]["pointer"] == "/data/calls/1/openedAt"
+    batch = await site.post(key, [event(2), snapshot], BATCH)
+    assert (batch.status, [one.get("code") for one in batch.json()["items"]]) == (200, [None, "bad_time"])
+
+
 async def test_an_event_is_not_refused_for_a_number_that_is_longer_than_any(site: Site) -> None:
     long = "sip:+8679186261234@10.0.0.1;user=phone;" + "x" * 200
     data = {"connection": "c", "calling": long, "called": "95598", "direction": "inbound"}

@@ -68,6 +68,24 @@ async def test_what_became_of_a_call_that_was_asked_about_is_kept(site: Site) ->
     assert json.loads(entry.body)["data"] == {"commandid": "cmd-0-1", "state": "done", **found, "ended_at": ended}
 
 
+@pytest.mark.parametrize("member", ["time", "ended_at"])
+@pytest.mark.parametrize("time", ["1979-12-31T23:59:59Z", "2198-01-01T00:00:00Z"])
+async def test_a_result_at_an_impossible_time_is_refused_by_name(site: Site, member: str, time: str) -> None:
+    await site.commit(Round(commands=[site.command(1)]))
+    answer = await result(site, await site.key(), "cmd-0-1", {"state": "done", member: time})
+    assert (answer.status, answer.code) == (422, "bad_time")
+    assert answer.json()["errors"][0]["pointer"] == f"/{member}"
+    assert await site.kept() == []
+
+
+@pytest.mark.parametrize("told", [{"state": "refused"}, {"state": "done", "reason": "busy"}])
+async def test_a_reason_that_the_state_does_not_allow_is_named(site: Site, told: dict[str, str]) -> None:
+    answer = await result(site, await site.key(), "cmd-0-1", told)
+    assert (answer.status, answer.code) == (422, "invalid_body")
+    [wrong] = answer.json()["errors"]
+    assert (wrong["pointer"], wrong["detail"]) == ("/reason", "A refused command has a `reason`, any other has none")
+
+
 async def test_the_same_result_again_is_kept_once(site: Site) -> None:
     await site.commit(Round(commands=[site.command(1)]))
     key = await site.key()
