@@ -124,25 +124,29 @@ def opening_data(fact: Fact) -> OpeningData:
 
 
 def number(written: str | None) -> str | None:
-    """A number, cut to the length that a call keeps: `schemas.fields.Number` accepts longer ones."""
+    """A number or a device's address, cut to the length that a call keeps: `schemas.fields.Number` accepts longer ones.
+
+    All are cut alike, because one party is named by either.
+    """
     return written if written is None or len(written) <= NUMBER_CHARS_MAX else written[:NUMBER_CHARS_MAX]
 
 
 def party_data(fact: Fact) -> PartyData:
     data = fact.data
     return PartyData(
-        data["connection"], data.get("device") or data.get("answering"), data.get("agent"), data.get("queue")
+        data["connection"], number(data.get("device") or data.get("answering")), data.get("agent"), data.get("queue")
     )
 
 
 def clearing_data(fact: Fact) -> ClearingData:
     read = fact.data.get
-    return ClearingData(read("connection"), read("device"), read("releasingDevice"), read("releaseReason"))
+    device, releasing = number(read("device")), number(read("releasingDevice"))
+    return ClearingData(read("connection"), device, releasing, read("releaseReason"))
 
 
 def hold_data(fact: Fact) -> HoldData:
     data = fact.data
-    return HoldData(data.get("heldConnection") or data["connection"], data.get("holdingDevice"))
+    return HoldData(data.get("heldConnection") or data["connection"], number(data.get("holdingDevice")))
 
 
 def transfer_data(fact: Fact) -> TransferData:
@@ -153,7 +157,7 @@ def transfer_data(fact: Fact) -> TransferData:
         read("resultingCall"),
         read("connections") or {},
         bool(read("blind")),
-        read("to"),
+        number(read("to")),
         read("reason"),
     )
 
@@ -179,7 +183,7 @@ def commandid_of(fact: Fact) -> str | None:
 
 
 def device_of(fact: Fact) -> str | None:
-    return fact.data.get("device")
+    return number(fact.data.get("device"))
 
 
 def queue_of(fact: Fact) -> str | None:

@@ -11,6 +11,8 @@ from tests.unit.core.stories import (
     answers,
     broken,
     call_of,
+    cleared,
+    hangs_up,
     holds,
     ms,
     mutes,
@@ -130,3 +132,12 @@ def test_who_muted_is_found_by_his_device_alone() -> None:
         answered_call(said(20.0, "muted", {"device": FIRST["device"]}), said(40.0, "unmuted", {"device": "8001"}))
     )
     assert [hold["seconds"] for hold in told["holds"]] == [20]
+
+
+def test_a_caller_with_a_long_address_is_known_by_it_wherever_it_stands() -> None:
+    address = "sip:" + "9" * 80 + "@gateway.example"
+    opening = said(0.0, "offered", {"connection": "c", "calling": address, "direction": "inbound"})
+    facts = [opening, rings(1.0), answers(2.0), holds(3.0, address, "a-1"), takes_back(63.0, address, "a-1")]
+    told = record([*facts, hangs_up(90.0, address), cleared(90.0)])
+    assert [(hold["by"], hold["notices_owed"]) for hold in told["holds"]] == [("customer", 0)]
+    assert (told["released_by"], told["breaches"]) == ("customer", [])
