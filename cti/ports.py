@@ -297,12 +297,10 @@ class Reads(Protocol):
         ring_ms: int,
     ) -> list[Totals]: ...
 
-    async def breach_counts(
-        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
-    ) -> Mapping[str, int]: ...
+    async def breach_counts(self, tenant: str, wanted: TotalsFilter) -> Mapping[str, int]: ...
 
     async def intervention_counts(
-        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
+        self, tenant: str, wanted: TotalsFilter
     ) -> list[tuple[str, str, str, str | None, int]]:
         """(rule, command, state, reason, count), by the time they were due."""
 

@@ -30,13 +30,13 @@ async def get_indicators(context: Context, asked: Asked) -> web.Response:
     answer |= {"as_of": as_of, "from": optional_rfc3339(from_ms), "to": optional_rfc3339(to_ms), "by": by}
     answer["rules"] = measured_rules(
         standard.needs,
-        await context.reads.breach_counts(tenant, from_ms, to_ms, sources),
+        await context.reads.breach_counts(tenant, wanted),
         facts_known(
             [row for row in await context.reads.tenant_sources(tenant) if sources is None or row.source in sources],
             [row for row in await context.registry.tenant_switches(tenant) if sources is None or row.source in sources],
         ),
     )
-    answer |= counted_interventions(await context.reads.intervention_counts(tenant, from_ms, to_ms, sources))
+    answer |= counted_interventions(await context.reads.intervention_counts(tenant, wanted))
     if by != "none":
         groups = await context.reads.totals(tenant, wanted, by, standard.service_ms, standard.ring_ms)
         answer["groups"] = [{"group": _group(by, each), **standard.figures(each)} for each in groups]

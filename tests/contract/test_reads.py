@@ -256,17 +256,36 @@ async def test_breaches_and_interventions_are_counted(store: Store) -> None:
     ]
     rows = [breach("a"), breach("a", 1), breach("b", rule="HOLD-2", at_ms=START_MS), breach("c", tenant="other")]
     await fill(store, Round(records=[record("a"), record("b")], breaches=rows, commands=orders))
-    assert await store.ledger.breach_counts(TENANT, None, None) == {"HOLD-2": 1, "RING-1": 2}
-    assert await store.ledger.breach_counts(TENANT, START_MS + 1, None) == {"RING-1": 2}
-    assert await store.ledger.breach_counts(TENANT, None, START_MS + 1) == {"HOLD-2": 1}
+    assert await store.ledger.breach_counts(TENANT, TotalsFilter()) == {"HOLD-2": 1, "RING-1": 2}
+    assert await store.ledger.breach_counts(TENANT, TotalsFilter(START_MS + 1, None)) == {"RING-1": 2}
+    assert await store.ledger.breach_counts(TENANT, TotalsFilter(None, START_MS + 1)) == {"HOLD-2": 1}
     every = [
         ("HOLD-2", "playMessage", "open", None, 1),
         ("RING-1", "deflectCall", "open", None, 2),
         ("RING-1", "deflectCall", "refused", "busy", 1),
     ]
-    assert await store.ledger.intervention_counts(TENANT, None, None) == every
-    assert await store.ledger.intervention_counts(TENANT, START_MS + 1, None) == every[1:]
-    assert await store.ledger.intervention_counts(TENANT, None, START_MS + 1) == every[:1]
+    assert await store.ledger.intervention_counts(TENANT, TotalsFilter()) == every
+    assert await store.ledger.intervention_counts(TENANT, TotalsFilter(START_MS + 1, None)) == every[1:]
+    assert await store.ledger.intervention_counts(TENANT, TotalsFilter(None, START_MS + 1)) == every[:1]
+
+
+async def test_breaches_and_interventions_are_those_of_calls_of_a_direction_and_a_queue(store: Store) -> None:
+    """A call without a direction came in; one that goes on is of neither."""
+    calls = {"a": (None, "power"), "b": ("inbound", "bills"), "c": ("outbound", "power")}
+    records = [record(id_, direction=direction, queue=queue) for id_, (direction, queue) in calls.items()]
+    rows = [breach(id_) for id_ in calls]
+    orders = [command(id_, no, call_id=id_) for no, id_ in enumerate([*calls, "live"], 1)]
+    await fill(store, Round(records=records, breaches=rows, commands=orders))
+    for wanted, count in (
+        (TotalsFilter(), 3), (TotalsFilter(direction="inbound"), 2), (TotalsFilter(direction="outbound"), 1),
+        (TotalsFilter(queue="power"), 2), (TotalsFilter(direction="inbound", queue="power"), 1),
+    ):  # fmt: skip
+        assert await store.ledger.breach_counts(TENANT, wanted) == {"RING-1": count}
+        [(*_, due)] = await store.ledger.intervention_counts(TENANT, wanted)
+        assert due == count + (wanted == TotalsFilter())
+    nothing = TotalsFilter(queue="nobody's")
+    assert await store.ledger.breach_counts(TENANT, nothing) == {}
+    assert await store.ledger.intervention_counts(TENANT, nothing) == []
 
 
 async def test_open_commands_are_unanswered_and_unexpired(store: Store) -> None:

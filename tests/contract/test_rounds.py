@@ -4,7 +4,7 @@ import pytest
 
 from cti.adapters.store import Store
 from cti.errors import Fenced, WrongPartitions
-from cti.rows import CallFilter, DeadLetterRow, Fence, OutboxRow, OutcomeRow, Round, SourceRow
+from cti.rows import CallFilter, DeadLetterRow, Fence, OutboxRow, OutcomeRow, Round, SourceRow, TotalsFilter
 from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT, agent, breach, call, command, event, fence, record
 
 
@@ -133,7 +133,7 @@ async def test_a_higher_revision_replaces_record_and_breaches_a_lower_one_does_n
     stored = await store.ledger.call(TENANT, "a")
     assert stored is not None
     assert stored.record == second
-    assert await store.ledger.breach_counts(TENANT, None, None) == {"HOLD-2": 1, "RING-1": 1}
+    assert await store.ledger.breach_counts(TENANT, TotalsFilter()) == {"HOLD-2": 1, "RING-1": 1}
     await store.ledger.commit(
         Round(records=[record("a")], breaches=[breach("a", rule="HOLD-2")], fences=[fence(claim, 3)])
     )
@@ -288,7 +288,7 @@ async def test_retention_drops_timelines_first_then_all_of_a_call(store: Store) 
     assert await store.ledger.records(TENANT, "", 10) == [old.record, young.record]
     assert await store.ledger.purge(START_MS + 101, START_MS + 50) == 3
     assert await store.ledger.records(TENANT, "", 10) == [young.record]
-    assert await store.ledger.breach_counts(TENANT, None, None) == {"RING-1": 1}
+    assert await store.ledger.breach_counts(TENANT, TotalsFilter()) == {"RING-1": 1}
     assert [line.row.call_id for line in await store.ledger.calls(TENANT, CallFilter(), None, 9)] == ["live", "young"]
     assert await store.ledger.commands_after({0: 0}, 9) == []
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, func, select, tuple_
 
 from cti.adapters.ledger.tables import breaches
-from cti.rows import BreachFilter, BreachRow, Sources
+from cti.adapters.ledger.totals import of_calls
+from cti.rows import BreachFilter, BreachRow, TotalsFilter
 from cti.sql.bulk import deletion, insertion
 
 insert_breaches = insertion(breaches, tail="ON CONFLICT (call_id, n) DO NOTHING")  # a late revision 1 adds none
@@ -43,15 +44,14 @@ def list_breaches(
     return [BreachRow._make(row) for row in connection.execute(query)]
 
 
-def breach_counts(
-    connection: Connection, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
-) -> Mapping[str, int]:
-    """By rule, of breaches that happened in the window."""
+def breach_counts(connection: Connection, tenant: str, wanted: TotalsFilter) -> Mapping[str, int]:
+    """By rule, of breaches that happened in the window, in calls of the direction and the queue."""
     query = select(breaches.c.rule, func.count()).where(breaches.c.tenant == tenant).group_by(breaches.c.rule)
-    if sources is not None:
-        query = query.where(breaches.c.source.in_(sorted(sources)))
-    if from_ms is not None:
-        query = query.where(breaches.c.at_ms >= from_ms)
-    if to_ms is not None:
-        query = query.where(breaches.c.at_ms < to_ms)
+    if wanted.sources is not None:
+        query = query.where(breaches.c.source.in_(sorted(wanted.sources)))
+    if wanted.from_ms is not None:
+        query = query.where(breaches.c.at_ms >= wanted.from_ms)
+    if wanted.to_ms is not None:
+        query = query.where(breaches.c.at_ms < wanted.to_ms)
+    query = query.where(*of_calls(breaches.c.call_id, wanted))
     return {row[0]: row[1] for row in connection.execute(query.order_by(breaches.c.rule))}

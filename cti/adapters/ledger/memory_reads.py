@@ -159,19 +159,28 @@ class MemoryReads(MemoryLeases):
                 groups.setdefault(_group(row, by), []).append(row)
         return [_sums(group, groups[group], service_ms, ring_ms) for group in sorted(groups)]
 
-    async def breach_counts(
-        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
-    ) -> Mapping[str, int]:
-        counted = Counter(row.rule for row in self._tenant_breaches(tenant, from_ms, to_ms) if _of(row, sources))
+    async def breach_counts(self, tenant: str, wanted: TotalsFilter) -> Mapping[str, int]:
+        rows = self._tenant_breaches(tenant, wanted.from_ms, wanted.to_ms)
+        counted = Counter(row.rule for row in rows if _of(row, wanted.sources) and self._is_of(row.call_id, wanted))
         return dict(sorted(counted.items()))
 
+    def _is_of(self, call_id: str, wanted: TotalsFilter) -> bool:
+        """Whether the call is of the direction and the queue, as far as they are asked for."""
+        if wanted.direction is None and wanted.queue is None:
+            return True
+        record = self._records.get(call_id)
+        return record is not None and _is_wanted(record, TotalsFilter(None, None, None, wanted.direction, wanted.queue))
+
     async def intervention_counts(
-        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
+        self, tenant: str, wanted: TotalsFilter
     ) -> list[tuple[str, str, str, str | None, int]]:
         counted = Counter(
             (row.rule, row.command, row.state, row.reason)
             for row in self._commands.values()
-            if row.tenant == tenant and _within(row.due_at_ms, from_ms, to_ms) and _of(row, sources)
+            if row.tenant == tenant
+            and _within(row.due_at_ms, wanted.from_ms, wanted.to_ms)
+            and _of(row, wanted.sources)
+            and self._is_of(row.call_id, wanted)
         )
         return sorted([(*kind, n) for kind, n in counted.items()], key=lambda row: (row[:3], row[3] or ""))
 

@@ -232,15 +232,13 @@ class SqlLedger(SqlLeases[int, Claim]):
     ) -> list[Totals]:
         return await self._reader.run(totals, tenant, wanted, by, service_ms, ring_ms)
 
-    async def breach_counts(
-        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
-    ) -> Mapping[str, int]:
-        return await self._reader.run(breaches.breach_counts, tenant, from_ms, to_ms, sources)
+    async def breach_counts(self, tenant: str, wanted: TotalsFilter) -> Mapping[str, int]:
+        return await self._reader.run(breaches.breach_counts, tenant, wanted)
 
     async def intervention_counts(
-        self, tenant: str, from_ms: int | None, to_ms: int | None, sources: Sources = None
+        self, tenant: str, wanted: TotalsFilter
     ) -> list[tuple[str, str, str, str | None, int]]:
-        return await self._reader.run(commands.intervention_counts, tenant, from_ms, to_ms, sources)
+        return await self._reader.run(commands.intervention_counts, tenant, wanted)
 
     async def tenant_sources(self, tenant: str) -> list[SourceRow]:
         return await self._reader.run(agents.list_sources, tenant)

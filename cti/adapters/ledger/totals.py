@@ -32,12 +32,29 @@ def totals(
         query = query.where(_R.opened_at_ms >= wanted.from_ms)
     if wanted.to_ms is not None:
         query = query.where(_R.opened_at_ms < wanted.to_ms)
-    if wanted.direction is not None:
-        query = query.where(_INBOUND if wanted.direction == "inbound" else _R.direction == wanted.direction)
-    if wanted.queue is not None:
-        query = query.where(_R.queue == wanted.queue)
+    query = query.where(*_of_kind(wanted))
     rows = [(str(row[0]), *(int(value or 0) for value in row[1:])) for row in connection.execute(query)]
     return sorted(Totals._make(row) for row in rows if by == "none" or row[1])
+
+
+def _of_kind(wanted: TotalsFilter) -> list[ColumnElement[bool]]:
+    """Direction and queue, as far as they are asked for."""
+    asked = []
+    if wanted.direction is not None:
+        asked.append(_INBOUND if wanted.direction == "inbound" else _R.direction == wanted.direction)
+    if wanted.queue is not None:
+        asked.append(_R.queue == wanted.queue)
+    return asked
+
+
+def of_calls(call_id: ColumnElement[str], wanted: TotalsFilter) -> list[ColumnElement[bool]]:
+    """Conditions for the rows of calls that have ended and are of the direction and the queue; none: of any call.
+
+    A scalar subquery is looked up by its key for each row; an EXISTS is joined, and reads all records ever made.
+    """
+    asked = _of_kind(wanted)
+    found = select(literal_column("1")).where(_R.call_id == call_id, *asked).correlate_except(records).scalar_subquery()
+    return [found.is_not(None)] if asked else []
 
 
 def _group(by: str) -> ColumnElement[Any]:
