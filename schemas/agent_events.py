@@ -8,13 +8,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.fields import CallId, Code, Message, Name, Private
+from schemas.fields import CallId, Code, Device, Message, Private
 
 
 class AgentEvent(Message):
     """What every agent event may say."""
 
-    device: Name | None = None
+    device: Device | None = None
     cause: Code | None = None
     private: Private = None
 

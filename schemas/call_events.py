@@ -16,6 +16,7 @@ from schemas.fields import (
     CallId,
     Code,
     Count,
+    Device,
     Message,
     Name,
     Private,
@@ -90,7 +91,7 @@ class NetworkReached(MaybeLegEvent):
 class Delivered(LegEvent):
     """A device rings (CSTA delivered): an offer begins. `ring_timeout_s`: the switch's own limit, if it has any."""
 
-    device: Name | None = None
+    device: Device | None = None
     agent: Code | None = None
     queue: Code | None = None
     ring_timeout_s: Timeout | None = None
@@ -99,23 +100,23 @@ class Delivered(LegEvent):
 class Established(LegEvent):
     """A leg was answered (CSTA established). `answering`: the device that answered."""
 
-    device: Name | None = None
+    device: Device | None = None
     agent: Code | None = None
-    answering: Name | None = None
+    answering: Device | None = None
 
 
 class Diverted(LegEvent):
     """The offer was taken from the device (CSTA diverted); `cause` says why: callNotAnswered, redirected, ..."""
 
-    device: Name | None = None
+    device: Device | None = None
     agent: Code | None = None
-    to: Name | None = None
+    to: Device | None = None
 
 
 class Held(LegEvent):
     """A leg was put on hold (CSTA held); `holdingDevice` did it, `heldConnection` waits."""
 
-    holding_device: Name | None = Field(None, alias="holdingDevice")
+    holding_device: Device | None = Field(None, alias="holdingDevice")
     held_connection: Name | None = Field(None, alias="heldConnection")
 
 
@@ -126,7 +127,7 @@ class Retrieved(Held):
 class Muted(MaybeLegEvent):
     """A device was muted (ours): counts as a hold when an agent does it. Names its device, its leg, or both."""
 
-    device: Name | None = None
+    device: Device | None = None
 
     @model_validator(mode="after")
     def _names_one(self) -> Self:
@@ -160,7 +161,7 @@ class Transferred(MaybeLegEvent):
     connections: Annotated[dict[Name, Name], Field(max_length=64)] | None = None
     blind: bool | None = None
     reason: Code | None = None
-    to: Name | None = None
+    to: Device | None = None
 
 
 class Conferenced(Transferred):
@@ -170,7 +171,7 @@ class Conferenced(Transferred):
 class Failed(MaybeLegEvent):
     """The call could not reach a device (CSTA failed): ends ringing or dialling."""
 
-    device: Name | None = None
+    device: Device | None = None
     agent: Code | None = None
 
 
@@ -181,7 +182,7 @@ class ConnectionCleared(LegEvent):
     silent, inaudible, language, abuse, lingering, survey, transfer; a switch's own words are kept as text.
     """
 
-    releasing_device: Name | None = Field(None, alias="releasingDevice")
+    releasing_device: Device | None = Field(None, alias="releasingDevice")
     release_reason: Code | None = Field(None, alias="releaseReason")
 
 
@@ -193,7 +194,7 @@ class DigitsGenerated(MaybeLegEvent):
     """Keys were pressed (CSTA digitsGenerated)."""
 
     digits: Digits
-    device: Name | None = None
+    device: Device | None = None
 
 
 class NetworkTone(MaybeLegEvent):

@@ -20,7 +20,7 @@ SEQUENCE_MAX = 2**63 - 1
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 """A short word: a cause, a reason, a queue, an agent's number."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-"""A connection, a device, a command's id, a trunk."""
+"""A connection, a command's id, a trunk."""
 CallId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 """A switch's call id: the subject of its events."""
 NUMBER_CHARS_MAX = 64
@@ -35,6 +35,16 @@ def cut_number(value: object) -> object:
 
 WrittenNumber = Annotated[str, StringConstraints(max_length=NUMBER_CHARS_MAX), BeforeValidator(cut_number)]
 """A number as a switch writes it."""
+DEVICE_CHARS_MAX = 128
+
+
+def cut_device(value: object) -> object:
+    """An address that is too long is cut, as a number is."""
+    return value[:DEVICE_CHARS_MAX] if isinstance(value, str) else value
+
+
+Device = Annotated[str, StringConstraints(min_length=1, max_length=DEVICE_CHARS_MAX), BeforeValidator(cut_device)]
+"""The address of a device, an agent's or a customer's: an extension, a number, a SIP address."""
 E164 = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 """What is spoken, shown or written to a person."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.call_events import Direction
-from schemas.fields import CallId, Code, Message, Name, Private, Sequence, Time, WrittenNumber
+from schemas.fields import CallId, Code, Device, Message, Name, Private, Sequence, Time, WrittenNumber
 
 ConnectionState = Literal["null", "initiated", "alerting", "connected", "hold", "queued", "fail"]
 """A leg's state (CSTA, ECMA-269)."""
@@ -30,7 +30,7 @@ class SnapshotConnection(Message):
 
     connection: Name
     state: ConnectionState | None = None
-    device: Name | None = None
+    device: Device | None = None
     agent: Code | None = None
 
 
@@ -52,7 +52,7 @@ class SnapshotAgent(Message):
 
     agent: Code
     state: AgentState | None = None
-    device: Name | None = None
+    device: Device | None = None
     queues: Annotated[list[Code], Field(max_length=256)] | None = None
 
 

@@ -2,7 +2,7 @@
 
 Every text of an answer is looked through, not only the fields that are meant for numbers: people write numbers into
 notes, and switches into names of recordings. A number is seven digits or more, whatever stands between them: blanks,
-dashes, brackets, dots, commas; in any script, Chinese numerals included. Dates, times and IP addresses are no numbers.
+dashes, brackets, dots, marks; in any script, Chinese numerals included. Dates, times and IP addresses are no numbers.
 
 Fields that hold identifiers are masked only where the number is unmistakable (`+86...`, `0086...`, `tel:`, `sip:`, a
 Chinese mobile number): other digits there are counters and times, and a client looks calls up by them.
@@ -26,27 +26,34 @@ IDENTIFIERS = frozenset(
 )
 DIGITS = "digits"
 
-_D = r"[\d\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089\u2460-\u2468〇零一二三四五六七八九幺壹贰叁肆伍陆柒捌玖]"
-_BETWEEN = (
-    r"(?:[\s().,'\-/_\u00ad\u00b7\u200b-\u200f\u2010-\u2015\u2019\u2060\u2212\u3001\u30fb\ufe58\ufe63\ufeff"
-    r"\uff08\uff09\uff0c\uff0d\uff0e\uff0f]|%20|%2[dD]){0,8}"
+# Decimal digits of any script, raised and lowered ones, those in circles, and Chinese numerals as people write them.
+_D = (
+    r"[\d\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089\u2460-\u2468\u24ea\u24f5-\u24fd\u2776-\u277e\u2780-\u2788\u278a-\u2792"
+    r"\u3280-\u3288〇零一二三四五六七八九幺两兩壹贰叁肆伍陆柒捌玖貳貮參叄陸]"
 )
+_BETWEEN = (
+    r"(?:[\s().,'\-/_~*|:;=+!\\\[\]<>{}\"`\u00ac\u00ad\u00b7\u180e\u200b-\u200f\u2010-\u2015\u2018-\u201f\u2022\u2024-\u2027\u2043"
+    r"\u2044\u2060\u2212\u223c\u3001\u3002\u301c\u3030\u30fb\ufe58\ufe63\ufeff\uff01\uff08\uff09\uff0b\uff0c\uff0d\uff0e\uff0f"
+    r"\uff1a\uff1b\uff1d\uff5c\uff5e]|%20|%2[dD]|&nbsp;){0,8}"
+)
+_CLOCK = r"(?P<clock>(?<!\d)(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?![\d:]))"
 _ISO_TIME = (
     r"(?P<time>(?<!\d)(?:(?:19|20|21)\d\d|\d{4}(?=[-\d]{6}T\d))([-/.])(?:0[1-9]|1[0-2])\2(?:0[1-9]|[12]\d|3[01])(?!\d)"
     r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?(?!\d))?)"
 )
 _ADDRESS = r"(?P<address>(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]))"
 _ANY = re.compile(
-    rf"{_ISO_TIME}|{_ADDRESS}|(?P<plus>[+\uff0b]?)(?P<number>{_D}(?:{_BETWEEN}{_D}){{{DIGITS_MIN - 1},}})"
+    rf"{_ISO_TIME}|{_CLOCK}|{_ADDRESS}|(?P<plus>[+\uff0b]?)(?P<number>{_D}(?:{_BETWEEN}{_D}){{{DIGITS_MIN - 1},}})"
 )
 _UNMISTAKABLE = re.compile(
     rf"(?P<plus>[+\uff0b]|%2[bB])(?P<number>\d(?:{_BETWEEN}\d){{{DIGITS_MIN - 1},}})"
     rf"|(?P<scheme>(?:sips?|tel):)(?P<named>\d(?:{_BETWEEN}\d){{{DIGITS_MIN - 1},}})"
-    r"|(?<![0-9A-Za-z])(?P<bare>(?:00\d{8,15})|(?:86)?1[3-9]\d{9})(?![0-9A-Za-z])"
+    r"|(?<![0-9A-Za-z])(?P<bare>(?:00\d{8,15})|(?:86)?[1\uff11][3-9\uff13-\uff19]\d{9}"
+    r"|[1\uff11][3-9\uff13-\uff19]\d[ \-\uff0d\u2010-\u2015]\d{4}[ \-\uff0d\u2010-\u2015]\d{4})(?![0-9A-Za-z])"
 )
-_CHINESE = {"〇": "0", "零": "0", "幺": "1"} | {
+_CHINESE = {"〇": "0", "零": "0", "幺": "1", "两": "2", "兩": "2", "貮": "2", "參": "3"} | {
     numeral: str(n)
-    for numerals in ("一二三四五六七八九", "壹贰叁肆伍陆柒捌玖")
+    for numerals in ("一二三四五六七八九", "壹贰叁肆伍陆柒捌玖", "壹貳叄肆伍陸柒捌玖")
     for n, numeral in enumerate(numerals, 1)
 }
 
@@ -75,7 +82,7 @@ def _hidden_unmistakable(match: re.Match[str]) -> str:
 
 def _stars(number: str) -> str:
     """The head and the tail of a number, without what stood between its digits."""
-    digits = "".join([_digit(each) for each in re.findall(_D, re.sub("%20|%2[dD]", "", number))])
+    digits = "".join([_digit(each) for each in re.findall(_D, re.sub("%20|%2[dD]|&nbsp;", "", number))])
     prefix = INTERNATIONAL if digits.startswith(INTERNATIONAL) else ""
     digits = digits[len(prefix) :]
     abroad = prefix or 11 < len(digits) <= NUMBER_DIGITS_MAX  # with a country's code
@@ -86,7 +93,7 @@ def _stars(number: str) -> str:
 
 
 def _digit(numeral: str) -> str:
-    return _CHINESE.get(numeral) or str(unicodedata.digit(numeral))
+    return _CHINESE.get(numeral) or str(int(unicodedata.numeric(numeral)))
 
 
 def masked_problem(errors: list[dict[str, str]]) -> list[dict[str, str]]:

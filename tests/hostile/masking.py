@@ -11,7 +11,7 @@ from tests.hostile.events import Event, event, now_ms
 from tests.hostile.site import ADMIN, EVERYTHING, REVEAL, KeyAsked, Site, commands_ran
 from tests.hostile.verdict import Verdict
 
-SEPARATORS = re.compile(r"(?<=[0-9])(?:[\s().\-/\u2010-\u2015\u00a0+]|%20|%2[dD])+(?=[0-9])")
+SEPARATORS = re.compile(r"(?<=[0-9])(?:[\s().\-/\u2010-\u2015\u00a0+~|\[\]]|%20|%2[dD])+(?=[0-9])")
 
 
 class Numbers:
@@ -37,6 +37,10 @@ def _wide(digits: str) -> str:
     return "".join(chr(ord(digit) + 0xFEE0) for digit in digits)
 
 
+def _circled(digits: str) -> str:
+    return "".join("\u24ea" if digit == "0" else chr(0x245F + int(digit)) for digit in digits)
+
+
 FORMS: dict[str, Any] = {
     "plain": lambda d: d,
     "with plus": lambda d: f"+86{d}",
@@ -48,6 +52,9 @@ FORMS: dict[str, Any] = {
     "as tel": lambda d: f"tel:+86-{d[:3]}-{d[3:7]}-{d[7:]}",
     "with a name": lambda d: f"Zhang <{d}>",
     "full width": _wide,
+    "with marks": lambda d: f"{d[:3]}~{d[3:7]}|{d[7:]}",
+    "in an array": lambda d: f"[{d[:3]}][{d[3:7]}][{d[7:]}]",
+    "in circles": _circled,
 }
 
 

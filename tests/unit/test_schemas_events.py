@@ -208,3 +208,11 @@ def test_facts_of_one_moment_have_the_order_of_the_contract() -> None:
     agent = agent_events.KIND_RANK
     assert agent["agentLoggedOn"] < agent["agentReady"] < agent["agentLoggedOff"]
     assert switch_events.KIND_RANK.keys() == switch_events.DATA_MODELS.keys()
+
+
+@pytest.mark.parametrize("kind", ["delivered", "connectionCleared", "held", "transferred", "diverted", "established"])
+def test_an_address_that_is_too_long_is_cut_and_the_event_taken(kind: str) -> None:
+    """A SIP address with many parameters."""
+    member = {"connectionCleared": "releasingDevice", "held": "holdingDevice", "transferred": "to"}.get(kind, "device")
+    read = call_events.DATA_MODELS[kind].model_validate({"connection": "c1", member: "sip:" + "9" * 140})
+    assert list(read.model_dump(by_alias=True, exclude_none=True).values())[-1] == "sip:" + "9" * 124
