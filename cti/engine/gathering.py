@@ -98,7 +98,13 @@ class Gathering:
         self.layers.dropped()
         self.begin_round()
         for source in self.sources.values():
-            source.kinds.clear()
+            source.forget_uncommitted_kinds()
+
+    def committed(self, round_: Round) -> None:
+        """The round under the one that is being gathered is committed."""
+        self.layers.committed()
+        for row in round_.sources:
+            self.source(row.tenant, row.source).kinds_committed(row.kinds.split())
 
     def begin_round(self) -> None:
         """Gather the next round."""

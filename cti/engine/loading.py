@@ -33,7 +33,7 @@ async def load_switches(work: Gathering, ledger: Ledger) -> None:
     for switch in await ledger.switches():
         work.source(switch.tenant, switch.source).declare(switch.switch, from_json(switch.declaration))
     for row in await ledger.sources():
-        work.source(row.tenant, row.source).kinds.update(row.kinds.split())
+        work.source(row.tenant, row.source).kinds_committed(row.kinds.split())
 
 
 async def load(work: Gathering, ledger: Ledger, partition: int) -> Loaded:

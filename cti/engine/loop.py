@@ -347,9 +347,9 @@ class Engine:
             await self._lose(verdict.lost)
 
     def _merge(self, done: Committing) -> None:
-        layers, now_ms = self.work.layers, self._time.now_ms()
-        self._passivation.add(layers.committing.calls, now_ms)
-        layers.committed()
+        work, now_ms = self.work, self._time.now_ms()
+        self._passivation.add(work.layers.committing.calls, now_ms)
+        work.committed(done.round_)
         self._partitions.commit(done.positions)
         self._live_committed, self._backoff_ms = done.live, 0.0
         self.quarantine.round_committed(done.taken, done.positions)

@@ -45,6 +45,7 @@ class Source:
         "abilities",
         "alarmed",
         "clock",
+        "committed_kinds",
         "kinds",
         "name",
         "schedules",
@@ -59,7 +60,8 @@ class Source:
         self._waiting: set[Source] = set() if waiting is None else waiting
         self.switch = name.removeprefix("/switches/")
         self.clock = SourceClock()
-        self.kinds: set[str] = set()
+        self.kinds: set[str] = set()  # of the facts seen, those of rounds that are not committed included
+        self.committed_kinds: set[str] = set()
         self.abilities = Abilities()
         # For each partition a heap of (due by the switch's clock, key of the call): one that lags delays no other.
         self.schedules: dict[int, list[tuple[int, int]]] = {}
@@ -98,6 +100,15 @@ class Source:
             return False
         self.kinds.add(kind)
         return True
+
+    def kinds_committed(self, kinds: Iterable[str]) -> None:
+        """Note kinds that the ledger has."""
+        self.committed_kinds.update(kinds)
+        self.kinds.update(self.committed_kinds)
+
+    def forget_uncommitted_kinds(self) -> None:
+        """Return to the kinds that the ledger has: a row written later replaces the one that names them."""
+        self.kinds = set(self.committed_kinds)
 
     def row(self, partition: int) -> SourceRow:
         return SourceRow(self.tenant, self.name, partition, " ".join(sorted(self.kinds)))

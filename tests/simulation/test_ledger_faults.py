@@ -1,15 +1,18 @@
 """What the ledger may do to the engine, and what an event in hand does to a timer."""
 
+from pathlib import Path
+
 import pytest
 
 import cti.engine.ingest
 from cti.core.facts import Fact
 from cti.engine.gathering import Gathering
 from cti.engine.live_calls import LiveCall
-from cti.errors import OutcomeUnknown
+from cti.errors import LedgerAway, OutcomeUnknown
 from cti.ports import Entry
 from cti.rows import Round
-from tests.scheduler import Scene, event
+from tests.ready import BOTH, ready_url
+from tests.scheduler import Scene, event, scene
 from tests.simulation.lines import AGENT, CALLER, HOLD, Line
 
 
@@ -150,3 +153,42 @@ async def test_a_ledger_that_refuses_even_the_dead_letter_stops_the_engine_loudl
     await it.post(line.told("call-1", "offered", CALLER, 0.0))
     with pytest.raises(ValueError, match="nothing is taken"):
         await it.to(30)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+async def test_what_a_switch_has_sent_before_is_known_after_a_round_that_failed(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row of kinds replaces the one before it: after the failure it must name what that named."""
+    async with scene(ready_url(kind, request, tmp_path), parts=(), threads=False) as it:
+        line = await Line.of(it, "s1")
+        await line.answered("call-1")
+        await line.say("call-1", "held", HOLD)
+        await line.say("call-1", "retrieved", HOLD)
+        before = await _measured(it)
+        assert before == {"HOLD-1", "HOLD-2", "HOLD-3", "QUEUE-1", "RING-1", "RING-2"}
+        commit = it.store.ledger.commit
+        refused: list[Round] = []
+
+        async def away_once(round_: Round) -> None:
+            if round_.sources and not refused:
+                refused.append(round_)
+                raise LedgerAway("the disk is full")
+            await commit(round_)
+
+        monkeypatch.setattr(it.store.ledger, "commit", away_once)
+        await line.say("call-1", "digitsGenerated", {"digits": "1"})
+        assert refused, "the fault did not happen"
+        await it.to(it.now_s + 10)
+        await line.say("call-2", "offered", CALLER)
+        assert await _measured(it) == before
+        await line.ends("call-1")
+        assert await _measured(it) == before | {"END-1"}
+        (kept,) = await it.store.ledger.sources()
+        assert {"held", "digitsGenerated", "callCleared"} <= set(kept.kinds.split()), "the failed round's too"
+
+
+async def _measured(it: Scene) -> set[str]:
+    """The rules that have what they need of the switches."""
+    _, told = await it.call("GET", "/v1/indicators")
+    return {rule for rule, one in told["rules"].items() if one["state"] == "measured"}
