@@ -46,6 +46,7 @@ from cti.core.facts import (
     GIVEN_UP_KINDS,
     PRESENT,
     SILENT_KINDS,
+    STALE,
     Fact,
     in_order,
 )
@@ -109,7 +110,7 @@ def _advanced(call: Call, fact: Fact) -> tuple[Call, Ignored | None]:
     """Advance a call that the caller of this function owns, and whose end may be tentative."""
     if call.tentative.before is not None and fact.kind not in AFTERWARDS_KINDS:
         if fact.kind in GIVEN_UP_KINDS:
-            return call, Ignored.NO_CHANGE
+            return call, endings.lacked(call, fact)
         call = endings.resumed(call)
     ignored = _taken(call, fact)
     if call.tentative.early_ends:
@@ -389,6 +390,7 @@ def _table() -> Mapping[tuple[Phase, str], Handler]:
     table |= {(PHASE_NULL, kind): endings.given_up for kind in GIVEN_UP_KINDS}
     table |= {(OPEN, kind): handler for kind, handler in moves.items()}
     table |= {(ENDED, kind): extras.noted for kind in AFTERWARDS_KINDS}
+    table |= {(ENDED, STALE): endings.lacked}
     return table
 
 

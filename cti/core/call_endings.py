@@ -1,6 +1,6 @@
 """How a call ends: cleared, given up, or by an end that was stamped before its beginning. Called by `call`.
 
-* callCleared ends a call for good.
+* callCleared ends a call for good. That a later snapshot lacks it is noted: its id is free again.
 * A call that its switch's snapshot lacks (stale), or that was silent for too long (lost), is given up: it ends at its
   latest fact, without having been cleared. A later fact that dates from before the snapshot moves that end; one that
   dates from after it proves that the call goes on.
@@ -45,6 +45,19 @@ def given_up(call: Call, fact: Fact) -> Ignored | None:
     before = call.copy()
     ended(call, call.latest_ms or fact.at_ms, fact.kind)
     call.tentative = kept._replace(absent_ms=absent_ms, before=before)
+    return None
+
+
+def lacked(call: Call, fact: Fact) -> Ignored | None:
+    """stale, for a call that has ended: where it ended before the snapshot, its id may be used again at once."""
+    kept, ended_ms = call.tentative, call.ended_ms
+    known = kept.absent_ms is not None and (ended_ms is None or kept.absent_ms >= ended_ms)
+    if known or fact.kind != STALE:
+        return Ignored.NO_CHANGE
+    before = None if kept.before is None else kept.before.copy()
+    if before is not None:
+        before.tentative = before.tentative._replace(absent_ms=fact.at_ms)
+    call.tentative = kept._replace(absent_ms=fact.at_ms, before=before)
     return None
 
 

@@ -1,6 +1,7 @@
 """One call id, several calls: which fact begins the next incarnation (contract, Identity).
 
-* After callCleared: an opening more than 300 s later. Until then openings are ignored.
+* After callCleared: an opening more than 300 s later. Until then openings are ignored, unless a snapshot of after the
+  clearing lacked the call.
 * After a snapshot that lacked the call, or after too long a silence: an opening at once. If only a stand-in for the
   opening was seen (queued, delivered, established): 300 s later.
 * While the call is open: a second opening of the caller's leg, more than 300 s after the call's latest fact or from
@@ -19,9 +20,9 @@ def begins_again(call: Call, fact: Fact) -> bool:
     """Whether this fact, which is later than all of the call's, opens the next incarnation."""
     if fact.kind not in OPENING_KINDS or call.phase is PHASE_NULL:
         return False
-    if _is_cleared(call):
-        return is_beyond(call, fact)
     absent_ms = call.tentative.absent_ms
+    if _is_cleared(call):
+        return is_beyond(call, fact) or (fact.kind in FIRST_KINDS and _was_free(call, fact.at_ms))
     if fact.kind in FIRST_KINDS:
         return (absent_ms is not None and fact.at_ms > absent_ms) or _opens_again(call, fact)
     return call.phase is ENDED and absent_ms is not None and fact.at_ms > absent_ms + REINCARNATION_MS
@@ -32,6 +33,12 @@ def is_beyond(call: Call, fact: Fact) -> bool:
     if call.ended_ms is None or not _is_cleared(call) or fact.kind in AFTERWARDS_KINDS:
         return False
     return fact.at_ms > call.ended_ms + REINCARNATION_MS
+
+
+def _was_free(call: Call, at_ms: int) -> bool:
+    """Whether, before this time, a snapshot of after the clearing lacked the call."""
+    absent_ms, ended_ms = call.tentative.absent_ms, call.ended_ms
+    return absent_ms is not None and ended_ms is not None and ended_ms <= absent_ms < at_ms
 
 
 def _is_cleared(call: Call) -> bool:

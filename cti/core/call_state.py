@@ -213,9 +213,11 @@ class Extras(NamedTuple):
 
 
 class Tentative(NamedTuple):
-    """An end that was not announced in order and that later facts may revise. Few calls have one."""
+    """An end that was not announced in order and that later facts may revise, or after which the id is free at once.
+    Few calls have one.
+    """
 
-    absent_ms: int | None = None  # when its switch's snapshot lacked the call, or it had been silent for too long
+    absent_ms: int | None = None  # when its switch's snapshot lacked the call (also after callCleared), or it was idle
     before: "Call | None" = None  # the call as it was before that end: the next fact goes on from there
     early_ends: tuple[Fact, ...] = ()  # ends stamped before the opening (a clock set back)
     clock_stepped: bool = False  # the call ended by one of these

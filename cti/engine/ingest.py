@@ -110,10 +110,13 @@ def _after(work: Gathering, key: int, live: LiveCall, opening: Fact, born_at: in
 
 
 def earlier_until_ms(call: Call, next_opened_ms: int) -> int:
-    """The time up to which facts belong to this call; if its end is tentative, the opening of the next one."""
+    """The time up to which facts belong to this call: 300 s after it was cleared, but not beyond the next opening.
+    If its end is tentative, up to that opening.
+    """
+    until_ms = next_opened_ms - 1
     if call.ended_ms is None or call.ended_by in GIVEN_UP_KINDS or call.tentative.clock_stepped:
-        return next_opened_ms - 1
-    return call.ended_ms + REINCARNATION_MS
+        return until_ms
+    return min(call.ended_ms + REINCARNATION_MS, until_ms)
 
 
 def belongs_earlier(live: LiveCall, kind: str, at_ms: int) -> bool:

@@ -72,10 +72,7 @@ async def _know_earlier(calls: Mapping[Key, LiveCall], ledger: Ledger) -> None:
 
 
 def _until_ms(past: PastCall, next_opened_ms: int) -> int:
-    """The time up to which facts belong to this past call; if it was not cleared, the opening of the next one.
-
-    After a cleared call no other begins within REINCARNATION_MS, unless a clock was set back.
-    """
+    """The time up to which facts belong to this past call, as `ingest.earlier_until_ms` has it."""
     until_ms = next_opened_ms - 1
     return until_ms if past.given_up else min(past.ended_at_ms + REINCARNATION_MS, until_ms)
 

@@ -286,6 +286,16 @@ async def test_an_opening_after_a_snapshot_that_came_before_all_the_call_s_facts
     assert await records_of([[snapshot(10)], [*later, *call]]) == first
 
 
+async def test_an_opening_after_a_snapshot_that_lacked_a_cleared_call() -> None:
+    """The clearing may arrive before the snapshot, after it, or after the next call of the id."""
+    first = [opens(1), said("established", 5, FIRST), said("callCleared", 100), snapshot(110),
+             opens(200), said("established", 210, FIRST), said("callCleared", 300)]  # fmt: skip
+    right = await records_of([[one] for one in first])
+    assert [(one["outcome"], one["talk_s"]) for one in right] == [("answered", 95), ("answered", 90)]
+    for order in ((0, 1, 3, 4, 5, 6, 2), (0, 3, 1, 4, 2, 6, 5), (4, 5, 6, 3, 2, 1, 0), (6, 5, 4, 3, 2, 1, 0)):
+        assert await records_of([[first[place]] for place in order]) == right, order
+
+
 async def test_one_late_fact_that_parts_a_call_into_three() -> None:
     """Two calls begin with one entry of the log: it is no poison, and none of them is lost."""
     events = [opens(10), opens(200, OTHER), opens(280), said("callCleared", 300)]

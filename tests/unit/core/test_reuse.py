@@ -82,6 +82,26 @@ def test_a_call_that_was_cleared_after_the_snapshot_is_not_reused_for_300_s() ->
     assert calls(*first, opens(450.001)) == [("callCleared", 150), (None, 0)]
 
 
+def test_after_a_snapshot_that_lacked_a_cleared_call_an_opening_begins_again_at_once() -> None:
+    first, gone = [*TALKING, cleared(100.0)], said(110.0, "stale")
+    for facts in ([*first, gone, opens(200.0)], [opens(200.0), gone, *reversed(first)]):
+        assert calls(*facts) == [("callCleared", 100), (None, 0)]
+    earlier = said(50.0, "stale")  # the call went on
+    assert calls(*first, earlier, opens(200.0)) == [("callCleared", 100)]
+    assert calls(*first, earlier, gone, opens(200.0)) == [("callCleared", 100), (None, 0)]
+    assert calls(*first, said(100.0, "stale"), opens(100.001)) == [("callCleared", 100), (None, 0)]
+    assert calls(*first, opens(105.0), gone) == [("callCleared", 100)], "the snapshot came after this opening"
+    assert calls(*first, gone, rings(200.0, SECOND)) == [("callCleared", 100)], "the opening was not seen"
+    assert calls(*first, said(110.0, "lost"), opens(200.0)) == [("callCleared", 100)], "silence says nothing of an end"
+
+
+def test_after_a_snapshot_that_lacked_a_call_whose_clock_stepped_an_opening_begins_again_at_once() -> None:
+    first, digits = [cleared(1.0), opens(10.0), rings(12.0)], said(30.0, "digitsGenerated", {"digits": "1"})
+    assert calls(*first, opens(50.0)) == [("callCleared", 49)], "the same caller, nothing said"
+    assert calls(*first, said(20.0, "stale"), opens(50.0)) == [("callCleared", 11), (None, 0)]
+    assert calls(*first, said(20.0, "stale"), digits, opens(50.0)) == [("callCleared", 29), (None, 0)]
+
+
 def test_what_waits_for_the_opening_goes_over_with_it() -> None:
     facts = [*answered_call(end_s=100.0), said(450.0, "callCleared", {}), opens(480.0)]
     folded = fold(SUBJECT, facts)
