@@ -98,7 +98,7 @@ class Gathering:
         self.layers.dropped()
         self.begin_round()
         for source in self.sources.values():
-            source.forget_uncommitted_kinds()
+            source.forget_uncommitted()
 
     def committed(self, round_: Round) -> None:
         """The round under the one that is being gathered is committed."""

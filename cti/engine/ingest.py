@@ -21,11 +21,13 @@ from cti.core.facts import (
     AFTERWARDS_KINDS,
     FIRST_KINDS,
     GIVEN_UP_KINDS,
+    OPENING_KINDS,
     REINCARNATION_MS,
     RESULT_KINDS,
     STALE,
     Fact,
     fact,
+    in_order,
 )
 from cti.core.identity import hash64
 from cti.engine.callbacks import ask_for_callbacks
@@ -36,6 +38,7 @@ from cti.engine.gathering import Gathering, hash_of, stored_hash_of
 from cti.engine.late import LONG_FACTS, refolded
 from cti.engine.live_calls import Key, LiveCall, newborn
 from cti.engine.settle_results import settle_by_id, settled
+from cti.engine.snapshots_kept import SNAPSHOTS_MAX, lacked_before_openings, lacked_between
 from cti.ports import Entry
 from cti.rows import AgentRow, CallRow, TimelineRow
 from schemas.envelope import Event
@@ -47,6 +50,7 @@ BORN_BITS = 40
 FOUND = 1 << 20
 LATER_WORDS = AFTERWARDS_KINDS - {"commandResult"}  # may follow a call's end by any time; the gateway dates a result
 ABSENT_N = 100_001  # a derived fact's number at its position, as `timers.LOST_N` is; a snapshot's own stay below
+LAST_ABSENT_N = ABSENT_N + SNAPSHOTS_MAX
 
 
 def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
@@ -99,13 +103,13 @@ def _waiting(live: LiveCall) -> list[Fact]:
     return [fact for fact in live.history() if is_beyond(live.call, fact)]
 
 
-def _after(work: Gathering, key: int, live: LiveCall, opening: Fact, born_at: int) -> LiveCall:
+def next_incarnation(work: Gathering, key: int, live: LiveCall, opened_ms: int, born_at: int) -> LiveCall:
     """The next incarnation; the one before it stays at hand, under a key of its own, for what comes late."""
     if not live.timeline_gone:
         work.put((key, live.incarnation), live)
         work.ended.append((key, live.incarnation))
     after = newborn(live.source, live.subject, live.incarnation + 1, live.partition, born_at)
-    after.earlier_until_ms = earlier_until_ms(live.call, opening.at_ms)
+    after.earlier_until_ms = earlier_until_ms(live.call, opened_ms)
     return after
 
 
@@ -190,7 +194,9 @@ def apply(work: Gathering, key: Key, live: LiveCall, fact: Fact, entry: Entry, n
     late = last is not None and order <= last
     if not late:
         live.last = order
-        late = (work.late.facts > 0 and work.late.folds(key)) or begins_again(was, fact) or _may_be_lacked(live, fact)
+        late = (
+            (work.late.facts > 0 and work.late.folds(key)) or begins_again(was, fact) or _may_be_lacked(live, was, fact)
+        )
     if not late:
         live.state, ignored = advance(was, fact)
         if COMMANDID in fact.data and not is_beyond(was, fact):
@@ -231,9 +237,12 @@ def conclude(work: Gathering, only: Key | None = None) -> LiveCall:
     kept = work.layers.call(key)
     assert kept is not None, "what came late is in the round's own layer"
     live, beyond = refolded(kept) if late.folds else (kept.copy(), ())
-    if late.folds and (absent := _absent(live)) is not None:
+    for n in range(ABSENT_N, LAST_ABSENT_N) if late.folds else ():
+        absent = absence(live, beyond)
+        if absent is None:
+            break
         live.add(absent, b"{}")
-        _write(work, live, absent, late.entry, ABSENT_N, b"{}")
+        _write(work, live, absent, late.entry, n, b"{}")
         live, beyond = refolded(live)
     work.dial_facts.take_back(live, late.before.orders)
     for result in late.results:
@@ -244,21 +253,30 @@ def conclude(work: Gathering, only: Key | None = None) -> LiveCall:
     return live
 
 
-def _may_be_lacked(live: LiveCall, fact: Fact) -> bool:
-    """Whether this may be a second opening, after a snapshot that lacked the call and arrived before it."""
-    return fact.kind in FIRST_KINDS and live.source.snapshot is not None and _absent(live) is not None
+def _may_be_lacked(live: LiveCall, was: Call, fact: Fact) -> bool:
+    """Whether this may open another call of the id, after a snapshot that lacked this one and arrived before it."""
+    if fact.kind not in OPENING_KINDS or was.phase is PHASE_NULL:
+        return False
+    if fact.kind not in FIRST_KINDS and fact.at_ms <= was.latest_ms + REINCARNATION_MS:
+        return False
+    return absence(live, ()) is not None
 
 
-def _absent(live: LiveCall) -> Fact | None:
-    """That the switch's latest snapshot lacked this call: news only where an opening after it is among the facts."""
-    snapshot = live.source.snapshot
-    if snapshot is None or live.last is None or live.last[0] <= snapshot.at_ms or live.call.phase is PHASE_NULL:
+def absence(live: LiveCall, beyond: Sequence[Fact]) -> Fact | None:
+    """That a snapshot lacked this call: news only where an opening after it is among the facts.
+
+    `beyond`: those that are known to be the next incarnation's, its opening first.
+    """
+    kept, opened_ms, last = live.source.snapshots.get(live.partition, ()), live.call.opened_at_ms, live.last
+    if last is None or live.call.phase is PHASE_NULL or lacked_between(kept, live.subject, opened_ms, last[0]) is None:
         return None
-    stale = snapshot.derived(STALE)
-    if not snapshot.lacks(live.subject, live.call.opened_at_ms) or live.known_hash(stale.id) is not None:
-        return None
-    opens_after = any(fact.kind in FIRST_KINDS and fact.at_ms > snapshot.at_ms for fact in live.history())
-    return stale if opens_after else None
+    facts = in_order(live.history())
+    until = facts.index(beyond[0]) if beyond else len(facts)
+    for snapshot in lacked_before_openings(kept, live.subject, opened_ms, facts[:until]):
+        stale = snapshot.derived(STALE)
+        if live.known_hash(stale.id) is None:
+            return stale
+    return None
 
 
 def _answered(work: Gathering, key: Key, live: LiveCall, result: Fact) -> None:
@@ -293,15 +311,16 @@ def _begin_with(work: Gathering, key: Key, live: LiveCall, facts: Sequence[Fact]
     if isinstance(key, int):
         # Of the facts of one call several may begin, all with this entry.
         born_at = entry.position + (FOUND + live.incarnation << BORN_BITS if first_n else 0)
-        work.put(call_key, born(work, call_key, _after(work, call_key, live, facts[0], born_at), facts[0]))
+        after = next_incarnation(work, call_key, live, facts[0].at_ms, born_at)
+        work.put(call_key, born(work, call_key, after, facts[0]))
     else:
         newest = work.layers.call(call_key)
         is_next = newest is not None and newest.incarnation == live.incarnation + 1
         target = call_key if is_next else (call_key, live.incarnation + 1)
     for n, later in enumerate(facts, start=first_n):
-        after = work.layers.call(target)
-        if after is not None:
-            apply(work, target, after, later, entry, n)
+        begun = work.layers.call(target)
+        if begun is not None:
+            apply(work, target, begun, later, entry, n)
 
 
 def _moved(before: Call, after: Call) -> int:

@@ -4,7 +4,8 @@
 * A live call that opened before the snapshot and that it lacks gets the fact `stale`, dated as the snapshot is. What
   that means is decided by the core, because later facts may date from before or after it.
 * A call that arrives only after the snapshot that lacks it (spooled events) gets that fact later: when it has been
-  quiet for ABSENT_AFTER_MS (`absent_fact`). So each of its events does not make a record of its own.
+  quiet for ABSENT_AFTER_MS (`absent_fact`). So each of its events does not make a record of its own. It gets the fact
+  at once where its id is used again (`ingest`).
 * A call that is new in a snapshot is opened, its legs as the snapshot says they are.
 """
 
@@ -13,11 +14,12 @@ from typing import Any
 
 from cti.core.agent import Agent, AgentFact, counted_ms
 from cti.core.call_state import PHASE_NULL
-from cti.core.facts import GIVEN_UP_KINDS, PRESENT, REINCARNATION_MS, STALE, Fact, fact, rank_of
+from cti.core.facts import GIVEN_UP_KINDS, PRESENT, REINCARNATION_MS, STALE, Fact, fact
 from cti.core.identity import hash64, key_of
 from cti.engine.gathering import Gathering, hash_of
-from cti.engine.ingest import BORN_BITS, apply, born, earlier_until_ms, set_agent
-from cti.engine.live_calls import LiveCall, newborn
+from cti.engine.ingest import BORN_BITS, absence, apply, born, next_incarnation, set_agent
+from cti.engine.live_calls import Key, LiveCall, newborn
+from cti.engine.snapshots_kept import Snapshot, lacked_between
 from cti.ports import Entry
 from schemas.envelope import Event, Family
 from schemas.fields import ms_of, read_time
@@ -47,11 +49,19 @@ def ingest_switch(work: Gathering, entry: Entry, event: Event, partition_of: Par
 
 
 def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: PartitionOf) -> None:
-    named = {call["call"]: call for call in event.data["calls"]}
+    named = {
+        call["call"]: call
+        for call in event.data["calls"]
+        if partition_of(key_of(entry.tenant, event.source, call["call"]), "call") == entry.partition
+    }
     source, known = work.source(entry.tenant, event.source), set()
-    source.took_snapshot(event.id, event.at_ms, named)
+    snapshot = Snapshot(event.id, event.at_ms, frozenset(named))
+    source.took_snapshot(entry.partition, snapshot)
     for key, live in list(work.layers.calls()):
-        if live.source is not source or live.partition != entry.partition or live.ended or not isinstance(key, int):
+        if live.source is not source or live.partition != entry.partition:
+            continue
+        if live.ended or not isinstance(key, int):
+            _parts(work, entry, key, live, snapshot)
             continue
         known.add(live.subject)
         if live.subject in named:
@@ -59,21 +69,23 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Partiti
             there.in_snapshot, there.heard_ms = True, max(live.heard_ms, entry.appended_at_ms)
             work.put(key, there)
             if not live.in_snapshot:
-                apply(work, key, there, _derived(event.id, event.at_ms, PRESENT), entry, 1)
+                apply(work, key, there, snapshot.derived(PRESENT), entry, 1)
         elif live.call.opened_at_ms < event.at_ms:
-            apply(work, key, live, _derived(event.id, event.at_ms, STALE), entry, 1)
+            apply(work, key, live, snapshot.derived(STALE), entry, 1)
     for index, (subject, call) in enumerate(named.items()):
-        here = partition_of(key_of(entry.tenant, event.source, subject), "call") == entry.partition
-        if here and subject not in known:
+        if subject not in known:
             _open(work, entry, event, subject, call, entry.position + (index << BORN_BITS))
     for agent in event.data.get("agents") or ():
         if partition_of(key_of(entry.tenant, event.source, agent["agent"]), "agent") == entry.partition:
             _agent(work, entry, event, agent)
 
 
-def _derived(event_id: str, at_ms: int, kind: str) -> Fact:
-    """The fact that a snapshot gives for a known call, with the snapshot's time."""
-    return Fact(at_ms, -1, rank_of(kind), f"{event_id}:{kind}", kind, 0, {})
+def _parts(work: Gathering, entry: Entry, key: Key, live: LiveCall, snapshot: Snapshot) -> None:
+    """A snapshot that arrives late may show that what seemed to be one call, which has ended, was two."""
+    if live.timeline_gone or live.last is None or live.last[0] <= snapshot.at_ms:
+        return
+    if snapshot.lacks(live.subject, live.call.opened_at_ms) and (absent := absence(live, ())) is not None:
+        apply(work, key, live, absent, entry, 1)
 
 
 def absent_fact(live: LiveCall, now_ms: float) -> Fact | None:
@@ -81,10 +93,10 @@ def absent_fact(live: LiveCall, now_ms: float) -> Fact | None:
 
     The call may have gone on after the snapshot; the core decides what the fact means, as for a later snapshot.
     """
-    snapshot = live.source.snapshot
-    if snapshot is None or live.ended or live.last is None or now_ms - live.heard_ms < ABSENT_AFTER_MS:
+    kept = live.source.snapshots.get(live.partition)
+    if kept is None or live.ended or live.last is None or now_ms - live.heard_ms < ABSENT_AFTER_MS:
         return None
-    call = live.call
+    snapshot, call = kept[-1], live.call
     if not snapshot.lacks(live.subject, live.last[0] if call.phase is PHASE_NULL else call.opened_at_ms):
         return None
     fact = snapshot.derived(STALE)
@@ -97,10 +109,10 @@ def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mappi
     earlier = work.layers.call(key)
     if earlier is not None and not _is_new(work, entry, event, key, earlier, call):
         return
-    source = work.source(entry.tenant, event.source)
-    live = newborn(source, subject, 0 if earlier is None else earlier.incarnation + 1, entry.partition, born_at)
-    if earlier is not None:
-        live.earlier_until_ms = earlier_until_ms(earlier.call, _opened_ms(event, call))
+    if earlier is None:
+        live = newborn(work.source(entry.tenant, event.source), subject, 0, entry.partition, born_at)
+    else:
+        live = next_incarnation(work, key, earlier, _opened_ms(event, call), born_at)
     for n, opening in enumerate(_facts(event, subject, call), start=1):
         live = born(work, key, live, opening) if n == 1 else work.layers.call(key) or live
         apply(work, key, live, opening, entry, n)
@@ -112,16 +124,27 @@ def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mappi
 def _is_new(work: Gathering, entry: Entry, event: Event, key: int, earlier: LiveCall, call: Mapping[str, Any]) -> bool:
     """Whether a named call is a new one, and not the call that ended under this id."""
     known = earlier.call
-    absent_ms = known.tentative.absent_ms
-    if absent_ms is None or known.ended_by not in GIVEN_UP_KINDS or earlier.timeline_gone:
-        # Else it ended about when the snapshot was taken.
-        return known.ended_ms is None or event.at_ms > known.ended_ms + REINCARNATION_MS
+    if known.ended_ms is None:
+        return True
+    given_up = known.ended_by in GIVEN_UP_KINDS and not earlier.timeline_gone
+    absent_ms = known.tentative.absent_ms if given_up else _free_ms(earlier, known.ended_ms, event.at_ms)
+    if absent_ms is None:
+        return event.at_ms > known.ended_ms + REINCARNATION_MS  # else it ended about when the snapshot was taken
     if event.at_ms <= absent_ms:
         return False
     if call.get("openedAt") is None or _opened_ms(event, call) > absent_ms:
         return True
-    apply(work, key, earlier, _derived(event.id, event.at_ms, PRESENT), entry, 1)  # it had ended as stale or lost
+    if given_up:
+        snapshot = Snapshot(event.id, event.at_ms, frozenset())
+        apply(work, key, earlier, snapshot.derived(PRESENT), entry, 1)  # it had ended as stale or lost
     return False
+
+
+def _free_ms(cleared: LiveCall, ended_ms: int, before_ms: int) -> int | None:
+    """When, after the call had been cleared, a snapshot lacked it."""
+    kept = cleared.source.snapshots.get(cleared.partition, ())
+    snapshot = lacked_between(kept, cleared.subject, ended_ms - 1, before_ms)
+    return None if snapshot is None else snapshot.at_ms
 
 
 def _opened_ms(event: Event, call: Mapping[str, Any]) -> int:

@@ -2,36 +2,20 @@
 
 import heapq
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 
 from cti.core.clocks import SourceClock
-from cti.core.facts import Fact, rank_of
 from cti.core.rules import Abilities, RuleBook, RuleSet
 from cti.engine.metrics import CallMetrics
+from cti.engine.snapshots_kept import Kept, Snapshot, kept_with
 from cti.rows import SourceRow
 
 RULES_CACHE_MAX = 1_000
 PRESENT_MS = 60_000  # a switch that was heard so lately may have a call at any moment
 
 log = structlog.get_logger()
-
-
-class Snapshot(NamedTuple):
-    """A switch's latest snapshot, reduced to what calls that arrive after it need."""
-
-    event_id: str
-    at_ms: int
-    calls: frozenset[str]
-
-    def lacks(self, subject: str, opened_ms: int) -> bool:
-        """Whether the call was open at that time and is not in the snapshot."""
-        return opened_ms < self.at_ms and subject not in self.calls
-
-    def derived(self, kind: str) -> Fact:
-        """The fact that it gives for a call, with the snapshot's time."""
-        return Fact(self.at_ms, -1, rank_of(kind), f"{self.event_id}:{kind}", kind, 0, {})
 
 
 class Source:
@@ -49,7 +33,7 @@ class Source:
         "kinds",
         "name",
         "schedules",
-        "snapshot",
+        "snapshots",
         "switch",
         "tenant",
     )
@@ -65,7 +49,7 @@ class Source:
         self.abilities = Abilities()
         # For each partition a heap of (due by the switch's clock, key of the call): one that lags delays no other.
         self.schedules: dict[int, list[tuple[int, int]]] = {}
-        self.snapshot: Snapshot | None = None
+        self.snapshots: dict[int, Kept] = {}  # by partition
         self.alarmed = False
         self._shown: tuple[int, bool] | None = None
         self._book = book
@@ -79,10 +63,9 @@ class Source:
         )
         self._rules.clear()
 
-    def took_snapshot(self, event_id: str, at_ms: int, calls: Iterable[str]) -> None:
-        """Keep the latest snapshot."""
-        if self.snapshot is None or self.snapshot.at_ms < at_ms:
-            self.snapshot = Snapshot(event_id, at_ms, frozenset(calls))
+    def took_snapshot(self, partition: int, snapshot: Snapshot) -> None:
+        """Keep a snapshot, within the limits."""
+        self.snapshots[partition] = kept_with(self.snapshots.get(partition, ()), snapshot)
 
     def rules(self, queue: str | None, direction: str | None) -> RuleSet:
         """The profile's interventions for calls of this queue and direction, with what this switch can do."""
@@ -106,8 +89,8 @@ class Source:
         self.committed_kinds.update(kinds)
         self.kinds.update(self.committed_kinds)
 
-    def forget_uncommitted_kinds(self) -> None:
-        """Return to the kinds that the ledger has: a row written later replaces the one that names them."""
+    def forget_uncommitted(self) -> None:
+        """Return to what the ledger has. Of the kinds a row written later replaces the one that names them."""
         self.kinds = set(self.committed_kinds)
 
     def row(self, partition: int) -> SourceRow:
@@ -158,9 +141,10 @@ class Source:
         return min([schedule[0][0] + lag_ms for schedule in self.schedules.values() if schedule], default=None)
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """Drop all that is scheduled for these partitions."""
+        """Drop all that is scheduled for these partitions, and their snapshots."""
         for partition in partitions:
             self.schedules.pop(partition, None)
+            self.snapshots.pop(partition, None)
 
 
 def only_tenant(sources: Iterable[Source], now_ms: float) -> str | None:

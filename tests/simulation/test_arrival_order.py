@@ -54,7 +54,7 @@ async def scene_() -> AsyncIterator[Scene]:
 
 async def records_of(requests: Sequence[Events], *, url: str = "memory:", restarts: bool = False) -> list[Any]:
     """What comes of these requests, all of them long after they happened."""
-    async with scene(url) as it:
+    async with scene(url, parts=(), threads=False) as it:
         await it.declare("s1")
         await it.to(800)
         for events in requests:
@@ -177,6 +177,16 @@ async def test_a_call_that_a_later_snapshot_names_again(scene_: Scene, opened: f
     assert [record["outcome"] for record in found] == (["stale"] * records) + ["answered"]
 
 
+async def test_a_cleared_call_that_one_snapshot_lacks_and_the_next_one_names(scene_: Scene) -> None:
+    """The id was free in between; and what is said late of the first call is still its own."""
+    await scene_.post(*BEFORE, said("callCleared", 9))
+    await scene_.post(snapshot(10))
+    named = snapshot(20, {"call": "7"})
+    await scene_.post(named, said("surveyScored", 9, {"score": 4}), said("callCleared", 30))
+    found = sorted(await scene_.records(), key=lambda record: str(record["opened_at"]))
+    assert [(record["outcome"], record["survey"]) for record in found] == [("abandoned", 4), ("abandoned", None)]
+
+
 # -- interventions -----------------------------------------------------------------------------------------------------
 
 
@@ -294,6 +304,24 @@ async def test_an_opening_after_a_snapshot_that_lacked_a_cleared_call() -> None:
     assert [(one["outcome"], one["talk_s"]) for one in right] == [("answered", 95), ("answered", 90)]
     for order in ((0, 1, 3, 4, 5, 6, 2), (0, 3, 1, 4, 2, 6, 5), (4, 5, 6, 3, 2, 1, 0), (6, 5, 4, 3, 2, 1, 0)):
         assert await records_of([[first[place]] for place in order]) == right, order
+
+
+async def test_two_snapshots_between_which_an_id_was_used_again() -> None:
+    """What counts is the snapshot before the second opening, not the latest."""
+    events = [opens(1), said("established", 5, FIRST), snapshot(10), opens(20), said("callCleared", 30), snapshot(400)]
+    first = await records_of([[one] for one in events])
+    assert [record["outcome"] for record in first] == ["stale", "abandoned"]
+    for order in ((2, 5, 0, 1, 3, 4), (5, 2, 4, 3, 1, 0), (0, 1, 3, 4, 5, 2), (0, 1, 3, 4, 2, 5)):
+        assert await records_of([[events[place]] for place in order]) == first, order
+
+
+async def test_a_stand_in_for_the_opening_long_after_a_snapshot_that_came_first() -> None:
+    events = [opens(1), said("established", 5, FIRST), snapshot(10), said("queued", 320, {"connection": "c"}),
+              said("callCleared", 330)]  # fmt: skip
+    first = await records_of([[one] for one in events])
+    assert [record["outcome"] for record in first] == ["stale", "abandoned"]
+    for order in ((2, 0, 1, 3, 4), (2, 4, 3, 1, 0), (0, 1, 3, 4, 2)):
+        assert await records_of([[events[place]] for place in order]) == first, order
 
 
 async def test_one_late_fact_that_parts_a_call_into_three() -> None:
