@@ -36,6 +36,7 @@ from cti.rows import (
     Totals,
     TotalsFilter,
 )
+from cti.snapshot_rows import SnapshotRow
 from schemas.envelope import Event, Family
 from schemas.reasons import DeadLetter
 
@@ -211,6 +212,9 @@ class Ledger(Protocol):
 
     async def sources(self) -> list[SourceRow]: ...
 
+    async def snapshots(self, partition: int) -> list[SnapshotRow]:
+        """What the partition keeps of its switches' snapshots, the oldest first."""
+
     async def switches(self) -> list[SwitchRow]: ...
 
     async def retention_ms(self) -> int | None:
@@ -219,7 +223,8 @@ class Ledger(Protocol):
     async def keep_retention_ms(self, at_ms: int) -> None: ...
 
     async def purge(self, timeline_before_ms: int, records_before_ms: int, latest_ms: int | None = None) -> int:
-        """Drop the timelines of calls whose first record was written earlier, and old records; bounded work a call.
+        """Drop the timelines of calls whose first record was written earlier, snapshots that were appended earlier, and
+        old records; bounded work a call.
 
         What was recorded more than a day later than `latest_ms`, by a clock that was set ahead, is dated `latest_ms`.
         """

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 from cti.caller_rows import CallbackRequest
+from cti.snapshot_rows import SnapshotKey, SnapshotRow
 
 Resource = TypeVar("Resource")
 Claimed = TypeVar("Claimed")
@@ -245,6 +246,8 @@ class Round:
     results: list[ResultRow] = field(default_factory=list)  # the same
     agents: list[AgentRow] = field(default_factory=list)
     sources: list[SourceRow] = field(default_factory=list)
+    snapshots: list[SnapshotRow] = field(default_factory=list)  # one that is there already stays
+    snapshots_gone: list[SnapshotKey] = field(default_factory=list)  # deleted
     dead_letters: list[DeadLetterRow] = field(default_factory=list)
     outbox: list[OutboxRow] = field(default_factory=list)
     published: dict[int, int] = field(default_factory=dict)  # by partition: outbox rows up to this number have arrived

@@ -105,6 +105,8 @@ class Gathering:
         self.layers.committed()
         for row in round_.sources:
             self.source(row.tenant, row.source).kinds_committed(row.kinds.split())
+        for kept in round_.snapshots:
+            self.source(kept.tenant, kept.source).snapshot_committed(kept.partition, kept.event_id)
 
     def begin_round(self) -> None:
         """Gather the next round."""

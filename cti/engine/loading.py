@@ -1,4 +1,4 @@
-"""Loads from the ledger: all live calls and agents of a partition, and ended calls that late events belong to."""
+"""Loads from the ledger: a partition's live calls, agents and snapshots, and ended calls that late events belong to."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +11,8 @@ from cti.core.facts import REINCARNATION_MS
 from cti.engine.gathering import Gathering, hash_of, stored_hash_of
 from cti.engine.ingest import belongs_earlier
 from cti.engine.live_calls import AgentKey, Key, LiveCall, expired, loaded
+from cti.engine.snapshots_kept import Snapshot
+from cti.engine.sources import Source
 from cti.ports import Entry, Ledger
 from cti.rows import CallRow, OutboxRow, PastCall, StoredCall
 from schemas.envelope import Event
@@ -26,6 +28,7 @@ class Loaded(NamedTuple):
     agents: dict[AgentKey, Agent]
     ended: list[Key]  # of the calls: ended, with a command that the switch has not answered
     outbox: list[OutboxRow]  # not yet acknowledged by their topics
+    snapshots: list[tuple[Source, Snapshot]]
 
 
 async def load_switches(work: Gathering, ledger: Ledger) -> None:
@@ -37,9 +40,12 @@ async def load_switches(work: Gathering, ledger: Ledger) -> None:
 
 
 async def load(work: Gathering, ledger: Ledger, partition: int) -> Loaded:
-    """Load a partition's agents and live calls; a call is the fold of its timeline. Raises errors.LedgerAway."""
+    """Load a partition's agents, snapshots and live calls, folds of their timelines. Raises errors.LedgerAway."""
     await load_switches(work, ledger)
-    found = Loaded({}, {}, [], await ledger.pending_outbox(partition) if work.writer.publishing else [])
+    found = Loaded({}, {}, [], await ledger.pending_outbox(partition) if work.writer.publishing else [], [])
+    for row in await ledger.snapshots(partition):
+        snapshot = Snapshot(row.event_id, row.at_ms, frozenset(from_json(row.calls)))
+        found.snapshots.append((work.source(row.tenant, row.source), snapshot))
     for agent in await ledger.agents():
         if agent.partition == partition:
             last = (agent.since_ms, -1, 0, "")  # older events are in that state already

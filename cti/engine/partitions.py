@@ -81,6 +81,8 @@ class Partitions:
         work.times.partition_ms[partition] = 0.0  # nothing of it was read yet: until then no timer fires
         work.layers.base.calls.update(loaded.calls)
         work.layers.base.agents.update(loaded.agents)
+        for source, snapshot in loaded.snapshots:
+            source.load_snapshot(partition, snapshot)
         work.telemetry.agents_are(work.layers.base.agents.values())
 
     def drop(self, partitions: Iterable[int]) -> list[int]:

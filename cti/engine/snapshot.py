@@ -12,6 +12,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from pydantic_core import to_json
+
 from cti.core.agent import Agent, AgentFact, counted_ms
 from cti.core.call_state import PHASE_NULL
 from cti.core.facts import GIVEN_UP_KINDS, PRESENT, REINCARNATION_MS, STALE, Fact, fact
@@ -20,7 +22,9 @@ from cti.engine.gathering import Gathering, hash_of
 from cti.engine.ingest import BORN_BITS, absence, apply, born, next_incarnation, set_agent
 from cti.engine.live_calls import Key, LiveCall, newborn
 from cti.engine.snapshots_kept import Snapshot, lacked_between
+from cti.engine.sources import Source
 from cti.ports import Entry
+from cti.snapshot_rows import SnapshotRow
 from schemas.envelope import Event, Family
 from schemas.fields import ms_of, read_time
 
@@ -56,7 +60,7 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Partiti
     }
     source, known = work.source(entry.tenant, event.source), set()
     snapshot = Snapshot(event.id, event.at_ms, frozenset(named))
-    source.took_snapshot(entry.partition, snapshot)
+    _keep(work, entry, source, snapshot)
     for key, live in list(work.layers.calls()):
         if live.source is not source or live.partition != entry.partition:
             continue
@@ -78,6 +82,17 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Partiti
     for agent in event.data.get("agents") or ():
         if partition_of(key_of(entry.tenant, event.source, agent["agent"]), "agent") == entry.partition:
             _agent(work, entry, event, agent)
+
+
+def _keep(work: Gathering, entry: Entry, source: Source, snapshot: Snapshot) -> None:
+    """Keep a snapshot, in the ledger too."""
+    is_new, gone = source.took_snapshot(entry.partition, snapshot)
+    names = (source.tenant, source.name, entry.partition)
+    if is_new:
+        calls = to_json(sorted(snapshot.calls)).decode()
+        row = SnapshotRow(*names, snapshot.event_id, snapshot.at_ms, entry.appended_at_ms, calls)
+        work.round_.snapshots.append(row)
+    work.round_.snapshots_gone += [(*names, old.event_id) for old in gone]
 
 
 def _parts(work: Gathering, entry: Entry, key: Key, live: LiveCall, snapshot: Snapshot) -> None:

@@ -30,6 +30,7 @@ class Source:
         "alarmed",
         "clock",
         "committed_kinds",
+        "committed_snapshots",
         "kinds",
         "name",
         "schedules",
@@ -49,7 +50,8 @@ class Source:
         self.abilities = Abilities()
         # For each partition a heap of (due by the switch's clock, key of the call): one that lags delays no other.
         self.schedules: dict[int, list[tuple[int, int]]] = {}
-        self.snapshots: dict[int, Kept] = {}  # by partition
+        self.snapshots: dict[int, Kept] = {}  # by partition; those of rounds that are not committed included
+        self.committed_snapshots: dict[int, Kept] = {}
         self.alarmed = False
         self._shown: tuple[int, bool] | None = None
         self._book = book
@@ -63,9 +65,23 @@ class Source:
         )
         self._rules.clear()
 
-    def took_snapshot(self, partition: int, snapshot: Snapshot) -> None:
-        """Keep a snapshot, within the limits."""
-        self.snapshots[partition] = kept_with(self.snapshots.get(partition, ()), snapshot)
+    def took_snapshot(self, partition: int, snapshot: Snapshot) -> tuple[bool, Kept]:
+        """Keep a snapshot within the limits: whether it is one more, and those that are kept no longer."""
+        before = self.snapshots.get(partition, ())
+        kept = self.snapshots[partition] = kept_with(before, snapshot)
+        return snapshot not in before and snapshot in kept, tuple([each for each in before if each not in kept])
+
+    def snapshot_committed(self, partition: int, event_id: str) -> None:
+        """The ledger has this snapshot now."""
+        for snapshot in self.snapshots.get(partition, ()):
+            if snapshot.event_id == event_id:
+                kept = self.committed_snapshots.get(partition, ())
+                self.committed_snapshots[partition] = kept_with(kept, snapshot)
+
+    def load_snapshot(self, partition: int, snapshot: Snapshot) -> None:
+        """Keep a snapshot that comes from the ledger."""
+        self.took_snapshot(partition, snapshot)
+        self.snapshot_committed(partition, snapshot.event_id)
 
     def rules(self, queue: str | None, direction: str | None) -> RuleSet:
         """The profile's interventions for calls of this queue and direction, with what this switch can do."""
@@ -92,6 +108,7 @@ class Source:
     def forget_uncommitted(self) -> None:
         """Return to what the ledger has. Of the kinds a row written later replaces the one that names them."""
         self.kinds = set(self.committed_kinds)
+        self.snapshots = dict(self.committed_snapshots)
 
     def row(self, partition: int) -> SourceRow:
         return SourceRow(self.tenant, self.name, partition, " ".join(sorted(self.kinds)))
@@ -145,6 +162,7 @@ class Source:
         for partition in partitions:
             self.schedules.pop(partition, None)
             self.snapshots.pop(partition, None)
+            self.committed_snapshots.pop(partition, None)
 
 
 def only_tenant(sources: Iterable[Source], now_ms: float) -> str | None:

@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cti.rows import DeadLetterFilter
 from schemas.records import judged
+from tests.ready import BOTH, ready_url
 from tests.scheduler import Scene, event, scene
 
 CALLER, OTHER = "+8601000000001", "+8601000000002"
@@ -296,14 +298,29 @@ async def test_an_opening_after_a_snapshot_that_came_before_all_the_call_s_facts
     assert await records_of([[snapshot(10)], [*later, *call]]) == first
 
 
-async def test_an_opening_after_a_snapshot_that_lacked_a_cleared_call() -> None:
+@pytest.mark.parametrize("restarts", [True, False])
+async def test_an_opening_after_a_snapshot_that_lacked_a_cleared_call(restarts: bool) -> None:
     """The clearing may arrive before the snapshot, after it, or after the next call of the id."""
     first = [opens(1), said("established", 5, FIRST), said("callCleared", 100), snapshot(110),
              opens(200), said("established", 210, FIRST), said("callCleared", 300)]  # fmt: skip
     right = await records_of([[one] for one in first])
     assert [(one["outcome"], one["talk_s"]) for one in right] == [("answered", 95), ("answered", 90)]
-    for order in ((0, 1, 3, 4, 5, 6, 2), (0, 3, 1, 4, 2, 6, 5), (4, 5, 6, 3, 2, 1, 0), (6, 5, 4, 3, 2, 1, 0)):
-        assert await records_of([[first[place]] for place in order]) == right, order
+    for order in ((0, 1, 3, 4, 5, 6, 2), (3, 0, 1, 2, 4, 5, 6), (4, 5, 6, 3, 2, 1, 0), (6, 5, 4, 3, 2, 1, 0)):
+        assert await records_of([[first[place]] for place in order], restarts=restarts) == right, order
+
+
+@pytest.mark.parametrize("kind", ["memory", *BOTH])
+async def test_a_snapshot_of_before_a_restart_is_held_against_a_spool_of_after_it(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """The engine after the restart is a new owner of the partition, too."""
+    spool, again = [opens(1), said("established", 5, FIRST)], [opens(200), said("callCleared", 230)]
+    left = said("connectionCleared", 100, {"connection": "a", "releasingDevice": "SIP/1"})
+    first = [await records_of([[*spool, left], [snapshot(110)]]), await records_of([spool, [snapshot(110)], again])]
+    assert [record["outcome"] for records in first for record in records] == ["stale", "stale", "abandoned"]
+    url = "memory:" if kind == "memory" else ready_url(kind, request, tmp_path)
+    assert await records_of([[snapshot(110)], [*spool, left]], url=url, restarts=True) == first[0]
+    assert await records_of([[snapshot(110)], [*spool, *again]], restarts=True) == first[1]
 
 
 async def test_two_snapshots_between_which_an_id_was_used_again() -> None:

@@ -188,6 +188,30 @@ async def test_what_a_switch_has_sent_before_is_known_after_a_round_that_failed(
         assert {"held", "digitsGenerated", "callCleared"} <= set(kept.kinds.split()), "the failed round's too"
 
 
+async def test_a_snapshot_of_a_round_that_failed_is_taken_again(it: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is held against calls is what the ledger has: it has the snapshot once, with the round that stands."""
+    await it.declare("s1")
+    await it.to(10)
+    commit = it.store.ledger.commit
+    refused: list[Round] = []
+
+    async def away_once(round_: Round) -> None:
+        if round_.snapshots and not refused:
+            refused.append(round_)
+            assert it.engine.work.source("test", "/switches/s1").committed_snapshots == {}
+            raise LedgerAway("the disk is full")
+        await commit(round_)
+
+    monkeypatch.setattr(it.store.ledger, "commit", away_once)
+    await it.post(event("s1", "s1", "switchSnapshot", 10.0, {"calls": [{"call": "x"}]}, family="switch"))
+    assert await it.store.ledger.snapshots(0) == []
+    assert it.engine.work.source("test", "/switches/s1").snapshots == {}
+    await it.to(20)
+    kept = [await it.store.ledger.snapshots(partition) for partition in range(4)]
+    assert [len(rows) for rows in kept] == [1, 1, 1, 1]
+    assert sorted(rows[0].calls for rows in kept) == ['["x"]', "[]", "[]", "[]"], "the call is one partition's"
+
+
 async def _measured(it: Scene) -> set[str]:
     """The rules that have what they need of the switches."""
     _, told = await it.call("GET", "/v1/indicators")

@@ -28,6 +28,7 @@ from cti.rows import (
     SwitchRow,
     TimelineRow,
 )
+from cti.snapshot_rows import SnapshotRow
 
 
 class MemoryLedger(MemoryReads):
@@ -53,6 +54,9 @@ class MemoryLedger(MemoryReads):
             self._set_result(result)
         self._agents |= {(row.tenant, row.source, row.agent): row for row in round_.agents}
         self._sources |= {row[:3]: row for row in round_.sources}
+        self._snapshots = {row[:4]: row for row in round_.snapshots} | self._snapshots
+        for key in round_.snapshots_gone:
+            self._snapshots.pop(key, None)
         for partition, number in round_.published.items():
             self._outbox = {key: row for key, row in self._outbox.items() if key[0] != partition or key[1] > number}
         self._outbox |= {row[:2]: row for row in round_.outbox}
@@ -126,6 +130,10 @@ class MemoryLedger(MemoryReads):
     async def sources(self) -> list[SourceRow]:
         return joined(self._sources[name] for name in sorted(self._sources))
 
+    async def snapshots(self, partition: int) -> list[SnapshotRow]:
+        found = [row for row in self._snapshots.values() if row.partition == partition]
+        return sorted(found, key=lambda row: (row.at_ms, row.event_id))
+
     async def pending_outbox(self, partition: int) -> list[OutboxRow]:
         return [self._outbox[key] for key in sorted(self._outbox) if key[0] == partition]
 
@@ -158,7 +166,11 @@ class MemoryLedger(MemoryReads):
         letters = [key for key, letter in self._dead_letters.items() if letter.at_ms < records_before_ms]
         for key in letters[:CALLS_A_TIME]:
             del self._dead_letters[key]
-        return sum(len(gone[:CALLS_A_TIME]) for gone in (ahead, kept, old, callless, letters))
+        snapshots = [key for key, row in self._snapshots.items() if row.appended_at_ms < timeline_before_ms]
+        for name in snapshots[:CALLS_A_TIME]:
+            del self._snapshots[name]
+        gone = [len(each) for each in (ahead, kept, old, callless, letters, snapshots)]
+        return sum(min(count, CALLS_A_TIME) for count in gone)
 
     def _forget(self, call_id: str) -> None:
         for table in (self._calls, self._ended, self._recorded, self._records, self._breaches):

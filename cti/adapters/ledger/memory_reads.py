@@ -30,6 +30,7 @@ from cti.rows import (
     Totals,
     TotalsFilter,
 )
+from cti.snapshot_rows import SnapshotKey, SnapshotRow
 
 Row = TypeVar("Row")
 
@@ -52,6 +53,7 @@ class MemoryReads(MemoryLeases):
         self._commands_in: dict[int, list[tuple[int, str]]] = {}  # by partition
         self._agents: dict[tuple[str, str, str], AgentRow] = {}
         self._sources: dict[tuple[str, str, int], SourceRow] = {}
+        self._snapshots: dict[SnapshotKey, SnapshotRow] = {}
         self._outbox: dict[tuple[int, int], OutboxRow] = {}
         self._switches: dict[tuple[str, str], SwitchRow] = {}
         self._dead_letters: dict[tuple[int, int], DeadLetterRow] = {}

@@ -16,6 +16,7 @@ from cti.adapters.ledger.tables import (
     dead_letters,
     records,
     retention,
+    switch_snapshots,
     timeline,
     timeline_default,
 )
@@ -40,8 +41,8 @@ def keep_retention_ms(connection: Connection, times: Sequence[int]) -> Sequence[
 
 
 def purge(connection: Connection, limits: Sequence[tuple[int, int, int | None]]) -> Sequence[int]:
-    """(timeline_before_ms, records_before_ms, latest_ms) of each; how many calls, commands and dead letters were
-    touched.
+    """(timeline_before_ms, records_before_ms, latest_ms) of each; how many calls, commands, dead letters and snapshots
+    were touched.
     """
     make_days(connection)
     return [
@@ -49,6 +50,7 @@ def purge(connection: Connection, limits: Sequence[tuple[int, int, int | None]])
         + drop_timelines(connection, timeline_before_ms)
         + drop_calls(connection, records_before_ms)
         + drop_callless(connection, records_before_ms)
+        + drop_snapshots(connection, timeline_before_ms)
         for timeline_before_ms, records_before_ms, latest_ms in limits
     ]
 
@@ -119,6 +121,14 @@ def drop_callless(connection: Connection, before_ms: int) -> int:
     return _drop(connection, commands, commands.c.id, old_commands) + _drop(
         connection, dead_letters, letter, old_letters
     )
+
+
+def drop_snapshots(connection: Connection, before_ms: int) -> int:
+    """Snapshots that were appended before: no call whose timeline is kept can be of before them."""
+    columns = switch_snapshots.c
+    key = (columns.tenant, columns.source, columns.partition, columns.event_id)
+    old = select(*key).where(columns.appended_at_ms < before_ms).order_by(columns.appended_at_ms).limit(CALLS_A_TIME)
+    return _drop(connection, switch_snapshots, tuple_(*key), old)
 
 
 def _drop(connection: Connection, table: Table, name: ColumnElement[Any], old: Select[Any]) -> int:

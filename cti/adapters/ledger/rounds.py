@@ -17,6 +17,7 @@ from cti.adapters.ledger.dead_letters import insert_dead_letters
 from cti.adapters.ledger.outbox import put_outbox
 from cti.adapters.ledger.partitions import move_on
 from cti.adapters.ledger.records import insert_records, upsert_records
+from cti.adapters.ledger.snapshots import put_snapshots
 from cti.adapters.ledger.timeline import insert_timeline
 from cti.callers.requests import put_requests
 from cti.dial.facts import put_facts, take_back_facts
@@ -51,6 +52,7 @@ def write_round(
     set_results(connection, round_.results)
     put_agents(connection, round_.agents)
     put_sources(connection, round_.sources)
+    put_snapshots(connection, round_.snapshots, round_.snapshots_gone)
     insert_dead_letters(connection, [dated(row, retention_ms) for row in round_.dead_letters])
     if round_.outbox or round_.published:
         put_outbox(connection, round_.outbox, round_.published)

@@ -16,6 +16,7 @@ from cti.adapters.ledger import (
     partitions,
     records,
     retention,
+    snapshots,
     switches,
 )
 from cti.adapters.ledger.beside import BesideRounds, PartFailed, Write
@@ -52,6 +53,7 @@ from cti.rows import (
     Totals,
     TotalsFilter,
 )
+from cti.snapshot_rows import SnapshotRow
 from cti.sql.bulk import slices
 from cti.sql.reader import SqlReader
 from cti.sql.writer import SqlWriter
@@ -167,6 +169,9 @@ class SqlLedger(SqlLeases[int, Claim]):
 
     async def sources(self) -> list[SourceRow]:
         return await self._reader.run(agents.list_sources)
+
+    async def snapshots(self, partition: int) -> list[SnapshotRow]:
+        return await self._reader.run(snapshots.list_snapshots, partition)
 
     async def switches(self) -> list[SwitchRow]:
         return await self._reader.run(switches.list_switches)

@@ -211,6 +211,19 @@ source_kinds = _table(
     _text("kinds"),
 )
 
+# What a partition keeps of its switches' snapshots. `calls`: the ids of its calls that a snapshot named, as JSON.
+switch_snapshots = _table(
+    "switch_snapshots",
+    _text("tenant", key=True),
+    _text("source", key=True),
+    _small("partition", key=True),
+    _text("event_id", key=True),
+    _whole("at_ms"),
+    _whole("appended_at_ms"),
+    _text("calls"),
+)
+Index("switch_snapshots_appended", switch_snapshots.c.appended_at_ms)
+
 dead_letters = _table(
     "dead_letters",
     _small("partition", key=True),
