@@ -9,10 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from schemas.fields import cut_number
+from schemas.fields import cut_device, cut_number
 from schemas.plain_events import PlainField, PlainType
 
 UNBOUNDED = 2**62
+CUTS = frozenset({cut_number, cut_device})
 _FORMS: Mapping[str, tuple[str, str, str]] = {  # pydantic's name -> ours, and where its bounds are
     "str": ("text", "min_length", "max_length"),
     "int": ("whole", "ge", "le"),
@@ -41,8 +42,8 @@ def _plain(schema: Mapping[str, Any], *, needed: bool) -> PlainField | None:
     """A member's form; None where it is none of ours."""
     nullable = False
     while schema["type"] in ("default", "nullable", "function-before"):
-        if schema["type"] == "function-before" and schema["function"]["function"] is not cut_number:
-            return None  # what `cut_number` leaves as it is has the form of what it wraps
+        if schema["type"] == "function-before" and schema["function"]["function"] not in CUTS:
+            return None  # what they leave as it is has the form of what they wrap
         nullable = nullable or schema["type"] == "nullable"
         schema = schema["schema"]
     if needed is nullable:

@@ -31,10 +31,11 @@ _D = (
     r"[\d\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089\u2460-\u2468\u24ea\u24f5-\u24fd\u2776-\u277e\u2780-\u2788\u278a-\u2792"
     r"\u3280-\u3288〇零一二三四五六七八九幺两兩壹贰叁肆伍陆柒捌玖貳貮參叄陸]"
 )
+# Of stars a single one: several stand for what is masked already.
 _BETWEEN = (
-    r"(?:[\s().,'\-/_~*|:;=+!\\\[\]<>{}\"`\u00ac\u00ad\u00b7\u180e\u200b-\u200f\u2010-\u2015\u2018-\u201f\u2022\u2024-\u2027\u2043"
+    r"(?:[\s().,'\-/_~|:;=+!\\\[\]<>{}\"`\u00ac\u00ad\u00b7\u180e\u200b-\u200f\u2010-\u2015\u2018-\u201f\u2022\u2024-\u2027\u2043"
     r"\u2044\u2060\u2212\u223c\u3001\u3002\u301c\u3030\u30fb\ufe58\ufe63\ufeff\uff01\uff08\uff09\uff0b\uff0c\uff0d\uff0e\uff0f"
-    r"\uff1a\uff1b\uff1d\uff5c\uff5e]|%20|%2[dD]|&nbsp;){0,8}"
+    r"\uff1a\uff1b\uff1d\uff5c\uff5e]|%20|%2[dD]|&nbsp;|(?<!\*)\*(?!\*)){0,8}"
 )
 _CLOCK = r"(?P<clock>(?<!\d)(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?![\d:]))"
 _ISO_TIME = (

@@ -22,6 +22,7 @@ from cti.engine.metrics import CallMetrics
 from cti.errors import LogTruncated, SettingsMistake
 from cti.gateway.pulse import Pulse
 from cti.ports import Appending
+from cti.rows import TotalsFilter
 from cti.settings import Settings
 from cti.telemetry import Telemetry
 from cti.wiring import read_book
@@ -112,7 +113,7 @@ async def test_the_log_gives_the_same_ledger_once_more(urls: tuple[str, str]) ->
     assert seen[-1] == (rebuilt.entries, rebuilt.entries)
     async with open_ledger(new) as ledger:
         assert (await digest(ledger, TENANT)).as_json() == one.rebuilt.as_json()
-        assert await ledger.intervention_counts(TENANT, None, None) == []
+        assert await ledger.intervention_counts(TENANT, TotalsFilter()) == []
 
 
 async def test_a_service_goes_on_from_what_was_rebuilt(urls: tuple[str, str]) -> None:

@@ -3,6 +3,7 @@
 A straggler, an event of a call that comes more than 2 s late, is enough: for 5 s nobody knows what has not arrived yet.
 """
 
+from cti.rows import TotalsFilter
 from tests.scheduler import Scene
 from tests.simulation.lines import AGENT, CALLER, HOLD, Line
 
@@ -53,9 +54,9 @@ async def test_nothing_is_counted_as_overtaken_before_the_clock_is_believed(it: 
     await it.to(21)
     await distrusted(it, line)
     await it.to(25.9)  # the limit passed at 22 s
-    assert await it.store.ledger.intervention_counts("test", None, None) == []
+    assert await it.store.ledger.intervention_counts("test", TotalsFilter()) == []
     await it.to(40)
-    rows = await it.store.ledger.intervention_counts("test", None, None)
+    rows = await it.store.ledger.intervention_counts("test", TotalsFilter())
     assert [(rule, state) for rule, _, state, _, _ in rows] == [("RING-1", "done")], "of use until 28 s"
 
 
