@@ -7,11 +7,10 @@ from typing import NamedTuple
 from campaigns.core.after import HeldLong
 from campaigns.dialler.order_ids import campaign_of_order, contact_of_order
 from campaigns.dialler.orders import question
-from campaigns.dialler.outcomes import Judgement, judged, script_of
+from campaigns.dialler.outcomes import UNSETTLED, Judgement, judged, script_of
 from campaigns.ledger.rows import CampaignRow
 from cti.dial.rows import CALL_COMMANDS, MAKE_CALL, SNAPSHOT_CALL, DialFact, DialOrderRow, OrderState, SourceWord
 
-UNSETTLED = frozenset({"open", "sent"})
 HELD_LOOK_MS = 60_000
 NOTHING = (None, (), False, None)  # the key of an order of which nothing is known yet
 SENT_ALONE = {"sent_at_ms"}
@@ -132,7 +131,11 @@ def _key(judgement: Judgement, is_call: bool, now_ms: int) -> object:
 
 
 def next_question(news: News, ledger_ms: int) -> DialOrderRow:
-    """Its number follows that of the last one."""
+    """Its number follows that of the last one. The questions about an order that was settled are read no more: one that
+    is asked about again, because a late fact came, is numbered by the second.
+    """
+    if news.order.state not in UNSETTLED:
+        return question(news.order.order, ledger_ms // 1_000, ledger_ms)
     asked = sum(one.order.command == SNAPSHOT_CALL for one in news.about)
     return question(news.order.order, asked + 1, ledger_ms)
 

@@ -41,6 +41,7 @@ from cti.dial.rows import (
     SourceWord,
 )
 
+UNSETTLED = frozenset({"open", "sent"})  # states of orders
 CANNOT_DIAL = "cannot_dial"
 WORD_MS = 60_000  # ACW-1: so long an agent may work after a call
 UNKNOWN = Evidence(order=OrderEnd.NO_RESULT)
@@ -184,11 +185,12 @@ def _held(
     *,
     final: bool,
     ask: bool,
+    final_at_ms: int | None = None,
 ) -> Judgement:
     if final:
         return Judgement(HeldLong(known.n, since_ms, rang), columns, ask=ask)
     held = Ended(known.n, since_ms, Disposition.UNKNOWN, rang=rang)
-    instants = [at_ms for at_ms in _question_times(known) if at_ms > known.now_ms]
+    instants = [at_ms for at_ms in (final_at_ms, *_question_times(known)) if at_ms is not None and at_ms > known.now_ms]
     return Judgement(held, columns, ask=ask, look_at_ms=min(instants, default=None))
 
 
@@ -200,8 +202,12 @@ def _question_times(known: KnownOrder) -> list[int]:
 
 def _held_end(known: KnownOrder, at_ms: int, columns: AttemptColumns, rang: bool) -> Judgement:
     """The call is over, or was refused, and what came of it is not known. However late that is heard, it is asked about
-    before it is final.
+    before it is final; but an order that was settled has had its questions, which are read no more.
     """
+    if known.order.state not in UNSETTLED:
+        final_at_ms = at_ms + UNKNOWN_FINAL_AFTER_MS
+        is_final = known.now_ms >= final_at_ms
+        return _held(known, at_ms, columns, rang, final=is_final, ask=False, final_at_ms=final_at_ms)
     expiries = [ask.order.expires_at_ms for ask in known.asks]
     final = bool(expiries) and known.now_ms >= min(expiries) + UNKNOWN_FINAL_AFTER_MS
     answered = any(ask.answer is not None for ask in known.asks)

@@ -394,3 +394,11 @@ def test_that_a_call_was_sent_is_no_news_alone_and_comes_with_what_is_heard_of_i
     assert news.judgement.columns.get("sent_at_ms") == SENT_MS
     (news,) = judge_all([order("sendMessage")], {}, [], campaigns, word(now_ms), now_ms, {}).news
     assert news.judgement.columns == {"sent_at_ms": SENT_MS}, "of a message nothing more may be heard for half an hour"
+
+
+def test_an_order_that_was_settled_has_had_its_questions() -> None:
+    """They are read no more: one more of the same number would undo each turn."""
+    settled, lost = order(result="done", state="done"), fact(record(outcome="lost"), ended_s=30)
+    found = look(settled, facts=[lost])
+    assert (found.outcome, found.ask, found.look_at_ms) == (ended(D.UNKNOWN, 30), False, SENT_MS + 30_000 + UNKNOWN_FINAL_MS)
+    assert look(settled, facts=[lost], at_ms=LATE_MS).outcome == HeldLong(2, SENT_MS + 30_000)
