@@ -22,6 +22,7 @@ from campaigns.api.idempotent import Reply, created, reply
 from campaigns.api.refusals import refusing
 from campaigns.api.shown import etag, masked_name
 from campaigns.context import Context
+from campaigns.core.campaign import delays
 from campaigns.core.contact import Contact, Phone
 from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.reasons import CampaignState, CampaignStep, Channel, FallbackKind, State
@@ -119,12 +120,17 @@ def _too_many(connection: Connection, row: CampaignRow) -> str | None:
     return None
 
 
+NEVER_AGAIN = json.dumps({disposition.value: LASTS_MS // MINUTE_MS for disposition in delays({})}, sort_keys=True)
+"""Whatever became of the call, the next would be due once the test is over: what does not count has rung, too."""
+
+
 def _campaign(of: CampaignRow, by: str, now_ms: int) -> CampaignRow:
     """The settings of the other, for calls alone, once."""
     channels = [one for one in json.loads(of.channels) if one in CALLS]
     return of._replace(
         id=f"c{secrets.token_hex(8)[:15]}", name=f"test of {of.name}"[:128], channels=json.dumps(channels),
-        attempts_max=1, fallback=FallbackKind.PERSON.value, priority=0, received_at_ms=now_ms, notice_out_by_ms=None,
+        attempts_max=1, retry=NEVER_AGAIN, fallback=FallbackKind.PERSON.value, priority=0, received_at_ms=now_ms,
+        notice_out_by_ms=None,
         fallback_by_ms=None, expires_at_ms=now_ms + LASTS_MS, deadlines_given=1, provisional=0,
         state=CampaignState.DRAFT.value, paused_why=None, live=None, version=1, made_at_ms=now_ms, started_at_ms=None,
         resumed_at_ms=None, ended_at_ms=None, made_by=by, start_at_ms=None, start_contacts=None, start_overlap=None,

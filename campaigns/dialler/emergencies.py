@@ -18,7 +18,7 @@ from campaigns.core.zones import DAY_MS
 from campaigns.dialler.actions import Done, held, withdraw_unsent, write
 from campaigns.dialler.withdrawal import Took
 from campaigns.errors import NoEmergency, SecondKeyNeeded, WrongState
-from campaigns.ledger import campaigns, emergencies
+from campaigns.ledger import campaigns, contacts, emergencies
 from campaigns.ledger.approvals import key_id
 from campaigns.ledger.rows import CampaignRow, EmergencyRow
 
@@ -59,6 +59,7 @@ async def approve(context: Context, tenant: str, campaign: str, no: int, who: st
         made = emergencies.replace(connection, last._replace(approved_at_ms=now_ms, approved_by=who))
         holds = row._replace(emergency_from_ms=now_ms, emergency_until_ms=made.until_ms)
         after = campaigns.replace(connection, row, holds)
+        contacts.look_at_all(connection, row.id, now_ms)  # whoever waits for the hours is called now
         note(connection, made)
         return Done(after, Took())
 

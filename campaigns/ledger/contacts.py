@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Integer, bindparam, exists, select
+from sqlalchemy import Connection, Integer, bindparam, exists, literal_column, select, update
 
 from campaigns.errors import Stale
 from campaigns.ledger.compiled import FIRST
@@ -103,6 +103,13 @@ def replace(connection: Connection, rows: Sequence[ContactRow]) -> None:
     given = [(row.id, row.version, *_written(row)) for row in sorted(rows, key=lambda row: row.id)]
     if _replace(connection, given) != len(given):
         raise Stale("contacts")
+
+
+def look_at_all(connection: Connection, campaign: str, now_ms: int) -> int:
+    """Those that wait for a later time are looked at now: what they wait for may hold no more. How many."""
+    mine = (contacts.c.campaign == campaign, contacts.c.state == literal_column("'waiting'"), ~WAITS)
+    later = update(contacts).where(*mine, contacts.c.next_at_ms > now_ms)
+    return connection.execute(later.values(next_at_ms=now_ms, version=contacts.c.version + 1)).rowcount
 
 
 _busy = exists().where(live_numbers.c.tenant == contacts.c.tenant, live_numbers.c.number == contacts.c.waits_for)

@@ -281,3 +281,9 @@ async def test_who_was_taken_out_of_a_campaign_does_not_come_back(tmp_path: Path
         await it.it.settle()
         found = await held(it, new["id"])
         assert [(one[0], [item["months"] for item in one[-1]]) for one in found] == [("A9", [ARREARS["months"]])]
+
+
+def test_nothing_that_a_test_call_comes_to_is_followed_by_another() -> None:
+    """What does not count has rung, too: the next would be due once the test is over."""
+    own_ms = {name: minutes * MINUTE_MS for name, minutes in json.loads(test_call.NEVER_AGAIN).items()}
+    assert set(delays({}, own_ms).values()) == {test_call.LASTS_MS}

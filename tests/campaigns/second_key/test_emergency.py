@@ -137,12 +137,14 @@ async def night(tmp_path: Path) -> AsyncIterator[Scene]:
         yield scene_
 
 
-async def test_it_is_called_in_the_night_by_the_exception_alone(night: Scene) -> None:
+@pytest.mark.parametrize("waits_h", [0, 10])
+async def test_it_is_called_in_the_night_by_the_exception_alone(night: Scene, waits_h: int) -> None:
+    """Whoever was put off to the next morning, too."""
     switch = await DiallingSwitch.declared(night, {ONE: ["reached"]})
     await switch.to(5)
     of = campaign(kind="outage", channels='["auto"]', fallback="person")
     row = contact(of, 1, items=json.dumps([OUTAGE]), important=1, phones=json.dumps([[ONE, [SLEEPS]]]))
-    await put(night, of, [row])
+    await put(night, of, [row._replace(next_at_ms=row.next_at_ms + waits_h * HOUR_MS)])
     await switch.to(20)
     assert switch.received == [], "quiet hours"
     context = context_of(night)
