@@ -1,5 +1,6 @@
 """POST .../rehearse and .../rerun: what is answered, to whom, and that nothing else changes."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import pytest
 from sqlalchemy import Connection
 
 from campaigns.api import test_call
+from campaigns.core.campaign import delays
+from campaigns.core.dispositions import MINUTE_MS
 from campaigns.imports.taking import Form
 from campaigns.ledger import audit
 from campaigns.ledger.tables import campaigns, contacts, imports

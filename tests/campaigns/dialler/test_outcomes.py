@@ -400,5 +400,9 @@ def test_an_order_that_was_settled_has_had_its_questions() -> None:
     """They are read no more: one more of the same number would undo each turn."""
     settled, lost = order(result="done", state="done"), fact(record(outcome="lost"), ended_s=30)
     found = look(settled, facts=[lost])
-    assert (found.outcome, found.ask, found.look_at_ms) == (ended(D.UNKNOWN, 30), False, SENT_MS + 30_000 + UNKNOWN_FINAL_MS)
+    assert (found.outcome, found.ask, found.look_at_ms) == (
+        ended(D.UNKNOWN, 30),
+        False,
+        SENT_MS + 30_000 + UNKNOWN_FINAL_MS,
+    )
     assert look(settled, facts=[lost], at_ms=LATE_MS).outcome == HeldLong(2, SENT_MS + 30_000)

@@ -76,7 +76,7 @@ async def _everybody_is_back(it: "CampaignHistory") -> None:
         await stream.go_on()
         await stream.cut()
     for process in it.processes:
-        process.writer.fate = process.reader.next = None
+        process.writer.fate = None
         await process.go_on()
     while len(it.processes) > 1:
         await it.processes.pop(0).kill()
