@@ -250,20 +250,6 @@ def test_a_lost_call_that_shows_nothing_is_held_and_asked_about(outcome: str) ->
     assert found.outcome == HeldLong(2, SENT_MS + 30_000)
 
 
-@pytest.mark.parametrize("outcome", ["lost", "stale"])
-def test_what_is_heard_of_late_is_asked_about_before_it_is_final(outcome: str) -> None:
-    """The switch was away for longer than half an hour: it remembers ids for 72 h."""
-    lost = fact(record(outcome=outcome), ended_s=30)
-    found = look(order(result="done"), facts=[lost], at_ms=LATE_MS)
-    assert (found.outcome, found.ask, found.settle) == (ended(D.UNKNOWN, 30), True, False)
-    asked = ask(LATE_MS)
-    final_ms = asked.order.expires_at_ms + UNKNOWN_FINAL_MS
-    found = look(order(result="done"), [asked], [lost], at_ms=final_ms - 1)
-    assert (found.outcome, found.look_at_ms) == (ended(D.UNKNOWN, 30), final_ms)
-    found = look(order(result="done"), [asked], [lost], at_ms=final_ms)
-    assert (found.outcome, found.ask) == (HeldLong(2, SENT_MS + 30_000), False)
-
-
 def test_a_lost_call_that_was_answered_was_answered() -> None:
     call(D.ANSWERED_INCOMPLETE, 30, record(outcome="lost"), **ANSWERED)
 
@@ -394,15 +380,3 @@ def test_that_a_call_was_sent_is_no_news_alone_and_comes_with_what_is_heard_of_i
     assert news.judgement.columns.get("sent_at_ms") == SENT_MS
     (news,) = judge_all([order("sendMessage")], {}, [], campaigns, word(now_ms), now_ms, {}).news
     assert news.judgement.columns == {"sent_at_ms": SENT_MS}, "of a message nothing more may be heard for half an hour"
-
-
-def test_an_order_that_was_settled_has_had_its_questions() -> None:
-    """They are read no more: one more of the same number would undo each turn."""
-    settled, lost = order(result="done", state="done"), fact(record(outcome="lost"), ended_s=30)
-    found = look(settled, facts=[lost])
-    assert (found.outcome, found.ask, found.look_at_ms) == (
-        ended(D.UNKNOWN, 30),
-        False,
-        SENT_MS + 30_000 + UNKNOWN_FINAL_MS,
-    )
-    assert look(settled, facts=[lost], at_ms=LATE_MS).outcome == HeldLong(2, SENT_MS + 30_000)
