@@ -289,4 +289,4 @@ async def test_who_was_taken_out_of_a_campaign_does_not_come_back(tmp_path: Path
 def test_nothing_that_a_test_call_comes_to_is_followed_by_another() -> None:
     """What does not count has rung, too: the next would be due once the test is over."""
     own_ms = {name: minutes * MINUTE_MS for name, minutes in json.loads(test_call.NEVER_AGAIN).items()}
-    assert set(delays({}, own_ms).values()) == {test_call.LASTS_MS}
+    assert min(delays({}, own_ms).values()) == test_call.LASTS_MS
