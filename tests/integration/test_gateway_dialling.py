@@ -18,7 +18,7 @@ from tests.integration.dialling_site import SOON, SWITCH, DialSite, dialling_at
 from tests.integration.gateway_site import NOW_MS, TENANT
 from tests.integration.test_gateway_commands import STREAM, Stream, streamed
 
-HANGS_S = 20.0
+HANGS_S = 60.0
 
 
 class Gate:
