@@ -112,7 +112,8 @@ OUTBOUND_CODES: dict[str, Code] = {
     "idempotency_in_flight": Code(
         409,
         "The first request with this key still runs",
-        "Repeat it after `Retry-After`; then it gets the answer of the first.",
+        "Repeat it after `Retry-After`; then it gets the answer of the first. Where its process was killed, the key is "
+        "free after a minute.",
     ),
     "idempotency_mismatch": Code(
         422,

@@ -130,8 +130,7 @@ def _campaign(of: CampaignRow, by: str, now_ms: int) -> CampaignRow:
     return of._replace(
         id=f"c{secrets.token_hex(8)[:15]}", name=f"test of {of.name}"[:128], channels=json.dumps(channels),
         attempts_max=1, retry=NEVER_AGAIN, fallback=FallbackKind.PERSON.value, priority=0, received_at_ms=now_ms,
-        notice_out_by_ms=None,
-        fallback_by_ms=None, expires_at_ms=now_ms + LASTS_MS, deadlines_given=1, provisional=0,
+        notice_out_by_ms=None, fallback_by_ms=None, expires_at_ms=now_ms + LASTS_MS, deadlines_given=1, provisional=0,
         state=CampaignState.DRAFT.value, paused_why=None, live=None, version=1, made_at_ms=now_ms, started_at_ms=None,
         resumed_at_ms=None, ended_at_ms=None, made_by=by, start_at_ms=None, start_contacts=None, start_overlap=None,
         draining=0, emergency_from_ms=None, emergency_until_ms=None,

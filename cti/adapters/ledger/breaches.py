@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, func, select, tuple_
 
 from cti.adapters.ledger.tables import breaches
-from cti.adapters.ledger.totals import of_calls
+from cti.adapters.ledger.totals import counted_with
 from cti.rows import BreachFilter, BreachRow, TotalsFilter
 from cti.sql.bulk import deletion, insertion
 
@@ -47,11 +47,5 @@ def list_breaches(
 def breach_counts(connection: Connection, tenant: str, wanted: TotalsFilter) -> Mapping[str, int]:
     """By rule, of breaches that happened in the window, in calls of the direction and the queue."""
     query = select(breaches.c.rule, func.count()).where(breaches.c.tenant == tenant).group_by(breaches.c.rule)
-    if wanted.sources is not None:
-        query = query.where(breaches.c.source.in_(sorted(wanted.sources)))
-    if wanted.from_ms is not None:
-        query = query.where(breaches.c.at_ms >= wanted.from_ms)
-    if wanted.to_ms is not None:
-        query = query.where(breaches.c.at_ms < wanted.to_ms)
-    query = query.where(*of_calls(breaches.c.call_id, wanted))
+    query = query.where(*counted_with(breaches.c.source, breaches.c.at_ms, breaches.c.call_id, wanted))
     return {row[0]: row[1] for row in connection.execute(query.order_by(breaches.c.rule))}

@@ -6,7 +6,7 @@ from functools import cache
 from sqlalchemy import Connection, and_, bindparam, func, select
 
 from cti.adapters.ledger.tables import LIVE, UNANSWERED, calls, commands
-from cti.adapters.ledger.totals import of_calls
+from cti.adapters.ledger.totals import counted_with
 from cti.rows import CommandRow, OutcomeRow, ResultRow, TotalsFilter
 from cti.sql import bulk
 from cti.sql.point import rows_of
@@ -104,13 +104,7 @@ def intervention_counts(
     """(rule, command, state, reason, count) of what was due in the window, in calls of the direction and the queue."""
     kinds = (commands.c.rule, commands.c.command, commands.c.state, commands.c.reason)
     query = select(*kinds, func.count()).where(commands.c.tenant == tenant).group_by(*kinds)
-    if wanted.sources is not None:
-        query = query.where(commands.c.source.in_(sorted(wanted.sources)))
-    if wanted.from_ms is not None:
-        query = query.where(commands.c.due_at_ms >= wanted.from_ms)
-    if wanted.to_ms is not None:
-        query = query.where(commands.c.due_at_ms < wanted.to_ms)
-    query = query.where(*of_calls(commands.c.call_id, wanted))
+    query = query.where(*counted_with(commands.c.source, commands.c.due_at_ms, commands.c.call_id, wanted))
     counted = [(rule, name, state, reason, count) for rule, name, state, reason, count in connection.execute(query)]
     return sorted(counted, key=lambda row: (row[:3], row[3] or ""))
 

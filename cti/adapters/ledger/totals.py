@@ -26,15 +26,23 @@ def totals(
     query = select(group, *_sums(service_ms, ring_ms)).where(_R.tenant == tenant)
     if by != "none":
         query = query.group_by(group)
-    if wanted.sources is not None:
-        query = query.where(_R.source.in_(sorted(wanted.sources)))
-    if wanted.from_ms is not None:
-        query = query.where(_R.opened_at_ms >= wanted.from_ms)
-    if wanted.to_ms is not None:
-        query = query.where(_R.opened_at_ms < wanted.to_ms)
-    query = query.where(*_of_kind(wanted))
+    query = query.where(*_in_window(_R.source, _R.opened_at_ms, wanted), *_of_kind(wanted))
     rows = [(str(row[0]), *(int(value or 0) for value in row[1:])) for row in connection.execute(query)]
     return sorted(Totals._make(row) for row in rows if by == "none" or row[1])
+
+
+def _in_window(
+    source: ColumnElement[str], at_ms: ColumnElement[int], wanted: TotalsFilter
+) -> list[ColumnElement[bool]]:
+    """Sources and time, as far as they are asked for."""
+    asked: list[ColumnElement[bool]] = []
+    if wanted.sources is not None:
+        asked.append(source.in_(sorted(wanted.sources)))
+    if wanted.from_ms is not None:
+        asked.append(at_ms >= wanted.from_ms)
+    if wanted.to_ms is not None:
+        asked.append(at_ms < wanted.to_ms)
+    return asked
 
 
 def _of_kind(wanted: TotalsFilter) -> list[ColumnElement[bool]]:
@@ -47,14 +55,19 @@ def _of_kind(wanted: TotalsFilter) -> list[ColumnElement[bool]]:
     return asked
 
 
-def of_calls(call_id: ColumnElement[str], wanted: TotalsFilter) -> list[ColumnElement[bool]]:
-    """Conditions for the rows of calls that have ended and are of the direction and the queue; none: of any call.
+def counted_with(
+    source: ColumnElement[str], at_ms: ColumnElement[int], call_id: ColumnElement[str], wanted: TotalsFilter
+) -> list[ColumnElement[bool]]:
+    """Conditions for rows beside the records: in the window, and of calls that have ended and are of the direction and
+    the queue where these are asked for.
 
     A scalar subquery is looked up by its key for each row; an EXISTS is joined, and reads all records ever made.
     """
-    asked = _of_kind(wanted)
+    window, asked = _in_window(source, at_ms, wanted), _of_kind(wanted)
+    if not asked:
+        return window
     found = select(literal_column("1")).where(_R.call_id == call_id, *asked).correlate_except(records).scalar_subquery()
-    return [found.is_not(None)] if asked else []
+    return [*window, found.is_not(None)]
 
 
 def _group(by: str) -> ColumnElement[Any]:

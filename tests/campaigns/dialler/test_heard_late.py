@@ -4,7 +4,9 @@ import pytest
 
 from campaigns.core.after import HeldLong
 from campaigns.core.reasons import Disposition
-from cti.dial.rows import UNKNOWN_FINAL_MS
+from campaigns.dialler.judging import NOTHING, News, next_question
+from campaigns.dialler.outcomes import Judgement
+from cti.dial.rows import UNKNOWN_FINAL_MS, OrderState
 from tests.campaigns.dialler.known import SENT_MS, ask, fact, order, record
 from tests.campaigns.dialler.test_outcomes import LATE_MS, ended, look
 
@@ -35,3 +37,15 @@ def test_an_order_that_was_settled_has_had_its_questions() -> None:
         SENT_MS + 30_000 + UNKNOWN_FINAL_MS,
     )
     assert look(settled, facts=[lost], at_ms=LATE_MS).outcome == HeldLong(2, SENT_MS + 30_000)
+
+
+def test_a_question_about_a_settled_order_takes_no_number_of_those_before() -> None:
+    """These are not read any more, and a number that is taken would undo the turn."""
+    first = next_question(_news("sent", ()), SENT_MS)
+    second = next_question(_news("sent", (ask(SENT_MS),)), SENT_MS)
+    again, later = (next_question(_news("done", ()), at_ms) for at_ms in (SENT_MS, SENT_MS + 1_000))
+    assert len({one.id for one in (first, second, again, later)}) == 4
+
+
+def _news(state: str, about: tuple[OrderState, ...]) -> News:
+    return News(order(state=state), about, (), Judgement(None, {}), NOTHING)
