@@ -155,7 +155,7 @@ class Manager:
         """Note what became of the callbacks, and of contacts that were closed."""
         path = f"/v1/campaigns/{self.campaigns[ARREARS]}/contacts"
         for contact in await self.desk.pages(path, "contacts"):
-            self.deeds.states[contact["account"]] = (contact["id"], contact["state"])
+            self.deeds.states[contact["account"]] = (contact["contact"], contact["state"])
         for id_, made in self.callbacks.items():
             found = await self.desk.ask("GET", f"/v1/callbacks/{id_}")
             self.deeds.promised.append(
