@@ -41,6 +41,7 @@ SUBMITTING = "campaigns:write"  # the scope of whoever submits a campaign
 EXAMPLE = "docs/examples/arrears.csv"
 STOP_S = 4.0  # for the switch to hang up; the whole stop stays within 5 s
 REMEMBER_EVERY_MS = 5_000.0
+CLOCKS_APART_MS = 2_000.0  # a switch whose events differ by more is not commanded (core.clocks)
 
 log = structlog.get_logger()
 
@@ -86,7 +87,8 @@ async def _run(settings: Settings, args: argparse.Namespace, lines: LogWriter) -
         screen = LogWriter(sys.stdout)  # its output may be lost
         admin = await _first_key(service)
         _remember(kept, clock)
-        screen.write("".join(f"{line}\n" for line in _welcome(service, admin)))
+        hints = [*_welcome(service, admin), *clock_hint(clock.now_ms(), SystemClock().now_ms(), settings.db)]
+        screen.write("".join(f"{line}\n" for line in hints))
         return await _with_switch(service, clock, args, kept, stop, screen, lines)
 
 
@@ -106,6 +108,18 @@ def _welcome(service: Service, admin: str | None) -> list[str]:
         "A campaign for it, from another terminal:",
         f"  RINGBACK_URL={service.url} RINGBACK_KEY={admin or 'rbk_...'} \\",
         f"  {program} campaign submit {EXAMPLE} {wishes}",
+    ]
+
+
+def clock_hint(shown_ms: float, real_ms: float, db: str) -> list[str]:
+    """What an integrator is told whose own switch keeps the real time where this clock (`shown_ms`) does not."""
+    if abs(shown_ms - real_ms) <= CLOCKS_APART_MS:
+        return []
+    shown = datetime.fromtimestamp(shown_ms / 1000).astimezone().isoformat(" ", "seconds")
+    return [
+        f"The clock here shows {shown}, not this machine's time: --start or --speed set it, or an earlier run on {db}",
+        "did. The simulated switch keeps it too. A switch that keeps the real time gets no commands from this database:",
+        "give such a switch a new one (RINGBACK_DB=sqlite:///new.db).",
     ]
 
 
