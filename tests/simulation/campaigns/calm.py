@@ -76,7 +76,7 @@ async def _everybody_is_back(it: "CampaignHistory") -> None:
         await stream.go_on()
         await stream.cut()
     for process in it.processes:
-        process.writer.fate = None
+        process.writer.fate = process.reader.next = None
         await process.go_on()
     while len(it.processes) > 1:
         await it.processes.pop(0).kill()
@@ -106,7 +106,7 @@ async def _look(it: "CampaignHistory") -> None:
         await it.site.it.engine.drain()
         if it.site.now_ms >= it.polled_ms + POLL_MS:
             await _poll(it)
-        before = len(it.switch.orders)
+        before, it.changes_seen = len(it.switch.orders), it.place.changes
         if await process.step():
             moved = True
             await _poll(it)
@@ -141,7 +141,8 @@ async def _wait(it: "CampaignHistory", idle: int) -> None:
     if target_ms - now_ms < SKIP_MIN_MS:
         await it.switch.run_to(target_ms)
         return
-    if now_ms > it.calm_ms and it.random.random() < AT_REST_ASKED:
+    is_seen = it.place.changes == it.changes_seen  # by the dialler: what it does not know of it cannot do
+    if now_ms > it.calm_ms and it.random.random() < AT_REST_ASKED and is_seen:
         it.keep(await it.explained.at_rest(it.processes[0]))
     await it.switch.run_to(target_ms - BEAT_BEFORE_MS)
     await it.site.it.engine.drain()

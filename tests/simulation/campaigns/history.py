@@ -79,7 +79,7 @@ class CampaignHistory(History):
         self.found: dict[Violation, None] = {}
         self.outcomes: Counter[str] = Counter()
         self.dials = 0
-        self.calm_ms = self.polled_ms = 0
+        self.calm_ms = self.polled_ms = self.changes_seen = 0
         self._contacts_ended: list[tuple[Any, ...]] = []
 
     def _draw(self) -> None:

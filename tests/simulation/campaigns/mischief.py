@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
+from tests.simulation.campaigns.process import Interruption
 from tests.simulation.outbound import mischief as of_orders
 from tests.simulation.outbound.mischief import JUMPS_MS
 
@@ -51,6 +52,26 @@ def _at_the_commit(fate: str) -> Fault:
     return armed
 
 
+READS_OF_A_TURN = 6
+
+
+async def read_held(it: "CampaignHistory") -> bool:
+    """A process stands still between two reads of a turn."""
+    _interrupt(it, "read_held", None)
+    return False  # it is counted when it happens
+
+
+async def clock_set_within_a_turn(it: "CampaignHistory") -> bool:
+    _interrupt(it, "clock_set_within_a_turn", it.site.now_ms + it.random.choice(JUMPS_MS))
+    return False
+
+
+def _interrupt(it: "CampaignHistory", name: str, wall_ms: float | None) -> None:
+    free = [one for one in it.processes if not one.is_held]
+    if free:
+        it.random.choice(free).reader.next = Interruption(it.random.randrange(READS_OF_A_TURN), name, wall_ms)
+
+
 async def wall_clock_jumped(it: "CampaignHistory") -> bool:
     """The time of day of a dialling process."""
     if not it.processes:
@@ -68,10 +89,12 @@ FAULTS: Mapping[str, Fault] = {
     "commit_unwritten": _at_the_commit("unwritten"),
     "commit_unknown": _at_the_commit("unknown"),
     "commit_held": _at_the_commit("held"),
+    "read_held": read_held,
+    "clock_set_within_a_turn": clock_set_within_a_turn,
     "wall_clock_jumped": wall_clock_jumped,
 }
 THEMES: Mapping[str, frozenset[str]] = {
-    "closing": frozenset(),
+    "closing": frozenset({"clock_set_within_a_turn"}),
     "held": frozenset({"claim_held", "stream_doubled", "gateway_clock_set_back", "commit_held"}),
     "owners": frozenset({"dialler_killed", "dialler_added", "dialler_stopped", "commit_held"}),
     "stops": frozenset({"claim_held", "commit_held"}),

@@ -5,7 +5,7 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from campaigns.dialler.loop import Dialler
 from campaigns.messages.sender import MessageSender
@@ -46,20 +46,58 @@ class FaultyWriter:
         if fate == "unwritten":
             raise OutcomeUnknown("before the commit")
         if fate == "held":
-            self.parked.set()
-            await self.go.wait()
-            self.go.clear()
+            await self.hold()
         made = await getattr(self._writer, how)(*steps, **options)
         if fate == "unknown":
             raise OutcomeUnknown("after the commit")
         return made
 
+    async def hold(self) -> None:
+        """Return when the process goes on."""
+        self.parked.set()
+        await self.go.wait()
+        self.go.clear()
+
+
+class Interruption(NamedTuple):
+    """What happens within a turn: after so many more reads it is held, or its time of day is set to another."""
+
+    after: int
+    name: str
+    wall_ms: float | None  # None: it is held
+
+
+class FaultyReader:
+    """The reader of one process. `next`: what happens to it; another may come once that has happened."""
+
+    def __init__(self, reader: Any, writer: FaultyWriter, wall: VirtualWallClock, counted: Counter[str]) -> None:
+        self._reader, self._writer, self._wall, self._counted = reader, writer, wall, counted
+        self.next: Interruption | None = None
+
+    async def run(self, *query: Any, **options: Any) -> Any:
+        if self.next is not None:
+            await self._interrupted(self.next)
+        return await self._reader.run(*query, **options)
+
+    async def _interrupted(self, one: Interruption) -> None:
+        self.next = one._replace(after=one.after - 1) if one.after else None
+        if one.after:
+            return
+        self._counted[one.name] += 1
+        if one.wall_ms is None:
+            await self._writer.hold()
+        else:
+            self._wall.set_to(one.wall_ms)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
 
 class _OwnDatabase:
-    """The database of the site, with a writer of the process's own."""
+    """The database of the site, with a writer and a reader of the process's own."""
 
-    def __init__(self, database: Database, writer: FaultyWriter) -> None:
-        self._database, self._writer = database, writer
+    def __init__(self, database: Database, writer: FaultyWriter, reader: FaultyReader) -> None:
+        self._database, self._writer, self.reader = database, writer, reader
 
     def writer(self, _name: str) -> FaultyWriter:
         return self._writer
@@ -75,7 +113,8 @@ class Process:
         self.number = number
         self.wall = VirtualWallClock(site.it.clock)
         self.writer = FaultyWriter(site.database.writer("campaigns"), counted)
-        database = cast("Database", _OwnDatabase(site.database, self.writer))
+        self.reader = FaultyReader(site.database.reader, self.writer, self.wall, counted)
+        database = cast("Database", _OwnDatabase(site.database, self.writer, self.reader))
         host = replace(site.it.host, wall=self.wall, database=database, shared=True)
         self.opened: Opened = PART.open(host)
         self.has_gateway = site.gateway is not None

@@ -43,6 +43,7 @@ class CampaignSite(Site):
         self._second, self._nobody = second, nobody
         self.gateway: HistoryGateway | None = None  # the tenant's, of this history; None: messages go by the switch
         self.etag = ""  # of the last answer
+        self.changes = 0  # requests that may have changed something
         self.meter = DialMetrics(Telemetry().registry)
         self._manager = manager
 
@@ -63,6 +64,7 @@ class CampaignSite(Site):
         data = body if isinstance(body, bytes | None) else json.dumps(body, ensure_ascii=False).encode()
         named = {**({} if data is None else {"Content-Type": media}), **(headers or {})}
         door = self._second if second else self._manager
+        self.changes += method != "GET"
         status, text = await door.answer(method, path, data, named)
         self.etag = door.told.get("ETag", "")
         return status, json.loads(text or b"null")
