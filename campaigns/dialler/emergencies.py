@@ -16,9 +16,10 @@ from campaigns.core.campaign import BEGUN, NOT_BEGUN
 from campaigns.core.reasons import Why
 from campaigns.core.zones import DAY_MS
 from campaigns.dialler.actions import Done, held, withdraw_unsent, write
+from campaigns.dialler.emergency_looks import look_at_some
 from campaigns.dialler.withdrawal import Took
 from campaigns.errors import NoEmergency, SecondKeyNeeded, WrongState
-from campaigns.ledger import campaigns, contacts, emergencies
+from campaigns.ledger import campaigns, emergencies
 from campaigns.ledger.approvals import key_id
 from campaigns.ledger.rows import CampaignRow, EmergencyRow
 
@@ -56,10 +57,10 @@ async def approve(context: Context, tenant: str, campaign: str, no: int, who: st
         for before in emergencies.lasting(connection, campaign, now_ms):
             if before.no != no:
                 emergencies.replace(connection, before._replace(ended_at_ms=now_ms, ended_by=who))
-        made = emergencies.replace(connection, last._replace(approved_at_ms=now_ms, approved_by=who))
+        approved = last._replace(approved_at_ms=now_ms, approved_by=who)
+        made = emergencies.replace(connection, look_at_some(connection, approved, now_ms))
         holds = row._replace(emergency_from_ms=now_ms, emergency_until_ms=made.until_ms)
         after = campaigns.replace(connection, row, holds)
-        contacts.look_at_all(connection, row.id, now_ms)  # whoever waits for the hours is called now
         note(connection, made)
         return Done(after, Took())
 

@@ -18,6 +18,7 @@ from campaigns.core.reasons import WRITTEN, CampaignState, Channel
 from campaigns.dialler.announced_years import AnnouncedYears
 from campaigns.dialler.case import Case, Known, Moment, cases_of, moment_of, order_valid_ms
 from campaigns.dialler.clocks import ClockGuard, Reading
+from campaigns.dialler.emergency_looks import EmergencyLooks
 from campaigns.dialler.endings import Endings
 from campaigns.dialler.intents import Intents, LaneView, Room, Told
 from campaigns.dialler.judging import Before, Judged, judge_all, still
@@ -103,6 +104,7 @@ class LaneDialler:
         self._closed_told: dict[str, Hours] = {}
         self._endings = Endings(context)
         self._years = AnnouncedYears(context)
+        self._emergencies = EmergencyLooks(context)
         self._queues: dict[str, tuple[bool, float]] = {}  # whether there is room in a campaign's queue; until when
         self.look_ms = float("-inf")
 
@@ -160,8 +162,9 @@ class LaneDialler:
         if moment.steady:
             moved = await start_due(self._context, lane.campaigns) or moved
         recounted = await self._years.look(lane)
-        moved = moved or recounted.moved
-        if recounted.more:
+        looking = await self._emergencies.look(lane)
+        moved = moved or recounted.moved or looking
+        if recounted.more or looking:
             look_ms = min(look_ms, self._context.clock.now_ms() + STALE_MS)
         if lane.revising:  # nobody of them is dialled until all contacts are changed
             look_ms = min(look_ms, self._context.clock.now_ms() + STALE_MS)

@@ -105,11 +105,18 @@ def replace(connection: Connection, rows: Sequence[ContactRow]) -> None:
         raise Stale("contacts")
 
 
-def look_at_all(connection: Connection, campaign: str, now_ms: int) -> int:
-    """Those that wait for a later time are looked at now: what they wait for may hold no more. How many."""
-    mine = (contacts.c.campaign == campaign, contacts.c.state == literal_column("'waiting'"), ~WAITS)
-    later = update(contacts).where(*mine, contacts.c.next_at_ms > now_ms)
-    return connection.execute(later.values(next_at_ms=now_ms, version=contacts.c.version + 1)).rowcount
+def look_at_some(connection: Connection, campaign: str, after_no: int, now_ms: int, limit: int) -> int | None:
+    """Of those whose number is greater, some that wait for a later time are looked at now: what they wait for may hold
+    no more. The number up to which; None: there are no more. `limit`: waiting contacts at most.
+    """
+    mine = (contacts.c.campaign == campaign, contacts.c.state == literal_column("'waiting'"), contacts.c.no > after_no)
+    some = select(contacts.c.no).where(*mine).order_by(contacts.c.no).limit(limit)
+    numbers = connection.scalars(some).all()
+    if not numbers:
+        return None
+    later = update(contacts).where(*mine, contacts.c.no <= numbers[-1], ~WAITS, contacts.c.next_at_ms > now_ms)
+    connection.execute(later.values(next_at_ms=now_ms, version=contacts.c.version + 1))
+    return None if len(numbers) < limit else numbers[-1]
 
 
 _busy = exists().where(live_numbers.c.tenant == contacts.c.tenant, live_numbers.c.number == contacts.c.waits_for)

@@ -153,7 +153,9 @@ class ApprovalRow(NamedTuple):
 
 
 class EmergencyRow(NamedTuple):
-    """An exception to the quiet hours."""
+    """An exception to the quiet hours. `looked_to`: since it was approved those who wait were looked at, up to this
+    number of a contact; None: all of them.
+    """
 
     campaign: str
     no: int
@@ -165,6 +167,7 @@ class EmergencyRow(NamedTuple):
     approved_by: str | None = None
     ended_at_ms: int | None = None
     ended_by: str | None = None
+    looked_to: int | None = None
 
 
 class HoursClassRow(NamedTuple):

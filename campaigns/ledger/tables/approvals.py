@@ -34,5 +34,6 @@ emergencies = Table(
     text("approved_by", optional=True),
     whole("ended_at_ms", optional=True),  # before its time
     text("ended_by", optional=True),
+    whole("looked_to", optional=True),  # a contact's number: those who wait are looked at up to it; absent: all are
     sqlite_with_rowid=False,
 )

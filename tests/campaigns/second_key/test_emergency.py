@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from campaigns.core.calling_hours import Emergency
-from campaigns.dialler import emergencies
+from campaigns.dialler import emergencies, emergency_looks
 from campaigns.dialler.actions import run_each
 from campaigns.ledger import audit, campaigns
 from campaigns.ledger.compiled import campaign_of
+from campaigns.ledger.tables import contacts
 from tests.campaigns.api.site import Site
 from tests.campaigns.dialler.made import CAMPAIGN, attempts_of, campaign, contact, context_of, put
 from tests.campaigns.second_key.asked import drafted, shown
@@ -162,3 +164,34 @@ async def test_it_is_called_in_the_night_by_the_exception_alone(night: Scene, wa
     (attempt,) = await attempts_of(night, f"{CAMPAIGN}-1")
     assert (attempt.rule, attempt.disposition, attempt.ring_until_ms) == ("emergency", "reached", until_ms)
     assert context.metrics._quiet._value.get() == 0, "no alarm"
+
+
+async def test_of_many_who_were_put_off_each_is_called_piece_by_piece(
+    night: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The approval looks at the first of them alone: with a million of them it would last too long."""
+    monkeypatch.setattr(emergency_looks, "AT_ONCE", 2)
+    numbers = [f"+861380000000{no}" for no in range(1, 6)]
+    switch = await DiallingSwitch.declared(night, {number: ["reached"] for number in numbers})
+    of = campaign(kind="outage", channels='["auto"]', fallback="person")
+    rows = [
+        contact(of, no, items=json.dumps([OUTAGE]), important=1, phones=json.dumps([[number, [SLEEPS]]]))
+        for no, number in enumerate(numbers, 1)
+    ]
+    await put(night, of, [row._replace(next_at_ms=row.next_at_ms + 10 * HOUR_MS) for row in rows])
+    context = context_of(night)
+    until_ms = context.now_ms() + HOUR_MS
+
+    def asks(connection: Any) -> Any:
+        return emergencies.ask(connection, of, "storm", until_ms, context.now_ms(), "one (1)")
+
+    def due(connection: Any) -> list[int]:
+        now_ms = context.now_ms()
+        later = select(contacts.c.no).where(contacts.c.next_at_ms > now_ms).order_by(contacts.c.no)
+        return list(connection.scalars(later))
+
+    made = await context.write(run_each, asks)
+    await emergencies.approve(context, TENANT, CAMPAIGN, made.no, "two (2)", lambda *_: None)
+    assert await context.reader.run(due) == [3, 4, 5]
+    await switch.to(120)
+    assert sorted(one.number for one in switch.received) == numbers
