@@ -118,8 +118,8 @@ def clock_hint(shown_ms: float, real_ms: float, db: str) -> list[str]:
     shown = datetime.fromtimestamp(shown_ms / 1000).astimezone().isoformat(" ", "seconds")
     return [
         f"The clock here shows {shown}, not this machine's time: --start or --speed set it, or an earlier run on {db}",
-        "did. The simulated switch keeps it too. A switch that keeps the real time gets no commands from this database:",
-        "give such a switch a new one (RINGBACK_DB=sqlite:///new.db).",
+        "did. The simulated switch keeps it too. A switch that keeps real time gets no commands from this database:",
+        "give it a new one (RINGBACK_DB=sqlite:///new.db).",
     ]
 
 

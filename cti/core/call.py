@@ -160,14 +160,14 @@ def _opening(call: Call, fact: Fact) -> Ignored | None:
     )
     call.queue = call.queue or data.queue
     _open(call, fact)
-    name = data.connection
+    connection = data.connection
     if call.opening.commandid is not None and call.opening.direction == "outbound":
-        dialled.begins(call, name)
+        dialled.begins(call, connection)
         return None
-    if name is None and customer_of(call.legs) is not None:
+    if connection is None and customer_of(call.legs) is not None:
         return None
-    parties.adopt(call, name)
-    leg = call.legs.named(name or "") or parties.new_leg(call, name or "", call.opening.calling)
+    parties.adopt(call, connection)
+    leg = call.legs.named(connection or "") or parties.new_leg(call, connection or "", call.opening.calling)
     if call.legs.is_full_for(leg):
         return Ignored.NO_SUCH_LEG
     state = LEG_TABLE.get((leg.state, fact.kind))
@@ -210,10 +210,10 @@ def _resulting(call: Call, fact: Fact) -> Ignored | None:
 
 def _queued(call: Call, fact: Fact) -> Ignored | None:
     _stand_in(call, fact)
-    name = connection_of(fact)
-    parties.adopt(call, name)
-    leg = call.legs.named(name) if name is not None else customer_of(call.legs)
-    leg = leg or parties.new_leg(call, name or "", call.opening.calling)
+    connection = connection_of(fact)
+    parties.adopt(call, connection)
+    leg = call.legs.named(connection) if connection is not None else customer_of(call.legs)
+    leg = leg or parties.new_leg(call, connection or "", call.opening.calling)
     if call.legs.is_full_for(leg):
         return Ignored.NO_SUCH_LEG
     state = LEG_TABLE.get((leg.state, fact.kind))

@@ -28,13 +28,13 @@ MESSAGES_MAX = 1_000  # announcementEnded kept of a call
 UNKNOWN = "unknown"
 
 
-def begins(call: Call, name: str | None) -> None:
+def begins(call: Call, connection: str | None) -> None:
     """originated: note the called party's leg."""
     call.dialled = True
     if customer_of(call.legs) is None and not call.customer_left:
-        call.legs = legs_of([*call.legs, Leg(name or "", CUSTOMER, INITIATED, call.opening.called)])
+        call.legs = legs_of([*call.legs, Leg(connection or "", CUSTOMER, INITIATED, call.opening.called)])
     else:
-        parties.adopt(call, name)
+        parties.adopt(call, connection)
 
 
 def stand_in(call: Call, fact: Fact) -> None:
@@ -47,9 +47,9 @@ def stand_in(call: Call, fact: Fact) -> None:
 
 def reaches(call: Call, fact: Fact) -> None:
     """Give the called party's leg the connection id of an event that names no agent."""
-    name = connection_of(fact)
-    if name is not None and agent_of(fact) is None:
-        parties.adopt_called(call, name)
+    connection = connection_of(fact)
+    if connection is not None and agent_of(fact) is None:
+        parties.adopt_called(call, connection)
 
 
 def moving(call: Call, fact: Fact) -> Leg | None:

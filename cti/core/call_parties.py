@@ -30,44 +30,46 @@ from cti.core.legs import (
 from schemas.reasons import ReleasedBy
 
 
-def adopt(call: Call, name: str | None) -> None:
+def adopt(call: Call, connection: str | None) -> None:
     """Give a caller's unnamed leg this id, if no leg has it: a minimal switch names that leg late."""
     customer = customer_of(call.legs)
-    if name is None or customer is None or customer.id != "" or call.legs.named(name) is not None:
+    if connection is None or customer is None or customer.id != "" or call.legs.named(connection) is not None:
         return
-    call.legs = call.legs.renamed(customer, name)
+    call.legs = call.legs.renamed(customer, connection)
 
 
-def adopt_called(call: Call, name: str) -> None:
+def adopt_called(call: Call, connection: str) -> None:
     """Give the called party's leg this id, if no leg has it and the called party's has neither rung nor answered."""
     customer = customer_of(call.legs)
-    if customer is None or customer.state is not INITIATED or call.legs.named(name) is not None:
+    if customer is None or customer.state is not INITIATED or call.legs.named(connection) is not None:
         return
-    call.legs = call.legs.renamed(customer, name)
+    call.legs = call.legs.renamed(customer, connection)
 
 
-def new_leg(call: Call, name: str, device: str | None) -> Leg:
+def new_leg(call: Call, connection: str, device: str | None) -> Leg:
     """The leg of who began the call: the customer's when he calls us, an agent's or the dialler's otherwise."""
-    return Leg(name, CUSTOMER if call.inbound else OTHER, NULL, device=device)
+    return Leg(connection, CUSTOMER if call.inbound else OTHER, NULL, device=device)
 
 
 def party(call: Call, fact: Fact) -> Leg:
     """The leg that rings or answers. An agent is named, or the call came in; else it is the one we called."""
     data = party_data(fact)
-    name, device, agent = data.connection, data.device, data.agent
-    found = call.legs.named(name)
+    connection, device, agent = data.connection, data.device, data.agent
+    found = call.legs.named(connection)
     if found is None:
         if fact.kind == "established" and call.opening.kind is None and _is_unnamed_customer(call, agent):
-            adopt(call, name)
-            found = call.legs.named(name)
+            adopt(call, connection)
+            found = call.legs.named(connection)
         if found is None:
-            return _new_party(call, name, device, agent)
+            return _new_party(call, connection, device, agent)
     side = AGENT if agent is not None and found.side is OTHER else found.side
     device, agent = device or found.device, agent or found.agent
-    return Leg(name, side, found.state, device, agent, found.held_by, found.muted, found.silent_since_ms, found.joined)
+    return Leg(
+        connection, side, found.state, device, agent, found.held_by, found.muted, found.silent_since_ms, found.joined
+    )
 
 
-def _new_party(call: Call, name: str, device: str | None, agent: str | None) -> Leg:
+def _new_party(call: Call, connection: str, device: str | None, agent: str | None) -> Leg:
     ours = agent is not None or call.inbound
     calls_out = call.opening.direction == "outbound" and customer_of(call.legs) is None
     side = AGENT if ours else CUSTOMER if calls_out else OTHER
@@ -75,7 +77,7 @@ def _new_party(call: Call, name: str, device: str | None, agent: str | None) -> 
         side = AGENT
     if side is CUSTOMER:
         device = device or call.opening.called
-    return Leg(name, side, NULL, device, agent)
+    return Leg(connection, side, NULL, device, agent)
 
 
 def _is_unnamed_customer(call: Call, agent: str | None) -> bool:
@@ -83,20 +85,20 @@ def _is_unnamed_customer(call: Call, agent: str | None) -> bool:
     return agent is None and bool(call.legs.traits & NUMBERED)
 
 
-def tell_apart(call: Call, agent: str | None, name: str) -> None:
+def tell_apart(call: Call, agent: str | None, connection: str) -> None:
     """Where no opening was seen: an agent's number tells him from the customer, who has none."""
     if agent is None or call.opening.kind is not None:
         return
     customer, count = customer_of(call.legs), call.legs.count(UNNUMBERED)
-    if customer is None or customer.id not in ("", name) or count not in (1, 2):
+    if customer is None or customer.id not in ("", connection) or count not in (1, 2):
         return
-    others = [leg for leg in call.legs.having(UNNUMBERED) if leg.id != name]
+    others = [leg for leg in call.legs.having(UNNUMBERED) if leg.id != connection]
     if len(others) != 1:
         return
-    other, unnamed, known = others[0], call.legs.named(""), call.legs.named(name)
+    other, unnamed, known = others[0], call.legs.named(""), call.legs.named(connection)
     changes: dict[str, Leg] = {other.id: of_side(other, CUSTOMER)}
     if known is not None:
-        changes[name] = of_side(known, AGENT)
+        changes[connection] = of_side(known, AGENT)
     if unnamed is not None:
         changes[""] = moved(unnamed, NULL)
     call.first_agent = call.first_agent or agent

@@ -55,13 +55,13 @@ def _opens_again(call: Call, fact: Fact) -> bool:
     return fact.at_ms > call.latest_ms + REINCARNATION_MS or _another_caller(call, fact.kind, data)
 
 
-def _is_second(call: Call, kind: str, name: str | None) -> bool:
+def _is_second(call: Call, kind: str, connection: str | None) -> bool:
     """offered is always of the caller's leg; the others may be of a leg that joins, or bring the first leg further."""
     if kind == "offered":
         return True
-    if name is not None and name != call.opening.connection:
+    if connection is not None and connection != call.opening.connection:
         return False
-    leg = call.legs.named(name or "")
+    leg = call.legs.named(connection or "")
     return leg is None or (leg.state, kind) not in LEG_TABLE
 
 

@@ -38,8 +38,8 @@ def transferred(call: Call, fact: Fact) -> None:
     data = transfer_data(fact)
     mapped, before = data.connections, call.legs
     stays = data.resulting in (None, call.subject)
-    for name in dict.fromkeys(call.ringing.values()) if fact.kind == "transferred" else mapped:
-        leg = before.named(name)
+    for connection in dict.fromkeys(call.ringing.values()) if fact.kind == "transferred" else mapped:
+        leg = before.named(connection)
         if leg is not None and leg.side is not CUSTOMER:
             intervals.ended(call, leg, fact)
     kept = _kept(call, data, fact.kind, stays)
@@ -82,7 +82,7 @@ def _kept(call: Call, data: TransferData, kind: str, stays: bool) -> Legs:
     if kind == "conferenced":
         return legs
     named = {*mapped, *mapped.values()}
-    if not legs.traits & CUSTOMERS and named and all(legs.named(name) is None for name in named):
+    if not legs.traits & CUSTOMERS and named and all(legs.named(connection) is None for connection in named):
         # The consultation results and only the joining legs are mapped: the party who began it is the one to leave.
         began = call.opening.connection
         return legs if began is None else _without(legs, (began,))
@@ -112,9 +112,9 @@ def _going_on(legs: Legs, mapped: Mapping[str, str]) -> tuple[Legs, dict[str, st
     return legs.changed(changes), new_ids
 
 
-def _going_on_as(leg: Leg, name: str) -> Leg:
+def _going_on_as(leg: Leg, connection: str) -> Leg:
     state, joined = CONNECTED if leg.state is HOLD else leg.state, leg.joined or leg.side is AGENT
-    return Leg(name, leg.side, state, leg.device, leg.agent, None, leg.muted, leg.silent_since_ms, joined)
+    return Leg(connection, leg.side, state, leg.device, leg.agent, None, leg.muted, leg.silent_since_ms, joined)
 
 
 def _with_comers(legs: Legs, mapped: Mapping[str, str], to: str | None) -> Legs:

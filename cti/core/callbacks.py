@@ -56,10 +56,10 @@ def _accepts(keys: Keys, offer: Intervention) -> bool:
 
 def confirmation(offer: Intervention, keys: Keys, tenant: str, call_id: str) -> Intervention:
     """What tells the caller that he is called back. Its cause is the offer: it is there once, and so is the request."""
-    name = command_id(tenant, f"{call_id}:{offer.id}", offer.rule, ONCE, CONFIRMS)
+    id_ = command_id(tenant, f"{call_id}:{offer.id}", offer.rule, ONCE, CONFIRMS)
     expires_ms = keys.at_ms + USEFUL_MS
     return Intervention(
-        name, offer.rule, offer.entry, ONCE, CONFIRMS, offer.id, "playMessage", keys.at_ms, expires_ms, "open"
+        id_, offer.rule, offer.entry, ONCE, CONFIRMS, offer.id, "playMessage", keys.at_ms, expires_ms, "open"
     )
 
 

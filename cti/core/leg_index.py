@@ -115,9 +115,9 @@ def changed(known: Index, changes: Sequence[Change], traits: int) -> tuple[Index
     """
     index = Index(known.legs.copy(), known.numbers, known.newest)
     moved: list[Moved] = []
-    for name, leg in changes:
+    for connection, leg in changes:
         now = None if leg.state is NULL else leg
-        number = index.numbers.get(name)
+        number = index.numbers.get(connection)
         if number is not None:
             moved.append((number, index.legs[number], now))
         elif now is not None:
@@ -213,12 +213,12 @@ def _follow_keys(
     if not gone and not come:
         return known
     found = known.copy()
-    for key, name in gone:
+    for key, connection in gone:
         found[key] = _owned(found[key], own)
-        del found[key][name]
-    for key, name, number in come:
+        del found[key][connection]
+    for key, connection, number in come:
         found[key] = _owned(found.get(key, _NOBODY), own)
-        found[key][name] = number
+        found[key][connection] = number
     for key, _ in gone:
         if not found.get(key, True):
             del found[key]

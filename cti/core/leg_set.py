@@ -49,14 +49,14 @@ class Legs:
         """Whether this is a further leg, and there is no room for it."""
         return len(self) >= LEGS_MAX and self.named(leg.id) is None
 
-    def named(self, name: str | None) -> Leg | None:
+    def named(self, connection: str | None) -> Leg | None:
         """The leg with this connection id."""
         index = self._index
         if index is not None:
-            number = None if name is None else index.numbers.get(name)
+            number = None if connection is None else index.numbers.get(connection)
             return None if number is None else index.legs[number]
         for leg in self._few:
-            if leg.id == name:
+            if leg.id == connection:
                 return leg
         return None
 
@@ -125,14 +125,14 @@ class Legs:
         if index is None:
             return next((leg for leg in self._few if leg.traits & trait and leg.held_by in {*holders} - {None}), None)
         held = index.apart() if trait == HELD_APART else index.held()
-        numbers = [min(held[name].values()) for name in holders if name is not None and name in held]
+        numbers = [min(held[holder].values()) for holder in holders if holder is not None and holder in held]
         return index.legs[min(numbers)] if numbers else None
 
     def apart_by(self, holders: Iterable[str | None]) -> list[str]:
         """Which of these hold an agent who is not their own leg."""
         index = self._index
         if index is not None:
-            return [name for name in holders if name is not None and name in index.apart()]
+            return [holder for holder in holders if holder is not None and holder in index.apart()]
         return [leg.held_by for leg in self._few if leg.traits & HELD_APART and leg.held_by in holders and leg.held_by]
 
     def strangers_holding(self) -> AbstractSet[str]:
@@ -141,7 +141,7 @@ class Legs:
         if index is not None:
             return index.apart().keys() - index.at().keys() - index.numbers.keys()
         holders = {leg.held_by for leg in self._few if leg.traits & HELD_APART and leg.held_by is not None}
-        return {name for name in holders if self.at(name) is None and self.named(name) is None}
+        return {holder for holder in holders if self.at(holder) is None and self.named(holder) is None}
 
     def with_leg(self, leg: Leg) -> "Legs":
         """The legs with this one instead of that of the same id; a leg in state null is no longer there."""
@@ -154,9 +154,9 @@ class Legs:
                 return _of_few((*few[:place], *here, *few[place + 1 :]))
         return self if leg.state is NULL else legs_of((*few, leg))
 
-    def renamed(self, known: Leg, name: str) -> "Legs":
+    def renamed(self, known: Leg, connection: str) -> "Legs":
         """The legs with another id for this one, which is among them. Beside few legs another may have the old id."""
-        new = renamed(known, name)
+        new = renamed(known, connection)
         if self._index is not None:
             return self.changed([(known.id, new)])
         return _of_few(tuple([new if leg is known else leg for leg in self._few]))

@@ -70,7 +70,7 @@ class Leg:
 
     def __init__(
         self,
-        name: str,
+        connection: str,
         side: Side,
         state: LegState,
         device: str | None = None,
@@ -80,7 +80,7 @@ class Leg:
         silent_since_ms: int | None = None,
         joined: bool = False,
     ) -> None:
-        self.id = name
+        self.id = connection
         self.side = side
         self.state = state
         self.device = device
@@ -107,7 +107,7 @@ class Leg:
                 traits |= SPEAKING_AGENTS
                 if joined:
                     traits |= JOINED | JOINED_HELD
-                if held_by is not None and held_by != device and held_by != agent and held_by != name:
+                if held_by is not None and held_by != device and held_by != agent and held_by != connection:
                     traits |= HELD_APART
         self.traits = traits
 
@@ -151,10 +151,10 @@ def moved(leg: Leg, state: LegState, held_by: str | None = None) -> Leg:
     return Leg(leg.id, leg.side, state, leg.device, leg.agent, held_by, leg.muted, leg.silent_since_ms, leg.joined)
 
 
-def renamed(leg: Leg, name: str) -> Leg:
+def renamed(leg: Leg, connection: str) -> Leg:
     """The leg under another id."""
     return Leg(
-        name, leg.side, leg.state, leg.device, leg.agent, leg.held_by, leg.muted, leg.silent_since_ms, leg.joined
+        connection, leg.side, leg.state, leg.device, leg.agent, leg.held_by, leg.muted, leg.silent_since_ms, leg.joined
     )
 
 

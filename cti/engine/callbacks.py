@@ -26,8 +26,8 @@ def ask_for_callbacks(work: Gathering, key: Key, live: LiveCall, was: Call) -> N
     known = {promise.event for promise in was.extras.promises}
     for promise in extras.promises:
         if promise.event not in known:
-            name = promise_id(promise, source.tenant, source.name)
-            _write(work, live, name, AGENT, promise.agent, promise.at_ms, promise.due_ms, promise.note)
+            id_ = promise_id(promise, source.tenant, source.name)
+            _write(work, live, id_, AGENT, promise.agent, promise.at_ms, promise.due_ms, promise.note)
 
 
 def _accepted(work: Gathering, key: Key, live: LiveCall, offer: Intervention, keys: Keys) -> None:
@@ -35,15 +35,15 @@ def _accepted(work: Gathering, key: Key, live: LiveCall, offer: Intervention, ke
     _write(work, live, request_id(offer, tenant, live.call_id), QUEUE, None, keys.at_ms, None, None)
     words = work.book.profile.messages.get(CONFIRMED)
     said = None if words is None else {"message": CONFIRMED, "text": words.model_dump(exclude_none=True)}
-    tell_caller(work, key, live, confirmation(offer, keys, tenant, live.call_id), said)
+    tell_caller(work.commands, work.times, key, live, confirmation(offer, keys, tenant, live.call_id), said)
 
 
 def _write(
-    work: Gathering, live: LiveCall, name: str, origin: str, agent: str | None, asked_ms: int, due_ms: int | None,
+    work: Gathering, live: LiveCall, id_: str, origin: str, agent: str | None, asked_ms: int, due_ms: int | None,
     note: str | None,
 ) -> None:  # fmt: skip
     source, call = live.source, live.call
-    who = (name, source.tenant, source.name, live.call_id, number_of(call), call.queue, origin, agent)
+    who = (id_, source.tenant, source.name, live.call_id, number_of(call), call.queue, origin, agent)
     request = CallbackRequest(*who, asked_ms, due_ms, note, int(work.times.now_ms))
     work.telemetry.callback_requested(origin)
     work.round_.callback_requests.append(request)

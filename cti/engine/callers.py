@@ -78,19 +78,19 @@ def greet(work: Gathering, key: Key, live: LiveCall, known: KnownCaller) -> None
     unanswered = call.answered_ms is None and is_named(customer_of(call.legs))
     if known.announcement is not None and unanswered and not _is_done(live, BIRTH, ANNOUNCES):
         due = _due(live, known.announcement, BIRTH, ANNOUNCES, call.opened_at_ms, ANNOUNCED_WITHIN_MS)
-        tell_caller(work, key, live, due, _said(known.announcement))
+        tell_caller(work.commands, work.times, key, live, due, _said(known.announcement))
     if known.prompt is None:
         return
     for offer in call.offers:
         if offer.end_ms is None and offer.agent and not _is_done(live, offer.cause, PROMPTS):
             due = _due(live, known.prompt, offer.cause, PROMPTS, offer.at_ms, PROMPTED_WITHIN_MS)
-            tell_agent(work, key, live, due, offer.agent, _said(known.prompt))
+            tell_agent(work.commands, work.times, key, live, due, offer.agent, _said(known.prompt))
 
 
 def _due(live: LiveCall, words: Words, cause: str, step: int, due_ms: int, useful_ms: int) -> Intervention:
-    name = command_id(live.source.tenant, f"{live.call_id}:{cause}", words.rule, ONCE, step)
+    id_ = command_id(live.source.tenant, f"{live.call_id}:{cause}", words.rule, ONCE, step)
     command = "playMessage" if step == ANNOUNCES else "promptAgent"
-    return Intervention(name, words.rule, 0, ONCE, step, cause, command, due_ms, due_ms + useful_ms, "open")
+    return Intervention(id_, words.rule, 0, ONCE, step, cause, command, due_ms, due_ms + useful_ms, "open")
 
 
 def _is_done(live: LiveCall, cause: str, step: int) -> bool:
@@ -140,7 +140,7 @@ class Callers:
 
     def forget(self) -> None:
         """Partitions were lost: what is no call of ours is the next owner's to ask about."""
-        gone = [name for name, key in self._keys.items() if self._work.layers.by_id(key, name)[1] is None]
+        gone = [id_ for id_, key in self._keys.items() if self._work.layers.by_id(key, id_)[1] is None]
         for call_id in gone:
             del self._keys[call_id]
             self._work.known_callers.pop(call_id, None)

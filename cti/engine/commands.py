@@ -30,10 +30,10 @@ class CommandWriter:
         """Write a command that goes to the switch. It expires, by the log's clock, when it is of no more use."""
         lag = live.source.clock.lag_ms or 0
         issued_ms = int(self._times.now_ms)
-        name, rule, entry, n, step, cause, command, due_ms, expires_ms, state, reason = new.intervention
-        intervention = Intervention(name, rule, entry, n, step, cause, command, due_ms, expires_ms + lag, state, reason)
+        id_, rule, entry, n, step, cause, command, due_ms, expires_ms, state, reason = new.intervention
+        intervention = Intervention(id_, rule, entry, n, step, cause, command, due_ms, expires_ms + lag, state, reason)
         body = {
-            "id": name,
+            "id": id_,
             "command": command,
             "tenant": live.source.tenant,
             "switch": live.source.switch,
@@ -48,7 +48,7 @@ class CommandWriter:
         text = to_json(body)
         self._write(live, intervention, issued_ms, text.decode())
         tenant, key = live.source.tenant, log_key(live)
-        self._writer.enqueue("commands", live.partition, tenant, key, name, text)
+        self._writer.enqueue("commands", live.partition, tenant, key, id_, text)
         return intervention
 
     def note(self, live: LiveCall, intervention: Intervention) -> Intervention:

@@ -15,7 +15,7 @@ def ingest(work: Gathering, event_log: EventLog, entry: Entry, event: Event | st
         work.dead_letter(entry, *entry.unfit)
     elif isinstance(event, str):
         work.dead_letter(entry, DeadLetter.INVALID, event)
-    elif entry.event is None and not _belongs(work, event_log, entry, event):
+    elif entry.event is None and not _belongs(work.partitions, event_log, entry, event):
         work.dead_letter(entry, DeadLetter.WRONG_PARTITION, "the record's key is not that of the event in it")
     elif (problem := _misplaced_or_mistimed(event_log, entry, event)) is not None:
         work.dead_letter(entry, *problem)
@@ -44,17 +44,17 @@ def _misplaced_or_mistimed(event_log: EventLog, entry: Entry, event: Event) -> t
     return None if problem is None else (DeadLetter.BAD_TIME, problem.detail)
 
 
-def _belongs(work: Gathering, event_log: EventLog, entry: Entry, event: Event) -> bool:
+def _belongs(partitions: dict[tuple[int, str], int], event_log: EventLog, entry: Entry, event: Event) -> bool:
     """Whether an event is in the partition of its key; an event that concerns all partitions may be in any."""
     if event.family == "switch":
         return True
     known = (hash_of(entry.tenant, event.source, event.subject), event.family)
-    partition = work.partitions.get(known)
+    partition = partitions.get(known)
     if partition is None:
-        if len(work.partitions) >= KEYS_KEPT:
-            work.partitions.clear()
+        if len(partitions) >= KEYS_KEPT:
+            partitions.clear()
         key = key_of(entry.tenant, event.source, event.subject)
-        partition = work.partitions[known] = event_log.partition_of(key, event.family)
+        partition = partitions[known] = event_log.partition_of(key, event.family)
     return partition == entry.partition
 
 

@@ -15,6 +15,7 @@ from cti.core.call_state import ENDED
 from cti.core.dues import ALL, NEVER, due_now
 from cti.core.facts import Fact
 from cti.core.rules import Due, Intervention
+from cti.engine.commands import CommandWriter
 from cti.engine.due_views import DueView, is_short, view_of, views
 from cti.engine.gathering import Gathering
 from cti.engine.live_calls import Key, LiveCall
@@ -165,11 +166,11 @@ def unanswered(work: Gathering) -> None:
         if before is None or not any(map(work.commands.is_past_deadline, before.done)):
             continue
         live = before.copy()
-        live.done = tuple([_closed(work, done) for done in before.done])
+        live.done = tuple([_closed(work.commands, done) for done in before.done])
         if live.ended and not live.has_open_commands:
             work.publish(live, before)
         work.put(key, live)
 
 
-def _closed(work: Gathering, done: Intervention) -> Intervention:
-    return work.commands.unanswered(done) if work.commands.is_past_deadline(done) else done
+def _closed(writer: CommandWriter, done: Intervention) -> Intervention:
+    return writer.unanswered(done) if writer.is_past_deadline(done) else done

@@ -34,13 +34,13 @@ from cti.engine.callbacks import ask_for_callbacks
 from cti.engine.callers import follow_caller
 from cti.engine.carried_orders import COMMANDID, orders_with
 from cti.engine.fire_rules import answered, fire_rules
-from cti.engine.gathering import Gathering, hash_of, stored_hash_of
+from cti.engine.gathering import CallLimits, Gathering, hash_of, stored_hash_of
 from cti.engine.late import LONG_FACTS, refolded
 from cti.engine.live_calls import Key, LiveCall, newborn
 from cti.engine.settle_results import settle_by_id, settled
 from cti.engine.snapshots_kept import SNAPSHOTS_MAX, lacked_before_openings, lacked_between
 from cti.ports import Entry
-from cti.rows import AgentRow, CallRow, TimelineRow
+from cti.rows import AgentRow, CallRow, Round, TimelineRow
 from schemas.envelope import Event
 from schemas.reasons import DeadLetter, Ignored
 
@@ -77,7 +77,7 @@ def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
         if not event.known:
             work.telemetry.ignored(Ignored.UNKNOWN_TYPE if event.version < 2 else Ignored.NEWER_VERSION)
             return
-        live = born(work, key, newborn(source, event.subject, 0, entry.partition, entry.position), fact)
+        live = born(work.round_, key, newborn(source, event.subject, 0, entry.partition, entry.position), fact)
     elif _begins_after(key, live, fact):
         if key in work.late:  # its state is not known yet, and the next incarnation may have begun
             conclude(work, key)
@@ -132,11 +132,11 @@ def belongs_earlier(live: LiveCall, kind: str, at_ms: int) -> bool:
     return at_ms <= live.earlier_until_ms
 
 
-def born(work: Gathering, key: Key, live: LiveCall, fact: Fact) -> LiveCall:
+def born(round_: Round, key: Key, live: LiveCall, fact: Fact) -> LiveCall:
     """A call's row. Its direction may still be unknown: what arrives first is not always what happened first."""
     source = live.source
     assert isinstance(key, int), "only the latest incarnation is born"
-    work.round_.births.append(
+    round_.births.append(
         CallRow(
             live.call_id,
             stored_hash_of(source.tenant, source.name, live.subject),
@@ -177,7 +177,7 @@ def apply(work: Gathering, key: Key, live: LiveCall, fact: Fact, entry: Entry, n
     if known is not None:
         _repeated(work, entry, known == fact.body_hash)
         return
-    if n == 0 and _is_full(work, live) and not _ends_it(live, fact):
+    if n == 0 and _is_full(work.limits, live) and not _ends_it(live, fact):
         work.telemetry.ignored(Ignored.TOO_MANY_EVENTS)
         held = f"call {live.call_id} has {live.facts} events, {live.size} bytes of them, already"
         work.dead_letter(entry, DeadLetter.CALL_TOO_LARGE, held)
@@ -189,7 +189,7 @@ def apply(work: Gathering, key: Key, live: LiveCall, fact: Fact, entry: Entry, n
         live.source.clock.observe(entry.appended_at_ms, fact.at_ms, True)
     if fact.kind not in GIVEN_UP_KINDS:
         live.heard_ms = max(live.heard_ms, entry.appended_at_ms)
-    _write(work, live, fact, entry, n, data)
+    _write(work.round_, live, fact, entry, n, data)
     was, last = live.call, live.last
     late = last is not None and order <= last
     if not late:
@@ -212,9 +212,9 @@ def apply(work: Gathering, key: Key, live: LiveCall, fact: Fact, entry: Entry, n
     _follow(work, key, live, before, was, _moved(was, live.call))
 
 
-def _is_full(work: Gathering, live: LiveCall) -> bool:
+def _is_full(limits: CallLimits, live: LiveCall) -> bool:
     """Whether the call has reached the limit of events or bytes."""
-    return live.facts >= work.limits.events or (live.sealed is not None and live.size >= work.limits.bytes)
+    return live.facts >= limits.events or (live.sealed is not None and live.size >= limits.bytes)
 
 
 def _ends_it(live: LiveCall, fact: Fact) -> bool:
@@ -242,7 +242,7 @@ def conclude(work: Gathering, only: Key | None = None) -> LiveCall:
         if absent is None:
             break
         live.add(absent, b"{}")
-        _write(work, live, absent, late.entry, n, b"{}")
+        _write(work.round_, live, absent, late.entry, n, b"{}")
         live, beyond = refolded(live)
     work.dial_facts.take_back(live, late.before.orders)
     for result in late.results:
@@ -282,7 +282,7 @@ def absence(live: LiveCall, beyond: Sequence[Fact]) -> Fact | None:
 def _answered(work: Gathering, key: Key, live: LiveCall, result: Fact) -> None:
     if not answered(work, key, live, result):
         work.telemetry.ignored(Ignored.NO_SUCH_COMMAND)  # none of the call's own; it may be another one of the switch
-        settle_by_id(work, live.source.tenant, live.source.name, dict(result.data), result.at_ms)
+        settle_by_id(work.round_, live.source.tenant, live.source.name, dict(result.data), result.at_ms)
 
 
 def _follow(work: Gathering, key: Key, live: LiveCall, before: LiveCall, was: Call, moved: int) -> None:
@@ -312,7 +312,7 @@ def _begin_with(work: Gathering, key: Key, live: LiveCall, facts: Sequence[Fact]
         # Of the facts of one call several may begin, all with this entry.
         born_at = entry.position + (FOUND + live.incarnation << BORN_BITS if first_n else 0)
         after = next_incarnation(work, call_key, live, facts[0].at_ms, born_at)
-        work.put(call_key, born(work, call_key, after, facts[0]))
+        work.put(call_key, born(work.round_, call_key, after, facts[0]))
     else:
         newest = work.layers.call(call_key)
         is_next = newest is not None and newest.incarnation == live.incarnation + 1
@@ -346,11 +346,11 @@ def _repeated(work: Gathering, entry: Entry, same: bool) -> None:
         work.dead_letter(entry, DeadLetter.ID_CONFLICT, "this event id is known with other content")
 
 
-def _write(work: Gathering, live: LiveCall, fact: Fact, entry: Entry, n: int, data: bytes) -> None:
+def _write(round_: Round, live: LiveCall, fact: Fact, entry: Entry, n: int, data: bytes) -> None:
     sequence = None if fact.sequence < 0 else fact.sequence
     key_columns = (live.partition, live.born, entry.position, n, fact.at_ms, entry.appended_at_ms, sequence)
     row = (*key_columns, fact.kind, fact.id, fact.body_hash, data.decode())
-    work.round_.timeline.append(tuple.__new__(TimelineRow, row))  # one an event; a call of the class is half as fast
+    round_.timeline.append(tuple.__new__(TimelineRow, row))  # one an event; a call of the class is half as fast
 
 
 def ingest_agent(work: Gathering, entry: Entry, event: Event) -> None:

@@ -10,7 +10,7 @@ from cti.core.agent import Agent, AgentState
 from cti.core.facts import REINCARNATION_MS
 from cti.engine.gathering import Gathering, hash_of, stored_hash_of
 from cti.engine.ingest import belongs_earlier
-from cti.engine.live_calls import AgentKey, Key, LiveCall, expired, loaded
+from cti.engine.live_calls import AgentKey, Key, Layers, LiveCall, expired, loaded
 from cti.engine.snapshots_kept import Snapshot
 from cti.engine.sources import Source
 from cti.ports import Entry, Ledger
@@ -90,7 +90,7 @@ async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry
         if isinstance(event, str):
             continue
         if event.kind == "switchSnapshot":
-            wanted.update(_named(work, entry, event))
+            wanted.update(_named(work.layers, entry, event))
             continue
         if event.family not in CALL_FAMILIES:
             continue
@@ -132,11 +132,11 @@ def _mark_used(work: Gathering, past: PastCall) -> None:
         work.ended.append(key)
 
 
-def _named(work: Gathering, entry: Entry, event: Event) -> Iterator[tuple[int, int]]:
+def _named(layers: Layers, entry: Entry, event: Event) -> Iterator[tuple[int, int]]:
     """(key, stored hash) of calls that a snapshot names and that are not in memory: they may have ended long ago."""
     for call in event.data["calls"]:
         key = hash_of(entry.tenant, event.source, call["call"])
-        if work.layers.call(key) is None:
+        if layers.call(key) is None:
             yield key, stored_hash_of(entry.tenant, event.source, call["call"])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from cti.engine.gathering import Gathering
 from cti.engine.live_calls import LiveCall
 from cti.ports import Entry
-from cti.rows import ResultRow
+from cti.rows import ResultRow, Round
 from schemas.envelope import Event
 from schemas.reasons import Ignored
 
@@ -23,10 +23,10 @@ def settled(work: Gathering, entry: Entry, event: Event, live: LiveCall | None) 
         return False
     work.telemetry.ignored(Ignored.NO_SUCH_CALL)
     if event.kind == "commandResult":
-        settle_by_id(work, entry.tenant, event.source, event.data, event.at_ms)
+        settle_by_id(work.round_, entry.tenant, event.source, event.data, event.at_ms)
     return True
 
 
-def settle_by_id(work: Gathering, tenant: str, source: str, data: dict[str, Any], at_ms: int) -> None:
+def settle_by_id(round_: Round, tenant: str, source: str, data: dict[str, Any], at_ms: int) -> None:
     """Write the outcome of the command of this id, if the tenant and source have one."""
-    work.round_.results.append(ResultRow(tenant, source, data["commandid"], data["state"], data.get("reason"), at_ms))
+    round_.results.append(ResultRow(tenant, source, data["commandid"], data["state"], data.get("reason"), at_ms))

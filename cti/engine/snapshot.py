@@ -24,6 +24,7 @@ from cti.engine.live_calls import Key, LiveCall, newborn
 from cti.engine.snapshots_kept import Snapshot, lacked_between
 from cti.engine.sources import Source
 from cti.ports import Entry
+from cti.rows import Round
 from cti.snapshot_rows import SnapshotRow
 from schemas.envelope import Event, Family
 from schemas.fields import ms_of, read_time
@@ -60,7 +61,7 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Partiti
     }
     source, known = work.source(entry.tenant, event.source), set()
     snapshot = Snapshot(event.id, event.at_ms, frozenset(named))
-    _keep(work, entry, source, snapshot)
+    _keep(work.round_, entry, source, snapshot)
     for key, live in list(work.layers.calls()):
         if live.source is not source or live.partition != entry.partition:
             continue
@@ -84,15 +85,15 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Partiti
             _agent(work, entry, event, agent)
 
 
-def _keep(work: Gathering, entry: Entry, source: Source, snapshot: Snapshot) -> None:
+def _keep(round_: Round, entry: Entry, source: Source, snapshot: Snapshot) -> None:
     """Keep a snapshot, in the ledger too."""
     is_new, gone = source.took_snapshot(entry.partition, snapshot)
     names = (source.tenant, source.name, entry.partition)
     if is_new:
         calls = to_json(sorted(snapshot.calls)).decode()
         row = SnapshotRow(*names, snapshot.event_id, snapshot.at_ms, entry.appended_at_ms, calls)
-        work.round_.snapshots.append(row)
-    work.round_.snapshots_gone += [(*names, old.event_id) for old in gone]
+        round_.snapshots.append(row)
+    round_.snapshots_gone += [(*names, old.event_id) for old in gone]
 
 
 def _parts(work: Gathering, entry: Entry, key: Key, live: LiveCall, snapshot: Snapshot) -> None:
@@ -129,7 +130,7 @@ def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mappi
     else:
         live = next_incarnation(work, key, earlier, _opened_ms(event, call), born_at)
     for n, opening in enumerate(_facts(event, subject, call), start=1):
-        live = born(work, key, live, opening) if n == 1 else work.layers.call(key) or live
+        live = born(work.round_, key, live, opening) if n == 1 else work.layers.call(key) or live
         apply(work, key, live, opening, entry, n)
     opened = work.layers.call(key)
     if opened is not None:

@@ -13,8 +13,9 @@ from cti.core.call_state import ENDED
 from cti.core.commands import Command
 from cti.core.legs import QUEUED, Leg
 from cti.core.rules import Intervention
-from cti.engine.gathering import Gathering
+from cti.engine.commands import CommandWriter
 from cti.engine.live_calls import Key, LiveCall
+from cti.engine.times import Times
 from schemas.reasons import RefusalReason
 
 Said = Mapping[str, Any]
@@ -22,11 +23,13 @@ Said = Mapping[str, Any]
 NOT_SUPPORTED = RefusalReason.NOT_SUPPORTED.value
 
 
-def tell_caller(work: Gathering, key: Key, live: LiveCall, due: Intervention, said: Said | None) -> None:
+def tell_caller(
+    commands: CommandWriter, times: Times, key: Key, live: LiveCall, due: Intervention, said: Said | None
+) -> None:
     """Play a message to the customer's leg; None: there are no words for it. `live` is the caller's own copy."""
     leg = customer_of(live.call.legs)
     if leg is None or not leg.id:
-        _note(work, live, due, None)
+        _note(commands, live, due, None)
         return
     waits = leg.state is QUEUED
     fields = {
@@ -35,12 +38,14 @@ def tell_caller(work: Gathering, key: Key, live: LiveCall, due: Intervention, sa
         **(said or {}),
         "interrupt_on": ["delivered", "established"] if waits else ["established"],
     }
-    _send(work, key, live, due, None if said is None else fields)
+    _send(commands, times, key, live, due, None if said is None else fields)
 
 
-def tell_agent(work: Gathering, key: Key, live: LiveCall, due: Intervention, agent: str, said: Said) -> None:
+def tell_agent(
+    commands: CommandWriter, times: Times, key: Key, live: LiveCall, due: Intervention, agent: str, said: Said
+) -> None:
     """Show a message at an agent's desk."""
-    _send(work, key, live, due, {"agent": agent, **said, "severity": "info"})
+    _send(commands, times, key, live, due, {"agent": agent, **said, "severity": "info"})
 
 
 def is_named(leg: Leg | None) -> bool:
@@ -48,20 +53,22 @@ def is_named(leg: Leg | None) -> bool:
     return leg is not None and bool(leg.id)
 
 
-def _send(work: Gathering, key: Key, live: LiveCall, due: Intervention, fields: Mapping[str, Any] | None) -> None:
+def _send(
+    commands: CommandWriter, times: Times, key: Key, live: LiveCall, due: Intervention, fields: Mapping[str, Any] | None
+) -> None:
     source = live.source
     if fields is None or due.command not in source.abilities.commands:
-        _note(work, live, due, NOT_SUPPORTED)
+        _note(commands, live, due, NOT_SUPPORTED)
         return
-    late_ms = work.times.now_ms - (source.clock.lag_ms or 0) - due.due_ms
-    trusted = source.clock.trusted(work.times.partition_ms[live.partition])
+    late_ms = times.now_ms - (source.clock.lag_ms or 0) - due.due_ms
+    trusted = source.clock.trusted(times.partition_ms[live.partition])
     if live.call.phase is ENDED or not trusted or late_ms > due.expires_ms - due.due_ms:
-        _note(work, live, due, None)
+        _note(commands, live, due, None)
         return
-    issued = work.commands.issue(live, Command(due, fields))
-    work.commands.expect(live, key, issued)
+    issued = commands.issue(live, Command(due, fields))
+    commands.expect(live, key, issued)
     live.done = (*live.done, issued)
 
 
-def _note(work: Gathering, live: LiveCall, due: Intervention, reason: str | None) -> None:
-    live.done = (*live.done, work.commands.note(live, due._replace(state="overtaken", reason=reason)))
+def _note(commands: CommandWriter, live: LiveCall, due: Intervention, reason: str | None) -> None:
+    live.done = (*live.done, commands.note(live, due._replace(state="overtaken", reason=reason)))
