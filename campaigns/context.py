@@ -18,7 +18,7 @@ from cti.dial.ports import DialMeter, DialOrders
 from cti.hosting import Declared, FindLeg, Host, no_leg
 from cti.ports import Clock, WallClock
 from cti.sql.reader import SqlReader
-from cti.sql.scrubbing import Place
+from cti.sql.scrubbing import MarkedColumns
 from cti.sql.writer import SqlWriter, Work
 from cti.topics import DeadLetterBox, PartTopics
 
@@ -54,7 +54,7 @@ class Context:
     workbooks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WORKBOOKS_AT_ONCE))
     cache: AnswerCache = field(default_factory=AnswerCache)  # figures that took long to read
     speed: float = 1.0  # how many times as fast as real time the clocks run, in a trial
-    personal: Sequence[Place] = ()  # of the call side: where numbers of persons may stand
+    personal: Sequence[MarkedColumns] = ()  # of the call side: where numbers of persons may stand
     topics: PartTopics | None = None  # None: there is no Kafka
     letters: DeadLetterBox | None = None  # dead letters of topics; None: there is no database
 

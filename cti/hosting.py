@@ -29,7 +29,7 @@ from cti.ports import Clock, WallClock
 from cti.rows import Round
 from cti.sql.database import Database
 from cti.sql.schema import Chain
-from cti.sql.scrubbing import Place
+from cti.sql.scrubbing import MarkedColumns
 from cti.topics import DeadLetterBox, PartTopics, Topic
 from cti.web.auth import SCOPES
 from cti.web.codes import CODES, Code
@@ -143,7 +143,7 @@ class Host:
     callbacks: CallbackRequests | None = None  # None: the store is in memory
     still_live: StillLive = nothing_lives
     declared_of_source: Declared = nothing_declared  # by the tenant and the source of its events
-    personal: Sequence[Place] = ()  # of the call side: where numbers of persons may stand
+    personal: Sequence[MarkedColumns] = ()  # of the call side: where numbers of persons may stand
     topics: PartTopics | None = None  # None: there is no Kafka
     letters: DeadLetterBox | None = None  # None: the store is in memory
     tenants: Tenants = no_tenants

@@ -24,7 +24,7 @@ REFUSED = "callback_refused"
 NOTE_CHARS_MAX = 2_000
 
 
-class Place(NamedTuple):
+class Route(NamedTuple):
     """Where the callbacks of a source are made. `queue`: of a request that names none."""
 
     switch: str
@@ -33,7 +33,7 @@ class Place(NamedTuple):
     queue: str | None = None
 
 
-PlaceOf = Callable[[str, str], Place | None]
+RouteOf = Callable[[str, str], Route | None]
 """Of a tenant's source; None: it cannot be dialled from there."""
 
 
@@ -47,25 +47,25 @@ class Taken(NamedTuple):
 
 
 def take(
-    connection: Connection, rows: Sequence[CallbackRequest], places: PlaceOf, rules: OperatorRules, now_ms: int
+    connection: Connection, rows: Sequence[CallbackRequest], routes: RouteOf, rules: OperatorRules, now_ms: int
 ) -> Taken:
     """Make callbacks of rows that this transaction has taken, TAKEN_MAX at most. Raises Stale: nothing was taken."""
-    said = [_take(connection, row, places, rules, now_ms) for row in rows]
+    said = [_take(connection, row, routes, rules, now_ms) for row in rows]
     return Taken(*(said.count(word) for word in Taken._fields))
 
 
-def _take(connection: Connection, row: CallbackRequest, places: PlaceOf, rules: OperatorRules, now_ms: int) -> str:
+def _take(connection: Connection, row: CallbackRequest, routes: RouteOf, rules: OperatorRules, now_ms: int) -> str:
     """What it came to: a field of `Taken`."""
     if callbacks.of_request(connection, row.tenant, row.id) is not None:
         return "again"
-    place = places(row.tenant, row.source)
-    if place is not None and place.channel == AGENT and not (row.queue or place.queue):
-        place = place._replace(channel=AUTO)  # whose agents would call, nobody has said
-    if place is None:
+    route = routes(row.tenant, row.source)
+    if route is not None and route.channel == AGENT and not (row.queue or route.queue):
+        route = route._replace(channel=AUTO)  # whose agents would call, nobody has said
+    if route is None:
         return refused(connection, row, now_ms, "no switch of this source can be dialled on")
     try:
         number, zones = read_number(row.number or "")
-        put(connection, _asked(row, place, number, zones), rules, now_ms, WHO)
+        put(connection, _asked(row, route, number, zones), rules, now_ms, WHO)
     except AlreadyThere as there:
         _note(connection, row, now_ms, "callback_there", there.callback)
         return "there"
@@ -78,11 +78,11 @@ def _take(connection: Connection, row: CallbackRequest, places: PlaceOf, rules: 
     return "put"
 
 
-def _asked(row: CallbackRequest, place: Place, number: str, zones: tuple[str, ...]) -> CallbackAsked:
+def _asked(row: CallbackRequest, route: Route, number: str, zones: tuple[str, ...]) -> CallbackAsked:
     note = None if row.note is None else row.note.replace("\x00", "")[:NOTE_CHARS_MAX]
     return CallbackAsked(
-        tenant=row.tenant, number=number, zones=zones, switch=place.switch, trunk_group=place.trunk_group,
-        queue=row.queue or place.queue, channel=place.channel, asked_ms=row.asked_at_ms, due_ms=row.due_at_ms,
+        tenant=row.tenant, number=number, zones=zones, switch=route.switch, trunk_group=route.trunk_group,
+        queue=row.queue or route.queue, channel=route.channel, asked_ms=row.asked_at_ms, due_ms=row.due_at_ms,
         note=note, origin=row.origin, agent=row.agent, call=row.call_id, request=row.id,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy import Connection
 
-from campaigns.callbacks.requests import AGENT, AUTO, TAKEN_MAX, Place, Taken, refused, take
+from campaigns.callbacks.requests import AGENT, AUTO, TAKEN_MAX, Route, Taken, refused, take
 from campaigns.context import Context
 from campaigns.dialler.actions import run_each
 from campaigns.errors import Stale
@@ -90,8 +90,8 @@ class TakingCallbacks:
             await self._context.write(run_each, act)
 
     async def _take(self, rows: Sequence[CallbackRequest]) -> None:
-        places = {
-            (tenant, source): place_of(await self._declared(tenant, source))
+        routes = {
+            (tenant, source): route_of(await self._declared(tenant, source))
             for tenant, source in sorted({(row.tenant, row.source) for row in rows})
         }
         now_ms = self._context.now_ms()
@@ -99,7 +99,7 @@ class TakingCallbacks:
         def act(connection: Connection) -> Taken:
             mine = self._requests.take(connection, [row.id for row in rows])
             found = [row for row in rows if row.id in mine]
-            return take(connection, found, lambda *of: places.get(of), self._context.rules, now_ms)
+            return take(connection, found, lambda *of: routes.get(of), self._context.rules, now_ms)
 
         taken: Taken = await self._context.write(run_each, act)
         log.info("callbacks taken", action="callbacks_taken", **taken._asdict())
@@ -108,11 +108,11 @@ class TakingCallbacks:
         """Nothing is held."""
 
 
-def place_of(declared: DeclaredSwitch | None) -> Place | None:
+def route_of(declared: DeclaredSwitch | None) -> Route | None:
     """On the first trunk group that the switch declared, by an agent where it can reserve one first."""
     if declared is None or not takes_calls(declared.declaration):
         return None
     groups = list(trunk_groups(declared.declaration))
     if not groups:
         return None
-    return Place(declared.switch, groups[0], AGENT if takes_agent_first(declared.declaration) else AUTO)
+    return Route(declared.switch, groups[0], AGENT if takes_agent_first(declared.declaration) else AUTO)

@@ -16,8 +16,8 @@ LATE_MAX = 50  # settled orders that are read anew in one turn, because facts ha
 FACTS_MIN = 1_000
 
 
-class _Place(NamedTuple):
-    """Where the ledger keeps orders."""
+class _OrderKey(NamedTuple):
+    """By what the ledger keeps orders."""
 
     tenant: str
     switch: str
@@ -30,25 +30,25 @@ class LaneOrders:
     def __init__(self, dial: DialOrders, lane: Lane, *, has_gateway: bool = False) -> None:
         """`has_gateway`: the lane's tenant. What went to one that is gone is still read to its end."""
         self._dial, self._lane, self._has_gateway = dial, lane, has_gateway
-        self._places = [_Place(*lane), _Place(lane.tenant, MESSAGE_GATEWAY, gateway_lane(lane))]
-        self._kept: dict[_Place, dict[int, OrderState]] = {}  # by number
+        self._order_keys = [_OrderKey(*lane), _OrderKey(lane.tenant, MESSAGE_GATEWAY, gateway_lane(lane))]
+        self._kept: dict[_OrderKey, dict[int, OrderState]] = {}  # by number
         self._late: dict[str, OrderState] = {}
 
     async def read(self) -> list[OrderState]:
         """All, by number."""
         found: dict[int, OrderState] = {}
-        for place in list(self._places):
-            here = await self._read(place)
-            if not here and place.switch == MESSAGE_GATEWAY and not self._has_gateway:
-                self._places.remove(place)
+        for key in list(self._order_keys):
+            here = await self._read(key)
+            if not here and key.switch == MESSAGE_GATEWAY and not self._has_gateway:
+                self._order_keys.remove(key)
             found |= here
-        return [found[no] for no in sorted(found)] if len(self._places) > 1 else list(found.values())
+        return [found[no] for no in sorted(found)] if len(self._order_keys) > 1 else list(found.values())
 
-    async def _read(self, place: _Place) -> dict[int, OrderState]:
-        kept, found, new = self._kept.get(place, {}), dict[int, OrderState](), list[int]()
+    async def _read(self, key: _OrderKey) -> dict[int, OrderState]:
+        kept, found, new = self._kept.get(key, {}), dict[int, OrderState](), list[int]()
         after_no, is_all = 0, False
         while not is_all and len(found) + len(new) < ORDERS_MAX:
-            page = await self._dial.read_standings(*place, after_no, STANDINGS_PAGE)
+            page = await self._dial.read_standings(*key, after_no, STANDINGS_PAGE)
             for row in page:
                 known = kept.get(row[0])
                 if known is None:
@@ -57,16 +57,16 @@ class LaneOrders:
                     found[known.no] = known if known[1:] == row else OrderState(known.order, *row)
             after_no, is_all = page[-1][0] if page else 0, len(page) < STANDINGS_PAGE
         if new:
-            found |= {one.no: one for one in await self._after(place, new[0] - 1)}
+            found |= {one.no: one for one in await self._after(key, new[0] - 1)}
             found = dict(sorted(found.items()))
-        self._kept[place] = found
+        self._kept[key] = found
         return found
 
-    async def _after(self, place: _Place, after_no: int) -> list[OrderState]:
+    async def _after(self, key: _OrderKey, after_no: int) -> list[OrderState]:
         """In full, beyond a number."""
         found: list[OrderState] = []
         while len(found) < ORDERS_MAX:
-            page = await self._dial.read_orders(*place, found[-1].no if found else after_no, ORDERS_PAGE)
+            page = await self._dial.read_orders(*key, found[-1].no if found else after_no, ORDERS_PAGE)
             found += page
             if len(page) < ORDERS_PAGE:
                 break
@@ -75,7 +75,7 @@ class LaneOrders:
     async def facts(self, orders: int) -> list[DialFact]:
         """What is known of them and of earlier ones, where there are so many orders."""
         most = max(FACTS_MIN, 2 * orders)
-        return [fact for place in self._places for fact in await self._dial.read_facts(*place, most)]
+        return [fact for key in self._order_keys for fact in await self._dial.read_facts(*key, most)]
 
     async def late(self, orders: Sequence[OrderState], facts: Iterable[DialFact]) -> dict[str, OrderState]:
         """The settled orders that facts have come for."""

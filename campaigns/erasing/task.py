@@ -27,7 +27,7 @@ from campaigns.ledger.rows import AttemptRow, ContactRow, ErasureRow
 from campaigns.sole_owner import SoleTask
 from cti.errors import LedgerAway, OutcomeUnknown
 from cti.hosting import Host
-from cti.sql.scrubbing import Place, scrub
+from cti.sql.scrubbing import MarkedColumns, scrub
 
 ERASURES = "campaign_erasures"  # the lease group, with one resource
 RESOURCE = "erasures"
@@ -84,9 +84,9 @@ async def erase(context: Context, row: ErasureRow) -> ErasureRow:
     if row.left_over:
         return await _wait(context, row, person, row.left_over, now_ms)
     counts = erasing.added(json.loads(row.counts), {"campaign_import_rejected": await _rejected(context, row, person)})
-    for place in context.personal:
-        gone = await _scrub(context, row.tenant, place, person)
-        counts = erasing.added(counts, {place.table.name: gone})
+    for columns in context.personal:
+        gone = await _scrub(context, row.tenant, columns, person)
+        counts = erasing.added(counts, {columns.table.name: gone})
     return await _end(context, row._replace(counts=json.dumps(counts)), now_ms)
 
 
@@ -204,13 +204,13 @@ def _commands(tried: dict[str, list[AttemptRow]]) -> list[str]:
 # -- what the call side keeps ------------------------------------------------------------------------------------------
 
 
-async def _scrub(context: Context, tenant: str, place: Place, person: Person) -> int:
+async def _scrub(context: Context, tenant: str, columns: MarkedColumns, person: Person) -> int:
     sought, clean = marks(person.numbers), cleaner(person.numbers)
     gone, after = 0, None
     while sought:
 
         def act(connection: Connection, after: Sequence[Any] | None = after) -> tuple[int, Sequence[Any] | None]:
-            return scrub(connection, place, tenant, sought, clean, after, ROWS)
+            return scrub(connection, columns, tenant, sought, clean, after, ROWS)
 
         some, after = await context.writer.run(run_each, act)
         gone += some

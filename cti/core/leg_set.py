@@ -148,10 +148,10 @@ class Legs:
         if self._index is not None:
             return Legs((), *changed(self._index, [(leg.id, leg)], self.traits))
         few = self._few
-        for place, known in enumerate(few):
+        for index, known in enumerate(few):
             if known.id == leg.id:
                 here = () if leg.state is NULL else (leg,)
-                return _of_few((*few[:place], *here, *few[place + 1 :]))
+                return _of_few((*few[:index], *here, *few[index + 1 :]))
         return self if leg.state is NULL else legs_of((*few, leg))
 
     def renamed(self, known: Leg, connection: str) -> "Legs":

@@ -13,7 +13,7 @@ from sqlalchemy import update as changed
 BYTES = "latin-1"  # every byte is a character of it, and comes back as it was
 
 
-class Place(NamedTuple):
+class MarkedColumns(NamedTuple):
     """Columns of a table, text or bytes, that may hold a mark. The table has a primary key. `mine`: the rows of a
     tenant; where absent, by its column `tenant`.
     """
@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
 def scrub(
     connection: Connection,
-    place: Place,
+    marked: MarkedColumns,
     tenant: str,
     marks: Sequence[str],
     clean: Callable[[str], str],
@@ -39,28 +39,28 @@ def scrub(
 
     `clean` takes the marks out of a text.
     """
-    table = place.table
-    keys, columns = list(table.primary_key.columns), [table.c[name] for name in place.columns]
+    table = marked.table
+    keys, columns = list(table.primary_key.columns), [table.c[name] for name in marked.columns]
     found = or_(*(_has(connection, column, mark) for column in columns for mark in marks))
-    query = select(*keys, *columns).where(place.of(tenant), found)
+    query = select(*keys, *columns).where(marked.of(tenant), found)
     if after is not None:
         query = query.where(tuple_(*keys) > tuple_(*(literal(part) for part in after)))
     rows = connection.execute(query.order_by(*keys).limit(limit)).all()
-    done = sum(_written(connection, place, row[: len(keys)], row[len(keys) :], clean) for row in rows)
+    done = sum(_written(connection, marked, row[: len(keys)], row[len(keys) :], clean) for row in rows)
     return done, tuple(rows[-1][: len(keys)]) if len(rows) == limit else None
 
 
 def _written(
-    connection: Connection, place: Place, key: Sequence[Any], was: Sequence[Any], clean: Callable[[str], str]
+    connection: Connection, marked: MarkedColumns, key: Sequence[Any], was: Sequence[Any], clean: Callable[[str], str]
 ) -> int:
-    table = place.table
+    table = marked.table
     cleaned = [_cleaned(value, clean) for value in was]
     if list(was) == cleaned:
         return 0
     same = [column == part for column, part in zip(table.primary_key.columns, key, strict=True)]
-    for name, value in zip(place.columns, was, strict=True):
+    for name, value in zip(marked.columns, was, strict=True):
         same.append(table.c[name].is_(None) if value is None else table.c[name] == value)
-    values = dict(zip(place.columns, cleaned, strict=True))
+    values = dict(zip(marked.columns, cleaned, strict=True))
     return connection.execute(changed(table).where(and_(*same)).values(values)).rowcount
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import ColumnElement, exists
 from cti.adapters.ledger.tables import calls, commands, dead_letters, event_log, outbox, records, timeline
 from cti.callers.tables import callback_requests
 from cti.dial.tables import facts, orders
-from cti.sql.scrubbing import Place
+from cti.sql.scrubbing import MarkedColumns
 
 
 def _of_its_calls(tenant: str) -> ColumnElement[bool]:
@@ -14,13 +14,13 @@ def _of_its_calls(tenant: str) -> ColumnElement[bool]:
 
 
 OF_CALLS = (
-    Place(event_log, ("body",)),
-    Place(timeline, ("data",), _of_its_calls),
-    Place(records, ("record",)),
-    Place(commands, ("body",)),
-    Place(dead_letters, ("body", "detail")),
-    Place(outbox, ("body",)),
-    Place(orders, ("body", "answer")),
-    Place(facts, ("record",)),
-    Place(callback_requests, ("number", "note")),
+    MarkedColumns(event_log, ("body",)),
+    MarkedColumns(timeline, ("data",), _of_its_calls),
+    MarkedColumns(records, ("record",)),
+    MarkedColumns(commands, ("body",)),
+    MarkedColumns(dead_letters, ("body", "detail")),
+    MarkedColumns(outbox, ("body",)),
+    MarkedColumns(orders, ("body", "answer")),
+    MarkedColumns(facts, ("record",)),
+    MarkedColumns(callback_requests, ("number", "note")),
 )

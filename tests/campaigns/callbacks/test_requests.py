@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.callbacks.requests import Place, Taken, take
+from campaigns.callbacks.requests import Route, Taken, take
 from campaigns.ledger import audit, callbacks
 from campaigns.ledger.callbacks import Found
 from campaigns.ledger.tables import FAR, contacts
@@ -25,13 +25,13 @@ def request(
     return row._replace(**other)
 
 
-def place(_tenant: str, source: str) -> Place | None:
-    return Place("s1", "main", "agent", "service") if source == "/switches/s1" else None
+def route(_tenant: str, source: str) -> Route | None:
+    return Route("s1", "main", "agent", "service") if source == "/switches/s1" else None
 
 
 async def taken(it: Site, rows: Sequence[CallbackRequest], now_ms: int = START_MS) -> Taken:
     rules = it.context.rules
-    found: Taken = await it.in_ledger(lambda connection: take(connection, rows, place, rules, now_ms))
+    found: Taken = await it.in_ledger(lambda connection: take(connection, rows, route, rules, now_ms))
     return found
 
 
