@@ -71,6 +71,11 @@ LONG = {
     "simulation/test_campaigns.py": ("planted",),
 }
 PARTS = ("together", "processes", "long")
+# Half a minute each: begun last, they would leave the other processors without work at the end.
+FIRST = (
+    "simulation/test_campaigns.py", "simulation/test_orders.py", "campaigns/test_drill.py", "campaigns/test_whole.py",
+    "campaigns/api/test_schemathesis.py", "integration/test_openapi_schemathesis.py",
+)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -106,6 +111,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     part = config.getoption("--part")
     if part is not None:
         items[:] = [item for item in items if (part == "long") == is_long(item)]
+    if part == "together":
+        items[:] = longest_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def longest_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Each worker begins with one part of the list, as long as the others', and takes from the ends of those later."""
+    first = [item for item in items if any(is_under(item.path, place) for place in FIRST)]
+    begun = set(first)
+    others = [item for item in items if item not in begun]
+    ordered, done = list[pytest.Item](), 0
+    for worker in range(workers):
+        own = first[worker::workers]
+        count = (len(items) - len(ordered)) // (workers - worker) - len(own)
+        ordered += [*own, *others[done : done + count]]
+        done += count
+    return ordered
 
 
 def is_long(item: pytest.Item) -> bool:
