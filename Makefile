@@ -77,16 +77,16 @@ demo: $(STAMP)
 
 # One more than there are processors: a quarter of the time a test waits for a server or a commit.
 PARALLEL := -n $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))) --maxprocesses 5 --dist worksteal
-# They wait for processes more than they compute.
+# Each is a cluster of its own.
 PAIRED := -n 2 --dist worksteal
 
-# Two runs: what computes, on all processors; and what starts, kills and hurries processes, two at a time, with nothing
-# beside (tests/conftest.py says which tests those are). The types are checked beside the first.
+# Two runs: what computes; and what starts, kills and hurries processes, with nothing else beside (tests/conftest.py says
+# which tests those are). The types are checked beside the first.
 test: lint
 	$(BIN)/mypy & types=$$!; \
 	$(BIN)/python -m pytest --part together $(PARALLEL) || { kill $$types 2> /dev/null; exit 1; }; \
 	wait $$types
-	$(BIN)/python -m pytest --part processes $(PAIRED)
+	$(BIN)/python -m pytest --part processes $(PARALLEL)
 
 test-long: $(STAMP)
 	$(BIN)/python -m pytest --part long $(PAIRED)

@@ -6,7 +6,7 @@ Where one guard stands behind another, the change gets past both. Those of order
 from typing import Any
 
 from campaigns.callbacks import putting
-from campaigns.core import calling_hours, decide, retries, waiting
+from campaigns.core import calling_hours, decide, pacing, retries, waiting
 from campaigns.core.promises import Kept, Promise
 from campaigns.dialler import case, emergencies, pace, turn, withdrawal
 from campaigns.dialler.withdrawal import Took
@@ -140,7 +140,10 @@ ALL = (
         both(wrapped(turns, "known", _called_never), wrapped(people, "reserve", _counts_no_day)),
     ),
     Planted("one more than the pace", never.PACE, MANY, LANE_WIDE),
-    Planted("half a second is a second", never.PACE, MANY, put(pace, "SECOND_MS", 300)),
+    Planted(
+        "a third of a second is a second", never.PACE, MANY,
+        both(put(pacing, "SECOND_MS", 300), put(pace, "SECOND_MS", 300)),
+    ),
     Planted("a notice for whoever is final", never.NOTICE, MANY, put(case, "owes_notice", _owes_when_final)),
     Planted("a notice after the first attempt", never.NOTICE, MANY, put(decide, "exhausted", _after_the_first)),
     Planted("notices are not written", never.NO_NOTICE, MANY, put(notices, "put", lambda *_: set())),
