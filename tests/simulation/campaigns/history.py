@@ -42,6 +42,7 @@ SECOND_MS, HOUR_MS = 1_000, 3_600_000
 STEPS, STEPS_STOPPED = 36, 60  # of the scheduler, before it quietens down; where somebody is to be stopped meanwhile
 STOPPED = frozenset({"stops", "held"})  # themes
 LONG_MOVES_MS = (100, 700, 1_500, 3_000, 6_000)  # there: a stop is acknowledged some seconds after it was asked for
+STOPPED_AT_ONCE = 0.25  # there, of the turns that made something
 PROCESSES_MAX = 3
 SETTLES_MAX = 20  # steps until all rows are imported
 
@@ -244,9 +245,12 @@ class CampaignHistory(History):
         if "commit_held" in self.enabled and self.random.random() < 0.08:
             process.writer.fate = "held"
         await self.explained.before(process)
+        moved = False
         for _ in range(self.random.choice((1, 1, 2))):
-            await process.step()
+            moved = await process.step() or moved
         self.keep(await self.explained.after(process))
+        if self.theme == "stops" and moved and self.random.random() < STOPPED_AT_ONCE:
+            await self._stop([])
 
     async def _goes_on(self) -> float:
         """What is held comes back most often once a stop is acknowledged."""
@@ -254,7 +258,7 @@ class CampaignHistory(History):
         return 0.05 if self.manager.waits else 0.4
 
     async def _stop(self, names: list[str]) -> None:
-        """While a claim is held: the red button, or a stop of one campaign."""
+        """While a claim is held, or orders were just made: the red button, or a stop of one campaign."""
         del names
         self.faults["stopped"] += 1
         if self.random.random() < 0.5:
@@ -262,6 +266,9 @@ class CampaignHistory(History):
         else:
             await self.manager.stop(self.random.choice(list(self.manager.jobs)), "finish")
         await self.manager.look()
+
+    def _is_stop_acknowledged(self) -> bool:
+        return not self.manager.waits
 
     async def _supervise(self) -> None:
         did = await self.manager.do(self.random.random(), 2.0 if self.theme == "stops" else 0.5)

@@ -66,7 +66,7 @@ def _with_example(inner: Any, context: Context, row: Any, example: Any, read: An
 
 
 def _three_times(inner: Any, *args: Any) -> Any:
-    return inner(*args)._replace(attempts_max=3)
+    return inner(*args)._replace(attempts_max=3, retry="{}")
 
 
 def _by_letter(inner: Any, *args: Any) -> Any:

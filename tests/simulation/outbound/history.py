@@ -241,6 +241,13 @@ class History:
             self.ports.claim_fate = None
             if stream.is_held and self.theme in self.stopped_when_held and self.random.random() < 0.5:
                 await self._stop([one[0] for one in self.attempts[:3]])
+                if self._is_stop_acknowledged():
+                    await self.switch.run_to(self.site.now_ms + 1)
+                    await stream.go_on()
+
+    def _is_stop_acknowledged(self) -> bool:
+        """Whether what was just stopped is known to be so: then a held claim must not leave any more."""
+        return False
 
     async def _goes_on(self) -> float:
         """The chance of a held claim to come back now."""
