@@ -107,15 +107,19 @@ def replace(connection: Connection, rows: Sequence[ContactRow]) -> None:
 
 def look_at_some(connection: Connection, campaign: str, after_no: int, now_ms: int, limit: int) -> int | None:
     """Of those whose number is greater, some that wait for a later time are looked at now: what they wait for may hold
-    no more. The number up to which; None: there are no more. `limit`: waiting contacts at most.
+    no more. The number up to which; None: there are no more. `limit`: waiting contacts at most. They are locked in the
+    order of their ids.
     """
     mine = (contacts.c.campaign == campaign, contacts.c.state == literal_column("'waiting'"), contacts.c.no > after_no)
     some = select(contacts.c.no).where(*mine).order_by(contacts.c.no).limit(limit)
     numbers = connection.scalars(some).all()
     if not numbers:
         return None
-    later = update(contacts).where(*mine, contacts.c.no <= numbers[-1], ~WAITS, contacts.c.next_at_ms > now_ms)
-    connection.execute(later.values(next_at_ms=now_ms, version=contacts.c.version + 1))
+    later = (*mine, contacts.c.no <= numbers[-1], ~WAITS, contacts.c.next_at_ms > now_ms)
+    ids = connection.scalars(select(contacts.c.id).where(*later).order_by(contacts.c.id).with_for_update()).all()
+    connection.execute(
+        update(contacts).where(contacts.c.id.in_(ids)).values(next_at_ms=now_ms, version=contacts.c.version + 1)
+    )
     return None if len(numbers) < limit else numbers[-1]
 
 
