@@ -211,9 +211,14 @@ class LaneDialler:
         return self._declared
 
     def _moment(self, read: _Reading) -> Moment:
+        """On clocks that are not believed nobody is called; what is noted meanwhile goes by the earlier of them, so that
+        no deadline passes, and nobody waits, by a clock that is ahead.
+        """
         red = read.lane.outbound
         frozen = red is None or bool(red.frozen)
-        return moment_of(read.standing, read.now_ms, self._context.speed, frozen=frozen, steady=self._clocks.steady)
+        steady = self._clocks.steady
+        now_ms = read.now_ms if steady else min(read.now_ms, read.standing.at_ms)
+        return moment_of(read.standing, now_ms, self._context.speed, frozen=frozen, steady=steady)
 
     # -- what to look for ----------------------------------------------------------------------------------------------
 
