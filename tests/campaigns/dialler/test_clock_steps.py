@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from campaigns.dialler.lane_orders import LaneOrders
-from tests.campaigns.dialler.made import campaign, contact, context_of, put
+from tests.campaigns.dialler.made import campaign, contact, contact_of, context_of, put
 from tests.campaigns.shipped import HOUR_MS
 from tests.ready import ready_sqlite
 from tests.scheduler import START_MS, scene
@@ -56,3 +56,20 @@ async def test_a_clock_that_is_set_within_a_turn_moves_nobody_into_the_hours(
         await switch.to(now_s + 90)
         assert looked > 1
         assert switch.received == []
+
+
+async def test_by_a_clock_that_is_ahead_no_deadline_passes(tmp_path: Path) -> None:
+    """What a turn notes on clocks that are not believed goes by the earlier of them."""
+    async with scene(ready_sqlite(tmp_path / "ringback.db")) as it:
+        switch = await DiallingSwitch.declared(it, {ONE: ["reached"]})
+        await switch.to(10)
+        it.wall_clock.set_to(it.clock.now_ms() + 3 * HOUR_MS)
+        by_ms = START_MS + 2 * HOUR_MS
+        of = campaign(fallback_by_ms=by_ms, expires_at_ms=by_ms)
+        row = contact(of, 1, ONE)
+        await put(it, of, [row._replace(fallback_by_ms=by_ms, expires_at_ms=by_ms, deadline_at_ms=by_ms)])
+        await switch.to(20)
+        assert (await contact_of(it, row.id)).state == "waiting"
+        it.wall_clock.set_to(it.clock.now_ms())
+        await switch.to(30)
+        assert [one.number for one in switch.received] == [ONE]
