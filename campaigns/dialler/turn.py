@@ -211,8 +211,8 @@ class LaneDialler:
         return self._declared
 
     def _moment(self, read: _Reading) -> Moment:
-        """On clocks that are not believed nobody is called; what is noted meanwhile goes by the earlier of them, so that
-        no deadline passes, and nobody waits, by a clock that is ahead.
+        """On clocks that are not believed nobody is called; what is noted meanwhile goes by the earlier of them, so
+        that no deadline passes, and nobody waits, by a clock that is ahead.
         """
         red = read.lane.outbound
         frozen = red is None or bool(red.frozen)
