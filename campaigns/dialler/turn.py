@@ -162,7 +162,7 @@ class LaneDialler:
         if moment.steady:
             moved = await start_due(self._context, lane.campaigns) or moved
         recounted = await self._years.look(lane)
-        looking = await self._emergencies.look(lane)
+        looking = moment.steady and await self._emergencies.look(lane)
         moved = moved or recounted.moved or looking
         if recounted.more or looking:
             look_ms = min(look_ms, self._context.clock.now_ms() + STALE_MS)

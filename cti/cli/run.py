@@ -22,6 +22,7 @@ from cti.cli.run_skipping import skip_waits
 from cti.cli.runtime import run_serving, settle_memory, stop_on_signals
 from cti.cli.serve import add_arguments as add_serve_arguments
 from cti.cli.serve import settings_of, until
+from cti.core.clocks import LAG_MAX_MS
 from cti.errors import RingbackError
 from cti.hosting import scopes_of
 from cti.ports import Clock
@@ -41,7 +42,6 @@ SUBMITTING = "campaigns:write"  # the scope of whoever submits a campaign
 EXAMPLE = "docs/examples/arrears.csv"
 STOP_S = 4.0  # for the switch to hang up; the whole stop stays within 5 s
 REMEMBER_EVERY_MS = 5_000.0
-CLOCKS_APART_MS = 2_000.0  # a switch whose events differ by more is not commanded (core.clocks)
 
 log = structlog.get_logger()
 
@@ -113,7 +113,7 @@ def _welcome(service: Service, admin: str | None) -> list[str]:
 
 def clock_hint(shown_ms: float, real_ms: float, db: str) -> list[str]:
     """What an integrator is told whose own switch keeps the real time where this clock (`shown_ms`) does not."""
-    if abs(shown_ms - real_ms) <= CLOCKS_APART_MS:
+    if abs(shown_ms - real_ms) <= LAG_MAX_MS:  # a switch whose events differ by more is not commanded
         return []
     shown = datetime.fromtimestamp(shown_ms / 1000).astimezone().isoformat(" ", "seconds")
     return [

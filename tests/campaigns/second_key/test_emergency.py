@@ -193,5 +193,8 @@ async def test_of_many_who_were_put_off_each_is_called_piece_by_piece(
     made = await context.write(run_each, asks)
     await emergencies.approve(context, TENANT, CAMPAIGN, made.no, "two (2)", lambda *_: None)
     assert await context.reader.run(due) == [3, 4, 5]
-    await switch.to(120)
+    night.wall_clock.set_to(night.clock.now_ms() + 2 * HOUR_MS)  # by this clock the emergency is over
+    await switch.to(30)
+    night.wall_clock.set_to(night.clock.now_ms())
+    await switch.to(150)
     assert sorted(one.number for one in switch.received) == numbers
