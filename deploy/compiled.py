@@ -22,6 +22,10 @@ COMPILED = (
     "cti/telemetry.py",
     "cti/adapters/event_log_kafka/records.py",
     "cti/adapters/partitioning.py",
+    "cti/adapters/event_log_sql.py",
+    "cti/adapters/log_tail.py",
+    "cti/gateway/backpressure.py",
+    "cti/gateway/events.py",
 )
 """Plain typed Python that runs for every event. Not what is mostly calls into libraries, nor pydantic's models."""
 STAMP = "made-from"
@@ -50,8 +54,8 @@ def main() -> int:
 
 
 def _digest() -> str:
-    """Of every file that goes in, and of the Python that compiles it."""
-    found = hashlib.sha256(sys.version.encode())
+    """Of every file that goes in, of what is compiled, and of the Python that compiles it."""
+    found = hashlib.sha256(sys.version.encode() + b"\0" + "\0".join(COMPILED).encode())
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:

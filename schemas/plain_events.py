@@ -6,15 +6,15 @@ every refusal is theirs. Plain typed Python without a model in it, so that it ca
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TypeGuard
+from typing import Final, TypeGuard
 
 from pydantic_core import PydanticCustomError
 
 from schemas.fields import SEQUENCE_MAX, ms_of, read_time
 
-TEXT_MAX = 256  # of the attributes' texts
-COMMANDID_MAX = 128
-SECONDS_KEPT = 1024  # the events of a request are of few seconds
+TEXT_MAX: Final = 256  # of the attributes' texts
+COMMANDID_MAX: Final = 128
+SECONDS_KEPT: Final = 1024  # the events of a request are of few seconds
 
 Read = tuple[str, str, str, str, str, str, int, bool, int, int | None, str | None, str | None, dict[str, object]]
 """The fields of an `Event`, in order."""

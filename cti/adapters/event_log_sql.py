@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import count
 from operator import itemgetter
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import (
     Connection,
@@ -37,18 +37,18 @@ from cti.sql.reader import SqlReader
 from cti.sql.writer import SqlWriter
 from schemas.envelope import Family
 
-PURGE_ENTRIES = 5_000  # a partition and call
-EVER_MS = 2**62  # later than any date
-LOOK_ALONE_MS = 1_000.0  # no other process is expected to append (SQLite: one process)
-LOOK_SHARED_MS = 10.0  # other processes append too
+PURGE_ENTRIES: Final = 5_000  # a partition and call
+EVER_MS: Final = 2**62  # later than any date
+LOOK_ALONE_MS: Final = 1_000.0  # no other process is expected to append (SQLite: one process)
+LOOK_SHARED_MS: Final = 10.0  # other processes append too
 
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
 Routed = list[tuple[int, Appending]]
 
-_HEAD = event_log_heads.c
-_insert = Insertion(event_log)
-_insert_heads = insertion(event_log_heads, tail="ON CONFLICT (partition) DO NOTHING")
+_HEAD: Final = event_log_heads.c
+_insert: Final = Insertion(event_log)
+_insert_heads: Final = insertion(event_log_heads, tail="ON CONFLICT (partition) DO NOTHING")
 
 
 class SqlEventLog:
@@ -245,7 +245,7 @@ def _heads(connection: Connection) -> Mapping[int, int]:
     return dict(rows_of(connection, "SELECT partition, position FROM event_log_heads ORDER BY partition"))
 
 
-_SERVER_MS = extract("epoch", func.clock_timestamp()) * 1000
+_SERVER_MS: Final = extract("epoch", func.clock_timestamp()) * 1000
 
 
 def _server_time(connection: Connection) -> float:
@@ -284,7 +284,7 @@ def _growing(touched: int, local: bool) -> str:
     return " ".join(("UPDATE event_log_heads SET", *settings, "WHERE partition IN", *marks, returned))
 
 
-_PURGED = "SELECT partition, purged FROM event_log_heads"
+_PURGED: Final = "SELECT partition, purged FROM event_log_heads"
 
 
 def _read(connection: Connection, after: Mapping[int, int], share: int) -> list[Entry]:
@@ -295,7 +295,9 @@ def _read(connection: Connection, after: Mapping[int, int], share: int) -> list[
         values |= {f"partition_{n}": partition, f"after_{n}": position, f"last_{n}": position + share}
     rows = _page(len(offsets)).rows(connection, **values)
     found = [Entry(*row) for row in sorted(rows, key=itemgetter(0, 1))]
-    firsts = {entry.partition: entry.position for entry in reversed(found)}
+    firsts: dict[int, int] = {}
+    for entry in found:
+        firsts.setdefault(entry.partition, entry.position)
     purged = dict(rows_of(connection, _PURGED)) if len(firsts) < len(offsets) else {}
     for partition, position in offsets:
         if firsts.get(partition, position + 1) != position + 1 or purged.get(partition, 0) > position:

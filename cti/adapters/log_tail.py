@@ -4,13 +4,15 @@ Entries that the engine has read leave the cache, except the last few, which it 
 bounds are for entries it has not read yet.
 """
 
+from typing import Final
+
 from cti.ports import Entry
 
-ENTRIES_MAX = 65_536  # a partition
-BYTES_MAX = 96 * 1024 * 1024  # of all partitions: some 60,000 events
-EVENT_BYTES = 1_200  # memory of a parsed event beside its body, roughly
-READ_KEPT = 1_024  # entries of a partition kept after they were read: two rounds
-UNKNOWN = -1
+ENTRIES_MAX: Final = 65_536  # a partition
+BYTES_MAX: Final = 96 * 1024 * 1024  # of all partitions: some 60,000 events
+EVENT_BYTES: Final = 1_200  # memory of a parsed event beside its body, roughly
+READ_KEPT: Final = 1_024  # entries of a partition kept after they were read: two rounds
+UNKNOWN: Final = -1
 
 
 class LogTail:

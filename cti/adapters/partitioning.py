@@ -2,9 +2,12 @@
 
 from functools import lru_cache
 from struct import unpack_from
+from typing import Final
 
-KEYS_KEPT = 65_536  # murmur2 in Python takes some microseconds; a call's key comes again with each of its events
-SEED, FACTOR, WORD = 0x9747B28C, 0x5BD1E995, 0xFFFF_FFFF
+KEYS_KEPT: Final = 65_536  # murmur2 in Python takes some microseconds; a call's key comes again with each of its events
+SEED: Final = 0x9747B28C
+FACTOR: Final = 0x5BD1E995
+WORD: Final = 0xFFFF_FFFF
 
 
 @lru_cache(maxsize=KEYS_KEPT)

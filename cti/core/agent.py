@@ -6,13 +6,13 @@ agent's state, other than a call's, is only what it is now.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas.agent_events import KIND_RANK
 from schemas.reasons import Ignored
 
-RECENT_IDS_MAX = 16
-AHEAD_MS = 2_000
+RECENT_IDS_MAX: Final = 16
+AHEAD_MS: Final = 2_000
 
 
 class AgentState(StrEnum):
@@ -63,7 +63,7 @@ def _table() -> Mapping[tuple[AgentState, str], AgentState]:
     return moves
 
 
-AGENT_TABLE: Mapping[tuple[AgentState, str], AgentState] = _table()
+AGENT_TABLE: Final[Mapping[tuple[AgentState, str], AgentState]] = _table()
 
 
 def agent_fact(

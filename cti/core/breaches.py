@@ -5,7 +5,7 @@ Each measure of a profile (`at_end`) is one function here. Only what exceeds a l
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cti.core.call_state import Call, Hold, Offer
 from cti.core.dues import ring_breach
@@ -122,7 +122,7 @@ def _released_by_agent(found: list[Breach], call: Call, rule: Rule) -> None:
         found.append(Breach(rule.id, release.at_ms, None, None, None, None, release.agent))
 
 
-MEASURES: dict[str, Callable[[list[Breach], Call, Rule], None]] = {
+MEASURES: Final[dict[str, Callable[[list[Breach], Call, Rule], None]]] = {
     "offer_longer": _offer_longer,
     "answer_longer": _answer_longer,
     "hold_longer": _hold_longer,

@@ -11,7 +11,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cti.core import call_dialled as dialled
 from cti.core import call_endings as endings
@@ -394,4 +394,4 @@ def _table() -> Mapping[tuple[Phase, str], Handler]:
     return table
 
 
-TABLE: Mapping[tuple[Phase, str], Handler] = _table()
+TABLE: Final[Mapping[tuple[Phase, str], Handler]] = _table()

@@ -13,6 +13,8 @@
 * The called party's answer is the answer of the call. An agent who answers later ends the wait.
 """
 
+from typing import Final
+
 from cti.core import call_offers as offers
 from cti.core import call_parties as parties
 from cti.core.call_legs import customer_of
@@ -23,9 +25,9 @@ from cti.core.leg_set import Legs, legs_of
 from cti.core.legs import AGENT, ALERTING, CONNECTED, CUSTOMER, CUSTOMERS, INITIATED, QUEUED, Leg, moved
 from schemas.reasons import Ignored
 
-KEYS_MAX = 1_000  # digitsGenerated kept of a call
-MESSAGES_MAX = 1_000  # announcementEnded kept of a call
-UNKNOWN = "unknown"
+KEYS_MAX: Final = 1_000  # digitsGenerated kept of a call
+MESSAGES_MAX: Final = 1_000  # announcementEnded kept of a call
+UNKNOWN: Final = "unknown"
 
 
 def begins(call: Call, connection: str | None) -> None:

@@ -9,6 +9,8 @@
   continues from there.
 """
 
+from typing import Final
+
 from cti.core import call_intervals as intervals
 from cti.core import call_offers as offers
 from cti.core.call_state import ENDED, OPEN, Call
@@ -16,8 +18,8 @@ from cti.core.facts import CLEARED, STALE, Fact
 from cti.core.leg_set import NO_LEGS
 from schemas.reasons import Ignored
 
-EARLY_ENDS_MAX = 16  # kept of a call
-CLOCK_STEP_MAX_MS = 86_400_000  # an end stamped longer before its call is not explained by a clock set back
+EARLY_ENDS_MAX: Final = 16  # kept of a call
+CLOCK_STEP_MAX_MS: Final = 86_400_000  # an end stamped longer before its call is not explained by a clock set back
 
 
 def ended(call: Call, at_ms: int, kind: str) -> None:

@@ -1,5 +1,7 @@
 """Facts that are only noted: keys, tones, announcements, the survey, promises. Called by `call`."""
 
+from typing import Final
+
 from cti.core import call_dialled as dialled
 from cti.core.call_state import Call, Dialled, Extras, Keys, Promise
 from cti.core.fact_data import agent_of
@@ -8,10 +10,10 @@ from cti.core.facts import Fact
 from schemas.fields import ms_of, read_time
 from schemas.reasons import Ignored
 
-DIGITS_MAX = 4096
-ANNOUNCEMENTS_MAX = 1_000
-PRESSED_MAX = 64  # digitsGenerated kept of a caller who waits
-PROMISES_MAX = 32  # callbacks promised in one call
+DIGITS_MAX: Final = 4096
+ANNOUNCEMENTS_MAX: Final = 1_000
+PRESSED_MAX: Final = 64  # digitsGenerated kept of a caller who waits
+PROMISES_MAX: Final = 32  # callbacks promised in one call
 
 
 def heard(call: Call, fact: Fact) -> Ignored | None:

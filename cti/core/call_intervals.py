@@ -7,6 +7,7 @@
 """
 
 from dataclasses import replace
+from typing import Final
 
 from cti.core.call_legs import customer_of, silence_of, silencer_of
 from cti.core.call_offers import INTERVALS_MAX, agent_answered, all_ended, close_offer, goes_on
@@ -29,8 +30,8 @@ from cti.core.legs import (
 )
 from schemas.reasons import OfferResult
 
-_NOT_ANSWERED = frozenset({"callNotAnswered", "noAnswer", "callForwardNoAnswer", "alertTimeExpired"})
-_REJECTED = frozenset({"callRejected", "rejected", "doNotDisturb", "busy", "blocked"})
+_NOT_ANSWERED: Final = frozenset({"callNotAnswered", "noAnswer", "callForwardNoAnswer", "alertTimeExpired"})
+_REJECTED: Final = frozenset({"callRejected", "rejected", "doNotDisturb", "busy", "blocked"})
 
 
 def settle(call: Call, legs: Legs, at_ms: int, cause: str) -> None:

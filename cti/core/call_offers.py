@@ -6,14 +6,16 @@
   have ended.
 """
 
+from typing import Final
+
 from cti.core.call_state import Call, Offer
 from cti.core.fact_data import party_data
 from cti.core.facts import Fact
 from cti.core.legs import Leg
 from schemas.reasons import OfferResult, ReleasedBy
 
-INTERVALS_MAX = 1_000
-ANSWERED = OfferResult.ANSWERED
+INTERVALS_MAX: Final = 1_000
+ANSWERED: Final = OfferResult.ANSWERED
 
 
 def offered(call: Call, leg: Leg, fact: Fact) -> None:

@@ -8,12 +8,14 @@
   another caller. The call ends as stale at that fact.
 """
 
+from typing import Final
+
 from cti.core.call_state import ENDED, PHASE_NULL, Call
 from cti.core.fact_data import OpeningData, opening_data
 from cti.core.facts import AFTERWARDS_KINDS, CLEARED, FIRST_KINDS, OPENING_KINDS, REINCARNATION_MS, Fact
 from cti.core.legs import LEG_TABLE
 
-DIGITS_COMPARED_MIN = 3  # fewer digits in common say nothing
+DIGITS_COMPARED_MIN: Final = 3  # fewer digits in common say nothing
 
 
 def begins_again(call: Call, fact: Fact) -> bool:

@@ -6,7 +6,7 @@ the same ids whatever arrives late.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cti.core.facts import Fact
 from cti.core.leg_set import NO_LEGS, Legs
@@ -223,12 +223,14 @@ class Tentative(NamedTuple):
     clock_stepped: bool = False  # the call ended by one of these
 
 
-PHASE_NULL, OPEN, ENDED = Phase
-NO_EXTRAS = Extras()
-NOT_TENTATIVE = Tentative()
-NO_OPENING = Opening()
-NONE_RINGS: dict[int, str] = {}
-NOBODY_TALKS: dict[str, int] = {}
+PHASE_NULL: Final = Phase.NULL
+OPEN: Final = Phase.OPEN
+ENDED: Final = Phase.ENDED
+NO_EXTRAS: Final = Extras()
+NOT_TENTATIVE: Final = Tentative()
+NO_OPENING: Final = Opening()
+NONE_RINGS: Final[dict[int, str]] = {}
+NOBODY_TALKS: Final[dict[str, int]] = {}
 
 
 @dataclass(slots=True, init=False)

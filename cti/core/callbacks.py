@@ -8,6 +8,7 @@ Ids derive from the cause (the offer's command, the agent's event): the same cau
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from cti.core.call_state import Call, Keys, Promise
 from cti.core.commands import STEPS_MAX
@@ -15,13 +16,15 @@ from cti.core.identity import command_id
 from cti.core.numbers import e164
 from cti.core.rules import Intervention, RuleBook
 
-OFFER, CONFIRMED = "callback_offer", "callback_confirmed"  # keys of messages in the profile
-KEY = "1"
-PROMISED = "HOLD-3"
-USEFUL_MS = 10_000  # a confirmation that comes later is not played
-ONCE = 1  # n of an occurrence
-CONFIRMS, ASKS = STEPS_MAX, STEPS_MAX + 1  # steps beyond those of a profile
-NOT_PLAYED = frozenset({"refused", "overtaken"})
+OFFER: Final = "callback_offer"  # as the next: keys of messages in the profile
+CONFIRMED: Final = "callback_confirmed"
+KEY: Final = "1"
+PROMISED: Final = "HOLD-3"
+USEFUL_MS: Final = 10_000  # a confirmation that comes later is not played
+ONCE: Final = 1  # n of an occurrence
+CONFIRMS: Final = STEPS_MAX  # as the next: steps beyond those of a profile
+ASKS: Final = STEPS_MAX + 1
+NOT_PLAYED: Final = frozenset({"refused", "overtaken"})
 
 _Offer = tuple[str, int, int]
 """(rule, entry, step) of a profile."""

@@ -13,17 +13,19 @@
 """
 
 from collections import deque
+from typing import Final
 
-LAG_MIN_MS = -500
-LAG_MAX_MS = 2_000
-LAG_WINDOW_MS = 30_000
-STRAGGLER_WINDOW_MS = 5_000
-END_FRESH_MS = 500
-LOOK_AGAIN_MS = 1_000  # only a later entry can bring a lag back into its bounds
-AHEAD_MS = 2_000
-AHEAD_AGREED, AHEAD_LOOKED_AT = 3, 5
-_BUCKET_MS = 1_000
-_AHEAD_BITS = (1 << AHEAD_LOOKED_AT) - 1
+LAG_MIN_MS: Final = -500
+LAG_MAX_MS: Final = 2_000
+LAG_WINDOW_MS: Final = 30_000
+STRAGGLER_WINDOW_MS: Final = 5_000
+END_FRESH_MS: Final = 500
+LOOK_AGAIN_MS: Final = 1_000  # only a later entry can bring a lag back into its bounds
+AHEAD_MS: Final = 2_000
+AHEAD_AGREED: Final = 3
+AHEAD_LOOKED_AT: Final = 5
+_BUCKET_MS: Final = 1_000
+_AHEAD_BITS: Final = (1 << AHEAD_LOOKED_AT) - 1
 
 
 class SourceClock:

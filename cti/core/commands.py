@@ -5,15 +5,15 @@ for a reason that leaves the state standing, the next one is. A refusal because 
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cti.core.identity import command_id
 from cti.core.rules import PROMPTS, Due, Intervention, Step
 from schemas.profile import Profile
 from schemas.reasons import RefusalReason
 
-STEPS_MAX = 16  # steps of one entry; a step's number within its rule is entry * STEPS_MAX + step.ordinal
-GOES_ON = frozenset(
+STEPS_MAX: Final = 16  # steps of one entry; a step's number within its rule is entry * STEPS_MAX + step.ordinal
+GOES_ON: Final = frozenset(
     {RefusalReason.NO_OTHER_AGENT, RefusalReason.NOT_SUPPORTED, RefusalReason.BUSY, RefusalReason.ERROR}
 )
 

@@ -4,21 +4,28 @@ Straight code, no generators: this runs whenever an interval of a call has moved
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from cti.core.call_state import Call, Hold, Offer
 from cti.core.legs import HOLD
 from cti.core.rules import Due, Intervention, Rule, RuleSet, Target
 from schemas.reasons import OfferResult
 
-MISSED_TICKS_MAX = 100  # how many passed ticks of one interval are named at once
-HELD, AT_THE_OFFER, TAKEN_BACK = 0, 0, -1  # n of an occurrence that happens once; ticks count from 1
+MISSED_TICKS_MAX: Final = 100  # how many passed ticks of one interval are named at once
+HELD: Final = 0  # as the next two: n of an occurrence that happens once; ticks count from 1
+AT_THE_OFFER: Final = 0
+TAKEN_BACK: Final = -1
 
 Whom = tuple[str | None, str | None, str | None, str | None, bool]
 """A `Target` to be; most looks find nothing due and need none."""
-ANSWERED, NOT_ANSWERED = OfferResult.ANSWERED, OfferResult.NOT_ANSWERED
-NEVER = 2**63
-OFFERS, HOLDS, WAITS, ANSWER = 1, 2, 4, 8
-ALL = OFFERS | HOLDS | WAITS | ANSWER
+ANSWERED: Final = OfferResult.ANSWERED
+NOT_ANSWERED: Final = OfferResult.NOT_ANSWERED
+NEVER: Final = 2**63
+OFFERS: Final = 1
+HOLDS: Final = 2
+WAITS: Final = 4
+ANSWER: Final = 8
+ALL: Final = OFFERS | HOLDS | WAITS | ANSWER
 """Which parts of a call have changed, as bits: the due times of the other parts stay the same."""
 
 

@@ -8,33 +8,33 @@ so a shuffled, late or repeated history folds to the same call.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
 from schemas.call_events import KIND_RANK
 
 # The kinds that open a call by the norm.
-FIRST_KINDS = frozenset({"offered", "serviceInitiated", "originated"})
+FIRST_KINDS: Final = frozenset({"offered", "serviceInitiated", "originated"})
 # The kinds that may open a call. The others replace a lost opening event: a caller who was queued, rung or answered was
 # there.
-OPENING_KINDS = FIRST_KINDS | {"queued", "delivered", "established"}
-CLEARED = "callCleared"
-STALE = "stale"  # derived: absent from its switch's snapshot; dated as the snapshot is
-LOST = "lost"  # derived: silent for longer than call_idle_max_s; dated when that was noticed, by the switch's clock
-PRESENT = "present"  # derived: a snapshot names the call
-GIVEN_UP_KINDS = frozenset({STALE, LOST})
+OPENING_KINDS: Final = FIRST_KINDS | {"queued", "delivered", "established"}
+CLEARED: Final = "callCleared"
+STALE: Final = "stale"  # derived: absent from its switch's snapshot; dated as the snapshot is
+LOST: Final = "lost"  # derived: silent for longer than call_idle_max_s; dated when noticed, by the switch's clock
+PRESENT: Final = "present"  # derived: a snapshot names the call
+GIVEN_UP_KINDS: Final = frozenset({STALE, LOST})
 # The kinds that may follow a call's end and still belong to its record.
-AFTERWARDS_KINDS = frozenset(
+AFTERWARDS_KINDS: Final = frozenset(
     {"commandResult", "surveyScored", "recordingAvailable", "agentAction", "identityVerified", "messageReport"}
 )
 # The kinds that answer a command. They may be added to a known call, and never open one.
-RESULT_KINDS = frozenset({"commandResult", "messageReport"})
+RESULT_KINDS: Final = frozenset({"commandResult", "messageReport"})
 # The kinds that do not prove that the call goes on at the switch.
-SILENT_KINDS = AFTERWARDS_KINDS | GIVEN_UP_KINDS | {PRESENT}
-REINCARNATION_MS = 300_000  # contract, Identity: switches reuse call ids, but not within 300 s
-_LAST_RANK = 1_000
-_MIDDLE_RANK = 500
+SILENT_KINDS: Final = AFTERWARDS_KINDS | GIVEN_UP_KINDS | {PRESENT}
+REINCARNATION_MS: Final = 300_000  # contract, Identity: switches reuse call ids, but not within 300 s
+_LAST_RANK: Final = 1_000
+_MIDDLE_RANK: Final = 500
 
 
 @dataclass(slots=True, init=False)

@@ -6,8 +6,9 @@ opened the interval, rule, occurrence, step). Nothing here is random and nothing
 
 from hashlib import blake2b
 from struct import Struct
+from typing import Final
 
-_SIGNED_64 = Struct(">q").unpack
+_SIGNED_64: Final = Struct(">q").unpack
 
 
 def key_of(tenant: str, source: str, subject: str) -> str:

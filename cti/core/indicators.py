@@ -3,10 +3,10 @@
 An average over nothing is null, never 0. Seconds are decimals to a tenth of a millisecond, shares between 0 and 1.
 """
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-SERVICE_MS = 15_000  # RING-3, norm K's example: 85 % in 15 s
-SHORT_ABANDON_MS = 5_000  # RING-3: who gives up within 5 s was not kept waiting
+SERVICE_MS: Final = 15_000  # RING-3, norm K's example: 85 % in 15 s
+SHORT_ABANDON_MS: Final = 5_000  # RING-3: who gives up within 5 s was not kept waiting
 
 
 class Sums(Protocol):

@@ -8,6 +8,7 @@ the call counts it as `Ignored`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class LegState(StrEnum):
@@ -29,25 +30,33 @@ class Side(StrEnum):
 
 
 # Looked up once: an enum's member costs ten times a module's name, and these stand in every transition.
-NULL, INITIATED, ALERTING, CONNECTED, HOLD, QUEUED, FAIL = LegState
-CUSTOMER, AGENT, OTHER = Side
+NULL: Final = LegState.NULL
+INITIATED: Final = LegState.INITIATED
+ALERTING: Final = LegState.ALERTING
+CONNECTED: Final = LegState.CONNECTED
+HOLD: Final = LegState.HOLD
+QUEUED: Final = LegState.QUEUED
+FAIL: Final = LegState.FAIL
+CUSTOMER: Final = Side.CUSTOMER
+AGENT: Final = Side.AGENT
+OTHER: Final = Side.OTHER
 
 
 # What a call asks of its legs at every event, as bits: a leg has these traits for as long as it is what it is.
-CUSTOMERS = 1
-OTHERS = 2  # not the customer's
-HELD = 4
-AWAY = 8  # on hold; or muted, and not the customer's
-SPEAKING_AGENTS = 16
-JOINED = 32  # of agents who speak with the customer: connected or on hold
-JOINED_HELD = 64
-TALKING = 128  # joined, connected and not muted
-NEWLY_CONNECTED = 256  # an agent's, connected, and not joined yet
-NOT_JOINED = 512  # an agent's, whatever its state
-HELD_APART = 1_024  # an agent's, put on hold by somebody else: he is not with the customer then
-UNNUMBERED = 2_048  # an agent's, without his number
-NUMBERED = 4_096
-NOWHERE = 8_192  # an agent's, without a device
+CUSTOMERS: Final = 1
+OTHERS: Final = 2  # not the customer's
+HELD: Final = 4
+AWAY: Final = 8  # on hold; or muted, and not the customer's
+SPEAKING_AGENTS: Final = 16
+JOINED: Final = 32  # of agents who speak with the customer: connected or on hold
+JOINED_HELD: Final = 64
+TALKING: Final = 128  # joined, connected and not muted
+NEWLY_CONNECTED: Final = 256  # an agent's, connected, and not joined yet
+NOT_JOINED: Final = 512  # an agent's, whatever its state
+HELD_APART: Final = 1_024  # an agent's, put on hold by somebody else: he is not with the customer then
+UNNUMBERED: Final = 2_048  # an agent's, without his number
+NUMBERED: Final = 4_096
+NOWHERE: Final = 8_192  # an agent's, without a device
 
 
 @dataclass(slots=True, init=False)
@@ -142,8 +151,8 @@ def _table() -> Mapping[tuple[LegState, str], LegState]:
     return moves
 
 
-LEG_TABLE: Mapping[tuple[LegState, str], LegState] = _table()
-SPEAKING = (CONNECTED, HOLD)
+LEG_TABLE: Final[Mapping[tuple[LegState, str], LegState]] = _table()
+SPEAKING: Final = (CONNECTED, HOLD)
 
 
 def moved(leg: Leg, state: LegState, held_by: str | None = None) -> Leg:

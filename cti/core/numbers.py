@@ -5,12 +5,15 @@ whether a number exists, a switch has shown by letting it call.
 """
 
 import re
+from typing import Final
 
-_FILLING = re.compile(r"[\s\-().]+")
-_URI = re.compile(r"(?i:sips?|tel):([^@;?>]+)")
-_MOBILE = re.compile(r"(?:\+?86|0086)?0?(1[3-9][0-9]{9})", re.ASCII)
-_LANDLINE = re.compile(r"(?:(?:\+?86|0086)0?|0)((?:10|2[0-9])[2-9][0-9]{7}|[3-9][0-9]{2}[2-9][0-9]{6,7})", re.ASCII)
-_FOREIGN = re.compile(r"(?:\+|00)([1-9][0-9]{6,14})", re.ASCII)
+_FILLING: Final = re.compile(r"[\s\-().]+")
+_URI: Final = re.compile(r"(?i:sips?|tel):([^@;?>]+)")
+_MOBILE: Final = re.compile(r"(?:\+?86|0086)?0?(1[3-9][0-9]{9})", re.ASCII)
+_LANDLINE: Final = re.compile(
+    r"(?:(?:\+?86|0086)0?|0)((?:10|2[0-9])[2-9][0-9]{7}|[3-9][0-9]{2}[2-9][0-9]{6,7})", re.ASCII
+)
+_FOREIGN: Final = re.compile(r"(?:\+|00)([1-9][0-9]{6,14})", re.ASCII)
 
 
 def e164(written: str | None) -> str | None:

@@ -2,7 +2,7 @@
 about it."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cti.core import breaches as measures
 from cti.core.call_state import Call, Dialled, Hold, Offer, Talk
@@ -12,8 +12,8 @@ from cti.core.times import rfc3339, seconds
 from schemas.reasons import FINAL_STATES, Outcome, ReleasedBy
 
 # `_value_` instead of `value`: a look into the object instead of a call.
-UNKNOWN = ReleasedBy.UNKNOWN._value_
-ANSWERED = Outcome.ANSWERED
+UNKNOWN: Final = ReleasedBy.UNKNOWN._value_
+ANSWERED: Final = Outcome.ANSWERED
 
 
 class Identity(NamedTuple):

@@ -12,16 +12,16 @@
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cti.core.call_state import Call
 from schemas.profile import Profile, step_parts
 from schemas.profile import Rule as Written
 from schemas.reasons import RuleMode
 
-PROMPTS = frozenset({"promptAgent", "playMessage"})
+PROMPTS: Final = frozenset({"promptAgent", "playMessage"})
 # Only the switch knows whether another agent is ready; unless it says so, the call stays at its agent (RING-1).
-NEEDS_OTHER_READY = frozenset({"deflectCall", "setRingTimeout", "setAgentState"})
+NEEDS_OTHER_READY: Final = frozenset({"deflectCall", "setRingTimeout", "setAgentState"})
 
 
 class Step(NamedTuple):

@@ -1,11 +1,12 @@
 """Milliseconds as the boundary writes them: RFC 3339 in UTC with three decimals, and seconds as decimals."""
 
 from datetime import UTC, datetime
+from typing import Final
 
-SECONDS_KEPT = 4096  # the times that are written at one time lie close together
+SECONDS_KEPT: Final = 4096  # the times that are written at one time lie close together
 
-_seconds: dict[int, str] = {}
-_ENDINGS = tuple(f".{rest:03d}Z" for rest in range(1000))
+_seconds: Final[dict[int, str]] = {}
+_ENDINGS: Final = tuple(f".{rest:03d}Z" for rest in range(1000))
 
 
 def rfc3339(ms: int) -> str:

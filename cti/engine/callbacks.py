@@ -5,6 +5,8 @@ transaction. So a round that fails, an engine that starts over, a fold with late
 makes it a second time, and none loses it.
 """
 
+from typing import Final
+
 from cti.caller_rows import CallbackRequest
 from cti.core.call_state import Call, Keys
 from cti.core.callbacks import CONFIRMED, accepted, confirmation, number_of, promise_id, request_id
@@ -13,7 +15,8 @@ from cti.engine.gathering import Gathering
 from cti.engine.live_calls import Key, LiveCall
 from cti.engine.speaking import tell_caller
 
-QUEUE, AGENT = "queue", "agent"
+QUEUE: Final = "queue"
+AGENT: Final = "agent"
 
 
 def ask_for_callbacks(work: Gathering, key: Key, live: LiveCall, was: Call) -> None:

@@ -11,7 +11,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from cti.caller_rows import Asked, Caller, KnownCaller, Words
 from cti.core.call_legs import customer_of
@@ -24,16 +24,18 @@ from cti.engine.gathering import Gathering
 from cti.engine.live_calls import Key, LiveCall
 from cti.engine.speaking import is_named, tell_agent, tell_caller
 
-ASKED_AT_ONCE = 500
-CALLERS_MAX = 10_000  # that wait to be asked about
-TRIES_MAX, AGAIN_MS = 5, 1_000
-LOOK_AGAIN_MS = 500.0
-BUSY_MS = 100.0  # between two questions while there is more to read
-ANNOUNCED_WITHIN_MS = 20_000  # of the call's opening
-PROMPTED_WITHIN_MS = 15_000  # of the offer
-ONCE = 1  # n of an occurrence
-ANNOUNCES, PROMPTS = STEPS_MAX + 2, STEPS_MAX + 3  # steps beyond those of a profile
-BIRTH = "caller"  # the cause of what is said to a caller because of who he is
+ASKED_AT_ONCE: Final = 500
+CALLERS_MAX: Final = 10_000  # that wait to be asked about
+TRIES_MAX: Final = 5
+AGAIN_MS: Final = 1_000
+LOOK_AGAIN_MS: Final = 500.0
+BUSY_MS: Final = 100.0  # between two questions while there is more to read
+ANNOUNCED_WITHIN_MS: Final = 20_000  # of the call's opening
+PROMPTED_WITHIN_MS: Final = 15_000  # of the offer
+ONCE: Final = 1  # n of an occurrence
+ANNOUNCES: Final = STEPS_MAX + 2  # as the next: steps beyond those of a profile
+PROMPTS: Final = STEPS_MAX + 3
+BIRTH: Final = "caller"  # the cause of what is said to a caller because of who he is
 
 
 class AsksParts(Protocol):

@@ -7,18 +7,19 @@
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from cti.core.call_reuse import is_beyond
 from cti.core.call_state import Call
 from cti.core.facts import RESULT_KINDS, Fact
 from cti.core.rules import Intervention
 
-COMMANDID = "$commandid"  # where a fact has it (`ingest`)
-ORDERS_MAX = 8
+COMMANDID: Final = "$commandid"  # where a fact has it (`ingest`)
+ORDERS_MAX: Final = 8
 """Ids kept of a call, those that arrived first: one that made it, a few that cleared it or asked about it."""
 
 Orders = tuple[str, ...]
-NO_ORDERS: Orders = ()
+NO_ORDERS: Final[Orders] = ()
 
 
 def orders_with(orders: Orders, fact: Fact, done: Sequence[Intervention]) -> Orders:

@@ -1,6 +1,7 @@
 """Writes commands as rows of the round, and keeps the time at which each counts as unanswered."""
 
 import heapq
+from typing import Final
 
 from pydantic_core import to_json
 
@@ -14,7 +15,7 @@ from cti.engine.times import Times
 from cti.rows import CommandRow, OutcomeRow
 from schemas.reasons import FINAL_STATES, InterventionOutcome
 
-UNANSWERED_AFTER_MS = 2_000  # contract, Commands: no result 2 s after the expiry
+UNANSWERED_AFTER_MS: Final = 2_000  # contract, Commands: no result 2 s after the expiry
 
 
 class CommandWriter:

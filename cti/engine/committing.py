@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -14,9 +14,9 @@ from cti.engine.metrics import CallMetrics
 from cti.ports import Clock, Ledger
 from cti.rows import Fence, Round
 
-ASK_AGAIN_MS = 500.0  # while the ledger does not answer whether it committed
+ASK_AGAIN_MS: Final = 500.0  # while the ledger does not answer whether it committed
 
-log = structlog.get_logger()
+log: Final = structlog.get_logger()
 
 
 class Committing(NamedTuple):

@@ -11,6 +11,7 @@
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from pydantic_core import to_json
 
@@ -23,9 +24,9 @@ from cti.ports import Entry
 from cti.rows import DialFact, Round
 from schemas.envelope import Event
 
-NO_CALL = ""
-REVISION_BITS = 20  # a record has fewer revisions than a call may have events, and positions stay below 2**43
-REVISION_MAX = (1 << REVISION_BITS) - 1
+NO_CALL: Final = ""
+REVISION_BITS: Final = 20  # a record has fewer revisions than a call may have events, and positions stay below 2**43
+REVISION_MAX: Final = (1 << REVISION_BITS) - 1
 
 Milestones = tuple[int, int | None, int | None, int | None]
 

@@ -5,14 +5,14 @@ with only some of them, and with their interventions.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cti.core.call_state import Call, Offer, Wait
 from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
 from cti.core.rules import Intervention
 
-WHOLE_MAX = 16  # intervals, and interventions, of a call that is looked at whole
-SLICE = 8  # intervals
+WHOLE_MAX: Final = 16  # intervals, and interventions, of a call that is looked at whole
+SLICE: Final = 8  # intervals
 
 
 class DueView(NamedTuple):

@@ -2,11 +2,12 @@
 
 import heapq
 from collections.abc import Sequence
+from typing import Final
 
 from cti.engine.live_calls import Key, Layers
 
-EVICT_AFTER_MS = 10_000
-ENDED_KEPT_MAX = 20_000
+EVICT_AFTER_MS: Final = 10_000
+ENDED_KEPT_MAX: Final = 20_000
 
 
 class Eviction:

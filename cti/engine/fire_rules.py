@@ -9,6 +9,7 @@
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from cti.core import commands
 from cti.core.call_state import ENDED
@@ -21,8 +22,8 @@ from cti.engine.gathering import Gathering
 from cti.engine.live_calls import Key, LiveCall
 from schemas.reasons import FINAL_STATES
 
-PASSES_MAX = 50  # over one call at one time: each settles a tick of every interval
-AS_SOON_AS_BELIEVED = 0  # a time by the switch's clock that has passed as soon as the clock is trusted
+PASSES_MAX: Final = 50  # over one call at one time: each settles a tick of every interval
+AS_SOON_AS_BELIEVED: Final = 0  # a time by the switch's clock that has passed as soon as the clock is trusted
 
 
 def fire_rules(work: Gathering, key: Key, live: LiveCall, moved: int = ALL) -> None:

@@ -5,7 +5,7 @@ fails is dropped with its layer, and its entries are read again.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cti.caller_rows import Asked, KnownCaller
 from cti.core.callbacks import offers_of
@@ -25,7 +25,7 @@ from cti.ports import Appending, Entry
 from cti.rows import Round
 from schemas.reasons import DeadLetter
 
-KEYS_KEPT = 8_192  # each event of a call needs its key
+KEYS_KEPT: Final = 8_192  # each event of a call needs its key
 
 
 class CallLimits(NamedTuple):
@@ -36,7 +36,7 @@ class CallLimits(NamedTuple):
     bytes: int = 8 * 1024 * 1024
 
 
-LIMITS = CallLimits()
+LIMITS: Final = CallLimits()
 
 
 class Gathering:

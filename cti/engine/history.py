@@ -9,10 +9,12 @@ A version that was dropped with its round may have left segments after its prede
 then copies the segments that it sees.
 """
 
+from typing import Final
+
 from cti.core.facts import Fact, unpack
 
-SEALED_AT = 64  # facts; searching so many packed ones takes some microseconds
-SEALED_BYTES = 65_536
+SEALED_AT: Final = 64  # facts; searching so many packed ones takes some microseconds
+SEALED_BYTES: Final = 65_536
 
 
 class Sealed:

@@ -9,6 +9,7 @@
 
 from collections.abc import Sequence
 from sys import intern
+from typing import Final
 
 from pydantic_core import to_json
 
@@ -46,11 +47,12 @@ from schemas.reasons import DeadLetter, Ignored
 
 # One entry may open many calls: each is born at the entry's position, with a number of its own above these bits. That
 # is its index in a snapshot, or, from FOUND on, the incarnation of a call that was found among the facts of another.
-BORN_BITS = 40
-FOUND = 1 << 20
-LATER_WORDS = AFTERWARDS_KINDS - {"commandResult"}  # may follow a call's end by any time; the gateway dates a result
-ABSENT_N = 100_001  # a derived fact's number at its position, as `timers.LOST_N` is; a snapshot's own stay below
-LAST_ABSENT_N = ABSENT_N + SNAPSHOTS_MAX
+BORN_BITS: Final = 40
+FOUND: Final = 1 << 20
+# May follow a call's end by any time; the gateway dates a result.
+LATER_WORDS: Final = AFTERWARDS_KINDS - {"commandResult"}
+ABSENT_N: Final = 100_001  # a derived fact's number at its position, as `timers.LOST_N` is; a snapshot's own stay below
+LAST_ABSENT_N: Final = ABSENT_N + SNAPSHOTS_MAX
 
 
 def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:

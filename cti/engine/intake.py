@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import structlog
 
@@ -27,20 +28,20 @@ from cti.ports import Entry, EventLog, Ledger
 from schemas.envelope import Event
 from schemas.reasons import DeadLetter
 
-READ_MAX = 1_000  # entries at a time: each reading asks the ledger once for calls that ended
-QUEUED_MAX = 4_000  # entries read ahead, including those of resting partitions
-TURN_ENTRIES = 32  # of one partition before the next one has its turn: some 2 ms
-LOOKS_EVERY = 4  # entries between two looks at the clock
-CPU_MAX_MS = 20.0  # of a turn
-END_CONFIRM_MS = END_FRESH_MS / 2  # how often a partition's end is confirmed while something waits for it
-END_ASK_MS = 20.0  # how often the log is asked for its ends at most
-END_ASK_LAGGING_MS = 100.0  # the same while entries queue: on Kafka an answer takes as long as a reading
-NEVER_MS = float("-inf")
+READ_MAX: Final = 1_000  # entries at a time: each reading asks the ledger once for calls that ended
+QUEUED_MAX: Final = 4_000  # entries read ahead, including those of resting partitions
+TURN_ENTRIES: Final = 32  # of one partition before the next one has its turn: some 2 ms
+LOOKS_EVERY: Final = 4  # entries between two looks at the clock
+CPU_MAX_MS: Final = 20.0  # of a turn
+END_CONFIRM_MS: Final = END_FRESH_MS / 2  # how often a partition's end is confirmed while something waits for it
+END_ASK_MS: Final = 20.0  # how often the log is asked for its ends at most
+END_ASK_LAGGING_MS: Final = 100.0  # the same while entries queue: on Kafka an answer takes as long as a reading
+NEVER_MS: Final = float("-inf")
 
 Read = tuple[Entry, Event | str]
 """An entry, and the event in it, or why there is none."""
 
-log = structlog.get_logger()
+log: Final = structlog.get_logger()
 
 
 class Intake:

@@ -6,10 +6,11 @@ indexes of its calls are cleared (`Layers.dropped`).
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from cti.core.rules import Intervention
 
-INDEXED_FROM = 32  # fewer are searched one by one
+INDEXED_FROM: Final = 32  # fewer are searched one by one
 
 
 class InterventionIndex:

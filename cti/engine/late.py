@@ -9,7 +9,7 @@
   arrives in the pause is concluded at once.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cti.core.call import fold
 from cti.core.call_state import Call
@@ -18,11 +18,11 @@ from cti.engine.carried_orders import orders_of
 from cti.engine.live_calls import Key, LiveCall
 from cti.ports import Entry
 
-LONG_FACTS = 512  # of one call
-LATE_FACTS_MAX = 10_000  # of all calls to be concluded; once they are more, the round is full: some 50 ms
-PAUSE_FACTS = 2_000  # fewer are folded in some 10 ms: no pause is needed
-PAUSE_FACTS_A_MS = 100.0  # a partition rests about as long as the folding took
-PAUSE_MAX_MS = 100.0
+LONG_FACTS: Final = 512  # of one call
+LATE_FACTS_MAX: Final = 10_000  # of all calls to be concluded; once they are more, the round is full: some 50 ms
+PAUSE_FACTS: Final = 2_000  # fewer are folded in some 10 ms: no pause is needed
+PAUSE_FACTS_A_MS: Final = 100.0  # a partition rests about as long as the folding took
+PAUSE_MAX_MS: Final = 100.0
 
 
 class LateFacts(NamedTuple):

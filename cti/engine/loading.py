@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic_core import from_json
 
@@ -17,8 +17,8 @@ from cti.ports import Entry, Ledger
 from cti.rows import CallRow, OutboxRow, PastCall, StoredCall
 from schemas.envelope import Event
 
-FOLDED_AT_ONCE = 100  # calls: some 5 ms
-CALL_FAMILIES = ("call", "")  # an event of an unknown type may belong to a call
+FOLDED_AT_ONCE: Final = 100  # calls: some 5 ms
+CALL_FAMILIES: Final = ("call", "")  # an event of an unknown type may belong to a call
 
 
 class Loaded(NamedTuple):

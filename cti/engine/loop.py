@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
@@ -39,15 +40,16 @@ from cti.ports import Appending, Clock, EventLog, Ledger, Ownership, Publisher, 
 from cti.rows import Claim, OutcomeRow
 from cti.sql.trouble import MALFORMED
 
-EVENTS_MAX = 2_000  # in a round: some 100 ms of work and of writing
-ROUND_MAX_MS = 100.0  # a round is committed after so long, even if more is to be read
-EVICTION_LATE_MS = 2_000.0  # if evictions are overdue by so much, the engine first ingests all that was read
-SHOWN_EVERY_MS = 500.0  # how often the switches' clocks are measured where there are many
-FEW_SOURCES = 100
-IDLE_LOOK_MS = 1_000.0  # another process may have appended without waking us
-BACKOFF_MIN_MS, BACKOFF_MAX_MS = 100.0, 1_000.0  # at most a second after the ledger is back, the engine notices
+EVENTS_MAX: Final = 2_000  # in a round: some 100 ms of work and of writing
+ROUND_MAX_MS: Final = 100.0  # a round is committed after so long, even if more is to be read
+EVICTION_LATE_MS: Final = 2_000.0  # if evictions are overdue by so much, the engine first ingests all that was read
+SHOWN_EVERY_MS: Final = 500.0  # how often the switches' clocks are measured where there are many
+FEW_SOURCES: Final = 100
+IDLE_LOOK_MS: Final = 1_000.0  # another process may have appended without waking us
+BACKOFF_MIN_MS: Final = 100.0
+BACKOFF_MAX_MS: Final = 1_000.0  # at most a second after the ledger is back, the engine notices
 
-log = structlog.get_logger()
+log: Final = structlog.get_logger()
 
 
 class Engine:

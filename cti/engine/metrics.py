@@ -5,6 +5,7 @@ The registry is the process's (`cti.telemetry`).
 
 from collections import Counter as Counts
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -16,14 +17,14 @@ from cti.web.masking import masked_identifier
 from schemas.reasons import DeadLetter, Ignored, InterventionOutcome
 
 # An edge at each limit that a rule has: 12 s (RING-1), 15 s (RING-3), and what lies around them.
-_ANSWER_S = (1, 2, 3, 5, 8, 10, 11, 12, 13, 15, 20, 30, 60, 120)
-_WAIT_S = (1, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
-_LATENESS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 6)
-_ROUND = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
-_NOTHING = Call("")
-SOURCES_MAX = 500  # with series of their own; each has two
-OTHERS_MAX = 20_000  # further sources, of which only the worst is shown
-OTHER = "other"
+_ANSWER_S: Final = (1, 2, 3, 5, 8, 10, 11, 12, 13, 15, 20, 30, 60, 120)
+_WAIT_S: Final = (1, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
+_LATENESS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 6)
+_ROUND: Final = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
+_NOTHING: Final = Call("")
+SOURCES_MAX: Final = 500  # with series of their own; each has two
+OTHERS_MAX: Final = 20_000  # further sources, of which only the worst is shown
+OTHER: Final = "other"
 
 
 class CallMetrics:

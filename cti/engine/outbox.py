@@ -8,6 +8,7 @@ publishes again the rows that are still in the ledger.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
@@ -15,10 +16,10 @@ from cti.errors import LogAway
 from cti.ports import Clock, Publisher
 from cti.rows import OutboxRow
 
-WAITING_MAX = 20_000  # rows; beyond them the engine ingests nothing until some are published
-RETRY_MS = 1_000.0
+WAITING_MAX: Final = 20_000  # rows; beyond them the engine ingests nothing until some are published
+RETRY_MS: Final = 1_000.0
 
-log = structlog.get_logger()
+log: Final = structlog.get_logger()
 
 
 class Outbox:

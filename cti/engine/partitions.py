@@ -6,6 +6,7 @@ it is loaded. A partition to be released is not read any more, and is given back
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import structlog
 
@@ -16,9 +17,9 @@ from cti.engine.loading import Loaded, load
 from cti.ports import EventLog, Ledger
 from cti.rows import Claim, Fence
 
-EPOCH_BITS = 32  # outbox rows of one owner of a partition are numbered below
+EPOCH_BITS: Final = 32  # outbox rows of one owner of a partition are numbered below
 
-log = structlog.get_logger()
+log: Final = structlog.get_logger()
 
 
 class Partitions:

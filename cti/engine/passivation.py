@@ -6,14 +6,14 @@ folds the call again.
 
 from collections import deque
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cti.engine.live_calls import Key, Layer, LiveCall
 
-PASSIVATE_AFTER_MS = 2_000
-LOOK_AGAIN_MS = 200
-CLOCKS_MS = 500  # by so much the clock that dates the entries may be ahead of ours
-PASSIVE_FACTS_MAX = 64  # so many are folded in a quarter of a millisecond
+PASSIVATE_AFTER_MS: Final = 2_000
+LOOK_AGAIN_MS: Final = 200
+CLOCKS_MS: Final = 500  # by so much the clock that dates the entries may be ahead of ours
+PASSIVE_FACTS_MAX: Final = 64  # so many are folded in a quarter of a millisecond
 
 
 class Touched(NamedTuple):

@@ -4,7 +4,9 @@ Within a call, the call's own facts answer it. Across calls, an engine remembers
 the partitions that it owns. A lookup in the timelines of all calls would cost a query for each event.
 """
 
-IDS_KEPT = 16_384
+from typing import Final
+
+IDS_KEPT: Final = 16_384
 
 
 class RecentIds:

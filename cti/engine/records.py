@@ -1,7 +1,7 @@
 """Writes the record of an ended call as rows of the round; a revision only if the record has changed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import to_json
 
@@ -15,7 +15,7 @@ from cti.engine.round_writer import RoundWriter
 from cti.rows import BreachRow, RecordRow
 from schemas.reasons import FINAL_STATES
 
-_OF_A_BREACH = ("call", "tenant", "source", "subject", "queue", "revision", "profile")
+_OF_A_BREACH: Final = ("call", "tenant", "source", "subject", "queue", "revision", "profile")
 
 
 class RecordWriter:

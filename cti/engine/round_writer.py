@@ -1,11 +1,13 @@
 """The rows of the round that is being gathered, and the numbers given to them."""
 
+from typing import Final
+
 from cti.engine.metrics import CallMetrics
 from cti.ports import Entry
 from cti.rows import DeadLetterRow, OutboxRow, Round
 from schemas.reasons import DeadLetter
 
-DETAIL_MAX = 1_000  # characters of why an entry was set aside
+DETAIL_MAX: Final = 1_000  # characters of why an entry was set aside
 
 
 class RoundWriter:

@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import to_json
 
@@ -30,10 +30,10 @@ from schemas.envelope import Event, Family
 from schemas.fields import ms_of, read_time
 
 PartitionOf = Callable[[str, Family], int]
-DECLARED = "ringback.switch.switchDeclared.v1"
-ABSENT_AFTER_MS = 5_000
-_LEG_KINDS = {"queued": "queued", "alerting": "delivered", "connected": "established", "hold": "established"}
-_AGENT_KINDS = {
+DECLARED: Final = "ringback.switch.switchDeclared.v1"
+ABSENT_AFTER_MS: Final = 5_000
+_LEG_KINDS: Final = {"queued": "queued", "alerting": "delivered", "connected": "established", "hold": "established"}
+_AGENT_KINDS: Final = {
     "loggedOn": "agentLoggedOn",
     "ready": "agentReady",
     "notReady": "agentNotReady",

@@ -8,12 +8,12 @@
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cti.core.facts import FIRST_KINDS, OPENING_KINDS, REINCARNATION_MS, Fact, rank_of
 
-SNAPSHOTS_MAX = 64  # of one switch in one partition: a line that fails every 10 minutes for half a day
-NAMED_MAX = 20_000  # calls in all of them together: some 2 MB
+SNAPSHOTS_MAX: Final = 64  # of one switch in one partition: a line that fails every 10 minutes for half a day
+NAMED_MAX: Final = 20_000  # calls in all of them together: some 2 MB
 
 
 class Snapshot(NamedTuple):

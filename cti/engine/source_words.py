@@ -12,6 +12,7 @@ word goes on with the log's end, once that is confirmed; an engine that lags say
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from pydantic_core import from_json
 
@@ -22,9 +23,9 @@ from cti.engine.sources import Source
 from cti.ports import EventLog, Ledger, call_partitions
 from cti.rows import SourceWordRow, SwitchRow
 
-WORD_EVERY_MS = 1_000.0
-SOURCES_EVERY_MS = 5_000.0
-CONFIRM_MS = 200.0  # the words of one second wait so long for the ends of idle partitions
+WORD_EVERY_MS: Final = 1_000.0
+SOURCES_EVERY_MS: Final = 5_000.0
+CONFIRM_MS: Final = 200.0  # the words of one second wait so long for the ends of idle partitions
 
 
 class SourceWords:

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -12,10 +12,10 @@ from cti.engine.metrics import CallMetrics
 from cti.engine.snapshots_kept import Kept, Snapshot, kept_with
 from cti.rows import SourceRow
 
-RULES_CACHE_MAX = 1_000
-PRESENT_MS = 60_000  # a switch that was heard so lately may have a call at any moment
+RULES_CACHE_MAX: Final = 1_000
+PRESENT_MS: Final = 60_000  # a switch that was heard so lately may have a call at any moment
 
-log = structlog.get_logger()
+log: Final = structlog.get_logger()
 
 
 class Source:

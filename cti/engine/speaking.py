@@ -6,7 +6,7 @@ clock is not believed, and what comes too late is noted as overtaken and not sen
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from cti.core.call_legs import customer_of
 from cti.core.call_state import ENDED
@@ -20,7 +20,7 @@ from schemas.reasons import RefusalReason
 
 Said = Mapping[str, Any]
 """`message` (its key) and `text` ({zh, en})."""
-NOT_SUPPORTED = RefusalReason.NOT_SUPPORTED.value
+NOT_SUPPORTED: Final = RefusalReason.NOT_SUPPORTED.value
 
 
 def tell_caller(

@@ -6,7 +6,7 @@ by the step, so that a step neither ends a call nor keeps one for ever.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -14,9 +14,9 @@ from cti.engine.gathering import Gathering
 from cti.engine.live_calls import LiveCall
 from cti.ports import Clock, EventLog
 
-STEP_MS = 1_000.0  # between two turns, at most a second apart, a clock that is only corrected moves by less
+STEP_MS: Final = 1_000.0  # between two turns, at most a second apart, a clock that is only corrected moves by less
 
-log = structlog.get_logger()
+log: Final = structlog.get_logger()
 
 
 class Mover(Protocol):

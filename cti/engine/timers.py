@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Mapping
+from typing import Final
 
 from cti.core.facts import LOST, Fact, rank_of
 from cti.engine.fire_rules import fire_rules, unanswered
@@ -13,11 +14,11 @@ from cti.engine.snapshot import absent_fact
 from cti.engine.sources import Source
 from cti.ports import Entry
 
-SWEEP_EVERY_MS = 60_000.0  # how often calls that fell silent are looked for
-LOST_N = 100_000  # a derived fact's number at its position; a snapshot's own stay below
-TURN_TIMERS = 32  # of one source before the next one has its turn
-TIMERS_MAX = 2_000  # due calls in one turn
-CPU_MAX_MS = 20.0  # of a turn
+SWEEP_EVERY_MS: Final = 60_000.0  # how often calls that fell silent are looked for
+LOST_N: Final = 100_000  # a derived fact's number at its position; a snapshot's own stay below
+TURN_TIMERS: Final = 32  # of one source before the next one has its turn
+TIMERS_MAX: Final = 2_000  # due calls in one turn
+CPU_MAX_MS: Final = 20.0  # of a turn
 
 
 class Timers:

@@ -21,7 +21,7 @@ import contextlib
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from cti.errors import LedgerAway
 from cti.gateway.positions import reached
@@ -29,10 +29,10 @@ from cti.gateway.pulse import Pulse
 from cti.web.limits import Limits
 from cti.web.refusal import Refusal, busy
 
-APPENDS_MAX = 64  # of one key, kept apart; older ones count together until the last of them is committed
-SAMPLES_MAX = 256  # commits that count for the speed
-RETRY_AFTER_S = 1
-HERE_POLL_S = 0.5  # time between queries for positions where the engine of this process is at work
+APPENDS_MAX: Final = 64  # of one key, kept apart; older ones count together until the last of them is committed
+SAMPLES_MAX: Final = 256  # commits that count for the speed
+RETRY_AFTER_S: Final = 1
+HERE_POLL_S: Final = 0.5  # time between queries for positions where the engine of this process is at work
 
 
 class Committed(Protocol):

@@ -6,7 +6,7 @@ The hot path: the body is parsed once, every event is validated once, and the lo
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 from pydantic_core import to_json
@@ -22,13 +22,13 @@ from cti.web.refusal import Refusal, fault
 from cti.web.route import Asked
 from schemas.envelope import DATA_MODELS, Event, Refused, read_with_body, times_problem
 
-RESERVED = ("ringback.call.commandResult.", "ringback.switch.switchDeclared.")
+RESERVED: Final = ("ringback.call.commandResult.", "ringback.switch.switchDeclared.")
 """Types that only Ringback itself writes; another endpoint has validated their content."""
 
-WARNINGS_MAX = 20  # in an answer
-TOO_BIG = frozenset({"size"})
-JSON_HEADERS = {"Content-Type": "application/json"}
-MEMBER_OF_EACH = b'"specversion"'  # of every event in a body: roughly how many there are, before they are parsed
+WARNINGS_MAX: Final = 20  # in an answer
+TOO_BIG: Final = frozenset({"size"})
+JSON_HEADERS: Final = {"Content-Type": "application/json"}
+MEMBER_OF_EACH: Final = b'"specversion"'  # of every event in a body: roughly how many there are, before they are parsed
 
 
 @dataclass(frozen=True, slots=True)

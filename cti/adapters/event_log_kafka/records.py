@@ -7,6 +7,7 @@ that the rest of Ringback reads. A record that cannot be a CloudEvent becomes an
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import Final
 
 from aiokafka import ConsumerRecord
 from pydantic_core import from_json, to_json
@@ -21,16 +22,17 @@ from schemas.reasons import DeadLetter
 Headers = Sequence[tuple[str, bytes | None]]
 Unfit = tuple[DeadLetter, str]
 
-TENANT_HEADER = "ringback-tenant"  # ours: it overrides what the event says
-COPY_HEADER = "ringback-everywhere"  # ours: one of the copies for every partition, whatever its key
-EVENT_HEADER = "ce_"
-STRUCTURED, JSON = "application/cloudevents+json", "application/json"
-HEADERS_KEPT = 1_024
-CUT_BYTES = 65_536  # kept of a record larger than any event may be
-KEYS_KEPT = 16_384  # of a partition: the live calls' and some more
-_TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
-_ATTRIBUTE = re.compile(r"[a-z0-9]{1,20}\Z")
-_NAMES_TENANT = b'"tenant"'
+TENANT_HEADER: Final = "ringback-tenant"  # ours: it overrides what the event says
+COPY_HEADER: Final = "ringback-everywhere"  # ours: one of the copies for every partition, whatever its key
+EVENT_HEADER: Final = "ce_"
+STRUCTURED: Final = "application/cloudevents+json"
+JSON: Final = "application/json"
+HEADERS_KEPT: Final = 1_024
+CUT_BYTES: Final = 65_536  # kept of a record larger than any event may be
+KEYS_KEPT: Final = 16_384  # of a partition: the live calls' and some more
+_TENANT: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
+_ATTRIBUTE: Final = re.compile(r"[a-z0-9]{1,20}\Z")
+_NAMES_TENANT: Final = b'"tenant"'
 
 
 def record_of(item: Appending, tenant: str) -> Record:
