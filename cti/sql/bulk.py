@@ -76,6 +76,7 @@ class Bulk:
         self.tail = tail
         self.names = [str(column.name) for column in columns]  # SQLAlchemy's own kind of str is written slowly
         self.types = [_type(column) for column in columns]
+        self._bytes = [at for at, kind in enumerate(self.types) if kind == "bytea" and not columns[at].nullable]
         arrays = ", ".join(f"%s::{kind}[]" for kind in self.types)
         source = ("unnest(", arrays, ") AS given (", ", ".join(self.names), ")")
         self._from_arrays = " ".join((verb, head, *source, "WHERE true", tail, locking)).encode()
@@ -100,9 +101,13 @@ class Bulk:
         return driver.execute(self._from_arrays, _as_arrays(rows)).fetchall()
 
     def _values_cursor(self, driver: sqlite3.Connection, rows: Rows) -> sqlite3.Cursor:
-        size = _size(len(rows))
+        # sqlite3 looks for an adapter of each `bytes` and each None, in vain, which costs more than to insert it; of a
+        # `bytearray` or a number it looks for none.
+        size, width = _size(len(rows)), len(self.names)
         flat = list(chain.from_iterable(rows))
-        flat.extend([None] * ((size - len(rows)) * len(self.names)))
+        for at in self._bytes:
+            flat[at::width] = map(bytearray, flat[at::width])
+        flat.extend([0] * ((size - len(rows)) * width))
         flat.append(len(rows))
         return driver.execute(_values_statement(self, size), flat)
 
