@@ -1,6 +1,7 @@
 """Ended calls stay in memory for a while, so that slightly late events find them; then they are evicted."""
 
 import heapq
+from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,6 +16,7 @@ class Eviction:
 
     def __init__(self) -> None:
         self._leaving: list[tuple[float, int, Key]] = []  # a heap
+        self._stayed: deque[tuple[float, Key]] = deque()  # could not leave at their time, by when to look again
         self._number = 0
 
     def add(self, ended: Sequence[Key], now_ms: float) -> None:
@@ -25,22 +27,28 @@ class Eviction:
     def move(self, by_ms: float) -> None:
         """Shift all times: the log's clock was set."""
         self._leaving = [(at_ms + by_ms, number, key) for at_ms, number, key in self._leaving]
+        self._stayed = deque([(at_ms + by_ms, key) for at_ms, key in self._stayed])
 
     def next_ms(self) -> float:
         """When the next one may be evicted; infinite if there is none."""
-        return self._leaving[0][0] if self._leaving else float("inf")
+        leaving = self._leaving[0][0] if self._leaving else float("inf")
+        return min(leaving, self._stayed[0][0]) if self._stayed else leaving
 
     def evict(self, layers: Layers, now_ms: float) -> None:
-        """Evict the calls whose time has come, unless a command of the call is open or a round still writes it."""
-        kept = []
+        """Evict the calls whose time has come, unless a command of the call is open or a round still writes it.
+
+        What stays is looked at when its time comes again, however many there are: each look costs a step for each call.
+        """
         while self._leaving and (self._leaving[0][0] <= now_ms or len(self._leaving) > ENDED_KEPT_MAX):
-            _, number, key = heapq.heappop(self._leaving)
-            live = layers.base.calls.get(key)
-            if live is None or not live.ended:
-                continue
-            if live.has_open_commands or layers.call(key) is not live:
-                kept.append((now_ms + EVICT_AFTER_MS, number, key))
-            else:
-                del layers.base.calls[key]
-        for waiting in kept:
-            heapq.heappush(self._leaving, waiting)
+            self._evict(layers, heapq.heappop(self._leaving)[2], now_ms)
+        while self._stayed and self._stayed[0][0] <= now_ms:
+            self._evict(layers, self._stayed.popleft()[1], now_ms)
+
+    def _evict(self, layers: Layers, key: Key, now_ms: float) -> None:
+        live = layers.base.calls.get(key)
+        if live is None or not live.ended:
+            return
+        if live.has_open_commands or layers.call(key) is not live:
+            self._stayed.append((now_ms + EVICT_AFTER_MS, key))
+        else:
+            del layers.base.calls[key]
