@@ -261,6 +261,7 @@ class Scene:
             self.store.log, self.store.ledger, self.clock, old.work.book, old.work.telemetry, old.pulse,
             limits=old.work.limits, knows_callers=self.knows_callers,
         )  # fmt: skip
+        self.engine.work.turn_time = old.work.turn_time
         await self.engine.start()
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import count
 from operator import itemgetter
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     and_,
     bindparam,
@@ -245,7 +246,7 @@ def _heads(connection: Connection) -> Mapping[int, int]:
     return dict(rows_of(connection, "SELECT partition, position FROM event_log_heads ORDER BY partition"))
 
 
-_SERVER_MS: Final = extract("epoch", func.clock_timestamp()) * 1000
+_SERVER_MS: Final[ColumnElement[Any]] = extract("epoch", func.clock_timestamp()) * 1000
 
 
 def _server_time(connection: Connection) -> float:

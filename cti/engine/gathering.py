@@ -39,19 +39,32 @@ class CallLimits(NamedTuple):
 LIMITS: Final = CallLimits()
 
 
+class TurnTime(NamedTuple):
+    """What one turn may take: `cpu_ms` for ingesting, and as much for timers. `looks_every`: entries between two looks
+    at the clock.
+    """
+
+    cpu_ms: float = 20.0
+    looks_every: int = 4
+
+
+TURN_TIME: Final = TurnTime()
+
+
 class Gathering:
     """One engine's work in progress."""
 
     __slots__ = (
         "asks_who_calls", "book", "callback_offers", "commands", "dial_facts", "ended", "interventions_on",
         "known_callers", "late", "layers", "limits", "new_callers", "partitions", "passing", "recent_ids", "records",
-        "sources", "telemetry", "times", "unsaid_callers",
+        "sources", "telemetry", "times", "turn_time", "unsaid_callers",
         "waiting", "writer",
     )  # fmt: skip
 
     def __init__(self, book: RuleBook, telemetry: CallMetrics, interventions_on: bool, limits: CallLimits) -> None:
         self.book, self.telemetry, self.interventions_on, self.limits = book, telemetry, interventions_on, limits
         self.callback_offers = offers_of(book)
+        self.turn_time = TURN_TIME
         self.layers, self.late, self.times = Layers(), LateCalls(), Times()
         self.sources: dict[tuple[str, str], Source] = {}
         self.waiting: set[Source] = set()  # those with something scheduled: few, even where there are many sources

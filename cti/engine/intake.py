@@ -31,8 +31,6 @@ from schemas.reasons import DeadLetter
 READ_MAX: Final = 1_000  # entries at a time: each reading asks the ledger once for calls that ended
 QUEUED_MAX: Final = 4_000  # entries read ahead, including those of resting partitions
 TURN_ENTRIES: Final = 32  # of one partition before the next one has its turn: some 2 ms
-LOOKS_EVERY: Final = 4  # entries between two looks at the clock
-CPU_MAX_MS: Final = 20.0  # of a turn
 END_CONFIRM_MS: Final = END_FRESH_MS / 2  # how often a partition's end is confirmed while something waits for it
 END_ASK_MS: Final = 20.0  # how often the log is asked for its ends at most
 END_ASK_LAGGING_MS: Final = 100.0  # the same while entries queue: on Kafka an answer takes as long as a reading
@@ -215,7 +213,7 @@ class Intake:
 
     def _take(self, most: int) -> int:
         """Ingest what was read, TURN_ENTRIES of each partition in turn, until the turn's time is used up."""
-        until = time.perf_counter() + CPU_MAX_MS / 1000
+        until = time.perf_counter() + self._work.turn_time.cpu_ms / 1000
         now_ms = self._work.times.now_ms = self._time.now_ms()
         taken, turns, idle, times = 0, self._turns, 0, self._work.times.partition_ms
         while idle < len(turns) and taken < most and not self._work.late.full:
@@ -237,6 +235,7 @@ class Intake:
         """Ingest entries of one partition; return how many."""
         work, poison, times = self._work, self._quarantine.poison, self._work.times.partition_ms
         positions, event_log, ingested_ms = self.positions, self._log, -1
+        looks_every = work.turn_time.looks_every
         for count in range(1, most + 1):
             entry, event = queue.popleft()
             positions[partition] = entry.position
@@ -256,7 +255,7 @@ class Intake:
                 log.exception("entry set aside", action="poison", partition=partition, position=entry.position)
                 self._quarantine.entry_failed((partition, entry.position))
                 return count
-            if count % LOOKS_EVERY == 0 and time.perf_counter() > until:
+            if count % looks_every == 0 and time.perf_counter() > until:
                 return count
         return most
 

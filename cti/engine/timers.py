@@ -18,7 +18,6 @@ SWEEP_EVERY_MS: Final = 60_000.0  # how often calls that fell silent are looked 
 LOST_N: Final = 100_000  # a derived fact's number at its position; a snapshot's own stay below
 TURN_TIMERS: Final = 32  # of one source before the next one has its turn
 TIMERS_MAX: Final = 2_000  # due calls in one turn
-CPU_MAX_MS: Final = 20.0  # of a turn
 
 
 class Timers:
@@ -84,7 +83,7 @@ class Timers:
 
     def _fire_due(self) -> None:
         """Fire the rules of every due call, TURN_TIMERS of each source in turn, until the turn's time is used up."""
-        until = time.perf_counter() + CPU_MAX_MS / 1000
+        until = time.perf_counter() + self._work.turn_time.cpu_ms / 1000
         sources, fired = deque(source for source in self._work.sources.values() if source.schedules), 0
         sources.rotate(-self._begin)  # start where the last turn ended
         while sources and fired < TIMERS_MAX:

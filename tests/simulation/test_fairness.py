@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-import cti.engine.intake
-import cti.engine.timers
+from cti.engine.gathering import TurnTime
+from cti.engine.timers import TURN_TIMERS
 from cti.ports import Appending
 from cti.rows import CommandRow
 from schemas.envelope import body_of, read_event
@@ -15,7 +15,8 @@ from tests.simulation.lines import AGENT, CALLER, HOLD, Line
 
 FLOOD = 3_000
 LATE_MAX_S = 0.5
-TIMERS = 3 * cti.engine.timers.TURN_TIMERS
+TIMERS = 3 * TURN_TIMERS
+ONE_ENTRY = TurnTime(cpu_ms=-1.0, looks_every=1)  # a turn is over after one
 TURN_S = 0.002  # what a turn of one entry may take
 
 
@@ -65,9 +66,7 @@ def listen(it: Scene) -> list[Issued]:
 
 
 @pytest.mark.parametrize("same", [False, True], ids=["other partitions", "its own partition too"])
-async def test_a_backlog_in_one_partition_holds_up_no_other_s_timers(
-    it: Scene, monkeypatch: pytest.MonkeyPatch, same: bool
-) -> None:
+async def test_a_backlog_in_one_partition_holds_up_no_other_s_timers(it: Scene, same: bool) -> None:
     line = await Line.of(it, "s1")
     await it.to(10)
     busy = partition_of(it, "s9", "big", "flood")
@@ -78,8 +77,7 @@ async def test_a_backlog_in_one_partition_holds_up_no_other_s_timers(
         await line.say(name, "delivered", {**AGENT, "queue": "b"})
     await it.to(21.9)
     if not same:  # one entry a turn: the flood lasts for many seconds
-        monkeypatch.setattr(cti.engine.intake, "CPU_MAX_MS", -1.0)
-        monkeypatch.setattr(cti.engine.intake, "LOOKS_EVERY", 1)
+        it.engine.work.turn_time = ONE_ENTRY
     heard = listen(it)
     await flood(it, FLOOD, it.now_s)
     await turn_until(it, 24)
@@ -91,16 +89,13 @@ async def test_a_backlog_in_one_partition_holds_up_no_other_s_timers(
     assert max(one.late_s for one in found) <= LATE_MAX_S
 
 
-async def test_a_new_event_of_a_quiet_partition_does_not_wait_for_a_busy_one(
-    it: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_new_event_of_a_quiet_partition_does_not_wait_for_a_busy_one(it: Scene) -> None:
     line = await Line.of(it, "s1")
     await it.to(10)
     busy = partition_of(it, "s9", "big", "flood")
     name = next(f"call-{n}" for n in range(40) if partition_of(it, "s1", f"call-{n}") != busy)
     await flood(it, FLOOD, it.now_s)
-    monkeypatch.setattr(cti.engine.intake, "CPU_MAX_MS", -1.0)
-    monkeypatch.setattr(cti.engine.intake, "LOOKS_EVERY", 1)
+    it.engine.work.turn_time = ONE_ENTRY
     await turn_until(it, 10.5)
     it.running = False
     await it.post(line.told(name, "offered", CALLER, it.now_s))
@@ -109,9 +104,7 @@ async def test_a_new_event_of_a_quiet_partition_does_not_wait_for_a_busy_one(
     assert any(live.subject == name for live in it.engine.work.layers.base.calls.values())
 
 
-async def test_one_source_with_many_timers_does_not_keep_another_from_its_turn(
-    it: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_one_source_with_many_timers_does_not_keep_another_from_its_turn(it: Scene) -> None:
     many, few = await Line.of(it, "many"), await Line.of(it, "few")
     await it.to(10)
     for n in range(TIMERS):
@@ -121,7 +114,7 @@ async def test_one_source_with_many_timers_does_not_keep_another_from_its_turn(
     await few.answered("call", ring_s=0)
     await few.say("call", "held", HOLD)
     await it.to(24.9)
-    monkeypatch.setattr(cti.engine.timers, "CPU_MAX_MS", -1.0)  # each turn's time is over after one share
+    it.engine.work.turn_time = ONE_ENTRY  # each turn's time is over after one share
     it.clock.move_to(it.clock.now_ms() + 200)
     heard = listen(it)
     for _ in range(3):
@@ -142,8 +135,7 @@ async def test_the_ends_of_partitions_are_asked_for_seldom_while_another_lags(
     await line.say("call", "offered", CALLER)
     await line.say("call", "delivered", {**AGENT, "queue": "b"})
     await flood(it, FLOOD, it.now_s)
-    monkeypatch.setattr(cti.engine.intake, "CPU_MAX_MS", -1.0)
-    monkeypatch.setattr(cti.engine.intake, "LOOKS_EVERY", 1)
+    it.engine.work.turn_time = ONE_ENTRY
     asked: list[float] = []
     end = it.store.log.end
 

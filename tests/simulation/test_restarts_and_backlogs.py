@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import cti.engine.intake
+from cti.engine.gathering import TurnTime
 from tests.scheduler import Scene, event, scene
 from tests.simulation.lines import AGENT, CALLER, LEAVES, Line
 from tests.simulation.test_time import ORDERS_OF_A_HOLD, both_hold, orders
@@ -65,7 +65,7 @@ async def test_a_late_event_finds_its_incarnation_after_a_restart_too(it: Scene)
     assert (await it.record("s1", "call"))["survey"] == 4, "it belongs to the call that had ended"
 
 
-async def test_a_partition_that_was_not_read_yet_has_no_time(it: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_partition_that_was_not_read_yet_has_no_time(it: Scene) -> None:
     """After a restart with a backlog: what one partition has read says nothing of the others."""
     line = await Line.of(it, "s1")
     await it.to(10)
@@ -78,22 +78,20 @@ async def test_a_partition_that_was_not_read_yet_has_no_time(it: Scene, monkeypa
     for name in names:
         await line.say(name, "established", AGENT)
     await it.to(25)  # 15 s after the ringing began: the limit would be of use still
-    monkeypatch.setattr(cti.engine.intake, "CPU_MAX_MS", -1.0)  # one entry a turn, as under load
+    it.engine.work.turn_time = TurnTime(cpu_ms=-1.0)  # one entry a turn, as under load
     await it.restart()
     it.running = True
     await it.settle()
     assert line.seen == [], "everybody had answered"
 
 
-async def test_a_call_stays_in_memory_between_reading_and_taking_an_event_of_it(
-    it: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_call_stays_in_memory_between_reading_and_taking_an_event_of_it(it: Scene) -> None:
     line = await Line.of(it, "s1")
     await it.to(3)
     await line.say("call", "offered", CALLER)
     await line.ends("call")  # at 3 s; it lingers until 13 s
     await it.to(12.9)
-    monkeypatch.setattr(cti.engine.intake, "CPU_MAX_MS", -1.0)
+    it.engine.work.turn_time = TurnTime(cpu_ms=-1.0)
     it.running = False
     key = it.store.log.partition_of
     same = [f"x{n}" for n in range(100) if key(f"test:/switches/s1:x{n}") == key("test:/switches/s1:call")][:2]
