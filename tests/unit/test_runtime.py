@@ -1,5 +1,8 @@
-"""The end by force: the last line of the log is written first, and a log that nobody reads does not hold it up."""
+"""The collector; and the end by force: the last line of the log is written first, and a log that nobody reads does not
+hold it up.
+"""
 
+import gc
 import io
 import os
 import threading
@@ -45,3 +48,17 @@ def test_a_log_that_nobody_reads_does_not_hold_up_the_end(monkeypatch: pytest.Mo
     monkeypatch.setattr(lines, "_thread", stuck)  # it takes nothing from the queue
     runtime.end_by_force_later(lines, 0.0, codes.append).join(20)
     assert (codes, lines.drains) == ([runtime.FORCED], [(0.01, False)])
+
+
+@pytest.mark.parametrize(
+    ("phase", "generation", "collected", "frozen"),
+    [("stop", 0, 0, True), ("stop", 1, 0, True), ("stop", 0, 1, False), ("stop", 2, 0, False), ("start", 0, 0, False)],
+)
+def test_a_pass_that_finds_no_waste_keeps_what_it_saw_from_the_next_one(
+    phase: str, generation: int, collected: int, frozen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else every tenth looks through all that the nine before have seen: 0.3 s at 20,000 events a second."""
+    asked: list[bool] = []
+    monkeypatch.setattr(gc, "freeze", lambda: asked.append(True))
+    runtime.keep_what_lives(phase, {"generation": generation, "collected": collected, "uncollectable": 0})
+    assert bool(asked) is frozen
