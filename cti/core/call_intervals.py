@@ -44,10 +44,17 @@ def settle(call: Call, legs: Legs, at_ms: int, cause: str) -> None:
         call.left_waiting = customer is None
     held = (bool(legs.traits & AWAY) or bool(call.holds)) and _settle_holds(call, legs, at_ms, cause)
     if not held and customer is not None and customer.state is CONNECTED:
-        legs = legs.changed([(leg.id, joining(leg, True)) for leg in legs.having(NEWLY_CONNECTED)])
+        legs = _joined(legs, legs.having(NEWLY_CONNECTED))
     call.legs = legs
     if call.answered_ms is not None and (customer is not None or call.talks):
         _settle_talks(call, legs, customer, at_ms)
+
+
+def _joined(legs: Legs, newly: list[Leg]) -> Legs:
+    """The legs with these joined to the customer: one at a time as a rule."""
+    if len(newly) == 1:
+        return legs.with_leg(joining(newly[0], True))
+    return legs.changed([(leg.id, joining(leg, True)) for leg in newly])
 
 
 def _settle_holds(call: Call, legs: Legs, at_ms: int, cause: str) -> bool:
@@ -88,10 +95,15 @@ def _settle_talks(call: Call, legs: Legs, customer: Leg | None, at_ms: int) -> N
         if not ours and conversing(call, legs):
             ours = {customer.id: 0}
     running, talks = call.talking, call.talks
+    if not running and not ours:
+        return
     over = [] if running.keys() <= ours.keys() else [name for name in running if name not in ours]
     begin: list[str] = []
     if len(talks) < INTERVALS_MAX and not ours.keys() <= running.keys():
-        begin = sorted(ours.keys() - running.keys(), key=ours.__getitem__)[: INTERVALS_MAX - len(talks)]
+        begin = list(ours.keys() - running.keys()) if running else list(ours)
+        if len(begin) > 1:
+            begin.sort(key=ours.__getitem__)
+        del begin[INTERVALS_MAX - len(talks) :]
     if not over and not begin:
         return
     running, known = running.copy(), list(talks)

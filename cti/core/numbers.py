@@ -20,10 +20,15 @@ def e164(written: str | None) -> str | None:
     """A number as a switch wrote it; None: it is withheld, or cannot be told (no area code, an extension, a name)."""
     if not written:
         return None
-    uri = _URI.search(written)
-    bare = _FILLING.sub("", uri[1] if uri is not None else written)
+    bare = written if written.removeprefix("+").isdecimal() else _bare(written)
     home = _MOBILE.fullmatch(bare) or _LANDLINE.fullmatch(bare)
     if home is not None:
         return f"+86{home[1]}"
     foreign = _FOREIGN.fullmatch(bare)
     return None if foreign is None or foreign[1].startswith("86") else f"+{foreign[1]}"
+
+
+def _bare(written: str) -> str:
+    """Without a URI around it, and without what people write between digits."""
+    uri = _URI.search(written)
+    return _FILLING.sub("", uri[1] if uri is not None else written)
