@@ -8,6 +8,7 @@ from pydantic_core import from_json
 
 from cti.core.agent import Agent, AgentState
 from cti.core.facts import REINCARNATION_MS
+from cti.core.identity import is_plain
 from cti.engine.gathering import Gathering, hash_of, stored_hash_of
 from cti.engine.ingest import belongs_earlier
 from cti.engine.live_calls import AgentKey, Key, Layers, LiveCall, expired, loaded
@@ -115,7 +116,8 @@ async def remember(work: Gathering, ledger: Ledger, events: Sequence[tuple[Entry
 
 
 def _key_of(row: CallRow) -> int:
-    return hash_of(row.tenant, row.source, row.subject)
+    """`hash_of`, without a digest where the stored hash is the same."""
+    return row.key_hash if is_plain(row.tenant, row.source) else hash_of(row.tenant, row.source, row.subject)
 
 
 def _incarnation(past: PastCall) -> int:
