@@ -24,7 +24,7 @@ import uvloop
 from cti.cli.log_writer import LogWriter
 
 SWITCH_INTERVAL_S = 0.0005  # a writer thread that wakes waits for the interpreter this long, not 5 ms
-GC_THRESHOLDS = (50_000, 10, 1_000_000)  # allocations before a young pass; the last keeps full passes away
+GC_THRESHOLDS = (150_000, 10, 1_000_000)  # allocations before a young pass; the last keeps full passes away
 FREEZE_EVERY_S = 10.0
 OLDEST = 2  # generation
 FULL_PASS_EVERY = 2_160  # freezes: six hours
