@@ -116,7 +116,6 @@ def look_at_some(connection: Connection, campaign: str, after_no: int, now_ms: i
     if not numbers:
         return None
     later = (*mine, contacts.c.no <= numbers[-1], ~WAITS, contacts.c.next_at_ms > now_ms)
-    # No list of ids: whoever does not wait may be more than a statement has parameters.
     locked = select(contacts.c.id).where(*later).order_by(contacts.c.id).with_for_update()
     changed = update(contacts).where(contacts.c.id.in_(locked))
     connection.execute(changed.values(next_at_ms=now_ms, version=contacts.c.version + 1))
