@@ -39,9 +39,12 @@ connections.WRITE_MS = 10 * SHIPPED_WRITE_MS
 # Most of what a test makes is dropped at once. As often as is usual, a seventh of the time goes to the collector.
 GC_THRESHOLDS = (50_000, 20, 50)
 gc.disable()  # until all tests are collected
-# No test judges by a wall clock, so an example has no deadline.
-hypothesis.settings.register_profile("undated", deadline=None)
-hypothesis.settings.load_profile("undated")
+# No test judges by a wall clock: an example has no deadline, and slow data is no failure. Examples are the same in each
+# run, so that a change is judged and not luck. `pytest --hypothesis-profile=seek` tries others each time.
+SLOW_IS_FINE = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile("seek", deadline=None, suppress_health_check=SLOW_IS_FINE)
+hypothesis.settings.register_profile("same", hypothesis.settings.get_profile("seek"), derandomize=True, database=None)
+hypothesis.settings.load_profile("same")
 # They start processes and kill, hold up or hurry them: nothing that only computes may stand in their way. What only
 # judges figures or talks to the broker of the session is not among them.
 PROCESSES = (

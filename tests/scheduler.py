@@ -258,7 +258,7 @@ class Scene:
         """Another engine on the same store, as after a crash."""
         old = self.engine
         self.engine = Engine(
-            self.store.log, self.store.ledger, self.clock, old.work.book, old.work.telemetry, old.pulse,
+            self.store.log, self.store.ledger, self.clock, old.work.sources.book, old.work.telemetry, old.pulse,
             limits=old.work.limits, knows_callers=self.knows_callers,
         )  # fmt: skip
         self.engine.work.turn_time = old.work.turn_time

@@ -20,9 +20,11 @@ from cti.core.commands import STEPS_MAX
 from cti.core.identity import command_id
 from cti.core.numbers import e164
 from cti.core.rules import Intervention
-from cti.engine.gathering import Gathering
-from cti.engine.live_calls import Key, LiveCall
+from cti.engine.commands import CommandWriter
+from cti.engine.live_calls import Key, Layers, LiveCall
+from cti.engine.metrics import CallMetrics
 from cti.engine.speaking import is_named, tell_agent, tell_caller
+from cti.engine.times import Times
 
 ASKED_AT_ONCE: Final = 500
 CALLERS_MAX: Final = 10_000  # that wait to be asked about
@@ -47,14 +49,47 @@ class AsksParts(Protocol):
     async def left(self, call_ids: Collection[str]) -> None: ...
 
 
-def follow_caller(work: Gathering, key: Key, live: LiveCall, was: Call) -> None:
-    """Note who calls as soon as it is known, and say what a part wants said; `live` is the caller's own copy."""
-    call = live.call
-    if call.opening is not was.opening and call.opening.calling != was.opening.calling:
-        work.new_callers += asked_about(key, live)
-    known = work.known_callers.get(live.call_id)
-    if known is not None:
-        greet(work, key, live, known)
+class KnownCallers:
+    """Who calls, as far as parts have said. What is kept by call is no part of a round."""
+
+    __slots__ = ("_commands", "asked", "by_call", "new", "unsaid")
+
+    def __init__(self, commands: CommandWriter) -> None:
+        self._commands = commands
+        self.asked = False  # whether any part is asked
+        self.new: list[Asked] = []  # in this round; nobody is asked about before it is committed
+        self.by_call: dict[str, KnownCaller] = {}  # by call id
+        self.unsaid: set[str] = set()  # of these, whose switch's clock was not believed
+
+    def follow(self, key: Key, live: LiveCall, was: Call) -> None:
+        """Note who calls as soon as it is known, and say what a part wants said; `live` is the caller's own copy."""
+        call = live.call
+        if call.opening is not was.opening and call.opening.calling != was.opening.calling:
+            self.new += asked_about(key, live)
+        known = self.by_call.get(live.call_id)
+        if known is not None:
+            self.greet(key, live, known)
+
+    def greet(self, key: Key, live: LiveCall, known: KnownCaller) -> None:
+        """Issue what can be said now: to the caller once, to each agent to whom he is offered. On a clock that is not
+        believed nothing is said, and nothing is settled: it is looked at again.
+        """
+        call, commands = live.call, self._commands
+        if call.phase is ENDED:
+            return
+        if not live.source.clock.trusted(commands.times.partition_ms[live.partition]):
+            self.unsaid.add(live.call_id)
+            return
+        unanswered = call.answered_ms is None and is_named(customer_of(call.legs))
+        if known.announcement is not None and unanswered and not _is_done(live, BIRTH, ANNOUNCES):
+            due = _due(live, known.announcement, BIRTH, ANNOUNCES, call.opened_at_ms, ANNOUNCED_WITHIN_MS)
+            tell_caller(commands, key, live, due, _said(known.announcement))
+        if known.prompt is None:
+            return
+        for offer in call.offers:
+            if offer.end_ms is None and offer.agent and not _is_done(live, offer.cause, PROMPTS):
+                due = _due(live, known.prompt, offer.cause, PROMPTS, offer.at_ms, PROMPTED_WITHIN_MS)
+                tell_agent(commands, key, live, due, offer.agent, _said(known.prompt))
 
 
 def asked_about(key: Key, live: LiveCall) -> list[Asked]:
@@ -65,28 +100,6 @@ def asked_about(key: Key, live: LiveCall) -> list[Asked]:
     number = e164(call.opening.calling)
     caller = None if number is None else Caller(live.source.tenant, number, live.call_id, call.opened_at_ms)
     return [] if caller is None else [Asked(key, caller)]
-
-
-def greet(work: Gathering, key: Key, live: LiveCall, known: KnownCaller) -> None:
-    """Issue what can be said now: to the caller once, to each agent to whom he is offered. On a clock that is not
-    believed nothing is said, and nothing is settled: it is looked at again.
-    """
-    call = live.call
-    if call.phase is ENDED:
-        return
-    if not live.source.clock.trusted(work.times.partition_ms[live.partition]):
-        work.unsaid_callers.add(live.call_id)
-        return
-    unanswered = call.answered_ms is None and is_named(customer_of(call.legs))
-    if known.announcement is not None and unanswered and not _is_done(live, BIRTH, ANNOUNCES):
-        due = _due(live, known.announcement, BIRTH, ANNOUNCES, call.opened_at_ms, ANNOUNCED_WITHIN_MS)
-        tell_caller(work.commands, work.times, key, live, due, _said(known.announcement))
-    if known.prompt is None:
-        return
-    for offer in call.offers:
-        if offer.end_ms is None and offer.agent and not _is_done(live, offer.cause, PROMPTS):
-            due = _due(live, known.prompt, offer.cause, PROMPTS, offer.at_ms, PROMPTED_WITHIN_MS)
-            tell_agent(work.commands, work.times, key, live, due, offer.agent, _said(known.prompt))
 
 
 def _due(live: LiveCall, words: Words, cause: str, step: int, due_ms: int, useful_ms: int) -> Intervention:
@@ -107,10 +120,13 @@ def _said(words: Words) -> dict[str, object]:
 class Callers:
     """The questions of one engine."""
 
-    def __init__(self, work: Gathering, knows: AsksParts | None, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, known: KnownCallers, layers: Layers, times: Times, telemetry: CallMetrics, knows: AsksParts | None,
+        wake: Callable[[], None],
+    ) -> None:  # fmt: skip
         """`knows`: None: nobody is asked."""
-        self._work, self._knows, self._wake = work, knows, wake
-        work.asks_who_calls = knows is not None and work.interventions_on
+        self._known, self._layers, self._times, self._telemetry = known, layers, times, telemetry
+        self._knows, self._wake = knows, wake
         self._waiting: deque[Asked] = deque()
         self._keys: dict[str, int] = {}  # of the calls that are known
         self._under_way: asyncio.Task[None] | None = None
@@ -121,31 +137,31 @@ class Callers:
 
     def ask(self, callers: Iterable[Asked]) -> None:
         """Ask about callers whose births are committed."""
-        if not self._work.asks_who_calls:
+        if not self._known.asked:
             return
         for asked in callers:
             if len(self._waiting) < CALLERS_MAX:
                 self._waiting.append(asked)
             else:
-                self._work.telemetry.caller_unasked()
+                self._telemetry.caller_unasked()
 
     def ended(self, keys: Iterable[Key]) -> None:
         """These calls have ended, and that is committed."""
         if not self._keys:
             return
-        base = self._work.layers.base.calls
+        base = self._layers.base.calls
         for key in keys:
             live = base.get(key)
             if live is not None and self._keys.pop(live.call_id, None) is not None:
-                self._work.known_callers.pop(live.call_id, None)
+                self._known.by_call.pop(live.call_id, None)
                 self._ended.add(live.call_id)
 
     def forget(self) -> None:
         """Partitions were lost: what is no call of ours is the next owner's to ask about."""
-        gone = [id_ for id_, key in self._keys.items() if self._work.layers.by_id(key, id_)[1] is None]
+        gone = [id_ for id_, key in self._keys.items() if self._layers.by_id(key, id_)[1] is None]
         for call_id in gone:
             del self._keys[call_id]
-            self._work.known_callers.pop(call_id, None)
+            self._known.by_call.pop(call_id, None)
 
     def next_ms(self) -> float:
         """When to ask again, by the log's clock."""
@@ -172,35 +188,35 @@ class Callers:
         """
         answers, self._answers = self._answers, []
         for asked, known in answers:
-            key, live = self._work.layers.by_id(asked.key, known.call_id)
+            key, live = self._layers.by_id(asked.key, known.call_id)
             if live is None or live.ended:
                 self._ended.add(known.call_id)
                 continue
             self._keys[known.call_id] = asked.key
-            self._work.known_callers[known.call_id] = known
+            self._known.by_call[known.call_id] = known
             self._greet(key, live, known)
         self._look_again()
-        now_ms = self._work.times.now_ms
+        now_ms = self._times.now_ms
         if idle or now_ms >= self._asked_ms + BUSY_MS:
             self._asked_ms = now_ms
             self._begin()
 
     def _greet(self, key: Key, live: LiveCall, known: KnownCaller) -> None:
         mine = live.copy()
-        greet(self._work, key, mine, known)
+        self._known.greet(key, mine, known)
         if mine.done is not live.done:
-            self._work.put(key, mine)
+            self._layers.put(key, mine)
 
     def _look_again(self) -> None:
         """At those to whom nothing could be said on a clock that was not believed."""
-        now_ms, unsaid = self._work.times.now_ms, self._work.unsaid_callers
+        now_ms, unsaid = self._times.now_ms, self._known.unsaid
         if not unsaid or now_ms < self._looked_ms + LOOK_AGAIN_MS:
             return
-        self._looked_ms, self._work.unsaid_callers = now_ms, set()
+        self._looked_ms, self._known.unsaid = now_ms, set()
         for call_id in unsaid & self._keys.keys():
-            key, live = self._work.layers.by_id(self._keys[call_id], call_id)
+            key, live = self._layers.by_id(self._keys[call_id], call_id)
             if live is not None:
-                self._greet(key, live, self._work.known_callers[call_id])
+                self._greet(key, live, self._known.by_call[call_id])
 
     async def stop(self) -> None:
         if self._under_way is not None:
@@ -208,7 +224,7 @@ class Callers:
             await asyncio.wait({self._under_way})
 
     def _begin(self) -> None:
-        rests = self._work.times.now_ms < self._rests_until_ms
+        rests = self._times.now_ms < self._rests_until_ms
         if self._under_way is None and ((self._waiting and not rests) or self._ended):
             self._under_way = asyncio.create_task(self._exchange())
             self._under_way.add_done_callback(self._done)
@@ -218,18 +234,18 @@ class Callers:
         ended, self._ended = self._ended, set()
         if ended:
             await self._knows.left(ended)
-        rests = self._work.times.now_ms < self._rests_until_ms
+        rests = self._times.now_ms < self._rests_until_ms
         some = [] if rests else [self._waiting.popleft() for _ in range(min(ASKED_AT_ONCE, len(self._waiting)))]
         if some:
             self._take(some, await self._knows.look([asked.caller for asked in some]))
 
     def _take(self, some: Collection[Asked], found: Iterable[KnownCaller] | None) -> None:
         if found is None:
-            self._rests_until_ms = self._work.times.now_ms + AGAIN_MS
+            self._rests_until_ms = self._times.now_ms + AGAIN_MS
             again = [asked._replace(tries=asked.tries + 1) for asked in some if asked.tries + 1 < TRIES_MAX]
             self._waiting.extendleft(reversed(again))
             for _ in range(len(some) - len(again)):
-                self._work.telemetry.caller_unasked()
+                self._telemetry.caller_unasked()
             return
         of = {asked.caller.call_id: asked for asked in some}
         self._answers += [(of[known.call_id], known) for known in found if known.call_id in of]

@@ -13,6 +13,7 @@ from cti.engine.metrics import CallMetrics
 from cti.engine.round_writer import RoundWriter
 from cti.engine.times import Times
 from cti.rows import CommandRow, OutcomeRow
+from schemas.profile import Profile
 from schemas.reasons import FINAL_STATES, InterventionOutcome
 
 UNANSWERED_AFTER_MS: Final = 2_000  # contract, Commands: no result 2 s after the expiry
@@ -21,16 +22,20 @@ UNANSWERED_AFTER_MS: Final = 2_000  # contract, Commands: no result 2 s after th
 class CommandWriter:
     """Writes interventions and their outcomes, and keeps the deadlines of the open ones."""
 
-    __slots__ = ("_deadlines", "_telemetry", "_times", "_writer")
+    __slots__ = ("_deadlines", "_telemetry", "_writer", "enabled", "profile", "times")
 
-    def __init__(self, writer: RoundWriter, times: Times, telemetry: CallMetrics) -> None:
-        self._writer, self._times, self._telemetry = writer, times, telemetry
+    def __init__(
+        self, writer: RoundWriter, times: Times, telemetry: CallMetrics, profile: Profile, enabled: bool
+    ) -> None:
+        """`enabled`: False where a log is replayed: its commands were issued then."""
+        self.times, self.profile, self.enabled = times, profile, enabled
+        self._writer, self._telemetry = writer, telemetry
         self._deadlines: list[tuple[float, str, int]] = []  # (when unanswered, call id, hash of its key), a heap
 
     def issue(self, live: LiveCall, new: Command) -> Intervention:
         """Write a command that goes to the switch. It expires, by the log's clock, when it is of no more use."""
         lag = live.source.clock.lag_ms or 0
-        issued_ms = int(self._times.now_ms)
+        issued_ms = int(self.times.now_ms)
         id_, rule, entry, n, step, cause, command, due_ms, expires_ms, state, reason = new.intervention
         intervention = Intervention(id_, rule, entry, n, step, cause, command, due_ms, expires_ms + lag, state, reason)
         body = {
@@ -54,7 +59,7 @@ class CommandWriter:
 
     def note(self, live: LiveCall, intervention: Intervention) -> Intervention:
         """Write an intervention that was overtaken; no command is sent."""
-        self._write(live, intervention, int(self._times.now_ms), "{}")
+        self._write(live, intervention, int(self.times.now_ms), "{}")
         return intervention
 
     def _write(self, live: LiveCall, intervention: Intervention, issued_ms: int, body: str) -> None:
@@ -110,7 +115,7 @@ class CommandWriter:
     def past_deadline(self) -> list[tuple[str, int]]:
         """Remove the deadlines that have passed; return each of their calls once: (call id, hash of its key)."""
         found: dict[tuple[str, int], None] = {}
-        while self._deadlines and self._deadlines[0][0] <= self._times.now_ms:
+        while self._deadlines and self._deadlines[0][0] <= self.times.now_ms:
             _, call_id, key_hash = heapq.heappop(self._deadlines)
             found[call_id, key_hash] = None
         return list(found)
@@ -119,12 +124,12 @@ class CommandWriter:
         """Whether the command is still open although its switch's time to answer is over."""
         if intervention.state in FINAL_STATES:
             return False
-        return intervention.expires_ms + UNANSWERED_AFTER_MS <= self._times.now_ms
+        return intervention.expires_ms + UNANSWERED_AFTER_MS <= self.times.now_ms
 
     def unanswered(self, intervention: Intervention) -> Intervention:
         """Close a command that no switch answered; it is never repeated."""
         closed = intervention._replace(state="unanswered", reason=None)
-        self.outcome(closed, int(self._times.now_ms))
+        self.outcome(closed, int(self.times.now_ms))
         return closed
 
     def forget_deadlines(self) -> None:

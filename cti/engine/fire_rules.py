@@ -11,14 +11,13 @@
 from collections.abc import Sequence
 from typing import Final
 
-from cti.core import commands
 from cti.core.call_state import ENDED
+from cti.core.commands import GOES_ON, command_for, overtaken
 from cti.core.dues import ALL, NEVER, due_now
 from cti.core.facts import Fact
 from cti.core.rules import Due, Intervention
 from cti.engine.commands import CommandWriter
 from cti.engine.due_views import DueView, is_short, view_of, views
-from cti.engine.gathering import Gathering
 from cti.engine.live_calls import Key, LiveCall
 from schemas.reasons import FINAL_STATES
 
@@ -26,14 +25,14 @@ PASSES_MAX: Final = 50  # over one call at one time: each settles a tick of ever
 AS_SOON_AS_BELIEVED: Final = 0  # a time by the switch's clock that has passed as soon as the clock is trusted
 
 
-def fire_rules(work: Gathering, key: Key, live: LiveCall, moved: int = ALL) -> None:
+def fire_rules(commands: CommandWriter, key: Key, live: LiveCall, moved: int = ALL) -> None:
     """Settle what is due for the call, and schedule the call for its next due time; `live` is the caller's own copy.
 
     `moved`: which parts of it may now be due at another time (bits of `core.dues`).
     """
-    if not work.interventions_on:
+    if not commands.enabled:
         return
-    next_ms = _settle(work, key, live, moved)
+    next_ms = _settle(commands, key, live, moved)
     if next_ms == NEVER or not isinstance(key, int):
         return
     if live.scheduled_ms is None or next_ms < live.scheduled_ms:
@@ -41,10 +40,10 @@ def fire_rules(work: Gathering, key: Key, live: LiveCall, moved: int = ALL) -> N
         live.scheduled_ms = next_ms
 
 
-def _settle(work: Gathering, key: Key, live: LiveCall, moved: int) -> int:
+def _settle(commands: CommandWriter, key: Key, live: LiveCall, moved: int) -> int:
     """Settle all that can be settled; return when the first of the rest is due."""
     call, clock = live.call, live.source.clock
-    partition_ms = work.times.partition_ms[live.partition]
+    partition_ms = commands.times.partition_ms[live.partition]
     now_ms = clock.now_ms(partition_ms)
     if now_ms is None:
         return NEVER
@@ -56,19 +55,21 @@ def _settle(work: Gathering, key: Key, live: LiveCall, moved: int) -> int:
         found, next_ms = due_now(call, rules, live.done, now_ms, moved)
         if not found:
             return next_ms
-        return min(next_ms, _settle_found(work, key, live, DueView(call, moved, None), found, trusted))
+        return min(next_ms, _settle_found(commands, key, live, DueView(call, moved, None), found, trusted))
     next_ms = NEVER
     for view in views(call, moved):
         found, later_ms = due_now(view.call, rules, live.done_about(view.causes), now_ms, view.moved)
         if found:
-            later_ms = min(later_ms, _settle_found(work, key, live, view, found, trusted))
+            later_ms = min(later_ms, _settle_found(commands, key, live, view, found, trusted))
         next_ms = min(next_ms, later_ms)
     return next_ms
 
 
-def _settle_found(work: Gathering, key: Key, live: LiveCall, view: DueView, found: Sequence[Due], trusted: bool) -> int:
+def _settle_found(
+    commands: CommandWriter, key: Key, live: LiveCall, view: DueView, found: Sequence[Due], trusted: bool
+) -> int:
     """Settle what is due in this view, and what falls due by that; return when the first of the rest is due."""
-    now_ms = live.source.clock.now_ms(work.times.partition_ms[live.partition])
+    now_ms = live.source.clock.now_ms(commands.times.partition_ms[live.partition])
     assert now_ms is not None, "something was found due by it"
     rules = live.source.rules(live.call.queue, live.call.opening.direction)
     next_ms = NEVER
@@ -79,7 +80,7 @@ def _settle_found(work: Gathering, key: Key, live: LiveCall, view: DueView, foun
             if not trusted and not due.passed:
                 next_ms = AS_SOON_AS_BELIEVED
                 continue
-            settled.append(_decided(work, key, live, due))
+            settled.append(_decided(commands, key, live, due))
             again = again or due.rule.shape == "while"  # only a tick has a successor
         live.done = (*live.done, *settled)
         if not again:
@@ -95,22 +96,22 @@ def _order(due: Due) -> tuple[int, str, int, int, str]:
     return due.due_ms, due.rule.id, due.rule.entry, due.n, due.cause
 
 
-def _decided(work: Gathering, key: Key, live: LiveCall, due: Due) -> Intervention:
+def _decided(commands: CommandWriter, key: Key, live: LiveCall, due: Due) -> Intervention:
     """The intervention for one occurrence: a command, or a note that it was overtaken."""
     tenant = live.source.tenant
-    clock_now_ms = work.times.now_ms - (live.source.clock.lag_ms or 0)
+    clock_now_ms = commands.times.now_ms - (live.source.clock.lag_ms or 0)
     if due.passed or clock_now_ms - due.due_ms > due.rule.useful_ms:
-        return work.commands.note(live, commands.overtaken(due, tenant, live.call_id))
-    command = commands.command_for(due, tenant, live.call_id, work.book.profile)
+        return commands.note(live, overtaken(due, tenant, live.call_id))
+    command = command_for(due, tenant, live.call_id, commands.profile)
     if command is None:
-        overtaken = commands.overtaken(due, tenant, live.call_id)._replace(reason="notSupported")
-        return work.commands.note(live, overtaken)
-    issued = work.commands.issue(live, command)
-    work.commands.expect(live, key, issued)
+        passed = overtaken(due, tenant, live.call_id)._replace(reason="notSupported")
+        return commands.note(live, passed)
+    issued = commands.issue(live, command)
+    commands.expect(live, key, issued)
     return issued
 
 
-def answered(work: Gathering, key: Key, live: LiveCall, result: Fact) -> bool:
+def answered(commands: CommandWriter, key: Key, live: LiveCall, result: Fact) -> bool:
     """Apply a switch's answer to a command: its intervention changes state, and some refusals issue the next step.
 
     `live` is the caller's own copy. Returns False if the call has no such command.
@@ -123,17 +124,17 @@ def answered(work: Gathering, key: Key, live: LiveCall, result: Fact) -> bool:
     if known.state in FINAL_STATES or known.state == data["state"]:
         return True
     after = known._replace(state=data["state"], reason=data.get("reason"))
-    work.commands.outcome(after, result.at_ms)
+    commands.outcome(after, result.at_ms)
     live.done = (*live.done[:position], after, *live.done[position + 1 :])
-    if after.state == "refused" and after.reason in commands.GOES_ON and work.interventions_on:
-        _next_step(work, key, live, after)
+    if after.state == "refused" and after.reason in GOES_ON and commands.enabled:
+        _next_step(commands, key, live, after)
     return True
 
 
-def _next_step(work: Gathering, key: Key, live: LiveCall, refused: Intervention) -> None:
+def _next_step(commands: CommandWriter, key: Key, live: LiveCall, refused: Intervention) -> None:
     """Issue the next step of the chain, if the state still lasts and the command is still useful."""
     source = live.source
-    partition_ms = work.times.partition_ms[live.partition]
+    partition_ms = commands.times.partition_ms[live.partition]
     now_ms = source.clock.now_ms(partition_ms)
     if now_ms is None or not source.clock.trusted(partition_ms):
         return
@@ -144,34 +145,14 @@ def _next_step(work: Gathering, key: Key, live: LiveCall, refused: Intervention)
         occurrence = (due.rule.id, due.rule.entry, due.cause, due.n)
         if occurrence != (refused.rule, refused.entry, refused.cause, refused.n) or due.passed:
             continue
-        command = commands.command_for(due, source.tenant, live.call_id, work.book.profile, after_step=refused.step)
+        command = command_for(due, source.tenant, live.call_id, commands.profile, after_step=refused.step)
         if command is None or now_ms - due.due_ms > due.rule.useful_ms:
             return
-        issued = work.commands.issue(live, command)
-        work.commands.expect(live, key, issued)
+        issued = commands.issue(live, command)
+        commands.expect(live, key, issued)
         live.done = (*live.done, issued)
         return
 
 
 def _same_occurrence(done: Intervention, other: Intervention) -> bool:
     return (done.rule, done.entry, done.cause, done.n) == (other.rule, other.entry, other.cause, other.n)
-
-
-def unanswered(work: Gathering) -> None:
-    """Close the commands that no switch answered in time as `unanswered`; they are never repeated.
-
-    The record of an ended call is revised once, when none of its commands is open, and not for each command.
-    """
-    for call_id, key_hash in work.commands.past_deadline():
-        key, before = work.layers.by_id(key_hash, call_id)
-        if before is None or not any(map(work.commands.is_past_deadline, before.done)):
-            continue
-        live = before.copy()
-        live.done = tuple([_closed(work.commands, done) for done in before.done])
-        if live.ended and not live.has_open_commands:
-            work.publish(live, before)
-        work.put(key, live)
-
-
-def _closed(writer: CommandWriter, done: Intervention) -> Intervention:
-    return writer.unanswered(done) if writer.is_past_deadline(done) else done

@@ -7,19 +7,19 @@ fails is dropped with its layer, and its entries are read again.
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from cti.caller_rows import Asked, KnownCaller
-from cti.core.callbacks import offers_of
 from cti.core.identity import identity_hash, is_plain, stored_hash
 from cti.core.rules import RuleBook
+from cti.engine.callbacks import CallbackRequests
+from cti.engine.callers import KnownCallers
 from cti.engine.commands import CommandWriter
 from cti.engine.dial_facts import DialFacts
 from cti.engine.late import LateCalls
-from cti.engine.live_calls import Key, Layers, LiveCall
+from cti.engine.live_calls import Layers, LiveCall
 from cti.engine.metrics import CallMetrics
 from cti.engine.recent_ids import RecentIds
 from cti.engine.records import RecordWriter
 from cti.engine.round_writer import RoundWriter
-from cti.engine.sources import Source
+from cti.engine.sources import Sources
 from cti.engine.times import Times
 from cti.ports import Appending, Entry
 from cti.rows import Round
@@ -55,29 +55,22 @@ class Gathering:
     """One engine's work in progress."""
 
     __slots__ = (
-        "asks_who_calls", "book", "callback_offers", "commands", "dial_facts", "ended", "interventions_on",
-        "known_callers", "late", "layers", "limits", "new_callers", "partitions", "passing", "recent_ids", "records",
-        "sources", "telemetry", "times", "turn_time", "unsaid_callers",
-        "waiting", "writer",
+        "callback_requests", "callers", "commands", "dial_facts", "late", "layers", "limits", "partitions", "passing",
+        "recent_ids", "records", "sources", "telemetry", "times", "turn_time", "writer",
     )  # fmt: skip
 
     def __init__(self, book: RuleBook, telemetry: CallMetrics, interventions_on: bool, limits: CallLimits) -> None:
-        self.book, self.telemetry, self.interventions_on, self.limits = book, telemetry, interventions_on, limits
-        self.callback_offers = offers_of(book)
+        self.telemetry, self.limits = telemetry, limits
         self.turn_time = TURN_TIME
         self.layers, self.late, self.times = Layers(), LateCalls(), Times()
-        self.sources: dict[tuple[str, str], Source] = {}
-        self.waiting: set[Source] = set()  # those with something scheduled: few, even where there are many sources
+        self.sources = Sources(book)
         self.recent_ids = RecentIds()
         self.writer = RoundWriter(telemetry)
-        self.commands = CommandWriter(self.writer, self.times, telemetry)
+        self.commands = CommandWriter(self.writer, self.times, telemetry, book.profile, interventions_on)
+        self.callback_requests = CallbackRequests(self.writer, self.commands, book, telemetry)
+        self.callers = KnownCallers(self.commands)
         self.records = RecordWriter(self.writer, book, telemetry)
         self.dial_facts = DialFacts()
-        self.asks_who_calls = False
-        self.new_callers: list[Asked] = []  # in this round; nobody is asked about before it is committed
-        self.known_callers: dict[str, KnownCaller] = {}  # by call id; what is kept here is no part of a round
-        self.unsaid_callers: set[str] = set()  # of these, whose switch's clock was not believed
-        self.ended: list[Key] = []  # calls that ended in this round
         self.partitions: dict[tuple[int, str], int] = {}  # of recently used keys: (hash, family) -> partition
         self.passing: list[Appending] = []  # appended to every partition before the round may commit
 
@@ -85,15 +78,6 @@ class Gathering:
     def round_(self) -> Round:
         """The rows of this round."""
         return self.writer.round_
-
-    def source(self, tenant: str, name: str) -> Source:
-        found = self.sources.get((tenant, name))
-        if found is None:
-            found = self.sources[tenant, name] = Source(tenant, name, self.book, self.waiting)
-        return found
-
-    def put(self, key: Key, live: LiveCall) -> None:
-        self.layers.gathering.calls[key] = live
 
     def publish(self, live: LiveCall, before: LiveCall) -> None:
         """Write an ended call's record, as `RecordWriter.publish`."""
@@ -110,23 +94,19 @@ class Gathering:
         self.late.clear()
         self.layers.dropped()
         self.begin_round()
-        for source in self.sources.values():
-            source.forget_uncommitted()
+        self.sources.forget_uncommitted()
 
     def committed(self, round_: Round) -> None:
         """The round under the one that is being gathered is committed."""
         self.layers.committed()
-        for row in round_.sources:
-            self.source(row.tenant, row.source).kinds_committed(row.kinds.split())
-        for kept in round_.snapshots:
-            self.source(kept.tenant, kept.source).snapshot_committed(kept.partition, kept.event_id)
+        self.sources.committed(round_)
 
     def begin_round(self) -> None:
         """Gather the next round."""
         assert not self.late, "what came late is concluded before a round commits"
         self.writer.round_ = Round()
         self.dial_facts.clear()
-        self.ended, self.passing, self.new_callers = [], [], []
+        self.passing, self.callers.new = [], []
 
 
 @lru_cache(maxsize=KEYS_KEPT)

@@ -31,8 +31,6 @@ from cti.core.facts import (
     in_order,
 )
 from cti.core.identity import hash64
-from cti.engine.callbacks import ask_for_callbacks
-from cti.engine.callers import follow_caller
 from cti.engine.carried_orders import COMMANDID, orders_with
 from cti.engine.fire_rules import answered, fire_rules
 from cti.engine.gathering import CallLimits, Gathering, hash_of, stored_hash_of
@@ -57,7 +55,7 @@ LAST_ABSENT_N: Final = ABSENT_N + SNAPSHOTS_MAX
 
 def ingest_call(work: Gathering, entry: Entry, event: Event) -> None:
     """One call event: into the incarnation of the call that it belongs to."""
-    source = work.source(entry.tenant, event.source)
+    source = work.sources.get(entry.tenant, event.source)
     if event.known and source.saw(event.kind):
         work.round_.sources.append(source.row(entry.partition))
     call_key = hash_of(entry.tenant, event.source, event.subject)
@@ -108,8 +106,8 @@ def _waiting(live: LiveCall) -> list[Fact]:
 def next_incarnation(work: Gathering, key: int, live: LiveCall, opened_ms: int, born_at: int) -> LiveCall:
     """The next incarnation; the one before it stays at hand, under a key of its own, for what comes late."""
     if not live.timeline_gone:
-        work.put((key, live.incarnation), live)
-        work.ended.append((key, live.incarnation))
+        work.layers.put((key, live.incarnation), live)
+        work.layers.gathering.ended.append((key, live.incarnation))
     after = newborn(live.source, live.subject, live.incarnation + 1, live.partition, born_at)
     after.earlier_until_ms = earlier_until_ms(live.call, opened_ms)
     return after
@@ -207,7 +205,7 @@ def apply(work: Gathering, key: Key, live: LiveCall, fact: Fact, entry: Entry, n
             work.telemetry.ignored(ignored)
     if late or live.facts > LONG_FACTS:
         work.late.add(key, before, live, was, fact, entry, late)
-        work.put(key, live)
+        work.layers.put(key, live)
         return
     if fact.kind == "commandResult":
         _answered(work, key, live, fact)
@@ -282,7 +280,7 @@ def absence(live: LiveCall, beyond: Sequence[Fact]) -> Fact | None:
 
 
 def _answered(work: Gathering, key: Key, live: LiveCall, result: Fact) -> None:
-    if not answered(work, key, live, result):
+    if not answered(work.commands, key, live, result):
         work.telemetry.ignored(Ignored.NO_SUCH_COMMAND)  # none of the call's own; it may be another one of the switch
         settle_by_id(work.round_, live.source.tenant, live.source.name, dict(result.data), result.at_ms)
 
@@ -291,19 +289,19 @@ def _follow(work: Gathering, key: Key, live: LiveCall, before: LiveCall, was: Ca
     """What follows from the call's new state; `live` is the round's own copy, `was` the state before."""
     call = live.call
     if moved:
-        fire_rules(work, key, live, moved)
+        fire_rules(work.commands, key, live, moved)
     if call.extras is not was.extras:
-        ask_for_callbacks(work, key, live, was)
-    if work.asks_who_calls and (call.opening is not was.opening or live.call_id in work.known_callers):
-        follow_caller(work, key, live, was)
+        work.callback_requests.follow(key, live, was)
+    if work.callers.asked and (call.opening is not was.opening or live.call_id in work.callers.by_call):
+        work.callers.follow(key, live, was)
     if moved or was.phase is not call.phase:
         work.telemetry.call_moved(was, call)
     if call.phase is ENDED:
         work.publish(live, before)
-        work.ended.append(key)
+        work.layers.gathering.ended.append(key)
     if live.orders:
         work.dial_facts.follow(live, before, was)
-    work.put(key, live)
+    work.layers.put(key, live)
 
 
 def _begin_with(work: Gathering, key: Key, live: LiveCall, facts: Sequence[Fact], entry: Entry, first_n: int) -> None:
@@ -314,7 +312,7 @@ def _begin_with(work: Gathering, key: Key, live: LiveCall, facts: Sequence[Fact]
         # Of the facts of one call several may begin, all with this entry.
         born_at = entry.position + (FOUND + live.incarnation << BORN_BITS if first_n else 0)
         after = next_incarnation(work, call_key, live, facts[0].at_ms, born_at)
-        work.put(call_key, born(work.round_, call_key, after, facts[0]))
+        work.layers.put(call_key, born(work.round_, call_key, after, facts[0]))
     else:
         newest = work.layers.call(call_key)
         is_next = newest is not None and newest.incarnation == live.incarnation + 1
@@ -357,7 +355,7 @@ def _write(round_: Round, live: LiveCall, fact: Fact, entry: Entry, n: int, data
 
 def ingest_agent(work: Gathering, entry: Entry, event: Event) -> None:
     """One agent event: the agent's state, as far as it is the latest."""
-    source = work.source(entry.tenant, event.source)
+    source = work.sources.get(entry.tenant, event.source)
     source.clock.observe(entry.appended_at_ms, event.at_ms, False)
     if event.known and source.saw(event.kind):
         work.round_.sources.append(source.row(entry.partition))

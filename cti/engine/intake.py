@@ -182,7 +182,7 @@ class Intake:
     async def _read(self) -> list[Read]:
         entries = await self._log.read(dict(self._fetched), READ_MAX)  # a copy: partitions may come meanwhile
         events = [(entry, event_in(entry)) for entry in entries]
-        await remember(self._work, self._ledger, events)
+        await remember(self._work.layers, self._work.sources, self._ledger, events)
         return events
 
     async def _read_ahead(self, reading: asyncio.Task[list[Read]]) -> list[Read]:

@@ -185,11 +185,12 @@ AgentKey = tuple[str, str, str]
 class Layer:
     """What one round changed."""
 
-    __slots__ = ("agents", "calls")
+    __slots__ = ("agents", "calls", "ended")
 
     def __init__(self) -> None:
         self.calls: dict[Key, LiveCall] = {}
         self.agents: dict[AgentKey, Agent] = {}
+        self.ended: list[Key] = []  # calls that ended in it, or that it holds for late events
 
 
 class Layers:
@@ -197,6 +198,10 @@ class Layers:
 
     def __init__(self) -> None:
         self.base, self.committing, self.gathering = Layer(), Layer(), Layer()
+
+    def put(self, key: Key, live: LiveCall) -> None:
+        """Into the round that is being gathered."""
+        self.gathering.calls[key] = live
 
     def call(self, key: Key) -> LiveCall | None:
         for layer in (self.gathering, self.committing, self.base):

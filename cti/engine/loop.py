@@ -68,12 +68,15 @@ class Engine:
         self._telemetry = telemetry
         self.work = Gathering(book, telemetry, interventions, limits)
         self.quarantine = Quarantine()
-        self._partitions = Partitions(self.work, event_log, ledger)
-        self._time = TimeSteps(self.work, event_log, clock)
+        work = self.work
+        layers, sources, writer, times = work.layers, work.sources, work.writer, work.times
+        self._partitions = Partitions(layers, sources, writer, times, telemetry, event_log, ledger)
+        self._time = TimeSteps(layers, sources, times, event_log, clock, enabled=interventions)
         self._intake = Intake(self.work, event_log, ledger, self.quarantine, self._time)
         self._timers, self._eviction, self._passivation = Timers(self.work), Eviction(), Passivation()
-        self._words = SourceWords(self.work, event_log, ledger, self._intake)
-        self._callers = Callers(self.work, knows_callers, self.wake)
+        self._words = SourceWords(sources, writer, times, event_log, ledger, self._intake, enabled=interventions)
+        work.callers.asked = knows_callers is not None and interventions
+        self._callers = Callers(work.callers, layers, times, telemetry, knows_callers, self.wake)
         self._time.move_with(
             self, self._intake, self._timers, self._eviction, self._passivation, self._words, self._callers
         )
@@ -92,7 +95,7 @@ class Engine:
     async def start(self) -> None:
         """Take the free partitions, and load their live calls."""
         self._log.wake(self._wake)
-        await load_switches(self.work, self._ledger)
+        await load_switches(self.work.sources, self._ledger)
         await self._ownership.start()
         self._partitions.take(self._ownership.changes().take, self._wake)
         for claim, loaded in await self._partitions.all_loaded():
@@ -197,14 +200,14 @@ class Engine:
     def _show_sources(self) -> None:
         """Measure the switches' clocks, and tell the gateway who is there."""
         now_ms = self.work.times.now_ms
-        if len(self.work.sources) > FEW_SOURCES and now_ms - self._shown_ms < SHOWN_EVERY_MS:
+        if len(self.work.sources.all()) > FEW_SOURCES and now_ms - self._shown_ms < SHOWN_EVERY_MS:
             return
         self._shown_ms = now_ms
-        for source in self.work.sources.values():
+        for source in self.work.sources.all():
             source.show(self._telemetry, now_ms)
         # With some partitions only, it does not hear who waits for another engine's rounds.
         whole = len(self._partitions.committed) == self._log.partitions
-        self.pulse.present(only_tenant(self.work.sources.values(), now_ms) if whole else None)
+        self.pulse.present(only_tenant(self.work.sources.all(), now_ms) if whole else None)
 
     def _tidy(self) -> None:
         """Passivate quiet calls and evict ended ones."""
@@ -313,12 +316,12 @@ class Engine:
         if self.outbox is not None:
             acknowledged, ours = self.outbox.acknowledged(), work.writer.outbox_nos
             work.round_.published = {partition: no for partition, no in acknowledged.items() if partition in ours}
-        if work.dial_facts and work.interventions_on:
+        if work.dial_facts and work.commands.enabled:
             work.dial_facts.write(work.round_, work.records, work.times, intake.positions)
         work.round_.fences = self._partitions.fences(intake.positions)
         what = Committing(
-            work.round_, dict(intake.positions), intake.taken, work.ended, self._telemetry.live_now(),
-            time.perf_counter(), work.new_callers,
+            work.round_, dict(intake.positions), intake.taken, work.layers.gathering.ended, self._telemetry.live_now(),
+            time.perf_counter(), work.callers.new,
         )  # fmt: skip
         work.layers.start_commit()
         before = self._pass_on(work.passing) if work.passing else None

@@ -12,8 +12,12 @@ import structlog
 
 from cti import errors
 from cti.core.identity import key_of
-from cti.engine.gathering import Gathering
+from cti.engine.live_calls import Layers
 from cti.engine.loading import Loaded, load
+from cti.engine.metrics import CallMetrics
+from cti.engine.round_writer import RoundWriter
+from cti.engine.sources import Sources
+from cti.engine.times import Times
 from cti.ports import EventLog, Ledger
 from cti.rows import Claim, Fence
 
@@ -25,8 +29,12 @@ log: Final = structlog.get_logger()
 class Partitions:
     """Epochs and committed positions of one engine's partitions."""
 
-    def __init__(self, work: Gathering, event_log: EventLog, ledger: Ledger) -> None:
-        self._work, self._log, self._ledger = work, event_log, ledger
+    def __init__(
+        self, layers: Layers, sources: Sources, writer: RoundWriter, times: Times, telemetry: CallMetrics,
+        event_log: EventLog, ledger: Ledger,
+    ) -> None:  # fmt: skip
+        self._layers, self._sources, self._writer, self._times = layers, sources, writer, times
+        self._telemetry, self._log, self._ledger = telemetry, event_log, ledger
         self.epochs: dict[int, int] = {}
         self.committed: dict[int, int] = {}
         self._loading: dict[int, tuple[Claim, asyncio.Task[Loaded]]] = {}
@@ -36,7 +44,8 @@ class Partitions:
     def take(self, claims: Iterable[Claim], wake: asyncio.Event) -> None:
         """Start loading these; `wake` is set when one has been loaded."""
         for claim in claims:
-            task = asyncio.create_task(load(self._work, self._ledger, claim.partition))
+            loading = load(self._sources, self._ledger, claim.partition, publishing=self._writer.publishing)
+            task = asyncio.create_task(loading)
             task.add_done_callback(lambda _: wake.set())
             self._loading[claim.partition] = (claim, task)
 
@@ -73,18 +82,18 @@ class Partitions:
 
     def adopt(self, claim: Claim, loaded: Loaded) -> None:
         """Work on it from now on."""
-        partition, work = claim.partition, self._work
+        partition, writer, base = claim.partition, self._writer, self._layers.base
         self.epochs[partition] = claim.epoch
         self.committed[partition] = claim.position
-        work.writer.command_nos[partition] = claim.command_no
+        writer.command_nos[partition] = claim.command_no
         # Above all numbers of former owners: a late acknowledgement of one of their rows must not cover ours.
-        work.writer.outbox_nos[partition] = claim.epoch << EPOCH_BITS
-        work.times.partition_ms[partition] = 0.0  # nothing of it was read yet: until then no timer fires
-        work.layers.base.calls.update(loaded.calls)
-        work.layers.base.agents.update(loaded.agents)
+        writer.outbox_nos[partition] = claim.epoch << EPOCH_BITS
+        self._times.partition_ms[partition] = 0.0  # nothing of it was read yet: until then no timer fires
+        base.calls.update(loaded.calls)
+        base.agents.update(loaded.agents)
         for source, snapshot in loaded.snapshots:
             source.load_snapshot(partition, snapshot)
-        work.telemetry.agents_are(work.layers.base.agents.values())
+        self._telemetry.agents_are(base.agents.values())
 
     def drop(self, partitions: Iterable[int]) -> list[int]:
         """Drop these with all their state, none of which may be uncommitted; return those that this engine had."""
@@ -92,27 +101,27 @@ class Partitions:
         for partition in gone & self._loading.keys():
             self._loading.pop(partition)[1].cancel()
         gone &= self.epochs.keys()
-        work, base = self._work, self._work.layers.base
+        writer, base = self._writer, self._layers.base
         for partition in gone:
             del self.epochs[partition], self.committed[partition]
-            del work.writer.command_nos[partition], work.writer.outbox_nos[partition]
-            del work.times.partition_ms[partition]
-        for source in work.sources.values():
+            del writer.command_nos[partition], writer.outbox_nos[partition]
+            del self._times.partition_ms[partition]
+        for source in self._sources.all():
             source.forget(gone)
         calls = {key: live for key, live in base.calls.items() if live.partition in gone}
-        work.telemetry.calls_left(live.call for live in calls.values())
+        self._telemetry.calls_left(live.call for live in calls.values())
         for key in calls:
             del base.calls[key]
         for agent in [key for key in base.agents if self._log.partition_of(key_of(*key), "agent") in gone]:
             del base.agents[agent]
-        work.telemetry.agents_are(base.agents.values())
+        self._telemetry.agents_are(base.agents.values())
         return sorted(gone)
 
     # -- positions -----------------------------------------------------------------------------------------------------
 
     def start_over(self) -> None:
         """What is not committed is read again; until then these partitions have no time."""
-        self._work.times.partition_ms = dict.fromkeys(self.epochs, 0.0)
+        self._times.partition_ms = dict.fromkeys(self.epochs, 0.0)
 
     def commit(self, positions: Mapping[int, int]) -> None:
         """A round up to these positions is committed."""
@@ -130,7 +139,7 @@ class Partitions:
 
     def fences(self, positions: Mapping[int, int]) -> list[Fence]:
         """The fences of a round up to these positions: the epochs to compare, the positions and numbers to write."""
-        numbers = self._work.writer.command_nos
+        numbers = self._writer.command_nos
         return [
             Fence(partition, epoch, positions[partition], numbers.get(partition, 0))
             for partition, epoch in self.epochs.items()

@@ -44,7 +44,7 @@ _AGENT_KINDS: Final = {
 
 def ingest_switch(work: Gathering, entry: Entry, event: Event, partition_of: PartitionOf) -> None:
     """One switch event, for the calls of the entry's partition."""
-    source = work.source(entry.tenant, event.source)
+    source = work.sources.get(entry.tenant, event.source)
     if event.type == DECLARED:
         source.declare(event.subject, event.data)
         return
@@ -59,7 +59,7 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Partiti
         for call in event.data["calls"]
         if partition_of(key_of(entry.tenant, event.source, call["call"]), "call") == entry.partition
     }
-    source, known = work.source(entry.tenant, event.source), set()
+    source, known = work.sources.get(entry.tenant, event.source), set()
     snapshot = Snapshot(event.id, event.at_ms, frozenset(named))
     _keep(work.round_, entry, source, snapshot)
     for key, live in list(work.layers.calls()):
@@ -72,7 +72,7 @@ def _snapshot(work: Gathering, entry: Entry, event: Event, partition_of: Partiti
         if live.subject in named:
             there = live.copy()
             there.in_snapshot, there.heard_ms = True, max(live.heard_ms, entry.appended_at_ms)
-            work.put(key, there)
+            work.layers.put(key, there)
             if not live.in_snapshot:
                 apply(work, key, there, snapshot.derived(PRESENT), entry, 1)
         elif live.call.opened_at_ms < event.at_ms:
@@ -126,7 +126,7 @@ def _open(work: Gathering, entry: Entry, event: Event, subject: str, call: Mappi
     if earlier is not None and not _is_new(work, entry, event, key, earlier, call):
         return
     if earlier is None:
-        live = newborn(work.source(entry.tenant, event.source), subject, 0, entry.partition, born_at)
+        live = newborn(work.sources.get(entry.tenant, event.source), subject, 0, entry.partition, born_at)
     else:
         live = next_incarnation(work, key, earlier, _opened_ms(event, call), born_at)
     for n, opening in enumerate(_facts(event, subject, call), start=1):

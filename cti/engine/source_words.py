@@ -17,9 +17,10 @@ from typing import Final
 from pydantic_core import from_json
 
 from cti.dial.declared import is_outbound
-from cti.engine.gathering import Gathering
 from cti.engine.intake import END_ASK_MS, END_CONFIRM_MS, NEVER_MS, Intake
-from cti.engine.sources import Source
+from cti.engine.round_writer import RoundWriter
+from cti.engine.sources import Source, Sources
+from cti.engine.times import Times
 from cti.ports import EventLog, Ledger, call_partitions
 from cti.rows import SourceWordRow, SwitchRow
 
@@ -31,8 +32,13 @@ CONFIRM_MS: Final = 200.0  # the words of one second wait so long for the ends o
 class SourceWords:
     """The words of one engine. Times by the log's clock."""
 
-    def __init__(self, work: Gathering, event_log: EventLog, ledger: Ledger, intake: Intake) -> None:
-        self._work, self._ledger, self._intake = work, ledger, intake
+    def __init__(
+        self, sources: Sources, writer: RoundWriter, times: Times, event_log: EventLog, ledger: Ledger, intake: Intake,
+        *, enabled: bool,
+    ) -> None:  # fmt: skip
+        """`enabled`: False where a log is replayed: nobody is dialled then."""
+        self._known, self._writer, self._times, self._enabled = sources, writer, times, enabled
+        self._ledger, self._intake = ledger, intake
         self._partitions_of_calls = frozenset(call_partitions(event_log))
         self._sources: list[Source] = []
         self._asked_ms = NEVER_MS
@@ -43,11 +49,11 @@ class SourceWords:
 
     async def ask(self, now_ms: float) -> None:
         """Ask the ledger, now and then, which sources are dialled on. Raises errors.LedgerAway."""
-        if not self._work.interventions_on or now_ms - self._asked_ms < SOURCES_EVERY_MS:
+        if not self._enabled or now_ms - self._asked_ms < SOURCES_EVERY_MS:
             return
         found = await self._ledger.switches()
         self._asked_ms = now_ms
-        self._sources = [self._work.source(row.tenant, row.source) for row in found if is_dialled_on(row)]
+        self._sources = [self._known.get(row.tenant, row.source) for row in found if is_dialled_on(row)]
 
     def due(self, now_ms: float) -> bool:
         """Whether words are to be written."""
@@ -79,7 +85,7 @@ class SourceWords:
     def write(self, now_ms: float) -> None:
         """Write the words into the round that is about to commit; the next are due in a second."""
         self._due_ms = now_ms + WORD_EVERY_MS
-        self._work.round_.source_words = list(self._rows())
+        self._writer.round_.source_words = list(self._rows())
 
     def _rows(self) -> Iterator[SourceWordRow]:
         for partition in self._partitions():
@@ -87,7 +93,7 @@ class SourceWords:
             if until_ms > NEVER_MS:
                 self._outdated.discard(partition)
                 for source in self._sources:
-                    yield _word(source, partition, int(until_ms), self._work.times.partition_ms[partition])
+                    yield _word(source, partition, int(until_ms), self._times.partition_ms[partition])
             elif partition in self._outdated:
                 for source in self._sources:
                     yield SourceWordRow(source.tenant, source.name, partition, 0, 0, 0, 0)

@@ -1,7 +1,7 @@
 """What the engine knows about a switch: its clock, its declaration, which facts it sends, when its calls are due."""
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -10,7 +10,7 @@ from cti.core.clocks import SourceClock
 from cti.core.rules import Abilities, RuleBook, RuleSet
 from cti.engine.metrics import CallMetrics
 from cti.engine.snapshots_kept import Kept, Snapshot, kept_with
-from cti.rows import SourceRow
+from cti.rows import Round, SourceRow
 
 RULES_CACHE_MAX: Final = 1_000
 PRESENT_MS: Final = 60_000  # a switch that was heard so lately may have a call at any moment
@@ -163,6 +163,38 @@ class Source:
             self.schedules.pop(partition, None)
             self.snapshots.pop(partition, None)
             self.committed_snapshots.pop(partition, None)
+
+
+class Sources:
+    """All sources of one engine, each made when it is first named."""
+
+    __slots__ = ("_known", "book", "waiting")
+
+    def __init__(self, book: RuleBook) -> None:
+        self.book = book
+        self._known: dict[tuple[str, str], Source] = {}
+        self.waiting: set[Source] = set()  # those with something scheduled: few, even where there are many
+
+    def get(self, tenant: str, name: str) -> Source:
+        found = self._known.get((tenant, name))
+        if found is None:
+            found = self._known[tenant, name] = Source(tenant, name, self.book, self.waiting)
+        return found
+
+    def all(self) -> Collection[Source]:
+        return self._known.values()
+
+    def forget_uncommitted(self) -> None:
+        """Return to what the ledger has."""
+        for source in self._known.values():
+            source.forget_uncommitted()
+
+    def committed(self, round_: Round) -> None:
+        """The ledger has this round's kinds of facts and snapshots."""
+        for row in round_.sources:
+            self.get(row.tenant, row.source).kinds_committed(row.kinds.split())
+        for kept in round_.snapshots:
+            self.get(kept.tenant, kept.source).snapshot_committed(kept.partition, kept.event_id)
 
 
 def only_tenant(sources: Iterable[Source], now_ms: float) -> str | None:

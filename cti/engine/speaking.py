@@ -15,7 +15,6 @@ from cti.core.legs import QUEUED, Leg
 from cti.core.rules import Intervention
 from cti.engine.commands import CommandWriter
 from cti.engine.live_calls import Key, LiveCall
-from cti.engine.times import Times
 from schemas.reasons import RefusalReason
 
 Said = Mapping[str, Any]
@@ -23,9 +22,7 @@ Said = Mapping[str, Any]
 NOT_SUPPORTED: Final = RefusalReason.NOT_SUPPORTED.value
 
 
-def tell_caller(
-    commands: CommandWriter, times: Times, key: Key, live: LiveCall, due: Intervention, said: Said | None
-) -> None:
+def tell_caller(commands: CommandWriter, key: Key, live: LiveCall, due: Intervention, said: Said | None) -> None:
     """Play a message to the customer's leg; None: there are no words for it. `live` is the caller's own copy."""
     leg = customer_of(live.call.legs)
     if leg is None or not leg.id:
@@ -38,14 +35,12 @@ def tell_caller(
         **(said or {}),
         "interrupt_on": ["delivered", "established"] if waits else ["established"],
     }
-    _send(commands, times, key, live, due, None if said is None else fields)
+    _send(commands, key, live, due, None if said is None else fields)
 
 
-def tell_agent(
-    commands: CommandWriter, times: Times, key: Key, live: LiveCall, due: Intervention, agent: str, said: Said
-) -> None:
+def tell_agent(commands: CommandWriter, key: Key, live: LiveCall, due: Intervention, agent: str, said: Said) -> None:
     """Show a message at an agent's desk."""
-    _send(commands, times, key, live, due, {"agent": agent, **said, "severity": "info"})
+    _send(commands, key, live, due, {"agent": agent, **said, "severity": "info"})
 
 
 def is_named(leg: Leg | None) -> bool:
@@ -54,9 +49,9 @@ def is_named(leg: Leg | None) -> bool:
 
 
 def _send(
-    commands: CommandWriter, times: Times, key: Key, live: LiveCall, due: Intervention, fields: Mapping[str, Any] | None
+    commands: CommandWriter, key: Key, live: LiveCall, due: Intervention, fields: Mapping[str, Any] | None
 ) -> None:
-    source = live.source
+    source, times = live.source, commands.times
     if fields is None or due.command not in source.abilities.commands:
         _note(commands, live, due, NOT_SUPPORTED)
         return

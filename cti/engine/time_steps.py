@@ -10,8 +10,9 @@ from typing import Final, Protocol
 
 import structlog
 
-from cti.engine.gathering import Gathering
-from cti.engine.live_calls import LiveCall
+from cti.engine.live_calls import Layers, LiveCall
+from cti.engine.sources import Sources
+from cti.engine.times import Times
 from cti.ports import Clock, EventLog
 
 STEP_MS: Final = 1_000.0  # between two turns, at most a second apart, a clock that is only corrected moves by less
@@ -29,11 +30,15 @@ class Mover(Protocol):
 class TimeSteps:
     """Compares the log's clock with a monotonic one, and the dates of entries with the log's clock.
 
-    An engine without interventions sees no steps: a replayed log has the time of its entries.
+    Where a log is replayed there are no steps: it has the time of its entries.
     """
 
-    def __init__(self, work: Gathering, event_log: EventLog, monotonic: Clock) -> None:
-        self._work, self._log, self._monotonic = work, event_log, monotonic
+    def __init__(
+        self, layers: Layers, sources: Sources, times: Times, event_log: EventLog, monotonic: Clock, *, enabled: bool
+    ) -> None:
+        """`enabled`: False where a log is replayed."""
+        self._layers, self._sources, self._times, self._enabled = layers, sources, times, enabled
+        self._log, self._monotonic = event_log, monotonic
         self._movers: Sequence[Mover] = ()
         self._apart_ms: float | None = None  # the log's clock minus the monotonic one
         self._ahead = False  # the last entry was dated ahead of the log's clock
@@ -46,13 +51,13 @@ class TimeSteps:
         """The log's clock. A step is applied before anything uses the new time."""
         now_ms = self._log.now_ms()
         before, self._apart_ms = self._apart_ms, now_ms - self._monotonic.now_ms()
-        if before is not None and abs(self._apart_ms - before) > STEP_MS and self._work.interventions_on:
+        if before is not None and abs(self._apart_ms - before) > STEP_MS and self._enabled:
             self._step(self._apart_ms - before)
         return now_ms
 
     def partition_ms(self, appended_at_ms: int) -> float:
         """Partition time after an entry, limited by the log's own clock."""
-        latest_ms = self._work.times.now_ms + STEP_MS
+        latest_ms = self._times.now_ms + STEP_MS
         if appended_at_ms > latest_ms:  # the server's clock jumped, now or when the entry was written
             self._ahead = True
             return latest_ms
@@ -64,7 +69,7 @@ class TimeSteps:
     def _step(self, by_ms: float) -> None:
         log.warning("the log's time was set", action="log_time_set", by_ms=round(by_ms))
         self._forget_clocks()
-        layers, times = self._work.layers, self._work.times.partition_ms
+        layers, times = self._layers, self._times.partition_ms
         for layer in (layers.base, layers.committing, layers.gathering):
             for live in layer.calls.values():
                 live.heard_ms += round(by_ms)
@@ -74,7 +79,7 @@ class TimeSteps:
             mover.move(by_ms)
 
     def _forget_clocks(self) -> None:
-        for source in self._work.sources.values():
+        for source in self._sources.all():
             source.clock.forget()
 
 

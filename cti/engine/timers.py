@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from cti.core.facts import LOST, Fact, rank_of
-from cti.engine.fire_rules import fire_rules, unanswered
+from cti.core.rules import Intervention
+from cti.engine.commands import CommandWriter
+from cti.engine.fire_rules import fire_rules
 from cti.engine.gathering import Gathering
 from cti.engine.ingest import apply
 from cti.engine.live_calls import Key, LiveCall
@@ -32,7 +34,7 @@ class Timers:
     def turn(self, positions: Mapping[int, int]) -> None:
         """Do all that is due now; `positions`: the last ingested entry of each partition."""
         self._fire_due()
-        unanswered(self._work)
+        self._close_unanswered()
         now_ms = self._work.times.now_ms
         if now_ms - self._swept_ms >= self._sweep_every_ms:
             self._swept_ms = now_ms
@@ -46,8 +48,9 @@ class Timers:
         """When something is due next; infinite if nothing is."""
         work, now_ms = self._work, self._work.times.now_ms
         soonest = work.commands.next_deadline_ms()
-        work.waiting.difference_update([source for source in work.waiting if not source.waits()])
-        for source in work.waiting:
+        waiting = work.sources.waiting
+        waiting.difference_update([source for source in waiting if not source.waits()])
+        for source in waiting:
             due_ms = source.next_log_ms()
             if due_ms is not None:
                 if not source.clock.trusted(now_ms):  # nothing fires before it is trusted again
@@ -61,12 +64,12 @@ class Timers:
         """Whether a timer is due that needs a confirmed log end."""
         if now_ms - self._swept_ms >= self._sweep_every_ms:
             return True
-        dues = (source.next_log_ms() for source in self._work.waiting)
+        dues = (source.next_log_ms() for source in self._work.sources.waiting)
         return any(due_ms is not None and due_ms <= now_ms for due_ms in dues)
 
     def start_over(self) -> None:
         """Schedule every call again, after a round was dropped. No layer is above the base then."""
-        for source in self._work.sources.values():
+        for source in self._work.sources.all():
             source.schedules.clear()
         self._work.commands.forget_deadlines()
         self.schedule_all(self._work.layers.base.calls)
@@ -84,7 +87,7 @@ class Timers:
     def _fire_due(self) -> None:
         """Fire the rules of every due call, TURN_TIMERS of each source in turn, until the turn's time is used up."""
         until = time.perf_counter() + self._work.turn_time.cpu_ms / 1000
-        sources, fired = deque(source for source in self._work.sources.values() if source.schedules), 0
+        sources, fired = deque(source for source in self._work.sources.all() if source.schedules), 0
         sources.rotate(-self._begin)  # start where the last turn ended
         while sources and fired < TIMERS_MAX:
             source = sources.popleft()
@@ -117,10 +120,26 @@ class Timers:
         live = before.copy()
         live.scheduled_ms = None
         if key not in self._work.late:  # a late call is concluded before the round commits
-            fire_rules(self._work, key, live)
+            fire_rules(self._work.commands, key, live)
             if live.ended and live.done is not before.done:
                 self._work.publish(live, before)
-        self._work.put(key, live)
+        self._work.layers.put(key, live)
+
+    def _close_unanswered(self) -> None:
+        """Close the commands that no switch answered in time as `unanswered`; they are never repeated.
+
+        The record of an ended call is revised once, when none of its commands is open, and not for each command.
+        """
+        work, commands = self._work, self._work.commands
+        for call_id, key_hash in commands.past_deadline():
+            key, before = work.layers.by_id(key_hash, call_id)
+            if before is None or not any(map(commands.is_past_deadline, before.done)):
+                continue
+            live = before.copy()
+            live.done = tuple([_closed(commands, done) for done in before.done])
+            if live.ended and not live.has_open_commands:
+                work.publish(live, before)
+            work.layers.put(key, live)
 
     def _sweep(self, positions: Mapping[int, int]) -> None:
         """End the calls without an event for `limits.idle_ms`, and those that a snapshot lacked."""
@@ -136,6 +155,10 @@ class Timers:
                 continue
             entry = Entry(live.partition, positions[live.partition], int(work.times.now_ms), live.source.tenant, b"")
             apply(work, key, live, end, entry, LOST_N)
+
+
+def _closed(commands: CommandWriter, done: Intervention) -> Intervention:
+    return commands.unanswered(done) if commands.is_past_deadline(done) else done
 
 
 def is_idle(live: LiveCall, partition_ms: float, idle_ms: int) -> bool:

@@ -66,7 +66,7 @@ async def _fill(db: str, calls: int, traced: bool) -> Mapping[str, object]:
     async with open_store(db, clock, settings.partitions) as store:
         engine = _engine(store, clock, settings)
         await engine.start()
-        engine.work.source(TENANT, SOURCE).declare(SWITCH, {"commands": COMMANDS, "if_other_ready": True})
+        engine.work.sources.get(TENANT, SOURCE).declare(SWITCH, {"commands": COMMANDS, "if_other_ready": True})
         settle_memory()
         if traced:
             tracemalloc.start()

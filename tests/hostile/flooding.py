@@ -11,12 +11,15 @@ from typing import Any
 from tests.hostile import flood as flooding_client
 from tests.hostile.attack import Bench, attack
 from tests.hostile.events import HOLD, Event, event, in_batches, now_ms, opening, talking
+from tests.hostile.long_calls import SHAPED, shaped
 from tests.hostile.readings import counted
 from tests.hostile.sending import send_all
 from tests.hostile.site import ROOT, KeyAsked, Site, pause
 from tests.hostile.verdict import Verdict
 from tests.hostile.witness import CALLS, Witness
+from tests.unit.core.long_calls import LONG
 
+LATE = "/switches/late-1"
 LATE_EVENTS = 9_900
 LATE_EVERY_MS = 20
 LATE_BATCH = 100
@@ -65,30 +68,47 @@ async def late_events(bench: Bench, verdict: Verdict) -> None:
     another tenant are due: all of these must come, each at most 500 ms late, none of its calls may be lost; and the
     attacker's call must be folded within 30 s, with every event.
     """
-    source = "/switches/late-1"
+    end_ms = now_ms() - 2_000
+    begins = talking(LATE, "late", end_ms - LATE_EVENTS * LATE_EVERY_MS - 10_000)
+    await _late_beside_others(bench, verdict, "late", begins, _newest_first(LATE, "late", end_ms))
+
+
+@attack("C2-late-shapes", 300)
+async def late_shapes(bench: Bench, verdict: Verdict) -> None:
+    """The same with calls whose cost is in their shape: of many legs, ring-alls, conferences and holds."""
+    for name in SHAPED:
+        of_shape = Verdict()
+        events = shaped(name, LATE, LATE_EVENTS)[::-1]
+        await _late_beside_others(bench, of_shape, LONG, [], events)
+        verdict.figure[name] = of_shape.figure
+        verdict.wrong += [f"{name}: {rule}" for rule in of_shape.wrong]
+
+
+async def _late_beside_others(
+    bench: Bench, verdict: Verdict, subject: str, begins: list[Event], late: list[Event]
+) -> None:
     async with _witnessed(bench, verdict, LATE_HEAD_START_S, LATE_OVER_S) as (site, key, witness):
         began_ms = now_ms()
-        end_ms = began_ms - 2_000
-        batches = [*in_batches(_newest_first(source, "late", end_ms), LATE_BATCH)]
-        await site.sent(key, talking(source, "late", end_ms - LATE_EVENTS * LATE_EVERY_MS - 10_000))
-        sent = await send_all(site, key, batches, LATE_AT_ONCE)
+        if begins:
+            await site.sent(key, begins)
+        sent = await send_all(site, key, [*in_batches(late, LATE_BATCH)], LATE_AT_ONCE)
         posted_s = (now_ms() - began_ms) / 1000
-        folded = await _folded(site, key, source)
+        folded = await _folded(site, key, LATE, subject)
         ended_ms = now_ms()
         aside = await counted(site, DEAD_LETTERED)
         verdict.figure["late_events"] = {
-            "events": LATE_EVENTS, **sent.figure(), "posted_s": posted_s, "folded_after_s": folded, "set_aside": aside
+            "events": len(late), **sent.figure(), "posted_s": posted_s, "folded_after_s": folded, "set_aside": aside
         }  # fmt: skip
-        verdict.must(sent.accepted == LATE_EVENTS, "every late event is taken in the end")
+        verdict.must(sent.accepted == len(late), "every late event is taken in the end")
         verdict.must(folded is not None, f"the late events are folded within {FOLDED_S:g} s")
         verdict.must(aside == 0, "none of them is set aside: they are all of one call, within its limits")
         witness.due_meanwhile(verdict, began_ms, ended_ms, LATE_DUE_MIN)
 
 
-async def _folded(site: Site, key: str, source: str) -> float | None:
+async def _folded(site: Site, key: str, source: str, subject: str) -> float | None:
     """Seconds until an event that is posted now, after all others of the call, shows in the list of calls."""
     began = time.monotonic()
-    await site.sent(key, [event(source, "late", "callCleared", now_ms())], FOLDED_S)
+    await site.sent(key, [event(source, subject, "callCleared", now_ms())], FOLDED_S)
     return await site.comes(key, FOLDED_S - (time.monotonic() - began), source=source, state="ended")
 
 

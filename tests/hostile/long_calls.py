@@ -1,7 +1,7 @@
 """Calls of thousands of events whose cost is in their shape: many legs, ring-alls, conferences, holds."""
 
 from tests.benchmarks.traffic import stamp
-from tests.hostile.events import event, in_batches, now_ms
+from tests.hostile.events import Event, event, in_batches, now_ms
 from tests.hostile.sending import send_all
 from tests.hostile.site import Site
 from tests.hostile.verdict import Verdict
@@ -18,13 +18,18 @@ FOLDED_S = 20.0
 LATE_FOLDED_S_MAX = 3.0
 
 
+def shaped(name: str, source: str, count: int) -> list[Event]:
+    """So many events of one call of this shape, that began ten minutes ago."""
+    begin_ms = now_ms() - OLD_MS
+    return [event(source, LONG, kind, begin_ms + at_ms, data) for at_ms, kind, data in SHAPES[name](count)]
+
+
 async def shaped_calls(site: Site, key: str, verdict: Verdict) -> None:
     """Post a call of each shape, in order and in full requests; then one late event, after which all is folded anew."""
     figures: dict[str, dict[str, float | None]] = {}
     for number, name in enumerate(SHAPED):
         source, begin_ms = f"/switches/shaped-{number}", now_ms() - OLD_MS
-        said = SHAPES[name](SHAPED_EVENTS)
-        events = [event(source, LONG, kind, begin_ms + at_ms, data) for at_ms, kind, data in said]
+        events = shaped(name, source, SHAPED_EVENTS)
         sent = await send_all(site, key, in_batches(events, BATCH_EVENTS))
         folded = await site.caught_up(key, sent.position, FOLDED_S)
         late = event(source, LONG, "networkReached", 0, {"connection": "c"}) | {"time": stamp(begin_ms + 1).decode()}

@@ -11,9 +11,10 @@ import pytest
 from cti.adapters.clock import SystemClock, VirtualClock
 from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.log_clock import ServerClock
-from cti.engine.gathering import LIMITS, Gathering
-from cti.engine.metrics import CallMetrics
+from cti.engine.live_calls import Layers
+from cti.engine.sources import Sources
 from cti.engine.time_steps import TimeSteps
+from cti.engine.times import Times
 from cti.retention import Retention
 from cti.rows import CallFilter, CallListing
 from cti.settings import Settings
@@ -279,8 +280,8 @@ def test_a_log_that_is_worked_once_more_has_the_time_of_its_entries(intervention
     """Its clock leaps from entry to entry; that is no step, and calls fall silent by it as they did then."""
     clock, moved = VirtualClock(0), Moved()
     machine = VirtualClock(0)
-    work = Gathering(read_book("power-95598"), CallMetrics(Telemetry()), interventions, LIMITS)
-    steps = TimeSteps(work, MemoryEventLog(clock, 1), machine)
+    sources, log = Sources(read_book("power-95598")), MemoryEventLog(clock, 1)
+    steps = TimeSteps(Layers(), sources, Times(), log, machine, enabled=interventions)
     steps.move_with(moved)
     assert steps.now_ms() == 0
     clock.move_to(HOUR_S * 1000)

@@ -198,14 +198,14 @@ async def test_a_snapshot_of_a_round_that_failed_is_taken_again(it: Scene, monke
     async def away_once(round_: Round) -> None:
         if round_.snapshots and not refused:
             refused.append(round_)
-            assert it.engine.work.source("test", "/switches/s1").committed_snapshots == {}
+            assert it.engine.work.sources.get("test", "/switches/s1").committed_snapshots == {}
             raise LedgerAway("the disk is full")
         await commit(round_)
 
     monkeypatch.setattr(it.store.ledger, "commit", away_once)
     await it.post(event("s1", "s1", "switchSnapshot", 10.0, {"calls": [{"call": "x"}]}, family="switch"))
     assert await it.store.ledger.snapshots(0) == []
-    assert it.engine.work.source("test", "/switches/s1").snapshots == {}
+    assert it.engine.work.sources.get("test", "/switches/s1").snapshots == {}
     await it.to(20)
     kept = [await it.store.ledger.snapshots(partition) for partition in range(4)]
     assert [len(rows) for rows in kept] == [1, 1, 1, 1]

@@ -101,7 +101,7 @@ async def test_nothing_is_said_twice_whatever_happens_to_the_engine(product: Act
 async def test_a_caller_is_known_though_the_engine_died_before_it_asked(product: Acting) -> None:
     it, of = product.it, outage()
     await put(it, of, [affected(of, 1, ONE)])
-    it.engine.work.asks_who_calls = False
+    it.engine.work.callers.asked = False
     await calls_in(it, "call", ONE)
     assert heard(it, "playMessage") == []
     await it.restart()
