@@ -20,7 +20,7 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from campaigns.kinds import QUEUE_KEY, Kind, Text
-from campaigns.told_values import forms, money
+from campaigns.value_forms import forms, money
 
 ITEMS_SPOKEN_MAX = 6  # of an account; of more the sums are told
 WORDS_CHARS_MAX = 2_000  # as the schema of commands allows

@@ -29,7 +29,7 @@ from campaigns.written_notices.batches import (
     acknowledged,
     new_batch,
 )
-from campaigns.written_notices.told import SET_ASIDE, columns, headers
+from campaigns.written_notices.shown import SET_ASIDE, columns, headers
 from cti.web.accept import wanted
 from cti.web.body import read_body, read_model
 from cti.web.csv_text import CSV, csv_heading

@@ -15,7 +15,7 @@ from campaigns.ledger.rows import BatchRow, CampaignRow
 from campaigns.letters.content import Glyphs, letter, set_aside, sheet_row
 from campaigns.letters.printer import Batch, NoFonts, PressesBusy, PressFailed, Pressing
 from campaigns.letters.templates import TemplateMistake
-from campaigns.told_values import forms
+from campaigns.value_forms import forms
 
 PDF = "application/pdf"
 READ = 250  # notices read at a time

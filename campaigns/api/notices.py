@@ -14,7 +14,7 @@ from campaigns.kinds import known_kinds
 from campaigns.ledger import campaigns
 from campaigns.ledger.notice_batches import noted as read_notices
 from campaigns.ledger.rows import NoticeRow
-from campaigns.written_notices.told import columns, csv_rows, headers, notice_json
+from campaigns.written_notices.shown import columns, csv_rows, headers, notice_json
 from cti.web.accept import wanted
 from cti.web.csv_text import CSV, csv_heading
 from cti.web.csv_text import csv_rows as csv_lines

@@ -22,7 +22,7 @@ from campaigns.imports.rejected import ERROR, MARK, csv_lines, filled
 from campaigns.ledger.rows import SettlementRow
 from campaigns.settlements.asked import note, read_payment
 from campaigns.settlements.feed import Fed, Feed
-from campaigns.settlements.telling import How, Settled, Told, settle
+from campaigns.settlements.settling import How, ReportedPayment, Settled, settle
 from cti.web.accept import wanted
 from cti.web.body import read_json
 from cti.web.csv_text import CSV
@@ -46,9 +46,9 @@ async def post_settlements(context: Context, asked: Asked, *, limits: Limits) ->
         takes = f"{JSON}, {CSV}"
         raise refusal("unsupported_media_type", f"Taken here: {takes}", headers={"Accept-Post": takes, **CLOSE})
     body = await read_json(asked.request, limits)
-    told = read_payment(body, limits, context.now_ms())
+    reported = read_payment(body, limits, context.now_ms())
     done: list[Settled] = []  # the last is what was committed
-    answer = await created(context, asked, body, partial(_settle, context, asked, told, done))
+    answer = await created(context, asked, body, partial(_settle, context, asked, reported, done))
     for one in done[-1:]:
         count(context, one.took)
         context.metrics.settled(one.each[0].how)
@@ -56,10 +56,10 @@ async def post_settlements(context: Context, asked: Asked, *, limits: Limits) ->
 
 
 def _settle(
-    context: Context, asked: Asked, told: Told, settled: list[Settled], connection: Connection
+    context: Context, asked: Asked, reported: ReportedPayment, settled: list[Settled], connection: Connection
 ) -> Reply | Refusal:
     tenant, by, now_ms = asked.caller.tenant, who(asked.caller), context.now_ms()
-    done = settle(connection, context, tenant, [told], by, now_ms)
+    done = settle(connection, context, tenant, [reported], by, now_ms)
     (kept,) = done.each
     settled.append(done)
     if kept.how is How.OTHER:

@@ -60,7 +60,7 @@ class Room:
 
 
 @dataclass
-class Told:
+class TurnTally:
     """What is counted once the turn is committed."""
 
     refused: Counter[str] = field(default_factory=Counter)
@@ -103,7 +103,7 @@ class Intents:
         known: Known,
         cases: Mapping[str, Case],
     ) -> None:
-        self.writes, self.told = writes, Told()
+        self.writes, self.tally = writes, TurnTally()
         self._moment, self._lane, self._rules, self._callers = moment, lane, rules, callers
         self._campaigns, self._found, self._known, self._read = campaigns, found, known, cases
         self._cases: dict[str, Case] = {}
@@ -158,11 +158,11 @@ class Intents:
         elif judgement.ask:
             self.writes.questions.append(next_question(news, self._moment.ledger_ms))
         if judgement.pause is not None:
-            self.told.pauses[case.of.id] = judgement.pause
-        if news.key != self.told.taken.get(news.order.order.id):
-            self.told.two_calls += judgement.two_calls
-        self.told.not_dialled += isinstance(judgement.outcome, NeverDialled)
-        self.told.taken[news.order.order.id] = news.key
+            self.tally.pauses[case.of.id] = judgement.pause
+        if news.key != self.tally.taken.get(news.order.order.id):
+            self.tally.two_calls += judgement.two_calls
+        self.tally.not_dialled += isinstance(judgement.outcome, NeverDialled)
+        self.tally.taken[news.order.order.id] = news.key
 
     def _entered(self, case: Case, n: int) -> None:
         """Who asked not to be called, or is somebody else: nobody calls the number from now on, in this turn too."""
@@ -184,7 +184,7 @@ class Intents:
         row = case.attempts.get(n)
         if row is None or row.rang_at_ms is not None or not isinstance(rang_at_ms, int):
             return
-        self.told.quiet_rings += rang_quietly(case, row, rang_at_ms)
+        self.tally.quiet_rings += rang_quietly(case, row, rang_at_ms)
 
     # -- deadlines -----------------------------------------------------------------------------------------------------
 
@@ -228,15 +228,15 @@ class Intents:
             ended = one.step in {"over", "not_dialled"} or bool(one.counted)
             if ended and (one.step, one.disposition, one.counted) != (was.step, was.disposition, was.counted):
                 what = one.disposition if one.step != "not_dialled" else "not_dialled"
-                self.told.attempts[case.of.kind, one.channel, str(what)] += 1
-                self.told.ended.add(case.of.id)
-            self.told.unknown += one.step == "held" and was.step != "held"
-        self.told.missed.update((case.of.kind, deadline) for deadline in case.missed)
+                self.tally.attempts[case.of.kind, one.channel, str(what)] += 1
+                self.tally.ended.add(case.of.id)
+            self.tally.unknown += one.step == "held" and was.step != "held"
+        self.tally.missed.update((case.of.kind, deadline) for deadline in case.missed)
         if case.promise is not None and case.promise != case.row.promise:
-            self.told.promises[case.promise] += 1
+            self.tally.promises[case.promise] += 1
         if case.contact.final and not case.was_final:
-            self.told.final.add(case.row.id)
-            self.told.done.add(case.of.id)
+            self.tally.final.add(case.row.id)
+            self.tally.done.add(case.of.id)
 
     def notices(self) -> None:
         """Those that contacts owe now, and those that a late fact takes back."""
@@ -310,7 +310,7 @@ class Intents:
         refusal = self._refusal(case, decision)
         if refusal is not None:
             self.writes.refusals.append(refusal)
-            self.told.refused[refusal.why] += 1
+            self.tally.refused[refusal.why] += 1
             case.row = case.row._replace(why=refusal.why)
         self._write_always(case)
 

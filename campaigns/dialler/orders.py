@@ -130,8 +130,8 @@ def message_order(basis: OrderBasis, way: Way) -> tuple[DialOrderRow, AttemptCol
     said, text = basis.said, basis.said.message[basis.campaign.language]
     to, _ = split_number(basis.dial.number)
     fields = {"channel": basis.dial.channel.value, "to": to, "text": text, "reference": basis.id}
-    told = said.amount is not None and f"{Decimal(said.amount):.2f}" in text
-    return _order(basis, SEND_MESSAGE, fields, way), {**_columns(basis), "amount_spoken": said.amount if told else None}
+    amount = said.amount if said.amount is not None and f"{Decimal(said.amount):.2f}" in text else None
+    return _order(basis, SEND_MESSAGE, fields, way), {**_columns(basis), "amount_spoken": amount}
 
 
 def question(order: DialOrderRow, k: int, ledger_ms: int) -> DialOrderRow:

@@ -20,7 +20,7 @@ from campaigns.dialler.case import Case, Known, Moment, cases_of, moment_of, ord
 from campaigns.dialler.clocks import ClockGuard, Reading
 from campaigns.dialler.emergency_looks import EmergencyLooks
 from campaigns.dialler.endings import Endings
-from campaigns.dialler.intents import Intents, LaneView, Room, Told
+from campaigns.dialler.intents import Intents, LaneView, Room, TurnTally
 from campaigns.dialler.judging import Before, Judged, judge_all, still
 from campaigns.dialler.lane_orders import LaneOrders
 from campaigns.dialler.message_ways import Ways, is_gateway_live, live_channels, ways_of
@@ -157,8 +157,8 @@ class LaneDialler:
         lane = read.lane
         if lane.withdrawing or any(row.state == CampaignState.STOPPING for row in lane.campaigns):
             look_ms = min(look_ms, self._context.clock.now_ms() + LOOK_MS)
-        moved = bool(await pause_where_needed(self._context, rows, intents.told.pauses, intents.told.ended))
-        moved = await self._endings.look(lane, intents.told.done) or moved
+        moved = bool(await pause_where_needed(self._context, rows, intents.tally.pauses, intents.tally.ended))
+        moved = await self._endings.look(lane, intents.tally.done) or moved
         if moment.steady:
             moved = await start_due(self._context, lane.campaigns) or moved
         recounted = await self._years.look(lane)
@@ -175,7 +175,7 @@ class LaneDialler:
         there = {one.order.id for one in read.orders} | set(read.late)
         self._dialled = bool(intents.writes.dialling)
         self._closed_told = dict(self._closed)
-        self._taken = still({**self._taken, **intents.told.taken}, there, intents.told.final)
+        self._taken = still({**self._taken, **intents.tally.taken}, there, intents.tally.final)
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -358,9 +358,9 @@ class LaneDialler:
         written = (await self._context.writer.transact(*steps, weight=weight))[0]
         if written.dialled or writes.questions:
             self._context.dial.made()
-        self._count(intents.told, writes, written)
+        self._count(intents.tally, writes, written)
 
-    def _count(self, told: Told, writes: Writes, written: turns.Written) -> None:
+    def _count(self, tally: TurnTally, writes: Writes, written: turns.Written) -> None:
         metrics, meter = self._context.metrics, self._context.dial_meter
         made = [one for one in writes.dialling if one.order.id in written.dialled]
         for one in made:
@@ -368,19 +368,19 @@ class LaneDialler:
         for question in writes.questions:
             meter.made(question.command)
         metrics.dialled(len(made)) if made else None
-        for why, count in told.refused.items():
+        for why, count in tally.refused.items():
             metrics.refused(why, count)
-        for (kind, channel, disposition), count in told.attempts.items():
+        for (kind, channel, disposition), count in tally.attempts.items():
             for _ in range(count):
                 metrics.attempt(kind, channel, disposition)
-        for (kind, deadline), count in told.missed.items():
+        for (kind, deadline), count in tally.missed.items():
             for _ in range(count):
                 metrics.deadline_missed(kind, deadline)
-        for kept, count in told.promises.items():
+        for kept, count in tally.promises.items():
             metrics.promise(kept, count)
-        for _ in range(told.quiet_rings):
+        for _ in range(tally.quiet_rings):
             metrics.quiet_ring()
-        for _ in range(told.two_calls):
+        for _ in range(tally.two_calls):
             meter.two_calls()
-        meter.not_dialled(told.not_dialled)
-        meter.unknown(told.unknown)
+        meter.not_dialled(tally.not_dialled)
+        meter.unknown(tally.unknown)

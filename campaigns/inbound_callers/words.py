@@ -13,7 +13,7 @@ from campaigns.kinds.outage import KIND as OUTAGE
 from campaigns.ledger.numbers import Match
 from campaigns.outages.items import standing
 from campaigns.owed_today import items_left
-from campaigns.told_values import forms
+from campaigns.value_forms import forms
 from cti.callers.rows import Words
 
 ANNOUNCEMENT, CASE = "outage_announcement", "campaign_contact"  # keys of messages

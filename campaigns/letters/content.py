@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from campaigns.kinds import Field, FieldType, known_kinds
 from campaigns.ledger.rows import NoticeRow
 from campaigns.settlements.items import IN_PART
-from campaigns.told_values import Forms, forms
+from campaigns.value_forms import Forms, forms
 
 NARROW_EM = 0.95  # the widest of what is not of full width, W and @ among it
 WINDOW_LINES, WINDOW_EM = 6, 26  # of 9 points, in 26 x 86 mm

@@ -1,4 +1,4 @@
-"""A payment as it is told, over HTTP or on a topic: read and judged in the same way, and noted in the audit log."""
+"""A payment as it is reported, over HTTP or on a topic: read and judged in the same way, and noted in the audit log."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from campaigns.imports.cells import Wrong
 from campaigns.imports.rows import read_account
 from campaigns.ledger import audit
 from campaigns.settlements.reading import read_marks, read_reference, when_settled
-from campaigns.settlements.telling import How, Kept, Told
+from campaigns.settlements.settling import How, Kept, ReportedPayment
 from cti.web.body import model_of
 from cti.web.limits import Limits
 from cti.web.refusal import Refusal, fault
@@ -18,12 +18,12 @@ from schemas.settlements import Settlement
 NOTED = ("paid", "in_part", "withdrawn", "recalled")
 
 
-def read_payment(body: bytes, limits: Limits, now_ms: int) -> Told:
+def read_payment(body: bytes, limits: Limits, now_ms: int) -> ReportedPayment:
     """Raises Refusal: `invalid_body` with the pointers of what is wrong, or that it is no JSON."""
-    return told(model_of(body, limits, Settlement), now_ms)
+    return payment_of(model_of(body, limits, Settlement), now_ms)
 
 
-def told(given: Settlement, now_ms: int) -> Told:
+def payment_of(given: Settlement, now_ms: int) -> ReportedPayment:
     """Raises Refusal `invalid_body`."""
     faults: list[dict[str, str]] = []
     account = reference = ""
@@ -47,7 +47,7 @@ def told(given: Settlement, now_ms: int) -> Told:
         faults.append(fault("/settled_at", wrong.rule, wrong.what))
     if faults:
         raise Refusal("invalid_body", f"{faults[0]['pointer']}: {faults[0]['detail']}", faults)
-    return Told(reference, account, items, at_ms)
+    return ReportedPayment(reference, account, items, at_ms)
 
 
 def note(connection: Connection, tenant: str, each: Sequence[Kept], who: str, now_ms: int) -> None:

@@ -19,7 +19,7 @@ from campaigns.imports.records import Cutter, Record, Sniffer
 from campaigns.imports.rows import Refused
 from campaigns.ledger.rows import SettlementRow
 from campaigns.settlements.reading import REFERENCE, PaymentReader
-from campaigns.settlements.telling import How, Kept, Settled, Told, settle
+from campaigns.settlements.settling import How, Kept, ReportedPayment, Settled, settle
 
 BATCH_ROWS = 200  # in one transaction: dialling of the tenant waits for it
 SNIFFED_BYTES = 262_144  # its encoding is that of its beginning
@@ -73,7 +73,7 @@ class Feed:
         self._context, self._tenant, self._who = context, tenant, who
         self.fed = Fed(beside)
         self._reader: PaymentReader | None = None
-        self._waiting: list[tuple[Record, Told]] = []
+        self._waiting: list[tuple[Record, ReportedPayment]] = []
 
     async def take(self, pieces: AsyncIterator[bytes]) -> Fed:
         """Raises CannotImport where it has no header, LedgerAway, OutcomeUnknown, or what the pieces raise."""
@@ -118,8 +118,8 @@ class Feed:
     async def _settle(self) -> None:
         """With no rows at all too: the feed lives."""
         batch, self._waiting = self._waiting, []
-        told = [one for _, one in batch]
-        each = (await settled(self._context, self._tenant, told, self._who)).each
+        payments = [one for _, one in batch]
+        each = (await settled(self._context, self._tenant, payments, self._who)).each
         assert self._reader is not None
         for (record, _), kept in zip(batch, each, strict=True):
             self._count(self._reader, record, kept)
@@ -133,15 +133,15 @@ class Feed:
             self.fed.count(kept.row)
 
 
-async def settled(context: Context, tenant: str, told: Sequence[Told], who: str) -> Settled:
+async def settled(context: Context, tenant: str, payments: Sequence[ReportedPayment], who: str) -> Settled:
     """Payments in one transaction of their own. Raises LedgerAway, OutcomeUnknown."""
     now_ms = context.now_ms()
 
     def act(connection: Connection) -> Done[Settled]:
-        done = settle(connection, context, tenant, told, who, now_ms)
+        done = settle(connection, context, tenant, payments, who, now_ms)
         return Done(done, done.took)
 
-    done: Done[Settled] = await context.write(run_each, act, weight=max(1, ROWS_OF_ONE * len(told)))
+    done: Done[Settled] = await context.write(run_each, act, weight=max(1, ROWS_OF_ONE * len(payments)))
     count(context, done.took)
     for kept in done.made.each:
         context.metrics.settled(kept.how)

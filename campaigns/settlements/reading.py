@@ -11,7 +11,7 @@ from campaigns.imports.errors import CannotImport
 from campaigns.imports.header import plain
 from campaigns.imports.records import Record
 from campaigns.imports.rows import CELLS, ROW_RULE, Mistake, Refused, error_text, read_account
-from campaigns.settlements.telling import Told
+from campaigns.settlements.settling import ReportedPayment
 from schemas.settlements import ITEMS_MAX, REFERENCE_CHARS_MAX
 
 ACCOUNT, ITEMS, SETTLED_AT, REFERENCE = "account", "items", "settled_at", "reference"
@@ -86,7 +86,7 @@ class PaymentReader:
         self._moment = reading.moment_reader(zone)
         self._at = _columns(header)
 
-    def read(self, record: Record) -> Told | Refused | None:
+    def read(self, record: Record) -> ReportedPayment | Refused | None:
         """None: every cell is empty."""
         if record.mistake is not None:
             return Refused(error_text(record.row, [Mistake("-", ROW_RULE, record.mistake)]))
@@ -102,7 +102,7 @@ class PaymentReader:
         reference = self._cell(record.cells, REFERENCE, read_reference, mistakes)
         if account is None or at_ms is None or reference is None or mistakes:
             return Refused(error_text(record.row, mistakes))
-        return Told(reference, account, items or (), at_ms)
+        return ReportedPayment(reference, account, items or (), at_ms)
 
     def mistake(self, row: int, field: str, rule: str, what: str) -> str:
         """What is wrong with a row that could be read."""

@@ -16,7 +16,7 @@ from campaigns.ledger.outbox import BATCH, DEAD_LETTER, OutboxRow
 from campaigns.ledger.rows import NoticeRow
 from campaigns.sole_owner import SoleTask
 from campaigns.topics.names import NOTICES
-from campaigns.written_notices.told import notice_json
+from campaigns.written_notices.shown import notice_json
 from cti.errors import LedgerAway, LogAway, OutcomeUnknown, WrongPartitions, WrongTopic
 from cti.hosting import Host
 from cti.topics import DEAD_LETTERS, DeadLetterBox, PartTopics, Publication

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from campaigns.settlements.asked import read_payment
-from campaigns.settlements.telling import Told
+from campaigns.settlements.settling import ReportedPayment
 from campaigns.topics.names import SETTLEMENTS
 from cti.ports import Entry
 from cti.topics import SetAside
@@ -22,7 +22,7 @@ class Payment(NamedTuple):
 
     entry: Entry
     position: int
-    told: Told
+    reported: ReportedPayment
 
 
 class Read(NamedTuple):
@@ -45,11 +45,11 @@ def read_records(entries: Iterable[Entry], base: int, tenants: Collection[str], 
             aside.append(set_aside(entry, base, DeadLetter.UNKNOWN_TENANT, f"no API key is of tenant {entry.tenant}"))
         else:
             try:
-                told = read_payment(entry.body, LIMITS, now_ms)
+                reported = read_payment(entry.body, LIMITS, now_ms)
             except Refusal as refusal:
                 aside.append(set_aside(entry, base, DeadLetter.INVALID, why(refusal)))
             else:
-                payments.append(Payment(entry, entry.position + base, told))
+                payments.append(Payment(entry, entry.position + base, reported))
     return Read(payments, aside)
 
 

@@ -21,7 +21,7 @@ from campaigns.ledger import outbox, topic_positions
 from campaigns.ledger.topic_positions import Position
 from campaigns.settlements.asked import note
 from campaigns.settlements.feed import BATCH_ROWS, ROWS_OF_ONE
-from campaigns.settlements.telling import How, settle
+from campaigns.settlements.settling import How, settle
 from campaigns.topics.names import SETTLEMENTS
 from campaigns.topics.records import OTHER_PAYMENT, Read, letters_of, read_records, set_aside
 from cti.errors import LedgerAway, LogAway, LogTruncated, OutcomeUnknown, WrongPartitions, WrongTopic
@@ -228,7 +228,7 @@ class SettlementsTopic:
             took, hows, aside = Took(), list[How](), list(read.aside)
             for tenant in sorted({payment.entry.tenant for payment in read.payments}):
                 mine = [payment for payment in read.payments if payment.entry.tenant == tenant]
-                done = settle(connection, self._context, tenant, [one.told for one in mine], WHO, now_ms)
+                done = settle(connection, self._context, tenant, [one.reported for one in mine], WHO, now_ms)
                 note(connection, tenant, done.each, WHO, now_ms)
                 for payment, kept in zip(mine, done.each, strict=True):
                     if kept.how is How.OTHER:

@@ -177,9 +177,9 @@ class _DatabaseStore(Store):
         self.ledger = self._ledger = _ledger_in(database)
         now_ms, speed = (None, 1.0) if clock is None else (clock.now_ms, speed_of(clock))
         self.dial = SqlDialOrders(database, now_ms, self._said_by, speed)
-        self._ledger.tell_dialled(self.dial.told)
+        self._ledger.tell_dialled(self.dial.on_commit)
         self.callbacks = SqlCallbackRequests(database, DIAL)
-        self._ledger.tell_called_back(self.callbacks.told)
+        self._ledger.tell_called_back(self.callbacks.on_commit)
         self.letters = PartLetters()
         self._chains = (CHAIN, *chains)
 

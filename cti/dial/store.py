@@ -206,7 +206,7 @@ class SqlDialOrders:
 
     # -- for the store -------------------------------------------------------------------------------------------------
 
-    def told(self) -> None:
+    def on_commit(self) -> None:
         """After the commit of a round with facts of dialled calls."""
         self._dialled.set()
 

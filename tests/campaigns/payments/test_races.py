@@ -25,7 +25,7 @@ from campaigns.ledger.tables import FAR
 from campaigns.outages.items import Change, Outage, moment_ms
 from campaigns.outages.revising import revise
 from campaigns.settlements.feed import settled
-from campaigns.settlements.telling import Told
+from campaigns.settlements.settling import ReportedPayment
 from campaigns.written_notices.batches import new_batch
 from campaigns.written_notices.owing import Owed, notice_of
 from tests.campaigns.dialler.made import (
@@ -113,7 +113,7 @@ class Play:
         """Acknowledged when it returns."""
         now_ms = self.context.now_ms()
         if self.column == "a payment":
-            told = Told(f"R-{self.row.account}", self.row.account, (), now_ms)
+            told = ReportedPayment(f"R-{self.row.account}", self.row.account, (), now_ms)
             await settled(self.context, TENANT, [told], WHO)
         elif self.column == "do-not-call":
             line = line_of(self.number, None)

@@ -9,7 +9,7 @@ from campaigns.imports.errors import CannotImport
 from campaigns.imports.records import Record
 from campaigns.imports.rows import Refused
 from campaigns.settlements.reading import PaymentReader, read_mark, read_marks
-from campaigns.settlements.telling import Told
+from campaigns.settlements.settling import ReportedPayment
 from tests.campaigns.shipped import DAY_MS, SHANGHAI, ms
 
 NOW_MS, MIDNIGHT_MS = ms("2026-03-04 09:00"), ms("2026-03-03 00:00")
@@ -53,16 +53,16 @@ def test_items_stand_once_and_in_order() -> None:
 @pytest.mark.parametrize(
     ("cells", "told"),
     [
-        (("A1", "", "2026-03-03 10:00", "R1"), Told("R1", "A1", (), ms("2026-03-03 10:00"))),
+        (("A1", "", "2026-03-03 10:00", "R1"), ReportedPayment("R1", "A1", (), ms("2026-03-03 10:00"))),
         (
             ("A1", "2026-02;202601", "2026-03-03", "R1"),
-            Told("R1", "A1", ("2026-01", "2026-02"), MIDNIGHT_MS),
+            ReportedPayment("R1", "A1", ("2026-01", "2026-02"), MIDNIGHT_MS),
         ),
-        (('="00１"', "", "2026-03-03T02:00:00.900Z", "'R1"), Told("R1", "001", (), ms("2026-03-03 10:00"))),
+        (('="00１"', "", "2026-03-03T02:00:00.900Z", "'R1"), ReportedPayment("R1", "001", (), ms("2026-03-03 10:00"))),
         (("", " ", "", ""), None),
     ],
 )
-def test_a_row(cells: tuple[str, ...], told: Told | None) -> None:
+def test_a_row(cells: tuple[str, ...], told: ReportedPayment | None) -> None:
     assert read(*cells) == told
 
 

@@ -8,7 +8,7 @@ from campaigns.ledger import contacts, notice_batches, notices, tables
 from campaigns.ledger.rows import CampaignRow, ContactRow
 from campaigns.letters import content
 from campaigns.settlements.feed import settled
-from campaigns.settlements.telling import How, Kept, Told
+from campaigns.settlements.settling import How, Kept, ReportedPayment
 from campaigns.written_notices.batches import new_batch
 from campaigns.written_notices.owing import Owed, notice_of
 from tests.campaigns.dialler.acting import Acting
@@ -20,11 +20,13 @@ WHO = "cashier (3)"
 FEBRUARY = {**DEBT, "months": "2026-02", "arrears": "80.00", "total_due": "80.00", "penalty_from": "2026-03-01"}
 
 
-def paid(product: Acting, account: str, *items: str, reference: str = "R1", at_ms: int | None = None) -> Told:
-    return Told(reference, account, items, (product.now_ms if at_ms is None else at_ms) // 1000 * 1000)
+def paid(
+    product: Acting, account: str, *items: str, reference: str = "R1", at_ms: int | None = None
+) -> ReportedPayment:
+    return ReportedPayment(reference, account, items, (product.now_ms if at_ms is None else at_ms) // 1000 * 1000)
 
 
-async def tell(product: Acting, *told: Told) -> list[Kept]:
+async def tell(product: Acting, *told: ReportedPayment) -> list[Kept]:
     return list((await settled(product.context, TENANT, told, WHO)).each)
 
 

@@ -16,7 +16,7 @@ from campaigns.ledger.rows import SettlementRow
 from campaigns.ledger.tables import settlements
 from campaigns.ledger.topic_positions import Position
 from campaigns.metrics import RECORDS
-from campaigns.settlements.telling import Told
+from campaigns.settlements.settling import ReportedPayment
 from campaigns.topics import settlements as reading
 from campaigns.topics.names import SETTLEMENTS
 from cti.adapters.ledger.tables import dead_letters
@@ -185,7 +185,7 @@ async def test_of_two_readers_one_commits(tmp_path: Path) -> None:
 async def test_a_defect_of_ours_sets_one_record_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settle = reading.settle
 
-    def broken(connection: Connection, context: Any, tenant: str, told: Sequence[Told], *more: Any) -> Any:
+    def broken(connection: Connection, context: Any, tenant: str, told: Sequence[ReportedPayment], *more: Any) -> Any:
         if any(one.reference == "R5" for one in told):
             raise SQLAlchemyError("a defect")
         return settle(connection, context, tenant, told, *more)

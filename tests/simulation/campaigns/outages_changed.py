@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from campaigns.told_values import forms
+from campaigns.value_forms import forms
 from tests.campaigns.never import NOT_TOLD_AGAIN, OLD_WORD
 from tests.campaigns.seen import Seen, Violation
 from tests.simulation.campaigns.jobs import HOUR_MS, Job

@@ -1,5 +1,5 @@
-"""Payments are told: each once, by its reference. The same again changes nothing and gets the same answer; another
-payment of the same reference is refused.
+"""Reported payments: each is settled once, by its reference. The same again changes nothing and gets the same answer;
+another payment of the same reference is refused.
 """
 
 import json
@@ -17,7 +17,7 @@ from campaigns.settlements.closing import Acted, Recalled, close_contacts, recal
 from campaigns.settlements.items import KINDS_MEANT
 
 
-class Told(NamedTuple):
+class ReportedPayment(NamedTuple):
     """A payment. `items`: canonical marks (`campaigns.settlements.items`), sorted; none: all that was owed."""
 
     reference: str
@@ -27,7 +27,7 @@ class Told(NamedTuple):
 
 
 class How(StrEnum):
-    """What became of one that was told."""
+    """What became of one."""
 
     NEW = "new"
     REPEATED = "repeated"
@@ -42,21 +42,21 @@ class Kept(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """Each, in the order in which they were told."""
+    """Each, in the order of the report."""
 
     each: Sequence[Kept]
     took: Took
 
 
 def settle(
-    connection: Connection, context: Context, tenant: str, told: Sequence[Told], who: str, now_ms: int
+    connection: Connection, context: Context, tenant: str, payments: Sequence[ReportedPayment], who: str, now_ms: int
 ) -> Settled:
     """Payments in one transaction. None at all is a sign that the feed lives."""
     outbound.lock(connection, tenant)
     settlements.heard(connection, tenant, now_ms)
-    known = settlements.by_reference(connection, tenant, {one.reference for one in told})
+    known = settlements.by_reference(connection, tenant, {one.reference for one in payments})
     new: dict[str, SettlementRow] = {}
-    for one in told:
+    for one in payments:
         if one.reference not in known and one.reference not in new:
             new[one.reference] = _row(tenant, one, who, now_ms)
     took = Took()
@@ -64,7 +64,7 @@ def settle(
         took = _act(connection, context, tenant, new, now_ms)
     first = set(new)
     each: list[Kept] = []
-    for one in told:
+    for one in payments:
         row = known.get(one.reference) or new[one.reference]
         how = How.NEW if one.reference in first else How.REPEATED
         first.discard(one.reference)
@@ -72,13 +72,13 @@ def settle(
     return Settled(each, took)
 
 
-def _row(tenant: str, one: Told, who: str, now_ms: int) -> SettlementRow:
+def _row(tenant: str, one: ReportedPayment, who: str, now_ms: int) -> SettlementRow:
     return SettlementRow(
         tenant, one.reference, one.account, json.dumps(one.items), one.settled_at_ms, now_ms, who
     )  # fmt: skip
 
 
-def _is_same(row: SettlementRow, one: Told) -> bool:
+def _is_same(row: SettlementRow, one: ReportedPayment) -> bool:
     return (row.account, json.loads(row.items), row.settled_at_ms) == (one.account, list(one.items), one.settled_at_ms)
 
 
