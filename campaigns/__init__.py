@@ -1,1 +1,1 @@
-"""Outbound campaigns: the place of the dialler, which is a service of its own beside the middleware."""
+"""Outbound campaigns: a part of the product (`cti.hosting.Part`). `ringback serve` and `ringback dialler` run its tasks."""

@@ -29,15 +29,15 @@ def run(args: argparse.Namespace) -> int:
     from cti.errors import RingbackError
 
     try:
-        told = verified(args.db or os.environ.get("RINGBACK_DB") or HERE, args.tenant, args.anchor)
-        text = json.dumps(told, ensure_ascii=False, indent=2)
+        report = verified(args.db or os.environ.get("RINGBACK_DB") or HERE, args.tenant, args.anchor)
+        text = json.dumps(report, ensure_ascii=False, indent=2)
         if args.json is not None:
             args.json.write_text(f"{text}\n", "utf-8")
     except (RingbackError, OSError) as error:
         print(f"ringback audit verify: {error}", file=sys.stderr)
         return UNREADABLE
     print(text)
-    return WHOLE if told["ok"] else BROKEN
+    return WHOLE if report["ok"] else BROKEN
 
 
 def _anchor(text: str) -> tuple[int, str]:

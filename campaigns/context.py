@@ -69,12 +69,12 @@ class Context:
 
     async def write(self, work: Work[Any, Any], payload: object, weight: int = 1) -> Any:
         """The result of `work` for one payload, committed; then everybody is woken. Raises as `SqlWriter.run`."""
-        made = (await self.writer.transact((work, payload), (self._told, None), weight=weight))[0]
+        made = (await self.writer.transact((work, payload), (self._notify, None), weight=weight))[0]
         self.woken.set()
         self.importing.set()
         return made
 
-    def _told(self, connection: Connection, asked: Sequence[Any]) -> Sequence[Any]:
+    def _notify(self, connection: Connection, asked: Sequence[Any]) -> Sequence[Any]:
         if self.tell is not None:
             self.tell(connection)
         return asked

@@ -111,5 +111,5 @@ class CannotDial(RingbackError):
     """The campaign's switch, trunk group or queue is unknown, or the switch did not declare what dialling needs."""
 
     def __init__(self, lacks: Sequence[Lacks]) -> None:
-        super().__init__("; ".join(one.detail for one in lacks))
+        super().__init__("; ".join(lack.detail for lack in lacks))
         self.lacks = tuple(lacks)

@@ -72,8 +72,10 @@ class Looking(SoleTask):
         def is_open(row: CampaignRow, hours_class: HoursClassRow) -> bool:
             campaign = campaign_of(row, self._context.rules)
             channels = campaign.channels or (Channel.AUTO,)
-            asked = (class_asked(campaign, hours_class.customer_class, hours_class.zones, one) for one in channels)
-            return any(isinstance(judge(campaign.hours, one, now_ms), Open) for one in asked)
+            asked = (
+                class_asked(campaign, hours_class.customer_class, hours_class.zones, channel) for channel in channels
+            )
+            return any(isinstance(judge(campaign.hours, question, now_ms), Open) for question in asked)
 
         return is_open
 

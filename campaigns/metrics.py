@@ -173,13 +173,13 @@ class Gauge(NamedTuple):
     values: Callable[[Figures], Mapping[tuple[str, ...], float]]
 
 
-def _one(name: str, about: str, value: Callable[[Figures], float]) -> Gauge:
+def _single(name: str, about: str, value: Callable[[Figures], float]) -> Gauge:
     return Gauge(name, about, (), lambda found: {(): value(found)})
 
 
 def _moment(name: str, about: str, at_ms: Callable[[Figures], int | None]) -> Gauge:
     """Seconds since the epoch; 0: there is none."""
-    return _one(name, about, lambda found: (at_ms(found) or 0) / 1000)
+    return _single(name, about, lambda found: (at_ms(found) or 0) / 1000)
 
 
 def _by(label: str, words: Sequence[str], name: str, about: str, counted: Callable[[Figures], Counted]) -> Gauge:
@@ -189,30 +189,30 @@ def _by(label: str, words: Sequence[str], name: str, about: str, counted: Callab
 
 def _by_lane(found: Figures) -> Mapping[tuple[str, ...], float]:
     """The busiest have a series of their own."""
-    busiest = sorted(found.live.items(), key=lambda one: (-one[1], one[0]))
+    busiest = sorted(found.live.items(), key=lambda item: (-item[1], item[0]))
     shown: dict[tuple[str, ...], float] = {tuple(lane): count for lane, count in busiest[:LANES_SHOWN_MAX]}
     rest = sum(count for _, count in busiest[LANES_SHOWN_MAX:])
     return shown | ({(OTHER, OTHER, OTHER): rest} if rest else {})
 
 
 GAUGES = (
-    _one("contacts_due", "Contacts that could be dialled now, up to 20,000", lambda found: found.due),
+    _single("contacts_due", "Contacts that could be dialled now, up to 20,000", lambda found: found.due),
     _moment(
         "oldest_due_timestamp_seconds",
         "Since when the contact that is due longest is due; 0: none is",
         lambda found: found.oldest_due_ms,
     ),
-    _one(
+    _single(
         "deadlines_at_risk",
         "Contacts that must have been tried within two hours and were not, up to 20,000",
         lambda found: found.at_risk,
     ),
-    _one(
+    _single(
         "important_unconfirmed",
         "Important customers whose outage begins within two hours and who have not confirmed it, up to 20,000",
         lambda found: found.unconfirmed,
     ),
-    _one(
+    _single(
         "contacts_unknown",
         "Contacts that nobody calls until it is known what became of their last call, up to 20,000",
         lambda found: found.unknown,
@@ -241,8 +241,8 @@ GAUGES = (
         Lane._fields,
         _by_lane,
     ),
-    _one("outbound_frozen", "Tenants whose dialling is frozen", lambda found: found.frozen),
-    _one(
+    _single("outbound_frozen", "Tenants whose dialling is frozen", lambda found: found.frozen),
+    _single(
         "settlement_feeds_silent",
         "Tenants whose payments are not told: no campaign of arrears starts",
         lambda found: found.feeds_silent,

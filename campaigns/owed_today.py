@@ -20,7 +20,7 @@ def items_left(kind: str, contact: ContactRow) -> list[Mapping[str, str]]:
     """The contact's items, without those that are paid, and without outages that are cancelled and of which it was
     never told.
     """
-    items = outages.told(json.loads(contact.items), contact.round)
+    items = outages.of_round(json.loads(contact.items), contact.round)
     return left(kind, items, settled_of(contact))
 
 
@@ -48,7 +48,7 @@ def items_on(
     if kind != ARREARS:
         return tuple(items)
     table = tuple(rates)
-    told: list[Mapping[str, str]] = []
+    summed: list[Mapping[str, str]] = []
     for item in items:
         owed = _arrears(item, customer_class)
         if isinstance(owed, NoFormula):
@@ -57,8 +57,8 @@ def items_on(
         if isinstance(penalty, NoFormula):
             return penalty
         total = owed.amount + penalty.amount
-        told.append({**item, "penalty": f"{penalty.amount:.2f}", "total_due": f"{total:.2f}"})
-    return tuple(told)
+        summed.append({**item, "penalty": f"{penalty.amount:.2f}", "total_due": f"{total:.2f}"})
+    return tuple(summed)
 
 
 def _arrears(item: Mapping[str, str], customer_class: str) -> Arrears | NoFormula:

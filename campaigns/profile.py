@@ -255,7 +255,7 @@ def _contradictions(profile: HoursProfile) -> Iterator[Contradiction]:
 
 
 def _missing(named: Mapping[str, Any], wanted: Any) -> list[str]:
-    return [one for one in wanted.__args__ if one not in named]
+    return [name for name in wanted.__args__ if name not in named]
 
 
 def _penalty_contradictions(earlier: list[PenaltyRate], index: int, row: PenaltyRate) -> Iterator[Contradiction]:

@@ -26,7 +26,8 @@ NETWORK: Mapping[Disposition, Call] = {
 
 def calls_by(found: Sequence[Experience]) -> tuple[Mapping[Disposition, Call], int]:
     """What calls come to, and of how many calls that was learnt; 0: of none, NETWORK is assumed."""
-    known = sum(one.calls for one in found)
+    known = sum(experience.calls for experience in found)
     if known < CALLS_MIN:
         return NETWORK, 0
-    return {one.disposition: Call(one.calls / known, max(1, one.mean_ms)) for one in found}, known
+    calls = {experience.disposition: Call(experience.calls / known, max(1, experience.mean_ms)) for experience in found}
+    return calls, known

@@ -83,15 +83,16 @@ def said_to(
     told_sums = {name: str(amount) for name, amount in sums.items()}
     values = {language: _values(kind, language, speaker, account, told_sums) for language in languages}
 
-    def told(part: str) -> dict[str, str]:
+    def worded(part: str) -> dict[str, str]:
         text: Text = getattr(kind.words, part)
+        name = f"{kind.name}.{part}"
         return {
-            language: _told(f"{kind.name}.{part}", getattr(text, language), language, speaker.zone, values[language])
+            language: _rendered(name, getattr(text, language), language, speaker.zone, values[language])
             for language in languages
         }
 
-    on_answer = _on_answer(kind, speaker, languages, told) if Part.CALL in parts else {}
-    message = told("message") if Part.MESSAGE in parts else {}
+    on_answer = _on_answer(kind, speaker, languages, worded) if Part.CALL in parts else {}
+    message = worded("message") if Part.MESSAGE in parts else {}
     record = json.dumps([on_answer, message], ensure_ascii=False, sort_keys=True)
     return Said(
         on_answer=on_answer,
@@ -103,18 +104,18 @@ def said_to(
 
 
 def _on_answer(
-    kind: Kind, speaker: Speaker, languages: Sequence[str], told: Callable[[str], dict[str, str]]
+    kind: Kind, speaker: Speaker, languages: Sequence[str], worded: Callable[[str], dict[str, str]]
 ) -> dict[str, Any]:
-    opening = told("opening")
+    opening = worded("opening")
     keys = {key: action.value for key, action in kind.keys.items()}
     if speaker.queue is not None:
-        hint = told("queue_hint")
+        hint = worded("queue_hint")
         opening = {language: _joined(opening[language], hint[language], language) for language in languages}
         keys[QUEUE_KEY] = "queue"
     said: dict[str, Any] = {"opening": opening}
     if kind.gate is not None:
         said["gate"] = kind.gate._asdict()
-    said |= {"body": told("body"), "on_machine": told("on_machine"), "keys": keys}
+    said |= {"body": worded("body"), "on_machine": worded("on_machine"), "keys": keys}
     if speaker.queue is not None:
         said |= {"queue": speaker.queue, "queue_wait_s": speaker.queue_wait_s}
     return said
@@ -146,10 +147,10 @@ def _sum(items: Sequence[Mapping[str, str]], name: str) -> Decimal:
         raise CannotSay(f"{name} of an item is no amount") from error
 
 
-def _told(name: str, template: str, language: str, zone: str, values: Mapping[str, object]) -> str:
+def _rendered(name: str, template: str, language: str, zone: str, values: Mapping[str, object]) -> str:
     """What names nobody is the same for all contacts, and filled once."""
     if _names_nobody(template, language, zone):
-        return _once(name, template, language, zone, tuple(str(values[one]) for one in OF_THE_SPEAKER))
+        return _once(name, template, language, zone, tuple(str(values[key]) for key in OF_THE_SPEAKER))
     return _filled(name, template, language, zone, values)
 
 
@@ -199,8 +200,14 @@ class _Environment(ImmutableSandboxedEnvironment):
 def _environment(language: str, zone: str) -> ImmutableSandboxedEnvironment:
     environment = _Environment(undefined=StrictUndefined, autoescape=False)  # speech, no markup
     environment.globals.clear()  # no range, no namespace: a template has its values and nothing else
-    told = forms(language, ZoneInfo(zone))
+    formats = forms(language, ZoneInfo(zone))
     environment.filters.update(
-        {"day": told.day, "months": told.months, "moment": told.moment, "money": money, "per_mille": told.share}
+        {
+            "day": formats.day,
+            "months": formats.months,
+            "moment": formats.moment,
+            "money": money,
+            "per_mille": formats.share,
+        }
     )
     return environment

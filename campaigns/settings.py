@@ -44,7 +44,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            why = "; ".join(f"{variables[str(one['loc'][0])]}: {one['msg']}" for one in error.errors())
+            why = "; ".join(f"{variables[str(mistake['loc'][0])]}: {mistake['msg']}" for mistake in error.errors())
             raise SettingsMistake(why) from None
 
     @property

@@ -25,7 +25,7 @@ EXTENSIONS_MAX = 32
 EXTENSION_CHARS_MAX = 1024
 POINTER_CHARS_MAX = 200
 
-EARLIEST_MS = 315_532_800_000  # 1980-01-01: before any switch of today (contract, Time)
+EARLIEST_MS = 315_532_800_000  # 1980-01-01: before any switch of today (docs/integrators.md, Time)
 AHEAD_MAX_MS = 86_400_000  # an event may be stamped a day ahead of the log's clock, no more
 
 _NUL = b"\\u0000"  # as JSON has it. Sought by `find`: `in` tries to take it for a number first, and fails

@@ -24,7 +24,7 @@ def shown_decision(campaign: CampaignRow, row: Decision, *, in_full: bool) -> di
     if isinstance(row, AttemptRow):
         spoken = row.amount_spoken if _was_told(campaign.kind, row) else None
         return _attempt(row._replace(amount_spoken=spoken), in_full=in_full)
-    told = {
+    members = {
         "n": row.n,
         "round": row.round,
         "contact": row.contact,
@@ -40,7 +40,7 @@ def shown_decision(campaign: CampaignRow, row: Decision, *, in_full: bool) -> di
         "profile": campaign.profile,
         "hours": {"zones": [], "dial_before": None},
     }
-    return {**_known(told), **always}
+    return {**_known(members), **always}
 
 
 def flat(shown: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def flat(shown: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _attempt(row: AttemptRow, *, in_full: bool) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    members: dict[str, Any] = {
         "n": row.n,
         "round": row.round,
         "contact": row.contact,
@@ -74,14 +74,14 @@ def _attempt(row: AttemptRow, *, in_full: bool) -> dict[str, Any]:
         "note": row.note if in_full or row.note is None else masked(row.note),
     }
     if row.template is not None and row.sha256 is not None:
-        told["said"] = {"template": row.template, "sha256": row.sha256}
+        members["said"] = {"template": row.template, "sha256": row.sha256}
     always = {
         "counted": bool(row.counted),
         "caller_id": row.caller_id,
         "profile": row.profile,
         "hours": {"zones": json.loads(row.zones), "dial_before": optional_rfc3339(row.dial_before_ms)},
     }
-    return {**_known(told), **always, **({"revised": True} if row.revised else {})}
+    return {**_known(members), **always, **({"revised": True} if row.revised else {})}
 
 
 def _was_told(kind: str, row: AttemptRow) -> bool:

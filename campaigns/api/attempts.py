@@ -78,7 +78,7 @@ def _heading(row: CampaignRow, media: str, language: str | None) -> bytes:
 
 
 def _written(row: CampaignRow, media: str, found: Sequence[Decision], *, in_full: bool) -> bytes:
-    shown: list[dict[str, Any]] = [shown_decision(row, one, in_full=in_full) for one in found]
+    shown: list[dict[str, Any]] = [shown_decision(row, decision, in_full=in_full) for decision in found]
     if media == CSV:
-        return csv_rows(COLUMNS, [flat(one) for one in shown])
-    return b"".join(to_json(one) + b"\n" for one in shown)
+        return csv_rows(COLUMNS, [flat(members) for members in shown])
+    return b"".join(to_json(members) + b"\n" for members in shown)

@@ -18,9 +18,9 @@ def shown_entry(row: AuditRow, *, in_full: bool) -> dict[str, Any]:
         "about": row.about,
         "entry": row.no,
         "hash": row.hash,
-        "details": {name: _told(name, value, in_full) for name, value in json.loads(row.details).items()},
+        "details": {name: _detail(name, value, in_full) for name, value in json.loads(row.details).items()},
     }
 
 
-def _told(name: str, value: Any, in_full: bool) -> Any:
+def _detail(name: str, value: Any, in_full: bool) -> Any:
     return masked(value) if name in WRITTEN and isinstance(value, str) and not in_full else value

@@ -35,7 +35,7 @@ _CAMPAIGN: Mapping[str, Schema] = {
     "profile": {**TEXT, "description": "Name and version of the operator's hours."}, "zone": TEXT, "windows": TEXTS,
     "closed_dates": TEXTS,
 }  # fmt: skip
-_CONTACT: Mapping[str, Schema] = {name: one for name, one in HELD.items() if name not in ("attempts", "explain")}
+_CONTACT: Mapping[str, Schema] = {name: schema for name, schema in HELD.items() if name not in ("attempts", "explain")}
 _WORDS: Schema = {
     **shape(
         {"again": YES_NO, "on_answer": _DETAILS, "message": _DETAILS, "why": TEXT}, ("on_answer", "message", "why")

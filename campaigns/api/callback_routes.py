@@ -21,7 +21,7 @@ PLACE = {"Location": "Where it is."}
 
 def callback_routes(limits: Limits) -> Sequence[Route]:
     """All of them; the handlers take the context and what was asked."""
-    path, one = "/v1/callbacks", {"callback": CALLBACK_ID}
+    path, path_parts = "/v1/callbacks", {"callback": CALLBACK_ID}
     cursor = parsed("cursor", "The `cursor` of the page before.", cursor_pattern(KEY), cursor_reader(KEY))
     limit = whole("limit", f"So many at most; {callbacks.PAGE} where absent.", 1, limits.page_items)
     promise = choice("promise", "Those that were kept, missed, or are still open.", PROMISES)
@@ -38,9 +38,9 @@ def callback_routes(limits: Limits) -> Sequence[Route]:
               head=True),
         Route("GET", f"{path}/{{callback}}", "get_callback", "A callback, and what became of it.",
               callbacks.get_callback, READ, {200: Answer("The callback.", shown)}, ("not_found", "ledger_away"),
-              path_parts=one, head=True),
+              path_parts=path_parts, head=True),
         Route("DELETE", f"{path}/{{callback}}", "delete_callback", "It is not wanted any more.",
               callbacks.delete_callback, WRITE,
               {200: Answer("It is cancelled; a call that is under way goes on.", shown)},
-              ("not_found", "wrong_state", "ledger_away"), path_parts=one),
+              ("not_found", "wrong_state", "ledger_away"), path_parts=path_parts),
     ]  # fmt: skip

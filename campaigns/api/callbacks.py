@@ -116,7 +116,7 @@ async def get_callbacks(context: Context, asked: Asked) -> web.Response:
     cursor = cursor_of(page[-1].callback.due_at_ms, page[-1].callback.id) if len(found) > limit else None
     if in_full and page:
         await noted(context, asked, "callbacks_revealed", "", callbacks=len(page))
-    return json_answer({"callbacks": [shown(*one, in_full=in_full) for one in page], "cursor": cursor})
+    return json_answer({"callbacks": [shown(*row, in_full=in_full) for row in page], "cursor": cursor})
 
 
 async def get_callback(context: Context, asked: Asked) -> web.Response:

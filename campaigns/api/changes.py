@@ -57,10 +57,10 @@ async def patch_campaign(context: Context, asked: Asked, *, limits: Limits) -> w
     by, at_ms = who(asked.caller), context.now_ms()
 
     def also(changed: Mapping[str, Any]) -> Also:
-        told = {name: json.loads(value) if name in JSON_COLUMNS else value for name, value in changed.items()}
+        details = {name: json.loads(value) if name in JSON_COLUMNS else value for name, value in changed.items()}
 
         def note(connection: Connection) -> None:
-            audit.note(connection, row.tenant, at_ms, by, "campaign_changed", row.id, told)
+            audit.note(connection, row.tenant, at_ms, by, "campaign_changed", row.id, details)
 
         return note
 

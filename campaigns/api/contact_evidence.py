@@ -73,21 +73,21 @@ def evidence(context: Context, row: CampaignRow, found: ContactRecord, *, in_ful
         "contact": contact,
         "as_of": rfc3339(context.now_ms()),
         "revealed": in_full,
-        "decisions": [_decision(context, row, found, one, in_full) for one in found.decisions],
-        "notices": [_notice(one) for one in found.notices],
-        "record": [shown_entry(one, in_full=in_full) for one in found.audited],
+        "decisions": [_decision(context, row, found, decision, in_full) for decision in found.decisions],
+        "notices": [_notice(sent) for sent in found.notices],
+        "record": [shown_entry(entry, in_full=in_full) for entry in found.audited],
     }
 
 
 def _decision(
-    context: Context, campaign: CampaignRow, found: ContactRecord, one: Decision, in_full: bool
+    context: Context, campaign: CampaignRow, found: ContactRecord, decision: Decision, in_full: bool
 ) -> dict[str, Any]:
     """An attempt or a refusal with its hours, and what was said."""
-    shown = shown_decision(campaign, one, in_full=in_full)
-    ring_until_ms = one.ring_until_ms if isinstance(one, AttemptRow) else None
+    shown = shown_decision(campaign, decision, in_full=in_full)
+    ring_until_ms = decision.ring_until_ms if isinstance(decision, AttemptRow) else None
     shown["hours"] = {**shown["hours"], "ring_until": optional_rfc3339(ring_until_ms)}
-    if isinstance(one, AttemptRow) and one.sha256 is not None:
-        shown["words"] = _words(context, campaign, found, one, in_full)
+    if isinstance(decision, AttemptRow) and decision.sha256 is not None:
+        shown["words"] = _words(context, campaign, found, decision, in_full)
     return shown
 
 
@@ -107,20 +107,20 @@ def _words(
     if not in_full:
         masked = contact._replace(name=masked_name(contact.name))
         said = said_on(campaign, masked, at_ms, rules, callers, (part,))
-    return {"again": True, **_told(said)} if isinstance(said, Said) else {"again": False, "why": said}
+    return {"again": True, **_parts(said)} if isinstance(said, Said) else {"again": False, "why": said}
 
 
-def _told(said: Said) -> Mapping[str, Any]:
-    told = {"on_answer": dict(said.on_answer), "message": dict(said.message)}
-    return {name: words for name, words in told.items() if words}
+def _parts(said: Said) -> Mapping[str, Any]:
+    parts = {"on_answer": dict(said.on_answer), "message": dict(said.message)}
+    return {name: words for name, words in parts.items() if words}
 
 
 def _notice(sent: Sent) -> dict[str, Any]:
     """What became of a letter; its text stands in its batch."""
     notice, batch = sent
-    told: dict[str, Any] = {"batch": notice.batch, "page": notice.page}
+    members: dict[str, Any] = {"batch": notice.batch, "page": notice.page}
     if batch is not None:
-        told |= {
+        members |= {
             "exported_at": rfc3339(batch.made_at_ms),
             "exported_by": batch.who,
             "acknowledged_at": optional_rfc3339(batch.acknowledged_at_ms),
@@ -132,4 +132,4 @@ def _notice(sent: Sent) -> dict[str, Any]:
         "state": notice.state,
         "created_at": rfc3339(notice.created_at_ms),
     }
-    return {**always, **{name: value for name, value in told.items() if value is not None}}
+    return {**always, **{name: value for name, value in members.items() if value is not None}}

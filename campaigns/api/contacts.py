@@ -90,9 +90,9 @@ def _page(
 
 def shown_contact(row: ContactRow, tried: Sequence[AttemptRow], *, in_full: bool) -> dict[str, Any]:
     """As it is listed. `attempts`, `counted`, `disposition`: of its round."""
-    calls = [one for one in tried if one.round == row.round and one.channel != Channel.PERSON]
-    dialled = [one for one in calls if one.decision == "dialled"]
-    said = [one.disposition for one in tried if one.round == row.round and one.disposition is not None]
+    calls = [attempt for attempt in tried if attempt.round == row.round and attempt.channel != Channel.PERSON]
+    dialled = [attempt for attempt in calls if attempt.decision == "dialled"]
+    said = [attempt.disposition for attempt in tried if attempt.round == row.round and attempt.disposition is not None]
     numbers = [number for number, _ in json.loads(row.phones)]
     return {
         "contact": row.id,
@@ -105,7 +105,7 @@ def shown_contact(row: ContactRow, tried: Sequence[AttemptRow], *, in_full: bool
         "state": row.state,
         "round": row.round,
         "attempts": len(dialled),
-        "counted": sum(one.counted for one in dialled),
+        "counted": sum(attempt.counted for attempt in dialled),
         "disposition": said[-1] if said else None,
         "why": row.why,
         "next_at": None if row.next_at_ms >= FAR else rfc3339(row.next_at_ms),
@@ -147,7 +147,7 @@ def whole_contact(
         "settled": settled if in_full else [_masked_values(item) for item in settled],
         "kept": json.loads(row.kept) if in_full else _masked_values(json.loads(row.kept)),
         "zones": sorted({zone for _, zones in json.loads(row.phones) for zone in zones}),
-        "attempts": [shown_decision(campaign, one, in_full=in_full) for one in decisions],
+        "attempts": [shown_decision(campaign, decision, in_full=in_full) for decision in decisions],
     }
 
 

@@ -41,7 +41,7 @@ async def post_withdraw(context: Context, asked: Asked, *, limits: Limits) -> we
 
 async def _shown(context: Context, of: Of, asked: Asked) -> dict[str, Any]:
     limit, after = asked.query.get("limit", PAGE), asked.query.get("cursor", (0,))[0]
-    acknowledged, counts, told = await context.reader.run(_read, of, after, limit + 1)
+    acknowledged, counts, accounts = await context.reader.run(_read, of, after, limit + 1)
     return {
         "campaign": of.campaign,
         "n": of.no,
@@ -50,8 +50,8 @@ async def _shown(context: Context, of: Of, asked: Asked) -> dict[str, Any]:
         "left": counts.left,
         "notices": {"recalled": counts.recalled, "to_recall": counts.to_recall},
         "told": counts.told,
-        "accounts": [_shown_told(one) for one in told[:limit]],
-        "cursor": cursor_of(told[limit - 1].no) if len(told) > limit else None,
+        "accounts": [_shown_told(account) for account in accounts[:limit]],
+        "cursor": cursor_of(accounts[limit - 1].no) if len(accounts) > limit else None,
     }
 
 

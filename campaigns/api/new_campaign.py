@@ -134,9 +134,9 @@ def open_hours(rules: OperatorRules, kind: str) -> list[Window]:
         window for hours in classes if hours is not None for window in (*hours.working_days, *hours.other_days)
     )
     cut = [
-        Window(max(rest.opens_ms, one.opens_ms), min(rest.closes_ms, one.closes_ms))
+        Window(max(rest.opens_ms, window.opens_ms), min(rest.closes_ms, window.closes_ms))
         for rest in rules.hours.rest
-        for one in dict.fromkeys(own)
+        for window in dict.fromkeys(own)
     ]
     return _joined([window for window in cut if window.opens_ms < window.closes_ms])
 
@@ -169,10 +169,10 @@ def _zone(asked: NewCampaign) -> Iterator[Fault]:
 def window_faults(texts: Sequence[str], rules: OperatorRules, kind: str) -> Iterator[Fault]:
     """Windows that are not within the profile's."""
     allowed = open_hours(rules, kind)
-    told = ", ".join(window_text(window) for window in allowed)
+    windows = ", ".join(window_text(window) for window in allowed)
     for index, window in enumerate(windows_of(texts)):
-        if not any(one.opens_ms <= window.opens_ms and window.closes_ms <= one.closes_ms for one in allowed):
-            yield fault(f"/windows/{index}", "stricter", f"Windows may only be stricter than the profile's: {told}")
+        if not any(hours.opens_ms <= window.opens_ms and window.closes_ms <= hours.closes_ms for hours in allowed):
+            yield fault(f"/windows/{index}", "stricter", f"Windows may only be stricter than the profile's: {windows}")
 
 
 def _ringing(asked: NewCampaign, rules: OperatorRules) -> Iterator[Fault]:

@@ -161,7 +161,7 @@ async def post_acknowledge(context: Context, asked: Asked, limits: Limits) -> we
 
 
 def _acknowledge_all(connection: Connection, given: Sequence[Acknowledging]) -> Sequence[BatchRow]:
-    return [_acknowledge(connection, one) for one in given]
+    return [_acknowledge(connection, asking) for asking in given]
 
 
 def _acknowledge(connection: Connection, asking: Acknowledging) -> BatchRow:
@@ -174,7 +174,7 @@ def _acknowledge(connection: Connection, asking: Acknowledging) -> BatchRow:
 
 def _unknown(given: Sequence[str], unknown: Sequence[str]) -> Refusal:
     """Each by name, with its place in the body."""
-    places = {account: place for place, account in reversed(list(enumerate(given)))}
+    places = {account: index for index, account in reversed(list(enumerate(given)))}
     faults = [
         fault(f"/failed/{places[account]}", "unknown_account", f"The batch has no notice of the account {account}")
         for account in sorted(unknown, key=places.__getitem__)[:FAULTS_MAX]

@@ -89,12 +89,12 @@ def sized(letters: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]
     """In pieces of LETTERS letters and ITEMS items; one letter may have more."""
     piece: list[dict[str, Any]] = []
     items = 0
-    for one in letters:
-        if piece and (len(piece) == LETTERS or items + len(one["items"]) > ITEMS):
+    for fields in letters:
+        if piece and (len(piece) == LETTERS or items + len(fields["items"]) > ITEMS):
             yield piece
             piece, items = [], 0
-        piece.append(one)
-        items += len(one["items"])
+        piece.append(fields)
+        items += len(fields["items"])
     if piece:
         yield piece
 
@@ -102,7 +102,7 @@ def sized(letters: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]
 def _check_sender(common: Batch, glyphs: Glyphs) -> None:
     """Raises Refusal: a sender that cannot be shown would be a box on every letter."""
     if lacking := glyphs.lacking(common.caller + common.call_back):
-        codes = " ".join(f"U+{ord(one):04X}" for one in lacking)
+        codes = " ".join(f"U+{ord(character):04X}" for character in lacking)
         raise refusal("letters_failed", f"the fonts have no glyph for {codes} of the sender (RINGBACK_CALLER_*)")
 
 

@@ -32,7 +32,7 @@ def notice_routes(limits: Limits) -> Sequence[Route]:
     campaign = parsed("campaign", "Of this campaign.", f"^{CAMPAIGN_ID}$", notices.campaign_of)
     state = choice("state", "In this state.", STATES)
     recalled = choice("to_recall", "Those that were exported and are owed no more.", ("true",))
-    path, one = "/v1/notice-batches", "/v1/notice-batches/{batch}"
+    path, batch_path = "/v1/notice-batches", "/v1/notice-batches/{batch}"
     letters: Schema = {"type": "string", "format": "binary", "description": "Its letters, in the campaign's language."}
     whole_batch: Mapping[str, Schema] = {JSON: ref("NoticeBatchInFull"), CSV: {"type": "string"}, PDF: letters}
     return [
@@ -48,10 +48,10 @@ def notice_routes(limits: Limits) -> Sequence[Route]:
         Route("GET", path, "get_notice_batches", "Batches of notices, the newest first.", notice_batches.get_batches,
               EXPORT, {200: Answer("A page of batches.", {JSON: ref("NoticeBatches")})}, ("ledger_away",),
               (limit, cursor), head=True),
-        Route("GET", one, "get_notice_batch", "A batch with its notices; names and addresses in full.",
+        Route("GET", batch_path, "get_notice_batch", "A batch with its notices; names and addresses in full.",
               notice_batches.get_batch, EXPORT, {200: Answer("The batch, of any size.", whole_batch, MARKS)},
               ("not_found", "not_acceptable", "ledger_away", *LETTER_CODES), (headers,), path_parts=BATCH, head=True),
-        Route("POST", f"{one}/acknowledge", "acknowledge_notice_batch", "The letters have gone out.",
+        Route("POST", f"{batch_path}/acknowledge", "acknowledge_notice_batch", "The letters have gone out.",
               partial(notice_batches.post_acknowledge, limits=limits), EXPORT,
               {200: Answer("The batch; the same again gives the same.", {JSON: ref("NoticeBatch")})},
               (*BODY_CODES, "not_found", "acknowledged_otherwise", "unknown_accounts", "ledger_away"),

@@ -76,7 +76,7 @@ def csv_of(names: Sequence[str], rows: Sequence[NoticeRow], shown: Sequence[Mapp
     """Lines of CSV, one an item."""
 
     def lines() -> Iterator[Mapping[str, Any]]:
-        for row, one in zip(rows, shown, strict=True):
-            yield from csv_rows(row, one)
+        for row, members in zip(rows, shown, strict=True):
+            yield from csv_rows(row, members)
 
     return csv_lines(names, lines())

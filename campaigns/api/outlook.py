@@ -98,21 +98,21 @@ class SwitchLook(NamedTuple):
 def outlook_of(row: CampaignRow, read: Figures, rules: OperatorRules, switch: SwitchLook, now_ms: int) -> Outlook:
     """What to show. Pure."""
     state = CampaignState(row.state)
-    by_state = {one.state: one.contacts for one in read.contacts}
+    by_state = {figures.state: figures.contacts for figures in read.contacts}
     if state in STATES:
-        return _told(row, STATES[state], state.value)
+        return _outlook(row, STATES[state], state.value)
     if state is CampaignState.SCHEDULED:
-        return _told(row, _with(SCHEDULED, n=row.start_contacts), state.value, row.start_at_ms)
+        return _outlook(row, _with(SCHEDULED, n=row.start_contacts), state.value, row.start_at_ms)
     if state in NOT_BEGUN:
         return _draft(row, read, rules, sum(by_state.values()), now_ms)
     if read.frozen:
-        return _told(row, REASONS[Why.FROZEN], Why.FROZEN)
+        return _outlook(row, REASONS[Why.FROZEN], Why.FROZEN)
     if state is CampaignState.PAUSED:
         why = row.paused_why or Why.CAMPAIGN_PAUSED.value
-        return _told(row, PAUSES.get(why, PAUSES[Why.CAMPAIGN_PAUSED]), why)
+        return _outlook(row, PAUSES.get(why, PAUSES[Why.CAMPAIGN_PAUSED]), why)
     if not by_state.get(State.WAITING) or not read.classes:
-        others = sum(by_state.get(one, 0) for one in (State.IN_PROGRESS, State.UNKNOWN, State.PERSON))
-        return _told(row, _with(OTHERS, n=others) if others else ALL_FINAL, None)
+        others = sum(by_state.get(other, 0) for other in (State.IN_PROGRESS, State.UNKNOWN, State.PERSON))
+        return _outlook(row, _with(OTHERS, n=others) if others else ALL_FINAL, None)
     return _waiting(row, read, rules, switch, now_ms)
 
 
@@ -120,21 +120,21 @@ def _draft(row: CampaignRow, read: Figures, rules: OperatorRules, contacts: int,
     """With when the first call would leave, were it started now."""
     draft = _with(APPROVED if row.state == CampaignState.APPROVED else DRAFT, n=contacts)
     if (missed := STARTS_MISSED.get(row.paused_why or "")) is not None:
-        return _told(row, _with(NOT_STARTED, what=draft, why=missed), row.paused_why)
+        return _outlook(row, _with(NOT_STARTED, what=draft, why=missed), row.paused_why)
     if (again := AGAIN.get(row.paused_why or "")) is not None:
-        return _told(row, _with(DRAFT_AGAIN, what=draft, why=again), row.state)
+        return _outlook(row, _with(DRAFT_AGAIN, what=draft, why=again), row.state)
     answers = _answers(row, read, rules, now_ms)
     if not answers:
-        return _told(row, draft, row.state)
+        return _outlook(row, draft, row.state)
     first = _closed_for_all(answers)
     if first is None:
-        return _told(row, _with(AT_ONCE, what=draft), row.state)
-    return _told(row, _with(HELD_UP, what=draft, why=REASONS[Why(first.why)]), first.why, first.until_ms, first.rule)
+        return _outlook(row, _with(AT_ONCE, what=draft), row.state)
+    return _outlook(row, _with(HELD_UP, what=draft, why=REASONS[Why(first.why)]), first.why, first.until_ms, first.rule)
 
 
 def _answers(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: int) -> list[Open | Closed]:
     campaign = campaign_of(row, rules)
-    return [judge(rules.hours, asked_about(campaign, one), now_ms) for one in read.classes]
+    return [judge(rules.hours, asked_about(campaign, hours_class), now_ms) for hours_class in read.classes]
 
 
 def _closed_for_all(answers: Sequence[Open | Closed]) -> Closed | None:
@@ -142,35 +142,41 @@ def _closed_for_all(answers: Sequence[Open | Closed]) -> Closed | None:
     closed = [answer for answer in answers if isinstance(answer, Closed)]
     if len(closed) < len(answers):
         return None
-    return min(closed, key=lambda one: (one.until_ms is None, one.until_ms or 0))
+    return min(closed, key=lambda answer: (answer.until_ms is None, answer.until_ms or 0))
 
 
 def _waiting(row: CampaignRow, read: Figures, rules: OperatorRules, switch: SwitchLook, now_ms: int) -> Outlook:
     answers = _answers(row, read, rules, now_ms)
     if (first := _closed_for_all(answers)) is not None:
-        return _told(row, REASONS[Why(first.why)], first.why, first.until_ms, first.rule)
+        return _outlook(row, REASONS[Why(first.why)], first.why, first.until_ms, first.rule)
     if not switch.heard:
-        return _told(row, REASONS[Why.SWITCH_AWAY], Why.SWITCH_AWAY)
+        return _outlook(row, REASONS[Why.SWITCH_AWAY], Why.SWITCH_AWAY)
     if not switch.clock_true:
-        return _told(row, REASONS[Why.SWITCH_CLOCK], Why.SWITCH_CLOCK)
-    due = [one.next_at_ms for one, answer in zip(read.classes, answers, strict=True) if not isinstance(answer, Closed)]
+        return _outlook(row, REASONS[Why.SWITCH_CLOCK], Why.SWITCH_CLOCK)
+    due = [
+        hours_class.next_at_ms
+        for hours_class, answer in zip(read.classes, answers, strict=True)
+        if not isinstance(answer, Closed)
+    ]
     if min(due) >= FAR:
-        return _told(row, REASONS[Why.NUMBER_BUSY], Why.NUMBER_BUSY)
+        return _outlook(row, REASONS[Why.NUMBER_BUSY], Why.NUMBER_BUSY)
     if min(due) > now_ms:
-        return _told(row, REASONS[Why.RETRY_WAIT], Why.RETRY_WAIT, min(due), "TRY-1")
-    return _told(row, CALLING, None)
+        return _outlook(row, REASONS[Why.RETRY_WAIT], Why.RETRY_WAIT, min(due), "TRY-1")
+    return _outlook(row, CALLING, None)
 
 
-def _told(
+def _outlook(
     row: CampaignRow, text: Text, why: str | None, until_ms: int | None = None, rule: str | None = None
 ) -> Outlook:
     rule = rule or None
-    told = _with(BY_RULE, what=text, rule=rule) if rule else text
+    sentence = _with(BY_RULE, what=text, rule=rule) if rule else text
     if row.state == CampaignState.DRAINING:
-        told = _with(DRAINING, what=told)
+        sentence = _with(DRAINING, what=sentence)
     if until_ms is not None:
-        told = _with(UNTIL, what=told, time=f"{local_time(until_ms, row.zone):%Y-%m-%d %H:%M:%S}", zone=row.zone)
-    return {"text": told, "until": optional_rfc3339(until_ms), "why": why and str(why), "rule": rule}
+        sentence = _with(
+            UNTIL, what=sentence, time=f"{local_time(until_ms, row.zone):%Y-%m-%d %H:%M:%S}", zone=row.zone
+        )
+    return {"text": sentence, "until": optional_rfc3339(until_ms), "why": why and str(why), "rule": rule}
 
 
 def _with(form: Text, **values: object) -> Text:

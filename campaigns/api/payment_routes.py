@@ -24,14 +24,14 @@ def payment_routes(limits: Limits) -> Sequence[Route]:
     cursor = parsed("cursor", "The `cursor` of the page before.", cursor_pattern(KEY), cursor_reader(KEY))
     limit = whole("limit", f"So many at most; {do_not_call.PAGE} where absent.", 1, limits.page_items)
     entry = {JSON: ref("DoNotCallEntered")}
-    told: dict[str, dict[str, Any]] = {
+    settled: dict[str, dict[str, Any]] = {
         JSON: {"anyOf": [ref("Settled"), ref("SettlementsTold")]},
         CSV: {"type": "string"},
     }
     return [
         Route("POST", "/v1/settlements", "post_settlements", "Payments: one as JSON, any number as CSV.",
               partial(settlements.post_settlements, limits=limits), WRITE,
-              {200: Answer("What it settled; of a file the rows that were rejected.", told)},
+              {200: Answer("What it settled; of a file the rows that were rejected.", settled)},
               (*BODY_CODES, *idempotent.CODES, "bad_request", "settled_otherwise", "not_acceptable", "ledger_away"),
               body={JSON: ref("Settlement"), CSV: {"type": "string"}}, headers=(idempotent.HEADER,)),
         Route("POST", path, "post_do_not_call", "A number or an account is not called any more.",

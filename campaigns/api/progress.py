@@ -50,25 +50,25 @@ def progress_of(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: i
     """The figures as they are shown. `eta`: when everybody who waits will have been called once more; null: nobody
     knows, or nobody waits.
     """
-    by_state = {one.state: one for one in read.contacts}
+    by_state = {figures.state: figures for figures in read.contacts}
     states = {state.value: by_state[state].contacts if state in by_state else 0 for state in State}
     return {
         "as_of": rfc3339(now_ms),
         "contacts": sum(states.values()),
         **states,
-        "attempts": sum(one.attempts for one in read.attempts),
-        "counted": sum(one.counted for one in read.attempts),
+        "attempts": sum(figures.attempts for figures in read.attempts),
+        "counted": sum(figures.counted for figures in read.attempts),
         "live": read.live,
         "dispositions": {
-            one.disposition: one.attempts
-            for one in sorted(read.attempts, key=lambda one: one.disposition or "")
-            if one.disposition is not None
+            figures.disposition: figures.attempts
+            for figures in sorted(read.attempts, key=lambda figures: figures.disposition or "")
+            if figures.disposition is not None
         },
         "refused": dict(sorted(read.refused.items())),
         "deadlines": {
-            "met": sum(one.met for one in read.contacts),
-            "at_risk": sum(one.at_risk for one in read.contacts),
-            "missed": sum(one.missed for one in read.contacts),
+            "met": sum(figures.met for figures in read.contacts),
+            "at_risk": sum(figures.at_risk for figures in read.contacts),
+            "missed": sum(figures.missed for figures in read.contacts),
         },
         "eta": optional_rfc3339(eta_ms(row, read, rules, now_ms)),
         "notices": {state: read.notices.get(state, 0) for state in STATES},
@@ -77,7 +77,7 @@ def progress_of(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: i
 
 def eta_ms(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: int) -> int | None:
     """An estimate, by the pace of the campaign and its open hours alone."""
-    waiting = sum(one.contacts for one in read.contacts if one.state == State.WAITING)
+    waiting = sum(figures.contacts for figures in read.contacts if figures.state == State.WAITING)
     if not waiting or not read.classes or row.state not in DIALS or read.frozen:
         return None
     a_second = min(float(row.calls_per_second), row.calls_at_once / CALL_S)
@@ -97,7 +97,7 @@ def eta_ms(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: int) -
     return None
 
 
-def asked_about(campaign: Campaign, one: HoursClass) -> Asked:
+def asked_about(campaign: Campaign, hours_class: HoursClass) -> Asked:
     """The question to the calling hours about a class of contacts: of a call, where the campaign makes calls."""
     channel = next((each for each in campaign.channels if each not in WRITTEN), campaign.channels[0])
-    return class_asked(campaign, one.customer_class, one.zones, channel)
+    return class_asked(campaign, hours_class.customer_class, hours_class.zones, channel)

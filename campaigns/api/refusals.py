@@ -42,8 +42,8 @@ def refusing() -> Iterator[None]:
         when = "never" if error.heard_ms is None else rfc3339(error.heard_ms)
         raise refusal("settlements_silent", f"Payments were last told: {when}") from error
     except CannotDial as error:
-        faults = [fault(one.pointer, "cannot_dial", one.detail) for one in error.lacks]
-        raise refusal("cannot_dial", "; ".join(one.detail for one in error.lacks), faults) from error
+        faults = [fault(lack.pointer, "cannot_dial", lack.detail) for lack in error.lacks]
+        raise refusal("cannot_dial", "; ".join(lack.detail for lack in error.lacks), faults) from error
     except Stale as error:  # somebody was quicker each time
         raise busy("ledger_away", RETRY_AFTER_S) from error
 

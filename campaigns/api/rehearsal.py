@@ -72,8 +72,8 @@ def walked(context: Context, row: CampaignRow, found: Sample) -> list[Walked]:
     """The contacts as they stand, the campaign as if it ran."""
     campaign: Campaign = replace(campaign_of(row, context.rules), state=CampaignState.RUNNING)
     return [
-        Walked(contact_of(one, tried), campaign_for(campaign, one), one.notice_out_by_ms)
-        for one, tried in found.contacts
+        Walked(contact_of(contact, tried), campaign_for(campaign, contact), contact.notice_out_by_ms)
+        for contact, tried in found.contacts
     ]
 
 

@@ -136,7 +136,9 @@ async def _lines(context: Context, old: CampaignRow, states: Sequence[str]) -> A
     """NDJSON: a line an item of each contact, in the order of the files."""
     day = local_day(context.now_ms(), old.zone)
     async for page in _pages(context, old, states):
-        yield b"".join(to_json(row) + b"\n" for one in page for row in rows_on(old.kind, one, day, context.rules))
+        yield b"".join(
+            to_json(row) + b"\n" for contact in page for row in rows_on(old.kind, contact, day, context.rules)
+        )
 
 
 async def _pages(context: Context, old: CampaignRow, states: Sequence[str]) -> AsyncIterator[list[ContactRow]]:
@@ -146,8 +148,12 @@ async def _pages(context: Context, old: CampaignRow, states: Sequence[str]) -> A
         after = 0
         while page := await context.reader.run(history.contact_page, old.id, state, None, after, PAGE):
             after = page[-1].no
-            some = [one for one in page if one.why not in TAKEN_OUT and import_no(one.hours_class) not in gone]
-            if some := [one for one in some if _items(old.kind, one)]:
+            some = [
+                contact
+                for contact in page
+                if contact.why not in TAKEN_OUT and import_no(contact.hours_class) not in gone
+            ]
+            if some := [contact for contact in some if _items(old.kind, contact)]:
                 yield some
 
 
@@ -164,6 +170,6 @@ def rows_on(kind: str, contact: ContactRow, day: date, rules: OperatorRules) -> 
     kept: Mapping[str, Any] = json.loads(contact.kept) if contact.kept else {}
     items = _items(kind, contact)
     for row, item in zip(item_rows(contact, items, in_full=True), items, strict=True):
-        told = items_on(kind, [item], contact.customer_class, day, rules.penalties)
-        owed = {} if isinstance(told, NoFormula) or told[0] is item else {**told[0], "as_of": day.isoformat()}
+        dated = items_on(kind, [item], contact.customer_class, day, rules.penalties)
+        owed = {} if isinstance(dated, NoFormula) or dated[0] is item else {**dated[0], "as_of": day.isoformat()}
         yield {**kept, **row, **owed}

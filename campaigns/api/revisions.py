@@ -63,7 +63,7 @@ async def get_revisions(context: Context, asked: Asked) -> web.Response:
     """All of the campaign, the first first, and how far each is. Raises Refusal `not_found`."""
     row = await meant(context, asked)
     found: list[RevisionRow] = await context.reader.run(revisions.of_campaign, row.id)
-    shown = [shown_revision(one, acknowledged=await acknowledged(context, row, one)) for one in found]
+    shown = [shown_revision(revision, acknowledged=await acknowledged(context, row, revision)) for revision in found]
     return json_answer({"revisions": shown})
 
 

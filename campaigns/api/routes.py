@@ -112,7 +112,7 @@ def _campaigns(limits: Limits) -> list[Route]:
 
 def _imports(limits: Limits) -> list[Route]:
     path = "/v1/campaigns/{campaign}/imports"
-    one = {**CAMPAIGN, "n": IMPORT_PATTERN}
+    import_parts = {**CAMPAIGN, "n": IMPORT_PATTERN}
     withdrawal = answer("How far it is, and a page of those who were told.", "ImportWithdrawal")
     keep = Parameter(
         "keep", "Another column of the file to keep; may be repeated, or several with commas between them.",
@@ -129,16 +129,16 @@ def _imports(limits: Limits) -> list[Route]:
               (text("file", "The name of the file.", 0), keep, sheet), body=FILES, path_parts=CAMPAIGN,
               headers=(idempotent.HEADER,)),
         Route("GET", f"{path}/{{n}}", "get_import", "An import and its counts.", imports.get_import, WRITE,
-              {200: answer("The import.", "Import")}, ("not_found", "ledger_away"), path_parts=one, head=True),
+              {200: answer("The import.", "Import")}, ("not_found", "ledger_away"), path_parts=import_parts, head=True),
         Route("GET", f"{path}/{{n}}/rejected", "get_rejected", "The rows that were rejected, as they came.",
               imports.get_rejected, WRITE,
               {200: Answer("With a last column `error`.", {CSV: {"type": "string"}}, MARKS)},
-              ("not_found", "ledger_away"), path_parts=one, head=True),
+              ("not_found", "ledger_away"), path_parts=import_parts, head=True),
         Route("POST", f"{path}/{{n}}/withdraw", "post_withdraw",
               "The wrong file: nobody of it is called any more. Asked again, how far that is.",
               bounded(import_withdrawal.post_withdraw, limits), WRITE, {202: withdrawal},
               ("unsupported_encoding", "body_too_slow", "too_large", "not_found", "wrong_state", "ledger_away"),
-              (paging(limits, import_withdrawal.PAGE), cursor((NUMBER,))), path_parts=one),
+              (paging(limits, import_withdrawal.PAGE), cursor((NUMBER,))), path_parts=import_parts),
     ]  # fmt: skip
 
 
@@ -208,7 +208,7 @@ def _contacts(limits: Limits) -> list[Route]:
 
 def _hours(limits: Limits) -> list[Route]:
     path = "/v1/calling-hours"
-    told = {200: answer("Whether, and if not, why and until when.", "Explanation")}
+    explained = {200: answer("Whether, and if not, why and until when.", "Explanation")}
     zone = Parameter(
         "zone", "A candidate zone; may be repeated. The profile's where absent.",
         {"type": "array", "items": ref("TimeZone"), "maxItems": ZONES_MAX}, str, many=True,
@@ -222,9 +222,9 @@ def _hours(limits: Limits) -> list[Route]:
     )  # fmt: skip
     return [
         Route("GET", path, "get_calling_hours", "May somebody be called, by the hours alone.",
-              calling_hours.get_calling_hours, READ, told, (), asked, head=True),
+              calling_hours.get_calling_hours, READ, explained, (), asked, head=True),
         Route("POST", path, "post_calling_hours", "The same, for a number too.",
-              bounded(calling_hours.post_calling_hours, limits), READ, told, BODY_CODES,
+              bounded(calling_hours.post_calling_hours, limits), READ, explained, BODY_CODES,
               body={JSON: ref("HoursAsked")}),
     ]  # fmt: skip
 

@@ -41,8 +41,8 @@ def refusing_second_key() -> Iterator[None]:
     except ChangedMeanwhile as error:
         raise refusal("changed_meanwhile", f'Its ETag is "{error.version}" now') from error
     except WindowsWider as error:
-        told = ", ".join(window_text(window) for window in error.allowed)
-        raise invalid([fault("/windows", "approved", f"It runs: not beyond what was approved, {told}")]) from error
+        windows = ", ".join(window_text(window) for window in error.allowed)
+        raise invalid([fault("/windows", "approved", f"It runs: not beyond what was approved, {windows}")]) from error
     except NoEmergency as error:
         raise refusal("no_emergency", str(error)) from error
 

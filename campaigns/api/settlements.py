@@ -49,9 +49,9 @@ async def post_settlements(context: Context, asked: Asked, *, limits: Limits) ->
     reported = read_payment(body, limits, context.now_ms())
     done: list[Settled] = []  # the last is what was committed
     answer = await created(context, asked, body, partial(_settle, context, asked, reported, done))
-    for one in done[-1:]:
-        count(context, one.took)
-        context.metrics.settled(one.each[0].how)
+    for settled in done[-1:]:
+        count(context, settled.took)
+        context.metrics.settled(settled.each[0].how)
     return answer
 
 

@@ -120,8 +120,9 @@ ATTEMPT: dict[str, Schema] = {
     "n": WHOLE, "round": WHOLE, "contact": TEXT, "channel": TEXT, "number": TEXT, "decided_at": TIME,
     "decision": words(("dialled", "refused", "withdrawn", "not_dialled")), "why": TEXT, "rule": TEXT, "command": TEXT,
     "call": TEXT, "sent_at": TIME, "rang_at": TIME, "answered_at": TIME, "ended_at": TIME, "until": TIME,
-    "disposition": words([one.value for one in Disposition]), "counted": YES_NO, "q850": WHOLE, "tone": TEXT,
-    "machine": TEXT, "digits": TEXT, "amount_spoken": TEXT, "said": shape({"template": TEXT, "sha256": TEXT}),
+    "disposition": words([disposition.value for disposition in Disposition]), "counted": YES_NO, "q850": WHOLE,
+    "tone": TEXT, "machine": TEXT, "digits": TEXT, "amount_spoken": TEXT,
+    "said": shape({"template": TEXT, "sha256": TEXT}),
     "caller_id": or_null(TEXT), "profile": TEXT, "hours": shape({"zones": TEXTS, "dial_before": or_null(TIME)}),
     "note": TEXT, "revised": YES_NO,
 }  # fmt: skip
@@ -237,9 +238,9 @@ def _asked(rules: OperatorRules) -> dict[str, Any]:
 def _zones_named(schema: Any) -> Any:
     """The same with a list of the zones there are in the place of their form."""
     if isinstance(schema, list):
-        return [_zones_named(one) for one in schema]
+        return [_zones_named(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     if schema.get("pattern") == ZONE_PATTERN:
         return ref("TimeZone")
-    return {name: _zones_named(one) for name, one in schema.items()}
+    return {name: _zones_named(part) for name, part in schema.items()}

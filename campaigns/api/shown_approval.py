@@ -61,7 +61,7 @@ def _approval(found: Standing) -> dict[str, Any]:
         "needed": list(found.needed),
         "digest": found.digest,
         "parts": digests.hashes(found.parts),
-        "files": [{"n": one["no"], **{name: one[name] for name in FILE}} for one in found.files],
+        "files": [{"n": file["no"], **{name: file[name] for name in FILE}} for file in found.files],
         "in_force": found.in_force,
         "approved": None if found.approval is None else _approved(found.approval),
     }

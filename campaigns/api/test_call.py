@@ -126,7 +126,7 @@ NEVER_AGAIN = json.dumps({disposition.value: LASTS_MS // MINUTE_MS for dispositi
 
 def _campaign(of: CampaignRow, by: str, now_ms: int) -> CampaignRow:
     """The settings of the other, for calls alone, once."""
-    channels = [one for one in json.loads(of.channels) if one in CALLS]
+    channels = [channel for channel in json.loads(of.channels) if channel in CALLS]
     return of._replace(
         id=f"c{secrets.token_hex(8)[:15]}", name=f"test of {of.name}"[:128], channels=json.dumps(channels),
         attempts_max=1, retry=NEVER_AGAIN, fallback=FallbackKind.PERSON.value, priority=0, received_at_ms=now_ms,

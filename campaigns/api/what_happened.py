@@ -24,21 +24,21 @@ async def get_history(context: Context, asked: Asked) -> web.Response:
     found = await context.reader.run(happened.page, row, None if after is None else Key(*after), limit + 1)
     page = found[:limit]
     cursor = cursor_of(*key_of(page[-1])) if len(found) > limit else None
-    shown = [shown_happening(one, in_full=asked.caller.sees_numbers) for one in page]
+    shown = [shown_happening(happening, in_full=asked.caller.sees_numbers) for happening in page]
     return json_answer({"history": shown, "cursor": cursor})
 
 
-def shown_happening(one: Happening, *, in_full: bool) -> dict[str, Any]:
+def shown_happening(happening: Happening, *, in_full: bool) -> dict[str, Any]:
     """As JSON members; what there is not is left out."""
-    if isinstance(one, AuditRow):
-        return shown_entry(one, in_full=in_full)
-    return _of_history(one) if isinstance(one, HistoryRow) else _of_import(one)
+    if isinstance(happening, AuditRow):
+        return shown_entry(happening, in_full=in_full)
+    return _of_history(happening) if isinstance(happening, HistoryRow) else _of_import(happening)
 
 
 def _of_history(row: HistoryRow) -> dict[str, Any]:
     more = {"why": row.why, "rule": row.rule, "until": optional_rfc3339(row.until_ms)}
-    told = {name: value for name, value in more.items() if value is not None}
-    return {"at": rfc3339(row.at_ms), "what": row.what, "by": row.who, "about": row.campaign, **told}
+    known = {name: value for name, value in more.items() if value is not None}
+    return {"at": rfc3339(row.at_ms), "what": row.what, "by": row.who, "about": row.campaign, **known}
 
 
 def _of_import(row: ImportRow) -> dict[str, Any]:

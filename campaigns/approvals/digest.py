@@ -81,7 +81,7 @@ def beyond(approved: Parts, now: Parts) -> list[str]:
     same = all(now.settings.get(name) == value for name, value in fixed.items())
     if not same or not within(now.settings[WINDOWS], approved.settings[WINDOWS]):
         found.append(SETTINGS)
-    if not all(one in approved.files for one in now.files):
+    if not all(file in approved.files for file in now.files):
         found.append(FILES)
     return found if approved.words == now.words else [*found, WORDS]
 
@@ -91,5 +91,5 @@ def within(windows: Sequence[Sequence[int]], allowed: Sequence[Sequence[int]]) -
     if not allowed:
         return True
     return bool(windows) and all(
-        any(opens <= one[0] and one[1] <= closes for opens, closes in allowed) for one in windows
+        any(opens <= window[0] and window[1] <= closes for opens, closes in allowed) for window in windows
     )

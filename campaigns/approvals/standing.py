@@ -54,10 +54,10 @@ def standing(connection: Connection, context: Context, row: CampaignRow) -> Stan
     shown = ("sha256", "accepted", "contacts", "keep")
     parts = Parts(
         digests.settings_of(row._asdict()),
-        [{"n": one["no"], **{name: one[name] for name in shown}} for one in files],
+        [{"n": file["no"], **{name: file[name] for name in shown}} for file in files],
         words_of(context, row),
     )
-    needed = reasons(context.settings, row.kind, sum(one["contacts"] for one in files))
+    needed = reasons(context.settings, row.kind, sum(file["contacts"] for file in files))
     return Standing(needed, parts, files, approvals.last(connection, row.id))
 
 
@@ -94,7 +94,7 @@ def words_of(context: Context, row: CampaignRow) -> str:
         "gate": kind.gate,
         "caller": said.caller_zh if language == "zh" else said.caller_en,
         "call_back": said.call_back,
-        "letters": {one: _sha256(letters[one]) for one in (name, *SHARED) if one in letters},
+        "letters": {file: _sha256(letters[file]) for file in (name, *SHARED) if file in letters},
     }
     return digests.sha256(spoken)
 

@@ -47,7 +47,7 @@ def _another_file(
 ) -> CampaignRow:
     if CampaignState(row.state) not in BEGUN:
         return make_void(connection, row, IMPORT, ended.who, at_ms)
-    contacts = sum(one["contacts"] for one in approvals.files(connection, row.id))
+    contacts = sum(file["contacts"] for file in approvals.files(connection, row.id))
     if not reasons(context.settings, row.kind, contacts):
         return row
     approvals.make_void(connection, row.id, IMPORT, at_ms)

@@ -33,7 +33,11 @@ async def cancel(context: Context, tenant: str, callback: str, also: Also = noth
             raise WrongState(held.state, CANCEL, OPEN_STATES)
         tried = attempts.of_contacts(connection, [held.id])[held.id]
         case = Case(campaign, campaign_of(campaign, context.rules), held, tried)
-        ids = {one.command: n for n, one in case.attempts.items() if one.step == "open" and one.command is not None}
+        ids = {
+            attempt.command: n
+            for n, attempt in case.attempts.items()
+            if attempt.step == "open" and attempt.command is not None
+        }
         gone = sorted(ids[command] for command in context.dial.withdraw(connection, tenant, ids))
         give_back(case, gone, Why.CALLBACK_CANCELLED, now_ms)
         case.apply(Closed(State.CANCELLED))

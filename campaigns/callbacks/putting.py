@@ -38,9 +38,9 @@ def put(connection: Connection, asked: CallbackAsked, rules: OperatorRules, now_
     like = standing.prototype(asked, rules, now_ms)
     campaign = standing.held(connection, like, now_ms)
     promise = _promised(asked, campaign or like, rules, now_ms)
-    for one in callbacks.open_for(connection, asked.tenant, asked.number):
-        if asked.request is None or _keeps(one, asked, promise):
-            raise AlreadyThere(one.id)
+    for existing in callbacks.open_for(connection, asked.tenant, asked.number):
+        if asked.request is None or _keeps(existing, asked, promise):
+            raise AlreadyThere(existing.id)
     if campaign is not None and callbacks.open_count(connection, campaign.id, OPEN_MAX) >= OPEN_MAX:
         raise TooMany(OPEN_MAX)
     campaign = campaign or standing.made(connection, like, now_ms)

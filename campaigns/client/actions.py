@@ -59,7 +59,7 @@ async def act_on_all(
     """Campaign -> itself afterwards, or why it refused, which stops no other. Raises Problem, Away for the list."""
     found: dict[str, Mapping[str, Any]] = {}
     states = ACTIONS[action].of
-    for campaign in [one for state in states for one in await of_state(door, state)]:
+    for campaign in [campaign_id for state in states for campaign_id in await of_state(door, state)]:
         try:
             found[campaign] = await act(door, action, campaign, body, terminal)
         except Problem as problem:
@@ -75,9 +75,9 @@ async def of_state(door: Door, state: str) -> list[str]:
     for _ in range(PAGES_MAX):
         page = await door.get("/campaigns", state=state, limit="100", **({"cursor": cursor} if cursor else {}))
         needed(page, campaigns=list)
-        for one in page["campaigns"]:
-            needed(one if isinstance(one, dict) else {}, id=str)
-            found.append(one["id"])
+        for campaign in page["campaigns"]:
+            needed(campaign if isinstance(campaign, dict) else {}, id=str)
+            found.append(campaign["id"])
         cursor = page.get("cursor") or ""
         if not cursor:
             break

@@ -31,10 +31,10 @@ async def listed(door: Door, promise: str | None, terminal: Terminal) -> dict[st
     for _ in range(PAGES_MAX):
         page = await door.get("/callbacks", **asked, **({"cursor": cursor} if cursor else {}))
         needed(page, callbacks=list)
-        for one in page["callbacks"]:
-            needed(one if isinstance(one, dict) else {}, id=str, state=str)
-            found.append(one)
-            terminal.say(line_of(one))
+        for callback in page["callbacks"]:
+            needed(callback if isinstance(callback, dict) else {}, id=str, state=str)
+            found.append(callback)
+            terminal.say(line_of(callback))
         cursor = page.get("cursor") or ""
         if not cursor:
             break
@@ -56,7 +56,7 @@ async def cancel(door: Door, callback: str, terminal: Terminal) -> dict[str, Any
     return dict(found)
 
 
-def line_of(one: Mapping[str, Any]) -> str:
+def line_of(callback: Mapping[str, Any]) -> str:
     """k0123456789abcde  2026-03-04T07:00:00.000Z  +86138****1234  waiting, missed"""
-    said = [str(one[name]) for name in ("state", "promise") if one.get(name)]
-    return clean(f"{one['id']}  {one.get('call_at')}  {one.get('number')}  {', '.join(said)}")
+    said = [str(callback[name]) for name in ("state", "promise") if callback.get(name)]
+    return clean(f"{callback['id']}  {callback.get('call_at')}  {callback.get('number')}  {', '.join(said)}")

@@ -290,7 +290,7 @@ async def _act(args: argparse.Namespace, door: Any, terminal: Any) -> Done:
     body = {"live": args.live} if args.action == "stop" else {}
     if args.all:
         every = await act_on_all(door, args.action, body, terminal)
-        return (REFUSED if any("problem" in one for one in every.values()) else DONE), every
+        return (REFUSED if any("problem" in answer for answer in every.values()) else DONE), every
     return DONE, await act(door, args.action, args.id, body, terminal)
 
 

@@ -57,7 +57,7 @@ def counted(counts: object) -> str:
     if not isinstance(counts, Mapping):
         return ""
     known = [(name, count) for name, count in counts.items() if isinstance(count, int) and count]
-    return ", ".join(f"{clean(name)} {count}" for name, count in sorted(known, key=lambda one: (-one[1], one[0])))
+    return ", ".join(f"{clean(name)} {count}" for name, count in sorted(known, key=lambda pair: (-pair[1], pair[0])))
 
 
 def contacts_line(progress: Found) -> str:
@@ -117,6 +117,6 @@ def sample_lines(words: Found) -> list[str]:
         text = said.get(part) if isinstance(said, Mapping) else None
         if not isinstance(text, Mapping):
             continue
-        told = text.get("zh") or text.get("en") or (f"goes on after key {text['key']}" if "key" in text else "")
-        lines += [f"  {part:<8} {clean(told, WORDS_CHARS_MAX)}"] if told else []
+        heard = text.get("zh") or text.get("en") or (f"goes on after key {text['key']}" if "key" in text else "")
+        lines += [f"  {part:<8} {clean(heard, WORDS_CHARS_MAX)}"] if heard else []
     return ["one contact would hear:", *lines] if lines else []

@@ -42,7 +42,7 @@ async def revise(door: Door, campaign: str, body: dict[str, Any], terminal: Term
 
 def _of(page: dict[str, Any], no: int) -> dict[str, Any]:
     needed(page, revisions=list)
-    mine = [one for one in page["revisions"] if isinstance(one, dict) and one.get("n") == no]
+    mine = [revision for revision in page["revisions"] if isinstance(revision, dict) and revision.get("n") == no]
     found: dict[str, Any] = mine[0] if mine else {}
     needed(found, **MEMBERS)
     return found

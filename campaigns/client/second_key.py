@@ -21,7 +21,7 @@ async def approve(door: Door, campaign: str, yes: bool, terminal: Terminal) -> d
     approval = found["approval"]
     needed(approval, digest=str, parts=dict, files=list)
     terminal.say(*status_lines(found), *(f"{name}: {clean(found.get(name))}" for name in SETTINGS))
-    terminal.say(*(_file_line(one) for one in approval["files"] if isinstance(one, dict)))
+    terminal.say(*(_file_line(file) for file in approval["files"] if isinstance(file, dict)))
     terminal.say(f"digest: {clean(approval['digest'])}")
     if not yes and not terminal.agrees("approve?"):
         terminal.say("not approved")
@@ -33,9 +33,9 @@ async def approve(door: Door, campaign: str, yes: bool, terminal: Terminal) -> d
     return done
 
 
-def _file_line(one: Mapping[str, Any]) -> str:
+def _file_line(file: Mapping[str, Any]) -> str:
     return "import {}: {}, {} contacts, SHA-256 {}".format(
-        *(clean(one.get(name)) for name in ("n", "file", "contacts", "sha256"))
+        *(clean(file.get(name)) for name in ("n", "file", "contacts", "sha256"))
     )
 
 

@@ -32,22 +32,26 @@ async def withdraw(door: Door, campaign: str, no: int, terminal: Terminal) -> di
         f"import {no}: {found['cancelled']} cancelled, {found['told']} were told",
         f"letters: {letters['recalled']} recalled, {letters['to_recall']} have left and should be kept back",
     )
-    accounts = await _told(door, path, found)
-    terminal.say(*(f"told: {clean(one['account'])} {clean(one['told_at'])} {clean(one['state'])}" for one in accounts))
+    accounts = await _all_accounts(door, path, found)
+    terminal.say(*(_told_line(account) for account in accounts))
     said = "acknowledged: nothing of it reaches anybody any more"
     terminal.say(said if found["acknowledged"] else f"not acknowledged yet: {found['left']} contacts are left")
     return {**found, "accounts": accounts, "cursor": None}
 
 
-async def _told(door: Door, path: str, first: dict[str, Any]) -> list[dict[str, Any]]:
+def _told_line(account: dict[str, Any]) -> str:
+    return f"told: {clean(account['account'])} {clean(account['told_at'])} {clean(account['state'])}"
+
+
+async def _all_accounts(door: Door, path: str, first: dict[str, Any]) -> list[dict[str, Any]]:
     accounts, page = list(first["accounts"]), first
     for _ in range(PAGES_MAX):
         if not page.get("cursor"):
             break
         page = await _asked(door, f"{path}?{urlencode({'limit': PAGE, 'cursor': page['cursor']})}")
         accounts += page["accounts"]
-    for one in accounts:
-        needed(one if isinstance(one, dict) else {}, account=str, told_at=str, state=str)
+    for account in accounts:
+        needed(account if isinstance(account, dict) else {}, account=str, told_at=str, state=str)
     return accounts
 
 

@@ -57,9 +57,11 @@ def default_deadlines(
 
 def of_all(each: Sequence[Deadlines]) -> Deadlines:
     """Of several outages: told before the first of them, given up after the last."""
-    notices = [one.notice_out_by_ms for one in each if one.notice_out_by_ms is not None]
-    ends = [one.expires_at_ms for one in each if one.expires_at_ms is not None]
-    return Deadlines(min(notices, default=None), None, max(ends, default=None), any(one.provisional for one in each))
+    notices = [deadlines.notice_out_by_ms for deadlines in each if deadlines.notice_out_by_ms is not None]
+    ends = [deadlines.expires_at_ms for deadlines in each if deadlines.expires_at_ms is not None]
+    return Deadlines(
+        min(notices, default=None), None, max(ends, default=None), any(deadlines.provisional for deadlines in each)
+    )
 
 
 def by_working_days(rules: DeadlineRules, calendar: WorkCalendar, received_at_ms: int, zone: str) -> Deadlines:

@@ -244,8 +244,8 @@ def _by_order(evidence: Evidence) -> Disposition | NotDialled | None:
 
 def _unless_the_call_tells(evidence: Evidence) -> Disposition | None:
     """Unknown, where the call itself left nothing to judge by."""
-    told = evidence.end is CallEnd.ENDED or evidence.tone is not None or evidence.q850 is not None
-    return None if told else Disposition.UNKNOWN
+    call_tells = evidence.end is CallEnd.ENDED or evidence.tone is not None or evidence.q850 is not None
+    return None if call_tells else Disposition.UNKNOWN
 
 
 def _by_call(evidence: Evidence) -> Disposition:

@@ -108,7 +108,7 @@ class Rehearsal:
         self._most_live = 0
         self._outcomes = list(plan.calls)
         self._upto = list(accumulate(call.share for call in plan.calls.values()))
-        self._walked = [self._without_open(one) for one in walked]
+        self._walked = [self._without_open(entry) for entry in walked]
         self._looks = [0] * len(walked)
         self._due = [(float(plan.start_ms), at) for at in range(len(walked))]
         heapify(self._due)
@@ -160,7 +160,7 @@ class Rehearsal:
 
     def _look(self, which: int, at_ms: float) -> float | None:
         """When to look again; at once: as soon as there is a slot; None: never."""
-        contact, campaign, _ = one = self._walked[which]
+        contact, campaign, _ = entry = self._walked[which]
         now_ms = int(at_ms)
         decision = decide(contact, campaign, self._world(contact, campaign, now_ms), now_ms)
         if isinstance(decision, WaitUntil):
@@ -172,29 +172,29 @@ class Rehearsal:
             return self._dial(which, decision, now_ms, written=written)
         if isinstance(decision, Close):
             if not contact.final:
-                self._walked[which] = one._replace(contact=after(contact, Closed(decision.state), campaign))
+                self._walked[which] = entry._replace(contact=after(contact, Closed(decision.state), campaign))
             return None
         _add(self._made.handed_over, decision.why)
         contact = after(contact, HandedOver(), campaign)
-        self._walked[which] = one._replace(contact=contact)
+        self._walked[which] = entry._replace(contact=contact)
         return None if contact.final else now_ms + 1.0
 
     def _world(self, contact: Contact, campaign: Campaign, now_ms: int) -> World:
         zone = campaign.zone
         today = local_day(now_ms, zone)
-        calls = sum(one.rang and local_day(one.at_ms, zone) == today for one in contact.attempts)
+        calls = sum(attempt.rang and local_day(attempt.at_ms, zone) == today for attempt in contact.attempts)
         return World(calls_today=calls, switch_heard_ms=now_ms)
 
-    def _without_open(self, one: Walked) -> Walked:
+    def _without_open(self, entry: Walked) -> Walked:
         """What is under way comes to its end at once, as what is dialled does."""
-        contact = one.contact
+        contact = entry.contact
         for attempt in contact.this_round:
             if attempt.step is Step.OPEN:
                 outcome = self._outcome(written=attempt.written)
                 contact = after(
-                    contact, self._over(attempt.n, self._plan.start_ms, outcome, attempt.written), one.campaign
+                    contact, self._over(attempt.n, self._plan.start_ms, outcome, attempt.written), entry.campaign
                 )
-        return one._replace(contact=contact)
+        return entry._replace(contact=contact)
 
     def _outcome(self, *, written: bool) -> Disposition:
         if written:
@@ -206,7 +206,7 @@ class Rehearsal:
         return Ended(n, ends_ms, outcome, rang=rang, confirmed=outcome is Disposition.REACHED and not written)
 
     def _dial(self, which: int, decision: Dial, now_ms: int, *, written: bool) -> float:
-        contact, campaign, _ = one = self._walked[which]
+        contact, campaign, _ = entry = self._walked[which]
         contact = after(contact, Dialled(now_ms, decision.channel, decision.number), campaign)
         n = contact.attempts[-1].n
         outcome = self._outcome(written=written)
@@ -217,7 +217,7 @@ class Rehearsal:
             ends_ms = now_ms + self._plan.calls[outcome].lasts_ms
             self._count(now_ms, ends_ms)
         ended = self._over(n, ends_ms, outcome, written)
-        self._walked[which] = one._replace(contact=after(contact, ended, campaign))
+        self._walked[which] = entry._replace(contact=after(contact, ended, campaign))
         return float(ends_ms)
 
     def _next(self) -> float:
@@ -241,18 +241,18 @@ class Rehearsal:
         """Of the calls that there may be: no more lines than these fill at full pace."""
         return max((call.lasts_ms for call in self._plan.calls.values() if call.share), default=0) / 1000
 
-    def _ended(self, one: Walked, at_ms: float) -> None:
-        made, contact = self._made, one.contact
+    def _ended(self, entry: Walked, at_ms: float) -> None:
+        made, contact = self._made, entry.contact
         if contact.final:
             _add(made.outcomes, contact.state)
             made.finish_ms = max(made.finish_ms or 0, int(at_ms))
         else:
             made.open += 1
-        if one.notice_out_by_ms is not None:
+        if entry.notice_out_by_ms is not None:
             out_ms = contact.notice_out_ms
-            met = out_ms is not None and out_ms <= one.notice_out_by_ms
+            met = out_ms is not None and out_ms <= entry.notice_out_by_ms
             made.out_met += met
-            made.out_missed += not met and not (contact.final and at_ms <= one.notice_out_by_ms)
+            made.out_missed += not met and not (contact.final and at_ms <= entry.notice_out_by_ms)
 
 
 def _add(counts: dict[Key, float], key: Key) -> None:

@@ -45,7 +45,9 @@ def sampled(reports: Iterable[Report], percent: int, seed: str) -> set[str]:
 
 
 def _of_fault(fault: str, reports: list[tuple[str, str]], percent: int, seed: str) -> list[str]:
-    reports.sort(key=lambda one: (_digest(seed, fault, one[0]), one[0], _digest(seed, fault, one[1]), one[1]))
+    reports.sort(
+        key=lambda report: (_digest(seed, fault, report[0]), report[0], _digest(seed, fault, report[1]), report[1])
+    )
     count = -(-len(reports) * percent // PERCENT)
     if count == 0:
         return []

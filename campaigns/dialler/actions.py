@@ -212,7 +212,7 @@ def lane_of(row: CampaignRow) -> Lane:
 async def _cannot_leave(context: Context, tenant: str, campaign: str | None) -> bool:
     orders = await context.reader.run(withdrawing.unended, tenant, campaign)
     ledger_ms: int = await context.reader.run(context.dial.now_ms)
-    return await context.dial.stop_acknowledged(tenant, {one.command for one in orders}, ledger_ms)
+    return await context.dial.stop_acknowledged(tenant, {order.command for order in orders}, ledger_ms)
 
 
 async def write(context: Context, act: Callable[[Connection], Done[Made]]) -> Made:

@@ -98,7 +98,7 @@ class AnnouncedYears:
             provisional.replace(connection, self._moved(connection, after, some, now_ms))
             return True
         campaigns.replace(connection, row, after)
-        audit.note(connection, row.tenant, now_ms, WHO, RECOUNTED, row.id, _told(row, after))
+        audit.note(connection, row.tenant, now_ms, WHO, RECOUNTED, row.id, _deadlines_changed(row, after))
         campaigns.add_history(connection, row.id, now_ms, RECOUNTED, WHO)
         return False
 
@@ -119,7 +119,7 @@ class AnnouncedYears:
         return moved
 
 
-def _told(before: CampaignRow, after: CampaignRow) -> dict[str, dict[str, str | None]]:
+def _deadlines_changed(before: CampaignRow, after: CampaignRow) -> dict[str, dict[str, str | None]]:
     """Each deadline, before and after."""
 
     def of(row: CampaignRow) -> dict[str, str | None]:

@@ -109,7 +109,7 @@ class Case:
     def __init__(self, of: CampaignRow, campaign: Campaign, row: ContactRow, attempts: Sequence[AttemptRow]) -> None:
         self.of, self.row = of, row
         self.campaign = campaign_for(campaign, row)
-        self.read = {one.n: one for one in attempts}
+        self.read = {attempt.n: attempt for attempt in attempts}
         self.attempts = dict(self.read)
         self.contact = contact_of(row, attempts)
         self._owed = owes_notice(self.contact, self.campaign)
@@ -120,7 +120,7 @@ class Case:
         self.promise = row.promise
         self.missed: list[str] = []  # deadlines, to be counted
         numbers = (phone.number for phone in self.contact.phones)
-        self._lines = {one: line_keys(row.account, split_number(one)[0]) for one in numbers}
+        self._lines = {number: line_keys(row.account, split_number(number)[0]) for number in numbers}
         self._days: dict[str, tuple[PersonDay, ...]] = {}
 
     # -- what happens to it --------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ class Case:
         day = day_text(at_ms, self.campaign.days_in)
         if day not in self._days:
             numbers = sorted({number for number, _ in self._lines.values()})
-            people = (account_key(self.contact.account), *(f"n:{one}" for one in numbers))
+            people = (account_key(self.contact.account), *(f"n:{number}" for number in numbers))
             self._days[day] = tuple(PersonDay(person, day) for person in people)
         return self._days[day]
 

@@ -42,13 +42,17 @@ def to_clear(
     live: Collection[DialFact], orders: Sequence[OrderState], ledger_ms: int
 ) -> Iterator[tuple[DialFact, OrderState, int]]:
     """The calls to clear now, with their order and the number of the clearing."""
-    by_id = {one.order.id: one for one in orders}
-    for fact in sorted(live, key=lambda one: (one.commandid, one.call_id)):
-        before = [one for one in orders if one.order.about == fact.commandid and one.order.command == CLEAR_CONNECTION]
+    by_id = {state.order.id: state for state in orders}
+    for fact in sorted(live, key=lambda call: (call.commandid, call.call_id)):
+        before = [
+            earlier
+            for earlier in orders
+            if earlier.order.about == fact.commandid and earlier.order.command == CLEAR_CONNECTION
+        ]
         order = by_id.get(fact.commandid)
         if order is None or order.order.command != MAKE_CALL or len(before) >= CLEARINGS_MAX:
             continue
-        if all(_has_failed(one, ledger_ms) for one in before):
+        if all(_has_failed(earlier, ledger_ms) for earlier in before):
             yield fact, order, len(before) + 1
 
 

@@ -34,7 +34,7 @@ class ClockGuard:
     def look(self, before: Reading, ledger_ms: float, after: Reading) -> None:
         """`before`, `after`: when the ledger was asked for its time of day, and when it had answered."""
         was_ahead_ms = before.ahead_ms if self._ahead_ms is None else self._ahead_ms
-        jumped = any(abs(one.ahead_ms - was_ahead_ms) > JUMP_MS for one in (before, after))
+        jumped = any(abs(reading.ahead_ms - was_ahead_ms) > JUMP_MS for reading in (before, after))
         apart = not before.wall_ms - JUMP_MS <= ledger_ms <= after.wall_ms + JUMP_MS
         self._ahead_ms = after.ahead_ms
         self._agreeing = 0 if jumped or apart else min(self._agreeing + 1, LOOKS_TO_BELIEVE)

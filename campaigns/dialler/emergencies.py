@@ -83,8 +83,8 @@ async def end(context: Context, tenant: str, campaign: str, who: str, note: Note
             return Done(row, Took())
         after = campaigns.replace(connection, row, row._replace(emergency_from_ms=None, emergency_until_ms=None))
         took = withdraw_unsent(context, connection, after, Why.QUIET_HOURS, now_ms)
-        for one in lasting:
-            note(connection, emergencies.replace(connection, one._replace(ended_at_ms=now_ms, ended_by=who)))
+        for emergency in lasting:
+            note(connection, emergencies.replace(connection, emergency._replace(ended_at_ms=now_ms, ended_by=who)))
         return Done(after, took)
 
     return await write(context, act)

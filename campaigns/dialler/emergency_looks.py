@@ -49,8 +49,8 @@ class EmergencyLooks:
 
         def act(connection: Connection) -> None:
             held(connection, row.tenant, row.id)
-            for one in _left(connection, row.id, now_ms):
-                emergencies.replace(connection, look_at_some(connection, one, now_ms))
+            for emergency in _left(connection, row.id, now_ms):
+                emergencies.replace(connection, look_at_some(connection, emergency, now_ms))
 
         try:
             await self._context.write(run_each, act)
@@ -62,4 +62,6 @@ class EmergencyLooks:
 def _left(connection: Connection, campaign: str, now_ms: int) -> list[EmergencyRow]:
     """The emergency that holds, where contacts are left."""
     lasting = emergencies.lasting(connection, campaign, now_ms)
-    return [one for one in lasting if one.approved_at_ms is not None and one.looked_to is not None]
+    return [
+        emergency for emergency in lasting if emergency.approved_at_ms is not None and emergency.looked_to is not None
+    ]

@@ -57,7 +57,7 @@ async def withdraw_import(
         row = voiding.make_void(connection, campaigns.touch(connection, row), voiding.WITHDRAWAL, who, now_ms)
         lanes.put(connection, [Lane(tenant, row.switch, row.trunk_group)])  # of a draft: its dialler does the rest
         rows.set_state(connection, of, WITHDRAWING)
-        live = {one.contact for one in rows.open_orders(connection, of)}
+        live = {order.contact for order in rows.open_orders(connection, of)}
         took = _close(connection, context, row, live, now_ms)
         done, more = _close_some(connection, context, row, of, now_ms)
         if done < CLOSED_AT_ONCE and not rows.any_left(connection, of) and not rows.open_orders(connection, of):
@@ -86,7 +86,7 @@ async def go_on(context: Context, campaign: CampaignRow, no: int) -> bool:
         return True
     orders = await context.reader.run(rows.open_orders, of)
     ledger_ms: int = await context.reader.run(context.dial.now_ms)
-    if not await context.dial.stop_acknowledged(of.tenant, {one.command for one in orders}, ledger_ms):
+    if not await context.dial.stop_acknowledged(of.tenant, {order.command for order in orders}, ledger_ms):
         return False
 
     def end(connection: Connection) -> bool:

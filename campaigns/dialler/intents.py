@@ -166,10 +166,10 @@ class Intents:
 
     def _entered(self, case: Case, n: int) -> None:
         """Who asked not to be called, or is somebody else: nobody calls the number from now on, in this turn too."""
-        one = case.attempts.get(n)
-        if one is None or one.disposition not in ENTERED or case.read[n].disposition == one.disposition:
+        attempt = case.attempts.get(n)
+        if attempt is None or attempt.disposition not in ENTERED or case.read[n].disposition == attempt.disposition:
             return
-        entry = entry_of(one, str(one.disposition), self._moment.now_ms)
+        entry = entry_of(attempt, str(attempt.disposition), self._moment.now_ms)
         self.entries[entry.line] = entry
         self._known.barred[entry.line] = entry.reason
 
@@ -209,7 +209,7 @@ class Intents:
         self._written.add(row.id)
         self.writes.campaigns[case.of.id] = case.of.version
         (self.writes.contacts if row != case.row else self.writes.held).append(row)
-        self.writes.attempts += [one for one in changed if one.n in case.read]
+        self.writes.attempts += [attempt for attempt in changed if attempt.n in case.read]
         for free in case.freed():
             self.writes.freed.add(free)
             self._known.busy.discard(free[0])
@@ -223,14 +223,15 @@ class Intents:
         self.recalled += [case] if case.recalls else []
 
     def _count(self, case: Case, changed: Iterable[AttemptRow]) -> None:
-        for one in changed:
-            was = case.read[one.n]
-            ended = one.step in {"over", "not_dialled"} or bool(one.counted)
-            if ended and (one.step, one.disposition, one.counted) != (was.step, was.disposition, was.counted):
-                what = one.disposition if one.step != "not_dialled" else "not_dialled"
-                self.tally.attempts[case.of.kind, one.channel, str(what)] += 1
+        for attempt in changed:
+            was = case.read[attempt.n]
+            ended = attempt.step in {"over", "not_dialled"} or bool(attempt.counted)
+            is_new = (attempt.step, attempt.disposition, attempt.counted) != (was.step, was.disposition, was.counted)
+            if ended and is_new:
+                what = attempt.disposition if attempt.step != "not_dialled" else "not_dialled"
+                self.tally.attempts[case.of.kind, attempt.channel, str(what)] += 1
                 self.tally.ended.add(case.of.id)
-            self.tally.unknown += one.step == "held" and was.step != "held"
+            self.tally.unknown += attempt.step == "held" and was.step != "held"
         self.tally.missed.update((case.of.kind, deadline) for deadline in case.missed)
         if case.promise is not None and case.promise != case.row.promise:
             self.tally.promises[case.promise] += 1
@@ -242,7 +243,7 @@ class Intents:
         """Those that contacts owe now, and those that a late fact takes back."""
         now_ms, rates = self._moment.now_ms, self._rules.penalties
         owed = [Owed(case.of, case.contact_row(now_ms), list(case.attempts.values())) for case in self.owed]
-        made = [notice_of(one, now_ms, rates) for one in owed]
+        made = [notice_of(owing, now_ms, rates) for owing in owed]
         taken_back = {(case.row.id, case.row.round) for case in self.recalled}
         if made:
             self.writes.then.append(lambda connection: notices.put(connection, made))
@@ -253,7 +254,7 @@ class Intents:
 
     def dial(self, room: Room, shift: int) -> None:
         """`shift`: rotates the campaigns of one priority."""
-        rows = sorted((self._campaigns[one][0] for one in self._found.due), key=lambda row: (row.priority, row.id))
+        rows = sorted((self._campaigns[id_][0] for id_ in self._found.due), key=lambda row: (row.priority, row.id))
         for _, same in groupby(rows, key=lambda row: row.priority):
             campaigns = list(same)
             at = shift % len(campaigns)

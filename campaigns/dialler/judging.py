@@ -32,7 +32,7 @@ class News(NamedTuple):
     @property
     def settled(self) -> list[OrderState]:
         """The order and all about it, as far as they are not settled yet."""
-        return [one for one in (self.order, *self.about) if one.state in UNSETTLED]
+        return [order for order in (self.order, *self.about) if order.state in UNSETTLED]
 
 
 class Before(NamedTuple):
@@ -83,16 +83,16 @@ def judge_all(
     for fact in facts:
         of_order.setdefault(fact.commandid, []).append(fact)
     about: dict[str, list[OrderState]] = {}
-    for one in orders:
-        if one.order.about is not None:
-            about.setdefault(one.order.about, []).append(one)
-    calls = {one.order.id: one for one in orders if one.order.command in CALL_COMMANDS}
+    for state in orders:
+        if state.order.about is not None:
+            about.setdefault(state.order.about, []).append(state)
+    calls = {state.order.id: state for state in orders if state.order.command in CALL_COMMANDS}
     kept, holding = before or {}, dict[str, Before]()
     for id_, order in {**late, **calls}.items():
         its_facts, its_about = of_order.pop(id_, []), about.pop(id_, [])
         row = campaigns.get(campaign_of_order(id_))
         if row is None:
-            found.orphans += [one for one in (order, *its_about) if one.state in UNSETTLED]
+            found.orphans += [orphan for orphan in (order, *its_about) if orphan.state in UNSETTLED]
             found.stray += its_facts
             continue
         was = kept.get(id_)
@@ -111,7 +111,7 @@ def judge_all(
     if before is not None:
         before.clear()
         before.update(holding)
-    found.orphans += [one for those in about.values() for one in those]
+    found.orphans += [orphan for those in about.values() for orphan in those]
     found.stray += [fact for those in of_order.values() for fact in those]
     return found
 
@@ -136,7 +136,7 @@ def next_question(news: News, ledger_ms: int) -> DialOrderRow:
     """
     if news.order.state not in UNSETTLED:
         return question(news.order.order, ledger_ms // 1_000, ledger_ms)
-    asked = sum(one.order.command == SNAPSHOT_CALL for one in news.about)
+    asked = sum(order.order.command == SNAPSHOT_CALL for order in news.about)
     return question(news.order.order, asked + 1, ledger_ms)
 
 

@@ -57,7 +57,7 @@ class LaneOrders:
                     found[known.no] = known if known[1:] == row else OrderState(known.order, *row)
             after_no, is_all = page[-1][0] if page else 0, len(page) < STANDINGS_PAGE
         if new:
-            found |= {one.no: one for one in await self._after(key, new[0] - 1)}
+            found |= {order.no: order for order in await self._after(key, new[0] - 1)}
             found = dict(sorted(found.items()))
         self._kept[key] = found
         return found
@@ -79,8 +79,8 @@ class LaneOrders:
 
     async def late(self, orders: Sequence[OrderState], facts: Iterable[DialFact]) -> dict[str, OrderState]:
         """The settled orders that facts have come for."""
-        ids = {fact.commandid for fact in facts} - {one.order.id for one in orders}
-        self._late = {id_: one for id_, one in self._late.items() if id_ in ids}
+        ids = {fact.commandid for fact in facts} - {state.order.id for state in orders}
+        self._late = {id_: state for id_, state in self._late.items() if id_ in ids}
         for id_ in sorted(ids - self._late.keys())[:LATE_MAX]:
             order = await self._dial.order(self._lane.tenant, id_)
             if order is not None:

@@ -44,7 +44,7 @@ def wait_ms(
         return 0.0
     after_ms = [at_ms - ledger_ms for at_ms in judged.look_at_ms if at_ms > ledger_ms]
     after_ms += [at_ms - now_ms for at_ms in (found.next_ms, opening_ms) if at_ms is not None and at_ms > now_ms]
-    scheduled = (*writes.contacts, *(one.contact for one in writes.dialling))
+    scheduled = (*writes.contacts, *(dialling.contact for dialling in writes.dialling))
     next_ms = min((at_ms for row in scheduled for at_ms in (row.next_at_ms, row.deadline_at_ms)), default=FAR)
     after_ms += [max(next_ms - now_ms, 0)] if next_ms < FAR else []
     starts_ms = [row.start_at_ms for row in campaigns if row.start_at_ms is not None]

@@ -39,32 +39,34 @@ class OpenHours:
     def split(self, campaign: Campaign, version: int, classes: Iterable[HoursClassRow], now_ms: int) -> Split:
         """Which of the classes are open."""
         open_, closed, callable_ = list[str](), list[Hours](), False
-        for one in classes:
-            hours = self._judged(campaign, version, one, now_ms)
+        for hours_class in classes:
+            hours = self._judged(campaign, version, hours_class, now_ms)
             if hours.is_open:
-                open_.append(one.hours_class)
-                callable_ = callable_ or bool(one.zones)
+                open_.append(hours_class.hours_class)
+                callable_ = callable_ or bool(hours_class.zones)
             else:
                 closed.append(hours)
         first = min(closed, key=lambda hours: hours.until_ms, default=None)
         return Split(open_, first, first is not None and not callable_)
 
-    def _judged(self, campaign: Campaign, version: int, one: HoursClassRow, now_ms: int) -> Hours:
-        key = (one.campaign, version, one.hours_class)
+    def _judged(self, campaign: Campaign, version: int, hours_class: HoursClassRow, now_ms: int) -> Hours:
+        key = (hours_class.campaign, version, hours_class.hours_class)
         kept = self._kept.get(key)
         if kept is not None and kept.made_ms <= now_ms < kept.until_ms:
             return kept
         if len(self._kept) >= KEPT_MAX:
             self._kept.clear()
-        made = self._kept[key] = _hours(campaign, one, now_ms)
+        made = self._kept[key] = _hours(campaign, hours_class, now_ms)
         return made
 
 
-def _hours(campaign: Campaign, one: HoursClassRow, now_ms: int) -> Hours:
+def _hours(campaign: Campaign, hours_class: HoursClassRow, now_ms: int) -> Hours:
     """Open where one of its channels is. A class without zones has no number: nobody is called, somebody must look."""
-    if not one.zones:
+    if not hours_class.zones:
         return Hours(True, now_ms, now_ms + AGAIN_MS)
-    asked = [class_asked(campaign, one.customer_class, one.zones, channel) for channel in campaign.channels]
+    asked = [
+        class_asked(campaign, hours_class.customer_class, hours_class.zones, channel) for channel in campaign.channels
+    ]
     answers = [judge(campaign.hours, each, now_ms) for each in asked]
     closing = [answer.dial_before_ms for answer in answers if isinstance(answer, Open)]
     if closing:

@@ -109,8 +109,8 @@ def judged(
     script: Script,
 ) -> Judgement:
     """`asks`: every order about this one; `facts`: all with its id."""
-    questions = tuple(one for one in asks if one.order.command == SNAPSHOT_CALL)
-    dropped = any(one.order.command == CLEAR_CONNECTION and one.result == "done" for one in asks)
+    questions = tuple(ask for ask in asks if ask.order.command == SNAPSHOT_CALL)
+    dropped = any(ask.order.command == CLEAR_CONNECTION and ask.result == "done" for ask in asks)
     known = KnownOrder(order, questions, dropped, tuple(facts), word, now_ms, script)
     found = silence.judge(order, questions, facts, word, now_ms)
     match found:

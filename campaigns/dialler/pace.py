@@ -61,35 +61,37 @@ class LanePace:
 
     def look(self, orders: Iterable[OrderState], live: Collection[str], now_ms: int, window_ms: int) -> None:
         """`orders`: all that are not settled, by number; `live`: those of them whose call may be under way."""
-        seen = [one for one in orders if one.order.command in CALL_COMMANDS]
-        ids = {one.order.id for one in seen}
+        seen = [order for order in orders if order.order.command in CALL_COMMANDS]
+        ids = {order.order.id for order in seen}
         self._unsent &= ids
         self._sent &= ids
-        for one in seen:
-            self._place(one, now_ms)
+        for order in seen:
+            self._record(order, now_ms)
         self.placed = {
-            id_: one for id_, one in self.placed.items() if _is_kept(one, id_ in ids, now_ms, max(window_ms, SECOND_MS))
+            id_: placed
+            for id_, placed in self.placed.items()
+            if _is_kept(placed, id_ in ids, now_ms, max(window_ms, SECOND_MS))
         }
-        calls = (one.order.id for one in seen if one.order.command == MAKE_CALL)
+        calls = (order.order.id for order in seen if order.order.command == MAKE_CALL)
         self.live = Counter(campaign_of_order(id_) for id_ in calls if id_ in live)
 
-    def _place(self, one: OrderState, now_ms: int) -> None:
-        id_, is_call = one.order.id, one.order.command == MAKE_CALL
+    def _record(self, order: OrderState, now_ms: int) -> None:
+        id_, is_call = order.order.id, order.order.command == MAKE_CALL
         if is_call:
-            self._last_made_ms = max(self._last_made_ms, one.order.made_at_ms)
-        if one.sent_at_ms is None and one.order.expires_at_ms <= now_ms:
+            self._last_made_ms = max(self._last_made_ms, order.order.made_at_ms)
+        if order.sent_at_ms is None and order.order.expires_at_ms <= now_ms:
             self.placed.pop(id_, None)
             if is_call and id_ not in self._unsent:
                 self._unsent.add(id_)
                 self.unsent_in_row += 1
             return
-        if one.sent_at_ms is not None:
+        if order.sent_at_ms is not None:
             if id_ in self._sent and id_ not in self.placed:
                 return  # sent longer ago than a second
             if is_call and id_ not in self._sent:
                 self.unsent_in_row = 0
             self._sent.add(id_)
-        self.placed[id_] = Placed(campaign_of_order(id_), is_call, one.sent_at_ms)
+        self.placed[id_] = Placed(campaign_of_order(id_), is_call, order.sent_at_ms)
 
     def lane_room(self, limits: Limits, now_ms: int) -> int:
         """How many calls the trunk group takes now."""
@@ -103,7 +105,7 @@ class LanePace:
         return room(pace, self._campaign(pace, campaign, limits), now_ms)
 
     def message_room(self, pace: Pace, campaign: str, now_ms: int) -> int:
-        slots = self._slots(lambda one: not one.is_call and one.campaign == campaign)
+        slots = self._slots(lambda placed: not placed.is_call and placed.campaign == campaign)
         return room(pace, Lane(slots, 0, self.taken_over_ms), now_ms)
 
     def next_ms(self, limits: Limits, campaigns: Mapping[str, Pace], now_ms: int) -> int | None:
@@ -120,20 +122,20 @@ class LanePace:
 
     def _lane(self, limits: Limits) -> Lane:
         later_ms = limits.window_ms - SECOND_MS - AHEAD_MS
-        slots = self._slots(lambda one: one.is_call)
+        slots = self._slots(lambda placed: placed.is_call)
         moved = tuple(Slot(None if slot.sent_at_ms is None else slot.sent_at_ms + later_ms) for slot in slots)
         return Lane(moved, sum(self.live.values()), self.taken_over_ms)
 
     def _campaign(self, pace: Pace, campaign: str, limits: Limits) -> Lane:
         """Without slots where the claim lets no more of the whole trunk group leave than the campaign may send."""
         held = limits.pace.calls_per_second <= pace.calls_per_second
-        slots = () if held else self._slots(lambda one: one.is_call and one.campaign == campaign)
+        slots = () if held else self._slots(lambda placed: placed.is_call and placed.campaign == campaign)
         return Lane(slots, self.live.get(campaign, 0), self.taken_over_ms)
 
     def _slots(self, which: Any) -> tuple[Slot, ...]:
-        return tuple(Slot(one.sent_at_ms) for one in self.placed.values() if which(one))
+        return tuple(Slot(placed.sent_at_ms) for placed in self.placed.values() if which(placed))
 
 
-def _is_kept(one: Placed, is_unsettled: bool, now_ms: int, window_ms: int) -> bool:
+def _is_kept(placed: Placed, is_unsettled: bool, now_ms: int, window_ms: int) -> bool:
     """What is unsent and not to be seen was withdrawn."""
-    return is_unsettled if one.sent_at_ms is None else now_ms < one.sent_at_ms + window_ms
+    return is_unsettled if placed.sent_at_ms is None else now_ms < placed.sent_at_ms + window_ms

@@ -13,7 +13,7 @@ def rang_quietly(case: Case, row: AttemptRow, rang_at_ms: int) -> bool:
     agreed before this attempt, the emergency in which it was decided, though somebody has ended that since.
     """
     campaign, contact = case.campaign, case.contact
-    before = replace(contact, attempts=tuple(one for one in contact.attempts if one.n < row.n))
+    before = replace(contact, attempts=tuple(attempt for attempt in contact.attempts if attempt.n < row.n))
     excepted = row.rule == EMERGENCY_RULE and row.ring_until_ms is not None
     asked = Asked(
         campaign.kind, contact.customer_class, zones_of(row), 0, row.channel, campaign.windows, campaign.closed_dates,

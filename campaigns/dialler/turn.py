@@ -172,7 +172,7 @@ class LaneDialler:
 
     def _remember(self, read: _Reading, intents: Intents) -> None:
         """What was new is so no more, until the contact becomes final."""
-        there = {one.order.id for one in read.orders} | set(read.late)
+        there = {order.order.id for order in read.orders} | set(read.late)
         self._dialled = bool(intents.writes.dialling)
         self._closed_told = dict(self._closed)
         self._taken = still({**self._taken, **intents.tally.taken}, there, intents.tally.final)
@@ -190,7 +190,7 @@ class LaneDialler:
         orders = await self._orders.read()
         facts = await self._orders.facts(len(orders))
         late = await self._orders.late(orders, facts)
-        others = {campaign_of_order(one.order.about or one.order.id) for one in orders}
+        others = {campaign_of_order(order.order.about or order.order.id) for order in orders}
         others |= {campaign_of_order(id_) for id_ in late}
         lane = await self._context.reader.run(turns.read_lane, self.lane, others)
         if lane.outbound is None:
@@ -362,9 +362,9 @@ class LaneDialler:
 
     def _count(self, tally: TurnTally, writes: Writes, written: turns.Written) -> None:
         metrics, meter = self._context.metrics, self._context.dial_meter
-        made = [one for one in writes.dialling if one.order.id in written.dialled]
-        for one in made:
-            meter.made(one.order.command)
+        made = [dialling for dialling in writes.dialling if dialling.order.id in written.dialled]
+        for dialling in made:
+            meter.made(dialling.order.command)
         for question in writes.questions:
             meter.made(question.command)
         metrics.dialled(len(made)) if made else None

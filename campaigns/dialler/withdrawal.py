@@ -72,11 +72,11 @@ def taken_back(
     connection: Connection, dial: DialOrders, orders: Sequence[OpenOrder], tenant: str
 ) -> dict[str, list[int]]:
     """Withdraw what was not sent of these: the attempts by contact. What a claim was quicker with goes on."""
-    gone = dial.withdraw(connection, tenant, {one.command for one in orders})
+    gone = dial.withdraw(connection, tenant, {order.command for order in orders})
     mine: dict[str, list[int]] = {}
-    for one in orders:
-        if one.command in gone:
-            mine.setdefault(one.contact, []).append(one.n)
+    for order in orders:
+        if order.command in gone:
+            mine.setdefault(order.contact, []).append(order.n)
     return mine
 
 
@@ -95,7 +95,7 @@ def give_back(case: Case, numbers: Sequence[int], why: Why, now_ms: int) -> None
 
 def write(connection: Connection, tenant: str, cases: Sequence[Case], now_ms: int) -> None:
     """Write what has become of contacts that are locked. Raises Stale where one was not."""
-    freed = people.leave(connection, tenant, {one for case in cases for one in case.freed()})
+    freed = people.leave(connection, tenant, {free for case in cases for free in case.freed()})
     days = Counter[PersonDay]()
     for case in cases:
         for day, by in case.day_changes():

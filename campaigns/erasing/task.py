@@ -142,9 +142,9 @@ async def _leave(context: Context, row: ErasureRow, person: Person, now_ms: int)
         held = withdrawing.hold(connection, ids)
         took = withdrawal.take_out(connection, context.dial, context.rules, held, tenant, Why.PERSON_ERASED, now_ms)
         tried = attempts.of_contacts(connection, ids)
-        rows = [one for one in withdrawing.hold(connection, ids) if _is_over(one, tried[one.id])]
+        rows = [contact for contact in withdrawing.hold(connection, ids) if _is_over(contact, tried[contact.id])]
         left = len(ids) - len(rows)
-        commands = _commands({one.id: tried[one.id] for one in rows})
+        commands = _commands({contact.id: tried[contact.id] for contact in rows})
         counts = erasing.blank(connection, tenant, rows, now_ms)
         counts["dial_orders"] = context.dial.forget(connection, tenant, commands)
         if not left:
@@ -188,7 +188,7 @@ def _blank(keys: Sequence[erasing.RejectedKey], connection: Connection) -> int:
 
 def _is_over(row: ContactRow, tried: Sequence[AttemptRow]) -> bool:
     """Nothing of it is under way, as far as anybody will ever know."""
-    live = any(one.step in {Step.OPEN, Step.HELD} and not one.counted for one in tried)
+    live = any(attempt.step in {Step.OPEN, Step.HELD} and not attempt.counted for attempt in tried)
     return State(row.state) in FINAL_STATES and not live
 
 
@@ -198,7 +198,7 @@ def numbers_of(rows: Sequence[ContactRow]) -> frozenset[str]:
 
 
 def _commands(tried: dict[str, list[AttemptRow]]) -> list[str]:
-    return [one.command for some in tried.values() for one in some if one.command is not None]
+    return [attempt.command for some in tried.values() for attempt in some if attempt.command is not None]
 
 
 # -- what the call side keeps ------------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ def _doubts(kind: Kind, rows: Sequence[Staged], person: Person) -> Mapping[ItemK
         key = item_key(kind, row.item)
         other = first.setdefault(key, row.item)
         if other != row.item and key not in doubts:
-            names = [one.name for one in kind.fields]
+            names = [kind_field.name for kind_field in kind.fields]
             name = next(name for name in names if other.get(name, "") != row.item.get(name, ""))
             doubts[key] = name, (other.get(name, ""), row.item.get(name, ""))
     return doubts

@@ -187,7 +187,7 @@ class Maker:
         times = tuple((item["starts_at"], item["restores_at"]) for item in items)
         found = self._deadlines.get(times)
         if found is None:
-            found = of_all([self._of_outage(*one) for one in times])
+            found = of_all([self._of_outage(*span) for span in times])
             _remember(self._deadlines, times, found)
         return found
 
@@ -209,7 +209,7 @@ class Maker:
         row = there.row
         if State(row.state) in FINAL_STATES:
             what = f"the contact is final ({row.state})"
-            return Settled(Person(), 0, 0, [Rejection(one.row, "account", FINAL, what) for one in rows]), None
+            return Settled(Person(), 0, 0, [Rejection(staged.row, "account", FINAL, what) for staged in rows]), None
         result = settled(self._kind, rows, _person_of(row, self._kind))
         if not result.accepted:
             return result, None

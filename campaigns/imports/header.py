@@ -126,12 +126,12 @@ def _check(kind: Kind, fields: Mapping[str, Column], numbers: Sequence[Column], 
     missing += [] if numbers else [NUMBER]
     if missing:
         known = len(fields) + len(numbers)
-        raise CannotImport(f"no column for {', '.join(missing)}; {_told(header, known)}")
+        raise CannotImport(f"no column for {', '.join(missing)}; {_described(header, known)}")
     if len(numbers) > NUMBER_COLUMNS_MAX:
         raise CannotImport(f"{len(numbers)} columns of numbers, {NUMBER_COLUMNS_MAX} at most")
 
 
-def _told(header: Sequence[str], known: int) -> str:
+def _described(header: Sequence[str], known: int) -> str:
     """The header, if it is one: everybody may read why an import failed, and a log has it too."""
     if known < KNOWN_MIN:
         return f"the first row has {len(header)} cells, and {known or 'none'} of them names a column"

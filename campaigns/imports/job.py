@@ -199,7 +199,7 @@ class Job:
 
     async def _staged(self, accounts: Sequence[imports.Waiting]) -> dict[str, list[tuple[int, Parts]]]:
         found = await self._context.reader.run(imports.rows_of, self._row.campaign, self._row.no, accounts)
-        rows: dict[str, list[tuple[int, Parts]]] = {one.account: [] for one in accounts}
+        rows: dict[str, list[tuple[int, Parts]]] = {waiting.account: [] for waiting in accounts}
         for at, (row, account, fields) in enumerate(found, 1):
             rows[account].append((row, unpacked(fields)))
             if at % PIECE_ROWS == 0:
@@ -218,9 +218,14 @@ class Job:
             await asyncio.sleep(0)
         assert self._layout is not None
         errors = [
-            (one.row, error_text(one.row, [Mistake(self._layout.spelled(one.field), one.rule, one.what)]))
+            (
+                rejection.row,
+                error_text(
+                    rejection.row, [Mistake(self._layout.spelled(rejection.field), rejection.rule, rejection.what)]
+                ),
+            )
             for part in made
-            for one in part.rejected
+            for rejection in part.rejected
         ]
         counts = imports.Counts(*(sum(part.counts[at] for part in made) for at in range(len(imports.Counts._fields))))
         return imported.Batch(
@@ -326,9 +331,9 @@ def _fitting(accounts: Sequence[imports.Waiting]) -> list[imports.Waiting]:
     """The first of them, as many as go into one transaction; none: the first has too many rows."""
     chosen: list[imports.Waiting] = []
     rows = 0
-    for one in accounts:
-        rows += one.rows
-        if one.rows > ROWS_MAX or (chosen and rows > 2 * BATCH_ROWS):
+    for account in accounts:
+        rows += account.rows
+        if account.rows > ROWS_MAX or (chosen and rows > 2 * BATCH_ROWS):
             break
-        chosen.append(one)
+        chosen.append(account)
     return chosen

@@ -126,7 +126,7 @@ class _Chunks:
     def __init__(self, context: Context, row: ImportRow) -> None:
         self._context, self._row = context, row
         self._waiting: list[bytes] = []
-        self._bytes = self._seq = self._told = 0
+        self._bytes = self._seq = self._reported = 0
         self.size = 0
 
     async def came(self, size: int) -> None:
@@ -134,7 +134,7 @@ class _Chunks:
         self.size += size
         if self.size > BYTES_MAX:
             raise TooLarge(f"more than {BYTES_MAX} bytes")
-        if self.size - self._told > PROGRESS_BYTES:
+        if self.size - self._reported > PROGRESS_BYTES:
             await self._add(b"")
 
     async def put(self, lines: Iterator[bytes], threaded: bool = False) -> None:
@@ -153,7 +153,7 @@ class _Chunks:
             await self._add(content)
 
     async def _add(self, content: bytes) -> None:
-        self._told = self.size
+        self._reported = self.size
         chunk = Chunk(self._row.campaign, self._row.no, self._seq, content, self.size)
         await self._context.writer.run(imports.add_chunks, chunk, weight=256 if content else 1)
         self._seq += bool(content)

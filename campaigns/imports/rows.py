@@ -62,7 +62,10 @@ class Refused(NamedTuple):
 
 def error_text(row: int, mistakes: Sequence[Mistake]) -> str:
     """ROW: FIELD: RULE: what is wrong; several are separated by "; "."""
-    return "; ".join(f"{row}: {one.field}: {one.rule}: {one.what[:WHAT_CHARS_MAX]}" for one in mistakes[:MISTAKES_MAX])
+    return "; ".join(
+        f"{row}: {mistake.field}: {mistake.rule}: {mistake.what[:WHAT_CHARS_MAX]}"
+        for mistake in mistakes[:MISTAKES_MAX]
+    )
 
 
 class RowReader:
@@ -118,7 +121,7 @@ class RowReader:
         before = len(mistakes)
         if not mistakes:
             wrong = check_item(self._kind, item, customer_class or RESIDENT, self._imported, self._rates)
-            mistakes += [Mistake(self._layout.spelled(one.field), one.rule, one.what) for one in wrong]
+            mistakes += [Mistake(self._layout.spelled(fault.field), fault.rule, fault.what) for fault in wrong]
             before = len(mistakes)
         phones = self._phones(cells, zones, mistakes, wrong_at, numbers.normalised if is_clean else _number)
         if mistakes and not (before == 0 and self._kind.important_until_confirmed):

@@ -212,7 +212,7 @@ class _Accounts:
         self._buckets[hashed % _BUCKETS].append(hashed)
 
     def differ(self) -> bool:
-        return self._count <= ACCOUNTS_MAX and all(len(set(one)) == len(one) for one in self._buckets)
+        return self._count <= ACCOUNTS_MAX and all(len(set(bucket)) == len(bucket) for bucket in self._buckets)
 
 
 def refuse_other(form: Form, start: bytes) -> None:

@@ -55,9 +55,9 @@ def opened(content: bytes, wanted: str | None) -> Sheet:
     try:
         parts = checked(content)
         book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        sheets = [one for one in book.sheets_metadata if one.typ is SheetTypeEnum.WorkSheet]
-        hidden = [one.name for one in sheets if one.visible is not SheetVisibleEnum.Visible]
-        shown = [one.name for one in sheets if one.name not in hidden]
+        sheets = [sheet for sheet in book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet]
+        hidden = [sheet.name for sheet in sheets if sheet.visible is not SheetVisibleEnum.Visible]
+        shown = [sheet.name for sheet in sheets if sheet.name not in hidden]
         name = wanted if wanted is not None else next(iter(shown), None)
         if name is None or name not in (*shown, *hidden):
             raise UnreadableFile(_no_sheet(wanted, shown, hidden))

@@ -61,9 +61,9 @@ def _refuse_others(content: bytes) -> None:
 def _targets(packed: zipfile.ZipFile, left: "_Left") -> dict[str, str]:
     """The part of each sheet."""
     relations = sheet_scan.attributes_of(left.pieces(packed, RELATIONS), "Relationship", PARTS_MAX)
-    parts = {one.get("Id"): _part(one.get("Target", "")) for one in relations}
+    parts = {relation.get("Id"): _part(relation.get("Target", "")) for relation in relations}
     sheets = sheet_scan.attributes_of(left.pieces(packed, BOOK), "sheet", SHEETS_MAX)
-    return {one.get("name", ""): parts.get(one.get("id"), "") for one in sheets}
+    return {sheet.get("name", ""): parts.get(sheet.get("id"), "") for sheet in sheets}
 
 
 def _part(target: str) -> str:

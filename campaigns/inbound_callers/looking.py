@@ -42,12 +42,12 @@ class InboundCallers:
         now_ms = self._context.now_ms()
         known: list[KnownCaller] = []
         calling: list[Calling] = []
-        for one in await self._context.reader.run(_find, asked, now_ms):
-            matches = [match for match in one.matches if is_open(match) or words.outages_of(match, now_ms)]
+        for found in await self._context.reader.run(_find, asked, now_ms):
+            matches = [match for match in found.matches if is_open(match) or words.outages_of(match, now_ms)]
             if matches:
                 announced = words.announcement(matches, now_ms)
-                known.append(KnownCaller(one.caller.call_id, announced, words.prompt(matches, announced)))
-                calling += lines_of(one.caller, matches, now_ms)
+                known.append(KnownCaller(found.caller.call_id, announced, words.prompt(matches, announced)))
+                calling += lines_of(found.caller, matches, now_ms)
         if calling:
             await take(self._context, calling)
         return known

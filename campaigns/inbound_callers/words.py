@@ -50,10 +50,10 @@ def announcement(matches: Sequence[Match], now_ms: int) -> Words | None:
         for match in matches
         for item in outages_of(match, now_ms)
     }
-    told = [found[key] for key in sorted(found, key=lambda key: (datetime.fromisoformat(key[0]), key))][:ITEMS_MAX]
-    if not told:
+    first = [found[key] for key in sorted(found, key=lambda key: (datetime.fromisoformat(key[0]), key))][:ITEMS_MAX]
+    if not first:
         return None
-    text = {language: " ".join(_outage(language, *one) for one in told) for language in LANGUAGES}
+    text = {language: " ".join(_outage(language, *outage) for outage in first) for language in LANGUAGES}
     return Words(OUTAGE.rule, ANNOUNCEMENT, text)
 
 
@@ -73,7 +73,7 @@ def prompt(matches: Sequence[Match], announced: Words | None) -> Words | None:
     some = sorted(matches, key=lambda match: (match.campaign.priority, match.contact.id))[:CASES_MAX]
     text = {language: " ".join(_case(language, match) for match in some) for language in LANGUAGES}
     if announced is not None:
-        text = {language: f"{told} {announced.text[language]}" for language, told in text.items()}
+        text = {language: f"{cases} {announced.text[language]}" for language, cases in text.items()}
     return Words(known_kinds()[some[0].campaign.kind].rule, CASE, text)
 
 

@@ -48,12 +48,12 @@ def make_void(connection: Connection, campaign: str, why: str, at_ms: int) -> bo
 
 def changers(connection: Connection, row: CampaignRow) -> set[str]:
     """Ids of the keys that made the campaign, imported, withdrew or changed something."""
-    told = select(audit.c.who).where(
+    changed = select(audit.c.who).where(
         audit.c.tenant == row.tenant, audit.c.campaign == row.id, audit.c.what.in_(CHANGES)
     )
     imported = select(imports.c.who).where(imports.c.campaign == row.id)
-    who = {row.made_by, *connection.scalars(told), *connection.scalars(imported)}
-    return {key_id(one) for one in who}
+    who = {row.made_by, *connection.scalars(changed), *connection.scalars(imported)}
+    return {key_id(name) for name in who}
 
 
 def key_id(who: str) -> str:

@@ -46,14 +46,14 @@ def note(
 
 
 def note_each(
-    connection: Connection, tenant: str, at_ms: int, who: str, what: str, told: Sequence[tuple[str, Mapping[str, Any]]]
+    connection: Connection, tenant: str, at_ms: int, who: str, what: str, noted: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> None:
     """One entry for each (about, details), in this order."""
-    if not told:
+    if not noted:
         return
     head = _held(connection, tenant)
     rows: list[AuditRow] = []
-    for about, details in told:
+    for about, details in noted:
         masked_details = {name: _masked(value) if name in WRITTEN else value for name, value in details.items()}
         kept = json.dumps(masked_details, ensure_ascii=False)
         entry = Entry(tenant, head.no + 1, at_ms, who, what, about, kept, _campaign_of(about, details))
@@ -73,7 +73,7 @@ Line = tuple[str, int, str, str, str, Mapping[str, Any]]
 
 def note_all(connection: Connection, given: Sequence[Line]) -> Sequence[None]:
     """Work of the writer: a line for each. Tenants in order, so that two who note wait for each other but once."""
-    for line in sorted(given, key=lambda one: one[0]):
+    for line in sorted(given, key=lambda row: row[0]):
         note(connection, *line)
     return [None] * len(given)
 
@@ -136,8 +136,8 @@ def _caught_up(connection: Connection, found: AuditHeadRow, later: Sequence[Audi
         if digest is None:
             entry = entry._replace(campaign=_campaign_of(row.about, json.loads(row.details)))
             digest = sealed(entry, found.hash)
-            one = and_(audit.c.tenant == row.tenant, audit.c.no == row.no)
-            connection.execute(update(audit).where(one).values(campaign=entry.campaign, hash=digest))
+            mine = and_(audit.c.tenant == row.tenant, audit.c.no == row.no)
+            connection.execute(update(audit).where(mine).values(campaign=entry.campaign, hash=digest))
         found = found._replace(no=row.no, hash=digest, at_ms=row.at_ms)
     return found
 

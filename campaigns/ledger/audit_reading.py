@@ -27,10 +27,10 @@ def verify(connection: Connection, tenant: str | None = None, anchor: Link | Non
     if isinstance(driver, sqlite3.Connection):  # it keeps whatever somebody has written, text or not
         driver.text_factory = _text
     count, heads, fault = 0, list[AuditHeadRow](), None
-    for one in audit.tenants(connection) if tenant is None else [tenant]:
-        head = audit.head(connection, one)
-        walk = Walk(one, _link(head.no, head.hash), _link(head.purged_no, head.purged_hash), anchor)
-        for row in audit.entries(connection, one):
+    for tenant_id in audit.tenants(connection) if tenant is None else [tenant]:
+        head = audit.head(connection, tenant_id)
+        walk = Walk(tenant_id, _link(head.no, head.hash), _link(head.purged_no, head.purged_hash), anchor)
+        for row in audit.entries(connection, tenant_id):
             walk.take(Entry(*row[:-1]), row.hash)
             count += 1
         heads.append(head)

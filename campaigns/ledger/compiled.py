@@ -94,7 +94,7 @@ def contact_of(row: ContactRow, attempts: Iterable[AttemptRow]) -> Contact:
         important=bool(row.important),
         state=State(row.state),
         round=row.round,
-        attempts=tuple(attempt_of(one) for one in sorted(attempts, key=lambda one: one.n)),
+        attempts=tuple(attempt_of(attempt) for attempt in sorted(attempts, key=lambda attempt: attempt.n)),
         decided_upto=row.decided_upto,
         handed_over=bool(row.handed_over),
         promise_date=row.promise_date,

@@ -101,8 +101,8 @@ def _feeds_silent(connection: Connection, feeds: Feeds) -> int:
     silent = connection.scalar(select(func.count()).where(heard < feeds.before_ms)) or 0
     if not feeds.always:
         return silent
-    told = select(outbound.c.tenant).where(heard.is_not(None))
-    needs = (UNDER_WAY, campaigns.c.kind == feeds.kind, campaigns.c.tenant.not_in(told))
+    with_feed = select(outbound.c.tenant).where(heard.is_not(None))
+    needs = (UNDER_WAY, campaigns.c.kind == feeds.kind, campaigns.c.tenant.not_in(with_feed))
     return silent + (connection.scalar(select(func.count(campaigns.c.tenant.distinct())).where(*needs)) or 0)
 
 

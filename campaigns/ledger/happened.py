@@ -37,13 +37,13 @@ def page(connection: Connection, campaign: CampaignRow, after: Key | None, limit
     return sorted(found, key=key_of)[:limit]
 
 
-def key_of(one: Happening) -> Key:
+def key_of(happening: Happening) -> Key:
     """Where it stands."""
-    if isinstance(one, HistoryRow):
-        return Key(one.at_ms, OF_HISTORY, one.no)
-    if isinstance(one, AuditRow):
-        return Key(one.at_ms, OF_AUDIT, one.no)
-    return Key(one.ended_at_ms or 0, OF_IMPORT, one.no)
+    if isinstance(happening, HistoryRow):
+        return Key(happening.at_ms, OF_HISTORY, happening.no)
+    if isinstance(happening, AuditRow):
+        return Key(happening.at_ms, OF_AUDIT, happening.no)
+    return Key(happening.ended_at_ms or 0, OF_IMPORT, happening.no)
 
 
 def _history(connection: Connection, campaign: CampaignRow, key: Key, limit: int) -> list[Happening]:

@@ -43,11 +43,11 @@ def _page(states: Sequence[str]) -> Prepared:
     mine, most = contacts.c.campaign == bindparam("campaign"), bindparam("most", type_=Integer)
     walks = [
         select(contacts.c.id, contacts.c.no)
-        .where(mine, contacts.c.state == one, contacts.c.no > bindparam("after_no"))
+        .where(mine, contacts.c.state == name, contacts.c.no > bindparam("after_no"))
         .order_by(contacts.c.no)
         .limit(most)
         .subquery()
-        for one in states
+        for name in states
     ]
     together = union_all(*(select(walk) for walk in walks)).subquery()
     ids = select(together.c.id).order_by(together.c.no).limit(most)

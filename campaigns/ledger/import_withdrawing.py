@@ -15,8 +15,8 @@ from campaigns.ledger.withdrawing import OpenOrder, unended
 from cti.sql.bulk import slices
 
 TOLD = tuple(
-    one.value
-    for one in (Disposition.REACHED, Disposition.PROMISED_TO_PAY, Disposition.ALREADY_PAID, Disposition.DISPUTED)
+    outcome.value
+    for outcome in (Disposition.REACHED, Disposition.PROMISED_TO_PAY, Disposition.ALREADY_PAID, Disposition.DISPUTED)
 )
 _MARKED = Why.IMPORT_WITHDRAWN.value
 
@@ -90,9 +90,9 @@ def open_orders(connection: Connection, of: Of) -> list[OpenOrder]:
     """Of its contacts: the orders of attempts that have not ended."""
     orders = unended(connection, of.tenant, of.campaign)
     mine: set[str] = set()
-    for some in slices(sorted({one.contact for one in orders})):
+    for some in slices(sorted({order.contact for order in orders})):
         mine |= set(connection.scalars(select(contacts.c.id).where(contacts.c.id.in_(some), _all(of))))
-    return [one for one in orders if one.contact in mine]
+    return [order for order in orders if order.contact in mine]
 
 
 def any_left(connection: Connection, of: Of) -> bool:
@@ -156,8 +156,8 @@ def _telling() -> ColumnElement[bool]:
 
 
 def _count_told(connection: Connection, of: Of) -> int:
-    told = select(func.count(attempts.c.contact.distinct())).join(contacts, contacts.c.id == attempts.c.contact)
-    return connection.scalar(told.where(attempts.c.campaign == of.campaign, _telling(), _all(of))) or 0
+    query = select(func.count(attempts.c.contact.distinct())).join(contacts, contacts.c.id == attempts.c.contact)
+    return connection.scalar(query.where(attempts.c.campaign == of.campaign, _telling(), _all(of))) or 0
 
 
 def told_page(connection: Connection, of: Of, after_no: int, limit: int) -> list[ToldRow]:

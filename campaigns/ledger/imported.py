@@ -124,8 +124,8 @@ def before(connection: Connection, campaign: str, accounts: Collection[str]) -> 
     found = {row.account: row for row in map(ContactRow._make, there)}
     tried: dict[str, list[AttemptRow]] = {row.id: [] for row in found.values()}
     for some in slices(sorted(tried)):
-        for one in map(AttemptRow._make, connection.execute(select(attempts).where(attempts.c.contact.in_(some)))):
-            tried[one.contact].append(one)
+        for attempt in map(AttemptRow._make, connection.execute(select(attempts).where(attempts.c.contact.in_(some)))):
+            tried[attempt.contact].append(attempt)
     return {account: Before(row, tried[row.id]) for account, row in found.items()}
 
 

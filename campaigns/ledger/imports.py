@@ -133,7 +133,7 @@ class Whole(NamedTuple):
 def add_chunks(connection: Connection, chunks: Sequence[Chunk]) -> Sequence[None]:
     """Raises Truncated where the import was given up."""
     for chunk in chunks:
-        coming = and_(_one(chunk.campaign, chunk.no), imports.c.state == RECEIVING)
+        coming = and_(_numbered(chunk.campaign, chunk.no), imports.c.state == RECEIVING)
         if connection.execute(update(imports).where(coming).values(bytes=chunk.size)).rowcount == 0:
             raise Truncated("nothing came for too long")
     _insert_chunks(connection, [chunk[:4] for chunk in chunks if chunk.content])
@@ -142,7 +142,7 @@ def add_chunks(connection: Connection, chunks: Sequence[Chunk]) -> Sequence[None
 
 def received(connection: Connection, given: Sequence[Whole]) -> Sequence[ImportRow]:
     """All has come. Raises SameFile, WrongState, Truncated."""
-    return [_received(connection, one) for one in given]
+    return [_received(connection, whole) for whole in given]
 
 
 def _received(connection: Connection, whole: Whole) -> ImportRow:
@@ -154,7 +154,7 @@ def _received(connection: Connection, whole: Whole) -> ImportRow:
     before = connection.scalar(same.limit(1))
     if before is not None:
         raise SameFile(before)
-    coming = and_(_one(campaign, no), imports.c.state == RECEIVING)
+    coming = and_(_numbered(campaign, no), imports.c.state == RECEIVING)
     here = {"state": RUNNING, "sha256": sha256, "bytes": whole.size, "header": whole.header}
     if connection.execute(update(imports).where(coming).values(here)).rowcount == 0:
         raise Truncated("nothing came for too long")
@@ -173,7 +173,7 @@ def _locked(connection: Connection, campaign: str) -> None:
 
 
 def read(connection: Connection, campaign: str, no: int) -> ImportRow | None:
-    found = connection.execute(select(imports).where(_one(campaign, no))).one_or_none()
+    found = connection.execute(select(imports).where(_numbered(campaign, no))).one_or_none()
     return None if found is None else ImportRow(*found)
 
 
@@ -265,7 +265,7 @@ def waiting(connection: Connection, campaign: str, no: int, after: int, limit: i
         for some in slices(list(dict.fromkeys(account for (account,) in first)), ACCOUNTS_NAMED)
         for row in point.rows_of(connection, _WAITING.format(point.listed(some)), campaign, no, *some)
     ]
-    return sorted(found, key=lambda one: one.first)
+    return sorted(found, key=lambda account: account.first)
 
 
 def rows_of(connection: Connection, campaign: str, no: int, accounts: Sequence[Waiting]) -> list[tuple[int, str, str]]:
@@ -273,8 +273,8 @@ def rows_of(connection: Connection, campaign: str, no: int, accounts: Sequence[W
 
     By their numbers: asked for the rows of accounts, SQLite reads all of the import.
     """
-    numbers = [one.first for one in accounts if one.rows == 1]
-    for several in slices([one.account for one in accounts if one.rows > 1], ACCOUNTS_NAMED):
+    numbers = [account.first for account in accounts if account.rows == 1]
+    for several in slices([account.account for account in accounts if account.rows > 1], ACCOUNTS_NAMED):
         statement = _ROW_NUMBERS.format(point.listed(several))
         numbers += [row for (row,) in point.rows_of(connection, statement, campaign, no, *several)]
     found: list[tuple[int, str, str]] = []
@@ -300,7 +300,7 @@ def applied(connection: Connection, key: Key, accounts: Sequence[str], counts: C
 
 def reject_last(connection: Connection, given: Sequence[tuple[Key, str, int, str]]) -> Sequence[int]:
     """(key, account, limit, what): reject the last rows of an account that has too many; how many."""
-    return [_reject_last(connection, *one) for one in given]
+    return [_reject_last(connection, *asked) for asked in given]
 
 
 def _reject_last(connection: Connection, key: Key, account: str, limit: int, what: str) -> int:
@@ -381,14 +381,14 @@ def give_up(connection: Connection, given: Sequence[tuple[str, int]]) -> Sequenc
     """An import whose body did not come whole: no more of it is taken. Whether it was still coming."""
     gone = []
     for campaign, no in given:
-        coming = and_(_one(campaign, no), imports.c.state == RECEIVING)
+        coming = and_(_numbered(campaign, no), imports.c.state == RECEIVING)
         gone.append(connection.execute(delete(imports).where(coming)).rowcount > 0)
     return gone
 
 
-def _one(campaign: str, no: int) -> ColumnElement[bool]:
+def _numbered(campaign: str, no: int) -> ColumnElement[bool]:
     return and_(imports.c.campaign == campaign, imports.c.no == no)
 
 
 def _running(key: Key) -> ColumnElement[bool]:
-    return and_(_one(key.campaign, key.no), imports.c.state == RUNNING)
+    return and_(_numbered(key.campaign, key.no), imports.c.state == RUNNING)

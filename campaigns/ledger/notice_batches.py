@@ -26,7 +26,7 @@ def take(connection: Connection, batch: BatchRow) -> BatchRow:
     """
     pages = 0
     while ids := _pending(connection, batch):
-        _take(connection, [(one, EXPORTED, batch.id, page) for page, one in enumerate(ids, pages + 1)])
+        _take(connection, [(id_, EXPORTED, batch.id, page) for page, id_ in enumerate(ids, pages + 1)])
         pages += len(ids)
     taken = batch._replace(notices=pages)
     _insert(connection, [taken])

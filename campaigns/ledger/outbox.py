@@ -38,10 +38,10 @@ def put_letters(connection: Connection, letters: Sequence[tuple[str, str]], now_
 def put_recalls(connection: Connection, ids: Collection[str], now_ms: int) -> None:
     """Notices that were exported and are to be recalled: those whose batch went to the topic."""
     for some in slices(sorted(ids)):
-        told = select(
+        query = select(
             notices.c.id, literal(RECALL), notices.c.tenant, notices.c.campaign, literal(now_ms), literal(1), literal(0)
         ).join(outbox, outbox.c.id == notices.c.batch)
-        found = [OutboxRow(*row) for row in connection.execute(told.where(notices.c.id.in_(some)))]
+        found = [OutboxRow(*row) for row in connection.execute(query.where(notices.c.id.in_(some)))]
         _put(connection, found)
 
 

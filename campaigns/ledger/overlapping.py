@@ -30,8 +30,8 @@ def others(connection: Connection, row: CampaignRow) -> list[Other]:
     mine = (columns.tenant == row.tenant, columns.kind == row.kind, columns.id != row.id)
     query = select(columns.id, columns.name).where(*mine, columns.state.in_([state.value for state in CALLING]))
     found = list(connection.execute(query.order_by(columns.id)))
-    states = _imports(connection, [one.id for one in found])
-    return [Other(one.id, one.name, tuple(states.get(one.id, ()))) for one in found]
+    states = _imports(connection, [campaign.id for campaign in found])
+    return [Other(campaign.id, campaign.name, tuple(states.get(campaign.id, ()))) for campaign in found]
 
 
 def common(connection: Connection, row: CampaignRow, other: str) -> tuple[int, bool]:
@@ -45,7 +45,7 @@ def common(connection: Connection, row: CampaignRow, other: str) -> tuple[int, b
     while True:
         here = query.where(mine.c.campaign == row.id, mine.c.account > after, mine.c.state != State.CANCELLED.value)
         page = list(connection.execute(here.order_by(mine.c.account).limit(PAGE)))
-        count += sum(not _marks(row.kind, one[1]).isdisjoint(_marks(row.kind, one[2])) for one in page)
+        count += sum(not _marks(row.kind, pair[1]).isdisjoint(_marks(row.kind, pair[2])) for pair in page)
         if count > COUNTED_MAX:
             return COUNTED_MAX, False
         if len(page) < PAGE:

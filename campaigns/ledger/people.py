@@ -35,7 +35,7 @@ class PersonDay(NamedTuple):
 
 
 def line_keys(account: str, number: str) -> tuple[str, str]:
-    """What one call takes: the number, and the person whose account it is (outbound.md, section 6: one live call a
+    """What one call takes: the number, and the person whose account it is (one live call a
     number and person).
     """
     return number, account_key(account)
@@ -68,23 +68,23 @@ def take(connection: Connection, rows: Sequence[LiveNumber]) -> set[str]:
 
 def leave(connection: Connection, tenant: str, gone: Collection[tuple[str, str]]) -> set[str]:
     """(number, order) whose call has ended; the numbers that are free now."""
-    return {row[0] for row in _leave.returning(connection, [(tenant, *one) for one in sorted(gone)])}
+    return {row[0] for row in _leave.returning(connection, [(tenant, *ended) for ended in sorted(gone)])}
 
 
 def calls(connection: Connection, tenant: str, asked: Collection[PersonDay]) -> dict[PersonDay, int]:
     """How many calls count for each so far."""
     found = dict.fromkeys(asked, 0)
-    rows = _calls.returning(connection, [(tenant, *one) for one in sorted(asked)])
+    rows = _calls.returning(connection, [(tenant, *person_day) for person_day in sorted(asked)])
     return found | {PersonDay(person, day): count for _, person, day, count in rows}
 
 
 def reserve(connection: Connection, tenant: str, wanted: Mapping[PersonDay, int]) -> bool:
     """Count calls that are being made, where the cap allows each; False: it does not, and the turn must be undone."""
-    rows = [(tenant, *one, count) for one, count in sorted(wanted.items())]
+    rows = [(tenant, *person_day, count) for person_day, count in sorted(wanted.items())]
     return len(_reserve.returning(connection, rows)) == len(rows)
 
 
 def change(connection: Connection, tenant: str, changes: Mapping[PersonDay, int]) -> None:
     """Count more or fewer, whatever the cap says: what happened, happened."""
-    _add(connection, [(tenant, *one, by) for one, by in sorted(changes.items()) if by > 0])
-    _release(connection, [(tenant, *one, -by) for one, by in sorted(changes.items()) if by < 0])
+    _add(connection, [(tenant, *person_day, by) for person_day, by in sorted(changes.items()) if by > 0])
+    _release(connection, [(tenant, *person_day, -by) for person_day, by in sorted(changes.items()) if by < 0])

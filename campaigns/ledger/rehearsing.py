@@ -41,13 +41,13 @@ def sample(connection: Connection, row: CampaignRow) -> Sample:
     last = last_no(connection, row.id)
     picked = sorted({1 + at * last // SAMPLE for at in range(SAMPLE)}) if last > SAMPLE else range(1, last + 1)
     wanted = [(f"{row.id}-{no}",) for no in picked]
-    found = (ContactRow._make(one) for one in _BY_ID.returning(connection, wanted))
+    found = (ContactRow._make(contact) for contact in _BY_ID.returning(connection, wanted))
     done = set(connection.scalars(select(imports.c.no).where(imports.c.campaign == row.id, imports.c.state == DONE)))
-    rows = [one for one in found if one.state not in _FINAL and import_no(one.hours_class) in done]
-    rows.sort(key=lambda one: one.no)
-    of_them = tried.of_contacts(connection, [one.id for one in rows])
+    rows = [contact for contact in found if contact.state not in _FINAL and import_no(contact.hours_class) in done]
+    rows.sort(key=lambda contact: contact.no)
+    of_them = tried.of_contacts(connection, [contact.id for contact in rows])
     count = select(func.count()).where(contacts.c.campaign == row.id, OPEN)
-    return Sample([(one, of_them[one.id]) for one in rows], int(connection.scalar(count) or 0))
+    return Sample([(contact, of_them[contact.id]) for contact in rows], int(connection.scalar(count) or 0))
 
 
 def experience(connection: Connection, tenant: str, kind: str) -> list[Experience]:

@@ -58,7 +58,7 @@ class Limits(NamedTuple):
 
 def purge(connection: Connection, limits: Sequence[Limits]) -> list[int]:
     """How many rows went, of each; 0: there is nothing more."""
-    return [_drop(connection, one) for one in limits]
+    return [_drop(connection, limit) for limit in limits]
 
 
 def _drop(connection: Connection, limits: Limits) -> int:

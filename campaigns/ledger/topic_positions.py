@@ -46,4 +46,4 @@ def move(connection: Connection, topic: str, partition: int, was: Position | Non
 
 def behind(positions: Mapping[int, Position], ends: Mapping[int, int]) -> int:
     """How many offsets of these partitions lie after their positions."""
-    return sum(max(0, ends.get(partition, 0) - one.offset) for partition, one in positions.items())
+    return sum(max(0, ends.get(partition, 0) - position.offset) for partition, position in positions.items())

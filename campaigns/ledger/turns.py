@@ -87,7 +87,7 @@ def _classes(
     for campaign in (row.id for row in rows):
         states = dict(rows_of(connection, _IMPORTS, campaign))
         of_it = (HoursClassRow._make(row) for row in rows_of(connection, _CLASSES, campaign))
-        classes[campaign] = [one for one in of_it if states.get(one.import_no) == "done"]
+        classes[campaign] = [hours_class for hours_class in of_it if states.get(hours_class.import_no) == "done"]
         if not {"receiving", "running"}.isdisjoint(states.values()):
             importing.add(campaign)
         if gone := sorted(no for no, state in states.items() if state == "withdrawing"):
@@ -127,17 +127,17 @@ def find(connection: Connection, ids: Collection[str], wanted: Sequence[Wanted],
     past: list[str] = []
     in_vain: list[str] = []
     instants: list[int] = []
-    for one in wanted:
-        found = contacts.due(connection, one.campaign, one.classes, now_ms, one.most)
-        late = contacts.with_deadline(connection, one.campaign, now_ms, most_past)
-        late += contacts.not_final(connection, one.campaign, most_past) if one.closing else []
-        vain = contacts.waiting_in_vain(connection, one.tenant, one.campaign, most_past) if one.sweeping else []
-        due[one.campaign] = [row.id for row in found.rows]
+    for asked in wanted:
+        found = contacts.due(connection, asked.campaign, asked.classes, now_ms, asked.most)
+        late = contacts.with_deadline(connection, asked.campaign, now_ms, most_past)
+        late += contacts.not_final(connection, asked.campaign, most_past) if asked.closing else []
+        vain = contacts.waiting_in_vain(connection, asked.tenant, asked.campaign, most_past) if asked.sweeping else []
+        due[asked.campaign] = [row.id for row in found.rows]
         past += [row.id for row in late]
         in_vain += [row.id for row in vain]
         rows |= {row.id: row for row in (*found.rows, *late, *vain)}
         instants += [] if found.next_at_ms is None else [found.next_at_ms]
-        deadline_ms = contacts.next_deadline_ms(connection, one.campaign)
+        deadline_ms = contacts.next_deadline_ms(connection, asked.campaign)
         instants += [] if deadline_ms is None else [deadline_ms]
     return Found(rows, attempts.of_contacts(connection, rows), due, past, in_vain, min(instants, default=None))
 
@@ -243,7 +243,7 @@ def _write(connection: Connection, writes: Writes, dial: DialOrders) -> Written:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MS}")
     _hold_campaigns(connection, writes.campaigns)
     _hold_outbound(connection, writes.outbound)
-    contacts.lock(connection, [*writes.contacts, *writes.held, *(one.contact for one in writes.dialling)])
+    contacts.lock(connection, [*writes.contacts, *writes.held, *(dialling.contact for dialling in writes.dialling)])
     freed = people.leave(connection, writes.lane.tenant, writes.freed)
     dialled = _with_number(connection, writes)
     _count_days(connection, writes, dialled)
@@ -255,7 +255,7 @@ def _write(connection: Connection, writes: Writes, dial: DialOrders) -> Written:
     hold(connection, writes.group, {writes.lane.id: writes.epoch})
     if connection.dialect.name != "sqlite":  # others may write in the same transaction
         connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
-    return Written(frozenset(one.order.id for one in dialled), woken)
+    return Written(frozenset(dialling.order.id for dialling in dialled), woken)
 
 
 @cache
@@ -268,7 +268,7 @@ def _versions(count: int) -> Prepared:
 def _hold_campaigns(connection: Connection, read: Mapping[str, int]) -> None:
     """Lock them in the order of their ids. Raises Stale where one has changed."""
     for some in slices(sorted(read)):
-        found = dict(_versions(len(some)).rows(connection, **{f"id_{n}": one for n, one in enumerate(some)}))
+        found = dict(_versions(len(some)).rows(connection, **{f"id_{n}": campaign for n, campaign in enumerate(some)}))
         if any(found.get(campaign) != read[campaign] for campaign in some):
             raise Stale("campaigns")
 
@@ -302,17 +302,17 @@ def _with_number(connection: Connection, writes: Writes) -> list[Dialling]:
     """
     tenant = writes.lane.tenant
     wanted = [
-        LiveNumber(tenant, line, one.contact.id, one.order.id, one.order.made_at_ms)
-        for one in writes.dialling
-        for line in one.lines
+        LiveNumber(tenant, line, dialling.contact.id, dialling.order.id, dialling.order.made_at_ms)
+        for dialling in writes.dialling
+        for line in dialling.lines
     ]
     taken = people.take(connection, wanted)
-    lines = {one.number for one in wanted}
+    lines = {live.number for live in wanted}
     if do_not_call.holding(connection, tenant, lines, writes.now_ms, writes.until_ms):
         raise Stale("somebody is not called any more")
-    dialled = [one for one in writes.dialling if taken.issuperset(one.lines)]
-    made = {one.order.id for one in dialled}
-    half = {(one.number, one.command) for one in wanted if one.number in taken and one.command not in made}
+    dialled = [dialling for dialling in writes.dialling if taken.issuperset(dialling.lines)]
+    made = {dialling.order.id for dialling in dialled}
+    half = {(live.number, live.command) for live in wanted if live.number in taken and live.command not in made}
     people.leave(connection, tenant, half)
     return dialled
 
@@ -321,9 +321,9 @@ def _count_days(connection: Connection, writes: Writes, dialled: Sequence[Dialli
     people.change(connection, writes.lane.tenant, writes.days)
     capped: dict[PersonDay, int] = {}
     others: dict[PersonDay, int] = {}
-    for one in dialled:
-        counts = capped if one.capped else others
-        for day in one.days:
+    for dialling in dialled:
+        counts = capped if dialling.capped else others
+        for day in dialling.days:
             counts[day] = counts.get(day, 0) + 1
     # Those that the cap allows come first, as a turn has decided on them: a call that it does not hold for goes anyway.
     if not people.reserve(connection, writes.lane.tenant, capped):
@@ -332,22 +332,21 @@ def _count_days(connection: Connection, writes: Writes, dialled: Sequence[Dialli
 
 
 def _write_contacts(connection: Connection, writes: Writes, dialled: Sequence[Dialling]) -> None:
-    made = {one.order.id for one in dialled}
-    busy = [one for one in writes.dialling if one.order.id not in made]
+    made = {dialling.order.id for dialling in dialled}
+    busy = [dialling for dialling in writes.dialling if dialling.order.id not in made]
     contacts.put_classes(connection, writes.classes)
-    contacts.replace(
-        connection, [*writes.contacts, *(one.contact for one in dialled), *(one.busy for one in busy)]
-    )  # fmt: skip
-    attempts.put(connection, [*writes.new_attempts, *(one.attempt for one in dialled)])
+    rows = [*writes.contacts, *(dialling.contact for dialling in dialled), *(dialling.busy for dialling in busy)]
+    contacts.replace(connection, rows)
+    attempts.put(connection, [*writes.new_attempts, *(dialling.attempt for dialling in dialled)])
     attempts.replace(connection, writes.attempts)
-    refused = [one.refusal for one in busy if one.refusal is not None]
+    refused = [dialling.refusal for dialling in busy if dialling.refusal is not None]
     attempts.put_refusals(connection, [*writes.refusals, *refused])
 
 
 def _write_orders(connection: Connection, writes: Writes, dialled: Sequence[Dialling], dial: DialOrders) -> None:
-    made = [*writes.questions, *(one.order for one in dialled)]
+    made = [*writes.questions, *(dialling.order for dialling in dialled)]
     if made and dial.put(connection, made) != {order.id for order in made}:
         raise Stale("orders are there already")
-    if dial.settle(connection, writes.settled) != {one.order.id for one in writes.settled}:
+    if dial.settle(connection, writes.settled) != {order.order.id for order in writes.settled}:
         raise Stale("orders have changed")
     dial.acknowledge(connection, writes.acknowledged)

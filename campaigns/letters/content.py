@@ -63,14 +63,14 @@ def letter(row: NoticeRow, language: str, zone: ZoneInfo) -> dict[str, Any]:
     """As the templates of its kind take it. Every field of the kind is there, empty where the notice has none; amounts
     are the ledger's text.
     """
-    body, kind, told = json.loads(row.body), known_kinds()[row.kind], forms(language, zone)
+    body, kind, formats = json.loads(row.body), known_kinds()[row.kind], forms(language, zone)
     return {
         "page": row.page,
         "account": row.account,
         "name": body["name"],
         "address": [body["address"]] if body["address"] else [],
         "items": [
-            {field.name: _told(field, item.get(field.name), told) for field in kind.fields}
+            {field.name: _formatted(field, item.get(field.name), formats) for field in kind.fields}
             | {mark: item.get(mark, "") for mark in kind.marks}
             for item in body["items"]
         ],
@@ -83,15 +83,15 @@ def letter(row: NoticeRow, language: str, zone: ZoneInfo) -> dict[str, Any]:
 def sheet_row(row: NoticeRow, why: Sequence[Aside], glyphs: Glyphs, language: str) -> dict[str, Any]:
     """A line of the last sheet. The account is left out where it cannot be shown either."""
     account = "" if glyphs.lacking(row.account) or _run(row.account) > RUN_EM else row.account
-    said = [_why(one, language) for one in why] or [_TO_RECALL[language]]
+    said = [_why(aside, language) for aside in why] or [_TO_RECALL[language]]
     return {"page": row.page, "account": account, "why": "; ".join(said)}
 
 
 def shown_aside(why: Iterable[Aside]) -> list[dict[str, Any]]:
     """As the API shows it."""
     return [
-        {"field": one.field, "rule": one.rule, **({_NAMED[one.rule]: list(one.named)} if one.named else {})}
-        for one in why
+        {"field": aside.field, "rule": aside.rule, **({_NAMED[aside.rule]: list(aside.named)} if aside.named else {})}
+        for aside in why
     ]
 
 
@@ -102,17 +102,17 @@ _LACKS = {"zh": "字库缺字", "en": "no glyph for"}
 _TOO_LONG = {"zh": "过长", "en": "too long"}
 
 
-def _why(one: Aside, language: str) -> str:
-    if one.rule == LENGTH:
-        return f"{one.field}: {_TOO_LONG[language]}"
-    more = " ..." if len(one.named) > CHARACTERS_NAMED else ""
-    what = _PAID if one.rule == IN_PART else _LACKS
-    return f"{one.field}: {what[language]} {' '.join(one.named[:CHARACTERS_NAMED])}{more}"
+def _why(aside: Aside, language: str) -> str:
+    if aside.rule == LENGTH:
+        return f"{aside.field}: {_TOO_LONG[language]}"
+    more = " ..." if len(aside.named) > CHARACTERS_NAMED else ""
+    what = _PAID if aside.rule == IN_PART else _LACKS
+    return f"{aside.field}: {what[language]} {' '.join(aside.named[:CHARACTERS_NAMED])}{more}"
 
 
 def _unseen(texts: Mapping[str, str], glyphs: Glyphs) -> list[Aside]:
     lacking = ((name, glyphs.lacking(text)) for name, text in texts.items())
-    return [Aside(name, GLYPH, tuple(f"U+{ord(one):04X}" for one in some)) for name, some in lacking if some]
+    return [Aside(name, GLYPH, tuple(f"U+{ord(char):04X}" for char in some)) for name, some in lacking if some]
 
 
 def _too_long(texts: Mapping[str, str]) -> list[Aside]:
@@ -126,7 +126,7 @@ def _too_long(texts: Mapping[str, str]) -> list[Aside]:
 
 def _em(text: str) -> float:
     """How wide, at most, in times of the letters' height."""
-    return sum(1.0 if _wide(one) else NARROW_EM for one in text)
+    return sum(1.0 if _wide(char) else NARROW_EM for char in text)
 
 
 def _wide(character: str) -> bool:
@@ -136,8 +136,8 @@ def _wide(character: str) -> bool:
 def _run(text: str) -> float:
     """The widest part that has no space and nothing of full width, where a line could end."""
     runs, run = 0.0, 0.0
-    for one in text:
-        run = 0.0 if one == " " or _wide(one) else run + NARROW_EM
+    for char in text:
+        run = 0.0 if char == " " or _wide(char) else run + NARROW_EM
         runs = max(runs, run)
     return runs
 
@@ -149,24 +149,24 @@ def _lines(text: str) -> int:
     return 0 if not text else 1 if width <= WINDOW_EM else int(width // max(1.0, WINDOW_EM - slack)) + 1
 
 
-def _told(field: Field, text: str | None, told: Forms) -> str:
+def _formatted(field: Field, text: str | None, formats: Forms) -> str:
     if not text:
         return ""
     try:
-        return _FORMS[field.type](told, text) if field.type in _FORMS else _share(field, text, told)
+        return _FORMS[field.type](formats, text) if field.type in _FORMS else _share(field, text, formats)
     except (ValueError, ArithmeticError):
         return text  # as the ledger has it
 
 
 _FORMS = {
-    FieldType.DATE: lambda told, text: told.day(text),
-    FieldType.MONTHS: lambda told, text: told.months(text),
-    FieldType.MOMENT: lambda told, text: told.moment(text),
+    FieldType.DATE: lambda formats, text: formats.day(text),
+    FieldType.MONTHS: lambda formats, text: formats.months(text),
+    FieldType.MOMENT: lambda formats, text: formats.moment(text),
 }
 
 
-def _share(field: Field, text: str, told: Forms) -> str:
-    return told.share(text) if field.name == "penalty_rate_per_day" else text
+def _share(field: Field, text: str, formats: Forms) -> str:
+    return formats.share(text) if field.name == "penalty_rate_per_day" else text
 
 
 def _sum(items: Sequence[Mapping[str, str]], name: str) -> str:

@@ -65,16 +65,16 @@ def evidence_sheet(page: Mapping[str, Any], sheet: Sheet) -> dict[str, Any]:
     }
     sections = []
     for name, blocks in whole.items():
-        told = own if name == "items" else sheet
+        section_sheet = own if name == "items" else sheet
         if blocks:
-            pairs = [list(_pairs(block, told)) for block in blocks]
+            pairs = [list(_pairs(block, section_sheet)) for block in blocks]
             sections.append({"title": SECTIONS[name][sheet.language], "blocks": pairs})
     return {"page": 1, "account": seen(contact["account"], sheet.glyphs), "sections": sections}
 
 
 def seen(text: str, glyphs: Glyphs) -> str:
     """With the code of each character that no font shows."""
-    return "".join(one if one in glyphs.characters else f"[U+{ord(one):04X}]" for one in text)
+    return "".join(char if char in glyphs.characters else f"[U+{ord(char):04X}]" for char in text)
 
 
 def _pairs(block: Mapping[str, Any], sheet: Sheet) -> Iterator[list[str]]:
@@ -82,15 +82,15 @@ def _pairs(block: Mapping[str, Any], sheet: Sheet) -> Iterator[list[str]]:
     for name, value in block.items():
         if isinstance(value, Mapping) and name in {"hours", "said"}:
             yield from _pairs(value, sheet)
-        elif (told := _told(value, sheet)) != "":
-            yield [seen(_named(name, sheet), sheet.glyphs), seen(told, sheet.glyphs)]
+        elif (text := _text_of(value, sheet)) != "":
+            yield [seen(_named(name, sheet), sheet.glyphs), seen(text, sheet.glyphs)]
 
 
 def _named(name: str, sheet: Sheet) -> str:
     return sheet.kind.get(name, NAMES.get(name, name)) if sheet.language == "zh" else name
 
 
-def _told(value: Any, sheet: Sheet) -> str:
+def _text_of(value: Any, sheet: Sheet) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -98,10 +98,10 @@ def _told(value: Any, sheet: Sheet) -> str:
     if isinstance(value, str):
         return _moment(value, sheet.zone) if _MOMENT.match(value) else value
     if isinstance(value, Mapping):
-        told = ((_named(name, sheet), _told(one, sheet)) for name, one in value.items())
-        return "; ".join(f"{name}: {one}" for name, one in told if one)
+        members = ((_named(name, sheet), _text_of(member, sheet)) for name, member in value.items())
+        return "; ".join(f"{name}: {text}" for name, text in members if text)
     if isinstance(value, Sequence):
-        return ", ".join(_told(one, sheet) for one in value)
+        return ", ".join(_text_of(item, sheet) for item in value)
     return str(value)
 
 

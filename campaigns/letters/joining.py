@@ -49,7 +49,7 @@ class Joining:
         root = _number(_ROOT, trailer)
         bodies = dict(_objects(pdf, offsets))
         pages = _number(_PAGES, bodies[root])
-        left_out = {root, *(int(one) for one in _INFO.findall(trailer) + _METADATA.findall(bodies[root]))}
+        left_out = {root, *(int(digits) for digits in _INFO.findall(trailer) + _METADATA.findall(bodies[root]))}
         shift = len(self._offsets) - 1
         self._offsets.extend([0] * (len(offsets) - 1))
         for number, body in sorted(bodies.items()):
@@ -75,7 +75,7 @@ class Joining:
         at = self._at
         size = len(self._offsets)
         out.append(b"xref\n0 %d\n0000000000 65535 f \n" % size)
-        out += [b"%010d 00000 n \n" % one if one else b"0000000000 65535 f \n" for one in self._offsets[1:]]
+        out += [b"%010d 00000 n \n" % offset if offset else b"0000000000 65535 f \n" for offset in self._offsets[1:]]
         named = (size, CATALOG, INFORMATION, at)
         out.append(b"trailer\n<</Size %d/Root %d 0 R/Info %d 0 R>>\nstartxref\n%d\n%%%%EOF\n" % named)
         return b"".join(out)

@@ -142,7 +142,7 @@ class Printer:
         """Where fonts are looked for: the operator's, then Noto of the package or else of the machine."""
         own = [] if self._fonts_folder is None else [self._fonts_folder]
         spec = find_spec(PACKAGE)
-        found = [] if spec is None else [Path(one) for one in spec.submodule_search_locations or ()]
+        found = [] if spec is None else [Path(folder) for folder in spec.submodule_search_locations or ()]
         return tuple(str(folder) for folder in (*own, *(found or [DEBIAN])) if folder.is_dir())
 
 
@@ -243,5 +243,5 @@ def told_fault(body: bytes) -> str:
     """file:line:column: what is wrong, where typst says so."""
     fault = json.loads(body)
     where = (line.split("─ ", 1)[1] for line in str(fault["diagnostic"]).splitlines() if "┌─ " in line)
-    place = next(where, "").rsplit("/", 1)[-1]
-    return f"{place}: {fault['message']}" if place else str(fault["message"])
+    position = next(where, "").rsplit("/", 1)[-1]
+    return f"{position}: {fault['message']}" if position else str(fault["message"])

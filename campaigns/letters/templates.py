@@ -67,7 +67,7 @@ def unprintable(found: Templates, glyphs: Glyphs) -> Iterator[str]:
     for name in sorted(found.own):
         for number, line in enumerate(found.files[name].splitlines(), 1):
             if lacking := glyphs.lacking(line.replace("\t", " ")):
-                codes = " ".join(f"U+{ord(one):04X}" for one in lacking)
+                codes = " ".join(f"U+{ord(char):04X}" for char in lacking)
                 yield f"{name}:{number}: the fonts have no glyph for {codes}"
 
 
@@ -75,7 +75,7 @@ def samples(kind: Kind) -> list[dict[str, Any]]:
     """Letters by which a template is tried: one with every field, one with those that are required alone."""
     tried: list[dict[str, Any]] = []
     for page, absent in enumerate((False, True), 1):
-        item = {one.name: "" if absent and not one.required else _SAMPLES[one.type] for one in kind.fields}
+        item = {field.name: "" if absent and not field.required else _SAMPLES[field.type] for field in kind.fields}
         item |= dict.fromkeys(kind.marks, "")
         sums = dict.fromkeys(kind.sums, "" if absent else "1.00")
         person = {"page": page, "account": "1", "name": "A", "address": [] if absent else ["A"]}

@@ -63,7 +63,9 @@ def read_gateways(path: Path, *, loopback: bool = False) -> Gateways:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsMistake(f"{path}: {type(error).__name__}") from None
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
+        faults = (
+            f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}" for mistake in error.errors(include_input=False)
+        )
         raise SettingsMistake(f"{path}: {'; '.join(faults)}") from None
     for tenant, gateway in found.items():
         for field, fault in _faults(gateway, loopback):

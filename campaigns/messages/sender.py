@@ -68,7 +68,7 @@ class MessageSender:
                 await self._clock.wait(self._wake, self.next_ms())
 
     def next_ms(self) -> float:
-        looks = [one.look_ms for one in self.tenants.values()]
+        looks = [sending.look_ms for sending in self.tenants.values()]
         return min([*looks, self._clock.now_ms() + IDLE_MS])
 
     async def step(self) -> bool:
@@ -79,22 +79,22 @@ class MessageSender:
             self._turned_ms = self._clock.now_ms()
             await self.ownership.turn()
         sent = await self._work()
-        for one in self.tenants.values():
-            await one.landed()
+        for sending in self.tenants.values():
+            await sending.landed()
         return sent
 
     async def _work(self) -> bool:
         """One turn of each gateway of ours, side by side; whether anything is on its way."""
         await self._hear()
-        await asyncio.gather(*(self._turn(one) for one in self.tenants.values()))
-        self._context.metrics.gateways_away(sum(one.away for one in self.tenants.values()))
-        return any(one.inflight for one in self.tenants.values())
+        await asyncio.gather(*(self._turn(sending) for sending in self.tenants.values()))
+        self._context.metrics.gateways_away(sum(sending.away for sending in self.tenants.values()))
+        return any(sending.inflight for sending in self.tenants.values())
 
-    async def _turn(self, one: Sending) -> None:
+    async def _turn(self, sending: Sending) -> None:
         try:
-            await one.turn()
+            await sending.turn()
         except (LedgerAway, OutcomeUnknown) as reason:
-            log.warning("messages wait", action="messages_wait", tenant=one.tenant, why=str(reason))
+            log.warning("messages wait", action="messages_wait", tenant=sending.tenant, why=str(reason))
 
     async def _hear(self) -> None:
         changes = self.ownership.changes()
@@ -112,7 +112,7 @@ class MessageSender:
     async def stop(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(LANDING_S):
-                await asyncio.gather(*(one.landed() for one in self.tenants.values()))
-        await asyncio.gather(*(one.close() for one in self.tenants.values()))
+                await asyncio.gather(*(sending.landed() for sending in self.tenants.values()))
+        await asyncio.gather(*(sending.close() for sending in self.tenants.values()))
         if self._context.gateways:
             await self.ownership.stop()

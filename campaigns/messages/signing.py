@@ -72,17 +72,17 @@ def is_signed(secrets: Sequence[bytes], given: Signed, body: bytes) -> bool:
     """Whether one of the signatures is by one of the secrets. Each is compared in constant time, and all are."""
     signed = list(_given(given.signature))
     found = [
-        hmac.compare_digest(_signature(secret, given.id, given.timestamp, body).encode(), one)
+        hmac.compare_digest(_signature(secret, given.id, given.timestamp, body).encode(), signature)
         for secret in secrets
-        for one in signed
+        for signature in signed
     ]
     return any(found)
 
 
 def _given(signatures: str) -> Iterator[bytes]:
     """Those of our version; what else stands there belongs to others."""
-    for one in signatures.split(" ")[:SIGNATURES_MAX]:
-        version, _, signature = one.partition(",")
+    for part in signatures.split(" ")[:SIGNATURES_MAX]:
+        version, _, signature = part.partition(",")
         if version == VERSION:
             yield signature.encode("utf-8", "replace")
 

@@ -25,9 +25,9 @@ class Agreed:
         self._received_ms = received_ms
         self._last: dict[Outage, RevisionRow] = {}
         self.last_no = 0
-        for one in revisions:
-            self._last[Outage(one.area, one.starts_at_ms)] = one
-            self.last_no = max(self.last_no, one.no)
+        for revision in revisions:
+            self._last[Outage(revision.area, revision.starts_at_ms)] = revision
+            self.last_no = max(self.last_no, revision.no)
 
     def of(self, rows: Rows) -> tuple[Rows, list[Rejection]]:
         """The rows as they are taken, and those that are not."""

@@ -68,9 +68,9 @@ def _changed(item: Item, change: Change) -> Item:
     return {**item, "restores_at": change.restores_at}
 
 
-def _same_moment(one: str, other: str) -> bool:
+def _same_moment(moment: str, other: str) -> bool:
     try:
-        return moment_ms(one) == moment_ms(other)
+        return moment_ms(moment) == moment_ms(other)
     except ValueError:
         return False
 
@@ -79,7 +79,7 @@ def is_cancelled(item: Item) -> bool:
     return item.get(CANCELLED) == YES
 
 
-def told(items: Iterable[Item], round_: int) -> list[Item]:
+def of_round(items: Iterable[Item], round_: int) -> list[Item]:
     """Those that a contact is told of in this round."""
     return [item for item in items if round_ > 1 or not is_cancelled(item)]
 

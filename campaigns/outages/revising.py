@@ -72,7 +72,7 @@ async def revise(
         before = revisions.of_campaign(connection, campaign)
         if len(before) >= REVISIONS_MAX:
             raise WrongState(f"revised {REVISIONS_MAX} times", REVISE)
-        same = [one for one in before if _outage(one) == change.outage]
+        same = [revision for revision in before if _outage(revision) == change.outage]
         if same and same[-1].restores_at is None and not change.cancels:
             raise AlreadyCancelled(change.outage.area)
         outbound.lock(connection, tenant, share=True)
@@ -83,7 +83,7 @@ async def revise(
         )
         revisions.put(connection, made)
         orders = withdrawing.unended(connection, tenant, campaign)
-        at_once = _with_outage(revisions.items_of(connection, {one.contact for one in orders}), change)
+        at_once = _with_outage(revisions.items_of(connection, {order.contact for order in orders}), change)
         made, took = _apply(connection, context, alive, made, at_once, now_ms)
         made, more = _piece(connection, context, alive, made, now_ms)
         _goes_on(connection, row, made, who, now_ms)
@@ -100,7 +100,7 @@ async def go_on(context: Context, campaign: CampaignRow, no: int) -> bool:
 
     def act(connection: Connection) -> Done[bool]:
         row = campaigns.lock(connection, campaign.id, campaign.tenant)
-        mine = [one for one in revisions.of_campaign(connection, campaign.id) if one.no == no]
+        mine = [revision for revision in revisions.of_campaign(connection, campaign.id) if revision.no == no]
         if row is None or not mine or mine[0].state == APPLIED:
             return Done(False, Took())
         outbound.lock(connection, row.tenant, share=True)
@@ -127,7 +127,7 @@ async def _is_there(context: Context, campaign: str, outage: Outage) -> bool:
     """Whether a contact of the campaign has it."""
     account = ""
     while some := await context.reader.run(revisions.items_after, campaign, account, READ_AT_ONCE):
-        if any(outage_of(item) == outage for one in some for item in json.loads(one.items)):
+        if any(outage_of(item) == outage for contact in some for item in json.loads(contact.items)):
             return True
         account = some[-1].account
     return False
@@ -161,7 +161,7 @@ def _piece(
 
 def _with_outage(read: Sequence[Items], change: Change) -> list[Items]:
     """Those for whom the change is new."""
-    return [one for one in read if changed(json.loads(one.items), change) is not None]
+    return [contact for contact in read if changed(json.loads(contact.items), change) is not None]
 
 
 def _apply(
@@ -173,7 +173,7 @@ def _apply(
         return made, Took()
     change = change_of(made)
     taken_back = withdrawing.taken_back(connection, campaign.id)
-    held = withdrawing.hold(connection, [one.id for one in chosen])
+    held = withdrawing.hold(connection, [contact.id for contact in chosen])
     held = [row for row in held if import_no(row.hours_class) not in taken_back]
     ids = [row.id for row in held]
     gone = withdrawal.taken_back(connection, context.dial, withdrawing.orders_of(connection, ids), campaign.tenant)
@@ -184,11 +184,11 @@ def _apply(
     for row in held:
         case, did = _revise(context, campaign, row, tried[row.id], change, letters, gone.get(row.id, ()), now_ms)
         cases.append(case)
-        acted = Acted(*(one + other for one, other in zip(acted, did, strict=True)))
+        acted = Acted(*(count + other for count, other in zip(acted, did, strict=True)))
     withdrawal.write(connection, campaign.tenant, cases, now_ms)
     revisions.write_items(connection, [case.row for case in cases])
     acted = Acted(
-        *(one + other for one, other in zip(acted, _letters(connection, letters, change, now_ms), strict=True))
+        *(count + other for count, other in zip(acted, _letters(connection, letters, change, now_ms), strict=True))
     )
     took = withdrawal.took_of(cases, gone)
     counts = {name: getattr(made, name) + value for name, value in acted._asdict().items()}
@@ -203,13 +203,15 @@ def _revise(
     assert items is not None, "those for whom nothing is new are left out"
     after = row._replace(
         items=json.dumps(items, ensure_ascii=False),
-        outdated_upto=max((one.n for one in tried), default=0),
+        outdated_upto=max((attempt.n for attempt in tried), default=0),
         expires_at_ms=_expiry(context, campaign, row, items, now_ms),
     )
     case = Case(campaign, campaign_of(campaign, context.rules), after, tried)
     if gone:
         withdrawal.give_back(case, gone, Why.OUTAGE_CANCELLED if change.cancels else Why.OUTAGE_CHANGED, now_ms)
-    left = any(one.contact == row.id and one.round == row.round and one.state != notices.PENDING for one in letters)
+    left = any(
+        letter.contact == row.id and letter.round == row.round and letter.state != notices.PENDING for letter in letters
+    )
     found = case.renew(now_ms, lettered=left)
     return case, Acted(1, found is Renewal.NEW_ROUND, found is Renewal.CANCELLED)
 

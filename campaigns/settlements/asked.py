@@ -52,6 +52,6 @@ def payment_of(given: Settlement, now_ms: int) -> ReportedPayment:
 
 def note(connection: Connection, tenant: str, each: Sequence[Kept], who: str, now_ms: int) -> None:
     """What new payments did, in the audit log."""
-    new = [one.row for one in each if one.how is How.NEW]
+    new = [kept.row for kept in each if kept.how is How.NEW]
     lines = [(row.reference, {name: getattr(row, name) for name in NOTED}) for row in new]
     audit.note_each(connection, tenant, now_ms, who, "settled", lines)

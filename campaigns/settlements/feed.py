@@ -118,7 +118,7 @@ class Feed:
     async def _settle(self) -> None:
         """With no rows at all too: the feed lives."""
         batch, self._waiting = self._waiting, []
-        payments = [one for _, one in batch]
+        payments = [payment for _, payment in batch]
         each = (await settled(self._context, self._tenant, payments, self._who)).each
         assert self._reader is not None
         for (record, _), kept in zip(batch, each, strict=True):

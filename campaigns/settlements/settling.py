@@ -54,32 +54,33 @@ def settle(
     """Payments in one transaction. None at all is a sign that the feed lives."""
     outbound.lock(connection, tenant)
     settlements.heard(connection, tenant, now_ms)
-    known = settlements.by_reference(connection, tenant, {one.reference for one in payments})
+    known = settlements.by_reference(connection, tenant, {payment.reference for payment in payments})
     new: dict[str, SettlementRow] = {}
-    for one in payments:
-        if one.reference not in known and one.reference not in new:
-            new[one.reference] = _row(tenant, one, who, now_ms)
+    for payment in payments:
+        if payment.reference not in known and payment.reference not in new:
+            new[payment.reference] = _row(tenant, payment, who, now_ms)
     took = Took()
     if new:
         took = _act(connection, context, tenant, new, now_ms)
     first = set(new)
     each: list[Kept] = []
-    for one in payments:
-        row = known.get(one.reference) or new[one.reference]
-        how = How.NEW if one.reference in first else How.REPEATED
-        first.discard(one.reference)
-        each.append(Kept(how if _is_same(row, one) else How.OTHER, row))
+    for payment in payments:
+        row = known.get(payment.reference) or new[payment.reference]
+        how = How.NEW if payment.reference in first else How.REPEATED
+        first.discard(payment.reference)
+        each.append(Kept(how if _is_same(row, payment) else How.OTHER, row))
     return Settled(each, took)
 
 
-def _row(tenant: str, one: ReportedPayment, who: str, now_ms: int) -> SettlementRow:
+def _row(tenant: str, payment: ReportedPayment, who: str, now_ms: int) -> SettlementRow:
     return SettlementRow(
-        tenant, one.reference, one.account, json.dumps(one.items), one.settled_at_ms, now_ms, who
+        tenant, payment.reference, payment.account, json.dumps(payment.items), payment.settled_at_ms, now_ms, who
     )  # fmt: skip
 
 
-def _is_same(row: SettlementRow, one: ReportedPayment) -> bool:
-    return (row.account, json.loads(row.items), row.settled_at_ms) == (one.account, list(one.items), one.settled_at_ms)
+def _is_same(row: SettlementRow, payment: ReportedPayment) -> bool:
+    known = (row.account, json.loads(row.items), row.settled_at_ms)
+    return known == (payment.account, list(payment.items), payment.settled_at_ms)
 
 
 def _act(connection: Connection, context: Context, tenant: str, new: dict[str, SettlementRow], now_ms: int) -> Took:

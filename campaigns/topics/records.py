@@ -71,4 +71,4 @@ def why(refusal: Refusal) -> str:
     """What HTTP would answer, in one line."""
     if not refusal.errors:
         return f"{refusal.code}: {refusal.detail}"
-    return "; ".join(f"{one['pointer'] or '/'}: {one['rule']}: {one['detail']}" for one in refusal.errors)
+    return "; ".join(f"{error['pointer'] or '/'}: {error['rule']}: {error['detail']}" for error in refusal.errors)

@@ -151,7 +151,7 @@ class SettlementsTopic:
                 await self._commit(partition, None, Position(firsts.get(partition, 0)), NOTHING)
 
     async def _read(self, reader: TopicReader) -> bool:
-        after = {partition: one.offset for partition, one in self._after.items()}
+        after = {partition: position.offset for partition, position in self._after.items()}
         try:
             entries = await reader.read(after, TAKEN_MAX)
         except LogTruncated:
@@ -228,7 +228,7 @@ class SettlementsTopic:
             took, hows, aside = Took(), list[How](), list(read.aside)
             for tenant in sorted({payment.entry.tenant for payment in read.payments}):
                 mine = [payment for payment in read.payments if payment.entry.tenant == tenant]
-                done = settle(connection, self._context, tenant, [one.reported for one in mine], WHO, now_ms)
+                done = settle(connection, self._context, tenant, [paid.reported for paid in mine], WHO, now_ms)
                 note(connection, tenant, done.each, WHO, now_ms)
                 for payment, kept in zip(mine, done.each, strict=True):
                     if kept.how is How.OTHER:
@@ -236,7 +236,9 @@ class SettlementsTopic:
                 hows += [kept.how for kept in done.each]
                 took = Took((*took.orders, *done.took.orders))
             self._letters.put(connection, aside)
-            outbox.put_letters(connection, [(f"{one.partition}:{one.position}", one.tenant) for one in aside], now_ms)
+            outbox.put_letters(
+                connection, [(f"{letter.partition}:{letter.position}", letter.tenant) for letter in aside], now_ms
+            )
             topic_positions.move(connection, SETTLEMENTS.name, partition, was, now)
             return Done(Ended(hows, aside), took)
 
@@ -253,7 +255,7 @@ class SettlementsTopic:
         for how in done.made.hows:
             self._context.metrics.settled(how)
         settled = sum(how is not How.OTHER for how in done.made.hows)
-        self._context.metrics.records(settled, [one.reason for one in done.made.aside])
+        self._context.metrics.records(settled, [letter.reason for letter in done.made.aside])
         return True
 
 

@@ -48,7 +48,7 @@ def owe_all(connection: Connection, owed: Sequence[Owed], now_ms: int, rates: Se
     `rates`: the operator's table of penalties, for items that have no rate of their own. In the caller's transaction,
     one statement for each 512 rows; it may run again after a rollback.
     """
-    return notices.put(connection, [notice_of(one, now_ms, rates) for one in owed])
+    return notices.put(connection, [notice_of(owing, now_ms, rates) for owing in owed])
 
 
 def notice_of(owed: Owed, now_ms: int, rates: Sequence[Rate] = ()) -> NoticeRow:
@@ -58,7 +58,7 @@ def notice_of(owed: Owed, now_ms: int, rates: Sequence[Rate] = ()) -> NoticeRow:
         "name": contact.name,
         "address": contact.address,
         "items": told_items(campaign, contact, now_ms, rates),
-        "attempts": [_told_attempt(one) for one in _told(attempts, contact.round)],
+        "attempts": [_told_attempt(attempt) for attempt in _of_round(attempts, contact.round)],
         **in_part(campaign.kind, items_left(campaign.kind, contact), settled_of(contact)),
     }
     return NoticeRow(
@@ -87,16 +87,16 @@ def told_items(
     if known_kinds()[campaign.kind].important_until_confirmed:
         return [{**item, "important": "yes" if contact.important else "no"} for item in items]
     day = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(ZoneInfo(campaign.zone)).date()
-    told = owed_on(campaign.kind, contact, day, rates)
-    if campaign.kind != ARREARS or isinstance(told, NoFormula):
+    owed_items = owed_on(campaign.kind, contact, day, rates)
+    if campaign.kind != ARREARS or isinstance(owed_items, NoFormula):
         return list(items)
-    return [{**item, "as_of": day.isoformat()} for item in told]
+    return [{**item, "as_of": day.isoformat()} for item in owed_items]
 
 
-def _told(attempts: Iterable[AttemptRow], round_: int) -> list[AttemptRow]:
+def _of_round(attempts: Iterable[AttemptRow], round_: int) -> list[AttemptRow]:
     """The calls and messages of the round that came to something, or of which nobody knows."""
-    tried = (one for one in attempts if one.round == round_ and one.channel != Channel.PERSON and one.disposition)
-    return sorted(tried, key=lambda one: one.n)
+    tried = (row for row in attempts if row.round == round_ and row.channel != Channel.PERSON and row.disposition)
+    return sorted(tried, key=lambda row: row.n)
 
 
 def _told_attempt(attempt: AttemptRow) -> dict[str, Any]:

@@ -77,10 +77,10 @@ def csv_rows(row: NoticeRow, shown: Mapping[str, Any]) -> Iterator[dict[str, Any
         "account": row.account,
         "name": shown["name"],
         "address": shown.get("address"),
-        "attempts": "; ".join(f"{one['decided_at']} {one['disposition']}" for one in shown["attempts"]),
+        "attempts": "; ".join(f"{attempt['decided_at']} {attempt['disposition']}" for attempt in shown["attempts"]),
         "created_at": shown["created_at"],
         "to_recall": shown.get("to_recall"),
-        SET_ASIDE: "; ".join(_why(one) for one in shown.get(SET_ASIDE, ())),
+        SET_ASIDE: "; ".join(_why(aside) for aside in shown.get(SET_ASIDE, ())),
     }
     items: Sequence[Mapping[str, str]] = shown["items"] or ({},)
     for item in items:

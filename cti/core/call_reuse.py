@@ -1,4 +1,4 @@
-"""One call id, several calls: which fact begins the next incarnation (contract, Identity).
+"""One call id, several calls: which fact begins the next incarnation (docs/integrators.md, Identity).
 
 * After callCleared: an opening more than 300 s later. Until then openings are ignored, unless a snapshot of after the
   clearing lacked the call.

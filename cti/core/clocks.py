@@ -9,7 +9,7 @@
 * A timer due at T fires once that clock is past T; an event at exactly T goes first.
 * A source whose lag leaves [LAG_MIN_MS, LAG_MAX_MS], or one of whose call events of the last STRAGGLER_WINDOW_MS lagged
   by more than LAG_MAX_MS, gets no interventions: one rule for a wrong clock, a spooled backlog and replayed history
-  (contract, Time).
+  (docs/integrators.md, Time).
 """
 
 from collections import deque

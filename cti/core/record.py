@@ -1,4 +1,4 @@
-"""The record of a call that has ended (contract, "The call record"): a pure function of its state, and of what was done
+"""The record of a call that has ended (docs/integrators.md, "The call record"): a pure function of its state, and of what was done
 about it."""
 
 from collections.abc import Sequence

@@ -34,7 +34,7 @@ __all__ = (
     "SwitchStanding",
 )
 
-# Of outbound.md, section 3, where no other source is named.
+# What they do: docs/integrators.md, "Outbound calls".
 ASK_AFTER_MS = 5_000  # after an order's expiry without a result, the switch is asked
 ASK_AGAIN_MS = 60_000  # after a question without an answer: our own choice; a switch that restarts is back by then
 SILENT_MS = 1_800_000  # a call without a new fact for so long is asked about

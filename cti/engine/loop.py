@@ -1,4 +1,4 @@
-"""The engine: one round, one transaction (design, section 5).
+"""The engine: one round, one transaction (docs/architecture.md, Rounds).
 
 A round ingests what has arrived in all partitions. While one round commits, the next gathers; an idle system commits at
 once, and one that lags lets its rounds grow, to ROUND_MAX_MS or EVENTS_MAX. A round goes through: read; advance into a

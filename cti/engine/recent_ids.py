@@ -1,4 +1,4 @@
-"""Which call an event id was last seen on: an id is unique in its source (contract, Envelope).
+"""Which call an event id was last seen on: an id is unique in its source (docs/integrators.md, Envelope).
 
 Within a call, the call's own facts answer it. Across calls, an engine remembers at least the last IDS_KEPT events of
 the partitions that it owns. A lookup in the timelines of all calls would cost a query for each event.

@@ -1,4 +1,4 @@
-"""The times of a round: the log's clock, and each partition's time (contract, Time)."""
+"""The times of a round: the log's clock, and each partition's time (docs/integrators.md, Time)."""
 
 
 class Times:

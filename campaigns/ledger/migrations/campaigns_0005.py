@@ -61,7 +61,7 @@ def _seal_all(connection: sa.Connection) -> None:
     batches = dict[str, str]()
     for batch, of in connection.execute(sa.select(_BATCHES.c.id, _BATCHES.c.campaign)):
         batches[batch] = of
-    one = sa.and_(_AUDIT.c.tenant == sa.bindparam("of"), _AUDIT.c.no == sa.bindparam("was"))
+    mine = sa.and_(_AUDIT.c.tenant == sa.bindparam("of"), _AUDIT.c.no == sa.bindparam("was"))
     written: dict[str, Any] = {"no": sa.bindparam("is"), "campaign": sa.bindparam("to"), "hash": sa.bindparam("as")}
     for tenant in connection.scalars(sa.select(_AUDIT.c.tenant).distinct()).all():
         no, at_ms, before = 0, 0, GENESIS
@@ -72,7 +72,7 @@ def _seal_all(connection: sa.Connection) -> None:
                 campaign = _campaign_of(entry, batches)
                 before = _sealed({**entry, "no": no, "campaign": campaign, "before": before})
                 sealed.append({"of": tenant, "was": entry["no"], "is": no, "to": campaign, "as": before})
-            connection.execute(sa.update(_AUDIT).where(one).values(written), sealed)
+            connection.execute(sa.update(_AUDIT).where(mine).values(written), sealed)
         head = {"tenant": tenant, "no": no, "hash": before, "at_ms": at_ms, "purged_no": 0, "purged_hash": GENESIS}
         connection.execute(sa.insert(_HEADS).values(head))
 

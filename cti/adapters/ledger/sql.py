@@ -81,8 +81,8 @@ class SqlLedger(SqlLeases[int, Claim]):
         self._commanded, self._dialled, self._called_back = commanded, dialled, called_back
         self._retention_ms = 0  # as it was last read or kept: no record of ours is dated before it
         self._beside = BesideRounds()
-        self._told: Callable[[], None] = _nobody
-        self._told_called_back: Callable[[], None] = _nobody
+        self._notify_dialled: Callable[[], None] = _nobody
+        self._notify_called_back: Callable[[], None] = _nobody
 
     def beside_rounds(self, part: str, write: Write, health: PartHealth) -> None:
         """Call `write` in the transaction of every round from now on, before its fence: both are committed, or none.
@@ -91,12 +91,12 @@ class SqlLedger(SqlLeases[int, Claim]):
         self._beside.add(part, write, health)
 
     def tell_dialled(self, notify: Callable[[], None]) -> None:
-        """Call `told` in this process after the commit of a round with facts of dialled calls."""
-        self._told = notify
+        """Call `notify` in this process after the commit of a round with facts of dialled calls."""
+        self._notify_dialled = notify
 
     def tell_called_back(self, notify: Callable[[], None]) -> None:
         """The same of a round with requests for callbacks."""
-        self._told_called_back = notify
+        self._notify_called_back = notify
 
     # -- Ledger --------------------------------------------------------------------------------------------------------
 
@@ -114,9 +114,9 @@ class SqlLedger(SqlLeases[int, Claim]):
                 raise Fenced(str(fault), gone) from fault
             raise
         if round_.dial_facts:
-            self._told()
+            self._notify_dialled()
         if round_.callback_requests:
-            self._told_called_back()
+            self._notify_called_back()
         if left_out:
             self._beside.committed_without(left_out)
 

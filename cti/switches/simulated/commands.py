@@ -54,7 +54,7 @@ def obey(pbx: Pbx, command: Command, at_ms: int, received_ms: int) -> Verdict:
         if handler is None:
             raise CannotObeyError("notSupported")
         if command["command"] == "snapshotCall" and command.get("about") is not None:
-            return _told(pbx, str(command["about"]), at_ms)
+            return _outcome(pbx, str(command["about"]), at_ms)
         return Verdict("done", answer=handler(pbx, command, at_ms))
     except CannotObeyError as refusal:
         return Verdict("refused", refusal.reason)
@@ -217,7 +217,7 @@ def _snapshot(pbx: Pbx, command: Command, _at_ms: int) -> str:
     return "ended" if subject in pbx.ended else "never_seen"
 
 
-def _told(pbx: Pbx, about: str, at_ms: int) -> Verdict:
+def _outcome(pbx: Pbx, about: str, at_ms: int) -> Verdict:
     """What became of a command: of a dial order all that is remembered."""
     if about in pbx.seen:
         return Verdict("done", answer="ended")

@@ -42,7 +42,7 @@ CALL_ACTIONS: dict[str, Callable[[Pbx, Call, int], None]] = {
     "stop_ringing": outbound.stop_ringing,
 }
 ORDER_ACTIONS: dict[str, Callable[[Pbx, str, int], None]] = {
-    "place": outbound.place,
+    "place": outbound.place_call,
     "send_message": outbound.send_message,
     "report_message": outbound.report_message,
 }

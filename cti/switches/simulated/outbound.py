@@ -107,7 +107,7 @@ def ask(pbx: Pbx, about: str, at_ms: int) -> Remembered | None:
 # -- a call, step by step ----------------------------------------------------------------------------------------------
 
 
-def place(pbx: Pbx, order_id: str, at_ms: int) -> None:
+def place_call(pbx: Pbx, order_id: str, at_ms: int) -> None:
     """The call begins, unless the order has expired meanwhile."""
     known = pbx.memory.orders.get(order_id)
     if known is None or known.state != "waiting":

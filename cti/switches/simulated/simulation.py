@@ -216,7 +216,7 @@ class Simulation:
     def _answer(self, command_id: str, verdict: Verdict, now_ms: float) -> None:
         """A result leaves, unless it is spoiled."""
         state = verdict.state
-        body = result_body(state, rfc3339(now_ms), verdict.reason, **_told(verdict))
+        body = result_body(state, rfc3339(now_ms), verdict.reason, **_details(verdict))
         passings = self._spoiler.result_passings(now_ms)
         if not passings:
             self.switch_log.result_left(command_id, state, "lost")
@@ -313,7 +313,7 @@ class Simulation:
         self._wake.set()
 
 
-def _told(verdict: Verdict) -> dict[str, object]:
+def _details(verdict: Verdict) -> dict[str, object]:
     return {name: value for name, value in verdict._asdict().items() if name not in {"state", "reason"}}
 
 
