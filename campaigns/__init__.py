@@ -1,1 +1,1 @@
-"""Outbound campaigns: a part of the product (`cti.hosting.Part`). `ringback serve` and `ringback dialler` run its tasks."""
+"""Outbound campaigns, a part of the product (`cti.hosting.Part`): `ringback serve` and `ringback dialler` run it."""

@@ -43,7 +43,7 @@ class Context:
     declared: Declared
     rules: OperatorRules
     metrics: CampaignMetrics
-    tell: Callable[[Connection], None] | None = None  # notify the other processes; None: there are none
+    notifier: Callable[[Connection], None] | None = None  # notifies the other processes; None: there are none
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     importing: asyncio.Event = field(default_factory=asyncio.Event)  # the same for imports
     sending: asyncio.Event = field(default_factory=asyncio.Event)  # the same for messages
@@ -56,7 +56,7 @@ class Context:
     speed: float = 1.0  # how many times as fast as real time the clocks run, in a trial
     personal: Sequence[MarkedColumns] = ()  # of the call side: where numbers of persons may stand
     topics: PartTopics | None = None  # None: there is no Kafka
-    letters: DeadLetterBox | None = None  # dead letters of topics; None: there is no database
+    dead_letters: DeadLetterBox | None = None  # of topics; None: there is no database
 
     def now_ms(self) -> int:
         """The time of day."""
@@ -75,8 +75,8 @@ class Context:
         return made
 
     def _notify(self, connection: Connection, asked: Sequence[Any]) -> Sequence[Any]:
-        if self.tell is not None:
-            self.tell(connection)
+        if self.notifier is not None:
+            self.notifier(connection)
         return asked
 
 
@@ -96,7 +96,7 @@ def open_context(host: Host, rules: OperatorRules, settings: Settings, gateways:
         host.declared,
         rules,
         CampaignMetrics(),
-        database.telling(CHANNEL),
+        database.notifier(CHANNEL),
         settings=settings,
         gateways=gateways or {},
         called_leg=host.called_leg,
@@ -104,9 +104,9 @@ def open_context(host: Host, rules: OperatorRules, settings: Settings, gateways:
         speed=host.speed,
         personal=host.personal,
         topics=host.topics,
-        letters=host.letters,
+        dead_letters=host.dead_letters,
     )
     for event in (context.woken, context.importing):
-        database.hear(CHANNEL, event.set)
+        database.subscribe(CHANNEL, event.set)
     host.dial.wake(context.woken)
     return context

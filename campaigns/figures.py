@@ -37,7 +37,7 @@ class Looking(SoleTask):
         self._shown = context.metrics.figures
         self._looked_ms = self._found_ms = float("-inf")
 
-    async def _look(self, now_ms: float, *, lost: bool) -> bool:
+    async def _work(self, now_ms: float, *, lost: bool) -> bool:
         """Nothing is written, and nothing waits for it: no look counts as work done."""
         if lost:
             self._found_ms = float("-inf")
@@ -81,7 +81,7 @@ class Looking(SoleTask):
 
 
 def feeds_of(settings: Settings, now_ms: int) -> Feeds | None:
-    """Of which tenants payments are to be told."""
+    """The tenants whose payments must be reported."""
     if settings.settlement_feed == silence.OFF:
         return None
     return Feeds(now_ms - settings.silence_ms, settings.settlement_feed == silence.ON, silence.KIND)

@@ -6,9 +6,9 @@ Billing and outage items say what they say on any day; arrears grow. What is pai
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import InvalidOperation
 
-from campaigns.core.penalty import Arrears, NoFormula, Rate, penalty_on
+from campaigns.core.penalty import Arrears, NoFormula, Rate, arrears_of, penalty_on
 from campaigns.ledger.rows import ContactRow
 from campaigns.outages import items as outages
 from campaigns.settlements.items import is_in_part, left
@@ -62,24 +62,8 @@ def items_on(
 
 
 def _arrears(item: Mapping[str, str], customer_class: str) -> Arrears | NoFormula:
-    """A penalty of its own binds where the item has no rate; in doubt there is no formula."""
+    """In doubt there is no formula."""
     try:
-        return Arrears(
-            customer_class,
-            Decimal(item["arrears"]),
-            _day(item, "penalty_from"),
-            _amount(item, "penalty_rate_per_day"),
-            _amount(item, "penalty_min"),
-            None if item.get("penalty_rate_per_day") else _amount(item, "penalty"),
-            _day(item, "as_of"),
-        )
+        return arrears_of(item, customer_class)
     except (KeyError, ValueError, InvalidOperation) as error:
         return NoFormula(f"an item cannot be read: {error}")
-
-
-def _amount(item: Mapping[str, str], name: str) -> Decimal | None:
-    return Decimal(item[name]) if item.get(name) else None
-
-
-def _day(item: Mapping[str, str], name: str) -> date | None:
-    return date.fromisoformat(item[name]) if item.get(name) else None

@@ -202,7 +202,7 @@ def compile_hours(profile: HoursProfile, calendar: WorkCalendar) -> OperatorRule
 
 
 def shipped_rules(calendar: WorkCalendar) -> OperatorRules:
-    """Of `hours.toml`, which is read anew. Raises ProfileMistakes."""
+    """The rules of the shipped `hours.toml`, which is read anew. Raises ProfileMistakes."""
     return compile_hours(read_hours(SHIPPED.read_text("utf-8"), SHIPPED.name), calendar)
 
 
@@ -237,7 +237,15 @@ def _delays(profile: HoursProfile, rules: KindRules) -> Mapping[str, int]:
 
 
 def _rate(row: PenaltyRate) -> Rate:
-    return Rate(row.customer_class, row.first, row.until, row.this_year, row.earlier_years, row.minimum, row.source)
+    return Rate(
+        customer_class=row.customer_class,
+        first=row.first,
+        last=row.until,
+        this_year=row.this_year,
+        earlier_years=row.earlier_years,
+        minimum=row.minimum,
+        source=row.source,
+    )
 
 
 def _contradictions(profile: HoursProfile) -> Iterator[Contradiction]:

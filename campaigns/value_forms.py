@@ -18,7 +18,7 @@ MONTH_NAMES = (  # no locale decides what is said
 
 
 class Forms(NamedTuple):
-    """Of one language, and one time zone. `share`: of a rate, 0.001 -> one in a thousand."""
+    """How values are written in one language and time zone. `share`: a rate, 0.001 -> one in a thousand."""
 
     day: Callable[[str], str]
     months: Callable[[str], str]

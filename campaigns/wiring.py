@@ -76,10 +76,10 @@ def open_part(host: Host) -> Opened:
 
 def topic_tasks(context: Context, host: Host) -> list[Task]:
     """Those that need Kafka, where there is one."""
-    topics, letters = host.topics, host.letters
-    if topics is None or letters is None:
+    topics, dead_letters = host.topics, host.dead_letters
+    if topics is None or dead_letters is None:
         return []
-    return [SettlementsTopic(context, host, topics, letters), Publishing(context, host, topics, letters)]
+    return [SettlementsTopic(context, host, topics, dead_letters), Publishing(context, host, topics, dead_letters)]
 
 
 def gateways_of(read: settings.Settings) -> Gateways:

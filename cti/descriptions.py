@@ -56,7 +56,7 @@ class Descriptions:
         facts = [fact_of(event) for event in stored.timeline]
         folded = fold(stored.row.subject, facts)
         if len(facts) >= self._events_min and not folded.beyond:
-            after = max(map(_position, stored.timeline))
+            after = max(event.log_position for event in stored.timeline)
             self._keep(stored.row.call_id, Kept(folded.call, len(facts), after, max(facts, key=_order)))
         return self._described(stored, folded.call, now_ms)
 
@@ -74,7 +74,8 @@ class Descriptions:
             return None
         if stored.timeline:
             latest = max([kept.latest, *map(fact_of, stored.timeline)], key=_order)
-            self._keep(stored.row.call_id, Kept(call, events, max(map(_position, stored.timeline)), latest))
+            after = max(event.log_position for event in stored.timeline)
+            self._keep(stored.row.call_id, Kept(call, events, after, latest))
         return self._described(stored, call, now_ms)
 
     def _keep(self, call_id: str, kept: Kept) -> None:
@@ -110,10 +111,6 @@ def _advanced(kept: Kept, events: Sequence[TimelineRow]) -> Call | None:
             return None
         call, latest = advance(call, fact)[0], fact
     return call
-
-
-def _position(event: TimelineRow) -> tuple[int, int]:
-    return event.position, event.n
 
 
 def _order(fact: Fact) -> tuple[int, int, int, str]:

@@ -145,7 +145,7 @@ class Host:
     declared_of_source: Declared = nothing_declared  # by the tenant and the source of its events
     personal: Sequence[MarkedColumns] = ()  # of the call side: where numbers of persons may stand
     topics: PartTopics | None = None  # None: there is no Kafka
-    letters: DeadLetterBox | None = None  # None: the store is in memory
+    dead_letters: DeadLetterBox | None = None  # None: the store is in memory
     tenants: Tenants = no_tenants
 
     def ownership(
@@ -248,7 +248,7 @@ def _names(part: Part) -> Iterator[tuple[str, str]]:
     yield from (("lease group", name) for name in part.lease_groups)
     yield from (("channel", name) for name in part.channels)
     yield from (("topic", topic.name) for topic in part.topics)
-    yield from (("number of dead letters", str(topic.letters_from)) for topic in part.topics if topic.is_read)
+    yield from (("number of dead letters", str(topic.dead_letters_from)) for topic in part.topics if topic.is_read)
     if part.chain is not None:
         yield "tables", part.chain.name
 

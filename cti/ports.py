@@ -311,8 +311,6 @@ class Reads(Protocol):
 
     async def tenant_sources(self, tenant: str) -> list[SourceRow]: ...
 
-    async def tenant_agents(self, tenant: str) -> list[AgentRow]: ...
-
     async def open_commands(self, tenant: str, source: str, now_ms: float, limit: int) -> list[CommandRow]:
         """Commands without a final result that have not expired, in the order of sending."""
 

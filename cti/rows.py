@@ -62,6 +62,10 @@ class TimelineRow(NamedTuple):
     body_hash: int  # signed 64 bit
     data: str  # compact JSON object
 
+    @property
+    def log_position(self) -> tuple[int, int]:
+        return self.position, self.n
+
 
 class CallRow(NamedTuple):
     """A call's birth."""
@@ -100,6 +104,7 @@ class RecordRow(NamedTuple):
     notices_owed: int
     notices_played: int
     record: str  # the whole record, canonical JSON
+    tried_ms: int | None = None  # how long he waited for an answer, or in vain; null: of an older release
 
 
 class BreachRow(NamedTuple):

@@ -14,15 +14,15 @@ from sqlalchemy import Connection
 from cti.ports import Entry
 from schemas.reasons import DeadLetter
 
-LETTERS_FROM = 1_000  # the partitions of dead letters of parts' topics; the log's own have smaller numbers
-LETTERS_OF_A_TOPIC = 256  # as many partitions as a topic may have
+DEAD_LETTERS_FROM = 1_000  # the partitions of dead letters of parts' topics; the log's own have smaller numbers
+DEAD_LETTERS_OF_A_TOPIC = 256  # as many partitions as a topic may have
 DEAD_LETTERS = "dead-letters"  # the topic of the call side that tells of those of parts, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """A topic of a part. `name`: below the prefix. `letters_from`: of one that the part reads, the first of
-    LETTERS_OF_A_TOPIC numbers of partitions for its dead letters; None: the part writes it.
+    """A topic of a part. `name`: below the prefix. `dead_letters_from`: the first of DEAD_LETTERS_OF_A_TOPIC partition
+    numbers for dead letters of a topic that the part reads; None: the part writes it.
     """
 
     name: str
@@ -30,22 +30,22 @@ class Topic:
     key: str  # what the key of a record is, in words
     message: str  # the name of its records
     schema: str  # of their values, below schemas/published/v1
-    letters_from: int | None = None
+    dead_letters_from: int | None = None
 
     @property
     def is_read(self) -> bool:
-        return self.letters_from is not None
+        return self.dead_letters_from is not None
 
-    def has_letter(self, partition: int) -> bool:
+    def has_dead_letter(self, partition: int) -> bool:
         """Whether dead letters of this partition are the topic's."""
-        first = self.letters_from
-        return first is not None and first <= partition < first + LETTERS_OF_A_TOPIC
+        first = self.dead_letters_from
+        return first is not None and first <= partition < first + DEAD_LETTERS_OF_A_TOPIC
 
 
 class SetAside(NamedTuple):
     """A record that could not be used, byte for byte: a dead letter. `at_ms`: when Kafka took it."""
 
-    partition: int  # `Topic.letters_from` and on
+    partition: int  # `Topic.dead_letters_from` and on
     position: int
     tenant: str
     reason: DeadLetter
@@ -65,7 +65,7 @@ class Publication(NamedTuple):
 
 
 class Offsets(NamedTuple):
-    """Of each partition the position after which its records begin, and that of its last one."""
+    """The position before the first record of each partition, and the position of its last one."""
 
     firsts: Mapping[int, int]
     ends: Mapping[int, int]
@@ -88,7 +88,7 @@ class TopicReader(Protocol):
 class DeadLetterBox(Protocol):
     """Dead letters of parts' topics, beside those of the log. Statements in the caller's transaction."""
 
-    def put(self, connection: Connection, letters: Sequence[SetAside]) -> None: ...
+    def put(self, connection: Connection, dead_letters: Sequence[SetAside]) -> None: ...
 
     def read(self, connection: Connection, partition: int, position: int) -> SetAside | None: ...
 
@@ -112,5 +112,5 @@ class PartTopics(Protocol):
     async def publish(self, records: Sequence[Publication]) -> None:
         """Return when all have arrived, in order within a key. Raises `LogAway`; then some may have."""
 
-    async def put_back(self, topic: str, letters: Sequence[SetAside]) -> None:
+    async def put_back(self, topic: str, dead_letters: Sequence[SetAside]) -> None:
         """Write records to the topic again that were set aside. Raises `LogAway`."""

@@ -59,8 +59,8 @@ if TYPE_CHECKING:
     from cti.adapters.event_log_kafka.settings import KafkaOptions
 
 DRAIN_LOOK_MS = 200.0
-# Channels of NOTIFY by the only role that hears them.
-HEARD_BY = ((ENGINE, APPENDED), (GATEWAY, COMMANDED), (GATEWAY, ORDERED))
+# Channels of NOTIFY by the only role that listens to them.
+USED_BY = ((ENGINE, APPENDED), (GATEWAY, COMMANDED), (GATEWAY, ORDERED))
 TELL_EVERY_MS = 5_000.0  # Kafka's tools show the lag from it
 READY_S = 1.2  # for three questions, asked side by side: /readyz answers within 2 s
 STOP_DOOR_S = 2.0  # for open requests
@@ -119,14 +119,14 @@ class Service:
         self.health = PartHealth(self.telemetry, self._steady)
         self.failed = self._supervision.failed
         self._book = book
-        store.hear_commands(self.pulse.commanded)
+        store.subscribe_commands(self.pulse.commanded)
         wall = SystemWallClock() if isinstance(clock, SystemClock) else WallOf(clock)
         host = Host(
             self._steady, wall, store.database, store.leases, store.shared, store.dial, self.dial_metrics,
             declared_in(store.ledger), legs_in(store.ledger), speed=speed_of(clock), dial_streams=store.dial,
             callbacks=store.callbacks, still_live=store.ledger.still_live,
             declared_of_source=declared_by_source(store.ledger), personal=OF_CALLS, topics=store.topics,
-            letters=store.letters, tenants=tenants_in(store.ledger),
+            dead_letters=store.dead_letters, tenants=tenants_in(store.ledger),
         )  # fmt: skip
         self.hosted = open_parts(parts, host, store, self.telemetry, self.health)
         tasks = [(hosted.part.name, task) for hosted in self.hosted for task in hosted.tasks_in(roles)]
@@ -145,7 +145,7 @@ class Service:
         )  # fmt: skip
 
     def _retention(self) -> Retention:
-        """Of several engines the one that has the first partition does it."""
+        """The retention task. Of several engines the one that has the first partition runs it."""
         store, engine = self.store, self.engine
         purges = [(part.name, opened.purge) for part, opened in self.hosted if opened.purge is not None]
         return Retention(
@@ -160,7 +160,7 @@ class Service:
 
     @property
     def engine(self) -> Engine:
-        """Of a process that has one."""
+        """The engine; only in a process that has one."""
         assert self._engine is not None, "this process has no engine"
         return self._engine
 
@@ -349,7 +349,7 @@ async def serving(
     store = open_store(
         settings.db, clock, settings.partitions, server_clock=real, kafka=_kafka(settings),
         chains=chains_of(found), channels=[channel for part in found for channel in part.channels],
-        unheard=[channel for role, channel in HEARD_BY if role not in roles],
+        unused_channels=[channel for role, channel in USED_BY if role not in roles],
     )  # fmt: skip
     if not store.shared and roles != WHOLE:
         raise errors.SettingsMistake("gateway and engine apart need PostgreSQL: SQLite belongs to one process")

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from schemas.fields import YEAR_MAX, YEAR_MIN, Message, Time
+from schemas.fields import YEAR_MAX, YEAR_MIN, Message, Time, Whole
 
 TEXT_PATTERN = r"^[^\u0000-\u001F\u007F-\u009F]*$"
 DAY_PATTERN = (
@@ -74,11 +74,6 @@ Said = Literal[
 """What a person may say of an attempt: all dispositions but `unknown`."""
 
 
-def _whole(value: object) -> object:
-    """JSON knows one kind of number: 5.0 is a whole one."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _read_day(value: object) -> date:
     if isinstance(value, str) and _DAY.match(value) is not None:
         try:
@@ -106,7 +101,6 @@ def _each_once(values: Sequence[str]) -> Sequence[str]:
     return values
 
 
-Whole = BeforeValidator(_whole)
 Moment = Annotated[Time, WithJsonSchema({"type": "string", "description": "RFC 3339", "pattern": MOMENT_PATTERN})]
 Day = Annotated[date, PlainValidator(_read_day), WithJsonSchema({"type": "string", "pattern": DAY_PATTERN})]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=TEXT_PATTERN)]

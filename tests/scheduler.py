@@ -126,9 +126,9 @@ class Scene:
         self.knows_callers: PartCallers | None = None
         self.running = True  # False: the engine is stopped, the door is open
         self._commanded = 0  # rounds with commands so far
-        engine.pulse.tell(self._hear)
+        engine.pulse.subscribe(self._on_commit)
 
-    def _hear(self, rows: Sequence[CommandRow] | None, outcomes: Sequence[OutcomeRow]) -> None:
+    def _on_commit(self, rows: Sequence[CommandRow] | None, outcomes: Sequence[OutcomeRow]) -> None:
         self._commanded += rows is None or bool(rows)
 
     @property
@@ -298,7 +298,7 @@ async def scene(
         host = Host(
             clock, wall_clock, store.database, store.leases, store.shared, store.dial, meter,
             declared_in(store.ledger), legs_in(store.ledger), dial_streams=store.dial,
-            declared_of_source=declared_by_source(store.ledger), personal=OF_CALLS, letters=store.letters,
+            declared_of_source=declared_by_source(store.ledger), personal=OF_CALLS, dead_letters=store.dead_letters,
             tenants=tenants_in(store.ledger),
             callbacks=store.callbacks, still_live=store.ledger.still_live,
         )  # fmt: skip

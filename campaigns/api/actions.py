@@ -35,7 +35,7 @@ async def post_start(context: Context, asked: Asked, *, limits: Limits) -> web.R
     row = await meant(context, asked)
     given = model_of(await read_json(asked.request, limits), limits, Start)
     at_ms = None if given.start_at is None else _start_at(row, ms_of(given.start_at), context.now_ms())
-    start = partial(starting.start, wish=starting.Wish(given.contacts, at_ms, given.allow_overlap))
+    start = partial(starting.start, wish=starting.StartRequest(given.contacts, at_ms, given.allow_overlap))
     details: dict[str, Any] = {"contacts": given.contacts, **({"allow_overlap": True} if given.allow_overlap else {})}
     if at_ms is None:
         return await _acted(context, asked, row, "campaign_started", start, **details)

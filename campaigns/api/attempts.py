@@ -30,7 +30,7 @@ _KEY = re.compile(KEY, re.ASCII)
 
 
 def key_from(cursor: str) -> DecisionKey:
-    """Of a cursor. Raises ValueError."""
+    """The key that a cursor stands for. Raises ValueError."""
     found = _KEY.fullmatch(cursor)
     if found is None:
         raise ValueError("takes the cursor of an answer as it was")

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from campaigns.api import audit_head, contact_evidence, what_happened
 from campaigns.api.answering import CAMPAIGN_PATTERN, CONTACT_PATTERN, JSON
 from campaigns.api.notice_letters import PDF
-from cti.web.cursors import NUMBER, cursor_pattern, cursor_reader
+from cti.web.cursors import NUMBER, page_cursor
 from cti.web.limits import Limits
 from cti.web.openapi import ref
-from cti.web.query import parsed, text, whole
+from cti.web.query import text, whole
 from cti.web.route import Answer, Route
 
 READ = "campaigns:read"
@@ -20,7 +20,7 @@ KEY = (NUMBER, NUMBER, NUMBER)  # at, source, number
 def audit_routes(limits: Limits) -> Sequence[Route]:
     """All of them; the handlers take the context and what was asked."""
     path = "/v1/campaigns/{campaign}"
-    cursor = parsed("cursor", "The `cursor` of the page before.", cursor_pattern(KEY), cursor_reader(KEY))
+    cursor = page_cursor(KEY)
     limit = whole("limit", f"So many at most; {what_happened.PAGE} where absent.", 1, limits.page_items)
     purpose = text("purpose", "Why names and numbers are looked at, for the record: shows them, to a key that may.")
     return [

@@ -7,10 +7,10 @@ from campaigns.api import callbacks, idempotent
 from campaigns.api.answering import JSON
 from campaigns.api.codes import BODY_CODES
 from campaigns.ledger.callbacks import PROMISES
-from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
+from cti.web.cursors import ID, NUMBER, page_cursor
 from cti.web.limits import Limits
 from cti.web.openapi import ref
-from cti.web.query import choice, parsed, whole
+from cti.web.query import choice, whole
 from cti.web.route import Answer, Route
 from schemas.callbacks import CALLBACK_ID
 
@@ -22,7 +22,7 @@ PLACE = {"Location": "Where it is."}
 def callback_routes(limits: Limits) -> Sequence[Route]:
     """All of them; the handlers take the context and what was asked."""
     path, path_parts = "/v1/callbacks", {"callback": CALLBACK_ID}
-    cursor = parsed("cursor", "The `cursor` of the page before.", cursor_pattern(KEY), cursor_reader(KEY))
+    cursor = page_cursor(KEY)
     limit = whole("limit", f"So many at most; {callbacks.PAGE} where absent.", 1, limits.page_items)
     promise = choice("promise", "Those that were kept, missed, or are still open.", PROMISES)
     shown = {JSON: ref("Callback")}

@@ -10,7 +10,7 @@ from campaigns.api import shown_approval
 from campaigns.api.answering import json_answer, meant, who
 from campaigns.api.codes import invalid
 from campaigns.api.idempotent import Reply, created, reply
-from campaigns.api.new_campaign import FIRST_VERSION, Made, faults_of, order_fault, row_of
+from campaigns.api.new_campaign import FIRST_VERSION, Origin, faults_of, order_fault, row_of
 from campaigns.api.outlook import outlook_of
 from campaigns.api.progress import progress_of, read
 from campaigns.api.shown import etag, etag_of, shown_campaign
@@ -53,7 +53,7 @@ def _row(context: Context, asked: Asked, given: NewCampaign) -> CampaignRow:
     faults = faults_of(given, context.rules)
     if faults:
         raise invalid(faults)
-    made = Made(f"c{secrets.token_hex(8)[:15]}", asked.caller.tenant, who(asked.caller), context.now_ms())
+    made = Origin(f"c{secrets.token_hex(8)[:15]}", asked.caller.tenant, who(asked.caller), context.now_ms())
     row = row_of(given, context.rules, made)
     late = order_fault(row)
     if late is not None:

@@ -39,7 +39,8 @@ async def post_do_not_call(context: Context, asked: Asked, *, limits: Limits) ->
     if until_ms is not None and until_ms <= since_ms:
         raise invalid([fault("/until", "range", "It ends after it begins")])
     row = DoNotCallRow(
-        tenant, line, entry_id(tenant, line, now_ms), given.reason, since_ms, until_ms, now_ms, by
+        tenant=tenant, line=line, id=entry_id(tenant, line, now_ms), reason=given.reason, since_ms=since_ms,
+        until_ms=until_ms, made_at_ms=now_ms, who=by,
     )  # fmt: skip
 
     def also(connection: Connection) -> None:

@@ -8,10 +8,10 @@ from campaigns.api import erasures, idempotent
 from campaigns.api.answering import JSON
 from campaigns.api.codes import BODY_CODES
 from campaigns.api.shapes import CURSOR, TEXT, TIME, WHOLE, counts, each, or_null, shape, words
-from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
+from cti.web.cursors import ID, NUMBER, page_cursor
 from cti.web.limits import Limits
 from cti.web.openapi import component_schemas, ref
-from cti.web.query import parsed, whole
+from cti.web.query import whole
 from cti.web.route import Answer, Route
 from schemas.erasures import Erasure
 
@@ -34,7 +34,7 @@ ERASURE_SHAPES: Mapping[str, Any] = {
 def erasure_routes(limits: Limits) -> Sequence[Route]:
     """All of them; the handlers take the context and what was asked."""
     path = "/v1/erasures"
-    cursor = parsed("cursor", "The `cursor` of the page before.", cursor_pattern(KEY), cursor_reader(KEY))
+    cursor = page_cursor(KEY)
     limit = whole("limit", f"So many at most; {erasures.PAGE} where absent.", 1, limits.page_items)
     shown = {JSON: ref("ErasureShown")}
     return [

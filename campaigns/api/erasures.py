@@ -36,7 +36,18 @@ async def post_erasure(context: Context, asked: Asked, *, limits: Limits) -> web
     given = model_of(body, limits, Erasure)
     person = _person(given)
     id_, now_ms, tenant, by = f"e{secrets.token_hex(8)[:15]}", context.now_ms(), asked.caller.tenant, who(asked.caller)
-    row = ErasureRow(id_, tenant, now_ms, by, person.digest(id_), subject_of(person), "{}", 0, now_ms, None)
+    row = ErasureRow(
+        id=id_,
+        tenant=tenant,
+        at_ms=now_ms,
+        who=by,
+        digest=person.digest(id_),
+        subject=subject_of(person),
+        counts="{}",
+        left_over=0,
+        next_at_ms=now_ms,
+        ended_at_ms=None,
+    )
 
     def create(connection: Connection) -> Reply | Refusal:
         erasing.put(connection, row)

@@ -12,7 +12,7 @@ from campaigns.core.reasons import CampaignState
 from campaigns.dialler.import_withdrawal import withdraw_import
 from campaigns.ledger import audit, campaigns, imports
 from campaigns.ledger import import_withdrawing as rows
-from campaigns.ledger.import_withdrawing import Counts, Of, ToldRow
+from campaigns.ledger.import_withdrawing import Counts, ImportRef, ToldRow
 from campaigns.ledger.withdrawing import WITHDRAWN
 from cti.web.body import read_body
 from cti.web.cursors import cursor_of
@@ -28,7 +28,7 @@ async def post_withdraw(context: Context, asked: Asked, *, limits: Limits) -> we
     """What it has come to, and a page of those who were told. Raises Refusal `not_found`, `wrong_state`."""
     row = await meant(context, asked)
     await read_body(asked.request, limits)  # nothing is asked for; whatever came is taken off the line
-    of = Of(row.tenant, row.id, int(asked.request.match_info["n"]))
+    of = ImportRef(row.tenant, row.id, int(asked.request.match_info["n"]))
     by, at_ms = who(asked.caller), context.now_ms()
 
     def also(connection: Connection) -> None:
@@ -39,7 +39,7 @@ async def post_withdraw(context: Context, asked: Asked, *, limits: Limits) -> we
     return json_answer(await _shown(context, of, asked), ACCEPTED)
 
 
-async def _shown(context: Context, of: Of, asked: Asked) -> dict[str, Any]:
+async def _shown(context: Context, of: ImportRef, asked: Asked) -> dict[str, Any]:
     limit, after = asked.query.get("limit", PAGE), asked.query.get("cursor", (0,))[0]
     acknowledged, counts, accounts = await context.reader.run(_read, of, after, limit + 1)
     return {
@@ -49,13 +49,13 @@ async def _shown(context: Context, of: Of, asked: Asked) -> dict[str, Any]:
         "cancelled": counts.cancelled,
         "left": counts.left,
         "notices": {"recalled": counts.recalled, "to_recall": counts.to_recall},
-        "told": counts.told,
+        "told": counts.informed,
         "accounts": [_shown_told(account) for account in accounts[:limit]],
         "cursor": cursor_of(accounts[limit - 1].no) if len(accounts) > limit else None,
     }
 
 
-def _read(connection: Connection, of: Of, after_no: int, limit: int) -> tuple[bool, Counts, list[ToldRow]]:
+def _read(connection: Connection, of: ImportRef, after_no: int, limit: int) -> tuple[bool, Counts, list[ToldRow]]:
     made, row = imports.read(connection, of.campaign, of.no), campaigns.read(connection, of.campaign)
     gone = made is not None and made.state == WITHDRAWN
     stopped = row is not None and row.state == CampaignState.STOPPED.value  # which took all of it along

@@ -107,7 +107,7 @@ def _keep(asked: Asked) -> Sequence[str]:
 
 
 async def _sha256(pieces: AsyncIterator[bytes]) -> str:
-    """Of a body that is not kept. Raises Refusal."""
+    """The SHA-256 of a body that is not kept. Raises Refusal."""
     digest, size = hashlib.sha256(), 0
     async for piece in pieces:
         digest.update(piece)

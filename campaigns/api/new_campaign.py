@@ -24,7 +24,7 @@ FIRST_VERSION = 1
 Fault = dict[str, str]
 
 
-class Made(NamedTuple):
+class Origin(NamedTuple):
     """Who makes it, when, under which id."""
 
     id: str
@@ -45,7 +45,7 @@ def faults_of(asked: NewCampaign, rules: OperatorRules) -> list[Fault]:
     ]
 
 
-def row_of(asked: NewCampaign, rules: OperatorRules, made: Made) -> CampaignRow:
+def row_of(asked: NewCampaign, rules: OperatorRules, made: Origin) -> CampaignRow:
     """The settings as they hold. Only where `faults_of` finds nothing but, at most, the order of deadlines."""
     defaults = known_kinds()[asked.kind].defaults
     zone = asked.zone or rules.zone

@@ -25,7 +25,7 @@ BUSY_S = 10
 
 
 class Found(NamedTuple):
-    """Of some notices: letters to print, and who is left out."""
+    """The letters to print of some notices, and the notices that are left out."""
 
     letters: Sequence[dict[str, Any]]
     aside: Sequence[dict[str, Any]]

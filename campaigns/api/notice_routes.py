@@ -10,7 +10,7 @@ from campaigns.api.notice_letters import PDF
 from campaigns.api.shapes import Schema
 from campaigns.ledger.notices import STATES
 from cti.web.csv_text import CSV
-from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
+from cti.web.cursors import ID, NUMBER, page_cursor
 from cti.web.limits import Limits
 from cti.web.openapi import ref
 from cti.web.query import choice, parsed, whole
@@ -26,7 +26,7 @@ LANGUAGES = ("en", "zh")
 
 def notice_routes(limits: Limits) -> Sequence[Route]:
     """All of them; the handlers take the context and what was asked."""
-    cursor = parsed("cursor", "The `cursor` of the page before.", cursor_pattern(KEY), cursor_reader(KEY))
+    cursor = page_cursor(KEY)
     limit = whole("limit", f"So many at most; {notices.PAGE} where absent.", 1, limits.page_items)
     headers = choice("headers", "The language of the CSV's headers; English where absent.", LANGUAGES)
     campaign = parsed("campaign", "Of this campaign.", f"^{CAMPAIGN_ID}$", notices.campaign_of)

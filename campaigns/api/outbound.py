@@ -1,4 +1,4 @@
-"""The red button of a tenant: POST /v1/outbound/freeze and thaw, GET /v1/outbound."""
+"""The freeze of a tenant: POST /v1/outbound/freeze and thaw, GET /v1/outbound."""
 
 from typing import Any
 

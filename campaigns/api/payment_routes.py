@@ -8,10 +8,10 @@ from campaigns.api import do_not_call, idempotent, settlements
 from campaigns.api.answering import JSON
 from campaigns.api.codes import BODY_CODES
 from cti.web.csv_text import CSV
-from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
+from cti.web.cursors import ID, NUMBER, page_cursor
 from cti.web.limits import Limits
 from cti.web.openapi import ref
-from cti.web.query import parsed, whole
+from cti.web.query import whole
 from cti.web.route import Answer, Route
 
 WRITE = "campaigns:write"
@@ -21,7 +21,7 @@ KEY = (NUMBER, ID)  # made at, id
 def payment_routes(limits: Limits) -> Sequence[Route]:
     """All of them; the handlers take the context and what was asked."""
     path = "/v1/do-not-call"
-    cursor = parsed("cursor", "The `cursor` of the page before.", cursor_pattern(KEY), cursor_reader(KEY))
+    cursor = page_cursor(KEY)
     limit = whole("limit", f"So many at most; {do_not_call.PAGE} where absent.", 1, limits.page_items)
     entry = {JSON: ref("DoNotCallEntered")}
     settled: dict[str, dict[str, Any]] = {

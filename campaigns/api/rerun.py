@@ -19,7 +19,7 @@ from campaigns.api.campaigns import draft_answer
 from campaigns.api.codes import invalid, refusal
 from campaigns.api.idempotent import RETRY_AFTER_S, Claim, Reply, reply, response_of
 from campaigns.api.item_rows import item_rows
-from campaigns.api.new_campaign import Made, faults_of, order_fault, row_of, window_text
+from campaigns.api.new_campaign import Origin, faults_of, order_fault, row_of, window_text
 from campaigns.api.refusals import wrong_state
 from campaigns.api.shown import etag
 from campaigns.context import Context
@@ -100,7 +100,7 @@ def _row(context: Context, asked: Asked, old: CampaignRow, given: Rerun) -> Camp
     settings = settings_of(old, given.name or old.name)
     if faults := faults_of(settings, context.rules):
         raise invalid(faults)
-    made = Made(f"c{secrets.token_hex(8)[:15]}", old.tenant, who(asked.caller), context.now_ms())
+    made = Origin(f"c{secrets.token_hex(8)[:15]}", old.tenant, who(asked.caller), context.now_ms())
     row = row_of(settings, context.rules, made)
     if (late := order_fault(row)) is not None:
         raise invalid([late])

@@ -34,7 +34,7 @@ from campaigns.imports.header import KEEP_MAX
 from campaigns.imports.taking import Form
 from campaigns.messages import signing
 from cti.web.csv_text import CSV
-from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
+from cti.web.cursors import ID, NUMBER, page_cursor
 from cti.web.limits import Limits
 from cti.web.openapi import ref
 from cti.web.query import NO_CONTROLS, TEXT_CHARS_MAX, Parameter, choice, parsed, text, whole
@@ -73,11 +73,6 @@ def routes(limits: Limits) -> Sequence[Route]:
     ]
 
 
-def cursor(key: Sequence[str]) -> Parameter:
-    """Where a page begins."""
-    return parsed("cursor", "The `cursor` of the page before.", cursor_pattern(key), cursor_reader(key))
-
-
 def paging(limits: Limits, default: int) -> Parameter:
     """How long a page is."""
     return whole("limit", f"So many at most; {default} where absent.", 1, limits.page_items)
@@ -103,7 +98,7 @@ def _campaigns(limits: Limits) -> list[Route]:
               body={JSON: ref("NewCampaign")}, headers=(idempotent.HEADER,)),
         Route("GET", path, "get_campaigns", "Campaigns, the newest first.", campaigns.get_campaigns, READ,
               {200: answer("A page of campaigns.", "Campaigns")}, ("ledger_away",),
-              (states, paging(limits, campaigns.PAGE), cursor(CAMPAIGN_KEY)), head=True),
+              (states, paging(limits, campaigns.PAGE), page_cursor(CAMPAIGN_KEY)), head=True),
         Route("GET", f"{path}/{{campaign}}", "get_campaign", "A campaign: settings, progress, what comes next.",
               campaigns.get_campaign, READ, {200: answer("The campaign.", "Campaign", ETAG)},
               ("not_found", "ledger_away"), path_parts=CAMPAIGN, head=True),
@@ -138,7 +133,7 @@ def _imports(limits: Limits) -> list[Route]:
               "The wrong file: nobody of it is called any more. Asked again, how far that is.",
               bounded(import_withdrawal.post_withdraw, limits), WRITE, {202: withdrawal},
               ("unsupported_encoding", "body_too_slow", "too_large", "not_found", "wrong_state", "ledger_away"),
-              (paging(limits, import_withdrawal.PAGE), cursor((NUMBER,))), path_parts=import_parts),
+              (paging(limits, import_withdrawal.PAGE), page_cursor((NUMBER,))), path_parts=import_parts),
     ]  # fmt: skip
 
 
@@ -169,7 +164,7 @@ def _outbound(limits: Limits) -> list[Route]:
     return [
         Route("GET", path, "get_outbound", "Whether all dialling is frozen.", outbound.get_outbound, READ,
               {200: answer("As it stands.", "Outbound")}, ("ledger_away",), head=True),
-        Route("POST", f"{path}/freeze", "post_freeze", "The red button: nothing more is sent.",
+        Route("POST", f"{path}/freeze", "post_freeze", "Freeze all dialling: nothing more is sent.",
               bounded(outbound.post_freeze, limits), WRITE, done, (*BODY_CODES, "ledger_away"),
               body={JSON: ref("Freeze")}),
         Route("POST", f"{path}/thaw", "post_thaw", "Campaigns go on as they stand.",
@@ -190,7 +185,7 @@ def _contacts(limits: Limits) -> list[Route]:
         Route("GET", f"{path}/contacts", "get_contacts", "Contacts, in the order of the file.", contacts.get_contacts,
               READ, {200: listed}, ("not_found", "not_acceptable", "ledger_away"),
               (states, text("account", "Of this account."), titles.parameter(), rows, paging(limits, contacts.PAGE),
-               cursor((NUMBER,))),
+               page_cursor((NUMBER,))),
               path_parts=CAMPAIGN, head=True),
         Route("GET", f"{path}/contacts/{{contact}}", "get_contact", "A contact: its decisions, and why it waits.",
               contacts.get_contact, READ, {200: answer("The contact.", "Contact")}, ("not_found", "ledger_away"),

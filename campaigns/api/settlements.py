@@ -22,7 +22,7 @@ from campaigns.imports.rejected import ERROR, MARK, csv_lines, filled
 from campaigns.ledger.rows import SettlementRow
 from campaigns.settlements.asked import note, read_payment
 from campaigns.settlements.feed import Fed, Feed
-from campaigns.settlements.settling import How, ReportedPayment, Settled, settle
+from campaigns.settlements.settling import ReportedPayment, Settled, SettlementOutcome, settle
 from cti.web.accept import wanted
 from cti.web.body import read_json
 from cti.web.csv_text import CSV
@@ -62,7 +62,7 @@ def _settle(
     done = settle(connection, context, tenant, [reported], by, now_ms)
     (kept,) = done.each
     settled.append(done)
-    if kept.how is How.OTHER:
+    if kept.how is SettlementOutcome.OTHER:
         return refusal("settled_otherwise")
     note(connection, tenant, done.each, by, now_ms)
     return reply(shown_settlement(kept.row), OK)

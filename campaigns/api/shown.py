@@ -65,7 +65,7 @@ def retry_minutes(row: CampaignRow, rules: OperatorRules) -> Mapping[str, int]:
 
 
 def etag(row: CampaignRow) -> str:
-    """Of the settings and the state; figures change without it."""
+    """The ETag of the settings and the state. It does not change with the figures."""
     return etag_of(row.version)
 
 

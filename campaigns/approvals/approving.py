@@ -10,7 +10,7 @@ from campaigns.approvals.standing import standing
 from campaigns.context import Context
 from campaigns.core.reasons import CampaignStep
 from campaigns.dialler.actions import Also, Done, held, may, nothing_more, write
-from campaigns.dialler.withdrawal import Took
+from campaigns.dialler.withdrawal import Withdrawn
 from campaigns.errors import ApprovalMismatch, SecondKeyNeeded
 from campaigns.ledger import approvals, campaigns
 from campaigns.ledger.approvals import changers, key_id
@@ -42,6 +42,6 @@ async def approve(
             raise ApprovalMismatch(now.digest, hashes, digests.changed(seen.parts, hashes) if seen.parts else [])
         approvals.put(connection, ApprovalRow(row.id, 0, now_ms, now.digest, digests.text_of(now.parts), who))
         also(connection)
-        return Done(after, Took())
+        return Done(after, Withdrawn())
 
     return await write(context, act)

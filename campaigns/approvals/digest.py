@@ -50,7 +50,7 @@ def sha256(value: object) -> str:
 
 
 def hashes(parts: Parts) -> dict[str, str]:
-    """Of each part, by which a reader finds the one that has changed."""
+    """The hash of each part, so that a reader finds the part that has changed."""
     return {SETTINGS: sha256(parts.settings), FILES: sha256(list(parts.files)), WORDS: parts.words}
 
 

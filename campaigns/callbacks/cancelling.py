@@ -8,7 +8,7 @@ from campaigns.core.after import Closed
 from campaigns.core.reasons import FINAL_STATES, State, Why
 from campaigns.dialler.actions import Also, Done, nothing_more, write
 from campaigns.dialler.case import Case
-from campaigns.dialler.withdrawal import Took, give_back
+from campaigns.dialler.withdrawal import Withdrawn, give_back
 from campaigns.dialler.withdrawal import write as write_cases
 from campaigns.errors import NotFound, WrongState
 from campaigns.ledger import attempts, callbacks, campaigns, contacts, outbound, withdrawing
@@ -45,7 +45,7 @@ async def cancel(context: Context, tenant: str, callback: str, also: Also = noth
         write_cases(connection, tenant, [case], now_ms)
         also(connection)
         (after,) = contacts.read(connection, [held.id])
-        took = Took(tuple((case.of.kind, case.attempts[n].channel) for n in gone))
+        took = Withdrawn(tuple((case.of.kind, case.attempts[n].channel) for n in gone))
         return Done(Put(row, after, campaign), took)
 
     return await write(context, act)

@@ -18,6 +18,7 @@ from campaigns.core.zones import DAY_MS, local_time
 from campaigns.errors import Stale
 from campaigns.ledger import audit, callbacks, compiled, contacts, numbers
 from campaigns.ledger.callbacks import Open
+from campaigns.ledger.imported import last_no
 from campaigns.ledger.rows import CallbackRow, CampaignRow, ContactRow
 
 OPEN_MAX = 20_000  # callbacks of a standing campaign that are not over
@@ -47,7 +48,7 @@ def put(connection: Connection, asked: CallbackAsked, rules: OperatorRules, now_
     if campaign is None:
         raise Stale("campaigns")
     id_ = f"k{secrets.token_hex(8)[:15]}"
-    contact = _contact(campaign, id_, asked, promise, rules, now_ms, callbacks.last_no(connection, campaign.id) + 1)
+    contact = _contact(campaign, id_, asked, promise, rules, now_ms, last_no(connection, campaign.id) + 1)
     contacts.put(connection, [contact])
     numbers.put(connection, [contact])
     contacts.put_classes(connection, [compiled.class_row(contact)])

@@ -25,7 +25,7 @@ NOTE_CHARS_MAX = 2_000
 
 
 class Route(NamedTuple):
-    """Where the callbacks of a source are made. `queue`: of a request that names none."""
+    """The lane in which callbacks of a source are made. `queue`: for a request that names none."""
 
     switch: str
     trunk_group: str

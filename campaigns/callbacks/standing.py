@@ -66,6 +66,6 @@ def made(connection: Connection, row: CampaignRow, now_ms: int) -> CampaignRow |
 
 
 def _id(row: CampaignRow, count: int) -> str:
-    """Of the `count`-th: two who make one at the same time make the same one."""
+    """The id of the `count`-th campaign of a lane: two processes that make it at the same time make the same one."""
     words = (row.tenant, row.switch, row.trunk_group, row.queue or "", row.channels, str(count))
     return f"c{hashlib.sha256(chr(0).join(words).encode()).hexdigest()[:15]}"

@@ -107,7 +107,7 @@ async def start(
 
 
 async def freeze(door: Door, reason: str, terminal: Terminal) -> dict[str, Any]:
-    """The tenant's red button; waits a while for its acknowledgement. Raises Problem, Away."""
+    """Freeze the tenant's dialling; wait a while for the acknowledgement. Raises Problem, Away."""
     found: dict[str, Any] = (await door.post("/outbound/freeze", {"reason": reason})).body
     needed(found, frozen=bool, acknowledged=bool)
     terminal.say(f"frozen: {clean(found.get('reason') or reason)}" if found["frozen"] else "thawed by somebody else")

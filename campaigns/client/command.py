@@ -193,7 +193,7 @@ def _members_of(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _start_of(args: argparse.Namespace) -> dict[str, Any]:
-    """Of a start, beside the number of contacts."""
+    """The options of a start, beside the number of contacts."""
     at = {} if args.start_at is None else {"start_at": args.start_at}
     return {**at, **({"allow_overlap": True} if args.allow_overlap else {})}
 

@@ -78,7 +78,7 @@ class Door:
         return await self._tried("GET", path, {}, {}, lambda: None)
 
     async def patch(self, path: str, body: Mapping[str, Any], tag: str) -> Answer:
-        """Of the version that has this ETag."""
+        """PATCH the version that has this ETag."""
         sent = json.dumps(body, ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json", "If-Match": tag}
         return await self._tried("PATCH", path, {}, headers, lambda: sent)

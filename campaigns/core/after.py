@@ -174,7 +174,7 @@ def _never_dialled(contact: Contact, outcome: NeverDialled, campaign: Campaign) 
 
 
 def _held_long(contact: Contact, outcome: HeldLong, campaign: Campaign) -> Contact:
-    """Where a late fact has used up the three meanwhile it is over, and still a call of its day."""
+    """End a held attempt. Where a late fact has used up the three meanwhile, it still counts as a call of its day."""
     attempt = contact.attempt(outcome.n)
     if attempt is None or attempt.step not in {Step.OPEN, Step.HELD}:
         return contact

@@ -40,7 +40,7 @@ class Link(NamedTuple):
 NOTHING = Link(0, GENESIS)
 
 
-class What(StrEnum):
+class FaultKind(StrEnum):
     """What can be wrong at a number."""
 
     MISSING = "missing"  # the number is not there, others after it are
@@ -58,7 +58,7 @@ class Fault(NamedTuple):
 
     tenant: str
     no: int
-    what: What
+    what: FaultKind
 
 
 def canonical(entry: Entry, before: str) -> bytes:
@@ -91,17 +91,17 @@ class Walk:
         self._held = anchor == purged  # the anchor has been found as it was given
         self.fault: Fault | None = None
         if anchor is not None and anchor.no < purged.no:
-            self._found(anchor.no, What.ANCHOR_PURGED)
+            self._found(anchor.no, FaultKind.ANCHOR_PURGED)
 
     def take(self, entry: Entry, kept: str | None) -> None:
         """The next entry, and the hash that is kept with it."""
         expected = self._last.no + 1
         if entry.no != expected:
-            self._found(expected, What.MISSING)
+            self._found(expected, FaultKind.MISSING)
         elif kept is None:
-            self._found(entry.no, What.UNSEALED)
+            self._found(entry.no, FaultKind.UNSEALED)
         elif sealed(entry, self._last.hash) != kept:
-            self._found(entry.no, What.CHANGED)
+            self._found(entry.no, FaultKind.CHANGED)
         if self.fault is not None:
             return
         self._last = Link(entry.no, kept or "")
@@ -113,18 +113,18 @@ class Walk:
         """The first fault, after the last entry."""
         last, newest, purged, anchor = self._last, self._newest, self._purged, self._anchor
         if last.no < newest.no:
-            self._found(last.no + 1, What.CUT)
+            self._found(last.no + 1, FaultKind.CUT)
         elif last.no > newest.no:
-            self._found(newest.no + 1, What.BEYOND)
+            self._found(newest.no + 1, FaultKind.BEYOND)
         elif last != newest:
-            self._found(newest.no, What.CHANGED)
+            self._found(newest.no, FaultKind.CHANGED)
         if _stated(self._details) != purged:
-            self._found(purged.no, What.CHECKPOINT)
+            self._found(purged.no, FaultKind.CHECKPOINT)
         if anchor is not None and not self._held:
-            self._found(anchor.no, What.ANCHOR)
+            self._found(anchor.no, FaultKind.ANCHOR)
         return self.fault
 
-    def _found(self, no: int, what: What) -> None:
+    def _found(self, no: int, what: FaultKind) -> None:
         self.fault = self.fault or Fault(self._tenant, no, what)
 
 

@@ -315,7 +315,9 @@ def _by_agreement(hours: CallingHours, asked: Asked, agreed_ms: int, now_ms: int
 def _in_emergency(
     hours: CallingHours, asked: Asked, emergency: Emergency, ordinary: Closed, now_ms: int, margin: int
 ) -> Open | Closed:
-    """Where the ordinary hours are closed. Until when it stays closed is the sooner of the two, the reason theirs."""
+    """Judge by the emergency, once the ordinary hours are closed. It stays closed until the sooner of both openings;
+    the reason is that of the ordinary hours.
+    """
     dates, windows = _of_the_campaign(hours, asked)
     quiet = [Excepted(layer, *emergency) for layer in _of_the_callee(hours, asked, asked.zones)]
     answer = _judged([*dates, *quiet, *windows], now_ms, margin)

@@ -13,7 +13,7 @@ from datetime import date
 from types import MappingProxyType
 
 from campaigns.core.calling_hours import CallingHours, Emergency, Window
-from campaigns.core.dispositions import MINUTE_MS, TABLE, Then
+from campaigns.core.dispositions import MINUTE_MS, TABLE, Followup
 from campaigns.core.reasons import CampaignState, CampaignStep, Channel, Disposition, FallbackKind, Why
 from campaigns.core.zones import DAY_MS
 
@@ -118,5 +118,5 @@ def delays(profile_ms: Mapping[str, int], own_ms: Mapping[str, int] | None = Non
     return {
         disposition: max(profile_ms.get(disposition, row.minutes * MINUTE_MS), own.get(disposition, 0))
         for disposition, row in TABLE.items()
-        if row.then not in {Then.STOP, Then.NEXT_NUMBER, Then.HOLD}
+        if row.then not in {Followup.STOP, Followup.NEXT_NUMBER, Followup.HOLD}
     }

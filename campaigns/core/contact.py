@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from campaigns.core.campaign import Campaign
-from campaigns.core.dispositions import TABLE, Then
+from campaigns.core.dispositions import TABLE, Followup
 from campaigns.core.reasons import FINAL_STATES, WRITTEN, Channel, Disposition, State
 from campaigns.core.zones import instant, zone_named
 
@@ -111,7 +111,7 @@ class Contact:
             [
                 attempt.number
                 for attempt in self.attempts
-                if attempt.disposition is not None and TABLE[attempt.disposition].then is Then.NEXT_NUMBER
+                if attempt.disposition is not None and TABLE[attempt.disposition].then is Followup.NEXT_NUMBER
             ]
         )
 

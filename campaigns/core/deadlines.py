@@ -56,7 +56,7 @@ def default_deadlines(
 
 
 def of_all(each: Sequence[Deadlines]) -> Deadlines:
-    """Of several outages: told before the first of them, given up after the last."""
+    """The deadlines of several outages together: notice before the first of them, expiry after the last."""
     notices = [deadlines.notice_out_by_ms for deadlines in each if deadlines.notice_out_by_ms is not None]
     ends = [deadlines.expires_at_ms for deadlines in each if deadlines.expires_at_ms is not None]
     return Deadlines(

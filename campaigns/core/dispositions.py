@@ -81,7 +81,7 @@ class Evidence:
     named_ms: int | None = None
 
 
-class Then(StrEnum):
+class Followup(StrEnum):
     """What follows an attempt."""
 
     STOP = "stop"
@@ -97,7 +97,7 @@ class Row(NamedTuple):
     """A disposition's row. `at_most`: so many a contact, then `beyond` (another disposition), else a person decides."""
 
     counts: bool
-    then: Then
+    then: Followup
     minutes: int = 0
     at_most: int | None = None
     beyond: Disposition | None = None
@@ -106,33 +106,33 @@ class Row(NamedTuple):
 
 
 def _stop(state: State, counts: bool = True) -> Row:
-    return Row(counts, Then.STOP, state=state)
+    return Row(counts, Followup.STOP, state=state)
 
 
 _D = Disposition
 TABLE: Mapping[Disposition, Row] = MappingProxyType(
     {
         _D.REACHED: _stop(State.REACHED),
-        _D.ANSWERED_INCOMPLETE: Row(True, Then.RETRY, 15),
-        _D.NO_ANSWER: Row(True, Then.RETRY, 60),
-        _D.BUSY: Row(True, Then.RETRY, 30),
-        _D.REJECTED: Row(True, Then.NEXT_WINDOW),
-        _D.POWERED_OFF: Row(True, Then.RETRY, 120),
-        _D.SUSPENDED: Row(True, Then.NEXT_NUMBER),  # once: a retired number is not dialled again
-        _D.INVALID_NUMBER: Row(False, Then.NEXT_NUMBER),
-        _D.CONGESTION: Row(False, Then.RETRY, 5, at_most=3, beyond=_D.FAILED_OTHER),
-        _D.FAILED_OTHER: Row(False, Then.RETRY, 15, at_most=3),
+        _D.ANSWERED_INCOMPLETE: Row(True, Followup.RETRY, 15),
+        _D.NO_ANSWER: Row(True, Followup.RETRY, 60),
+        _D.BUSY: Row(True, Followup.RETRY, 30),
+        _D.REJECTED: Row(True, Followup.NEXT_WINDOW),
+        _D.POWERED_OFF: Row(True, Followup.RETRY, 120),
+        _D.SUSPENDED: Row(True, Followup.NEXT_NUMBER),  # once: a retired number is not dialled again
+        _D.INVALID_NUMBER: Row(False, Followup.NEXT_NUMBER),
+        _D.CONGESTION: Row(False, Followup.RETRY, 5, at_most=3, beyond=_D.FAILED_OTHER),
+        _D.FAILED_OTHER: Row(False, Followup.RETRY, 15, at_most=3),
         _D.PROMISED_TO_PAY: _stop(State.PROMISED),
         _D.ALREADY_PAID: _stop(State.PAID),
         _D.DISPUTED: _stop(State.DISPUTED),
-        _D.MACHINE: Row(True, Then.RETRY, 120),
-        _D.FAX_OR_MODEM: Row(False, Then.NEXT_NUMBER),
-        _D.NO_AGENT: Row(False, Then.RETRY, 15, at_most=3, first=True),  # within 60 min; not into the same full queue
-        _D.NOT_CONVENIENT: Row(True, Then.NEXT_PART),
-        _D.WRONG_PARTY: Row(False, Then.NEXT_NUMBER),
-        _D.CALLBACK_ASKED: Row(False, Then.AGREED, at_most=3),
+        _D.MACHINE: Row(True, Followup.RETRY, 120),
+        _D.FAX_OR_MODEM: Row(False, Followup.NEXT_NUMBER),
+        _D.NO_AGENT: Row(False, Followup.RETRY, 15, at_most=3, first=True),  # within 60 min; not into the full queue
+        _D.NOT_CONVENIENT: Row(True, Followup.NEXT_PART),
+        _D.WRONG_PARTY: Row(False, Followup.NEXT_NUMBER),
+        _D.CALLBACK_ASKED: Row(False, Followup.AGREED, at_most=3),
         _D.OPTED_OUT: _stop(State.SUPPRESSED, counts=False),
-        _D.UNKNOWN: Row(True, Then.HOLD, 30),  # counted when it is final, after these minutes
+        _D.UNKNOWN: Row(True, Followup.HOLD, 30),  # counted when it is final, after these minutes
     }
 )
 

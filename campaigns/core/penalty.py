@@ -8,7 +8,7 @@
 5. What cannot be computed is not guessed: `NoFormula`, and the contact is not dialled. Decimals throughout.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
@@ -33,6 +33,30 @@ class Arrears:
     minimum: Decimal | None = None
     penalty: Decimal | None = None
     as_of: date | None = None
+
+
+def arrears_of(item: Mapping[str, str], customer_class: str) -> Arrears:
+    """The arrears in an item's fields (canonical form). An item without a rate binds by its own penalty. Raises
+    KeyError, ValueError, decimal.InvalidOperation.
+    """
+    rate = _amount(item, "penalty_rate_per_day")
+    return Arrears(
+        customer_class=customer_class,
+        amount=Decimal(item["arrears"]),
+        penalty_from=_day(item, "penalty_from"),
+        rate_per_day=rate,
+        minimum=_amount(item, "penalty_min"),
+        penalty=_amount(item, "penalty") if rate is None else None,
+        as_of=_day(item, "as_of"),
+    )
+
+
+def _amount(item: Mapping[str, str], name: str) -> Decimal | None:
+    return Decimal(item[name]) if item.get(name) else None
+
+
+def _day(item: Mapping[str, str], name: str) -> date | None:
+    return date.fromisoformat(item[name]) if item.get(name) else None
 
 
 class Rate(NamedTuple):

@@ -43,7 +43,7 @@ class NotDialled(StrEnum):
 
 
 class State(StrEnum):
-    """Where a contact stands."""
+    """The state of a contact."""
 
     WAITING = "waiting"
     IN_PROGRESS = "in_progress"
@@ -64,7 +64,7 @@ FINAL_STATES: frozenset[State] = frozenset(State) - {State.WAITING, State.IN_PRO
 
 
 class CampaignState(StrEnum):
-    """Where a campaign stands."""
+    """The state of a campaign."""
 
     DRAFT = "draft"
     APPROVED = "approved"  # by a second key: what it has read is what is started

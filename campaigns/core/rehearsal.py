@@ -238,7 +238,7 @@ class Rehearsal:
         self._most_live = max(self._most_live, len(self._live))
 
     def _longest_s(self) -> float:
-        """Of the calls that there may be: no more lines than these fill at full pace."""
+        """The longest call that there may be: at full pace such calls fill the most lines."""
         return max((call.lasts_ms for call in self._plan.calls.values() if call.share), default=0) / 1000
 
     def _ended(self, entry: Walked, at_ms: float) -> None:

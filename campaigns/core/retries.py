@@ -20,7 +20,7 @@ from typing import NamedTuple
 from campaigns.core.calling_hours import Asked, CallingHours, Open, judge, margin_ms, next_part_of_day, part_of_day
 from campaigns.core.campaign import THIRD, Campaign
 from campaigns.core.contact import Attempt, Contact, Step, exempt, fallback_acts_ms
-from campaigns.core.dispositions import MINUTE_MS, TABLE, Then
+from campaigns.core.dispositions import MINUTE_MS, TABLE, Followup
 from campaigns.core.reasons import WRITTEN, Disposition, Why
 
 PARTS_TRIED_MAX = 3  # morning, afternoon, evening
@@ -69,7 +69,7 @@ def _after_last(contact: Contact, campaign: Campaign, asked: Asked) -> Due | Non
     if campaign.redials_cut and last.cut:
         return Due(last.ended_ms, Why.RETRY_WAIT)
     row = TABLE[last.disposition]
-    if row.then is Then.NEXT_NUMBER:
+    if row.then is Followup.NEXT_NUMBER:
         return None
     if asked.agreed_at_ms is not None:
         return Due(asked.agreed_at_ms, Why.AGREED_TIME) if _agreed_is_open(campaign, asked) else None
@@ -107,10 +107,10 @@ def _delay_ms(disposition: Disposition, campaign: Campaign) -> int:
     return campaign.delays_ms.get(disposition, 0)
 
 
-def _by_rule(then: Then, ended_ms: int, campaign: Campaign, asked: Asked) -> int | None:
-    if then is Then.NEXT_WINDOW:
+def _by_rule(then: Followup, ended_ms: int, campaign: Campaign, asked: Asked) -> int | None:
+    if then is Followup.NEXT_WINDOW:
         return _next_window(campaign.hours, asked, ended_ms)
-    if then in {Then.NEXT_PART, Then.AGREED}:
+    if then in {Followup.NEXT_PART, Followup.AGREED}:
         return next_part_of_day(ended_ms, asked.zones[0], campaign.hours, asked) if asked.zones else None
     return ended_ms
 

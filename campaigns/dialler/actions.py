@@ -20,7 +20,7 @@ from campaigns.context import Context
 from campaigns.core.campaign import moved
 from campaigns.core.reasons import CampaignState, CampaignStep, Why
 from campaigns.dialler.ability import check
-from campaigns.dialler.withdrawal import Took, withdraw
+from campaigns.dialler.withdrawal import Withdrawn, withdraw
 from campaigns.errors import NotFound, WrongState
 from campaigns.ledger import campaigns, lanes, outbound, withdrawing
 from campaigns.ledger.lanes import Lane
@@ -37,14 +37,14 @@ Also = Callable[[Connection], None]
 
 
 def nothing_more(_connection: Connection) -> None:
-    """The default of `also`."""
+    """The default of `also`: adds no statement."""
 
 
 class Done(NamedTuple, Generic[Made]):
     """`made`: what was acted on, as it became."""
 
     made: Made
-    took: Took
+    took: Withdrawn
 
 
 # -- campaigns ---------------------------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ async def resume(context: Context, tenant: str, campaign: str, who: str, also: A
         after = campaigns.set_state(connection, row, step, who, now_ms)
         check_covered(connection, context, row)
         also(connection)
-        return Done(after, Took())
+        return Done(after, Withdrawn())
 
     return await write(context, act)
 
@@ -115,8 +115,8 @@ async def stop(
 
 
 def close_some(connection: Connection, campaign: CampaignRow, limit: int, now_ms: int) -> int:
-    """Of a stopped campaign: cancel contacts without an open order and recall notices that nobody has yet, at most
-    `limit`; how many. Less than `limit`: none is left, but for those whose order is open.
+    """Cancel contacts of a stopped campaign that have no open order, and recall its notices that nobody has yet: at
+    most `limit` together. Returns how many; fewer than `limit`: only contacts with an open order are left.
     """
     closed = withdrawing.close_some(connection, campaign.id, limit)
     return closed + withdrawing.recall_some(connection, campaign.tenant, campaign.id, limit - closed, now_ms)
@@ -129,7 +129,7 @@ async def stop_acknowledged(context: Context, campaign: CampaignRow) -> bool:
     return campaign.state == CampaignState.STOPPING.value and await _cannot_leave(context, campaign.tenant, campaign.id)
 
 
-# -- the red button ----------------------------------------------------------------------------------------------------
+# -- the freeze --------------------------------------------------------------------------------------------------------
 
 
 async def freeze(context: Context, tenant: str, reason: str, who: str, also: Also = nothing_more) -> OutboundRow:
@@ -155,7 +155,7 @@ async def thaw(context: Context, tenant: str, who: str, also: Also = nothing_mor
         held = outbound.lock(connection, tenant)
         row = outbound.replace(connection, held._replace(frozen=0, reason=None, who=who, at_ms=now_ms))
         also(connection)
-        return Done(row, Took())
+        return Done(row, Withdrawn())
 
     return await write(context, act)
 
@@ -191,7 +191,7 @@ def held(connection: Connection, tenant: str, campaign: str, *, alone: bool = Fa
     return row
 
 
-def withdraw_unsent(context: Context, connection: Connection, row: CampaignRow, why: Why, now_ms: int) -> Took:
+def withdraw_unsent(context: Context, connection: Connection, row: CampaignRow, why: Why, now_ms: int) -> Withdrawn:
     """Take back the orders of a campaign that were not sent. Its row and the tenant's are locked."""
     orders = withdrawing.unended(connection, row.tenant, row.id)
     return withdraw(connection, context.dial, context.rules, orders, row.tenant, why, now_ms)
@@ -227,7 +227,7 @@ def run_each(connection: Connection, acts: Sequence[Callable[[Connection], Made]
     return [act(connection) for act in acts]
 
 
-def count(context: Context, took: Took) -> None:
+def count(context: Context, took: Withdrawn) -> None:
     """Count what was withdrawn, after the commit."""
     if took.orders:
         context.dial_meter.withdrawn(len(took.orders))

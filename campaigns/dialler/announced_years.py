@@ -40,7 +40,7 @@ class Recounted(NamedTuple):
 
 
 class AnnouncedYears:
-    """Of one lane."""
+    """Recounts the deadlines of one lane after a new year was announced."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

@@ -63,7 +63,7 @@ def moment_of(
     frozen: bool,
     steady: bool,
 ) -> Moment:
-    """From how the switch stands. `speed`: how many times as fast as real time the clocks run."""
+    """The moment, from the standing of the switch. `speed`: how many times as fast as real time the clocks run."""
     word = standing.word
     return Moment(
         now_ms=now_ms,
@@ -104,7 +104,7 @@ class Known:
 
 
 class Case:
-    """`contact` is as it has become; `row` and `read` as they were read."""
+    """A contact in one turn. `contact`: its state so far in the turn. `row`, `read`: its row and attempts as read."""
 
     def __init__(self, of: CampaignRow, campaign: Campaign, row: ContactRow, attempts: Sequence[AttemptRow]) -> None:
         self.of, self.row = of, row
@@ -349,7 +349,7 @@ class Case:
 
 
 def cases_of(found: Found, campaigns: Mapping[str, tuple[CampaignRow, Campaign]]) -> dict[str, Case]:
-    """Of all contacts of these campaigns that were read."""
+    """A case for each contact that was read and belongs to one of these campaigns."""
     rows = ((id_, row, campaigns.get(row.campaign)) for id_, row in found.contacts.items())
     return {id_: Case(*of, row, found.attempts.get(id_, [])) for id_, row, of in rows if of is not None}
 

@@ -18,7 +18,7 @@ from campaigns.context import Context
 from campaigns.core.campaign import BEGUN, NOT_BEGUN
 from campaigns.core.reasons import CampaignState, Why
 from campaigns.dialler.actions import Also, Done, held, withdraw_unsent, write
-from campaigns.dialler.withdrawal import Took
+from campaigns.dialler.withdrawal import Withdrawn
 from campaigns.errors import ChangedMeanwhile, WindowsWider, WrongState
 from campaigns.ledger import approvals, campaigns
 from campaigns.ledger.rows import CampaignRow
@@ -51,12 +51,12 @@ async def change(
             raise ChangedMeanwhile(row.version)
         other = {name: value for name, value in changes.columns.items() if getattr(row, name) != value}
         if not other:
-            return Done(row, Took())
+            return Done(row, Withdrawn())
         if "windows" in other and CampaignState(row.state) in BEGUN:
             _check_windows(connection, row, other["windows"])
         after = campaigns.replace(connection, row, row._replace(**other))
         after = voiding.make_void(connection, after, voiding.SETTINGS, who, now_ms)
-        took = Took()
+        took = Withdrawn()
         if "windows" in other:
             took = withdraw_unsent(context, connection, after, Why.CAMPAIGN_HOURS, now_ms)
         also(other)(connection)

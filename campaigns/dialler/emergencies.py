@@ -1,7 +1,7 @@
 """An emergency of an outage: an exception to the quiet hours, asked for by one key and approved by another.
 
 It begins with its approval and ends by itself, LAST_MS after it was asked for at the latest, or before, when somebody
-ends it. The campaign's row has it, and the heart judges by that (`calling_hours`, rule 4). Its version rises each time:
+ends it. The campaign's row has it, and the core judges by that (`calling_hours`, rule 4). Its version rises each time:
 a turn that has read it otherwise is undone. A new one takes the place of the last only with its own approval: until
 then the one before holds. To end it is to end whatever holds or was asked for.
 """
@@ -17,7 +17,7 @@ from campaigns.core.reasons import Why
 from campaigns.core.zones import DAY_MS
 from campaigns.dialler.actions import Done, held, withdraw_unsent, write
 from campaigns.dialler.emergency_looks import look_at_some
-from campaigns.dialler.withdrawal import Took
+from campaigns.dialler.withdrawal import Withdrawn
 from campaigns.errors import NoEmergency, SecondKeyNeeded, WrongState
 from campaigns.ledger import campaigns, emergencies
 from campaigns.ledger.approvals import key_id
@@ -62,7 +62,7 @@ async def approve(context: Context, tenant: str, campaign: str, no: int, who: st
         holds = row._replace(emergency_from_ms=now_ms, emergency_until_ms=made.until_ms)
         after = campaigns.replace(connection, row, holds)
         note(connection, made)
-        return Done(after, Took())
+        return Done(after, Withdrawn())
 
     return await write(context, act)
 
@@ -80,7 +80,7 @@ async def end(context: Context, tenant: str, campaign: str, who: str, note: Note
             raise NoEmergency("None was asked for")
         lasting = emergencies.lasting(connection, campaign, now_ms)
         if not lasting:
-            return Done(row, Took())
+            return Done(row, Withdrawn())
         after = campaigns.replace(connection, row, row._replace(emergency_from_ms=None, emergency_until_ms=None))
         took = withdraw_unsent(context, connection, after, Why.QUIET_HOURS, now_ms)
         for emergency in lasting:

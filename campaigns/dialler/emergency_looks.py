@@ -23,7 +23,7 @@ def look_at_some(connection: Connection, row: EmergencyRow, now_ms: int) -> Emer
 
 
 class EmergencyLooks:
-    """Of one lane."""
+    """Lets the waiting contacts of one lane be looked at again when an emergency begins."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

@@ -29,7 +29,7 @@ _MAY_END = BEGUN | NOT_BEGUN
 
 
 class Endings:
-    """Of one lane. It remembers which campaigns it has looked at."""
+    """Ends the campaigns of one lane that are done. It remembers which campaigns it has looked at."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

@@ -27,8 +27,8 @@ class Script(NamedTuple):
 
 
 def of_fact(fact: DialFact, script: Script, *, dropped: bool = False) -> Evidence:
-    """Of a call that has ended. `dropped`: by us. Only a record of a call whose beginning was heard of says how it was
-    `dialled` (`cti.core.call_dialled`).
+    """The evidence of a call that has ended. `dropped`: we ended it. Only a record with the beginning of the call says
+    how it was `dialled` (`cti.core.call_dialled`).
     """
     record = _read(fact.record)
     dialled = _object(record.get("dialled"))
@@ -61,7 +61,7 @@ def _is_cut(record: Mapping[str, Any], *, dropped: bool) -> bool:
 
 
 def of_answer(answer: OrderState, fact: DialFact | None, script: Script | None = None) -> Evidence:
-    """Of the switch's answer that the call has ended. `fact`: what was known of the call before.
+    """The evidence of the switch's answer that the call has ended. `fact`: what was known of the call before.
 
     Without a call, a cause that is a refusal is one whose result was lost.
     """
@@ -80,7 +80,7 @@ def of_answer(answer: OrderState, fact: DialFact | None, script: Script | None =
 
 
 def of_report(fact: DialFact) -> Evidence:
-    """Of a message."""
+    """The evidence of a message's delivery report."""
     return Evidence(report=str(_read(fact.record).get("state")))
 
 

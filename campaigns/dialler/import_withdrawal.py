@@ -17,11 +17,11 @@ from campaigns.core.campaign import BEGUN, NOT_BEGUN
 from campaigns.core.reasons import Why
 from campaigns.dialler import withdrawal
 from campaigns.dialler.actions import CLOSED_AT_ONCE, Also, Done, nothing_more, run_each, write
-from campaigns.dialler.withdrawal import Took
+from campaigns.dialler.withdrawal import Withdrawn
 from campaigns.errors import NotFound, WrongState
 from campaigns.ledger import campaigns, imports, lanes, outbound, withdrawing
 from campaigns.ledger import import_withdrawing as rows
-from campaigns.ledger.import_withdrawing import Of
+from campaigns.ledger.import_withdrawing import ImportRef
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.rows import CampaignRow, ImportRow
 from campaigns.ledger.turns import WHO
@@ -39,7 +39,7 @@ async def withdraw_import(
 
     Raises NotFound, WrongState of the campaign or of the import.
     """
-    now_ms, of = context.now_ms(), Of(tenant, campaign, no)
+    now_ms, of = context.now_ms(), ImportRef(tenant, campaign, no)
 
     def act(connection: Connection) -> Done[ImportRow]:
         row = campaigns.lock(connection, campaign, tenant)
@@ -47,7 +47,7 @@ async def withdraw_import(
         if row is None or made is None:
             raise NotFound(f"{campaign}, import {no}")
         if made.state in TAKEN_BACK:
-            return Done(made, Took())
+            return Done(made, Withdrawn())
         if row.state not in ALLOWED:
             raise WrongState(row.state, WITHDRAW, ALLOWED)
         if made.state != imports.DONE:
@@ -63,7 +63,7 @@ async def withdraw_import(
         if done < CLOSED_AT_ONCE and not rows.any_left(connection, of) and not rows.open_orders(connection, of):
             _gone(connection, of, who, now_ms)
         also(connection)
-        return Done(imports.read(connection, campaign, no) or made, Took((*took.orders, *more.orders)))
+        return Done(imports.read(connection, campaign, no) or made, Withdrawn((*took.orders, *more.orders)))
 
     return await write(context, act)
 
@@ -73,7 +73,7 @@ async def go_on(context: Context, campaign: CampaignRow, no: int) -> bool:
 
     Raises LedgerAway, OutcomeUnknown.
     """
-    now_ms, of = context.now_ms(), Of(campaign.tenant, campaign.id, no)
+    now_ms, of = context.now_ms(), ImportRef(campaign.tenant, campaign.id, no)
 
     def act(connection: Connection) -> Done[int]:
         row = campaigns.lock(connection, campaign.id, campaign.tenant)
@@ -101,21 +101,23 @@ async def go_on(context: Context, campaign: CampaignRow, no: int) -> bool:
     return ended
 
 
-def _gone(connection: Connection, of: Of, who: str, now_ms: int) -> None:
+def _gone(connection: Connection, of: ImportRef, who: str, now_ms: int) -> None:
     rows.set_state(connection, of, WITHDRAWN)
     campaigns.add_history(connection, of.campaign, now_ms, GONE, who)
 
 
 def _close_some(
-    connection: Connection, context: Context, campaign: CampaignRow, of: Of, now_ms: int
-) -> tuple[int, Took]:
+    connection: Connection, context: Context, campaign: CampaignRow, of: ImportRef, now_ms: int
+) -> tuple[int, Withdrawn]:
     """At most CLOSED_AT_ONCE contacts and letters; how many, less: none is left but for those under way."""
     ids = rows.to_close(connection, of, CLOSED_AT_ONCE)
     took = _close(connection, context, campaign, ids, now_ms)
     return len(ids) + rows.recall_some(connection, of, CLOSED_AT_ONCE - len(ids), now_ms), took
 
 
-def _close(connection: Connection, context: Context, campaign: CampaignRow, ids: Collection[str], now_ms: int) -> Took:
+def _close(
+    connection: Connection, context: Context, campaign: CampaignRow, ids: Collection[str], now_ms: int
+) -> Withdrawn:
     """Contacts of a campaign that is locked: cancelled, or marked where an order of theirs may be under way."""
     held = withdrawing.hold(connection, ids)
     return withdrawal.take_out(

@@ -44,8 +44,8 @@ OF_THE_LANE = frozenset(
 
 @dataclass
 class Room:
-    """How many orders may still be made. `messages`, `calls`: of each campaign. `is_portion`: the trunk group would
-    take more than this turn is to make.
+    """How many orders this turn may still make: `lane` calls in all, `calls` and `messages` for each campaign.
+    `is_portion`: the trunk group would take more calls than that.
     """
 
     lane: int
@@ -54,14 +54,14 @@ class Room:
     is_portion: bool = False
 
     def takes(self, campaign: str) -> bool:
-        """Any order of the campaign."""
+        """Whether one more order of the campaign may be made."""
         calls = min(self.lane, self.calls.get(campaign, 0))
         return calls > 0 or self.messages.get(campaign, 0) > 0
 
 
 @dataclass
 class TurnTally:
-    """What is counted once the turn is committed."""
+    """The counts that go to the metrics once the turn is committed."""
 
     refused: Counter[str] = field(default_factory=Counter)
     attempts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -79,7 +79,7 @@ class TurnTally:
 
 
 class LaneView(NamedTuple):
-    """What an order needs to know of its lane."""
+    """The lane, as far as an order depends on it."""
 
     source: str
     ways: Ways
@@ -89,7 +89,7 @@ class LaneView(NamedTuple):
 
 
 class Intents:
-    """Of one turn: builds its writes."""
+    """Builds the writes of one turn."""
 
     def __init__(
         self,
@@ -326,7 +326,10 @@ class Intents:
             return None
         n = max((attempt.n for attempt in case.contact.attempts), default=0) + 1
         now_ms = self._moment.now_ms
-        return RefusalRow(row.id, now_ms, why.value, row.campaign, n, row.round, decision.rule, decision.at_ms)
+        return RefusalRow(
+            contact=row.id, at_ms=now_ms, why=why.value, campaign=row.campaign, n=n, round=row.round,
+            rule=decision.rule, until_ms=decision.at_ms,
+        )  # fmt: skip
 
     def _dial(self, case: Case, dial: Dial, room: Room) -> bool:
         written = dial.channel in WRITTEN
@@ -363,8 +366,9 @@ class Intents:
         case.contact = after(before, Dialled(moment.now_ms, dial.channel, dial.number), case.campaign)
         attempt = case.contact.attempts[-1]
         basis = orders.OrderBasis(
-            case.of, case.row, before, attempt.n, dial, said, moment.now_ms, moment.ledger_ms, expires_ms, lane.source
-        )
+            campaign=case.of, contact_row=case.row, contact=before, n=attempt.n, dial=dial, said=said,
+            now_ms=moment.now_ms, ledger_ms=moment.ledger_ms, expires_at_ms=expires_ms, source=lane.source,
+        )  # fmt: skip
         if written:
             order, columns = orders.message_order(basis, lane.ways[dial.channel])
         else:

@@ -17,7 +17,7 @@ FACTS_MIN = 1_000
 
 
 class _OrderKey(NamedTuple):
-    """By what the ledger keeps orders."""
+    """The key by which the ledger keeps orders."""
 
     tenant: str
     switch: str
@@ -25,7 +25,7 @@ class _OrderKey(NamedTuple):
 
 
 class LaneOrders:
-    """Of a lane's owner. An order of which nothing has changed is the same object turn by turn."""
+    """The open orders, as the owner of a lane knows them. An order that has not changed stays the same object."""
 
     def __init__(self, dial: DialOrders, lane: Lane, *, has_gateway: bool = False) -> None:
         """`has_gateway`: the lane's tenant. What went to one that is gone is still read to its end."""

@@ -11,6 +11,7 @@ from campaigns.dialler.open_hours import OpenHours
 from campaigns.dialler.orders import Callers
 from campaigns.dialler.turn import LaneDialler
 from campaigns.kinds import Text
+from campaigns.leased_task import lease_changes
 from campaigns.ledger import lanes
 from campaigns.ledger.lanes import Lane
 from cti.errors import Fenced, LedgerAway, OutcomeUnknown
@@ -87,7 +88,7 @@ class Dialler:
                 await self.ownership.turn()
         except (LedgerAway, OutcomeUnknown) as reason:
             log.warning("lanes wait", action="lanes_wait", why=str(reason))
-        self._hear()
+        self._apply_lease_changes()
 
     async def _add(self) -> None:
         """Lanes of campaigns that are new, and those of earlier ones: a late fact may come."""
@@ -100,12 +101,11 @@ class Dialler:
             await self.ownership.add(sorted(more))
             self._known |= more
 
-    def _hear(self) -> None:
-        changes = self.ownership.changes()
-        for resource in (*changes.lost, *changes.release):
+    def _apply_lease_changes(self) -> None:
+        gone, taken = lease_changes(self.ownership)
+        for resource in gone:
             self.lanes.pop(resource, None)
-        self.ownership.released(changes.release)
-        for lease in changes.take:
+        for lease in taken:
             lane = self._known.get(lease.resource) or lanes.lane_of(lease.resource)
             self.lanes[lease.resource] = LaneDialler(
                 self._context, lane, lease.epoch, self._clocks, self._hours, self._callers

@@ -11,7 +11,7 @@ from campaigns.core.reasons import Disposition, State, Why
 from campaigns.dialler.actions import Also, Done, nothing_more, write
 from campaigns.dialler.case import Case, Known
 from campaigns.dialler.order_ids import campaign_of_contact
-from campaigns.dialler.withdrawal import Took, give_back
+from campaigns.dialler.withdrawal import Withdrawn, give_back
 from campaigns.dialler.withdrawal import write as write_cases
 from campaigns.do_not_call.changing import take_back
 from campaigns.do_not_call.entries import ENTERED, entry_id, entry_of
@@ -27,7 +27,7 @@ SAYS = "outcome"  # the action's name
 ALLOWED = (State.PERSON.value, State.UNKNOWN.value)
 
 
-class Said(NamedTuple):
+class OutcomeResult(NamedTuple):
     """The contact as it became, and all its attempts."""
 
     contact: ContactRow
@@ -45,7 +45,7 @@ async def say_outcome(
     agreed_at_ms: int | None = None,
     also: Also = nothing_more,
     who: str = PERSON,
-) -> Said:
+) -> OutcomeResult:
     """What a person says became of it; `disposition` is not `unknown`. Orders of the contact that were not sent are
     withdrawn where nothing more is to be said. Raises NotFound, WrongState, LedgerAway, OutcomeUnknown.
     """
@@ -53,21 +53,21 @@ async def say_outcome(
     now_ms = context.now_ms()
     said = Word(now_ms, disposition, agreed_at_ms, promise_date)
 
-    def act(connection: Connection) -> Done[Said]:
+    def act(connection: Connection) -> Done[OutcomeResult]:
         enters = disposition in ENTERED
         case = _held(context, connection, tenant, contact, alone=enters)
         if case.row.state not in ALLOWED:
             raise WrongState(case.row.state, SAYS, ALLOWED)
         _say(case, said, note)
-        took = _withdraw(context, connection, case, now_ms) if case.contact.final else Took()
+        took = _withdraw(context, connection, case, now_ms) if case.contact.final else Withdrawn()
         case.schedule(_known(connection, case, now_ms), now_ms)
         write_cases(connection, tenant, [case], now_ms)
         _notice(context, connection, case, now_ms)
         if enters:
-            took = Took(took.orders + _enter(context, connection, case, disposition, now_ms, who).orders)
+            took = Withdrawn(took.orders + _enter(context, connection, case, disposition, now_ms, who).orders)
         also(connection)
         (row,) = contacts.read(connection, [contact])
-        return Done(Said(row, tuple(attempts.of_contacts(connection, [contact])[contact])), took)
+        return Done(OutcomeResult(row, tuple(attempts.of_contacts(connection, [contact])[contact])), took)
 
     return await write(context, act)
 
@@ -108,7 +108,7 @@ def _say(case: Case, said: Word, note: str | None) -> None:
 
 
 def _row_of(case: Case, attempt: Attempt) -> AttemptRow:
-    """Of a person's word: it has no order and no hours."""
+    """The attempt's row for a person's word: it has no order and no hours."""
     row = AttemptRow(
         contact=case.row.id, n=attempt.n, campaign=case.row.campaign, tenant=case.row.tenant, round=attempt.round,
         channel=attempt.channel.value, number=attempt.number, decided_at_ms=attempt.at_ms, step=attempt.step.value,
@@ -121,17 +121,17 @@ def _row_of(case: Case, attempt: Attempt) -> AttemptRow:
     return judged_attempt(row, attempt)
 
 
-def _withdraw(context: Context, connection: Connection, case: Case, now_ms: int) -> Took:
-    """Of a contact that is final: nothing more of it leaves."""
+def _withdraw(context: Context, connection: Connection, case: Case, now_ms: int) -> Withdrawn:
+    """Withdraw the open orders of a contact that is final."""
     ids = {row.command: n for n, row in case.attempts.items() if row.step == "open" and row.command is not None}
     gone = sorted(ids[command] for command in context.dial.withdraw(connection, case.row.tenant, ids))
     give_back(case, gone, Why.SETTLED, now_ms)
-    return Took(tuple((case.of.kind, case.attempts[n].channel) for n in gone))
+    return Withdrawn(tuple((case.of.kind, case.attempts[n].channel) for n in gone))
 
 
 def _enter(
     context: Context, connection: Connection, case: Case, disposition: Disposition, now_ms: int, who: str
-) -> Took:
+) -> Withdrawn:
     """The number that was called last, in the do-not-call list; without one, the account."""
     called = [row for row in case.attempts.values() if row.number]
     if called:
@@ -139,7 +139,8 @@ def _enter(
     else:
         line, tenant = account_key(case.row.account), case.row.tenant
         entry = DoNotCallRow(
-            tenant, line, entry_id(tenant, line, now_ms), disposition.value, now_ms, None, now_ms, who
+            tenant=tenant, line=line, id=entry_id(tenant, line, now_ms), reason=disposition.value, since_ms=now_ms,
+            until_ms=None, made_at_ms=now_ms, who=who,
         )  # fmt: skip
     do_not_call.keep(connection, [entry])
     return take_back(connection, context, entry.tenant, entry.line, now_ms)

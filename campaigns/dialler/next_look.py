@@ -61,7 +61,7 @@ def wait_ms(
 
 
 def paces_of(campaigns: Iterable[CampaignRow]) -> dict[str, Pace]:
-    """Of those that run."""
+    """The pace of each campaign that runs, by id."""
     running = (row for row in campaigns if row.state in DIALS)
     return {row.id: pace_of(row) for row in running}
 

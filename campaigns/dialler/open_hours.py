@@ -31,7 +31,7 @@ class Split(NamedTuple):
 
 
 class OpenHours:
-    """Of one process. Times of day in milliseconds since the Unix epoch."""
+    """What one process remembers of hours. Times of day are in milliseconds since the Unix epoch."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, int, str], Hours] = {}

@@ -14,17 +14,17 @@ IDS_KEPT = 32_768
 
 
 def order_id(contact: str, n: int) -> str:
-    """Of the makeCall or sendMessage of attempt `n`."""
+    """The id of the makeCall or sendMessage of attempt `n`."""
     return f"{contact}.{n}"
 
 
 def question_id(order: str, k: int) -> str:
-    """Of the `k`-th question about an order."""
+    """The id of the `k`-th question about an order."""
     return f"{order}.q{k}"
 
 
 def clearing_id(order: str, k: int) -> str:
-    """Of the `k`-th order to end the call of an order."""
+    """The id of the `k`-th order to end the call of an order."""
     return f"{order}.c{k}"
 
 
@@ -45,5 +45,5 @@ def campaign_of_order(order: str) -> str:
 
 
 def campaign_of_contact(contact: str) -> str:
-    """Of a contact's id, CAMPAIGN-NO."""
+    """The campaign in a contact's id, which is CAMPAIGN-NO."""
     return contact.rsplit("-", 1)[0]

@@ -8,7 +8,7 @@ record, the switch's answer, the order's result or the message's report.
 2. What nobody knows is held at once: `Ended` with `unknown`. The order stays, so that an answer or a late fact may
    still release it; after 30 min comes `HeldLong`. The same outcome is given at every look: `after` takes it once.
 3. Two calls of one order are an alarm. The first that opened is the outcome, once all have ended or are silent.
-4. A call that was lost, or went stale, and left nothing to judge by is unknown, and asked about.
+4. If a lost or stale call left no evidence, the disposition is unknown and the switch is asked.
 5. An agent's word may come a minute after the call (ACW-1): where one spoke and has not said what came of it, that is
    waited for.
 6. A message that was sent, whether its result is known or not, and of which no report comes for 30 min is unknown: it
@@ -111,12 +111,14 @@ def judged(
     """`asks`: every order about this one; `facts`: all with its id."""
     questions = tuple(ask for ask in asks if ask.order.command == SNAPSHOT_CALL)
     dropped = any(ask.order.command == CLEAR_CONNECTION and ask.result == "done" for ask in asks)
-    known = KnownOrder(order, questions, dropped, tuple(facts), word, now_ms, script)
+    known = KnownOrder(
+        order=order, asks=questions, dropped=dropped, facts=tuple(facts), word=word, now_ms=now_ms, script=script
+    )
     found = silence.judge(order, questions, facts, word, now_ms)
     match found:
         case silence.NotSentYet():
             return Judgement(None, {}, look_at_ms=order.order.expires_at_ms)
-        case silence.NotDialled(why):
+        case silence.NeverRang(why):
             return _never(known, "withdrawn" if why == "withdrawn" else "not_dialled")
         case silence.Refused(reason):
             return _refused(known, reason)
@@ -128,7 +130,7 @@ def judged(
             return _unknown(known, ask=True)
         case silence.Unknown(final, ask_again):
             return _unknown(known, final=final, ask=ask_again)
-        case silence.Ended(fact, answer):
+        case silence.CallEnded(fact, answer):
             return _ended(known, fact, answer)
         case silence.TwoCalls(calls):
             return _two_calls(known, calls)

@@ -27,14 +27,14 @@ GATHER_MS = 150  # what comes free within it is made in one turn
 
 
 class Limits(NamedTuple):
-    """Of a trunk group. `window_ms`: in which `pace.calls_per_second` orders may be sent."""
+    """The limits of a trunk group. `window_ms`: the time in which `pace.calls_per_second` orders may be sent."""
 
     pace: Pace
     window_ms: int
 
 
 def limits_of(group: Mapping[str, Any]) -> Limits:
-    """From a declaration."""
+    """The limits that a trunk group declares."""
     window = window_of(float(group["calls_per_second"]))
     return Limits(Pace(window.calls, int(group["calls_at_once"])), window.ms)
 

@@ -19,7 +19,7 @@ from campaigns.context import Context
 from campaigns.core.reasons import CampaignState, CampaignStep
 from campaigns.dialler.ability import check
 from campaigns.dialler.actions import Also, Done, held, lane_of, may, nothing_more, run_each, write
-from campaigns.dialler.withdrawal import Took
+from campaigns.dialler.withdrawal import Withdrawn
 from campaigns.errors import (
     ApprovalNeeded,
     CannotDial,
@@ -50,7 +50,7 @@ WHY = {
 log = structlog.get_logger()
 
 
-class Wish(NamedTuple):
+class StartRequest(NamedTuple):
     """`contacts`: how many its manager has seen. `at_ms`: when it starts by itself; None: now. `overlap`: though
     another campaign has the same.
     """
@@ -61,7 +61,7 @@ class Wish(NamedTuple):
 
 
 async def start(
-    context: Context, tenant: str, campaign: str, wish: Wish, who: str, also: Also = nothing_more,
+    context: Context, tenant: str, campaign: str, wish: StartRequest, who: str, also: Also = nothing_more,
     version: int | None = None,
 ) -> CampaignRow:  # fmt: skip
     """A live stream of the switch is not needed. `version`: of the campaign that is meant; None: whatever it is now.
@@ -82,7 +82,13 @@ async def start(
 
 
 async def _start(
-    context: Context, row: CampaignRow, wish: Wish, step: CampaignStep, who: str, also: Also, version: int | None
+    context: Context,
+    row: CampaignRow,
+    wish: StartRequest,
+    step: CampaignStep,
+    who: str,
+    also: Also,
+    version: int | None,
 ) -> CampaignRow:
     states = await context.reader.run(withdrawing.import_states, row.id)
     there: int = await context.reader.run(withdrawing.contacts_there, row.id)
@@ -108,7 +114,7 @@ async def _start(
             raise Stale("another campaign of the kind")
         lanes.put(connection, [lane_of(after)])
         also(connection)
-        return Done(after, Took())
+        return Done(after, Withdrawn())
 
     return await write(context, act)
 
@@ -136,7 +142,7 @@ async def start_due(context: Context, rows: Collection[CampaignRow]) -> bool:
 
 
 async def _start_by_itself(context: Context, row: CampaignRow) -> bool:
-    wish = Wish(row.start_contacts or 0, None, bool(row.start_overlap))
+    wish = StartRequest(row.start_contacts or 0, None, bool(row.start_overlap))
 
     def also(connection: Connection) -> None:
         details = {"contacts": wish.contacts, "scheduled": True}

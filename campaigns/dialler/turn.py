@@ -31,6 +31,7 @@ from campaigns.dialler.orders import Callers
 from campaigns.dialler.pace import LanePace, Limits, limits_of
 from campaigns.dialler.resting import pause_where_needed, queue_is_free
 from campaigns.dialler.starting import start_due
+from campaigns.dialler.turn_counts import count_turn
 from campaigns.errors import Stale
 from campaigns.ledger import lanes as lane_rows
 from campaigns.ledger import turns
@@ -148,30 +149,42 @@ class LaneDialler:
         known = await self._known(cases.values(), moment.now_ms)
         full = await self._full_queues(read, room)
         intents = self._planned(read, moment, campaigns, judged, found, cases, known, room, full)
+        lane = read.lane
         look_ms = self._context.clock.now_ms() + wait_ms(
-            moment, pace, limits, judged, found, opening_ms, intents, room, read.lane.campaigns
-        )  # fmt: skip
+            moment=moment,
+            pace=pace,
+            limits=limits,
+            judged=judged,
+            found=found,
+            opening_ms=opening_ms,
+            intents=intents,
+            room=room,
+            campaigns=lane.campaigns,
+        )
         if intents.writes:
             await self._commit(intents)
         self._remember(read, intents)
-        lane = read.lane
         if lane.withdrawing or any(row.state == CampaignState.STOPPING for row in lane.campaigns):
             look_ms = min(look_ms, self._context.clock.now_ms() + LOOK_MS)
-        moved = bool(await pause_where_needed(self._context, rows, intents.tally.pauses, intents.tally.ended))
-        moved = await self._endings.look(lane, intents.tally.done) or moved
-        if moment.steady:
-            moved = await start_due(self._context, lane.campaigns) or moved
-        recounted = await self._years.look(lane)
-        looking = moment.steady and await self._emergencies.look(lane)
-        moved = moved or recounted.moved or looking
-        if recounted.more or looking:
-            look_ms = min(look_ms, self._context.clock.now_ms() + STALE_MS)
-        if lane.revising:  # nobody of them is dialled until all contacts are changed
+        moved, has_more = await self._move_campaigns(lane, rows, intents.tally, steady=moment.steady)
+        if has_more or lane.revising:  # nobody of an outage that is revised is dialled until all contacts are changed
             look_ms = min(look_ms, self._context.clock.now_ms() + STALE_MS)
         return Done("committed" if intents.writes or moved else "idle", look_ms)
 
+    async def _move_campaigns(
+        self, lane: LaneRead, rows: Mapping[str, CampaignRow], tally: TurnTally, *, steady: bool
+    ) -> tuple[bool, bool]:
+        """Pause, end and start campaigns, and apply announced years and emergencies: (anything moved, more is left)."""
+        moved = bool(await pause_where_needed(self._context, rows, tally.pauses, tally.ended))
+        moved = await self._endings.look(lane, tally.done) or moved
+        if steady:
+            moved = await start_due(self._context, lane.campaigns) or moved
+        recounted = await self._years.look(lane)
+        looking = steady and await self._emergencies.look(lane)
+        return moved or recounted.moved or looking, recounted.more or looking
+
     def _remember(self, read: _Reading, intents: Intents) -> None:
-        """What was new is so no more, until the contact becomes final."""
+        """Remember which judgements were taken, so that none is taken twice; a final contact's are dropped."""
         there = {order.order.id for order in read.orders} | set(read.late)
         self._dialled = bool(intents.writes.dialling)
         self._closed_told = dict(self._closed)
@@ -198,7 +211,17 @@ class LaneDialler:
             lane = await self._context.reader.run(turns.read_lane, self.lane, others)
         ways = ways_of(self.lane, declared, self._context.channels(tenant))
         gateway_live = await is_gateway_live(dial, tenant, ways)
-        return _Reading(standing, int(after.wall_ms), orders, late, facts, lane, declared, ways, gateway_live)
+        return _Reading(
+            standing=standing,
+            now_ms=int(after.wall_ms),
+            orders=orders,
+            late=late,
+            facts=facts,
+            lane=lane,
+            declared=declared,
+            ways=ways,
+            gateway_live=gateway_live,
+        )
 
     def _clocks_now(self) -> Reading:
         return Reading(self._context.clock.now_ms(), self._context.wall.wall_ms())
@@ -214,8 +237,8 @@ class LaneDialler:
         """On clocks that are not believed nobody is called; what is noted meanwhile goes by the earlier of them, so
         that no deadline passes, and nobody waits, by a clock that is ahead.
         """
-        red = read.lane.outbound
-        frozen = red is None or bool(red.frozen)
+        outbound = read.lane.outbound
+        frozen = outbound is None or bool(outbound.frozen)
         steady = self._clocks.steady
         now_ms = read.now_ms if steady else min(read.now_ms, read.standing.at_ms)
         return moment_of(read.standing, now_ms, self._context.speed, frozen=frozen, steady=steady)
@@ -237,7 +260,7 @@ class LaneDialler:
         return live_channels(read.ways, switch_heard=heard, gateway_live=read.gateway_live)
 
     def _room(self, read: _Reading, moment: Moment, pace: LanePace, limits: Limits) -> Room:
-        """Nothing where the lane itself hinders."""
+        """How many orders may be made now; 0 if the switch, a clock or a freeze stops the lane."""
         able = moment.stream_live and moment.steady and not moment.frozen
         may_dial = able and moment.heard and moment.clock_true
         lane = pace.lane_room(limits, moment.ledger_ms) if may_dial else 0
@@ -330,7 +353,17 @@ class LaneDialler:
         source = "" if read.declared is None else read.declared.source
         shown = None if caller_id is None else str(caller_id)
         lane = LaneView(source, read.ways, self._live_messages(read, moment), shown, full_queues)
-        intents = Intents(writes, moment, lane, self._context.rules, self._callers, campaigns, found, known, cases)
+        intents = Intents(
+            writes=writes,
+            moment=moment,
+            lane=lane,
+            rules=self._context.rules,
+            callers=self._callers,
+            campaigns=campaigns,
+            found=found,
+            known=known,
+            cases=cases,
+        )
         intents.outcomes(judged)
         intents.deadlines()
         intents.dial(room, self._turns)
@@ -358,29 +391,4 @@ class LaneDialler:
         written = (await self._context.writer.transact(*steps, weight=weight))[0]
         if written.dialled or writes.questions:
             self._context.dial.made()
-        self._count(intents.tally, writes, written)
-
-    def _count(self, tally: TurnTally, writes: Writes, written: turns.Written) -> None:
-        metrics, meter = self._context.metrics, self._context.dial_meter
-        made = [dialling for dialling in writes.dialling if dialling.order.id in written.dialled]
-        for dialling in made:
-            meter.made(dialling.order.command)
-        for question in writes.questions:
-            meter.made(question.command)
-        metrics.dialled(len(made)) if made else None
-        for why, count in tally.refused.items():
-            metrics.refused(why, count)
-        for (kind, channel, disposition), count in tally.attempts.items():
-            for _ in range(count):
-                metrics.attempt(kind, channel, disposition)
-        for (kind, deadline), count in tally.missed.items():
-            for _ in range(count):
-                metrics.deadline_missed(kind, deadline)
-        for kept, count in tally.promises.items():
-            metrics.promise(kept, count)
-        for _ in range(tally.quiet_rings):
-            metrics.quiet_ring()
-        for _ in range(tally.two_calls):
-            meter.two_calls()
-        meter.not_dialled(tally.not_dialled)
-        meter.unknown(tally.unknown)
+        count_turn(self._context, intents.tally, writes, written)

@@ -24,7 +24,7 @@ from cti.dial.ports import DialOrders
 WITHDRAWN = "withdrawn"
 
 
-class Took(NamedTuple):
+class Withdrawn(NamedTuple):
     """Orders that were withdrawn, to be counted after the commit: (kind, channel) of each."""
 
     orders: tuple[tuple[str, str], ...] = ()
@@ -33,20 +33,20 @@ class Took(NamedTuple):
 def withdraw(
     connection: Connection, dial: DialOrders, rules: OperatorRules, orders: Sequence[OpenOrder], tenant: str, why: Why,
     now_ms: int,
-) -> Took:  # fmt: skip
+) -> Withdrawn:  # fmt: skip
     """Withdraw what was not sent of these. What a claim was quicker with goes on."""
     mine = taken_back(connection, dial, orders, tenant)
     cases = _cases(connection, rules, withdrawing.hold(connection, mine))
     for case in cases:
         give_back(case, mine[case.row.id], why, now_ms)
     write(connection, tenant, cases, now_ms)
-    return took_of(cases, mine)
+    return withdrawn_of(cases, mine)
 
 
 def take_out(
     connection: Connection, dial: DialOrders, rules: OperatorRules, held: Sequence[ContactRow], tenant: str, why: Why,
     now_ms: int,
-) -> Took:  # fmt: skip
+) -> Withdrawn:  # fmt: skip
     """Contacts that are locked leave their campaigns: who waits is cancelled; who has a call under way is marked, and
     nothing follows it (`Case.withdrawn`).
     """
@@ -58,7 +58,7 @@ def take_out(
         give_back(case, gone.get(case.row.id, ()), why, now_ms)
         case.close_withdrawn()
     write(connection, tenant, cases, now_ms)
-    return took_of(cases, gone)
+    return withdrawn_of(cases, gone)
 
 
 def _cases(connection: Connection, rules: OperatorRules, rows: Sequence[ContactRow]) -> list[Case]:
@@ -80,9 +80,10 @@ def taken_back(
     return mine
 
 
-def took_of(cases: Sequence[Case], gone: Mapping[str, Sequence[int]]) -> Took:
+def withdrawn_of(cases: Sequence[Case], gone: Mapping[str, Sequence[int]]) -> Withdrawn:
     """`gone`: attempts of each contact whose order was withdrawn."""
-    return Took(tuple((case.of.kind, case.attempts[n].channel) for case in cases for n in gone.get(case.row.id, ())))
+    orders = ((case.of.kind, case.attempts[n].channel) for case in cases for n in gone.get(case.row.id, ()))
+    return Withdrawn(tuple(orders))
 
 
 def give_back(case: Case, numbers: Sequence[int], why: Why, now_ms: int) -> None:

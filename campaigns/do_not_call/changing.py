@@ -11,7 +11,7 @@ from campaigns.context import Context
 from campaigns.core.reasons import Why
 from campaigns.dialler.actions import Also, Done, nothing_more, run_each, write
 from campaigns.dialler.case import order_valid_ms
-from campaigns.dialler.withdrawal import Took, withdraw
+from campaigns.dialler.withdrawal import Withdrawn, withdraw
 from campaigns.do_not_call.entries import number_of
 from campaigns.ledger import contacts, do_not_call, outbound, withdrawing
 from campaigns.ledger.rows import DoNotCallRow
@@ -37,7 +37,7 @@ async def enter(context: Context, row: DoNotCallRow, also: Also = nothing_more) 
         is_new = do_not_call.write(connection, row)
         made = do_not_call.read(connection, row.tenant, row.line)
         assert made is not None, "it was written just now"
-        took = Took()
+        took = Withdrawn()
         if do_not_call.holds(made, now_ms, until_ms):
             took = take_back(connection, context, row.tenant, row.line, now_ms)
             if number_of(row.line) is None:
@@ -65,7 +65,7 @@ async def remove(context: Context, tenant: str, line: str, also: Also = nothing_
     return bool(await context.write(run_each, act))
 
 
-def take_back(connection: Connection, context: Context, tenant: str, line: str, now_ms: int) -> Took:
+def take_back(connection: Connection, context: Context, tenant: str, line: str, now_ms: int) -> Withdrawn:
     """The order that has the number, or the account, where it was not sent. The tenant's row is locked."""
     orders = do_not_call.orders_on(connection, tenant, line)
     return withdraw(connection, context.dial, context.rules, orders, tenant, Why.DO_NOT_CALL, now_ms)

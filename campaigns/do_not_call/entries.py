@@ -38,12 +38,21 @@ def account_of(line: str) -> str | None:
 
 
 def entry_id(tenant: str, line: str, at_ms: int) -> str:
-    """Of an entry that is made at this time."""
+    """The id of an entry that is made at this time."""
     return f"d{hashlib.sha256(f'{tenant} {line} {at_ms}'.encode()).hexdigest()[:15]}"
 
 
 def entry_of(attempt: AttemptRow, disposition: str, at_ms: int, who: str = DIALLER) -> DoNotCallRow:
-    """Of the number of a call that came to one of ENTERED; from now on, for good."""
+    """The entry for the number of a call whose disposition is one of ENTERED: from now on, for good."""
     number, _ = split_number(attempt.number)
     id_ = entry_id(attempt.tenant, number, at_ms)
-    return DoNotCallRow(attempt.tenant, number, id_, disposition, at_ms, None, at_ms, who)
+    return DoNotCallRow(
+        tenant=attempt.tenant,
+        line=number,
+        id=id_,
+        reason=disposition,
+        since_ms=at_ms,
+        until_ms=None,
+        made_at_ms=at_ms,
+        who=who,
+    )

@@ -46,7 +46,7 @@ class Erasing(SoleTask):
     def __init__(self, context: Context, host: Host) -> None:
         super().__init__(context, host, ERASURES, RESOURCE, LOOK_MS)
 
-    async def _look(self, now_ms: float, *, lost: bool) -> bool:
+    async def _work(self, now_ms: float, *, lost: bool) -> bool:
         del now_ms, lost
         return self.ours and await self._erase_all()
 
@@ -164,8 +164,8 @@ def _blank_others(connection: Connection, context: Context, tenant: str, person:
     counts = erasing.forget_lines(connection, tenant, person.account, person.numbers)
     if person.account is not None:
         counts |= erasing.blank_account(connection, tenant, person.account)
-        if context.letters is not None:
-            counts["dead_letters"] = context.letters.forget(connection, tenant, [person.account])
+        if context.dead_letters is not None:
+            counts["dead_letters"] = context.dead_letters.forget(connection, tenant, [person.account])
     if texts:
         counts["campaign_idempotency"] = erasing.blank_answers(connection, tenant, texts)
     return counts

@@ -122,7 +122,7 @@ def moment_reader(zone: str) -> Reader:
 
 
 def moment_ms(canonical: str) -> int:
-    """Of a moment that was read."""
+    """The time of a canonical moment, in milliseconds."""
     return int(datetime.fromisoformat(canonical).timestamp()) * 1000
 
 

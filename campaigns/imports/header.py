@@ -48,7 +48,7 @@ class Column(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Where the fields stand. `kept`: other columns, by their header."""
+    """The columns of the fields. `kept`: other columns, by their header."""
 
     header: tuple[str, ...]
     fields: Mapping[str, Column]  # common ones and the kind's, without numbers

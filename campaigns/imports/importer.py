@@ -1,6 +1,5 @@
 """The background task that works on imports, the oldest first; one process of all does, under a lease."""
 
-import asyncio
 from collections.abc import Sequence
 
 import structlog
@@ -9,11 +8,11 @@ from campaigns.context import IMPORTS, Context
 from campaigns.imports import receiving
 from campaigns.imports.errors import ContactMoved
 from campaigns.imports.job import Job
+from campaigns.leased_task import LeasedTask, lease_changes
 from campaigns.ledger import imports
 from campaigns.ledger.rows import ImportRow
 from cti.errors import Fenced, LedgerAway, OutcomeUnknown
 from cti.hosting import Host
-from cti.leases.ownership import HEARTBEAT_MS
 
 RESOURCE = "imports"  # the one resource of the lease group
 LOOK_MS = 5_000.0  # what is new wakes it
@@ -26,43 +25,22 @@ BROKEN = "an error in the product: its log says more"
 log = structlog.get_logger()
 
 
-class Importer:
-    """`Task`. `step` does all that there is to do; a lost lease or ledger is looked at again."""
+class Importer(LeasedTask):
+    """A lost lease or ledger is looked at again."""
 
     def __init__(self, context: Context, host: Host) -> None:
-        self._context, self._clock = context, host.clock
-        self._wake = context.importing
-        self._ownership = host.ownership(IMPORTS, (RESOURCE,), changed=self._wake.set)
+        ownership = host.ownership(IMPORTS, (RESOURCE,), changed=context.importing.set)
+        super().__init__(host.clock, ownership, wake=context.importing)
+        self._context = context
         self._held: dict[str, int] = {}
         self._look_ms = float("-inf")
-        self._turned_ms = float("-inf")
         self._coming: dict[tuple[str, int], tuple[int, float]] = {}  # bytes, and since when it has been those
-
-    async def start(self) -> None:
-        await self._ownership.start()
-
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._ownership.run())
-            while True:
-                self._wake.clear()
-                await self._work()
-                await self._clock.wait(self._wake, self.next_ms())
 
     def next_ms(self) -> float:
         return self._look_ms
 
-    async def step(self) -> bool:
-        if self._clock.now_ms() >= self._turned_ms + HEARTBEAT_MS:
-            self._turned_ms = self._clock.now_ms()
-            await self._ownership.turn()
-        return await self._work()
-
-    async def stop(self) -> None:
-        await self._ownership.stop()
-
     async def _work(self) -> bool:
-        self._hear()
+        self._apply_lease_changes()
         self._look_ms = self._clock.now_ms() + LOOK_MS
         if not self._held:
             return False
@@ -72,12 +50,12 @@ class Importer:
             running = await reader.run(imports.under_way, imports.RUNNING, RUNNING_MAX)
             for row in running:
                 await self._do(row)
-                self._hear()
+                self._apply_lease_changes()
                 if not self._held:
                     break
         except Fenced as fenced:
             self._held.clear()
-            self._ownership.lost(fenced.resources)
+            self.ownership.lost(fenced.resources)
             return False
         except (LedgerAway, OutcomeUnknown, ContactMoved) as error:
             log.warning("an import waits", action="import_waits", why=str(error))
@@ -87,12 +65,11 @@ class Importer:
             self._look_ms = self._clock.now_ms() + AGAIN_MS
         return bool(running)
 
-    def _hear(self) -> None:
-        changes = self._ownership.changes()
-        for resource in (*changes.lost, *changes.release):
+    def _apply_lease_changes(self) -> None:
+        gone, taken = lease_changes(self.ownership)
+        for resource in gone:
             self._held.pop(resource, None)
-        self._ownership.released(changes.release)
-        self._held.update({lease.resource: lease.epoch for lease in changes.take})
+        self._held.update({lease.resource: lease.epoch for lease in taken})
 
     async def _do(self, row: ImportRow) -> None:
         job = Job(self._context, row, self._held)

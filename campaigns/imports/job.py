@@ -120,7 +120,7 @@ class Job:
             yield found
 
     async def _rows(self, reader: RowReader, taken: Taken, content: bytes) -> "_Rows":
-        """Of one chunk."""
+        """The rows of one chunk."""
         rows = _Rows(self._key)
         blank = {at for at, name in enumerate(taken.header) if name.strip() in taken.dropped}
         for some in slices(content.split(b"\n"), PIECE_ROWS):
@@ -263,7 +263,7 @@ class Job:
     async def fail(self, error: str) -> ImportRow | None:
         """Why goes first: of a file that is half gone nobody could tell."""
         error = error[:ERROR_CHARS_MAX]
-        await self._context.writer.run(imports.doom, (self._key, error))
+        await self._context.writer.run(imports.mark_failing, (self._key, error))
         await self._drop_rows()
         await drop_chunks(self._context, self._row.campaign, self._row.no)
         return await self._end(imports.FAILED, error)
@@ -277,7 +277,7 @@ class Job:
 
 
 def _nothing(_connection: Connection) -> None:
-    """Of a kind in which nothing is paid."""
+    """Do nothing: in this kind nothing is paid."""
 
 
 class _Behind:
@@ -301,7 +301,7 @@ class _Behind:
             await writing
 
     async def close(self) -> None:
-        """Where the reading ended early."""
+        """Cancel the write under way, because the reading ended early."""
         if self._writing is not None:
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)

@@ -43,7 +43,7 @@ class JsonLines:
             yield from self._line()
 
     def _keep(self, part: bytes) -> None:
-        """Of a line that is too long as much as shows that it is: a character has four bytes at most."""
+        """Keep no more of a line than shows that it is too long: a character has four bytes at most."""
         room = 4 * RECORD_CHARS_MAX + 4 - self._partial_bytes
         if part and room > 0:
             self._partial.append(part[:room])

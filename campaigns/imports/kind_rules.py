@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 
-from campaigns.core.penalty import ONE_DAY, Arrears, NoFormula, Rate, penalty_on, total_holds
+from campaigns.core.penalty import ONE_DAY, Arrears, NoFormula, Rate, arrears_of, penalty_on, total_holds
 from campaigns.core.sampling import CATEGORIES, is_fault
 from campaigns.imports.cells import FORM, MISSING, RANGE, moment_ms
 from campaigns.kinds import FieldType, Kind, known_kinds
@@ -83,21 +83,17 @@ def _reminder(item: Mapping[str, str]) -> Sequence[Fault]:
 
 
 def _arrears(item: Mapping[str, str], customer_class: str, imported: date, rates: Sequence[Rate]) -> Sequence[Fault]:
-    rate, fixed, as_of = _amount(item, "penalty_rate_per_day"), _amount(item, "penalty"), _day(item, "as_of")
-    total = Decimal(item["total_due"])
+    owed = arrears_of(item, customer_class)
+    rate, total = owed.rate_per_day, Decimal(item["total_due"])
+    fixed = Decimal(item["penalty"]) if item.get("penalty") else None
     if total <= NOTHING:
         return [Fault("total_due", ARR_1, "nothing is owed")]
     if rate is not None and not NOTHING < rate < RATE_BELOW:
         return [Fault("penalty_rate_per_day", RANGE, f"{rate} is no rate of a day: above 0 and below {RATE_BELOW}")]
-    if rate is None and fixed is not None and as_of is None:
+    if owed.penalty is not None and owed.as_of is None:
         return [Fault("as_of", MISSING, "a fixed penalty needs the day that it was computed for")]
-    first = _day(item, "penalty_from")
-    if fixed is None and first is None:
+    if fixed is None and owed.penalty_from is None:
         return [Fault("penalty_from", MISSING, "nothing says from which day on the penalty is counted")]
-    owed = Arrears(
-        customer_class, Decimal(item["arrears"]), first, rate, _amount(item, "penalty_min"),
-        fixed if rate is None else None, as_of,
-    )  # fmt: skip
     return _sums(owed, total, fixed, imported, rates)
 
 
@@ -115,11 +111,3 @@ def _sums(
     whose = f"on {day}" if owed.as_of else f"on {day} or {day - ONE_DAY}"
     what = f"{total} is not its sum {whose}: {owed.amount} + {penalty.amount} = {owed.amount + penalty.amount} on {day}"
     return [Fault("total_due", ARR_1, what)]
-
-
-def _amount(item: Mapping[str, str], name: str) -> Decimal | None:
-    return Decimal(item[name]) if item.get(name) else None
-
-
-def _day(item: Mapping[str, str], name: str) -> date | None:
-    return date.fromisoformat(item[name]) if item.get(name) else None

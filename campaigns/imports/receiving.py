@@ -16,7 +16,7 @@ from campaigns.imports.header import KEEP_MAX
 from campaigns.imports.taking import Form, Taking, refuse_other
 from campaigns.kinds import known_kinds
 from campaigns.ledger import imports
-from campaigns.ledger.imports import Chunk, Whole
+from campaigns.ledger.imports import Chunk, ReceivedFile
 from campaigns.ledger.rows import CampaignRow, ImportRow
 from cti.errors import LedgerAway, OutcomeUnknown
 
@@ -33,7 +33,7 @@ Also = Callable[[Connection, ImportRow], None]
 
 
 def any_length(_bytes: int) -> bool:
-    """Of a client that says no length."""
+    """Whether a body may be so long: always, for a client that declares no length."""
     return True
 
 
@@ -84,7 +84,7 @@ async def receive(
     return kept
 
 
-def _kept(connection: Connection, given: Sequence[tuple[Whole, Also]]) -> Sequence[ImportRow]:
+def _kept(connection: Connection, given: Sequence[tuple[ReceivedFile, Also]]) -> Sequence[ImportRow]:
     rows: list[ImportRow] = []
     for whole, also in given:
         rows += imports.received(connection, [whole])
@@ -104,7 +104,9 @@ async def drop_chunks(context: Context, campaign: str, no: int) -> None:
         pass
 
 
-async def _store(context: Context, row: ImportRow, stream: AsyncIterator[bytes], sent: Sent, taking: Taking) -> Whole:
+async def _store(
+    context: Context, row: ImportRow, stream: AsyncIterator[bytes], sent: Sent, taking: Taking
+) -> ReceivedFile:
     digest, chunks = hashlib.sha256(), _Chunks(context, row)
     async for piece in stream:
         for part in _parts(piece):
@@ -117,7 +119,7 @@ async def _store(context: Context, row: ImportRow, stream: AsyncIterator[bytes],
         raise Truncated(f"{chunks.size} bytes came")
     await chunks.put(taking.end(), threaded=taking.heavy)
     await chunks.write()
-    return Whole(row.campaign, row.no, digest.hexdigest(), chunks.size, taking.taken().text())
+    return ReceivedFile(row.campaign, row.no, digest.hexdigest(), chunks.size, taking.taken().text())
 
 
 class _Chunks:

@@ -58,7 +58,7 @@ class Sniffer:
                 self._valid = False
 
     def encoding(self) -> str:
-        """Of all that was fed."""
+        """The encoding of all that was fed."""
         return self._marked() or (UTF_8 if self._valid else GB18030)
 
     def _marked(self) -> str | None:
@@ -129,7 +129,7 @@ class Cutter:
             self._keep(line)
 
     def _keep(self, text: str) -> None:
-        """Of a line that is too long as much as shows that it is."""
+        """Keep no more of a line than shows that it is too long."""
         room = RECORD_CHARS_MAX + 1 - self._partial_chars
         if text and room > 0:
             self._partial.append(text[:room])

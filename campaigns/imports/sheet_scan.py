@@ -14,7 +14,8 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
-from xml.parsers import expat
+
+from cti.web.xml_elements import read_elements
 
 ERRORS_MAX = 100_000  # cells with errors that are remembered
 CELLS_MAX = 20_000_000  # the reader has some 40 bytes for each, the empty ones too
@@ -103,7 +104,7 @@ class _Shown:
             self._is_shared = attributes.get("t") == "s"
 
     def text(self, data: str) -> None:
-        """Of a value, whatever the pieces in which it comes."""
+        """Collect the text of a value, in whatever pieces it comes."""
         if self._in_value:
             self._value += data[:DIGITS_MAX]
 
@@ -121,14 +122,14 @@ class _Shown:
 
 
 def scanned(chunks: Iterable[bytes], clock_styles: Collection[str]) -> Scan:
-    """Of a sheet. Raises ValueError for what is no XML."""
+    """Scan a sheet. Raises ValueError for what is no XML."""
     sheet = _Sheet(clock_styles)
     _parse(chunks, sheet.element)
     return Scan(sheet.rows, sheet.columns, sheet.errors, sheet.with_clock, sheet.shared)
 
 
 def shared_chars(chunks: Iterable[bytes], lengths: Sequence[int]) -> int:
-    """Of a sheet: see `_Shown`; `lengths`: of the texts. Raises ValueError."""
+    """How many characters the shared texts of a sheet fill (`_Shown`). `lengths`: of each text. Raises ValueError."""
     shown = _Shown(lengths)
     _parse(chunks, shown.element, shown.text, shown.end)
     shown.settle()
@@ -136,7 +137,7 @@ def shared_chars(chunks: Iterable[bytes], lengths: Sequence[int]) -> int:
 
 
 def shared_lengths(chunks: Iterable[bytes]) -> Sequence[int]:
-    """Of xl/sharedStrings.xml: how many characters each text has. Raises ValueError."""
+    """How many characters each text of xl/sharedStrings.xml has. Raises ValueError."""
     lengths = array("Q")
 
     def element(kind: str, _attributes: dict[str, str]) -> None:
@@ -152,7 +153,7 @@ def shared_lengths(chunks: Iterable[bytes]) -> Sequence[int]:
 
 
 def clock_styles(chunks: Iterable[bytes]) -> Collection[str]:
-    """Of xl/styles.xml: the styles whose format has a time of day. Raises ValueError."""
+    """The styles of xl/styles.xml whose format has a time of day. Raises ValueError."""
     formats = set(_CLOCK_FORMATS)
     styles: set[str] = set()
     within: list[str] = []
@@ -204,20 +205,7 @@ def _parse(
                 raise ValueError(f"more than {KEPT_MAX[kind]} elements {kind}")
         element(kind, attributes)
 
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = counted
-    parser.CharacterDataHandler, parser.EndElementHandler = text, end
-    parser.StartDoctypeDeclHandler = _refuse_document_type
-    try:
-        for chunk in chunks:
-            parser.Parse(chunk, False)
-        parser.Parse(b"", True)
-    except (expat.ExpatError, LookupError) as error:
-        raise ValueError(f"no XML: {error}") from error
-
-
-def _refuse_document_type(*_: object) -> None:
-    raise ValueError("a document type, which may hide cells")
+    read_elements(chunks, counted, text, end)
 
 
 def _number_of(letters: str) -> int:

@@ -52,7 +52,7 @@ class Taken(NamedTuple):
 
 
 def taken_of(text: str | None) -> Taken | None:
-    """Of an import's row. None: it does not say."""
+    """Reads the column of an import's row. None: the column is empty."""
     if text is None:
         return None
     found = from_json(text)
@@ -143,7 +143,7 @@ class _Delimited:
 
     @property
     def encoding(self) -> str:
-        """Of what the cutter could not read."""
+        """The encoding of what the cutter could not read."""
         return GB18030 if self._sniffer.encoding() == GB18030 else UTF_8
 
     def feed(self, content: bytes) -> Iterator[Record]:

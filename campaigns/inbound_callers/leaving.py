@@ -2,14 +2,12 @@
 and lines that an outbound call had when they were to be taken.
 """
 
-import asyncio
-
 import structlog
 
 from campaigns.context import Context
 from campaigns.inbound_callers.looking import leave, take
 from campaigns.ledger import callers
-from cti.errors import LedgerAway, OutcomeUnknown
+from campaigns.periodic_task import PeriodicTask
 from cti.hosting import Host
 
 LOOK_MS = 5_000.0
@@ -20,44 +18,23 @@ LASTS_MAX_MS = 4 * 3_600_000  # as long as a call without any event lives: beyon
 log = structlog.get_logger()
 
 
-class Leaving:
-    """`Task`: each process that dials looks; twice does no harm."""
+class Leaving(PeriodicTask):
+    """Each process that dials looks; twice does no harm."""
 
     def __init__(self, context: Context, host: Host) -> None:
-        self._context, self._still_live = context, host.still_live
-        self._look_ms = float("-inf")
+        super().__init__(context, IDLE_MS)
+        self._still_live = host.still_live
 
-    async def start(self) -> None:
-        """Nothing is held."""
-
-    async def run(self) -> None:
-        while True:
-            await self.step()
-            await self._context.clock.wait(asyncio.Event(), self.next_ms())
-
-    def next_ms(self) -> float:
-        return self._look_ms
-
-    async def step(self) -> bool:
-        """One look, where it is due; whether a line was taken or left."""
-        now_ms = self._context.clock.now_ms()
-        if now_ms < self._look_ms:
-            return False
-        self._look_ms = now_ms + IDLE_MS
-        try:
-            return await self._look()
-        except (LedgerAway, OutcomeUnknown) as reason:
-            log.warning("callers wait", action="callers_wait", why=str(reason))
-            return False
-
-    async def _look(self) -> bool:
-        reader, now_ms = self._context.reader, self._context.now_ms()
+    async def _look(self, now_ms: float) -> bool:
+        """Whether a line was left."""
+        del now_ms
+        reader, wall_ms = self._context.reader, self._context.now_ms()
         calling = await reader.run(callers.calls, CALLERS_MAX)
         if not calling:
             return False
-        self._look_ms = self._context.clock.now_ms() + LOOK_MS
+        self._next_ms = self._context.clock.now_ms() + LOOK_MS
         live = await self._still_live([call_id for call_id, _ in calling])
-        gone = [call_id for call_id, since_ms in calling if call_id not in live or now_ms - since_ms > LASTS_MAX_MS]
+        gone = [call_id for call_id, since_ms in calling if call_id not in live or wall_ms - since_ms > LASTS_MAX_MS]
         if gone:
             await leave(self._context, gone)
         untaken = await reader.run(callers.untaken, CALLERS_MAX)
@@ -65,5 +42,6 @@ class Leaving:
             await take(self._context, untaken)
         return bool(gone)
 
-    async def stop(self) -> None:
-        """Nothing is held."""
+    def _wait(self, error: Exception, now_ms: float) -> None:
+        del now_ms
+        log.warning("callers wait", action="callers_wait", why=str(error))

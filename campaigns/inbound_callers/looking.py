@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from campaigns.context import Context
 from campaigns.core.reasons import FINAL_STATES, CampaignState, State, Why
 from campaigns.dialler.actions import Done, run_each, write
-from campaigns.dialler.withdrawal import Took, withdraw
+from campaigns.dialler.withdrawal import Withdrawn, withdraw
 from campaigns.inbound_callers import words
 from campaigns.ledger import callers, do_not_call, numbers, outbound, people
 from campaigns.ledger.callers import Calling
@@ -103,7 +103,7 @@ async def _withdraw(context: Context, tenant: str, rows: Sequence[Calling]) -> N
         found = list(orders.values())
         took = withdraw(connection, context.dial, context.rules, found, tenant, Why.NUMBER_BUSY, now_ms)
         callers.take(connection, rows)
-        return Done(None, took if found else Took())
+        return Done(None, took if found else Withdrawn())
 
     await write(context, act)
 

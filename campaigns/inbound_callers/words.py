@@ -44,7 +44,7 @@ def _restores_ms(item: _Item) -> float:
 
 
 def announcement(matches: Sequence[Match], now_ms: int) -> Words | None:
-    """Of all outages that concern the caller, those that begin first; None: there is none."""
+    """The announcement of the outages that begin first, of all that concern the caller; None: no outage does."""
     found = {
         (item["starts_at"], item["area"], item["restores_at"]): (item, match.campaign.zone)
         for match in matches

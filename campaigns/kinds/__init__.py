@@ -114,6 +114,21 @@ class Kind:
 
 
 QUEUE_KEY = "0"
+ACCOUNT_NOTICE = Defaults(
+    channels=(Channel.AUTO,),
+    attempts_max=3,
+    fallback=FallbackKind.NOTICE,
+    calls_per_second=1,
+    calls_at_once=10,
+    ring_timeout_s=30,
+    priority=5,
+)
+"""Of the kinds that tell what an account owes."""
+ACCOUNT_GATE = Gate(key="1", timeout_s=10, repeats=2)
+GATE_KEYS: Mapping[str, KeyAction] = MappingProxyType(
+    {"1": KeyAction.RIGHT_PARTY, "2": KeyAction.WRONG_PARTY, "3": KeyAction.NOT_CONVENIENT}
+)
+"""Offered by the opening before `ACCOUNT_GATE`."""
 
 
 @cache

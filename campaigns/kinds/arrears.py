@@ -1,7 +1,17 @@
 """Arrears dunning (欠费催交, ARR-1): what is owed, the penalty of this day and how it is computed, where to pay."""
 
-from campaigns.core.reasons import Channel, FallbackKind, KeyAction
-from campaigns.kinds import DeadlineRule, Defaults, Field, FieldType, Gate, Kind, Text, Words
+from campaigns.core.reasons import KeyAction
+from campaigns.kinds import (
+    ACCOUNT_GATE,
+    ACCOUNT_NOTICE,
+    GATE_KEYS,
+    DeadlineRule,
+    Field,
+    FieldType,
+    Kind,
+    Text,
+    Words,
+)
 
 KIND = Kind(
     name="arrears",
@@ -20,21 +30,11 @@ KIND = Kind(
     item_key=("months",),
     sums=("arrears", "penalty", "total_due"),
     amount="total_due",
-    defaults=Defaults(
-        channels=(Channel.AUTO,),
-        attempts_max=3,
-        fallback=FallbackKind.NOTICE,
-        calls_per_second=1,
-        calls_at_once=10,
-        ring_timeout_s=30,
-        priority=5,
-    ),
+    defaults=ACCOUNT_NOTICE,
     deadlines=DeadlineRule.WORKING_DAYS,
-    gate=Gate(key="1", timeout_s=10, repeats=2),
+    gate=ACCOUNT_GATE,
     keys={
-        "1": KeyAction.RIGHT_PARTY,
-        "2": KeyAction.WRONG_PARTY,
-        "3": KeyAction.NOT_CONVENIENT,
+        **GATE_KEYS,
         "4": KeyAction.ALREADY_PAID,
         "5": KeyAction.PROMISE,
         "9": KeyAction.REPEAT,

@@ -1,7 +1,17 @@
 """Billing notice (电费通知, BILL-1): the reading and what it costs, within one working day."""
 
-from campaigns.core.reasons import Channel, FallbackKind, KeyAction
-from campaigns.kinds import DeadlineRule, Defaults, Field, FieldType, Gate, Kind, Text, Words
+from campaigns.core.reasons import KeyAction
+from campaigns.kinds import (
+    ACCOUNT_GATE,
+    ACCOUNT_NOTICE,
+    GATE_KEYS,
+    DeadlineRule,
+    Field,
+    FieldType,
+    Kind,
+    Text,
+    Words,
+)
 
 KIND = Kind(
     name="billing",
@@ -18,21 +28,11 @@ KIND = Kind(
     item_key=("reading_date", "meter"),
     sums=("amount_due",),
     amount="amount_due",
-    defaults=Defaults(
-        channels=(Channel.AUTO,),
-        attempts_max=3,
-        fallback=FallbackKind.NOTICE,
-        calls_per_second=1,
-        calls_at_once=10,
-        ring_timeout_s=30,
-        priority=5,
-    ),
+    defaults=ACCOUNT_NOTICE,
     deadlines=DeadlineRule.WORKING_DAYS,
-    gate=Gate(key="1", timeout_s=10, repeats=2),
+    gate=ACCOUNT_GATE,
     keys={
-        "1": KeyAction.RIGHT_PARTY,
-        "2": KeyAction.WRONG_PARTY,
-        "3": KeyAction.NOT_CONVENIENT,
+        **GATE_KEYS,
         "8": KeyAction.OPT_OUT,
         "9": KeyAction.REPEAT,
     },

@@ -43,5 +43,5 @@ def rows_by_key(rows: Sequence[AttemptRow]) -> list[tuple[object, ...]]:
 
 
 def put_refusals(connection: Connection, rows: Sequence[RefusalRow]) -> None:
-    """Of two for one instant and reason the first stays."""
+    """Write refusals. Of two with the same instant and reason the first stays."""
     _put_refusals(connection, sorted(rows))

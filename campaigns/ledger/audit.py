@@ -94,7 +94,7 @@ def about(connection: Connection, tenant: str, what: str, limit: int = PAGE) -> 
 
 
 def head(connection: Connection, tenant: str) -> AuditHeadRow:
-    """Where the chain of a tenant ends; before its first entry: number 0."""
+    """The last entry of a tenant's chain; before its first entry: number 0."""
     found = rows_of(connection, _HEAD, tenant)
     return AuditHeadRow._make(found[0]) if found else AuditHeadRow(tenant, 0, GENESIS, 0, 0, GENESIS)
 

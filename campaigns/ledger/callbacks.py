@@ -67,11 +67,6 @@ def count_contact(connection: Connection, campaign: str, no: int) -> None:
     connection.execute(update(imports).where(imports.c.campaign == campaign, imports.c.no == no).values(more))
 
 
-def last_no(connection: Connection, campaign: str) -> int:
-    """Of its contacts; 0: there is none. The campaign's row is locked."""
-    return connection.scalar(select(func.max(contacts.c.no)).where(contacts.c.campaign == campaign)) or 0
-
-
 # -- callbacks ---------------------------------------------------------------------------------------------------------
 
 

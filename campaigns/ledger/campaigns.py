@@ -187,7 +187,9 @@ def add_history(
 ) -> None:
     """One more line. The campaign's row is locked by the caller, or new: numbers rise by one."""
     last = connection.scalar(select(func.max(history.c.no)).where(history.c.campaign == campaign))
-    line = HistoryRow(campaign, (last or 0) + 1, at_ms, what, why, rule, until_ms, who)
+    line = HistoryRow(
+        campaign=campaign, no=(last or 0) + 1, at_ms=at_ms, what=what, why=why, rule=rule, until_ms=until_ms, who=who
+    )
     connection.execute(insert(history).values(line._asdict()))
 
 

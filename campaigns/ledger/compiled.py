@@ -1,4 +1,4 @@
-"""Rows as `campaigns.core` takes them, and back: the one place where the ledger and the pure heart meet.
+"""Rows as `campaigns.core` takes them, and back: the one place where the ledger and the core meet.
 
 A contact has deadlines of its own (of an outage they differ from contact to contact), so the campaign that decides
 about a contact is the campaign with that contact's deadlines (`campaign_for`).

@@ -106,9 +106,8 @@ def replace(connection: Connection, rows: Sequence[ContactRow]) -> None:
 
 
 def look_at_some(connection: Connection, campaign: str, after_no: int, now_ms: int, limit: int) -> int | None:
-    """Of those whose number is greater, some that wait for a later time are looked at now: what they wait for may hold
-    no more. The number up to which; None: there are no more. `limit`: waiting contacts at most. They are locked in the
-    order of their ids.
+    """Let up to `limit` waiting contacts be looked at now, those after a number: what they wait for may hold no more.
+    Returns the last number; None: there are no more. The contacts are locked in the order of their ids.
     """
     mine = (contacts.c.campaign == campaign, contacts.c.state == literal_column("'waiting'"), contacts.c.no > after_no)
     some = select(contacts.c.no).where(*mine).order_by(contacts.c.no).limit(limit)

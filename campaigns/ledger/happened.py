@@ -22,7 +22,7 @@ Happening = HistoryRow | AuditRow | ImportRow
 
 
 class Key(NamedTuple):
-    """Where something stands. `source`: OF_HISTORY | OF_AUDIT | OF_IMPORT; `no`: its number there."""
+    """The position of a happening. `source`: OF_HISTORY | OF_AUDIT | OF_IMPORT; `no`: its number there."""
 
     at_ms: int
     source: int
@@ -38,7 +38,7 @@ def page(connection: Connection, campaign: CampaignRow, after: Key | None, limit
 
 
 def key_of(happening: Happening) -> Key:
-    """Where it stands."""
+    """The position of a happening in the listing."""
     if isinstance(happening, HistoryRow):
         return Key(happening.at_ms, OF_HISTORY, happening.no)
     if isinstance(happening, AuditRow):
@@ -82,7 +82,7 @@ def _audit(connection: Connection, campaign: CampaignRow, key: Key, limit: int) 
 def _after(
     at_ms: ColumnElement[int] | ColumnElement[int | None], no: ColumnElement[int], source: int, key: Key
 ) -> ColumnElement[bool]:
-    """Of one instant, what comes from another source stands before or after."""
+    """Whether a row comes after the key. At the same instant the order of the sources decides."""
     if source == key.source:
         return tuple_(at_ms, no) > (key.at_ms, key.no)
     return at_ms >= key.at_ms if source > key.source else at_ms > key.at_ms

@@ -15,7 +15,9 @@ OF_ATTEMPT, OF_REFUSAL = 0, 1
 
 
 class DecisionKey(NamedTuple):
-    """Where a decision stands. `kind`: OF_ATTEMPT | OF_REFUSAL; `part`: n of the attempt, or why of the refusal."""
+    """The position of a decision in the listing. `kind`: OF_ATTEMPT | OF_REFUSAL; `part`: n of the attempt, or why of
+    the refusal.
+    """
 
     at_ms: int
     contact: str
@@ -82,7 +84,7 @@ def of_contact(connection: Connection, contact: str, tried: Sequence[AttemptRow]
 
 
 def key_of(row: Decision) -> DecisionKey:
-    """Where it stands."""
+    """The position of a decision in the listing."""
     if isinstance(row, AttemptRow):
         return DecisionKey(row.decided_at_ms, row.contact, OF_ATTEMPT, str(row.n))
     return DecisionKey(row.at_ms, row.contact, OF_REFUSAL, row.why)

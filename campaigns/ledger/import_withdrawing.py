@@ -21,7 +21,7 @@ TOLD = tuple(
 _MARKED = Why.IMPORT_WITHDRAWN.value
 
 
-class Of(NamedTuple):
+class ImportRef(NamedTuple):
     """An import of a campaign."""
 
     tenant: str
@@ -30,11 +30,11 @@ class Of(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """`left`: contacts that are not final. `told`: contacts that were reached, or answered."""
+    """`left`: contacts that are not final. `informed`: contacts that were reached, or answered."""
 
     cancelled: int
     left: int
-    told: int
+    informed: int
     recalled: int
     to_recall: int
 
@@ -49,7 +49,7 @@ class ToldRow(NamedTuple):
     told_at_ms: int
 
 
-def set_state(connection: Connection, of: Of, state: str) -> None:
+def set_state(connection: Connection, of: ImportRef, state: str) -> None:
     """The campaign's row is locked."""
     mine = (imports.c.campaign == of.campaign, imports.c.no == of.no)
     connection.execute(update(imports).where(*mine).values(state=state))
@@ -58,23 +58,23 @@ def set_state(connection: Connection, of: Of, state: str) -> None:
 # -- contacts ----------------------------------------------------------------------------------------------------------
 
 
-def _brought(of: Of) -> ColumnElement[bool]:
+def _brought(of: ImportRef) -> ColumnElement[bool]:
     """Along the index of what is due."""
     name = contacts.c.hours_class
     return and_(contacts.c.campaign == of.campaign, name >= f"{of.no}|", name < f"{of.no}}}")
 
 
-def _added_to(of: Of) -> ColumnElement[bool]:
+def _added_to(of: ImportRef) -> ColumnElement[bool]:
     columns = import_additions.c
     given = select(columns.contact).where(columns.campaign == of.campaign, columns.no == of.no)
     return contacts.c.id.in_(given)
 
 
-def _all(of: Of) -> ColumnElement[bool]:
+def _all(of: ImportRef) -> ColumnElement[bool]:
     return and_(contacts.c.campaign == of.campaign, or_(_brought(of), _added_to(of)))
 
 
-def to_close(connection: Connection, of: Of, limit: int) -> list[str]:
+def to_close(connection: Connection, of: ImportRef, limit: int) -> list[str]:
     """Contacts with which something is to be done: all that are not final, but for those that are known to be withdrawn
     and whose order is open.
     """
@@ -86,8 +86,8 @@ def to_close(connection: Connection, of: Of, limit: int) -> list[str]:
     return found
 
 
-def open_orders(connection: Connection, of: Of) -> list[OpenOrder]:
-    """Of its contacts: the orders of attempts that have not ended."""
+def open_orders(connection: Connection, of: ImportRef) -> list[OpenOrder]:
+    """The orders of attempts that have not ended, of the contacts of an import."""
     orders = unended(connection, of.tenant, of.campaign)
     mine: set[str] = set()
     for some in slices(sorted({order.contact for order in orders})):
@@ -95,7 +95,7 @@ def open_orders(connection: Connection, of: Of) -> list[OpenOrder]:
     return [order for order in orders if order.contact in mine]
 
 
-def any_left(connection: Connection, of: Of) -> bool:
+def any_left(connection: Connection, of: ImportRef) -> bool:
     """Whether a contact of it is not final, or a letter of it not taken back."""
     for which in (_brought(of), _added_to(of)):
         if connection.scalar(select(contacts.c.id).where(which, OPEN).limit(1)) is not None:
@@ -106,21 +106,21 @@ def any_left(connection: Connection, of: Of) -> bool:
 # -- notices -----------------------------------------------------------------------------------------------------------
 
 
-def recall_some(connection: Connection, of: Of, limit: int, now_ms: int) -> int:
+def recall_some(connection: Connection, of: ImportRef, limit: int, now_ms: int) -> int:
     """Recall notices of it that nobody has yet, and mark those that have left, at most `limit`; how many."""
     found = _letters(connection, of, limit) if limit > 0 else []
     take_back(connection, notices.c.id.in_(found), now_ms)
     return len(found)
 
 
-def _letters(connection: Connection, of: Of, limit: int) -> list[str]:
+def _letters(connection: Connection, of: ImportRef, limit: int) -> list[str]:
     columns = notices.c
     left = and_(columns.state == EXPORTED, columns.to_recall_ms.is_(None))
     query = select(columns.id).where(_notices(of), or_(columns.state == PENDING, left)).limit(limit)
     return sorted(connection.scalars(query))
 
 
-def _notices(of: Of) -> ColumnElement[bool]:
+def _notices(of: ImportRef) -> ColumnElement[bool]:
     """Each looks for its contact: there are far fewer letters than contacts."""
     columns = notices.c
     mine = exists().where(contacts.c.id == columns.contact, _all(of))
@@ -130,13 +130,13 @@ def _notices(of: Of) -> ColumnElement[bool]:
 # -- what came of it ---------------------------------------------------------------------------------------------------
 
 
-def counts(connection: Connection, of: Of) -> Counts:
+def counts(connection: Connection, of: ImportRef) -> Counts:
     """As they are now."""
     letters = notices.c
     return Counts(
         cancelled=_count(connection, _all(of), contacts.c.state == State.CANCELLED.value, contacts.c.why == _MARKED),
         left=_count(connection, _brought(of), OPEN) + _count(connection, _added_to(of), OPEN),
-        told=_count_told(connection, of),
+        informed=_count_informed(connection, of),
         recalled=_letters_of(connection, of, letters.state == RECALLED),
         to_recall=_letters_of(connection, of, letters.to_recall_ms.is_not(None)),
     )
@@ -146,7 +146,7 @@ def _count(connection: Connection, *which: ColumnElement[bool]) -> int:
     return connection.scalar(select(func.count()).select_from(contacts).where(*which)) or 0
 
 
-def _letters_of(connection: Connection, of: Of, which: ColumnElement[bool]) -> int:
+def _letters_of(connection: Connection, of: ImportRef, which: ColumnElement[bool]) -> int:
     return connection.scalar(select(func.count()).select_from(notices).where(_notices(of), which)) or 0
 
 
@@ -155,12 +155,12 @@ def _telling() -> ColumnElement[bool]:
     return or_(attempts.c.answered_at_ms.is_not(None), attempts.c.disposition.in_(TOLD))
 
 
-def _count_told(connection: Connection, of: Of) -> int:
+def _count_informed(connection: Connection, of: ImportRef) -> int:
     query = select(func.count(attempts.c.contact.distinct())).join(contacts, contacts.c.id == attempts.c.contact)
     return connection.scalar(query.where(attempts.c.campaign == of.campaign, _telling(), _all(of))) or 0
 
 
-def told_page(connection: Connection, of: Of, after_no: int, limit: int) -> list[ToldRow]:
+def told_page(connection: Connection, of: ImportRef, after_no: int, limit: int) -> list[ToldRow]:
     """Contacts that were told, in the order of the file."""
     tried, columns = attempts.c, contacts.c
     at_ms = func.min(func.coalesce(tried.answered_at_ms, tried.ended_at_ms, tried.decided_at_ms))

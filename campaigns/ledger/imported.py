@@ -130,7 +130,7 @@ def before(connection: Connection, campaign: str, accounts: Collection[str]) -> 
 
 
 def last_no(connection: Connection, campaign: str) -> int:
-    """Of the campaign's contacts; 0: there is none."""
+    """The highest number of the campaign's contacts; 0: there is none."""
     return connection.scalar(select(func.max(contacts.c.no)).where(contacts.c.campaign == campaign)) or 0
 
 

@@ -120,7 +120,7 @@ class Chunk(NamedTuple):
     size: int
 
 
-class Whole(NamedTuple):
+class ReceivedFile(NamedTuple):
     """An import whose file is here. `header`: what is known of it, `Taken` in JSON."""
 
     campaign: str
@@ -140,12 +140,12 @@ def add_chunks(connection: Connection, chunks: Sequence[Chunk]) -> Sequence[None
     return [None] * len(chunks)
 
 
-def received(connection: Connection, given: Sequence[Whole]) -> Sequence[ImportRow]:
+def received(connection: Connection, given: Sequence[ReceivedFile]) -> Sequence[ImportRow]:
     """All has come. Raises SameFile, WrongState, Truncated."""
     return [_received(connection, whole) for whole in given]
 
 
-def _received(connection: Connection, whole: Whole) -> ImportRow:
+def _received(connection: Connection, whole: ReceivedFile) -> ImportRow:
     campaign, no, sha256 = whole[:3]
     _locked(connection, campaign)
     same = select(imports.c.no).where(
@@ -342,7 +342,7 @@ def ended(connection: Connection, given: Sequence[tuple[Key, str, str | None, in
     return made
 
 
-def doom(connection: Connection, given: Sequence[tuple[Key, str]]) -> Sequence[None]:
+def mark_failing(connection: Connection, given: Sequence[tuple[Key, str]]) -> Sequence[None]:
     """(key, error): it is to fail, whoever goes on with it."""
     for key, error in given:
         connection.execute(update(imports).where(_running(key)).values(error=error))

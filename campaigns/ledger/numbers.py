@@ -44,12 +44,12 @@ class Match(NamedTuple):
 
 
 def put(connection: Connection, rows: Sequence[ContactRow]) -> None:
-    """Of contacts that are new."""
+    """Write the numbers of contacts that are new."""
     _insert(connection, _numbers_of(rows))
 
 
 def add(connection: Connection, rows: Sequence[ContactRow]) -> None:
-    """Of contacts that are there, and may have more numbers now."""
+    """Add the numbers of contacts that are there, and may have more numbers now."""
     _add(connection, sorted(_numbers_of(rows)))
 
 

@@ -1,4 +1,4 @@
-"""The red button of a tenant: a row that each turn locks, so that nothing is made after a freeze."""
+"""The freeze of a tenant: a row that each turn locks, so that nothing is made after a freeze."""
 
 from sqlalchemy import Connection, select, update
 
@@ -35,4 +35,4 @@ def replace(connection: Connection, row: OutboundRow) -> OutboundRow:
 
 
 def _new(tenant: str) -> OutboundRow:
-    return OutboundRow(tenant, 0, None, None, None, 0, None)
+    return OutboundRow(tenant=tenant, frozen=0, reason=None, who=None, at_ms=None, version=0, settlements_heard_ms=None)

@@ -30,9 +30,9 @@ def put_batch(connection: Connection, batch: BatchRow) -> None:
     _put(connection, [OutboxRow(batch.id, BATCH, batch.tenant, batch.campaign, batch.made_at_ms, batch.notices)])
 
 
-def put_letters(connection: Connection, letters: Sequence[tuple[str, str]], now_ms: int) -> None:
-    """(id, tenant) of dead letters, each as PARTITION:POSITION."""
-    _put(connection, [OutboxRow(name, DEAD_LETTER, tenant, "", now_ms, 1) for name, tenant in letters])
+def put_dead_letters(connection: Connection, dead_letters: Sequence[tuple[str, str]], now_ms: int) -> None:
+    """`dead_letters`: (id, tenant) of each, the id as PARTITION:POSITION."""
+    _put(connection, [OutboxRow(name, DEAD_LETTER, tenant, "", now_ms, 1) for name, tenant in dead_letters])
 
 
 def put_recalls(connection: Connection, ids: Collection[str], now_ms: int) -> None:

@@ -25,7 +25,7 @@ class Other(NamedTuple):
 
 
 def others(connection: Connection, row: CampaignRow) -> list[Other]:
-    """Of the same tenant and kind, in the order of their ids."""
+    """The other calling campaigns of the same tenant and kind, in the order of their ids."""
     columns = campaigns.c
     mine = (columns.tenant == row.tenant, columns.kind == row.kind, columns.id != row.id)
     query = select(columns.id, columns.name).where(*mine, columns.state.in_([state.value for state in CALLING]))

@@ -23,7 +23,9 @@ WAITING = "waiting"
 
 
 class ContactFigures(NamedTuple):
-    """Of the contacts in one state. `at_risk`: `notice_out_by` comes before an instant, and nobody was tried yet."""
+    """The figures of the contacts in one state. `at_risk`: nobody was tried, and `notice_out_by` is
+    before an instant.
+    """
 
     state: str
     contacts: int
@@ -33,7 +35,7 @@ class ContactFigures(NamedTuple):
 
 
 class AttemptFigures(NamedTuple):
-    """Of the attempts with one disposition; None: under way."""
+    """The figures of the attempts with one disposition; None: under way."""
 
     disposition: str | None
     attempts: int
@@ -124,5 +126,5 @@ def waiting_classes(connection: Connection, campaign: str) -> list[HoursClass]:
 
 
 def is_frozen(connection: Connection, tenant: str) -> bool:
-    """Whether the tenant's red button is down."""
+    """Whether the tenant's dialling is frozen."""
     return bool(connection.scalar(select(outbound.c.frozen).where(outbound.c.tenant == tenant)))

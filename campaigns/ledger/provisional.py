@@ -20,7 +20,7 @@ _replace = Bulk(
 
 
 def with_other_deadlines(connection: Connection, campaign: CampaignRow, limit: int) -> list[ContactRow]:
-    """Of this campaign, as it is to become: contacts that are not final and have others."""
+    """Contacts that are not final and have other deadlines than the campaign will have."""
     others = or_(*(contacts.c[name].is_distinct_from(getattr(campaign, name)) for name in _DEADLINES))
     found = connection.execute(select(contacts).where(contacts.c.campaign == campaign.id, OPEN, others).limit(limit))
     return [ContactRow._make(row) for row in found]

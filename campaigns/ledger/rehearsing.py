@@ -51,7 +51,7 @@ def sample(connection: Connection, row: CampaignRow) -> Sample:
 
 
 def experience(connection: Connection, tenant: str, kind: str) -> list[Experience]:
-    """Of the tenant's last campaigns of this kind."""
+    """What the tenant's last campaigns of this kind came to."""
     totals: dict[str, tuple[int, int]] = {}
     for campaign in _last(connection, tenant, kind):
         for disposition, calls, lasted_ms in connection.execute(_calls(campaign)):

@@ -67,7 +67,7 @@ class HistoryRow(NamedTuple):
 
 
 class OutboundRow(NamedTuple):
-    """The red button of a tenant."""
+    """The freeze of a tenant: whether it holds, why, who asked for it and when."""
 
     tenant: str
     frozen: int

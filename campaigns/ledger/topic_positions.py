@@ -21,7 +21,7 @@ class Position(NamedTuple):
 
     @property
     def offset(self) -> int:
-        """Of the next record."""
+        """The offset of the next record."""
         return self.position - self.base
 
 

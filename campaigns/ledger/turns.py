@@ -73,8 +73,8 @@ def read_lane(connection: Connection, lane: Lane, others: Collection[str] = ()) 
         here = (campaigns.c[name] == value for name, value in zip(Lane._fields, of, strict=True))
         found = connection.execute(select(campaigns).where(*here, campaigns.c.id.in_(some)))
         rows += [CampaignRow._make(row) for row in found]
-    red = [OutboundRow._make(row) for row in rows_of(connection, _OUTBOUND, lane.tenant)]
-    return LaneRead(rows, red[0] if red else None, *_classes(connection, rows))
+    frozen = [OutboundRow._make(row) for row in rows_of(connection, _OUTBOUND, lane.tenant)]
+    return LaneRead(rows, frozen[0] if frozen else None, *_classes(connection, rows))
 
 
 def _classes(

@@ -38,7 +38,7 @@ class OpenOrder(NamedTuple):
 
 
 def unended(connection: Connection, tenant: str, campaign: str | None = None) -> list[OpenOrder]:
-    """Of a campaign, or of all campaigns of a tenant: attempts that are open or held."""
+    """The open or held attempts of a campaign, or of all campaigns of a tenant."""
     columns = attempts.c
     query = select(columns.campaign, columns.contact, columns.n, columns.command).where(UNENDED)
     query = query.where(columns.tenant == tenant, columns.command.is_not(None))

@@ -230,7 +230,7 @@ async def _started(*words: str) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 def environment() -> dict[str, str]:
-    """Of the press: no setting and no secret of this process, one thread, modules from where this process has them."""
+    """The environment of the press: no setting or secret of this process, one thread, the same modules."""
     return {
         "PATH": os.environ.get("PATH", ""),
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),

@@ -40,7 +40,7 @@ class Gateway(BaseModel):
 
     @property
     def keys(self) -> list[bytes]:
-        """Of the secrets, the newest first."""
+        """The keys of the secrets, the newest first."""
         return [secret_of(text) for text in self.secrets]
 
     @property

@@ -7,6 +7,7 @@ from contextlib import suppress
 import structlog
 
 from campaigns.context import MESSAGES, Context
+from campaigns.leased_task import LeasedTask
 from campaigns.messages.configured import SIMULATED, Gateway
 from campaigns.messages.http_gateway import HttpGateway
 from campaigns.messages.port import MessageGateway
@@ -16,7 +17,6 @@ from campaigns.messages.simulated_gateway import SimulatedGateway
 from cti.dial.ports import DialStreams
 from cti.errors import LedgerAway, OutcomeUnknown
 from cti.hosting import Host
-from cti.leases.ownership import HEARTBEAT_MS
 
 IDLE_MS = 30_000.0
 LANDING_S = 0.4  # a stopping process waits so long for answers; a part has half a second
@@ -26,18 +26,17 @@ log = structlog.get_logger()
 Adapter = Callable[[str, Gateway], MessageGateway]
 
 
-class MessageSender:
-    """`Task` of `cti.hosting`. Without gateways it does nothing, and takes no part in the leases."""
+class MessageSender(LeasedTask):
+    """Without gateways it does nothing, and takes no part in the leases."""
 
     def __init__(self, context: Context, host: Host, streams: DialStreams, adapter: Adapter | None = None) -> None:
         """`adapter`: of a tenant's gateway; None: by its URL."""
-        self._context, self._streams, self._clock = context, streams, host.clock
+        ownership = host.ownership(MESSAGES, sorted(context.gateways), changed=context.sending.set)
+        super().__init__(host.clock, ownership, wake=context.sending)
+        self._context, self._streams = context, streams
         self._adapter = adapter or self._by_url
-        self._wake = context.sending
-        streams.wake_claims(self._wake)
-        self.ownership = host.ownership(MESSAGES, sorted(context.gateways), changed=self._wake.set)
+        streams.wake_claims(context.sending)
         self.tenants: dict[str, Sending] = {}
-        self._turned_ms = float("-inf")
 
     def _by_url(self, tenant: str, of: Gateway) -> MessageGateway:
         if of.url == SIMULATED:
@@ -55,17 +54,12 @@ class MessageSender:
 
     async def start(self) -> None:
         if self._context.gateways:
-            await self.ownership.start()
+            await super().start()
 
     async def run(self) -> None:
         if not self._context.gateways:
             return await self._clock.wait(asyncio.Event(), None)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.ownership.run())
-            while True:
-                self._wake.clear()
-                await self._work()
-                await self._clock.wait(self._wake, self.next_ms())
+        return await super().run()
 
     def next_ms(self) -> float:
         looks = [sending.look_ms for sending in self.tenants.values()]
@@ -75,17 +69,14 @@ class MessageSender:
         """As `run`, and what is on its way is waited for."""
         if not self._context.gateways:
             return False
-        if self._clock.now_ms() >= self._turned_ms + HEARTBEAT_MS:
-            self._turned_ms = self._clock.now_ms()
-            await self.ownership.turn()
-        sent = await self._work()
+        sent = await super().step()
         for sending in self.tenants.values():
             await sending.landed()
         return sent
 
     async def _work(self) -> bool:
         """One turn of each gateway of ours, side by side; whether anything is on its way."""
-        await self._hear()
+        await self._apply_lease_changes()
         await asyncio.gather(*(self._turn(sending) for sending in self.tenants.values()))
         self._context.metrics.gateways_away(sum(sending.away for sending in self.tenants.values()))
         return any(sending.inflight for sending in self.tenants.values())
@@ -96,7 +87,8 @@ class MessageSender:
         except (LedgerAway, OutcomeUnknown) as reason:
             log.warning("messages wait", action="messages_wait", tenant=sending.tenant, why=str(reason))
 
-    async def _hear(self) -> None:
+    async def _apply_lease_changes(self) -> None:
+        """What is on its way is waited for before its lease is released."""
         changes = self.ownership.changes()
         for tenant in (*changes.lost, *changes.release):
             if (gone := self.tenants.pop(tenant, None)) is not None:
@@ -115,4 +107,4 @@ class MessageSender:
                 await asyncio.gather(*(sending.landed() for sending in self.tenants.values()))
         await asyncio.gather(*(sending.close() for sending in self.tenants.values()))
         if self._context.gateways:
-            await self.ownership.stop()
+            await super().stop()

@@ -27,7 +27,9 @@ log = structlog.get_logger()
 
 
 class Sending:
-    """Of one tenant, while this process has its lease. `turn` is one look; `inflight` what is on its way."""
+    """Sends the messages of one tenant, while this process has its lease. `turn`: one look.
+    `inflight`: what is on its way.
+    """
 
     def __init__(
         self, context: Context, streams: DialStreams, tenant: str, of: Gateway, gateway: MessageGateway
@@ -164,7 +166,18 @@ class Sending:
     async def _set_result(self, order: SentOrder, answer: Answer) -> None:
         word, reason = _RESULTS[answer.verdict]
         at_ms = await self._context.reader.run(self._context.dial.now_ms)
-        said = OrderResult(self.tenant, order.id, word, reason, None, answer.detail, None, None, None, at_ms)
+        said = OrderResult(
+            tenant=self.tenant,
+            id=order.id,
+            result=word,
+            reason=reason,
+            answer=None,
+            cause=answer.detail,
+            q850=None,
+            tone=None,
+            ended_at_ms=None,
+            at_ms=at_ms,
+        )
         if await self._streams.set_result(said) == "kept":
             self._context.dial_meter.result(SEND_MESSAGE, word)
 

@@ -47,7 +47,7 @@ def outage_of(item: Item) -> Outage | None:
 
 
 def moment_ms(text: str) -> int:
-    """Of RFC 3339. Raises ValueError."""
+    """The time of an RFC 3339 text, in milliseconds. Raises ValueError."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(f"{text} has no offset from UTC")

@@ -22,7 +22,7 @@ from campaigns.core.revisions import Renewal
 from campaigns.dialler import withdrawal
 from campaigns.dialler.actions import CLOSED_AT_ONCE, Also, Done, nothing_more, write
 from campaigns.dialler.case import Case
-from campaigns.dialler.withdrawal import Took
+from campaigns.dialler.withdrawal import Withdrawn
 from campaigns.errors import AlreadyCancelled, NoSuchOutage, NotFound, WrongState
 from campaigns.ledger import attempts, campaigns, lanes, notices, outbound, revisions, withdrawing
 from campaigns.ledger.compiled import campaign_of, import_no
@@ -89,7 +89,7 @@ async def revise(
         _goes_on(connection, row, made, who, now_ms)
         lanes.put(connection, [Lane(tenant, row.switch, row.trunk_group)])  # of a draft: its dialler does the rest
         also(connection)
-        return Done(made, Took((*took.orders, *more.orders)))
+        return Done(made, Withdrawn((*took.orders, *more.orders)))
 
     return await write(context, act)
 
@@ -102,7 +102,7 @@ async def go_on(context: Context, campaign: CampaignRow, no: int) -> bool:
         row = campaigns.lock(connection, campaign.id, campaign.tenant)
         mine = [revision for revision in revisions.of_campaign(connection, campaign.id) if revision.no == no]
         if row is None or not mine or mine[0].state == APPLIED:
-            return Done(False, Took())
+            return Done(False, Withdrawn())
         outbound.lock(connection, row.tenant, share=True)
         _, took = _piece(connection, context, row, mine[0], now_ms)
         return Done(True, took)
@@ -145,7 +145,7 @@ def _goes_on(connection: Connection, row: CampaignRow, made: RevisionRow, who: s
 
 def _piece(
     connection: Connection, context: Context, campaign: CampaignRow, made: RevisionRow, now_ms: int
-) -> tuple[RevisionRow, Took]:
+) -> tuple[RevisionRow, Withdrawn]:
     """At most CLOSED_AT_ONCE contacts; after the last the revision is done."""
     read = revisions.items_after(connection, campaign.id, made.upto, READ_AT_ONCE)
     mine = _with_outage(read, change_of(made))
@@ -167,10 +167,10 @@ def _with_outage(read: Sequence[Items], change: Change) -> list[Items]:
 def _apply(
     connection: Connection, context: Context, campaign: CampaignRow, made: RevisionRow, chosen: Sequence[Items],
     now_ms: int,
-) -> tuple[RevisionRow, Took]:  # fmt: skip
+) -> tuple[RevisionRow, Withdrawn]:  # fmt: skip
     """Change these contacts, of a campaign that is locked."""
     if not chosen:
-        return made, Took()
+        return made, Withdrawn()
     change = change_of(made)
     taken_back = withdrawing.taken_back(connection, campaign.id)
     held = withdrawing.hold(connection, [contact.id for contact in chosen])
@@ -190,7 +190,7 @@ def _apply(
     acted = Acted(
         *(count + other for count, other in zip(acted, _letters(connection, letters, change, now_ms), strict=True))
     )
-    took = withdrawal.took_of(cases, gone)
+    took = withdrawal.withdrawn_of(cases, gone)
     counts = {name: getattr(made, name) + value for name, value in acted._asdict().items()}
     return made._replace(**counts, withdrawn=made.withdrawn + len(took.orders)), took
 

@@ -8,7 +8,7 @@ from campaigns.imports.cells import Wrong
 from campaigns.imports.rows import read_account
 from campaigns.ledger import audit
 from campaigns.settlements.reading import read_marks, read_reference, when_settled
-from campaigns.settlements.settling import How, Kept, ReportedPayment
+from campaigns.settlements.settling import Kept, ReportedPayment, SettlementOutcome
 from cti.web.body import model_of
 from cti.web.limits import Limits
 from cti.web.refusal import Refusal, fault
@@ -52,6 +52,6 @@ def payment_of(given: Settlement, now_ms: int) -> ReportedPayment:
 
 def note(connection: Connection, tenant: str, each: Sequence[Kept], who: str, now_ms: int) -> None:
     """What new payments did, in the audit log."""
-    new = [kept.row for kept in each if kept.how is How.NEW]
+    new = [kept.row for kept in each if kept.how is SettlementOutcome.NEW]
     lines = [(row.reference, {name: getattr(row, name) for name in NOTED}) for row in new]
     audit.note_each(connection, tenant, now_ms, who, "settled", lines)

@@ -17,7 +17,7 @@ from campaigns.core.reasons import State, Why
 from campaigns.core.zones import local_day
 from campaigns.dialler import withdrawal
 from campaigns.dialler.case import Case
-from campaigns.dialler.withdrawal import Took
+from campaigns.dialler.withdrawal import Withdrawn
 from campaigns.ledger import attempts, notices, settlements, withdrawing
 from campaigns.ledger.compiled import campaign_of
 from campaigns.ledger.rows import CampaignRow, ContactRow, NoticeRow, SettlementRow
@@ -40,7 +40,7 @@ class Effect(NamedTuple):
     """By account; `took`: to be counted after the commit."""
 
     of: Mapping[str, Acted]
-    took: Took
+    took: Withdrawn
 
 
 def close_contacts(
@@ -65,7 +65,7 @@ def close_contacts(
         _settle(case, row, gone.get(id_, ()), now_ms)
         cases.append(case)
     withdrawal.write(connection, tenant, cases, now_ms)
-    return Effect(_counted(cases, gone), withdrawal.took_of(cases, gone))
+    return Effect(_counted(cases, gone), withdrawal.withdrawn_of(cases, gone))
 
 
 def _settled(campaign: CampaignRow, row: ContactRow, payments: Payments) -> ContactRow | None:
@@ -108,7 +108,7 @@ def _counted(cases: Sequence[Case], gone: Mapping[str, Sequence[int]]) -> dict[s
 
 
 class Recalled(NamedTuple):
-    """Of an account: how many notices were recalled, and which somebody has that should not go out any more."""
+    """The notices of an account: how many were recalled, and which have left and should be kept back."""
 
     recalled: int = 0
     to_recall: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ from campaigns.imports.records import Cutter, Record, Sniffer
 from campaigns.imports.rows import Refused
 from campaigns.ledger.rows import SettlementRow
 from campaigns.settlements.reading import REFERENCE, PaymentReader
-from campaigns.settlements.settling import How, Kept, ReportedPayment, Settled, settle
+from campaigns.settlements.settling import Kept, ReportedPayment, Settled, SettlementOutcome, settle
 
 BATCH_ROWS = 200  # in one transaction: dialling of the tenant waits for it
 SNIFFED_BYTES = 262_144  # its encoding is that of its beginning
@@ -125,9 +125,9 @@ class Feed:
             self._count(self._reader, record, kept)
 
     def _count(self, reader: PaymentReader, record: Record, kept: Kept) -> None:
-        if kept.how is How.OTHER:
+        if kept.how is SettlementOutcome.OTHER:
             self.fed.reject(record.cells, reader.mistake(record.row, REFERENCE, CONFLICT, OTHER_PAYMENT))
-        elif kept.how is How.REPEATED:
+        elif kept.how is SettlementOutcome.REPEATED:
             self.fed.repeated += 1
         else:
             self.fed.count(kept.row)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from campaigns.context import Context
-from campaigns.dialler.withdrawal import Took
+from campaigns.dialler.withdrawal import Withdrawn
 from campaigns.ledger import outbound, settlements
 from campaigns.ledger.rows import SettlementRow
 from campaigns.settlements.closing import Acted, Recalled, close_contacts, recall_notices
@@ -26,7 +26,7 @@ class ReportedPayment(NamedTuple):
     settled_at_ms: int
 
 
-class How(StrEnum):
+class SettlementOutcome(StrEnum):
     """What became of one."""
 
     NEW = "new"
@@ -37,7 +37,7 @@ class How(StrEnum):
 class Kept(NamedTuple):
     """`row`: of that reference."""
 
-    how: How
+    how: SettlementOutcome
     row: SettlementRow
 
 
@@ -45,7 +45,7 @@ class Settled(NamedTuple):
     """Each, in the order of the report."""
 
     each: Sequence[Kept]
-    took: Took
+    took: Withdrawn
 
 
 def settle(
@@ -59,22 +59,23 @@ def settle(
     for payment in payments:
         if payment.reference not in known and payment.reference not in new:
             new[payment.reference] = _row(tenant, payment, who, now_ms)
-    took = Took()
+    took = Withdrawn()
     if new:
         took = _act(connection, context, tenant, new, now_ms)
     first = set(new)
     each: list[Kept] = []
     for payment in payments:
         row = known.get(payment.reference) or new[payment.reference]
-        how = How.NEW if payment.reference in first else How.REPEATED
+        how = SettlementOutcome.NEW if payment.reference in first else SettlementOutcome.REPEATED
         first.discard(payment.reference)
-        each.append(Kept(how if _is_same(row, payment) else How.OTHER, row))
+        each.append(Kept(how if _is_same(row, payment) else SettlementOutcome.OTHER, row))
     return Settled(each, took)
 
 
 def _row(tenant: str, payment: ReportedPayment, who: str, now_ms: int) -> SettlementRow:
     return SettlementRow(
-        tenant, payment.reference, payment.account, json.dumps(payment.items), payment.settled_at_ms, now_ms, who
+        tenant=tenant, reference=payment.reference, account=payment.account, items=json.dumps(payment.items),
+        settled_at_ms=payment.settled_at_ms, received_at_ms=now_ms, who=who,
     )  # fmt: skip
 
 
@@ -83,7 +84,9 @@ def _is_same(row: SettlementRow, payment: ReportedPayment) -> bool:
     return known == (payment.account, list(payment.items), payment.settled_at_ms)
 
 
-def _act(connection: Connection, context: Context, tenant: str, new: dict[str, SettlementRow], now_ms: int) -> Took:
+def _act(
+    connection: Connection, context: Context, tenant: str, new: dict[str, SettlementRow], now_ms: int
+) -> Withdrawn:
     """What they do is noted with the last of each account."""
     last = {row.account: row.reference for row in new.values()}
     before = settlements.of_accounts(connection, tenant, last)

@@ -1,6 +1,6 @@
 """The topics of campaigns, below the prefix."""
 
-from cti.topics import LETTERS_FROM, Topic
+from cti.topics import DEAD_LETTERS_FROM, Topic
 
 SETTLEMENTS = Topic(
     name="campaigns.settlements",
@@ -8,7 +8,7 @@ SETTLEMENTS = Topic(
     key="Any, or none: a payment means the same in each partition.",
     message="settlement",
     schema="campaigns/settlement.json",
-    letters_from=LETTERS_FROM,
+    dead_letters_from=DEAD_LETTERS_FROM,
 )
 NOTICES = Topic(
     name="campaigns.notices",

@@ -37,16 +37,16 @@ class Publishing(SoleTask):
 
     away = AWAY
 
-    def __init__(self, context: Context, host: Host, topics: PartTopics, letters: DeadLetterBox) -> None:
+    def __init__(self, context: Context, host: Host, topics: PartTopics, dead_letters: DeadLetterBox) -> None:
         super().__init__(context, host, PUBLISHERS, RESOURCE, LOOK_MS)
-        self._topics, self._letters = topics, letters
+        self._topics, self._dead_letters = topics, dead_letters
         self._again_ms = float("-inf")
         self._made = False  # the topic is there
 
     def next_ms(self) -> float:
         return max(super().next_ms(), self._again_ms)
 
-    async def _look(self, now_ms: float, *, lost: bool) -> bool:
+    async def _work(self, now_ms: float, *, lost: bool) -> bool:
         del lost
         if not self.ours or now_ms < self._again_ms:
             return False
@@ -87,7 +87,7 @@ class Publishing(SoleTask):
     def _records(self, connection: Connection, row: OutboxRow, sent: int) -> list[Publication]:
         if row.what == DEAD_LETTER:
             partition, position = map(int, row.id.split(":"))
-            letter = self._letters.read(connection, partition, position)
+            letter = self._dead_letters.read(connection, partition, position)
             key = "" if letter is None else f"{row.tenant}:{letter.reason}"
             return [] if letter is None else [Publication(DEAD_LETTERS, row.tenant, key, row.id, letter.body)]
         if row.what == BATCH:

@@ -56,15 +56,15 @@ def read_records(entries: Iterable[Entry], base: int, tenants: Collection[str], 
 def set_aside(entry: Entry, base: int, reason: DeadLetter, detail: str) -> SetAside:
     """The dead letter of a record."""
     return SetAside(
-        letters_of(entry.partition), entry.position + base, entry.tenant, reason, detail[:DETAIL_CHARS_MAX],
-        entry.appended_at_ms, entry.body,
+        partition=dead_letters_of(entry.partition), position=entry.position + base, tenant=entry.tenant,
+        reason=reason, detail=detail[:DETAIL_CHARS_MAX], at_ms=entry.appended_at_ms, body=entry.body,
     )  # fmt: skip
 
 
-def letters_of(partition: int) -> int:
-    """The number under which dead letters of a partition stand."""
-    assert SETTLEMENTS.letters_from is not None
-    return SETTLEMENTS.letters_from + partition
+def dead_letters_of(partition: int) -> int:
+    """The partition number of the dead letters of a partition of the topic."""
+    assert SETTLEMENTS.dead_letters_from is not None
+    return SETTLEMENTS.dead_letters_from + partition
 
 
 def why(refusal: Refusal) -> str:

@@ -15,18 +15,18 @@ from sqlalchemy import Connection
 
 from campaigns.context import Context
 from campaigns.dialler.actions import Done, count, run_each
-from campaigns.dialler.withdrawal import Took
+from campaigns.dialler.withdrawal import Withdrawn
 from campaigns.errors import Stale
+from campaigns.leased_task import LeasedTask, lease_changes
 from campaigns.ledger import outbox, topic_positions
 from campaigns.ledger.topic_positions import Position
 from campaigns.settlements.asked import note
 from campaigns.settlements.feed import BATCH_ROWS, ROWS_OF_ONE
-from campaigns.settlements.settling import How, settle
+from campaigns.settlements.settling import SettlementOutcome, settle
 from campaigns.topics.names import SETTLEMENTS
-from campaigns.topics.records import OTHER_PAYMENT, Read, letters_of, read_records, set_aside
+from campaigns.topics.records import OTHER_PAYMENT, Read, dead_letters_of, read_records, set_aside
 from cti.errors import LedgerAway, LogAway, LogTruncated, OutcomeUnknown, WrongPartitions, WrongTopic
 from cti.hosting import Host
-from cti.leases.ownership import HEARTBEAT_MS
 from cti.ports import Entry
 from cti.topics import DeadLetterBox, PartTopics, SetAside, TopicReader
 from schemas.reasons import DeadLetter
@@ -45,59 +45,41 @@ log = structlog.get_logger()
 
 
 class Ended(NamedTuple):
-    """Of some records that were committed. `hows`: of each payment."""
+    """What became of records that were committed. `outcomes`: one for each payment."""
 
-    hows: Sequence[How]
+    outcomes: Sequence[SettlementOutcome]
     aside: Sequence[SetAside]
 
 
-class SettlementsTopic:
-    """`Task` of `cti.hosting`."""
+class SettlementsTopic(LeasedTask):
+    """Reads the partitions that this process owns."""
 
-    def __init__(self, context: Context, host: Host, topics: PartTopics, letters: DeadLetterBox) -> None:
-        self._context, self._topics, self._letters = context, topics, letters
-        self._clock, self._tenants_of = host.clock, host.tenants
-        self._wake = asyncio.Event()
-        names = [name_of(partition) for partition in range(topics.partitions)]
-        self.ownership = host.ownership(READERS, names, changed=self._wake.set)
+    waits_after_work = False
+
+    def __init__(self, context: Context, host: Host, topics: PartTopics, dead_letters: DeadLetterBox) -> None:
+        wake, names = asyncio.Event(), [name_of(partition) for partition in range(topics.partitions)]
+        super().__init__(host.clock, host.ownership(READERS, names, changed=wake.set), wake)
+        self._context, self._topics, self._dead_letters = context, topics, dead_letters
+        self._tenants_of = host.tenants
         self._ours: set[int] = set()
         self._after: dict[int, Position] = {}  # of ours, as committed
         self._tenants: set[str] = set()
         self._reader: TopicReader | None = None
-        self._turned_ms = self._lag_ms = self._again_ms = float("-inf")
-        self._look_ms = float("-inf")
-
-    async def start(self) -> None:
-        await self.ownership.start()
-
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.ownership.run())
-            while True:
-                self._wake.clear()
-                if not await self._work():
-                    await self._clock.wait(self._wake, self.next_ms())
+        self._look_ms = self._lag_ms = self._again_ms = float("-inf")
 
     def next_ms(self) -> float:
         return max(self._look_ms, self._again_ms)
 
-    async def step(self) -> bool:
-        """All that is at hand; whether anything was written."""
-        if self._clock.now_ms() >= self._turned_ms + HEARTBEAT_MS:
-            self._turned_ms = self._clock.now_ms()
-            await self.ownership.turn()
-        return await self._work()
-
     async def stop(self) -> None:
         await self._close()
-        await self.ownership.stop()
+        await super().stop()
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     async def _work(self) -> bool:
         now_ms = self._clock.now_ms()
         self._look_ms = now_ms + LOOK_MS
-        self._hear()
+        self._apply_lease_changes()
         if not self._ours or now_ms < self._again_ms:
             return False
         try:
@@ -114,13 +96,12 @@ class SettlementsTopic:
         self._context.metrics.topic_away(SETTLEMENTS.name, away=False)
         return wrote
 
-    def _hear(self) -> None:
-        changes = self.ownership.changes()
-        gone = {partition_of(name) for name in (*changes.lost, *changes.release)}
-        self._ours -= gone
-        self.ownership.released(changes.release)
-        self._ours |= {partition_of(lease.resource) for lease in changes.take}
-        for partition in (*gone, *(partition_of(lease.resource) for lease in changes.take)):
+    def _apply_lease_changes(self) -> None:
+        changes = lease_changes(self.ownership)
+        gone = {partition_of(name) for name in changes.gone}
+        taken = {partition_of(lease.resource) for lease in changes.taken}
+        self._ours = (self._ours - gone) | taken
+        for partition in gone | taken:
             self._after.pop(partition, None)
         if not self._ours:
             self._context.metrics.behind(0)
@@ -177,7 +158,7 @@ class SettlementsTopic:
                 detail = f"the topic ends at offset {end - 1} and was read to {was.offset - 1}: another one, read anew"
             log.error("records of the topic are lost", action="settlements_lost", partition=partition, why=detail)
             lost = SetAside(
-                letters_of(partition), was.position + 1, "", DeadLetter.LOST, detail, self._context.now_ms(), b""
+                dead_letters_of(partition), was.position + 1, "", DeadLetter.LOST, detail, self._context.now_ms(), b""
             )
             passed = await self._commit(partition, was, now, Read((), (lost,))) or passed
         if not passed:
@@ -225,22 +206,22 @@ class SettlementsTopic:
         now_ms = self._context.now_ms()
 
         def act(connection: Connection) -> Done[Ended]:
-            took, hows, aside = Took(), list[How](), list(read.aside)
+            took, outcomes, aside = Withdrawn(), list[SettlementOutcome](), list(read.aside)
             for tenant in sorted({payment.entry.tenant for payment in read.payments}):
                 mine = [payment for payment in read.payments if payment.entry.tenant == tenant]
                 done = settle(connection, self._context, tenant, [paid.reported for paid in mine], WHO, now_ms)
                 note(connection, tenant, done.each, WHO, now_ms)
                 for payment, kept in zip(mine, done.each, strict=True):
-                    if kept.how is How.OTHER:
+                    if kept.how is SettlementOutcome.OTHER:
                         aside.append(set_aside(payment.entry, now.base, DeadLetter.ID_CONFLICT, OTHER_PAYMENT))
-                hows += [kept.how for kept in done.each]
-                took = Took((*took.orders, *done.took.orders))
-            self._letters.put(connection, aside)
-            outbox.put_letters(
+                outcomes += [kept.how for kept in done.each]
+                took = Withdrawn((*took.orders, *done.took.orders))
+            self._dead_letters.put(connection, aside)
+            outbox.put_dead_letters(
                 connection, [(f"{letter.partition}:{letter.position}", letter.tenant) for letter in aside], now_ms
             )
             topic_positions.move(connection, SETTLEMENTS.name, partition, was, now)
-            return Done(Ended(hows, aside), took)
+            return Done(Ended(outcomes, aside), took)
 
         try:
             weight = 1 + ROWS_OF_ONE * (len(read.payments) + len(read.aside))
@@ -252,9 +233,9 @@ class SettlementsTopic:
             return False
         self._after[partition] = now
         count(self._context, done.took)
-        for how in done.made.hows:
-            self._context.metrics.settled(how)
-        settled = sum(how is not How.OTHER for how in done.made.hows)
+        for outcome in done.made.outcomes:
+            self._context.metrics.settled(outcome)
+        settled = sum(outcome is not SettlementOutcome.OTHER for outcome in done.made.outcomes)
         self._context.metrics.records(settled, [letter.reason for letter in done.made.aside])
         return True
 

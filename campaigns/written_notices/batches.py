@@ -38,7 +38,18 @@ class Acknowledging(NamedTuple):
 
 def new_batch(batch: str, tenant: str, campaign: str, at_ms: int, who: str) -> BatchRow:
     """A batch before it is taken."""
-    return BatchRow(batch, tenant, campaign, at_ms, 0, EXPORTED, who, None, None, None)
+    return BatchRow(
+        id=batch,
+        tenant=tenant,
+        campaign=campaign,
+        made_at_ms=at_ms,
+        notices=0,
+        state=EXPORTED,
+        who=who,
+        acknowledged_at_ms=None,
+        acknowledged_by=None,
+        failed=None,
+    )
 
 
 def acknowledged(connection: Connection, asked: Acknowledging) -> tuple[BatchRow, bool]:

@@ -1,49 +1,27 @@
 """The event log in memory: for tests and tools; gone when the process ends."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from cti.adapters.clock import STEP_MS
+from cti.adapters.event_log_local import LocalEventLog
 from cti.adapters.event_log_sql import EVER_MS, PURGE_ENTRIES
 from cti.adapters.partitioning import partition_of
 from cti.errors import LogTruncated
 from cti.ports import Appending, Clock, Entry, LogEnd
-from schemas.envelope import Family
 
 
-class MemoryEventLog:
+class MemoryEventLog(LocalEventLog):
     """`EventLog` of `cti.ports`, dated by `clock`."""
 
     def __init__(self, clock: Clock, partitions: int) -> None:
-        self._clock = clock
+        super().__init__(clock, partitions)
         self._parts = [_Partition(number) for number in range(partitions)]
-        self._wakes: set[asyncio.Event] = set()
-
-    @property
-    def partitions(self) -> int:
-        return len(self._parts)
-
-    kinds = 1
-
-    def partition_of(self, key: str, family: Family = "call") -> int:
-        del family  # all are kept together here
-        return partition_of(key, self.partitions)
-
-    def passes_on(self, partition: int) -> bool:
-        del partition  # only the HTTP API writes here, and it appends everywhere
-        return False
-
-    def now_ms(self) -> float:
-        return self._clock.now_ms()
-
-    def wake(self, event: asyncio.Event) -> None:
-        self._wakes.add(event)
 
     async def append(self, items: Sequence[Appending]) -> list[tuple[int, int]]:
         now_ms = int(self.now_ms())
         positions = [self._keep(item, now_ms) for item in items]
-        for event in self._wakes if positions else ():
-            event.set()
+        if positions:
+            self._wake_all()
         return positions
 
     def _keep(self, item: Appending, now_ms: int) -> tuple[int, int]:

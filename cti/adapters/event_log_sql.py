@@ -4,7 +4,6 @@ All appends that wait are one insert inside the writer's group commit. What this
 while (`LogTail`); reading goes to the table only where that does not reach.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -26,6 +25,7 @@ from sqlalchemy import (
 )
 
 from cti.adapters.clock import STEP_MS
+from cti.adapters.event_log_local import LocalEventLog
 from cti.adapters.ledger.tables import event_log, event_log_heads
 from cti.adapters.log_clock import ServerClock
 from cti.adapters.log_tail import BYTES_MAX, UNKNOWN, LogTail
@@ -36,7 +36,6 @@ from cti.sql.bulk import Insertion, insertion
 from cti.sql.point import Prepared, rows_of
 from cti.sql.reader import SqlReader
 from cti.sql.writer import SqlWriter
-from schemas.envelope import Family
 
 PURGE_ENTRIES: Final = 5_000  # a partition and call
 EVER_MS: Final = 2**62  # later than any date
@@ -52,7 +51,7 @@ _insert: Final = Insertion(event_log)
 _insert_heads: Final = insertion(event_log_heads, tail="ON CONFLICT (partition) DO NOTHING")
 
 
-class SqlEventLog:
+class SqlEventLog(LocalEventLog):
     """`EventLog` of `cti.ports`. `server_clock`: entries are dated by the database server, else by `clock`."""
 
     def __init__(
@@ -67,18 +66,16 @@ class SqlEventLog:
         appended: Callable[[Connection], None] | None = None,
     ) -> None:
         """`appended` is called in a transaction that appends."""
+        self._server_clock = ServerClock(clock, self._ask_time) if server_clock else None
+        super().__init__(self._server_clock or clock, partitions)
         self._writer = writer
         self._reader = reader
-        self._partitions = partitions
-        self._server_clock = ServerClock(clock, self._ask_time) if server_clock else None
-        self._clock: Clock | ServerClock = self._server_clock or clock
         self._look_every_ms = look_every_ms
         self._looked_ms = dict.fromkeys(range(partitions), 0.0)
         self._appended = appended
         self._tails = [LogTail(UNKNOWN) for _ in range(partitions)]
         self._tickets = count()
         self._asked_ms: dict[int, float] = {}  # appends under way: since when
-        self._wakes: set[asyncio.Event] = set()
 
     async def start(self) -> None:
         """Make the heads at the first start. Raises `WrongPartitions`, `LogAway`."""
@@ -95,31 +92,10 @@ class SqlEventLog:
         if self._server_clock is not None:
             await self._server_clock.stop()
 
-    @property
-    def partitions(self) -> int:
-        return self._partitions
-
-    kinds = 1
-
-    def partition_of(self, key: str, family: Family = "call") -> int:
-        del family  # all are kept together here
-        return partition_of(key, self.partitions)
-
-    def passes_on(self, partition: int) -> bool:
-        del partition  # only the HTTP API writes here, and it appends everywhere
-        return False
-
-    def now_ms(self) -> float:
-        return self._clock.now_ms()
-
-    def wake(self, event: asyncio.Event) -> None:
-        self._wakes.add(event)
-
     def look(self) -> None:
         """Another process has appended: read the table now, not when it is time to."""
         self._looked_ms = dict.fromkeys(self._looked_ms, 0.0)
-        for event in self._wakes:
-            event.set()
+        self._wake_all()
 
     async def append(self, items: Sequence[Appending]) -> list[tuple[int, int]]:
         if not items:
@@ -213,8 +189,7 @@ class SqlEventLog:
         tails = self._tails
         for entry in entries:
             tails[entry.partition].add(entry)
-        for event in self._wakes:
-            event.set()
+        self._wake_all()
 
     async def _ask(
         self, query: Callable[Concatenate[Connection, Asked], Found], *args: Asked.args, **kwargs: Asked.kwargs

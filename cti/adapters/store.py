@@ -13,7 +13,7 @@ from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.event_log_sql import LOOK_ALONE_MS, LOOK_SHARED_MS, SqlEventLog
 from cti.adapters.ledger.beside import Write
 from cti.adapters.ledger.memory import MemoryLedger
-from cti.adapters.ledger.part_letters import PartLetters
+from cti.adapters.ledger.part_dead_letters import PartDeadLetters
 from cti.adapters.ledger.sql import SqlLedger
 from cti.adapters.ledger.tables import engines
 from cti.adapters.migrations import CHAIN
@@ -63,7 +63,7 @@ class Store:
     database: Database | None = None  # where parts keep tables; None: in memory there are none
     dial: SqlDialOrders | None = None  # None: in memory nothing is dialled
     topics: PartTopics | None = None  # of parts; None: there is no Kafka
-    letters: DeadLetterBox | None = None  # of parts; None: in memory parts have none
+    dead_letters: DeadLetterBox | None = None  # of parts; None: in memory parts have none
     callbacks: SqlCallbackRequests | None = None  # None: in memory nobody takes what callers ask for
 
     @property
@@ -81,8 +81,8 @@ class Store:
         """Write something in the transaction of every round (`SqlLedger.beside_rounds`)."""
         raise NotImplementedError
 
-    def hear_commands(self, heard: Callable[[], None]) -> None:
-        """Call `heard` when another process has committed commands, if it can be known."""
+    def subscribe_commands(self, callback: Callable[[], None]) -> None:
+        """Call `callback` when another process has committed commands, if it can be known."""
 
     async def check(self, within_s: float) -> Mapping[str, str]:
         """The writers that cannot write within `within_s`, by name, each with a word of `cti.sql.trouble`."""
@@ -109,7 +109,7 @@ class Store:
 
 def open_store(
     url: str, clock: Clock, partitions: int, *, server_clock: bool = False, kafka: "KafkaOptions | None" = None,
-    chains: Sequence[Chain] = (), channels: Sequence[str] = (), unheard: Collection[str] = (),
+    chains: Sequence[Chain] = (), channels: Sequence[str] = (), unused_channels: Collection[str] = (),
 ) -> Store:  # fmt: skip
     """The store at `url`: memory:, sqlite:///FILE, postgresql://... Its schema is made or upgraded by `start`.
 
@@ -117,7 +117,7 @@ def open_store(
     a scaled or virtual clock. `kafka`: the events are there, and `url` is PostgreSQL for the ledger alone; `partitions`
     does not count.
     `chains`: the tables of other parts in the same database, each with a writer of the chain's name; `channels`: of
-    NOTIFY, those of other parts; `unheard`: channels that this process has no use for.
+    NOTIFY, those of other parts; `unused_channels`: channels that this process does not listen to.
     Raises `SettingsMistake`; `start` raises `SchemaTooNew`, `WrongPartitions`, `WrongTopic`, `LedgerAway`, `LogAway`.
     """
     if kafka is not None:
@@ -125,12 +125,12 @@ def open_store(
             raise SettingsMistake("with Kafka the ledger is in PostgreSQL, which several processes share")
         if not server_clock:
             raise SettingsMistake("Kafka dates the entries: no scaled clock can be used with it")
-        return KafkaStore(database_url(url), kafka, chains, channels, unheard)
+        return KafkaStore(database_url(url), kafka, chains, channels, unused_channels)
     if url == MEMORY:
         return MemoryStore(clock, partitions)
     return SqlStore(
         database_url(url), clock, partitions, server_clock=server_clock, chains=chains, channels=channels,
-        unheard=unheard,
+        unused_channels=unused_channels,
     )  # fmt: skip
 
 
@@ -177,18 +177,18 @@ class _DatabaseStore(Store):
         self.ledger = self._ledger = _ledger_in(database)
         now_ms, speed = (None, 1.0) if clock is None else (clock.now_ms, speed_of(clock))
         self.dial = SqlDialOrders(database, now_ms, self._said_by, speed)
-        self._ledger.tell_dialled(self.dial.on_commit)
+        self._ledger.subscribe_dialled(self.dial.on_commit)
         self.callbacks = SqlCallbackRequests(database, DIAL)
-        self._ledger.tell_called_back(self.callbacks.on_commit)
-        self.letters = PartLetters()
+        self._ledger.subscribe_called_back(self.callbacks.on_commit)
+        self.dead_letters = PartDeadLetters()
         self._chains = (CHAIN, *chains)
 
     def _said_by(self) -> list[int]:
         """Each of these must say how far it has read a source."""
         return call_partitions(self.log)
 
-    def hear_commands(self, heard: Callable[[], None]) -> None:
-        self.database.hear(COMMANDED, heard)
+    def subscribe_commands(self, callback: Callable[[], None]) -> None:
+        self.database.subscribe(COMMANDED, callback)
 
     def beside_rounds(self, part: str, write: Write, health: PartHealth) -> None:
         self._ledger.beside_rounds(part, write, health)
@@ -209,11 +209,11 @@ class SqlStore(_DatabaseStore):
 
     def __init__(
         self, url: URL, clock: Clock, partitions: int, *, server_clock: bool, chains: Sequence[Chain] = (),
-        channels: Sequence[str] = (), unheard: Collection[str] = (),
+        channels: Sequence[str] = (), unused_channels: Collection[str] = (),
     ) -> None:  # fmt: skip
         writers = [LEDGER, HEARTBEATS, LOG, DIAL, *_writers_of(chains)]
         super().__init__(
-            Database(url, writers, (APPENDED, *CHANNELS, *channels), unheard, keeps_plans=OURS),
+            Database(url, writers, (APPENDED, *CHANNELS, *channels), unused_channels, keeps_plans=OURS),
             chains, None if server_clock and url.get_backend_name() != "sqlite" else clock,
         )  # fmt: skip
         database = self.database
@@ -225,9 +225,9 @@ class SqlStore(_DatabaseStore):
             partitions,
             server_clock=server_clock and self.shared,
             look_every_ms=LOOK_SHARED_MS if self.shared else LOOK_ALONE_MS,
-            appended=database.telling(APPENDED),
+            appended=database.notifier(APPENDED),
         )
-        database.hear(APPENDED, self._log.look)
+        database.subscribe(APPENDED, self._log.look)
 
     async def start(self) -> None:
         try:
@@ -251,12 +251,12 @@ class KafkaStore(_DatabaseStore):
 
     def __init__(
         self, url: URL, options: "KafkaOptions", chains: Sequence[Chain] = (), channels: Sequence[str] = (),
-        unheard: Collection[str] = (),
+        unused_channels: Collection[str] = (),
     ) -> None:  # fmt: skip
         from cti.adapters.event_log_kafka.log import KafkaEventLog
 
         writers = [LEDGER, HEARTBEATS, DIAL, *_writers_of(chains)]
-        database = Database(url, writers, (*CHANNELS, *channels), unheard, keeps_plans=OURS)
+        database = Database(url, writers, (*CHANNELS, *channels), unused_channels, keeps_plans=OURS)
         super().__init__(database, chains, None)
         self.log = KafkaEventLog(options, MonotonicClock())
         self.publisher = self.log.publisher
@@ -301,8 +301,8 @@ async def _word_of(writer: SqlWriter, within_s: float, slow: str) -> str | None:
 def _ledger_in(database: Database) -> SqlLedger:
     heartbeats = database.writer(HEARTBEATS)
     return SqlLedger(
-        database.writer(LEDGER), database.reader, heartbeats, database.telling(COMMANDED), database.telling(DIALLED),
-        database.telling(CALLED_BACK),
+        database.writer(LEDGER), database.reader, heartbeats, database.notifier(COMMANDED), database.notifier(DIALLED),
+        database.notifier(CALLED_BACK),
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ class SqlCallbackRequests:
         """`writer`: the purpose whose writer drops what is old."""
         self._reader, self._writer = database.reader, database.writer(writer)
         self._events: set[asyncio.Event] = set()
-        database.hear(CALLED_BACK, self.on_commit)
+        database.subscribe(CALLED_BACK, self.on_commit)
 
     async def read(self, limit: int = 100) -> list[CallbackRequest]:
         return await self._reader.run(requests.read_requests, limit)

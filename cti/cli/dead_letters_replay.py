@@ -13,7 +13,7 @@ from typing import NamedTuple
 from cti.core.identity import hash64, key_of
 from cti.ports import Appending, DeadLetters, EventLog
 from cti.rows import DeadLetterFilter, DeadLetterRow
-from cti.topics import LETTERS_FROM, PartTopics, SetAside, Topic
+from cti.topics import DEAD_LETTERS_FROM, PartTopics, SetAside, Topic
 from schemas.envelope import Refused, event_of
 from schemas.reasons import DeadLetter
 
@@ -51,7 +51,7 @@ def of_topic(letter: DeadLetterRow, topics: Sequence[Topic]) -> OfTopic | str:
     if reason in {DeadLetter.TOO_LARGE, DeadLetter.LOST} or not letter.body:
         return "its bytes are not there, or not all of them"
     for topic in topics:
-        if topic.has_letter(letter.partition):
+        if topic.has_dead_letter(letter.partition):
             return OfTopic(topic.name, SetAside(*letter[:3], reason, *letter[4:7]))
     return "no installed part has the topic it came from"
 
@@ -87,7 +87,7 @@ async def judged(
         return "there is no such dead letter"
     if letter.replayed_at_ms is not None and not again:
         return "it was replayed before; --again replays it once more"
-    return of_topic(letter, topics) if letter.partition >= LETTERS_FROM else appending_of(letter)
+    return of_topic(letter, topics) if letter.partition >= DEAD_LETTERS_FROM else appending_of(letter)
 
 
 async def verdicts(

@@ -54,11 +54,22 @@ def notices_owed(hold: Hold, every_ms: int | None) -> int:
 
 def notices_played(holds: Sequence[Hold], rule: str, done: Sequence[Intervention]) -> tuple[int, ...]:
     """For each hold: the notices that the switch said were played."""
-    causes = [intervention.cause for intervention in done if intervention.rule == rule and intervention.state == "done"]
-    if not causes:
+    played = [intervention for intervention in done if intervention.rule == rule and intervention.state == "done"]
+    if not played:
         return (0,) * len(holds)
-    counts = Counter(causes)
+    counts = Counter([intervention.cause for intervention in played])
+    for cause in counts.keys() - {hold.cause for hold in holds}:  # a late event moved the beginning (`dues.aligned`)
+        for notice in played:
+            if notice.cause == cause and (hold := _running(holds, notice.due_ms)) is not None:
+                counts[hold.cause] += 1
     return tuple([counts[hold.cause] for hold in holds])
+
+
+def _running(holds: Sequence[Hold], at_ms: int) -> Hold | None:
+    for hold in holds:
+        if hold.at_ms <= at_ms and (hold.end_ms is None or at_ms <= hold.end_ms):
+            return hold
+    return None
 
 
 def _offer_longer(found: list[Breach], call: Call, rule: Rule) -> None:

@@ -237,7 +237,8 @@ def _delivered(call: Call, fact: Fact) -> Ignored | None:
     elif (state := LEG_TABLE.get((leg.state, fact.kind), NULL)) is NULL:
         return Ignored.WRONG_STATE
     intervals.settle(call, call.legs.with_leg(moved(leg, state)), fact.at_ms, fact.id)
-    if call.first_delivered_ms is None and not call.customer_left and not (leg.side is AGENT and call.dialled):
+    waits = call.first_delivered_ms is None and call.answered_ms is None and not call.customer_left
+    if waits and not (leg.side is AGENT and call.dialled):
         call.first_delivered_ms = fact.at_ms
     if leg.side is AGENT:
         offers.offered(call, leg, fact)
@@ -307,7 +308,7 @@ def _moved(call: Call, fact: Fact) -> Ignored | None:
     if call.dialled:
         leg = dialled.moving(call, fact)
     else:
-        if clears and call.legs.at(data.releasing_device) is None:
+        if clears or fact.kind == "failed":
             parties.adopt(call, data.connection)
         _note(call, fact)
         leg = call.legs.named(data.connection) or call.legs.at(data.device)

@@ -43,11 +43,26 @@ def settle(call: Call, legs: Legs, at_ms: int, cause: str) -> None:
         call.waits = (*waits[:-1], Wait(last.cause, last.queue, last.leg, last.at_ms, at_ms))
         call.left_waiting = customer is None
     held = (bool(legs.traits & AWAY) or bool(call.holds)) and _settle_holds(call, legs, at_ms, cause)
-    if not held and customer is not None and customer.state is CONNECTED:
-        legs = _joined(legs, legs.having(NEWLY_CONNECTED))
+    if not held and customer is not None and customer.state is CONNECTED and legs.traits & NEWLY_CONNECTED:
+        legs = _joined(legs, _newly_with(call, legs))
     call.legs = legs
     if call.answered_ms is not None and (customer is not None or call.talks):
         _settle_talks(call, legs, customer, at_ms)
+
+
+def _newly_with(call: Call, legs: Legs) -> list[Leg]:
+    """Who is with the customer from now on. Whom an agent consulted while he held the customer stays apart when the
+    agent takes the customer back: he joins by a transfer or a conference, or when no other agent is left.
+    """
+    newly, before = legs.having(NEWLY_CONNECTED), call.legs
+    if not (legs.traits & JOINED and before.traits & NEWLY_CONNECTED and _speaks(before)):
+        return newly
+    return [leg for leg in newly if (was := before.named(leg.id)) is None or not was.traits & NEWLY_CONNECTED]
+
+
+def _speaks(legs: Legs) -> bool:
+    customer = customer_of(legs)
+    return customer is not None and customer.state in SPEAKING
 
 
 def _joined(legs: Legs, newly: list[Leg]) -> Legs:
@@ -116,6 +131,25 @@ def _settle_talks(call: Call, legs: Legs, customer: Leg | None, at_ms: int) -> N
     call.talks, call.talking = tuple(known), running
 
 
+def talk_renamed(call: Call, new_names: dict[str, str]) -> None:
+    """Talks of legs that live on under other ids."""
+    if not new_names or not call.talks:
+        return
+    known, talking = list(call.talks), call.talking.copy()
+    going_on = [(old, new) for old, new in new_names.items() if old in talking]
+    indices = [(talking.pop(old), new) for old, new in going_on]  # first all, because two legs may swap their ids
+    for index, new in indices:
+        talking[new] = index
+        known[index] = Talk(new, known[index].at_ms)
+    if len(talking) < len(known):  # some are over
+        known = [talk if talk.end_ms is None else _talk_as(talk, new_names) for talk in known]
+    call.talks, call.talking = tuple(known), talking
+
+
+def _talk_as(talk: Talk, new_names: dict[str, str]) -> Talk:
+    return Talk(new_names.get(talk.leg, talk.leg), talk.at_ms, talk.end_ms)
+
+
 def conversing(call: Call, legs: Legs) -> bool:
     """Whether the customer talks to somebody. On an outbound call without an agent, that may be the call itself."""
     customer = customer_of(legs)
@@ -141,9 +175,9 @@ def queued(call: Call, legs: Legs, fact: Fact, leg: str) -> None:
 
 
 def ended(call: Call, leg: Leg, fact: Fact) -> None:
-    """The leg ends: its offer ends; if it is the customer's leg, all offers end."""
+    """The leg ends: its offer ends; if it is the customer's leg, which is cleared or fails, all offers end."""
     if leg.side is CUSTOMER:
-        if fact.kind == "connectionCleared":
+        if fact.kind in ("connectionCleared", "failed"):
             all_ended(call, fact.at_ms)
     elif leg.state is ALERTING and call.ringing:
         close_offer(call, leg.id, fact.at_ms, _result(call, leg, fact))
@@ -156,7 +190,10 @@ def answered(call: Call, leg: Leg, fact: Fact) -> None:
     """
     call.release = None
     if call.answered_ms is not None:
-        close_offer(call, leg.id, fact.at_ms, OfferResult.ANSWERED)
+        if _waits(call):
+            agent_answered(call, leg.id, fact.at_ms)
+        else:
+            close_offer(call, leg.id, fact.at_ms, OfferResult.ANSWERED)
         return
     agent_answered(call, leg.id, fact.at_ms)
     call.answered_ms, call.answer_cause, call.first_agent = fact.at_ms, fact.id, leg.agent
@@ -173,6 +210,12 @@ def is_released(call: Call, legs: Legs, leg: Leg) -> bool:
     return conversing(call, call.legs) and not conversing(call, legs)
 
 
+def _waits(call: Call) -> bool:
+    """Whether the customer is in a queue now."""
+    customer = customer_of(call.legs)
+    return customer is not None and customer.state is QUEUED
+
+
 def _result(call: Call, leg: Leg, fact: Fact) -> OfferResult:
     """How an unanswered offer ended, from the switch's cause, else from who released."""
     cause, releasing = cause_data(fact)[0], clearing_data(fact).releasing_device
@@ -182,6 +225,6 @@ def _result(call: Call, leg: Leg, fact: Fact) -> OfferResult:
         return OfferResult.REJECTED
     if fact.kind == "failed" or releasing == "network":
         return OfferResult.FAILED
-    if fact.kind in ("diverted", "transferred") or call.answered_ms is not None:
+    if fact.kind in ("diverted", "transferred") or (call.answered_ms is not None and not _waits(call)):
         return OfferResult.REDIRECTED
     return OfferResult.ABANDONED

@@ -47,8 +47,9 @@ def adopt_called(call: Call, connection: str) -> None:
 
 
 def new_leg(call: Call, connection: str, device: str | None) -> Leg:
-    """The leg of who began the call: the customer's when he calls us, an agent's or the dialler's otherwise."""
-    return Leg(connection, CUSTOMER if call.inbound else OTHER, NULL, device=device)
+    """The leg of who began the call: the customer's when he calls us, ours when one of us calls out."""
+    outbound = call.opening.direction == "outbound"
+    return Leg(connection, CUSTOMER if call.inbound else AGENT if outbound else OTHER, NULL, device=device)
 
 
 def party(call: Call, fact: Fact) -> Leg:
@@ -86,7 +87,7 @@ def _is_unnamed_customer(call: Call, agent: str | None) -> bool:
 
 
 def tell_apart(call: Call, agent: str | None, connection: str) -> None:
-    """Where no opening was seen: an agent's number tells him from the customer, who has none."""
+    """Find out who is the agent where no opening was seen: by his number, which the customer's leg lacks."""
     if agent is None or call.opening.kind is not None:
         return
     customer, count = customer_of(call.legs), call.legs.count(UNNUMBERED)

@@ -23,9 +23,11 @@ from cti.core.legs import (
     CUSTOMERS,
     HELD,
     HOLD,
+    INITIATED,
     NOT_JOINED,
     NULL,
     OTHERS,
+    SPEAKING_AGENTS,
     Leg,
     moved,
     renamed,
@@ -38,23 +40,36 @@ def transferred(call: Call, fact: Fact) -> None:
     data = transfer_data(fact)
     mapped, before = data.connections, call.legs
     stays = data.resulting in (None, call.subject)
+    kept = _kept(call, data, fact.kind, stays)
     for connection in dict.fromkeys(call.ringing.values()) if fact.kind == "transferred" else mapped:
         leg = before.named(connection)
-        if leg is not None and leg.side is not CUSTOMER:
+        goes_on_ringing = stays and fact.kind == "transferred" and kept.named(connection) is not None
+        if leg is not None and leg.side is not CUSTOMER and not goes_on_ringing:
             intervals.ended(call, leg, fact)
-    kept = _kept(call, data, fact.kind, stays)
     if stays:
         kept, new_ids = _going_on(kept, mapped)
         kept = _with_comers(kept, mapped, data.to)
         offers.offer_renamed(call, new_ids)
+        intervals.talk_renamed(call, new_ids)
     if kept.traits & CUSTOMERS:
         call.customer_left = False
         offers.goes_on(call)
+    if stays and data.resulting is not None and call.answered_ms is None:
+        kept = _spoken_with(call, kept, fact)
     intervals.settle(call, kept, fact.at_ms, fact.id)
     call.left_waiting = False
     if _hands_over(call, data) and fact.kind == "transferred" and len(call.transfers) < offers.INTERVALS_MAX:
         to = data.to or data.resulting
         call.transfers = (*call.transfers, Transfer(fact.at_ms, data.blind, to, data.reason))
+
+
+def _spoken_with(call: Call, legs: Legs, fact: Fact) -> Legs:
+    """A resulting call that was offered before: the customer goes on speaking with the agent who comes with him."""
+    customer = customer_of(legs)
+    if customer is None or not legs.traits & SPEAKING_AGENTS or not call.inbound:
+        return legs
+    call.answered_ms, call.answer_cause = fact.at_ms, fact.id
+    return legs.with_leg(moved(customer, CONNECTED)) if customer.state is INITIATED else legs
 
 
 def _hands_over(call: Call, data: TransferData) -> bool:

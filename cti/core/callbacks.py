@@ -31,7 +31,7 @@ _Offer = tuple[str, int, int]
 
 
 def offers_of(book: RuleBook) -> frozenset[_Offer]:
-    """Where this profile plays the callback offer."""
+    """The steps of rules in which this profile plays the callback offer."""
     return frozenset(
         (rule.id, rule.entry, step.ordinal)
         for rule in book.interventions
@@ -67,12 +67,12 @@ def confirmation(offer: Intervention, keys: Keys, tenant: str, call_id: str) -> 
 
 
 def request_id(offer: Intervention, tenant: str, call_id: str) -> str:
-    """Of the caller who accepts this offer."""
+    """The id of the request of a caller who accepts this offer."""
     return command_id(tenant, f"{call_id}:{offer.id}", offer.rule, ONCE, ASKS)
 
 
 def promise_id(promise: Promise, tenant: str, source: str) -> str:
-    """Of what an agent promises."""
+    """The id of the request that an agent promises."""
     return command_id(tenant, f"{len(source)}:{source}:{promise.event}", PROMISED, ONCE, ASKS)
 
 

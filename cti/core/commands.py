@@ -70,26 +70,27 @@ def _fields(step: Step, due: Due, profile: Profile) -> dict[str, Any] | None:
     """The command's own fields, or None where the occurrence lacks what the command needs."""
     target, options = due.target, dict(step.options)
     agent = profile.leader if options.get("to") == "leader" else target.agent
+    # A caller's leg that no event has named yet ("") cannot be commanded.
     leg = {"connection": target.leg, "if_state": target.if_state}
     match step.command:
         case "promptAgent" if agent is not None:
             severity = "warning" if due.rule.shape == "while" else "info"
             return {"agent": agent, **step.said, "severity": severity}
-        case "playMessage" if target.leg is not None:
+        case "playMessage" if target.leg:
             interrupts = {"hold": ["retrieved"], "queued": ["delivered", "established"]}.get(target.if_state or "", [])
             return {**leg, **step.said, "interrupt_on": interrupts}
-        case "deflectCall" if target.leg is not None:
+        case "deflectCall" if target.leg:
             tried = {"except": target.device} if target.device else {}
             return {**leg, "agent": target.agent, "to": step.argument or "queueHead", **tried, "if_other_ready": True}
-        case "setRingTimeout" if target.leg is not None:
+        case "setRingTimeout" if target.leg:
             limit_s = (due.rule.at_ms or 0) / 1000
             return {**leg, "agent": target.agent, "seconds": limit_s, "if_other_ready": True}
         case "setAgentState" if target.agent is not None:
             state = step.argument or "notReady"
             return {"agent": target.agent, "state": state, "reason": due.rule.id, "if_other_ready": True}
-        case "singleStepTransferCall" if target.leg is not None and step.argument:
+        case "singleStepTransferCall" if target.leg and step.argument:
             return {**leg, "to": step.argument}
-        case "clearConnection" if target.leg is not None:
+        case "clearConnection" if target.leg:
             return {**leg, "reason": due.rule.id}
         case _:
             return None

@@ -52,6 +52,8 @@ def _found(
     """What is due before `until_ms`, and when the next one is."""
     found: list[Due] = []
     next_ms = NEVER
+    if done:
+        done = aligned(call, rules, done)
     if moved & OFFERS and call.offers:
         next_ms = _offers(found, call, rules, done, until_ms)
     if moved & HOLDS and call.holds:
@@ -63,12 +65,62 @@ def _found(
     return found, next_ms
 
 
+def aligned(call: Call, rules: RuleSet, done: Sequence[Intervention]) -> Sequence[Intervention]:
+    """The interventions, each with the event that opens its interval now.
+
+    A late event that comes before it may have moved an interval's beginning: what was done is then known under an event
+    that opens nothing any more. It belongs to the interval in which it was due.
+    """
+    causes = {offer.cause for offer in call.offers}
+    causes.update([hold.cause for hold in call.holds])
+    causes.update([wait.cause for wait in call.waits])
+    causes.add(call.answer_cause or "")
+    if {known.cause for known in done} <= causes:
+        return done
+    return [known if known.cause in causes else _realigned(call, rules, known) for known in done]
+
+
+def _realigned(call: Call, rules: RuleSet, known: Intervention) -> Intervention:
+    at_ms = known.due_ms
+    if _is_of((*rules.held, *rules.on_held, *rules.on_retrieved), known):
+        for hold in reversed(call.holds):
+            if hold.at_ms <= at_ms and (hold.end_ms is None or at_ms <= hold.end_ms):
+                return known._replace(cause=hold.cause)
+    elif _is_of(rules.queued, known):
+        for wait in reversed(call.waits):
+            if wait.at_ms <= at_ms and (wait.end_ms is None or at_ms <= wait.end_ms):
+                return known._replace(cause=wait.cause)
+    elif _is_of((*rules.alerting, *rules.on_offer_ended), known):
+        around = [
+            offer for offer in call.offers if offer.at_ms <= at_ms and (offer.end_ms is None or at_ms <= offer.end_ms)
+        ]
+        if len(around) == 1:
+            return known._replace(cause=around[0].cause)
+    elif call.answer_cause is not None and _is_of(rules.on_established, known):
+        return known._replace(cause=call.answer_cause)
+    return known
+
+
+def _is_of(rules: Sequence[Rule], known: Intervention) -> bool:
+    return (known.rule, known.entry) in {(rule.id, rule.entry) for rule in rules}
+
+
 def _offers(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention], until_ms: float) -> int:
+    """RING-1. A ring-all is judged once: by its first offer that rings to the limit, or may."""
     next_ms = NEVER
-    for index, offer in enumerate(call.offers):
-        for rule in rules.alerting:
-            if not (offer.together and _not_first(call.offers, index)):
-                next_ms = min(next_ms, _alerting(found, rule, offer, done, until_ms))
+    for rule in rules.alerting:
+        limit_ms = rule.first_ms or rule.at_ms or 0
+        judged_ms = 0  # until when an offer that rings belongs to a ring-all that is judged by an earlier offer
+        for offer in call.offers:
+            if offer.together:
+                end_ms = NEVER if offer.end_ms is None else offer.end_ms
+                if offer.at_ms < judged_ms:
+                    judged_ms = max(judged_ms, end_ms)
+                    continue
+                if end_ms - offer.at_ms > limit_ms:
+                    judged_ms = end_ms
+            next_ms = min(next_ms, _alerting(found, rule, offer, done, until_ms))
+    for offer in call.offers:
         if offer.end_ms is None or offer.together or not offer.agent:
             continue
         for rule in rules.on_offer_ended:
@@ -87,12 +139,6 @@ def _alerting(found: list[Due], rule: Rule, offer: Offer, done: Sequence[Interve
         if ring_timeouts and ring_timeouts[0].state in ("accepted", "done"):
             return NEVER  # the switch keeps the limit itself
     return _ticks(found, rule, offer.cause, offer.at_ms, offer.end_ms, target, done, until_ms)
-
-
-def _not_first(offers: Sequence[Offer], index: int) -> bool:
-    """Whether an earlier offer of the same ring-all was still ringing when this one began."""
-    at = offers[index].at_ms
-    return any(other.together and (other.end_ms is None or other.end_ms > at) for other in offers[:index])
 
 
 def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Intervention], until_ms: float) -> int:
@@ -114,7 +160,7 @@ def _holds(found: list[Due], call: Call, rules: RuleSet, done: Sequence[Interven
 
 
 def _of_hold(call: Call, hold: Hold) -> Whom:
-    """Where a notice is played: the customer's leg; `if_state` only where it is on hold now, and not just muted."""
+    """The leg on which a notice is played, the customer's. `if_state` only while it is on hold, and not just muted."""
     leg = call.legs.named(hold.leg)
     held = leg is not None and leg.state is HOLD
     return hold.leg, hold.agent, None, "hold" if held else None, False

@@ -172,6 +172,11 @@ def connection_of(fact: Fact) -> str | None:
     return fact.data.get("connection")
 
 
+def is_refusal(fact: Fact) -> bool:
+    """Whether it is a switch's answer that did not do what was commanded: that shows no live call."""
+    return fact.kind == "commandResult" and fact.data.get("state") == "refused"
+
+
 def agent_of(fact: Fact) -> str | None:
     """The agent whom a fact names, if any."""
     return fact.data.get("agent")

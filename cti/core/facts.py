@@ -79,7 +79,9 @@ def fact(at_ms: int, sequence: int | None, event_id: str, kind: str, body_hash: 
 
 
 def rank_of(kind: str) -> int:
-    """offered < queued < delivered < established < ... < cleared (docs/integrators.md, Time); derived closings come last."""
+    """offered < queued < delivered < established < ... < cleared; derived closings come last (docs/integrators.md,
+    Time).
+    """
     if kind in (STALE, LOST):
         return _LAST_RANK
     return KIND_RANK.get(kind, _MIDDLE_RANK)

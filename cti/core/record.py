@@ -1,5 +1,6 @@
-"""The record of a call that has ended (docs/integrators.md, "The call record"): a pure function of its state, and of what was done
-about it."""
+"""The record of a call that has ended (docs/integrators.md, "The call record"): a pure function of its state, and of
+what was done about it.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -83,6 +84,14 @@ def _wait_ms(call: Call, end: int) -> int:
     """Queued time until the first answer, or the end."""
     until = end if call.answered_ms is None else call.answered_ms
     return sum([max(min(wait.end_ms or until, until) - wait.at_ms, 0) for wait in call.waits])
+
+
+def tried_ms(call: Call, measured: Measured) -> int:
+    """RING-3: how long the caller waited for an answer, or in vain: since queued, or since offered if never queued."""
+    if call.waits:
+        return measured.wait_ms
+    until = call.ended_ms if call.answered_ms is None else call.answered_ms
+    return max((call.opened_at_ms if until is None else until) - call.opened_at_ms, 0)
 
 
 def _waited_again_ms(call: Call, end: int) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 from cti.core.breaches import Breach
 from cti.core.call_state import Call, Phase
-from cti.core.dues import dues
+from cti.core.dues import aligned, dues
 from cti.core.record import Identity, measure, record_of
 from cti.core.rules import Due, Intervention, Rule, RuleBook, RuleSet, concerns, rule_set
 from cti.core.times import rfc3339
@@ -49,7 +49,7 @@ def running_dues(call: Call, rules: RuleSet, done: Sequence[Intervention], now_m
     causes = {each.cause for each in offers} | {each.cause for each in holds} | {each.cause for each in waits}
     if not causes:
         return []
-    of_these = [intervention for intervention in done if intervention.cause in causes]
+    of_these = [intervention for intervention in aligned(call, rules, done) if intervention.cause in causes]
     first_ms = min([offer.at_ms for offer in offers], default=None)
     now = call.copy()
     now.holds, now.waits = tuple(holds), ()

@@ -102,7 +102,7 @@ class DialOrders(Protocol):
 
 
 class DialStreams(Protocol):
-    """For a gateway: only the newest subscription of a switch is sent dial orders."""
+    """The orders of switches, for a gateway: only the newest subscription of a switch is sent dial orders."""
 
     async def subscribe(self, tenant: str, switch: str) -> int:
         """Raise the switch's dial epoch, and return it: earlier subscriptions claim nothing any more."""

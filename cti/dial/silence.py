@@ -40,7 +40,7 @@ class NotSentYet:
 
 
 @dataclass(frozen=True, slots=True)
-class NotDialled:
+class NeverRang:
     """It certainly never rang. An open order is settled by this only where `DialOrders.settle` returns its id."""
 
     why: str  # withdrawn | expired | refused_expired | never_seen
@@ -76,8 +76,8 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """By a fact; else by the answer to a question."""
+class CallEnded:
+    """The call has ended, by a fact; else by the answer to a question."""
 
     fact: DialFact | None
     answer: OrderState | None
@@ -98,7 +98,7 @@ class TwoCalls:
     facts: tuple[DialFact, ...]
 
 
-Judged = NotSentYet | NotDialled | Refused | Waiting | AskNow | Live | Ended | Unknown | TwoCalls
+Judged = NotSentYet | NeverRang | Refused | Waiting | AskNow | Live | CallEnded | Unknown | TwoCalls
 
 
 def judge(
@@ -111,9 +111,9 @@ def judge(
     fact = calls[0] if calls else None
     answer = next((ask for ask in asks if ask.answer == "ended"), None)
     if fact is not None and fact.ended_at_ms is not None:
-        return Ended(fact, None)
+        return CallEnded(fact, None)
     if answer is not None:
-        return Ended(fact, answer)
+        return CallEnded(fact, answer)
     if fact is None and (unsent := _unsent(order, now_ms)) is not None:
         return unsent
     return _of_sent(order, asks, fact, word, now_ms)
@@ -128,20 +128,20 @@ def _by_opening(facts: Sequence[DialFact]) -> tuple[DialFact, ...]:
 
 
 def _unsent(order: OrderState, now_ms: int) -> Judged | None:
-    """Of an order without a call: whether it was never sent, or refused; None: neither."""
+    """Judge an order without a call: never sent, or refused; None: neither."""
     if order.state == "withdrawn":
-        return NotDialled("withdrawn")
+        return NeverRang("withdrawn")
     if order.sent_at_ms is None:
-        return NotSentYet() if now_ms < order.order.expires_at_ms else NotDialled("expired")
+        return NotSentYet() if now_ms < order.order.expires_at_ms else NeverRang("expired")
     if order.result == "refused" and order.reason not in UNSURE:
-        return NotDialled("refused_expired") if order.reason == "expired" else Refused(order.reason or "error")
+        return NeverRang("refused_expired") if order.reason == "expired" else Refused(order.reason or "error")
     return None
 
 
 def _of_sent(
     order: OrderState, asks: Sequence[OrderState], fact: DialFact | None, word: SourceWord | None, now_ms: int
 ) -> Judged:
-    """Of a sent order: whether it is silent, and then what the questions have brought."""
+    """Judge a sent order: whether it is silent, and then what the questions have brought."""
     sign_ms = _last_sign(order, asks, fact)
     silent_ms = order.order.expires_at_ms + ASK_AFTER_MS
     if sign_ms is not None:
@@ -177,7 +177,7 @@ def _asked(asks: Sequence[OrderState], heard: bool, now_ms: int) -> Judged:
     if not asks:
         return AskNow()
     if not heard and any(ask.answer == "never_seen" for ask in asks):
-        return NotDialled("never_seen")
+        return NeverRang("never_seen")
     closed = [_closed_ms(ask) for ask in asks]
     if now_ms < max(closed):
         return Waiting(max(closed))

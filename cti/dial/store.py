@@ -62,11 +62,11 @@ class SqlDialOrders:
         self._reader: SqlReader = database.reader
         self._clock = LedgerClock(clock, speed)
         self._partitions = partitions
-        self._tell_dialled = database.telling(DIALLED) or _nobody
-        self._tell_ordered = database.telling(ORDERED) or _nobody
+        self._notify_dialled = database.notifier(DIALLED) or _nobody
+        self._notify_ordered = database.notifier(ORDERED) or _nobody
         self._dialled, self._ordered = Wakes(), Wakes()
-        database.hear(DIALLED, self._dialled.set)
-        database.hear(ORDERED, self._ordered.set)
+        database.subscribe(DIALLED, self._dialled.set)
+        database.subscribe(ORDERED, self._ordered.set)
 
     # -- DialOrders: in a transaction of the caller's ------------------------------------------------------------------
 
@@ -81,7 +81,7 @@ class SqlDialOrders:
                 raise NoDialStream(f"{tenant}: {switch}")
         new = orders.put_orders(connection, made)
         if new:
-            self._tell_ordered(connection)
+            self._notify_ordered(connection)
         return new
 
     def withdraw(self, connection: Connection, tenant: str, ids: Collection[str]) -> set[str]:
@@ -102,7 +102,7 @@ class SqlDialOrders:
     def report(self, connection: Connection, said: Sequence[DialFact]) -> None:
         assert all(fact.call_id == "" for fact in said), "a message has no call"
         facts.put_facts(connection, said)
-        self._tell_dialled(connection)
+        self._notify_dialled(connection)
 
     # -- DialOrders: each in a transaction of its own ------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class SqlDialOrders:
         return epoch
 
     def _subscribe(self, connection: Connection, asked: Sequence[streams.Of]) -> Sequence[int]:
-        self._tell_dialled(connection)
+        self._notify_dialled(connection)
         return streams.subscribe(connection, self._clock, asked)
 
     async def resume(self, tenant: str, switch: str) -> int | None:
@@ -166,7 +166,7 @@ class SqlDialOrders:
     def _resume(self, connection: Connection, asked: Sequence[streams.Of]) -> Sequence[int | None]:
         epochs = streams.resume(connection, self._clock, asked)
         if any(epoch is not None for epoch in epochs):
-            self._tell_dialled(connection)
+            self._notify_dialled(connection)
         return epochs
 
     async def prolong(self, tenant: str, switch: str, epoch: int) -> bool:
@@ -198,7 +198,7 @@ class SqlDialOrders:
         by_id = sorted(range(len(results)), key=lambda at: results[at].id)
         kept = {at: orders.set_result(connection, results[at]) for at in by_id}
         if "kept" in kept.values():
-            self._tell_dialled(connection)
+            self._notify_dialled(connection)
         return [kept[at] for at in range(len(results))]
 
     def wake_claims(self, event: asyncio.Event) -> None:
@@ -216,4 +216,4 @@ class SqlDialOrders:
 
 
 def _nobody(_: Connection) -> None:
-    """No other process is told: there is none."""
+    """Notify nobody: there is no other process."""

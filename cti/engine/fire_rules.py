@@ -13,7 +13,7 @@ from typing import Final
 
 from cti.core.call_state import ENDED
 from cti.core.commands import GOES_ON, command_for, overtaken
-from cti.core.dues import ALL, NEVER, due_now
+from cti.core.dues import ALL, NEVER, aligned, due_now
 from cti.core.facts import Fact
 from cti.core.rules import Due, Intervention
 from cti.engine.commands import CommandWriter
@@ -138,9 +138,10 @@ def _next_step(commands: CommandWriter, key: Key, live: LiveCall, refused: Inter
     now_ms = source.clock.now_ms(partition_ms)
     if now_ms is None or not source.clock.trusted(partition_ms):
         return
-    view = view_of(live.call, live.done, refused.cause)
-    others = [done for done in live.done_about((refused.cause,)) if not _same_occurrence(done, refused)]
     rules = source.rules(live.call.queue, live.call.opening.direction)
+    others = [done for done in live.done_about((refused.cause,)) if not _same_occurrence(done, refused)]
+    refused = aligned(live.call, rules, (refused,))[0]
+    view = view_of(live.call, live.done, refused.cause)
     for due in due_now(view.call, rules, others, now_ms, view.moved)[0]:
         occurrence = (due.rule.id, due.rule.entry, due.cause, due.n)
         if occurrence != (refused.rule, refused.entry, refused.cause, refused.n) or due.passed:

@@ -18,6 +18,7 @@ from cti.core.call import advance
 from cti.core.call_reuse import begins_again, is_beyond
 from cti.core.call_state import ENDED, PHASE_NULL, Call
 from cti.core.dues import ALL, ANSWER, HOLDS, OFFERS, WAITS
+from cti.core.fact_data import is_refusal
 from cti.core.facts import (
     AFTERWARDS_KINDS,
     FIRST_KINDS,
@@ -187,7 +188,7 @@ def apply(work: Gathering, key: Key, live: LiveCall, fact: Fact, entry: Entry, n
     live.add(fact, data)
     if n == 0 and fact.kind != "commandResult":  # a result is dated by the gateway unless the switch gave a time
         live.source.clock.observe(entry.appended_at_ms, fact.at_ms, True)
-    if fact.kind not in GIVEN_UP_KINDS:
+    if fact.kind not in GIVEN_UP_KINDS and not is_refusal(fact):
         live.heard_ms = max(live.heard_ms, entry.appended_at_ms)
     _write(work.round_, live, fact, entry, n, data)
     was, last = live.call, live.last

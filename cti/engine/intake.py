@@ -4,9 +4,9 @@
   ledger.
 * No partition waits for another: entries queue by partition, and each gets its share of a turn's time.
 * A partition whose calls cost much rests for a moment (`late.pause_ms`); the others go on.
-* Partition time (docs/integrators.md, Time) is the append time of the last entry taken; where all of a partition has been taken up
-  to an end that the log confirmed END_FRESH_MS ago at most, it is the log's clock. Each partition has its own end: one
-  that lags holds up no other's time.
+* Partition time (docs/integrators.md, Time) is the append time of the last entry taken; where all of a partition has
+  been taken up to an end that the log confirmed END_FRESH_MS ago at most, it is the log's clock. Each partition has its
+  own end: one that lags holds up no other's time.
 """
 
 import asyncio

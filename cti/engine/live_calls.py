@@ -11,6 +11,7 @@ from pydantic_core import from_json
 from cti.core.agent import Agent
 from cti.core.call import fold
 from cti.core.call_state import ENDED, Call
+from cti.core.fact_data import is_refusal
 from cti.core.facts import PRESENT, Fact, find, join, pack, rank_of, unpack
 from cti.core.identity import call_id, key_of
 from cti.core.rules import Intervention
@@ -284,7 +285,8 @@ def loaded(stored: StoredCall, source: Source) -> LiveCall:
     live.orders = orders_of(folded.call, facts, folded.beyond, live.done)
     live.revision = 0 if stored.record is None else stored.record.revision
     live.last = max([fact.order for fact in facts], default=None)
-    live.heard_ms = max((event.appended_at_ms for event in stored.timeline), default=row.opened_at_ms)
+    heard = [event.appended_at_ms for fact, event in zip(facts, stored.timeline, strict=True) if not is_refusal(fact)]
+    live.heard_ms = max(heard, default=row.opened_at_ms)
     live.in_snapshot = any(event.kind == PRESENT for event in stored.timeline)
     return live
 

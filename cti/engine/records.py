@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from cti.core.breaches import Breach
-from cti.core.record import Identity, Measured, measure, queue_of, record_of
+from cti.core.record import Identity, Measured, measure, queue_of, record_of, tried_ms
 from cti.core.rules import RuleBook
 from cti.core.times import seconds
 from cti.engine.live_calls import LiveCall, log_key
@@ -98,6 +98,7 @@ def _record_row(live: LiveCall, measured: Measured, revision: int, body: str) ->
         notices_owed=sum(measured.owed),
         notices_played=sum(measured.played),
         record=body,
+        tried_ms=tried_ms(call, measured),
     )
 
 

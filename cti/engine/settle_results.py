@@ -1,4 +1,6 @@
-"""Results without a call: a command is settled by its id, and a result never opens a call (docs/integrators.md, Identity)."""
+"""Results without a call: a command is settled by its id, and a result never opens a call (docs/integrators.md,
+Identity).
+"""
 
 from typing import Any
 

@@ -2,10 +2,10 @@
 
     app = make_app(log, reads, registry, limits, telemetry, pulse, standard=standard, ready=ready)
 
-`log` the event log, `reads` and `registry` the ledger's two other faces, `telemetry` a `cti.web.meter.Meter`,
-`pulse` the signal the engine of this process gives (`cti.gateway.pulse`), `standard` what the profile lends
-(`cti.gateway.context.Standard`), `ready` what /readyz asks. Serve it with `cti.web.server.listen(app, host, port,
-limits)`.
+`log`: the event log. `reads` and `registry`: the ledger's read side and its keys and switches. `telemetry`: a
+`cti.web.meter.Meter`. `pulse`: the signal that the engine of this process gives (`cti.gateway.pulse`). `standard`: what
+the reads need of the profile (`cti.gateway.context.Standard`). `ready`: what /readyz asks. Serve it with
+`cti.web.server.listen(app, host, port, limits)`.
 """
 
 import asyncio

@@ -198,7 +198,7 @@ class Backpressure:
         return last
 
     async def _find_room(self, account: Account, events: int) -> None:
-        """Where the account, as last settled, has none."""
+        """Wait for room where the account, as last settled, has none."""
         await self._progress.look_beyond()
         if account.waiting or not self._fits(account, events):
             await self._wait(account, events)

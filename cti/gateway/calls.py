@@ -74,7 +74,7 @@ async def _whole(context: Context, asked: Asked, as_of: str, limit: int) -> byte
     now_ms = context.log.now_ms()
 
     def written() -> bytes:
-        page = _timeline(sorted(stored.timeline, key=_position), limit)
+        page = _timeline(sorted(stored.timeline, key=lambda event: event.log_position), limit)
         return _written(asked, dict(context.standard.describe.whole(stored, now_ms)) | {"as_of": as_of} | page)
 
     return await asyncio.to_thread(written)
@@ -107,10 +107,6 @@ def _timeline(events: Sequence[TimelineRow], limit: int) -> dict[str, Any]:
         "timeline": [_event(event) for event in page],
         "timeline_next": cursor_of(page[-1].position, page[-1].n) if more else None,
     }
-
-
-def _position(event: TimelineRow) -> tuple[int, int]:
-    return event.position, event.n
 
 
 def _event(row: TimelineRow) -> dict[str, Any]:

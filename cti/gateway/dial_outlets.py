@@ -7,7 +7,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from cti.gateway.dialling import Dialling, DialSubscription, Leaving, OutletBroken
+from cti.gateway.dialling import ClaimedOrder, Dialling, DialSubscription, OutletBroken
 
 FIRST_LOOK_S = 2.0  # a poll that has nothing to answer waits so long for its first look at the orders
 BESIDE_S = 0.25  # one that has inbound commands to answer waits so long for a claim to begin
@@ -35,7 +35,7 @@ class StreamOutlet:
     def takes(self) -> int:
         return 0 if self._frames.stalled else self._dialling.limits.dial_claim
 
-    async def put(self, leaving: Sequence[Leaving]) -> None:
+    async def put(self, leaving: Sequence[ClaimedOrder]) -> None:
         if not (texts := self._dialling.rendered(leaving)):
             return
         try:
@@ -87,7 +87,7 @@ class PollOrders:
 
     def __init__(self, dialling: Dialling) -> None:
         self._dialling = dialling
-        self._leaving: list[Leaving] = []
+        self._leaving: list[ClaimedOrder] = []
         self._closed = False
         self._found = asyncio.Event()
         self._subscription: DialSubscription | None = None
@@ -95,7 +95,7 @@ class PollOrders:
     def takes(self) -> int:
         return 0 if self._closed or self._leaving else self._dialling.limits.dial_claim
 
-    async def put(self, leaving: Sequence[Leaving]) -> None:
+    async def put(self, leaving: Sequence[ClaimedOrder]) -> None:
         self._leaving.extend(leaving)
         self._found.set()
 

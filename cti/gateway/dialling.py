@@ -45,13 +45,13 @@ class OutletBroken(Exception):
 
 
 class DialLedger(NamedTuple):
-    """Where the orders are, and who counts them."""
+    """The ledger of dial orders, and the metrics that count them."""
 
     streams: DialStreams
     meter: DialMetrics
 
 
-class Leaving(NamedTuple):
+class ClaimedOrder(NamedTuple):
     """A claimed order on its way out. `claimed_ms`, `claimed_s`: before the claim, by the log's clock and by the one
     that nobody sets.
     """
@@ -70,12 +70,12 @@ class Leaving(NamedTuple):
 
 
 class Outlet(Protocol):
-    """Where the orders of one subscription go: a stream, or the answer to a poll."""
+    """The way out for the orders of one subscription: a stream, or the answer to a poll."""
 
     def takes(self) -> int:
         """How many orders can be written now; 0 while something waits to be written."""
 
-    async def put(self, leaving: Sequence[Leaving]) -> None:
+    async def put(self, leaving: Sequence[ClaimedOrder]) -> None:
         """Write them. Raises OutletBroken."""
 
 
@@ -156,7 +156,7 @@ class Dialling:
             self._word_ages_s[subscription] = age_s
         self.meter.word_age(max(self._word_ages_s.values(), default=0.0))
 
-    def rendered(self, leaving: Sequence[Leaving]) -> list[tuple[str, str]]:
+    def rendered(self, leaving: Sequence[ClaimedOrder]) -> list[tuple[str, str]]:
         """(id, JSON) of those that are still valid, to be written at once; how long they stay so is counted from now.
 
         What is not is never written: it stays sent, and will be asked for.
@@ -296,13 +296,13 @@ class DialSubscription:
                 return SUPERSEDED_LOOK_S
             shared.is_sent(self.tenant, claim.orders, self.switch)
             if claim.orders:
-                await self._put([Leaving(order, began_ms, began_s) for order in claim.orders], ability.limits)
+                await self._put([ClaimedOrder(order, began_ms, began_s) for order in claim.orders], ability.limits)
         if len(claim.orders) >= most:
             return 0.0
         next_s = NEVER if claim.next_ms is None else (claim.next_ms - claim.at_ms) / 1000
         return max(0.0, min(next_s, shared.limits.dial_poll_s))
 
-    async def _put(self, leaving: Sequence[Leaving], limits: Mapping[str, float]) -> None:
+    async def _put(self, leaving: Sequence[ClaimedOrder], limits: Mapping[str, float]) -> None:
         """Write them, at the pace of their trunk groups."""
         pace = self._shared.wire_pace
         lanes = Counter(each.order.lane for each in leaving if each.order.command == MAKE_CALL)

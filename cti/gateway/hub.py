@@ -170,7 +170,7 @@ class Hub:
 
     async def run(self) -> None:
         """Until cancelled: reads the ledger at the engine's signal, and by the poll for other processes' commands."""
-        self._pulse.tell(self._hear)
+        self._pulse.subscribe(self._on_commit)
         try:
             while True:
                 await self._woken()
@@ -183,7 +183,7 @@ class Hub:
                     log.exception("commands_unread")
                     await self._pause()
         finally:
-            self._pulse.forget(self._hear)
+            self._pulse.unsubscribe(self._on_commit)
 
     async def _pause(self) -> None:
         """Back off; what caused the wake-up is still to be read."""
@@ -229,7 +229,7 @@ class Hub:
             for subscription in self._streams.get((row.tenant, row.source), ()):
                 subscription.offer(row)
 
-    def _hear(self, rows: Sequence[CommandRow] | None, outcomes: Sequence[OutcomeRow]) -> None:
+    def _on_commit(self, rows: Sequence[CommandRow] | None, outcomes: Sequence[OutcomeRow]) -> None:
         """A commit of the engine of this process: passed on at once where it follows the highest number."""
         if rows is None:
             self._wake.set()

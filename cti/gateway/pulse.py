@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cti.rows import CommandRow, OutcomeRow
 
-Hear = Callable[[Sequence[CommandRow] | None, Sequence[OutcomeRow]], None]
+Subscriber = Callable[[Sequence[CommandRow] | None, Sequence[OutcomeRow]], None]
 
 
 class Pulse:
@@ -18,11 +18,11 @@ class Pulse:
         self._positions: dict[int, int] = {}
         self.only_tenant: str | None = None  # as the engine of this process said last
         self._moved = asyncio.Event()
-        self._hearers: list[Hear] = []
+        self._subscribers: list[Subscriber] = []
 
     @property
     def positions(self) -> Mapping[int, int]:
-        """The last positions heard of, by partition."""
+        """The last committed position of each partition, as far as the engine has reported."""
         return self._positions
 
     def committed(self, positions: Mapping[int, int]) -> None:
@@ -39,18 +39,18 @@ class Pulse:
 
     def commanded(self, rows: Sequence[CommandRow] | None = None, outcomes: Sequence[OutcomeRow] = ()) -> None:
         """The round held these commands and outcomes; None: some that are to be read from the ledger."""
-        for hear in self._hearers:
-            hear(rows, outcomes)
+        for subscriber in self._subscribers:
+            subscriber(rows, outcomes)
 
     @property
     def moved(self) -> asyncio.Event:
         """Set at the next `committed`; take it before looking at `positions`."""
         return self._moved
 
-    def tell(self, hear: Hear) -> None:
-        """Call `hear` at every `commanded`."""
-        self._hearers.append(hear)
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Call `subscriber` at every `commanded`."""
+        self._subscribers.append(subscriber)
 
-    def forget(self, hear: Hear) -> None:
-        """Stop calling it."""
-        self._hearers.remove(hear)
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Stop calling `subscriber`."""
+        self._subscribers.remove(subscriber)

@@ -110,8 +110,8 @@ def _of_order(tenant: str, order_id: str, result: Result, now_ms: float) -> Orde
     ended_ms = None if result.ended_at is None else ms_of(result.ended_at)
     reason = None if result.reason is None else result.reason.value
     return OrderResult(
-        tenant, order_id, result.state, reason, result.answer, result.cause, result.q850, result.tone, ended_ms,
-        int(now_ms),
+        tenant=tenant, id=order_id, result=result.state, reason=reason, answer=result.answer,
+        cause=result.cause, q850=result.q850, tone=result.tone, ended_at_ms=ended_ms, at_ms=int(now_ms),
     )  # fmt: skip
 
 

@@ -1,13 +1,13 @@
 """The routes of /v1, as data: the router and the OpenAPI document are both made from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from cti.gateway import breaches, calls, commands, events, indicators, probes, reading, records, results, switches
 from cti.gateway.bindings import SWITCH_ID_PATTERN
 from cti.gateway.positions import PATTERN, positions_of
 from cti.web.csv_text import CSV
-from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader
+from cti.web.cursors import ID, NUMBER, cursor_pattern, cursor_reader, page_cursor
 from cti.web.limits import Limits
 from cti.web.openapi import ref
 from cti.web.query import Parameter, choice, instant, parsed, seconds, text, whole
@@ -35,10 +35,6 @@ TIMELINE_KEY = (NUMBER, NUMBER)  # position, n
 def routes_of(limits: Limits) -> list[Route]:
     """Every route of the gateway; the handlers take the context and what was asked."""
     return [*_doors(limits), *_reads(limits), *_open()]
-
-
-def _cursor(key: Sequence[str]) -> Parameter:
-    return parsed("cursor", "The `cursor` of the page before.", cursor_pattern(key), cursor_reader(key))
 
 
 def _json(about: str, name: str) -> Answer:
@@ -106,11 +102,11 @@ def _reads(limits: Limits) -> list[Route]:
         text("queue", "Of this queue."), text("agent", "Answered by this agent."),
         choice("outcome", "How they ended.", ("answered", "abandoned", "failed", "lost", "stale")),
         text("rule", "That broke this rule."), FROM, TO, text("source", "Of this switch."),
-        text("subject", "With this call id of the switch."), limit, _cursor(CALL_KEY), MIN_POSITION,
+        text("subject", "With this call id of the switch."), limit, page_cursor(CALL_KEY), MIN_POSITION,
     )  # fmt: skip
     breach_filters = (
         text("rule", "Of this rule."), text("agent", "Of this agent."), text("queue", "In this queue."),
-        text("source", "Of this switch."), FROM, TO, limit, _cursor(BREACH_KEY), MIN_POSITION,
+        text("source", "Of this switch."), FROM, TO, limit, page_cursor(BREACH_KEY), MIN_POSITION,
     )  # fmt: skip
     listed = ("not_acceptable", "ledger_away")
     timeline = (

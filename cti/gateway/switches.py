@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import from_json, to_json
 
 from cti.gateway.bindings import DEFAULT_SOURCE
@@ -21,7 +21,7 @@ from cti.web.refusal import Refusal, busy, fault
 from cti.web.route import Asked
 from schemas.commands import COMMAND_MODELS
 from schemas.envelope import body_of, read_event
-from schemas.fields import Number
+from schemas.fields import Number, Whole
 
 DECLARED_TYPE = "ringback.switch.switchDeclared.v1"
 NAMES_MAX = 100
@@ -37,12 +37,6 @@ CommandName = Annotated[Name, WithJsonSchema({"type": "string", "enum": list(COM
 CommandNames = Annotated[list[CommandName], Field(max_length=NAMES_MAX)]
 
 
-def _whole(value: object) -> object:
-    """JSON knows one kind of number: 5.0 is a whole one."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Whole = BeforeValidator(_whole)
 OutboundVersion = Annotated[int, Field(ge=1, le=1), Whole]  # strict, where a literal 1 would take true
 CallerId = Annotated[Number, StringConstraints(min_length=1, pattern=r"^[ -~]+$")]
 TrunkName = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]

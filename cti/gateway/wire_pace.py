@@ -25,7 +25,9 @@ class Trunks(NamedTuple):
 
 
 class WirePace:
-    """Of one gateway. A switch has one dial stream, so whoever writes its orders has written those before them too."""
+    """The pace of one gateway. A switch has one dial stream, so whoever writes its orders has written
+    those before them too.
+    """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic

@@ -54,7 +54,7 @@ class Wanted(NamedTuple, Generic[R]):
 
 
 class Claims(Protocol[C_co]):
-    """Of a group: that one process can have it all."""
+    """The claims of a group in which one process can have everything."""
 
     async def claim(self, owner: str, resources: Any, /) -> Sequence[C_co]:
         """Make these resources where they are missing; own all of the group at once, each under a raised epoch."""

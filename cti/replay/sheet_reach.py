@@ -7,7 +7,8 @@ those of OpenDocument by the names of their elements.
 
 import re
 from collections.abc import Iterable
-from xml.parsers import expat
+
+from cti.web.xml_elements import read_elements
 
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 _ROWS_REPEATED, _COLUMNS_REPEATED = "table:number-rows-repeated", "table:number-columns-repeated"
@@ -16,15 +17,7 @@ _ROWS_REPEATED, _COLUMNS_REPEATED = "table:number-rows-repeated", "table:number-
 def reach_of(chunks: Iterable[bytes]) -> tuple[int, int]:
     """(last row, last column) that hold a value, over all sheets of this XML; raises ValueError if it is none."""
     reach = _Reach()
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = reach.element
-    parser.StartDoctypeDeclHandler = _refuse_document_type
-    try:
-        for chunk in chunks:
-            parser.Parse(chunk, False)
-        parser.Parse(b"", True)
-    except (expat.ExpatError, LookupError) as error:
-        raise ValueError(f"no XML: {error}") from error
+    read_elements(chunks, reach.element)
     return reach.rows, reach.columns
 
 
@@ -67,7 +60,3 @@ class _Reach:
 
     def _reached(self, row: int) -> None:
         self.rows, self.columns = max(self.rows, row), max(self.columns, self._column)
-
-
-def _refuse_document_type(*_: object) -> None:
-    raise ValueError("a document type, which may hide cells")

@@ -17,18 +17,18 @@ class Database:
     """Threads and connections, between `start` and `stop`.
 
     `writers` names the purposes. On PostgreSQL each has a writer of its own, so that none waits for another's
-    transaction; SQLite has one writer a file, and all purposes share it. `channels`: of NOTIFY, all that will be used;
-    `unheard`: those of them that this process need not hear. `keeps_plans`: writers whose statements may be planned
-    once (`cti.sql.connections`).
+    transaction; SQLite has one writer a file, and all purposes share it. `channels`: all that will be used with NOTIFY;
+    `unused_channels`: those that this process does not listen to. `keeps_plans`: writers whose statements may be
+    planned once (`cti.sql.connections`).
     """
 
     def __init__(
-        self, url: URL, writers: Sequence[str], channels: Sequence[str] = (), unheard: Collection[str] = (),
-        *, keeps_plans: Collection[str] = (),
+        self, url: URL, writers: Sequence[str], channels: Sequence[str] = (),
+        unused_channels: Collection[str] = (), *, keeps_plans: Collection[str] = (),
     ) -> None:  # fmt: skip
         self._url = url
         self.alone = url.get_backend_name() == "sqlite"
-        self.notifications = None if self.alone else Notifications(url, channels, unheard)
+        self.notifications = None if self.alone else Notifications(url, channels, unused_channels)
         self._engines: list[Engine] = [reader_engine(url, READERS)]
         self.reader = SqlReader(self._engines[0])
         self._writers: dict[str, SqlWriter] = {}
@@ -45,14 +45,14 @@ class Database:
         """The writer for a purpose."""
         return next(iter(self._writers.values())) if self.alone else self._writers[name]
 
-    def telling(self, channel: str) -> Callable[[Connection], None] | None:
+    def notifier(self, channel: str) -> Callable[[Connection], None] | None:
         """A function that notifies the other processes from a transaction; None: there are none."""
-        return None if self.notifications is None else partial(self.notifications.tell, channel=channel)
+        return None if self.notifications is None else partial(self.notifications.notify, channel=channel)
 
-    def hear(self, channel: str, heard: Callable[[], None]) -> None:
-        """Call `heard` at each notification of another process."""
+    def subscribe(self, channel: str, callback: Callable[[], None]) -> None:
+        """Call `callback` at each notification of another process."""
         if self.notifications is not None:
-            self.notifications.subscribe(channel, heard)
+            self.notifications.subscribe(channel, callback)
 
     async def start(self, chains: Sequence[Chain]) -> None:
         """Upgrade the schema, then start the writers. Without chains the database is taken as it is."""
@@ -62,7 +62,7 @@ class Database:
             writer.start()
 
     def listen(self) -> None:
-        """Hear the other processes, once every subscriber has started."""
+        """Listen to the other processes, once every subscriber has started."""
         if self.notifications is not None:
             self.notifications.start()
 

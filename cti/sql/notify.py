@@ -6,8 +6,8 @@ listener that is cut off for a while, costs time and nothing else. PostgreSQL de
 transaction commits, or never.
 
 Transactions that notify commit one after another in the whole database. A process therefore notifies a channel only
-once it knows that another one hears it: a new listener says which channels it hears and asks for the same of the
-others, and every process answers. One that names no channels (an earlier release) hears all of them.
+once it knows that another one listens to it: a new listener announces its channels and asks the others to announce
+theirs, and every process answers. One that names no channels (an earlier release) listens to all of them.
 """
 
 import asyncio
@@ -23,39 +23,39 @@ from sqlalchemy import URL, Connection
 from cti.sql.connections import CONNECT_S
 from cti.sql.point import rows_of
 
-PRESENT = "ringback_present"  # the channel of the question who is there
+PRESENT = "ringback_present"  # the channel of announcements
 CHANNEL = re.compile(r"[a-z_]{1,63}")  # a name that PostgreSQL takes without quotes
-ASKS = "?"  # at the end: every process answers
-HEARS = ":"  # after an origin: the channels that it hears
+ASKS = "?"  # at the end: every process answers with its announcement
+LISTENS_TO = ":"  # after an origin: its channels
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.1, 5.0
 PROBE_S = 10  # an idle connection whose other end has gone is found by the system
 
 log = structlog.get_logger()
-Heard = Callable[[], None]
+Callback = Callable[[], None]
 
 
 class Notifications:
     """Notifies the other processes, and listens to them on a connection of its own, between `start` and `stop`."""
 
-    def __init__(self, url: URL, channels: Iterable[str], unheard: Collection[str] = ()) -> None:
-        """`unheard`: those of the channels that this process has no use for; a subscription to one stays silent."""
+    def __init__(self, url: URL, channels: Iterable[str], unused_channels: Collection[str] = ()) -> None:
+        """`unused_channels`: those that this process does not listen to; their subscribers are never called."""
         self._address = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._origin = uuid4().hex[:12]  # the payload: a process skips its own notifications
-        self._subscribers: dict[str, list[Heard]] = {channel: [] for channel in (*channels, PRESENT)}
+        self._subscribers: dict[str, list[Callback]] = {channel: [] for channel in (*channels, PRESENT)}
         assert all(map(CHANNEL.fullmatch, self._subscribers)), self._subscribers
-        self._hears = [channel for channel in self._subscribers if channel not in unheard]
-        self.wanted: frozenset[str] = frozenset()  # the channels that another process hears
+        self._listens_to = [channel for channel in self._subscribers if channel not in unused_channels]
+        self.wanted: frozenset[str] = frozenset()  # the channels that another process listens to
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def tell(self, connection: Connection, channel: str) -> None:
-        """Notify a channel when this transaction commits; once, however often this is called in it."""
+    def notify(self, connection: Connection, channel: str) -> None:
+        """Notify a channel when this transaction commits: once, however often this is called in it."""
         if channel in self.wanted:
             rows_of(connection, "SELECT pg_notify(?, ?)", channel, self._origin)
 
-    def subscribe(self, channel: str, heard: Heard) -> None:
-        """Call `heard` at each notification of another process and at each reconnection: some may have been missed."""
-        self._subscribers[channel].append(heard)
+    def subscribe(self, channel: str, callback: Callback) -> None:
+        """Call `callback` at each notification of another process, and at each reconnection: one may be missed then."""
+        self._subscribers[channel].append(callback)
 
     def start(self) -> None:
         """Listen, on the running loop; wait for a database that is away."""
@@ -74,15 +74,15 @@ class Notifications:
         while not self._stopping.is_set():
             try:
                 async with await self._connected() as connection:
-                    for channel in self._hears:
+                    for channel in self._listens_to:
                         await connection.execute(f"LISTEN {channel}".encode())
                     backoff_s = BACKOFF_MIN_S
-                    await self._say(connection, ASKS)
-                    for channel in self._hears:
-                        self._pass_on(channel)
+                    await self._announce(connection, ASKS)
+                    for channel in self._listens_to:
+                        self._call_subscribers(channel)
                     while True:  # one at a time: while it waits for one the connection takes no statement
                         for notified in [each async for each in connection.notifies(stop_after=1)]:
-                            await self._hear(connection, notified)
+                            await self._receive(connection, notified)
             except psycopg.Error as error:
                 log.warning("notifications wait", action="notices_wait", why=str(error), for_ms=backoff_s * 1000)
             with suppress(TimeoutError):
@@ -100,21 +100,21 @@ class Notifications:
             application_name="ringback-notify",
         )
 
-    async def _hear(self, connection: psycopg.AsyncConnection[tuple[object, ...]], notified: psycopg.Notify) -> None:
-        origin, names_channels, hears = notified.payload.removesuffix(ASKS).partition(HEARS)
+    async def _receive(self, connection: psycopg.AsyncConnection[tuple[object, ...]], notified: psycopg.Notify) -> None:
+        origin, names_channels, channels = notified.payload.removesuffix(ASKS).partition(LISTENS_TO)
         if origin == self._origin:
             return
         if notified.channel == PRESENT:
-            self.wanted |= set(hears.split(",")) if names_channels else self._subscribers.keys()
+            self.wanted |= set(channels.split(",")) if names_channels else self._subscribers.keys()
         if notified.payload.endswith(ASKS):
-            await self._say(connection, "")
-        self._pass_on(notified.channel)
+            await self._announce(connection, "")
+        self._call_subscribers(notified.channel)
 
-    async def _say(self, connection: psycopg.AsyncConnection[tuple[object, ...]], mark: str) -> None:
-        """Announce this process; with ASKS as `mark`, ask the others to do so."""
-        payload = "".join((self._origin, HEARS, ",".join(self._hears), mark))
+    async def _announce(self, connection: psycopg.AsyncConnection[tuple[object, ...]], mark: str) -> None:
+        """Announce this process and its channels; with ASKS as `mark`, ask the others to do so."""
+        payload = "".join((self._origin, LISTENS_TO, ",".join(self._listens_to), mark))
         await connection.execute("SELECT pg_notify(%s, %s)", (PRESENT, payload))
 
-    def _pass_on(self, channel: str) -> None:
-        for heard in self._subscribers[channel]:
-            heard()
+    def _call_subscribers(self, channel: str) -> None:
+        for callback in self._subscribers[channel]:
+            callback()

@@ -44,7 +44,7 @@ class Chain:
 
     @property
     def table(self) -> str:
-        """Where the revision of the database is noted."""
+        """The table that holds the revision of the database."""
         return self.version_table or f"alembic_version_{self.name}"
 
 

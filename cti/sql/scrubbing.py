@@ -35,8 +35,7 @@ def scrub(
     after: Sequence[Any] | None,
     limit: int,
 ) -> tuple[int, Sequence[Any] | None]:
-    """Of at most `limit` rows with a mark, after a key: how many were changed, and the last key; None: that was all.
-
+    """Clean at most `limit` rows with a mark, after a key. How many were changed, and the last key; None: that was all.
     `clean` takes the marks out of a text.
     """
     table = marked.table

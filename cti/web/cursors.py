@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cti.web.query import Parameter, parsed
+
 NUMBER = "-?[0-9]{1,16}"
 ID = "[A-Za-z0-9._:-]{1,128}"
 _READERS: dict[str, Callable[[str], Any]] = {NUMBER: int, ID: str}
@@ -12,6 +14,11 @@ _READERS: dict[str, Callable[[str], Any]] = {NUMBER: int, ID: str}
 def cursor_of(*key: int | str) -> str:
     """The cursor that continues after a row with this key."""
     return "~".join(str(part) for part in key)
+
+
+def page_cursor(key: Sequence[str]) -> Parameter:
+    """The query parameter that says where a page begins; the rows have this key."""
+    return parsed("cursor", "The `cursor` of the page before.", cursor_pattern(key), cursor_reader(key))
 
 
 def cursor_pattern(parts: Sequence[str]) -> str:

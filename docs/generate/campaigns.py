@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from campaigns.calendars import work_calendar
-from campaigns.core.dispositions import TABLE, Row, Then
+from campaigns.core.dispositions import TABLE, Followup, Row
 from campaigns.core.explain_contact import REASONS, STATES
 from campaigns.core.reasons import FINAL_STATES, Disposition, State
 from campaigns.kinds import Field, Kind, known_kinds
@@ -14,12 +14,12 @@ from schemas.campaigns import NewCampaign
 
 MINUTE_MS = 60_000
 NEXT = {
-    Then.STOP: "the contact is final",
-    Then.NEXT_WINDOW: "again in the next window",
-    Then.NEXT_PART: "again in the next part of the day",
-    Then.AGREED: "again at the agreed time",
-    Then.NEXT_NUMBER: "the next number at once; without one, the fallback",
-    Then.HOLD: "no further call until it is known what became of it; after {minutes} min it counts",
+    Followup.STOP: "the contact is final",
+    Followup.NEXT_WINDOW: "again in the next window",
+    Followup.NEXT_PART: "again in the next part of the day",
+    Followup.AGREED: "again at the agreed time",
+    Followup.NEXT_NUMBER: "the next number at once; without one, the fallback",
+    Followup.HOLD: "no further call until it is known what became of it; after {minutes} min it counts",
 }
 MEANS = {
     Disposition.REACHED: "the right person heard it all, or an agent answered after key 0; a message was delivered",
@@ -71,7 +71,7 @@ def campaign_outcome_table() -> str:
 
 def _follows(row: Row, delay_ms: int | None) -> str:
     minutes = row.minutes if delay_ms is None else delay_ms // MINUTE_MS
-    if row.then is Then.RETRY:
+    if row.then is Followup.RETRY:
         text = f"again after {minutes} min" + (", before others" if row.first else "")
     else:
         text = NEXT[row.then].format(minutes=minutes)

@@ -108,7 +108,9 @@ async def _run(url: str, diallers: int, of_each: int) -> Ran:
             await asyncio.to_thread(run.start, "dialler")
         partitions = Settings.read(db=url).partitions
         async with (
-            open_store(url, SystemClock(), partitions, server_clock=True, unheard=(APPENDED, COMMANDED)) as store,
+            open_store(
+                url, SystemClock(), partitions, server_clock=True, unused_channels=(APPENDED, COMMANDED)
+            ) as store,
             _dialled_on(store, range(partitions)) as claimed,
         ):
             called, bare, touched = _seeds(of_each)

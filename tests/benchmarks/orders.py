@@ -117,8 +117,9 @@ async def make(url: str, every_s: float, count: int, seconds: float) -> dict[str
     """Put so many orders in one transaction, again and again; when each was handed over."""
     made: dict[str, float] = {}
     clock = SystemClock()
-    unheard = (APPENDED, COMMANDED, ORDERED)  # of no use to a dialler
-    async with open_store(url, clock, Settings.read(db=url).partitions, server_clock=True, unheard=unheard) as store:
+    unused = (APPENDED, COMMANDED, ORDERED)  # of no use to a dialler
+    partitions = Settings.read(db=url).partitions
+    async with open_store(url, clock, partitions, server_clock=True, unused_channels=unused) as store:
         begun_ms = clock.now_ms()
         for turn in range(round(seconds / every_s)):
             await clock.wait(asyncio.Event(), begun_ms + turn * every_s * 1000)

@@ -12,8 +12,8 @@ from campaigns.core.dispositions import (
     TABLE,
     CallEnd,
     Evidence,
+    Followup,
     OrderEnd,
-    Then,
     confirmed,
     may_have_rung,
     said_by,
@@ -267,27 +267,27 @@ def test_confirmed_is_a_key_for_it_or_an_agents_word() -> None:
 
 ROWS = [
     # disposition, counts, what follows, minutes, at most
-    ("reached", True, Then.STOP, 0, None),
-    ("answeredIncomplete", True, Then.RETRY, 15, None),
-    ("noAnswer", True, Then.RETRY, 60, None),
-    ("busy", True, Then.RETRY, 30, None),
-    ("rejected", True, Then.NEXT_WINDOW, 0, None),
-    ("poweredOff", True, Then.RETRY, 120, None),
-    ("suspended", True, Then.NEXT_NUMBER, 0, None),
-    ("invalidNumber", False, Then.NEXT_NUMBER, 0, None),
-    ("congestion", False, Then.RETRY, 5, 3),
-    ("failedOther", False, Then.RETRY, 15, 3),
-    ("promisedToPay", True, Then.STOP, 0, None),
-    ("alreadyPaid", True, Then.STOP, 0, None),
-    ("disputed", True, Then.STOP, 0, None),
-    ("machine", True, Then.RETRY, 120, None),
-    ("faxOrModem", False, Then.NEXT_NUMBER, 0, None),
-    ("noAgent", False, Then.RETRY, 15, 3),
-    ("notConvenient", True, Then.NEXT_PART, 0, None),
-    ("wrongParty", False, Then.NEXT_NUMBER, 0, None),
-    ("callbackAsked", False, Then.AGREED, 0, 3),
-    ("optedOut", False, Then.STOP, 0, None),
-    ("unknown", True, Then.HOLD, 30, None),
+    ("reached", True, Followup.STOP, 0, None),
+    ("answeredIncomplete", True, Followup.RETRY, 15, None),
+    ("noAnswer", True, Followup.RETRY, 60, None),
+    ("busy", True, Followup.RETRY, 30, None),
+    ("rejected", True, Followup.NEXT_WINDOW, 0, None),
+    ("poweredOff", True, Followup.RETRY, 120, None),
+    ("suspended", True, Followup.NEXT_NUMBER, 0, None),
+    ("invalidNumber", False, Followup.NEXT_NUMBER, 0, None),
+    ("congestion", False, Followup.RETRY, 5, 3),
+    ("failedOther", False, Followup.RETRY, 15, 3),
+    ("promisedToPay", True, Followup.STOP, 0, None),
+    ("alreadyPaid", True, Followup.STOP, 0, None),
+    ("disputed", True, Followup.STOP, 0, None),
+    ("machine", True, Followup.RETRY, 120, None),
+    ("faxOrModem", False, Followup.NEXT_NUMBER, 0, None),
+    ("noAgent", False, Followup.RETRY, 15, 3),
+    ("notConvenient", True, Followup.NEXT_PART, 0, None),
+    ("wrongParty", False, Followup.NEXT_NUMBER, 0, None),
+    ("callbackAsked", False, Followup.AGREED, 0, 3),
+    ("optedOut", False, Followup.STOP, 0, None),
+    ("unknown", True, Followup.HOLD, 30, None),
 ]
 
 
@@ -300,7 +300,7 @@ def test_the_table_is_the_one_of_the_document() -> None:
 
 
 def test_what_stops_says_in_which_state() -> None:
-    states = {d: row.state for d, row in TABLE.items() if row.then is Then.STOP}
+    states = {d: row.state for d, row in TABLE.items() if row.then is Followup.STOP}
     assert states == {
         D.REACHED: State.REACHED,
         D.PROMISED_TO_PAY: State.PROMISED,
@@ -308,7 +308,7 @@ def test_what_stops_says_in_which_state() -> None:
         D.DISPUTED: State.DISPUTED,
         D.OPTED_OUT: State.SUPPRESSED,
     }
-    assert all(row.state is None for row in TABLE.values() if row.then is not Then.STOP)
+    assert all(row.state is None for row in TABLE.values() if row.then is not Followup.STOP)
 
 
 words = st.sampled_from(["delivered", "busy", "error", "machine", "faxOrModem", "poweredOff", "reached", "unknown", ""])

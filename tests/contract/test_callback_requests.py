@@ -68,5 +68,5 @@ async def test_what_nobody_takes_goes_after_a_week_a_bounded_amount_at_a_time(di
 async def test_whoever_waits_for_them_is_woken(dialled: Store) -> None:
     event = asyncio.Event()
     callbacks(dialled).wake(event)
-    callbacks(dialled).told()
+    callbacks(dialled).on_commit()
     assert event.is_set()

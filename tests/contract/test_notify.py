@@ -60,7 +60,7 @@ async def pair(postgres_ready_url: str) -> AsyncIterator[tuple[Store, Store, Ear
     clock = VirtualClock(START_MS)
     async with open_store(postgres_ready_url, clock, PARTITIONS) as one:
         two, ear = open_store(postgres_ready_url, clock, PARTITIONS), Ear()
-        two.hear_commands(ear)
+        two.subscribe_commands(ear)
         async with two:
             await ear.hears()  # it listens
             await known(one)
@@ -178,7 +178,7 @@ async def test_only_channels_that_another_process_hears_are_notified(postgres_re
         ours = one.database.notifications
         assert ours is not None
         ours.subscribe(PRESENT, there)
-        listener = Notifications(database_url(postgres_ready_url), [APPENDED, ORDERED], unheard=[APPENDED])
+        listener = Notifications(database_url(postgres_ready_url), [APPENDED, ORDERED], unused_channels=[APPENDED])
         listener.subscribe(APPENDED, appended)
         listener.subscribe(ORDERED, ordered)
         listener.start()
@@ -187,8 +187,8 @@ async def test_only_channels_that_another_process_hears_are_notified(postgres_re
         assert ours.wanted == {ORDERED, PRESENT}
         before = ordered.heard
         with transaction(postgres_ready_url) as connection:
-            ours.tell(connection, APPENDED)
-            ours.tell(connection, ORDERED)
+            ours.notify(connection, APPENDED)
+            ours.notify(connection, ORDERED)
         while ordered.heard == before:
             await ordered.hears()
         assert appended.heard == 0
@@ -196,7 +196,7 @@ async def test_only_channels_that_another_process_hears_are_notified(postgres_re
 
 
 async def test_a_process_of_the_earlier_release_hears_every_channel(postgres_ready_url: str) -> None:
-    async with open_store(postgres_ready_url, VirtualClock(START_MS), PARTITIONS, unheard=[COMMANDED]) as one:
+    async with open_store(postgres_ready_url, VirtualClock(START_MS), PARTITIONS, unused_channels=[COMMANDED]) as one:
         there = Ear()
         assert isinstance(one, SqlStore)
         ours = one.database.notifications

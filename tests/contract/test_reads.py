@@ -205,6 +205,17 @@ async def test_totals_of_all(store: Store) -> None:
     ]
 
 
+async def test_a_call_that_was_never_queued_is_judged_by_its_answer_and_not_by_what_came_after(store: Store) -> None:
+    never = {"queued": 0, "wait_ms": 0, "queue": None}
+    rows = [
+        record("transferred blind", **never, ended_at_ms=START_MS + 100_000, talk_ms=58_000, tried_ms=3_000),
+        record("late", **never, ended_at_ms=START_MS + 100_000, talk_ms=84_999, tried_ms=15_001),
+    ]
+    await fill(store, Round(records=rows))
+    (found,) = await totals(store, "none")
+    assert (found.answered_inbound, found.answered_in_service) == (2, 1)
+
+
 async def test_speed_of_answer_and_service_level_are_of_inbound_calls(store: Store) -> None:
     """Consultations and calls between agents are answered too, and nobody waited for them in a queue."""
     rows = [

@@ -8,7 +8,7 @@ from cti.adapters.clock import VirtualClock
 from cti.adapters.store import open_store
 from cti.dial.metrics import DialMetrics
 from cti.gateway.bindings import Bindings
-from cti.gateway.dialling import DialLedger, Dialling, Leaving
+from cti.gateway.dialling import ClaimedOrder, DialLedger, Dialling
 from cti.gateway.hub import Hub
 from cti.gateway.pulse import Pulse
 from cti.leases.ownership import Shared
@@ -28,7 +28,7 @@ async def test_a_command_reaches_a_stream_of_another_process_without_a_poll(post
         open_store(postgres_ready_url, clock, PARTITIONS) as two,
     ):
         pulse = Pulse()
-        two.hear_commands(pulse.commanded)
+        two.subscribe_commands(pulse.commanded)
         hub = Hub(two.ledger, pulse, Limits(stream_poll_s=600), Telemetry(), PARTITIONS)
         task = asyncio.create_task(hub.run())
         stream = await hub.subscribe(TENANT, SOURCE, lambda: True)
@@ -63,7 +63,7 @@ async def test_a_dial_order_reaches_a_gateway_of_another_process_without_a_poll(
             def takes(self) -> int:
                 return 10
 
-            async def put(self, leaving: Sequence[Leaving]) -> None:
+            async def put(self, leaving: Sequence[ClaimedOrder]) -> None:
                 for each in leaving:
                     got.put_nowait(each.order.id)
 

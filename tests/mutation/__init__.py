@@ -1,1 +1,1 @@
-"""Mutation of the pure heart: each small change of its code must fail a test."""
+"""Mutation of the core: each small change of its code must fail a test."""

@@ -1,4 +1,4 @@
-"""`python -m tests.mutation [--json OUT] [--only PATTERN ..] [--sample N]`: is each change of the heart caught?
+"""`python -m tests.mutation [--json OUT] [--only PATTERN ..] [--sample N]`: is each change of the core caught?
 
 Lines for people go to standard error; a JSON object, name -> "caught" or what happened, goes to OUT or to standard
 output. Exit code 1: a mutant survived or was not judged, or the list of equivalent ones is not what it must be.

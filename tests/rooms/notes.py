@@ -95,8 +95,8 @@ class Notes:
         self.reader, self.writer, self._wall = database.reader, database.writer("notes"), wall
         self.made = Counter("ringback_notes", "Notes that were posted", ("tenant",), registry=None)
         self.wake = asyncio.Event()
-        self._tell = database.telling(CHANNEL)
-        database.hear(CHANNEL, self.wake.set)
+        self._notifier = database.notifier(CHANNEL)
+        database.subscribe(CHANNEL, self.wake.set)
 
     async def add(self, tenant: str, lane: str, body: str) -> str:
         note = uuid4().hex
@@ -107,8 +107,8 @@ class Notes:
         return note
 
     def _committed(self, connection: Connection, asked: Sequence[None]) -> Sequence[None]:
-        if self._tell is not None:
-            self._tell(connection)
+        if self._notifier is not None:
+            self._notifier(connection)
         return asked
 
     async def purge(self, at_ms: int) -> int:

@@ -6,7 +6,7 @@ from tests.scheduler import TENANT, Scene, event, scene
 
 
 async def state_of(it: Scene, agent: str) -> str:
-    (row,) = [row for row in await it.store.ledger.tenant_agents(TENANT) if row.agent == agent]
+    (row,) = [row for row in await it.store.ledger.agents() if (row.tenant, row.agent) == (TENANT, agent)]
     return row.state
 
 

@@ -61,7 +61,7 @@ class Issued(NamedTuple):
 def listen(it: Scene) -> list[Issued]:
     """Commands from now on."""
     heard: list[Issued] = []
-    it.engine.pulse.tell(lambda rows, _: heard.extend(Issued(it.now_s, row) for row in rows or ()))
+    it.engine.pulse.subscribe(lambda rows, _: heard.extend(Issued(it.now_s, row) for row in rows or ()))
     return heard
 
 

@@ -108,6 +108,21 @@ async def test_a_call_given_up_as_lost_is_revised_by_its_end() -> None:
         assert (record["outcome"], record["talk_s"], record["revision"]) == ("answered", 595, 2)
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_switch_that_refuses_every_notice_keeps_no_call_alive(restarts: bool) -> None:
+    async with scene("memory:", call_idle_max_s=400) as it:
+        switch = await it.declare("s1")
+        switch.answer = lambda _command, _now_s: [("refused", "invalidConnectionState")]
+        await it.to(1)
+        await it.post(event("s1", "x", "offered", 1, CALLER), event("s1", "x", "queued", 1, {"queue": "q"}))
+        await it.to(300)
+        assert switch.commands
+        if restarts:
+            await it.restart()
+        await it.to(600)
+        assert await outcomes(it) == ["lost"]
+
+
 async def test_what_a_snapshot_named_is_not_given_up_after_a_restart_either() -> None:
     async with scene("memory:", call_idle_max_s=400) as it:
         await it.declare("s1")

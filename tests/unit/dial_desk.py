@@ -12,7 +12,7 @@ from cti.adapters.ledger.memory import MemoryLedger
 from cti.dial.metrics import DialMetrics
 from cti.dial.rows import DialClaim, Kept, OrderResult, OrderState, SentOrder, SwitchStanding
 from cti.gateway.bindings import Bindings
-from cti.gateway.dialling import DialLedger, Dialling, DialSubscription, Leaving
+from cti.gateway.dialling import ClaimedOrder, DialLedger, Dialling, DialSubscription
 from cti.rows import SwitchRow
 from cti.telemetry import Telemetry
 from cti.web.limits import Limits
@@ -134,7 +134,7 @@ class Reader:
     def takes(self) -> int:
         return self.free
 
-    async def put(self, leaving: Sequence[Leaving]) -> None:
+    async def put(self, leaving: Sequence[ClaimedOrder]) -> None:
         self.got += [json.loads(text) for _, text in self._dialling.rendered(leaving)]
 
     @property

@@ -1,4 +1,4 @@
-"""Campaigns, their history, the red button of a tenant, and the trunk groups they use."""
+"""Campaigns, their history, the freeze of a tenant, and the trunk groups they use."""
 
 from sqlalchemy import ColumnClause, Index, Table, literal_column
 
@@ -79,7 +79,7 @@ history = Table(
     sqlite_with_rowid=False,
 )
 
-# The red button, a row a tenant. A turn locks it, so that nothing is made after a freeze is acknowledged.
+# The freeze, a row a tenant. A turn locks it, so that nothing is made after a freeze is acknowledged.
 outbound = Table(
     "campaign_outbound",
     metadata,

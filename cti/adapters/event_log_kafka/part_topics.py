@@ -113,9 +113,9 @@ class KafkaPartTopics:
             [OutboxRow(0, 0, record.topic, record.tenant, record.key, record.id, record.body) for record in records]
         )
 
-    async def put_back(self, topic: str, letters: Sequence[SetAside]) -> None:
+    async def put_back(self, topic: str, dead_letters: Sequence[SetAside]) -> None:
         there: dict[TopicPartition, list[Record]] = {}
-        for letter in letters:
+        for letter in dead_letters:
             tp = TopicPartition(self._options.prefix + topic, partition_of(letter.tenant, self.partitions))
             tenant = letter.tenant.encode()
             there.setdefault(tp, []).append(Record(tenant, letter.body, [(TENANT_HEADER, tenant)]))

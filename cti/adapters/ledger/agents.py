@@ -30,16 +30,14 @@ def put_sources(connection: Connection, rows: Sequence[SourceRow]) -> None:
     _upsert_sources(connection, list({row[:3]: row for row in rows}.values()))
 
 
-def list_agents(connection: Connection, tenant: str | None = None) -> list[AgentRow]:
-    """Of one tenant, or of all."""
+def list_agents(connection: Connection) -> list[AgentRow]:
+    """Agents of all tenants."""
     query = select(agents).order_by(agents.c.tenant, agents.c.source, agents.c.agent)
-    if tenant is not None:
-        query = query.where(agents.c.tenant == tenant)
     return [AgentRow._make(row) for row in connection.execute(query)]
 
 
 def list_sources(connection: Connection, tenant: str | None = None) -> list[SourceRow]:
-    """Of one tenant, or of all."""
+    """Sources of one tenant, or of all."""
     query = select(source_kinds).order_by(*source_kinds.primary_key)
     if tenant is not None:
         query = query.where(source_kinds.c.tenant == tenant)

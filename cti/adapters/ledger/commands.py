@@ -87,13 +87,13 @@ def commands_after(connection: Connection, marks: Mapping[int, int], limit: int)
         return []
     share = max(1, limit // len(marks))
     values = [value for mark in marks.items() for value in (*mark, share)]
-    found = rows_of(connection, _behind(len(marks)), *values)
+    found = rows_of(connection, _pages_after(len(marks)), *values)
     return sorted((CommandRow._make(row) for row in found), key=lambda row: (row.partition, row.no))
 
 
 @cache
-def _behind(partitions: int) -> str:
-    """A page of each partition; a sorted one cannot be joined to others but in brackets."""
+def _pages_after(partitions: int) -> str:
+    """One page a partition. UNION ALL takes an ordered SELECT only as a subquery."""
     page = f"{_SELECT} partition = ? AND no > ? ORDER BY no LIMIT ?"
     return " UNION ALL ".join(" ".join(("SELECT * FROM (", page, f") AS page_{n}")) for n in range(partitions))
 

@@ -112,7 +112,9 @@ def is_absent(url: str) -> bool:
 
 
 def facts_of_release(url: str) -> LedgerFacts:
-    """Of a ledger that is there and has this release's schema. Raises `SettingsMistake` for any other, `LedgerAway`."""
+    """The facts of a ledger that is there and has this release's schema. Raises `SettingsMistake` for any other,
+    `LedgerAway`.
+    """
     if not is_there(url):
         raise SettingsMistake("there is no such database")
     inspection = Inspection(url)

@@ -88,7 +88,7 @@ class MemoryReads(MemoryLeases):
         stored = await self.call(tenant, call_id)
         if stored is None:
             return None
-        later = [event for event in stored.timeline if (event.position, event.n) > after]
+        later = [event for event in stored.timeline if event.log_position > after]
         return stored._replace(timeline=later[:limit]), len(stored.timeline)
 
     async def timeline_page(
@@ -97,7 +97,7 @@ class MemoryReads(MemoryLeases):
         stored = await self.call(tenant, call_id)
         if stored is None:
             return None
-        return stored.row, [event for event in stored.timeline if (event.position, event.n) > after][:limit]
+        return stored.row, [event for event in stored.timeline if event.log_position > after][:limit]
 
     async def still_live(self, call_ids: Collection[str]) -> set[str]:
         return (set(call_ids) & self._calls.keys()) - self._ended.keys()
@@ -188,9 +188,6 @@ class MemoryReads(MemoryLeases):
 
     async def tenant_sources(self, tenant: str) -> list[SourceRow]:
         return joined(self._sources[name] for name in sorted(self._sources) if name[0] == tenant)
-
-    async def tenant_agents(self, tenant: str) -> list[AgentRow]:
-        return [self._agents[name] for name in sorted(self._agents) if name[0] == tenant]
 
     async def open_commands(self, tenant: str, source: str, now_ms: float, limit: int) -> list[CommandRow]:
         found = [
@@ -286,4 +283,6 @@ def _sums(group: str, rows: list[RecordRow], service_ms: int, ring_ms: int) -> T
 
 def _tried_ms(row: RecordRow) -> int:
     """How long the caller waited for an answer, or in vain: since queued, since offered if he never was."""
+    if row.tried_ms is not None:
+        return row.tried_ms
     return row.wait_ms if row.queued else row.ended_at_ms - row.talk_ms - row.opened_at_ms

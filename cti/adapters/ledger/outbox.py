@@ -27,6 +27,6 @@ def put_outbox(connection: Connection, rows: Sequence[OutboxRow], acknowledged: 
 
 
 def pending_outbox(connection: Connection, partition: int) -> list[OutboxRow]:
-    """Of a partition, in order."""
+    """The outbox rows of a partition, in order."""
     query = select(outbox).where(outbox.c.partition == partition).order_by(outbox.c.no)
     return [OutboxRow._make(row) for row in connection.execute(query)]

@@ -90,13 +90,13 @@ class SqlLedger(SqlLeases[int, Claim]):
         """
         self._beside.add(part, write, health)
 
-    def tell_dialled(self, notify: Callable[[], None]) -> None:
-        """Call `notify` in this process after the commit of a round with facts of dialled calls."""
-        self._notify_dialled = notify
+    def subscribe_dialled(self, callback: Callable[[], None]) -> None:
+        """Call `callback` in this process after the commit of a round with facts of dialled calls."""
+        self._notify_dialled = callback
 
-    def tell_called_back(self, notify: Callable[[], None]) -> None:
-        """The same of a round with requests for callbacks."""
-        self._notify_called_back = notify
+    def subscribe_called_back(self, callback: Callable[[], None]) -> None:
+        """Call `callback` in this process after the commit of a round with requests for callbacks."""
+        self._notify_called_back = callback
 
     # -- Ledger --------------------------------------------------------------------------------------------------------
 
@@ -247,9 +247,6 @@ class SqlLedger(SqlLeases[int, Claim]):
 
     async def tenant_sources(self, tenant: str) -> list[SourceRow]:
         return await self._reader.run(agents.list_sources, tenant)
-
-    async def tenant_agents(self, tenant: str) -> list[AgentRow]:
-        return await self._reader.run(agents.list_agents, tenant)
 
     async def open_commands(self, tenant: str, source: str, now_ms: float, limit: int) -> list[CommandRow]:
         return await self._reader.run(commands.open_commands, tenant, source, now_ms, limit)

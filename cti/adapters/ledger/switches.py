@@ -42,6 +42,6 @@ def switch(connection: Connection, tenant: str, switch_id: str) -> SwitchRow | N
 
 
 def list_switches(connection: Connection, tenant: str | None = None) -> list[SwitchRow]:
-    """Of one tenant, or of all."""
+    """The switches of one tenant, or of all."""
     found = rows_of(connection, _SWITCHES) if tenant is None else rows_of(connection, _OF_TENANT, tenant)
     return [SwitchRow._make(row) for row in found]

@@ -145,6 +145,7 @@ records = _table(
     _whole("notices_owed"),
     _whole("notices_played"),
     _text("record"),
+    _whole("tried_ms", optional=True),
     PrimaryKeyConstraint("tenant", "call_id"),
 )
 Index("records_opened", records.c.tenant, records.c.opened_at_ms)

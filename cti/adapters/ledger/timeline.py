@@ -29,7 +29,7 @@ _OF_CALLS = (
 
 
 def timelines_of(connection: Connection, partition: int, born: Sequence[int]) -> list[TimelineRow]:
-    """Of the calls of a partition that were born there, in order, whether kept or not."""
+    """The timelines of calls that were born in a partition, in order, whether kept or not."""
     if connection.dialect.name == "postgresql":
         found = rows_of(connection, _BORN_POSTGRESQL, partition, list(born))
     else:
@@ -64,5 +64,5 @@ def events_kept(connection: Connection, row: CallRow) -> int:
 
 
 def timelines(connection: Connection, call_ids: Sequence[str]) -> list[TimelineRow]:
-    """Of these calls, in order."""
+    """The timelines of these calls, in order."""
     return [TimelineRow._make(row) for row in connection.execute(_OF_CALLS, {"call_ids": call_ids})]

@@ -13,15 +13,17 @@ HALF_HOUR_MS = 1_800_000
 _R = records.c
 _ANSWERED = _R.outcome == "answered"
 _ABANDONED = _R.outcome == "abandoned"
-# How long the caller waited for an answer, or in vain: since he was queued, since he was offered if he never was.
 _INBOUND = _R.direction.is_(None) | (_R.direction == "inbound")  # a call without a direction came in
-_tried_ms = case((_R.queued == 1, _R.wait_ms), else_=_R.ended_at_ms - _R.talk_ms - _R.opened_at_ms)
+# How long the caller waited for an answer, or in vain; estimated where an older release wrote the record.
+_tried_ms = func.coalesce(
+    _R.tried_ms, case((_R.queued == 1, _R.wait_ms), else_=_R.ended_at_ms - _R.talk_ms - _R.opened_at_ms)
+)
 
 
 def totals(
     connection: Connection, tenant: str, wanted: TotalsFilter, by: str, service_ms: int, ring_ms: int
 ) -> list[Totals]:
-    """Of calls opened in the window, by "none", "queue", "agent" or "half_hour"; in the order of the groups."""
+    """Totals of the calls opened in the window, by "none", "queue", "agent" or "half_hour", in their order."""
     group = _group(by)
     query = select(group, *_sums(service_ms, ring_ms)).where(_R.tenant == tenant)
     if by != "none":

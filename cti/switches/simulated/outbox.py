@@ -31,18 +31,33 @@ class Backoff:
         self._next_s = BACKOFF_FIRST_S
 
 
-class Outbox:
+class _Line:
+    """What is sent while the line to the product is up, and whether all of it has left."""
+
+    def __init__(self) -> None:
+        self._line_up, self._empty = asyncio.Event(), asyncio.Event()
+        self._line_up.set()
+        self._empty.set()
+
+    def line(self, up: bool) -> None:
+        if up:
+            self._line_up.set()
+        else:
+            self._line_up.clear()
+
+    async def emptied(self) -> None:
+        await self._empty.wait()
+
+
+class Outbox(_Line):
     """Events to be posted. A batch in flight stays at the head until the product has accepted it."""
 
     def __init__(self, door: Door, on_refused: Callable[[bytes, RefusedItem], None]) -> None:
+        super().__init__()
         self._door = door
         self._on_refused = on_refused
         self._bodies: deque[bytes] = deque()
         self._some = asyncio.Event()
-        self._empty = asyncio.Event()
-        self._empty.set()
-        self._line_up = asyncio.Event()
-        self._line_up.set()
         self.position = ""  # of the last batch taken
 
     def __len__(self) -> int:
@@ -56,15 +71,6 @@ class Outbox:
 
     def left(self) -> list[bytes]:
         return list(self._bodies)
-
-    def line(self, up: bool) -> None:
-        if up:
-            self._line_up.set()
-        else:
-            self._line_up.clear()
-
-    async def emptied(self) -> None:
-        await self._empty.wait()
 
     async def run(self) -> None:
         """Send for ever. Raises NotAllowedError."""
@@ -117,20 +123,17 @@ class Result(NamedTuple):
     body: str
 
 
-class Results:
+class Results(_Line):
     """Answers to commands: in order for one command, side by side for several."""
 
     def __init__(self, door: Door, on_status: Callable[[Result, int], None]) -> None:
+        super().__init__()
         self._door = door
         self._on_status = on_status
         self._queues: list[deque[Result]] = [deque() for _ in range(QUEUES)]
         self._some = [asyncio.Event() for _ in range(QUEUES)]
         self._room = asyncio.Event()
         self._room.set()
-        self._line_up = asyncio.Event()
-        self._line_up.set()
-        self._empty = asyncio.Event()
-        self._empty.set()
 
     def put(self, result: Result) -> None:
         queue = crc32(result.command_id.encode()) % QUEUES
@@ -143,18 +146,9 @@ class Results:
     def left(self) -> list[Result]:
         return [result for queue in self._queues for result in queue]
 
-    def line(self, up: bool) -> None:
-        if up:
-            self._line_up.set()
-        else:
-            self._line_up.clear()
-
     async def room(self) -> None:
         """Wait until another command may be read."""
         await self._room.wait()
-
-    async def emptied(self) -> None:
-        await self._empty.wait()
 
     async def run(self) -> None:
         """Send for ever. Raises NotAllowedError."""

@@ -1,4 +1,4 @@
-"""Orders of a manager: each state and action, what is refused and why, and the red button."""
+"""Orders of a manager: each state and action, what is refused and why, and the freeze."""
 
 import json
 from typing import Any
@@ -121,7 +121,7 @@ async def test_a_switch_that_cannot_is_named(url: str, declared: Any, pointer: s
         assert (await it.ask("GET", f"/v1/campaigns/{campaign}")).json["state"] == "draft"
 
 
-async def test_the_red_button_holds_until_it_is_thawed(url: str) -> None:
+async def test_a_freeze_holds_until_it_is_thawed(url: str) -> None:
     async with site(url, tasks=False) as it:
         assert (await it.ask("GET", "/v1/outbound")).json == {
             "frozen": False, "reason": None, "by": None, "at": None, "acknowledged": False}  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, column, delete, func, insert, select, table, update
 
-from campaigns.core.audit_chain import GENESIS, NOTHING, PURGED, Entry, Fault, Link, Walk, What, canonical, sealed
+from campaigns.core.audit_chain import GENESIS, NOTHING, PURGED, Entry, Fault, FaultKind, Link, Walk, canonical, sealed
 from campaigns.ledger import audit as log
 from campaigns.ledger.audit_reading import verify
 from campaigns.ledger.retention import ROWS_A_TIME, Limits, purge
@@ -135,7 +135,7 @@ def test_retention_leaves_a_checkpoint_from_which_the_rest_verifies(engine: Engi
             ROWS_A_TIME + 20,
         )
     assert whole(engine, Link(kept.no, kept.hash or ""), "grid") is None
-    assert whole(engine, Link(gone.no, gone.hash or ""), "grid") == Fault("grid", 7, What.ANCHOR_PURGED)
+    assert whole(engine, Link(gone.no, gone.hash or ""), "grid") == Fault("grid", 7, FaultKind.ANCHOR_PURGED)
     assert purged(engine, NOW_MS, DAY_0_MS + DAY_MS + 5) == 0
     fill(engine, 2, at_ms=DAY_0_MS + DAY_MS)
     assert purged(engine, NOW_MS, DAY_0_MS + 3 * DAY_MS) == 5
@@ -151,7 +151,7 @@ def test_the_anchor_may_be_the_checkpoint_itself(engine: Engine) -> None:
         last = row(connection, 4)
     purged(engine, NOW_MS, DAY_0_MS + DAY_MS)
     assert whole(engine, Link(4, last.hash or ""), "grid") is None
-    assert whole(engine, Link(4, GENESIS), "grid") == Fault("grid", 4, What.ANCHOR)
+    assert whole(engine, Link(4, GENESIS), "grid") == Fault("grid", 4, FaultKind.ANCHOR)
 
 
 def test_an_entry_that_is_younger_keeps_those_after_it(engine: Engine) -> None:
@@ -170,7 +170,7 @@ def test_retention_removes_nothing_that_is_broken_and_goes_on_elsewhere(engine: 
         connection.execute(update(audit).where(audit.c.tenant == "grid", audit.c.no == 1).values(who="nobody"))
     assert purged(engine, NOW_MS, DAY_0_MS + DAY_MS) == 4
     assert (numbers(engine), numbers(engine, "other")) == ([1, 2, 3, 4], [5])
-    assert whole(engine) == Fault("grid", 1, What.CHANGED)
+    assert whole(engine) == Fault("grid", 1, FaultKind.CHANGED)
 
 
 def test_a_checkpoint_that_says_something_else_is_found() -> None:
@@ -184,7 +184,7 @@ def test_a_checkpoint_that_says_something_else_is_found() -> None:
     there = Link(4, "a" * 64)
     assert walked(there, json.dumps({"upto": 4, "hash": there.hash, "entries": 4})) is None
     for details in ("{}", "[]", "x", json.dumps({"upto": 3, "hash": there.hash})):
-        assert walked(there, details) == Fault("grid", 4, What.CHECKPOINT), details
+        assert walked(there, details) == Fault("grid", 4, FaultKind.CHECKPOINT), details
     assert Walk("grid", NOTHING, NOTHING).end() is None
 
 
@@ -202,7 +202,7 @@ def put_as_before(engine: Engine, tenant: str, *given: tuple[int, str]) -> None:
 def test_an_entry_of_the_release_before_is_sealed_by_the_next(engine: Engine) -> None:
     fill(engine, 2)
     put_as_before(engine, "grid", (3, f"{CAMPAIGN}-1"), (4, "grid"))
-    assert whole(engine) == Fault("grid", 3, What.UNSEALED)
+    assert whole(engine) == Fault("grid", 3, FaultKind.UNSEALED)
     fill(engine, 1)
     assert whole(engine) is None
     with engine.connect() as connection:

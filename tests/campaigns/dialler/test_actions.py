@@ -17,7 +17,7 @@ from campaigns.dialler.actions import (
     stop_acknowledged,
     thaw,
 )
-from campaigns.dialler.starting import Wish, start
+from campaigns.dialler.starting import StartRequest, start
 from campaigns.errors import CannotDial, ContactsChanged, NotFound, Stale, WrongState
 from campaigns.ledger import campaigns, contacts, notices, outbound, tables
 from campaigns.ledger.lanes import Lane
@@ -37,16 +37,16 @@ WHO = "desk (7)"
 async def test_a_campaign_starts_with_the_contacts_that_were_counted(product: Acting) -> None:
     row, _ = await product.campaign(state="draft")
     with pytest.raises(ContactsChanged) as refused:
-        await start(product.context, TENANT, row.id, Wish(2), WHO)
+        await start(product.context, TENANT, row.id, StartRequest(2), WHO)
     assert (refused.value.expected, refused.value.there) == (2, 3)
     assert (await product.read(row)).state == "draft"
-    started = await start(product.context, TENANT, row.id, Wish(3), WHO)
+    started = await start(product.context, TENANT, row.id, StartRequest(3), WHO)
     assert started == await product.read(row)
     assert (started.state, started.version, started.started_at_ms) == ("running", 2, product.now_ms)
     assert (await product.told(row))[1:] == [("started", None, WHO)]
     assert [one["trunk_group"] for one in await product.rows(tables.lanes)] == ["main"]
     with pytest.raises(WrongState) as again:
-        await start(product.context, TENANT, row.id, Wish(3), WHO)
+        await start(product.context, TENANT, row.id, StartRequest(3), WHO)
     assert (again.value.state, again.value.allowed) == ("running", ("approved", "draft", "scheduled"))
 
 
@@ -60,9 +60,9 @@ async def test_contacts_of_an_import_that_still_runs_are_not_there_yet(product: 
 
     await product.write(importing)
     with pytest.raises(ContactsChanged) as refused:
-        await start(product.context, TENANT, row.id, Wish(4), WHO)
+        await start(product.context, TENANT, row.id, StartRequest(4), WHO)
     assert refused.value.there == 3
-    assert (await start(product.context, TENANT, row.id, Wish(3), WHO)).state == "running"
+    assert (await start(product.context, TENANT, row.id, StartRequest(3), WHO)).state == "running"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ async def test_a_switch_that_did_not_declare_what_dialling_needs_starts_nothing(
     status, answer = await product.it.call("PUT", "/v1/switches/s1", given)
     assert status == 200, answer
     with pytest.raises(CannotDial) as refused:
-        await start(product.context, TENANT, row.id, Wish(3), WHO)
+        await start(product.context, TENANT, row.id, StartRequest(3), WHO)
     assert [one.pointer for one in refused.value.lacks] == pointers
     assert (await product.read(row)).state == "draft"
 
@@ -93,8 +93,11 @@ async def test_a_switch_that_is_not_there_starts_nothing_and_another_tenant_s_ca
 ) -> None:
     row, _ = await product.campaign(state="draft", switch="s2")
     with pytest.raises(CannotDial):
-        await start(product.context, TENANT, row.id, Wish(3), WHO)
-    for action in (start(product.context, "other", row.id, Wish(3), WHO), pause(product.context, "other", row.id, WHO)):
+        await start(product.context, TENANT, row.id, StartRequest(3), WHO)
+    for action in (
+        start(product.context, "other", row.id, StartRequest(3), WHO),
+        pause(product.context, "other", row.id, WHO),
+    ):
         with pytest.raises(NotFound):
             await action
 
@@ -155,13 +158,13 @@ async def test_nothing_resumes_on_a_switch_that_cannot_dial_any_more(product: Ac
 
 async def test_a_turn_that_read_the_campaign_before_is_undone(product: Acting) -> None:
     row, _ = await product.campaign()
-    red = await product.context.reader.run(outbound.read, TENANT)
+    frozen = await product.context.reader.run(outbound.read, TENANT)
     await pause(product.context, TENANT, row.id, WHO)
-    late = Writes(Lane(TENANT, "s1", "main"), "campaign_lanes", 1, red, {row.id: row.version})
+    late = Writes(Lane(TENANT, "s1", "main"), "campaign_lanes", 1, frozen, {row.id: row.version})
     with pytest.raises(Stale):
         await product.context.write(write_turn, (late, product.dial))
     thawed = await thaw(product.context, TENANT, WHO)
-    assert thawed.version == red.version + 1
+    assert thawed.version == frozen.version + 1
     with pytest.raises(Stale):
         await product.context.write(write_turn, (replace(late, campaigns={row.id: row.version + 1}), product.dial))
 
@@ -251,7 +254,7 @@ async def test_messages_are_withdrawn_like_calls_and_count_for_nobody_s_day(prod
 # -- freeze ------------------------------------------------------------------------------------------------------------
 
 
-async def test_the_red_button_holds_all_campaigns_of_the_tenant(product: Acting) -> None:
+async def test_a_freeze_holds_all_campaigns_of_the_tenant(product: Acting) -> None:
     _, (first, _, _) = await product.campaign(id="c1")
     _, (_, second, _) = await product.campaign(id="c2")
     out, kept = await product.dialled(first, sent=True), await product.dialled(second)

@@ -12,7 +12,7 @@ from campaigns.errors import NotFound, Stale, WrongState
 from campaigns.ledger import contacts, imports, notices, outbound, tables
 from campaigns.ledger import import_withdrawing as rows
 from campaigns.ledger.compiled import campaign_of
-from campaigns.ledger.import_withdrawing import Of
+from campaigns.ledger.import_withdrawing import ImportRef
 from campaigns.ledger.lanes import Lane
 from campaigns.ledger.rows import CampaignRow, ContactRow
 from campaigns.ledger.turns import Writes
@@ -110,8 +110,8 @@ async def test_contacts_to_which_it_added_are_cancelled_too(product: Acting) -> 
     await product.write(lambda connection: connection.execute(insert(tables.import_additions).values(given)))
     await withdrawn(product, row)
     assert [(await product.contact(one)).state for one in (added, left)] == ["cancelled", "waiting"]
-    counts = await product.context.reader.run(rows.counts, Of(TENANT, row.id, 2))
-    assert (counts.cancelled, counts.left, counts.told) == (2, 0, 0)
+    counts = await product.context.reader.run(rows.counts, ImportRef(TENANT, row.id, 2))
+    assert (counts.cancelled, counts.left, counts.informed) == (2, 0, 0)
 
 
 async def test_a_second_time_nothing_is_done(product: Acting) -> None:
@@ -167,7 +167,7 @@ async def test_many_contacts_are_cancelled_in_pieces(product: Acting) -> None:
     row, _ = await product.campaign()
     many = 2 * CLOSED_AT_ONCE + 10
     await second(product, row, many, 4)
-    of = Of(TENANT, row.id, 2)
+    of = ImportRef(TENANT, row.id, 2)
     assert await withdrawn(product, row) == "withdrawing"
     left = []
     for _ in range(4):
@@ -179,9 +179,9 @@ async def test_many_contacts_are_cancelled_in_pieces(product: Acting) -> None:
 
 async def test_a_turn_that_was_under_way_is_undone(product: Acting) -> None:
     row, _ = await product.campaign()
-    red = await product.context.reader.run(outbound.read, TENANT)
+    frozen = await product.context.reader.run(outbound.read, TENANT)
     await withdrawn(product, row, 1)
-    late = Writes(Lane(TENANT, "s1", "main"), "campaign_lanes", 1, red, {row.id: row.version})
+    late = Writes(Lane(TENANT, "s1", "main"), "campaign_lanes", 1, frozen, {row.id: row.version})
     with pytest.raises(Stale):
         await product.context.write(write_turn, (late, product.dial))
 

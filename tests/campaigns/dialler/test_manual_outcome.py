@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 
 from campaigns.core.reasons import Disposition
 from campaigns.dialler.manual_outcome import say_outcome
-from campaigns.dialler.starting import Wish, start
+from campaigns.dialler.starting import StartRequest, start
 from campaigns.errors import NotFound, WrongState
 from campaigns.ledger import attempts, contacts, tables
 from campaigns.ledger.rows import AttemptRow, ContactRow
@@ -132,4 +132,4 @@ async def test_another_tenant_s_contact_is_not_there(product: Acting) -> None:
         with pytest.raises(NotFound):
             await say_outcome(product.context, tenant, name, D.REACHED, None, None)
     with pytest.raises(NotFound):
-        await start(product.context, TENANT, "c9", Wish(3), "desk")
+        await start(product.context, TENANT, "c9", StartRequest(3), "desk")

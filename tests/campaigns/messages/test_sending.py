@@ -56,7 +56,7 @@ async def test_a_message_that_was_refused_is_undeliverable(product: Acting) -> N
     assert await result_of(product, "c0-1.1") == ("sent", "refused", "error")
     [fact] = await product.dial.read_facts(TENANT, MESSAGE_GATEWAY, LANE)
     assert json.loads(fact.record or "") == {"state": "undeliverable", "cause": "http 422"}
-    assert isinstance(await judged(product, await product.order("c0-1.1")), silence.Ended)
+    assert isinstance(await judged(product, await product.order("c0-1.1")), silence.CallEnded)
     assert not sender.away, "the next message may be a good one"
 
 
@@ -68,7 +68,7 @@ async def test_what_was_not_taken_is_given_back_and_nothing_is_ordered_until_the
     await put(product, ["c0-1.1"])
     gateway.there = False
     await turned(product, sender)
-    assert await judged(product, await product.order("c0-1.1")) == silence.NotDialled("refused_expired")
+    assert await judged(product, await product.order("c0-1.1")) == silence.NeverRang("refused_expired")
     assert sender.away
     with pytest.raises(NoDialStream):
         await put(product, ["c0-1.2"])
@@ -144,7 +144,7 @@ async def test_a_message_that_expires_on_its_way_to_the_first_byte_is_given_back
     await put(product, ["c0-1.1"])
     await turned(product, sender)
     assert gateway.received == []
-    assert await judged(product, await product.order("c0-1.1")) == silence.NotDialled("refused_expired")
+    assert await judged(product, await product.order("c0-1.1")) == silence.NeverRang("refused_expired")
 
 
 async def test_what_has_expired_or_was_withdrawn_is_not_claimed(product: Acting) -> None:

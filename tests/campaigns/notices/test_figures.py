@@ -101,7 +101,7 @@ def test_due_is_who_could_be_dialled_now(engine: Engine, monkeypatch: pytest.Mon
             insert(outbound), [{"tenant": "t", "frozen": 1, "version": 1}, {"tenant": "u", "frozen": 0, "version": 1}]
         )
     after = found(engine)
-    assert (after.due, after.oldest_due_ms, after.frozen) == (3, START_MS - 5, 1), "the red button of another tenant"
+    assert (after.due, after.oldest_due_ms, after.frozen) == (3, START_MS - 5, 1), "the freeze of another tenant"
     assert found(engine, START_MS - 3).due == 1
     monkeypatch.setattr(ledger, "CONTACTS_COUNTED_MAX", 2)
     assert found(engine)[1:3] == (2, START_MS - 5)

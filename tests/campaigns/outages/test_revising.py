@@ -243,9 +243,9 @@ async def test_many_contacts_are_changed_in_pieces_and_nobody_is_dialled_meanwhi
 
 async def test_a_turn_that_was_under_way_is_undone(product: Acting) -> None:
     row, _ = await outage(product)
-    red = await product.context.reader.run(outbound.read, TENANT)
+    frozen = await product.context.reader.run(outbound.read, TENANT)
     await revised(product, row)
-    late = turns.Writes(Lane(TENANT, "s1", "main"), "campaign_lanes", 1, red, {row.id: row.version})
+    late = turns.Writes(Lane(TENANT, "s1", "main"), "campaign_lanes", 1, frozen, {row.id: row.version})
     with pytest.raises(Stale):
         await product.context.write(turns.write, (late, product.dial))
 

@@ -11,7 +11,7 @@ from campaigns.core.contact import Attempt, Contact, Step
 from campaigns.core.penalty import NoFormula
 from campaigns.core.reasons import Channel, Disposition, State
 from campaigns.core.revisions import Heard, Renewal, heard, renewal
-from campaigns.outages.items import Change, Outage, changed, told
+from campaigns.outages.items import Change, Outage, changed, of_round
 from campaigns.owed_today import owed_on
 from tests.campaigns.dialler.rows import OUTAGE, campaign_row, contact_row
 from tests.campaigns.shipped import rules
@@ -99,8 +99,8 @@ def test_what_is_cancelled_stays_so_and_is_told_to_those_who_were_told() -> None
     assert after == [{**OUTAGE, "cancelled": "yes"}, OTHER]
     assert changed(after, Change(MEANT, None)) is None
     assert changed(after, Change(MEANT, LATER)) is None
-    assert told(after, 1) == [OTHER]
-    assert told(after, 2) == after
+    assert of_round(after, 1) == [OTHER]
+    assert of_round(after, 2) == after
 
 
 def test_of_nothing_nobody_is_called() -> None:
@@ -116,7 +116,7 @@ def test_of_nothing_nobody_is_called() -> None:
 
 
 def test_nothing_that_was_said_is_outdated_before_the_first_change() -> None:
-    """As the heart makes a contact: whoever answered is told nothing again."""
+    """As the core makes a contact: whoever answered is told nothing again."""
     answered = Attempt(1, 1, Channel.AUTO, "+8613800000001", 0, Step.OVER, 1, Disposition.ANSWERED_INCOMPLETE)
     fresh = Contact("A1", "resident", (), attempts=(answered,))
     assert renewal(fresh) is Renewal.NOTHING

@@ -8,7 +8,7 @@ from campaigns.ledger import contacts, notice_batches, notices, tables
 from campaigns.ledger.rows import CampaignRow, ContactRow
 from campaigns.letters import content
 from campaigns.settlements.feed import settled
-from campaigns.settlements.settling import How, Kept, ReportedPayment
+from campaigns.settlements.settling import Kept, ReportedPayment, SettlementOutcome
 from campaigns.written_notices.batches import new_batch
 from campaigns.written_notices.owing import Owed, notice_of
 from tests.campaigns.dialler.acting import Acting
@@ -67,7 +67,7 @@ async def test_who_has_paid_is_final_and_what_was_not_sent_is_withdrawn(product:
     await product.dialled(unsent)
     told = [paid(product, one.account, reference=f"R{one.no}") for one in (waits, unsent, sent)]
     kept = await tell(product, *told)
-    assert [(one.how, one.row.paid) for one in kept] == [(How.NEW, 1)] * 3
+    assert [(one.how, one.row.paid) for one in kept] == [(SettlementOutcome.NEW, 1)] * 3
     for contact in (waits, unsent, sent):
         now = await product.contact(contact)
         assert (now.state, now.why, now.next_at_ms) == ("paid", "settled", tables.FAR)
@@ -109,14 +109,18 @@ async def test_the_same_again_gets_the_same_and_another_of_its_reference_is_none
     again, twice, otherwise = await tell(
         product, paid(product, contact.account), paid(product, contact.account), paid(product, other.account)
     )
-    assert (again.how, again.row) == (twice.how, twice.row) == (How.REPEATED, first.row)
-    assert (otherwise.how, otherwise.row) == (How.OTHER, first.row)
+    assert (again.how, again.row) == (twice.how, twice.row) == (SettlementOutcome.REPEATED, first.row)
+    assert (otherwise.how, otherwise.row) == (SettlementOutcome.OTHER, first.row)
     assert (await product.contact(other)).state == "waiting"
     new, same, different = await tell(
         product, paid(product, other.account, reference="R2"), paid(product, other.account, reference="R2"),
         paid(product, "A3", reference="R2"),
     )  # fmt: skip
-    assert [new.how, same.how, different.how] == [How.NEW, How.REPEATED, How.OTHER]
+    assert [new.how, same.how, different.how] == [
+        SettlementOutcome.NEW,
+        SettlementOutcome.REPEATED,
+        SettlementOutcome.OTHER,
+    ]
 
 
 async def test_all_open_campaigns_in_which_something_is_paid(product: Acting) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from campaigns.dialler.starting import Wish, start
+from campaigns.dialler.starting import StartRequest, start
 from campaigns.errors import SettlementsSilent
 from campaigns.figures import feeds_of
 from campaigns.ledger.figures import look
@@ -48,7 +48,7 @@ async def gauge(product: Acting) -> int:
 
 async def test_arrears_do_not_start_on_a_feed_that_has_become_silent(product: Acting) -> None:
     first, _ = await product.campaign(id="c1", kind="arrears", state="draft")
-    assert (await start(product.context, TENANT, first.id, Wish(3, overlap=True), WHO)).state == "running", (
+    assert (await start(product.context, TENANT, first.id, StartRequest(3, overlap=True), WHO)).state == "running", (
         "nothing was ever told"
     )
     await settled(product.context, TENANT, [], WHO)
@@ -59,11 +59,11 @@ async def test_arrears_do_not_start_on_a_feed_that_has_become_silent(product: Ac
     await product.wait(24 * 3_600 + 1)
     assert await gauge(product) == 1
     with pytest.raises(SettlementsSilent):
-        await start(product.context, TENANT, row.id, Wish(3, overlap=True), WHO)
-    assert (await start(product.context, TENANT, bill.id, Wish(3, overlap=True), WHO)).state == "running"
+        await start(product.context, TENANT, row.id, StartRequest(3, overlap=True), WHO)
+    assert (await start(product.context, TENANT, bill.id, StartRequest(3, overlap=True), WHO)).state == "running"
     await settled(product.context, TENANT, [], WHO)
     assert await gauge(product) == 0
-    assert (await start(product.context, TENANT, row.id, Wish(3, overlap=True), WHO)).state == "running"
+    assert (await start(product.context, TENANT, row.id, StartRequest(3, overlap=True), WHO)).state == "running"
 
 
 async def test_where_it_is_always_needed_and_where_it_never_is(product: Acting) -> None:
@@ -72,10 +72,10 @@ async def test_where_it_is_always_needed_and_where_it_never_is(product: Acting) 
     with_feed(product, "on")
     assert await gauge(product) == 1, "one tenant"
     with pytest.raises(SettlementsSilent):
-        await start(product.context, TENANT, row.id, Wish(3, overlap=True), WHO)
+        await start(product.context, TENANT, row.id, StartRequest(3, overlap=True), WHO)
     with_feed(product, "off")
     assert await gauge(product) == 0
-    assert (await start(product.context, TENANT, row.id, Wish(3, overlap=True), WHO)).state == "running"
+    assert (await start(product.context, TENANT, row.id, StartRequest(3, overlap=True), WHO)).state == "running"
 
 
 async def test_the_door_says_so(url: str) -> None:

@@ -151,7 +151,7 @@ async def test_other_words_are_another_campaign(it: Site) -> None:
     assert (await approve(it, campaign)).status == 202
     other = replace(it.context, settings=Settings(caller_zh="另一热线"))
     with pytest.raises(ApprovalNeeded) as refused:
-        await starting.start(other, TENANT, campaign, starting.Wish(2), "desk (7)")
+        await starting.start(other, TENANT, campaign, starting.StartRequest(2), "desk (7)")
     assert refused.value.missing == ("words",)
 
 

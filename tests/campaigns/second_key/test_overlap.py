@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from campaigns.dialler.starting import Wish, start
+from campaigns.dialler.starting import StartRequest, start
 from campaigns.errors import Overlaps
 from campaigns.ledger import contacts, overlapping, tables
 from campaigns.ledger.rows import CampaignRow
@@ -63,7 +63,7 @@ async def test_items_decide(product: Acting, mine: str, theirs: str, overlaps: b
 async def test_who_is_no_other_campaign(product: Acting, other: dict[str, Any]) -> None:
     row, _ = await product.campaign(id="c1", state="draft")
     await product.campaign(id="c2", **other)
-    assert (await start(product.context, TENANT, row.id, Wish(3), WHO)).state == "running"
+    assert (await start(product.context, TENANT, row.id, StartRequest(3), WHO)).state == "running"
 
 
 async def test_who_was_cancelled_there_is_called_here(product: Acting) -> None:
@@ -71,10 +71,10 @@ async def test_who_was_cancelled_there_is_called_here(product: Acting) -> None:
     row, _ = await product.campaign(id="c1", state="draft")
     _, theirs = await product.campaign(id="c2")
     with pytest.raises(Overlaps):
-        await start(product.context, TENANT, row.id, Wish(3), WHO)
+        await start(product.context, TENANT, row.id, StartRequest(3), WHO)
     gone = [one._replace(state="cancelled") for one in theirs]
     await product.write(lambda connection: contacts.replace(connection, gone))
-    assert (await start(product.context, TENANT, row.id, Wish(3), WHO)).state == "running"
+    assert (await start(product.context, TENANT, row.id, StartRequest(3), WHO)).state == "running"
 
 
 async def test_of_two_that_start_at_once_one_is_first(request: pytest.FixtureRequest, tmp_path: Any) -> None:
@@ -93,7 +93,7 @@ async def test_of_two_that_start_at_once_one_is_first(request: pytest.FixtureReq
                 both.wait(timeout=MEET_S)
 
         starts = [
-            start(replace(product.context, writer=writer), TENANT, row.id, Wish(3), WHO, meet)
+            start(replace(product.context, writer=writer), TENANT, row.id, StartRequest(3), WHO, meet)
             for writer, row in zip(writers, rows, strict=True)
         ]
         made = await asyncio.gather(*starts, return_exceptions=True)

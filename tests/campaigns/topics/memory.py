@@ -59,8 +59,8 @@ class MemoryTopics:
         if self.lost:
             raise LogAway("no acknowledgement")
 
-    async def put_back(self, topic: str, letters: Sequence[SetAside]) -> None:
-        for letter in letters:
+    async def put_back(self, topic: str, dead_letters: Sequence[SetAside]) -> None:
+        for letter in dead_letters:
             self.write(letter.body, letter.tenant)
 
 

@@ -105,11 +105,11 @@ def _judge(
 
 def _end_of(judged: silence.Judged, asked: int, *, finishing: bool) -> End | None:
     match judged:
-        case silence.NotDialled(why):
+        case silence.NeverRang(why):
             return End(NOT_DIALLED, why)
         case silence.Refused(reason):
             return End(REFUSED, reason)
-        case silence.Ended(fact, _):
+        case silence.CallEnded(fact, _):
             return End(ENDED, "answer" if fact is None else "fact")
         case silence.TwoCalls(facts):
             return End(TWO_CALLS, ", ".join(fact.call_id for fact in facts))

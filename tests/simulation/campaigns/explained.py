@@ -1,7 +1,7 @@
 """Whether what the product explains of a contact is what the dialler does.
 
 A dialler that turns dials nobody of whom the explanation, asked at the same instant, says that the hours are closed,
-the campaign is paused or stopped, or the red button is pressed. And at rest, when everything that could be done is
+the campaign is paused or stopped, or dialling is frozen. And at rest, when everything that could be done is
 done, nobody is left of whom it says that he may be called now.
 """
 

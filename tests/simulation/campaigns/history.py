@@ -258,7 +258,7 @@ class CampaignHistory(History):
         return 0.05 if self.manager.waits else 0.4
 
     async def _stop(self, names: list[str]) -> None:
-        """While a claim is held, or orders were just made: the red button, or a stop of one campaign."""
+        """While a claim is held, or orders were just made: a freeze, or a stop of one campaign."""
         del names
         self.faults["stopped"] += 1
         if self.random.random() < 0.5:

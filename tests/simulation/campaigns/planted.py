@@ -9,12 +9,12 @@ from campaigns.callbacks import putting
 from campaigns.core import calling_hours, decide, pacing, retries, waiting
 from campaigns.core.promises import Kept, Promise
 from campaigns.dialler import case, emergencies, pace, turn, withdrawal
-from campaigns.dialler.withdrawal import Took
+from campaigns.dialler.withdrawal import Withdrawn
 from campaigns.ledger import campaigns, compiled, contacts, do_not_call, notices, people, revisions, turns
 from campaigns.settlements import telling
 from campaigns.settlements.closing import Effect
 from cti.dial import orders, silence
-from cti.gateway.dialling import Leaving
+from cti.gateway.dialling import ClaimedOrder
 from tests.campaigns import never
 from tests.simulation.campaigns.callers import EARLY, PROMISE
 from tests.simulation.campaigns.history import CampaignHistory, theme_of
@@ -152,12 +152,12 @@ ALL = (
             lambda: of_orders.wider_claims("'open', 'withdrawn'")),
     Planted("a stop forgets sent orders", never.AFTER_STOP, HELD, put(orders, "_may_leave", lambda *_: False)),
     Planted("no second look at the clock", never.AFTER_STOP, HELD,
-            put(Leaving, "left_ms", lambda one, *_: one.order.expires_at_ms - one.order.sent_at_ms)),
+            put(ClaimedOrder, "left_ms", lambda one, *_: one.order.expires_at_ms - one.order.sent_at_ms)),
     Planted("the freeze is not seen", never.AFTER_STOP, STOPS, wrapped(turn.LaneDialler, "_moment", _not_frozen)),
     Planted("a payment leaves letters alone", never.AFTER_PAYMENT, PAYING,
             put(telling, "recall_notices", lambda *_: {})),
     Planted("a payment closes nobody", never.AFTER_PAYMENT, PAYING,
-            put(telling, "close_contacts", lambda *_: Effect({}, Took()))),
+            put(telling, "close_contacts", lambda *_: Effect({}, Withdrawn()))),
     Planted("nobody asks the do-not-call list", never.AFTER_ENTRY, PAYING,
             put(do_not_call, "holding", lambda *_: {})),
     Planted("an entry holds from tomorrow on", never.AFTER_ENTRY, PAYING,
@@ -172,7 +172,7 @@ ALL = (
     Planted("unknown is never final", never.NO_END, LOST, put(silence, "UNKNOWN_FINAL_MS", 10**12)),
     Planted("deadlines are not looked for", never.NO_END, MANY, put(contacts, "with_deadline", lambda *_: [])),
     Planted("the log is never read", never.NO_END, LOST, of_orders.never_read),
-    Planted("the red button is not seen", never.EXPLAIN, STOPS, wrapped(turn.LaneDialler, "_moment", _not_frozen)),
+    Planted("a freeze is not seen", never.EXPLAIN, STOPS, wrapped(turn.LaneDialler, "_moment", _not_frozen)),
     Planted("what is due is left alone", never.EXPLAIN, MANY, put(turn.Intents, "dial", lambda *_: None)),
     *OF_PLANS,
 )  # fmt: skip

@@ -18,7 +18,7 @@ from campaigns.core.campaign import Campaign
 from campaigns.core.reasons import FallbackKind, State
 from campaigns.core.revisions import Renewal
 from campaigns.dialler import case, changing, draining, emergencies, evidence, import_withdrawal, orders, starting, turn
-from campaigns.dialler.withdrawal import Took
+from campaigns.dialler.withdrawal import Withdrawn
 from campaigns.ledger import campaigns, import_withdrawing, turns
 from campaigns.ledger import draining as draining_rows
 from campaigns.ledger.rows import CampaignRow
@@ -132,10 +132,10 @@ OF_PLANS = (
              put(decide, "begun", lambda _: True)),
         _mostly("drain")),
     _of("draining lets go what is made", plans_kept.DRAIN,
-        put(draining, "withdraw_unsent", lambda *_: Took()),
+        put(draining, "withdraw_unsent", lambda *_: Withdrawn()),
         _mostly("drain")),
     _of("a change of hours lets go what is made", plans_kept.HOURS,
-        put(changing, "withdraw_unsent", lambda *_: Took()),
+        put(changing, "withdraw_unsent", lambda *_: Withdrawn()),
         _mostly("change")),
     _of("a campaign's hours stay as they were", plans_kept.HOURS,
         _first_hours,
@@ -163,7 +163,7 @@ OF_PLANS = (
         _mostly("take_back")),
     _of("a withdrawn file leaves its contacts", plans_kept.TAKEN_BACK,
         both(put(import_withdrawing, "to_close", lambda *_: []),
-             put(import_withdrawal, "_close", lambda *_: Took()),
+             put(import_withdrawal, "_close", lambda *_: Withdrawn()),
              put(turns, "_IMPORTS", "SELECT no, 'done' FROM campaign_imports WHERE campaign = ?")),
         _mostly("take_back")),
     _of("a test call goes to the customer", plans_kept.TEST,
@@ -188,7 +188,7 @@ OF_PLANS = (
     _of("a message without an answer is not sent", never.NOT_DIALLED,
         wrapped(sending.Sending, "_keep", _certainly_unsent), _by_gateway),
     _of("an exception that was ended holds", never.QUIET,
-        both(put(emergencies, "withdraw_unsent", lambda *_: Took()), wrapped(campaigns, "replace", _goes_on)),
+        both(put(emergencies, "withdraw_unsent", lambda *_: Withdrawn()), wrapped(campaigns, "replace", _goes_on)),
         _mostly("exception")),
     _of("who was told is not told again", never.NOT_TOLD_AGAIN,
         put(case, "renewal", lambda *_args, **_more: Renewal.NOTHING), bool),

@@ -13,7 +13,6 @@ from campaigns.wiring import PART
 from cti.adapters.clock import VirtualWallClock
 from cti.errors import LedgerAway, OutcomeUnknown, RingbackError
 from cti.hosting import Opened
-from cti.leases.ownership import HEARTBEAT_MS
 from cti.sql.database import Database
 from tests.loop_turn import loop_turn
 from tests.simulation.campaigns.site import CampaignSite
@@ -191,9 +190,7 @@ class Process:
 
     async def _send(self, sender: MessageSender) -> bool:
         """As its `step`, but what is on its way is not waited for: a result that the ledger does not take waits."""
-        if self._clock.now_ms() >= sender._turned_ms + HEARTBEAT_MS:
-            sender._turned_ms = self._clock.now_ms()
-            await sender.ownership.turn()
+        await sender.turn_leases()
         sent = await sender._work()
         for _ in range(LANDS):
             await loop_turn()

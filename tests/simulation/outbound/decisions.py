@@ -85,7 +85,7 @@ def _judge(
     asks = [one for one in read.orders if one.order.about == order.order.id]
     now_ms = read.standing.at_ms
     judged = silence.judge(order, asks, facts, read.standing.word, now_ms)
-    if isinstance(judged, silence.NotDialled):
+    if isinstance(judged, silence.NeverRang):
         plan.not_dialled.append((order.order.id, judged.why))
         state, outcome = ("final", "stopped") if attempt.stopped else ("waiting", None)
         plan.changed.append(attempt._replace(state=state, outcome=outcome, order_id=None))
@@ -108,7 +108,7 @@ def _outcome(judged: silence.Judged) -> str | None:
     """The end of an attempt; None: it goes on."""
     if isinstance(judged, silence.Refused):
         return f"refused:{judged.reason}"
-    if isinstance(judged, silence.Ended):
+    if isinstance(judged, silence.CallEnded):
         return "ended" if judged.fact is not None else "ended by the answer"
     if isinstance(judged, silence.TwoCalls):
         return "two calls"

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from campaigns.core import calling_hours, pacing
 from cti.dial import claims, orders, pace, silence, store, streams, words
-from cti.gateway.dialling import Leaving
+from cti.gateway.dialling import ClaimedOrder
 from cti.leases import sql as leases
 from tests.simulation.outbound import judge
 from tests.simulation.outbound.history import History, theme_of
@@ -45,7 +45,7 @@ def not_dialled_at_expiry() -> AbstractContextManager[Any]:
 
     def changed(order: Any, now_ms: int) -> Any:
         silent = order.result is None and now_ms >= order.order.expires_at_ms
-        return silence.NotDialled("expired") if silent else unsent(order, now_ms)
+        return silence.NeverRang("expired") if silent else unsent(order, now_ms)
 
     return patch.object(silence, "_unsent", changed)
 
@@ -55,7 +55,7 @@ def unanswered_is_not_dialled() -> AbstractContextManager[Any]:
 
     def changed(asks: Sequence[Any], heard: bool, now_ms: int) -> Any:
         judged = asked(asks, heard, now_ms)
-        return silence.NotDialled("never_seen") if isinstance(judged, silence.Unknown) else judged
+        return silence.NeverRang("never_seen") if isinstance(judged, silence.Unknown) else judged
 
     return patch.object(silence, "_asked", changed)
 
@@ -65,7 +65,7 @@ def _refused_is_not_dialled() -> AbstractContextManager[Any]:
 
     def changed(order: Any, now_ms: int) -> Any:
         judged = unsent(order, now_ms)
-        return silence.NotDialled("refused_expired") if isinstance(judged, silence.Refused) else judged
+        return silence.NeverRang("refused_expired") if isinstance(judged, silence.Refused) else judged
 
     return patch.object(silence, "_unsent", changed)
 
@@ -83,7 +83,7 @@ def withdraws_what_was_sent() -> AbstractContextManager[Any]:
 
 def _no_second_look() -> AbstractContextManager[Any]:
     """How long an order is valid is not counted on from the claim."""
-    return patch.object(Leaving, "left_ms", lambda one, *_: one.order.expires_at_ms - one.order.sent_at_ms)
+    return patch.object(ClaimedOrder, "left_ms", lambda one, *_: one.order.expires_at_ms - one.order.sent_at_ms)
 
 
 def first_zone_alone() -> AbstractContextManager[Any]:

@@ -52,7 +52,7 @@ def test_played_notices_keep_the_rule_and_only_those_done_count() -> None:
     cause = call_of(*facts).holds[0].cause
     assert broken(facts, [notice(1, cause), notice(2, cause)]) == []
     assert broken(facts, [notice(1, cause), notice(2, cause, "refused")]) == ["HOLD-2"]
-    assert broken(facts, [notice(1, cause), notice(2, "another hold")]) == ["HOLD-2"]
+    assert broken(facts, [notice(1, cause), notice(9, "another hold")]) == ["HOLD-2"]
 
 
 def test_exactly_60_s_keep_hold_3_and_a_millisecond_more_breaks_it() -> None:

@@ -18,10 +18,10 @@ from cti.dial.rows import (
 )
 from cti.dial.silence import (
     AskNow,
-    Ended,
+    CallEnded,
     Judged,
     Live,
-    NotDialled,
+    NeverRang,
     NotSentYet,
     Refused,
     TwoCalls,
@@ -83,9 +83,9 @@ def refused(reason: str) -> OrderState:
 
 ROWS: list[tuple[str, OrderState, list[OrderState], list[DialFact], SourceWord | None, int, Judged]] = [
     ("open", OPEN, [], [], None, EXPIRES - 1, NotSentYet()),
-    ("open at its expiry: no claim takes it", OPEN, [], [], None, EXPIRES, NotDialled("expired")),
-    ("withdrawn", WITHDRAWN, [], [], None, MADE, NotDialled("withdrawn")),
-    ("refused as expired", refused("expired"), [], [], None, SENT + 60, NotDialled("refused_expired")),
+    ("open at its expiry: no claim takes it", OPEN, [], [], None, EXPIRES, NeverRang("expired")),
+    ("withdrawn", WITHDRAWN, [], [], None, MADE, NeverRang("withdrawn")),
+    ("refused as expired", refused("expired"), [], [], None, SENT + 60, NeverRang("refused_expired")),
     ("refused as busy", refused("busy"), [], [], None, SENT + 60, Refused("busy")),
     ("refused, not supported", refused("notSupported"), [], [], word(LATE), LATE, Refused("notSupported")),
     ("refused as a duplicate", refused("duplicate"), [], [], None, SENT + 60, Waiting(ASKED_FROM + 1)),
@@ -105,8 +105,8 @@ ROWS: list[tuple[str, OrderState, list[OrderState], list[DialFact], SourceWord |
     ("it rings, for long", order(), [], [RINGS], word(LATE), FACT_SILENT, Live(RINGS, FACT_SILENT + 1)),
     ("it rings, silent", order(), [], [RINGS], word(LATE), FACT_SILENT + 1, AskNow()),
     ("it rings, the log lags", order(), [], [RINGS], word(FACT_SILENT), LATE, Waiting(None)),
-    ("it has ended", order(), [], [ENDED], None, SENT + 300, Ended(ENDED, None)),
-    ("it has ended, of an order that was withdrawn", WITHDRAWN, [], [ENDED], None, MADE, Ended(ENDED, None)),
+    ("it has ended", order(), [], [ENDED], None, SENT + 300, CallEnded(ENDED, None)),
+    ("it has ended, of an order that was withdrawn", WITHDRAWN, [], [ENDED], None, MADE, CallEnded(ENDED, None)),
     ("it rings, of an order that is open", OPEN, [], [RINGS], None, EXPIRES, Live(RINGS, FACT_SILENT + 1)),
     ("it rings, of one that was refused", refused("busy"), [], [RINGS], None, EXPIRES, Live(RINGS, FACT_SILENT + 1)),
     ("asked", order(), [NO_ANSWER], [], word(LATE), CLOSED - 1, Waiting(CLOSED)),
@@ -139,7 +139,7 @@ ROWS: list[tuple[str, OrderState, list[OrderState], list[DialFact], SourceWord |
         "the question was never sent", order(), [ask(FIRST_ASK, sent_at_ms=None, state="open")], [], word(LATE),
         CLOSED, Unknown(final=False, ask_again=False),
     ),
-    ("never seen", order(), [answered(FIRST_ASK, "never_seen")], [], word(LATE), CLOSED, NotDialled("never_seen")),
+    ("never seen", order(), [answered(FIRST_ASK, "never_seen")], [], word(LATE), CLOSED, NeverRang("never_seen")),
     (
         "never seen, asked too early", order(), [answered(ASKED_FROM, "never_seen")], [], word(LATE), LATE, AskNow(),
     ),
@@ -165,15 +165,15 @@ ROWS: list[tuple[str, OrderState, list[OrderState], list[DialFact], SourceWord |
     ),
     (
         "ended, says the switch", order(), [answered(FIRST_ASK, "ended")], [], None, CLOSED,
-        Ended(None, answered(FIRST_ASK, "ended")),
+        CallEnded(None, answered(FIRST_ASK, "ended")),
     ),
     (
         "ended, says the switch of one that rings", order(), [answered(FIRST_ASK, "ended")], [RINGS], None, CLOSED,
-        Ended(RINGS, answered(FIRST_ASK, "ended")),
+        CallEnded(RINGS, answered(FIRST_ASK, "ended")),
     ),
     (
         "ended, says the switch and a fact", order(), [answered(FIRST_ASK, "ended")], [ENDED], None, CLOSED,
-        Ended(ENDED, None),
+        CallEnded(ENDED, None),
     ),
     (
         "live, says the switch", order(), [answered(FIRST_ASK, "live")], [], word(LATE), FIRST_ASK + 100 + SILENT_MS,
@@ -188,7 +188,7 @@ ROWS: list[tuple[str, OrderState, list[OrderState], list[DialFact], SourceWord |
         "two incarnations, one ended", order(), [], [fact(SENT + 900, incarnation=1), ENDED], None, MADE,
         TwoCalls((ENDED, fact(SENT + 900, incarnation=1))),
     ),
-    ("one call, twice read", order(), [], [AGAIN, RINGS], None, MADE, Ended(AGAIN, None)),
+    ("one call, twice read", order(), [], [AGAIN, RINGS], None, MADE, CallEnded(AGAIN, None)),
     ("a message, no result", order("sendMessage"), [], [], word(LATE), ASKED_FROM, Waiting(ASKED_FROM + 1)),
     (
         "a message, silent", order("sendMessage"), [], [], word(LATE), ASKED_FROM + 1,
@@ -272,11 +272,11 @@ def test_nothing_is_judged_on_a_guess(
 ) -> None:
     judged = judge(made, asks, facts, said, now_ms)
     read_to_ms = 0 if said is None else said.appended_at_ms
-    if isinstance(judged, NotDialled):
+    if isinstance(judged, NeverRang):
         assert not facts, "there was a call"
         assert made.result not in ("accepted", "done")
         assert made.result is None or made.reason not in ("duplicate", "error")
-    if isinstance(judged, NotDialled) and judged.why == "never_seen":
+    if isinstance(judged, NeverRang) and judged.why == "never_seen":
         assert read_to_ms > ASKED_FROM, "a fact may be in what is unread"
         assert any(one.answer == "never_seen" and (one.sent_at_ms or 0) > ASKED_FROM for one in asks)
     if isinstance(judged, AskNow | Unknown):
@@ -285,7 +285,7 @@ def test_nothing_is_judged_on_a_guess(
     if isinstance(judged, Unknown):
         assert made.order.command == "sendMessage" or asks, "ask first"
     if facts and len({(one.call_id, one.incarnation) for one in facts}) == 1:
-        assert isinstance(judged, Live | Ended | Waiting | AskNow | Unknown)
+        assert isinstance(judged, Live | CallEnded | Waiting | AskNow | Unknown)
 
 
 # What a later look may still change stands before what it may not.

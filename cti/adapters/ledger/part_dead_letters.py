@@ -8,18 +8,18 @@ from sqlalchemy import Connection, LargeBinary, func, literal, or_, update
 from cti.adapters.ledger.dead_letters import dead_letter, insert_dead_letters
 from cti.adapters.ledger.tables import dead_letters
 from cti.rows import DeadLetterRow
-from cti.topics import LETTERS_FROM, SetAside
+from cti.topics import DEAD_LETTERS_FROM, SetAside
 from schemas.reasons import DeadLetter
 
 FORGOTTEN = "erased"
 BARE_CHARS_MIN = 6  # a shorter text would stand in too much that is something else
 
 
-class PartLetters:
+class PartDeadLetters:
     """Statements in the transaction of a part."""
 
-    def put(self, connection: Connection, letters: Sequence[SetAside]) -> None:
-        insert_dead_letters(connection, [DeadLetterRow(*letter) for letter in letters])
+    def put(self, connection: Connection, dead_letters: Sequence[SetAside]) -> None:
+        insert_dead_letters(connection, [DeadLetterRow(*letter) for letter in dead_letters])
 
     def read(self, connection: Connection, partition: int, position: int) -> SetAside | None:
         row = dead_letter(connection, partition, position)
@@ -34,7 +34,7 @@ class PartLetters:
         for form in sorted({form for text in texts for form in forms(text)}):
             sought = literal(form, LargeBinary())
             found.append((instr(body, sought) if instr else func.position(sought.op("IN")(body))) > 0)
-        mine = (dead_letters.c.partition >= LETTERS_FROM, dead_letters.c.tenant == tenant)
+        mine = (dead_letters.c.partition >= DEAD_LETTERS_FROM, dead_letters.c.tenant == tenant)
         blank = update(dead_letters).where(*mine, or_(*found)).values(body=b"", detail=FORGOTTEN)
         return connection.execute(blank).rowcount
 

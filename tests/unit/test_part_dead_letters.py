@@ -7,20 +7,24 @@ import pytest
 from cti.adapters.clock import VirtualClock
 from cti.adapters.event_log_memory import MemoryEventLog
 from cti.adapters.ledger.memory import MemoryLedger
-from cti.adapters.ledger.part_letters import forms
+from cti.adapters.ledger.part_dead_letters import forms
 from cti.cli.dead_letters_replay import LetterId, OfTopic, Replay, of_topic, verdicts
 from cti.errors import SettingsMistake
 from cti.hosting import Part, check
 from cti.rows import DeadLetterRow
-from cti.topics import LETTERS_FROM, LETTERS_OF_A_TOPIC, SetAside, Topic
+from cti.topics import DEAD_LETTERS_FROM, DEAD_LETTERS_OF_A_TOPIC, SetAside, Topic
 from schemas.reasons import DeadLetter
 
 
-def topic(name: str, letters_from: int | None) -> Topic:
-    return Topic(name=name, about="", key="", message=name, schema="", letters_from=letters_from)
+def topic(name: str, dead_letters_from: int | None) -> Topic:
+    return Topic(name=name, about="", key="", message=name, schema="", dead_letters_from=dead_letters_from)
 
 
-TOPICS = (topic("a.in", LETTERS_FROM), topic("a.out", None), topic("b.in", LETTERS_FROM + LETTERS_OF_A_TOPIC))
+TOPICS = (
+    topic("a.in", DEAD_LETTERS_FROM),
+    topic("a.out", None),
+    topic("b.in", DEAD_LETTERS_FROM + DEAD_LETTERS_OF_A_TOPIC),
+)
 
 
 def letter(partition: int, reason: DeadLetter = DeadLetter.INVALID, body: bytes = b"{}") -> DeadLetterRow:
@@ -73,7 +77,7 @@ def test_names_and_numbers_of_topics_are_taken_once() -> None:
     with pytest.raises(SettingsMistake, match="topic a.in is taken"):
         check(of(topic("a.in", None), topic("a.in", None)))
     with pytest.raises(SettingsMistake, match="number of dead letters 1000 is taken"):
-        check(of(topic("a", LETTERS_FROM), topic("b", LETTERS_FROM)))
+        check(of(topic("a", DEAD_LETTERS_FROM), topic("b", DEAD_LETTERS_FROM)))
 
 
 def test_a_text_is_found_in_each_form_that_json_has_and_a_short_one_only_whole() -> None:
