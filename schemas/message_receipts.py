@@ -10,7 +10,9 @@ from schemas.fields import Message, Name, Time, ms_of
 class MessageReceipt(Message):
     """What became of a message."""
 
-    reference: Name = Field(description="Of the message, as the gateway was given it.")
+    reference: Annotated[Name, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")] = Field(
+        description="Of the message, as the gateway was given it."
+    )
     status: Literal["delivered", "undeliverable", "expired"]
     at: Time = Field(description="When.")
     code: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[ -~]+$")] | None = Field(

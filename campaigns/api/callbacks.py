@@ -167,14 +167,14 @@ def shown(row: CallbackRow, contact: ContactRow, campaign: CampaignRow, *, in_fu
         "keep_by": optional_rfc3339(contact.keep_by_ms),
         "moved": bool(row.moved),
         "agreed_at": optional_rfc3339(contact.agreed_at_ms),
-        "agreed_by": row.agreed_by,
+        "agreed_by": _text(row.agreed_by, in_full),
         "switch": campaign.switch,
         "trunk_group": campaign.trunk_group,
         "queue": campaign.queue,
         "channel": json.loads(campaign.channels)[0],
-        "reason": item.get("reason"),
-        "result": item.get("result"),
-        "note": row.note if in_full or row.note is None else masked(row.note),
+        "reason": _text(item.get("reason"), in_full),
+        "result": _text(item.get("result"), in_full),
+        "note": _text(row.note, in_full),
         "reference": row.reference,
         "origin": row.origin,
         "agent": row.agent,
@@ -185,3 +185,7 @@ def shown(row: CallbackRow, contact: ContactRow, campaign: CampaignRow, *, in_fu
         "created_at": rfc3339(row.made_at_ms),
         "by": row.who,
     }
+
+
+def _text(text: str | None, in_full: bool) -> str | None:
+    return text if in_full or text is None else masked(text)

@@ -11,7 +11,7 @@ from campaigns.api.answering import JSON, json_answer, marked, meant, noted
 from campaigns.api.attempt import shown_decision
 from campaigns.api.explaining import explained
 from campaigns.api.item_rows import item_columns, item_rows
-from campaigns.api.shown import masked_address, masked_name
+from campaigns.api.shown import masked_address, masked_name, masked_values
 from campaigns.api.titles import titles
 from campaigns.context import Context
 from campaigns.core.reasons import Channel
@@ -143,9 +143,9 @@ def whole_contact(
     return {
         **shown_contact(row, tried, in_full=in_full),
         "address": row.address if in_full else masked_address(row.address),
-        "items": remaining if in_full else [_masked_values(item) for item in remaining],
-        "settled": settled if in_full else [_masked_values(item) for item in settled],
-        "kept": json.loads(row.kept) if in_full else _masked_values(json.loads(row.kept)),
+        "items": remaining if in_full else [masked_values(item) for item in remaining],
+        "settled": settled if in_full else [masked_values(item) for item in settled],
+        "kept": json.loads(row.kept) if in_full else masked_values(json.loads(row.kept)),
         "zones": sorted({zone for _, zones in json.loads(row.phones) for zone in zones}),
         "attempts": [shown_decision(campaign, decision, in_full=in_full) for decision in decisions],
     }
@@ -158,13 +158,3 @@ async def contact_meant(context: Context, asked: Asked) -> tuple[CampaignRow, Co
     if not found or found[0].campaign != row.id:
         raise Refusal("not_found", "No such contact")
     return row, found[0]
-
-
-def _masked_values(values: Mapping[str, str]) -> dict[str, str]:
-    """Sums and dates are no numbers; what may be a telephone number is masked."""
-    return {name: value if _is_figure(value) else masked(value) for name, value in values.items()}
-
-
-def _is_figure(value: str) -> bool:
-    whole, _, parts = value.partition(".")
-    return bool(parts) and whole.lstrip("-").isdigit() and parts.isdigit()

@@ -107,7 +107,7 @@ def shown_entry(row: DoNotCallRow, *, in_full: bool) -> dict[str, Any]:
     return {
         "id": row.id,
         **named,
-        "reason": row.reason,
+        "reason": row.reason if in_full else masked(row.reason),
         "since": rfc3339(row.since_ms),
         "until": optional_rfc3339(row.until_ms),
         "created_at": rfc3339(row.made_at_ms),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from campaigns.api.shown import masked_address, masked_name
+from campaigns.api.shown import masked_address, masked_name, masked_values
 from campaigns.imports.header import NUMBER_COLUMNS_MAX
 from campaigns.imports.numbers import Number, normalised
 from campaigns.kinds import Kind
@@ -22,8 +22,8 @@ def item_columns(kind: Kind) -> Sequence[str]:
 
 
 def item_rows(row: ContactRow, items: Iterable[Item], *, in_full: bool) -> Iterator[Mapping[str, Any]]:
-    """`items`: those of the contact that are meant. `in_full`: numbers, name and address are not masked; masked ones
-    cannot be imported.
+    """`items`: those of the contact that are meant. `in_full`: name, address and numbers, those in texts too, are not
+    masked; masked ones cannot be imported.
     """
     phones: Sequence[tuple[str, Sequence[str]]] = json.loads(row.phones)
     numbers = [number if in_full else masked(number) for number, _ in phones]
@@ -37,7 +37,7 @@ def item_rows(row: ContactRow, items: Iterable[Item], *, in_full: bool) -> Itera
         **dict(zip(_NUMBERS, numbers, strict=False)),
     }
     for item in items:
-        yield {**item, **own}
+        yield {**(item if in_full else masked_values(item)), **own}
 
 
 def _said(phones: Sequence[tuple[str, Sequence[str]]]) -> list[str]:

@@ -21,6 +21,7 @@ from campaigns.ledger.rehearsing import Sample
 from campaigns.ledger.rows import CampaignRow
 from campaigns.rehearsing import DELIVERED, calls_by
 from cti.dial.declared import trunk_groups
+from cti.dial.pace import PACE_MAX_MS
 from cti.web.body import model_of, read_json
 from cti.web.instants import optional_rfc3339, rfc3339
 from cti.web.limits import Limits
@@ -31,6 +32,7 @@ from schemas.fields import ms_of
 
 ENDED = frozenset({CampaignState.STOPPING, CampaignState.STOPPED, CampaignState.DONE, CampaignState.EXPIRED})
 HOUR_MS = 60 * MINUTE_MS
+A_SECOND_MIN = 1_000 / PACE_MAX_MS  # a smaller limit of a trunk group allows one call an hour
 
 
 async def post_rehearse(context: Context, asked: Asked, *, limits: Limits) -> web.Response:
@@ -63,7 +65,7 @@ async def _pace(context: Context, row: CampaignRow, given: Pacing) -> tuple[floa
     declared = await context.declared(row.tenant, row.switch)
     group = {} if declared is None else trunk_groups(declared.declaration).get(row.trunk_group, {})
     return (
-        min(per_second, float(group.get("calls_per_second", per_second))),
+        max(min(per_second, float(group.get("calls_per_second", per_second))), A_SECOND_MIN),
         min(at_once, int(group.get("calls_at_once", at_once))),
     )
 

@@ -79,6 +79,16 @@ def masked_name(name: str) -> str:
     return f"{name[0]}*" if name else ""
 
 
+def masked_values(values: Mapping[str, str]) -> dict[str, str]:
+    """An item's values. Sums and dates are no numbers; what may be a telephone number is masked."""
+    return {name: value if _is_figure(value) else masked(value) for name, value in values.items()}
+
+
+def _is_figure(value: str) -> bool:
+    whole, _, parts = value.partition(".")
+    return bool(parts) and whole.lstrip("-").isdigit() and parts.isdigit()
+
+
 def masked_address(address: str) -> str:
     """How it begins."""
     return f"{masked(address)[:ADDRESS_CHARS_SHOWN]}***" if address else ""

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from campaigns.core.daily_pattern import DailyHours, possible_from
 from campaigns.core.hour_layers import LOOKAHEAD_MS, Excepted, Layer, Once, Stretch, first, first_opening
 from campaigns.core.workdays import WorkCalendar
 from campaigns.core.zones import (
@@ -152,6 +153,13 @@ class _Daily(NamedTuple):
     closed_dates: frozenset[date]
     calendar: WorkCalendar
 
+    @property
+    def hours(self) -> DailyHours:
+        """Every window that some day has."""
+        if self.working_days == self.other_days:
+            return DailyHours(self.zone, self.working_days)
+        return DailyHours(self.zone, (*self.working_days, *self.other_days))
+
     def windows(self, day: int) -> tuple[Window, ...]:
         """Those of a day, counted from the epoch."""
         if not self.closed_dates and self.working_days == self.other_days:
@@ -177,7 +185,9 @@ def judge(hours: CallingHours, asked: Asked, now_ms: int) -> Open | Closed:
     """Whether an order for a call (or a message) may be made at this instant."""
     kept = hours.kept.get(asked)
     if kept is not None and kept.from_ms <= now_ms < kept.to_ms:
-        return kept.answer
+        if isinstance(kept.answer, Open) or now_ms == kept.from_ms:
+            return kept.answer
+        return _closed(_ordinary(hours, asked), now_ms, margin_ms(hours, asked), kept.answer.until_ms)
     if len(hours.kept) >= ANSWERS_KEPT:
         hours.kept.clear()
     answer = _judged_with(margin_ms(hours, asked), hours, asked, now_ms)
@@ -187,10 +197,13 @@ def judge(hours: CallingHours, asked: Asked, now_ms: int) -> Open | Closed:
 
 def _holds_until(asked: Asked, answer: Open | Closed, now_ms: int) -> int:
     """From when on the answer may be another. What is open stays so until the margin before its end, where that end is
-    not merely how far was looked; what is closed may be so for another reason in the next millisecond.
+    not merely how far was looked. What is closed stays so until it opens, if perhaps for another reason.
     """
-    is_excepted = asked.agreed_at_ms is not None or (isinstance(answer, Open) and answer.rule != NO_RULE)
-    if isinstance(answer, Closed) or is_excepted or answer.ring_until_ms >= now_ms + LOOKAHEAD_MS:
+    if isinstance(answer, Closed):
+        is_ordinary = asked.agreed_at_ms is None and asked.emergency is None
+        return answer.until_ms if is_ordinary and answer.until_ms is not None else now_ms + 1
+    is_excepted = asked.agreed_at_ms is not None or answer.rule != NO_RULE
+    if is_excepted or answer.ring_until_ms >= now_ms + LOOKAHEAD_MS:
         return now_ms + 1
     return min(answer.dial_before_ms, LATEST_MS + 1)
 
@@ -328,12 +341,23 @@ def _in_emergency(
 
 
 def _judged(layers: Sequence[Layer], now_ms: int, margin: int) -> Open | Closed:
-    opening = first_opening(layers, now_ms, margin)
+    opening = _first_opening(layers, now_ms, margin)
     if opening is not None and opening.start_ms == now_ms:
         return Open(opening.end_ms - margin, opening.end_ms)
-    until_ms = None if opening is None else opening.start_ms
+    return _closed(layers, now_ms, margin, None if opening is None else opening.start_ms)
+
+
+def _closed(layers: Sequence[Layer], now_ms: int, margin: int, until_ms: int | None) -> Closed:
+    """Closed until then, for the first reason that there is now."""
     why = next(layer for layer in layers if _keeps_closed(layer, now_ms, margin))
     return Closed(until_ms, why.why, why.rule)
+
+
+def _first_opening(layers: Sequence[Layer], now_ms: int, margin: int) -> Stretch | None:
+    to_ms = now_ms + LOOKAHEAD_MS
+    daily = [layer.hours for layer in layers if isinstance(layer, _Daily)]
+    from_ms = possible_from(daily, now_ms, to_ms, margin)
+    return None if from_ms is None else first_opening(layers, from_ms, to_ms, margin)
 
 
 def _keeps_closed(layer: Layer, now_ms: int, margin: int) -> bool:

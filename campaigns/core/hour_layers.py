@@ -63,9 +63,8 @@ class Excepted(NamedTuple):
         return merge(self.layer.stretches(from_ms, to_ms), emergency.stretches(from_ms, to_ms))
 
 
-def first_opening(layers: Sequence[Layer], from_ms: int, margin: int) -> Stretch | None:
+def first_opening(layers: Sequence[Layer], from_ms: int, to_ms: int, margin: int) -> Stretch | None:
     """The first stretch in which every layer is open for longer than the margin."""
-    to_ms = from_ms + LOOKAHEAD_MS
     if not layers:
         return Stretch(from_ms, to_ms)
     streams = [joined(layer.stretches(from_ms, to_ms)) for layer in layers]
@@ -78,6 +77,10 @@ def first_opening(layers: Sequence[Layer], from_ms: int, margin: int) -> Stretch
         end = min(head.end_ms for head in known)
         if start < end - margin:
             return Stretch(start, end)
+        if start - end > DAY_MS:  # the others need not go through all the days before
+            streams = [joined(layer.stretches(start, to_ms)) for layer in layers]
+            heads = [next(stream, None) for stream in streams]
+            continue
         heads = [
             next(stream, None) if head.end_ms == end else head for head, stream in zip(known, streams, strict=True)
         ]

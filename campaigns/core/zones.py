@@ -7,7 +7,7 @@ The IANA database is data of the interpreter: the same name gives the same zone 
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
@@ -94,14 +94,15 @@ def _stretch(zone: str, stretch: int) -> tuple[Span, ...]:
     found: list[Span] = []
     start = stretch * STRETCH_MS
     end = start + STRETCH_MS
+    before = _offset_ms(zone, start)
     for left in range(start, end, SAMPLE_MS):
         right = left + SAMPLE_MS
-        before, after = _offset_ms(zone, left), _offset_ms(zone, right)
+        after = _offset_ms(zone, right)
         if before != after:
             changed = _change(zone, left, right)
             found.append(Span(start, changed, before))
-            start = changed
-    found.append(Span(start, end, _offset_ms(zone, start)))
+            start, before = changed, after
+    found.append(Span(start, end, before))
     return tuple(found)
 
 
@@ -120,6 +121,6 @@ def _change(zone: str, left: int, right: int) -> int:
 def _offset_ms(zone: str, ms: int) -> int:
     known = zone_named(zone)
     assert known is not None, zone
-    offset = datetime.fromtimestamp(ms // 1000, UTC).astimezone(known).utcoffset()
+    offset = datetime.fromtimestamp(ms // 1000, known).utcoffset()
     assert offset is not None, zone
-    return offset // timedelta(milliseconds=1)
+    return (offset.days * 86_400 + offset.seconds) * 1_000 + offset.microseconds // 1_000

@@ -17,6 +17,8 @@ _SELECT = ("SELECT", ", ".join(f"given.{name}" for name in _NAMES), ", dial_orde
 _PUT = ("INTO dial_facts (", ", ".join(_NAMES), ", switch, lane)", *_SELECT, "FROM dial_orders,")
 _WHERE = (
     "AND dial_orders.id = given.commandid AND dial_orders.tenant = given.tenant",
+    # Another switch's events say nothing of it: its key may be bound to that switch alone.
+    "AND dial_orders.source = given.source",
     # An order that clears a call, or asks about one, did not make it. A message has no call.
     "AND dial_orders.command = CASE given.call_id WHEN '' THEN 'sendMessage' ELSE 'makeCall' END",
 )
@@ -46,9 +48,9 @@ _lock = Bulk("SELECT", " ".join((_ROW, *_OLD)), _KEYED, _UNLOCKED)
 def put_facts(connection: Connection, said: Sequence[DialFact]) -> None:
     """Write what is known of calls, over what was known; of several for one call the last stands.
 
-    What is of no order of its tenant that makes a call (or, without a call id, sends a message) is not kept. The
-    revision given should rise over a call's life (as the log's positions do), so that one that was acknowledged never
-    comes again; the stored one rises in any case.
+    What is of no order of its tenant and source that makes a call (or, without a call id, sends a message) is not kept.
+    The revision given should rise over a call's life (as the log's positions do), so that one that was acknowledged
+    never comes again; the stored one rises in any case.
     """
     latest = {(row.tenant, row.commandid, row.call_id): row for row in said}
     _upsert(connection, [latest[key] for key in sorted(latest)])

@@ -109,10 +109,13 @@ def read_query(raw: str, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
 
 
 def _faults(raw: str, parameters: Mapping[str, Parameter], values: dict[str, Any]) -> Iterator[dict[str, str]]:
+    if raw.count("&") >= FIELDS_MAX:
+        yield fault("?", "count", f"At most {FIELDS_MAX} parameters")
+        return
     try:
         pairs = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX)
     except ValueError:  # UnicodeDecodeError is one
-        yield fault("?", "encoding", f"The query is not percent-encoded UTF-8 of at most {FIELDS_MAX} parameters")
+        yield fault("?", "encoding", "The query is not percent-encoded UTF-8")
         return
     for name, value in pairs:
         known = parameters.get(name)

@@ -80,6 +80,17 @@ async def test_facts_are_those_of_orders_of_the_same_tenant(dialled: Store) -> N
     assert await dial_of(dialled).read_facts("other", SWITCH, LANE) == []
 
 
+async def test_another_source_says_nothing_of_an_order(dialled: Store) -> None:
+    """Its key may be bound to a switch that was never given the order."""
+    await subscribe(dialled)
+    await put(dialled, order("a"))
+    claim = await owned(dialled)
+    await tell(dialled, claim, 1, fact("a", source="/switches/another", ended_at_ms=START_MS + 9))
+    assert await read(dialled) == []
+    await tell(dialled, claim, 2, fact("a"))
+    assert await read(dialled) == [fact("a")]
+
+
 async def test_a_fact_is_of_the_order_that_made_the_call(dialled: Store) -> None:
     """One that clears a call or asks about one is named by its facts too."""
     await subscribe(dialled)

@@ -52,6 +52,16 @@ async def test_a_callback_is_a_contact_of_a_campaign_that_stands(url: str) -> No
         assert [line["what"] for line in lines] == ["callback_asked"] * 2
 
 
+async def test_numbers_in_its_texts_are_masked(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        await able(it)
+        texts = dict.fromkeys(("reason", "result", "note"), "请打 158-1234-5678")
+        assert (await asked(it, **texts)).status == 201
+        for key, shown in (("reader", "请打 158****5678"), ("revealer", "请打 158-1234-5678")):
+            (listed,) = (await it.ask("GET", "/v1/callbacks", key=key)).json["callbacks"]
+            assert {name: listed[name] for name in texts} == dict.fromkeys(texts, shown)
+
+
 async def test_it_is_listed_in_the_order_of_its_time_and_masked(url: str) -> None:
     async with site(url, tasks=False) as it:
         await able(it)

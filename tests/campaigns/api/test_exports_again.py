@@ -70,12 +70,13 @@ async def test_what_is_exported_by_items_is_imported_again(url: str, kind: str) 
 async def test_who_does_not_see_numbers_exports_masked_ones(url: str) -> None:
     async with site(url) as it:
         campaign = (await it.campaign())["id"]
-        await imported(it, campaign, csv_of([ARREARS]), Form.CSV)
+        await imported(it, campaign, csv_of([{**ARREARS, "pay_at": "请打 158-1234-5678 找他"}]), Form.CSV)
         path = f"/v1/campaigns/{campaign}/contacts?rows=items"
         body = (await it.ask("GET", path, headers=AS_CSV)).body.decode("utf-8-sig")
         (row,) = csv.DictReader(io.StringIO(body, newline=""))
         assert row["number"] == "'+86138****0001"
         assert "张三" not in body
+        assert (row["pay_at"], row["arrears"]) == ("请打 158****5678 找他", ARREARS["arrears"])
 
 
 async def test_chinese_headings_stand_over_the_same_rows(url: str) -> None:

@@ -14,6 +14,7 @@ from campaigns.imports.taking import Form
 from campaigns.ledger import audit
 from campaigns.ledger.tables import campaigns, contacts, imports
 from tests.campaigns.api.site import Site, attempt_row, contact_row, site
+from tests.campaigns.api.test_actions import ABLE
 from tests.campaigns.api.test_exports_again import FILES, held, imported
 from tests.campaigns.imports.site import ARREARS, csv_of
 from tests.campaigns.shipped import DAY_MS
@@ -79,6 +80,17 @@ async def test_a_rehearsal_learns_from_the_calls_of_the_kind(url: str) -> None:
         assert told["assumed"]["of_calls"] == 200
         assert told["assumed"]["dispositions"] == {"reached": {"share": 1.0, "lasts_s": 20.0}}
         assert (told["calls"], told["outcomes"]) == (1, {"reached": 1})
+
+
+async def test_a_trunk_group_that_takes_next_to_nothing_is_rehearsed_with_one_call_an_hour(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        narrow = {**ABLE, "trunk_groups": {"main": {"calls_per_second": 5e-324, "calls_at_once": 20}}}
+        assert (await it.ask("PUT", "/v1/switches/s1", narrow, key="admin")).status == 200
+        campaign = (await it.campaign())["id"]
+        await it.put([contact_row(campaign, no) for no in range(1, 4)])
+        answer = await it.ask("POST", f"/v1/campaigns/{campaign}/rehearse", key="reader")
+        assert answer.status == 200, answer.body
+        assert [hour["calls"] for hour in answer.json["by_hour"][:3]] == [1, 1, 1]
 
 
 async def test_what_cannot_be_rehearsed(url: str) -> None:

@@ -200,6 +200,7 @@ async def test_a_forged_or_an_old_receipt_changes_nothing(way: Way, forged: dict
         ({"status": "read"}, "invalid_body"),
         ({"at": "yesterday"}, "invalid_body"),
         ({"tenant": "other"}, "invalid_body"),
+        ({"reference": "\0"}, "invalid_body"),
     ],
 )
 async def test_a_signed_receipt_that_says_nothing_of_ours(way: Way, changed: dict[str, Any], code: str) -> None:

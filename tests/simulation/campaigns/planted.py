@@ -11,7 +11,7 @@ from campaigns.core.promises import Kept, Promise
 from campaigns.dialler import case, emergencies, pace, turn, withdrawal
 from campaigns.dialler.withdrawal import Withdrawn
 from campaigns.ledger import campaigns, compiled, contacts, do_not_call, notices, people, revisions, turns
-from campaigns.settlements import telling
+from campaigns.settlements import settling
 from campaigns.settlements.closing import Effect
 from cti.dial import orders, silence
 from cti.gateway.dialling import ClaimedOrder
@@ -155,9 +155,9 @@ ALL = (
             put(ClaimedOrder, "left_ms", lambda one, *_: one.order.expires_at_ms - one.order.sent_at_ms)),
     Planted("the freeze is not seen", never.AFTER_STOP, STOPS, wrapped(turn.LaneDialler, "_moment", _not_frozen)),
     Planted("a payment leaves letters alone", never.AFTER_PAYMENT, PAYING,
-            put(telling, "recall_notices", lambda *_: {})),
+            put(settling, "recall_notices", lambda *_: {})),
     Planted("a payment closes nobody", never.AFTER_PAYMENT, PAYING,
-            put(telling, "close_contacts", lambda *_: Effect({}, Withdrawn()))),
+            put(settling, "close_contacts", lambda *_: Effect({}, Withdrawn()))),
     Planted("nobody asks the do-not-call list", never.AFTER_ENTRY, PAYING,
             put(do_not_call, "holding", lambda *_: {})),
     Planted("an entry holds from tomorrow on", never.AFTER_ENTRY, PAYING,

@@ -1,16 +1,12 @@
 """What a call of very many events costs: twice the events, about twice the work, whatever there is many of."""
 
-import sys
-from collections.abc import Callable
-from types import FrameType
-from typing import Any
-
 import pytest
 
 from cti.core.call import fold
 from cti.core.call_state import Call
 from cti.core.facts import Fact, fact
 from cti.core.leg_set import LEGS_MAX
+from tests.steps import steps_of
 from tests.unit.core.long_calls import LONG, SHAPES, Said
 
 EVENTS = 240
@@ -22,31 +18,11 @@ def facts_of(events: list[Said]) -> list[Fact]:
     return [fact(at_ms, None, f"e{n}", kind, n, data) for n, (at_ms, kind, data) in enumerate(events)]
 
 
-def steps_of(work: Callable[[], object]) -> int:
-    """How many lines of the core `work` runs; a line that a loop runs again counts again."""
-    steps = 0
-
-    def step(frame: FrameType, event: str, _: Any) -> Any:
-        nonlocal steps
-        if "/cti/core/" not in frame.f_code.co_filename:
-            return None
-        steps += event == "line"
-        return step
-
-    before = sys.gettrace()
-    sys.settrace(step)
-    try:
-        work()
-    finally:
-        sys.settrace(before)
-    return steps
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 def test_twice_the_events_are_about_twice_the_work(shape: str) -> None:
     few, many = (facts_of(SHAPES[shape](n)) for n in (EVENTS, 2 * EVENTS))
-    steps = steps_of(lambda: fold(LONG, few))
-    assert steps_of(lambda: fold(LONG, many)) <= GROWS_AT_MOST * max(steps, STEPS_MIN)
+    steps = steps_of(lambda: fold(LONG, few), "cti/core")
+    assert steps_of(lambda: fold(LONG, many), "cti/core") <= GROWS_AT_MOST * max(steps, STEPS_MIN)
 
 
 def rung(legs: int) -> Call:
