@@ -21,7 +21,7 @@ from campaigns.core.reasons import FINAL_STATES, State, Why
 from campaigns.dialler import withdrawal
 from campaigns.dialler.actions import Done, run_each, write
 from campaigns.dialler.orders import split_number
-from campaigns.erasing.person import Person, cells_of, cleaner, marks
+from campaigns.erasing.person import Person, cells_of, cleaner, marks, tails
 from campaigns.ledger import attempts, audit, erasing, outbound, withdrawing
 from campaigns.ledger.rows import AttemptRow, ContactRow, ErasureRow
 from campaigns.sole_owner import SoleTask
@@ -205,7 +205,7 @@ def _commands(tried: dict[str, list[AttemptRow]]) -> list[str]:
 
 
 async def _scrub(context: Context, tenant: str, columns: MarkedColumns, person: Person) -> int:
-    sought, clean = marks(person.numbers), cleaner(person.numbers)
+    sought, clean = tails(person.numbers), cleaner(person.numbers)
     gone, after = 0, None
     while sought:
 

@@ -21,7 +21,7 @@ from cti.web.masking import masked
 PAGE = 1_000  # entries read at a time
 RETENTION = "retention"  # who removes what is old
 OF_A_CAMPAIGN = re.compile(r"(c[0-9a-f]{15})(?:-[0-9]+)?\Z", re.ASCII)  # itself, or a contact of it
-WRITTEN = frozenset({"file", "name", "purpose", "reason"})
+WRITTEN = frozenset({"agreed_by", "file", "name", "purpose", "reason"})
 """Details that hold what a person wrote; others are ours: words of closed lists, ids, hashes. Telephone numbers
 are masked before they are sealed: what is sealed cannot be taken out when their owner is erased.
 """

@@ -1,4 +1,4 @@
-"""Marks (the digits of a telephone number) are taken out of rows of any table, where they stand inside longer text.
+"""Marks (digits of a telephone number) are looked for in rows of any table, and what is meant is taken out of the text.
 
 Rows are found by reading the whole table: this is for what is asked for rarely. A row is written only if it is still as
 it was read, so nothing that was written meanwhile is lost; whoever asks again finds what was missed.
@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, ColumnElement, Connection, LargeBinary, Table, and_, func, literal, or_, select, tuple_
 from sqlalchemy import update as changed
 
-BYTES = "latin-1"  # every byte is a character of it, and comes back as it was
+UTF8 = "utf-8"
+AS_IT_WAS = "surrogateescape"  # a byte that is no UTF-8 comes back as it was
 
 
 class MarkedColumns(NamedTuple):
@@ -65,14 +66,14 @@ def _written(
 
 def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
     if isinstance(value, bytes | memoryview):
-        return clean(bytes(value).decode(BYTES)).encode(BYTES)
+        return clean(bytes(value).decode(UTF8, AS_IT_WAS)).encode(UTF8, AS_IT_WAS)
     return clean(value) if isinstance(value, str) else value
 
 
 def _has(connection: Connection, column: Column[Any], mark: str) -> ColumnElement[bool]:
     if not isinstance(column.type, LargeBinary):
         return column.contains(mark, autoescape=True)
-    sought = literal(mark.encode(BYTES), LargeBinary())
+    sought = literal(mark.encode(UTF8), LargeBinary())
     if connection.dialect.name == "sqlite":
         return func.instr(column, sought) > 0
     return func.position(sought.op("IN")(column)) > 0

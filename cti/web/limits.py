@@ -9,7 +9,7 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     body_bytes: int = Field(4 * 1024 * 1024, ge=1024)  # largest body of a request; an event has its own limit (64 KiB)
-    body_s: float = Field(15.0, gt=0)  # time in which the whole body must arrive
+    body_s: float = Field(15.0, gt=0)  # time in which the whole body must arrive; of an import, 16 KiB of it
     batch_items: int = Field(1000, ge=1)  # most events in one request
     json_depth: int = Field(32, ge=4)  # deepest nesting of a body; events have the contract's own limit
     header_bytes: int = Field(8190, ge=1024)  # longest header line

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 import structlog
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.typedefs import Handler as WebHandler
 from aiohttp.typedefs import Middleware
 
@@ -83,9 +83,9 @@ def add_routes(app: web.Application, routes: Sequence[Route], ring: KeyRing, sha
     """Put the routes into an application; their handlers get `shared` first."""
     for route in routes:
         handler = _open(route, shared) if route.scope is None else _guarded(route, route.scope, ring, shared)
-        app.router.add_route(route.method, route.pattern, handler)
+        app.router.add_route(route.method, route.pattern, handler, expect_handler=_expected)
         if route.head:
-            app.router.add_route(hdrs.METH_HEAD, route.pattern, handler)
+            app.router.add_route(hdrs.METH_HEAD, route.pattern, handler, expect_handler=_expected)
 
 
 def _guarded(route: Route, scope: str, ring: KeyRing, shared: object) -> WebHandler:
@@ -111,6 +111,17 @@ def _open(route: Route, shared: object) -> WebHandler:
         return await route.handler(shared, Asked(request, NOBODY, {}))
 
     return serve
+
+
+async def _expected(request: web.Request) -> web.StreamResponse | None:
+    """The answer to `Expect`: go on, or a problem document; aiohttp's own would be plain text."""
+    if request.version != HttpVersion11:
+        return None
+    if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
+        return Refusal("expectation_failed").response()
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # nothing of the answer has been written
+    return None
 
 
 def answering(limits: Limits, meter: Meter) -> Middleware:

@@ -126,6 +126,19 @@ async def test_a_defect_of_ours_shows_nothing_of_its_inside() -> None:
         assert (await site.ask("GET", "/healthz")).status == 200
 
 
+@pytest.mark.parametrize(
+    ("expected", "status", "said"), [("200-ok", 417, b'"expectation_failed"'), ("100-continue", 202, b'"accepted"')]
+)
+async def test_what_is_expected_of_a_body(expected: str, status: int, said: bytes) -> None:
+    async with site_at("memory:") as site:
+        key, body = (await site.key())["Authorization"], json.dumps(event()).encode()
+        head = f"POST /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {key}\r\n"
+        head += f"Expect: {expected}\r\nContent-Type: {ONE}\r\nContent-Length: {len(body)}\r\n\r\n"
+        answer = await raw(site, head.encode(), body)
+        assert f" {status} ".encode() in answer
+        assert said in answer
+
+
 async def test_a_body_that_dawdles_is_given_up() -> None:
     async with site_at("memory:", Limits(body_s=0.05, linger_s=0)) as site:
         key = (await site.key())["Authorization"]

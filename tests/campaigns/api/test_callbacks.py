@@ -62,6 +62,16 @@ async def test_numbers_in_its_texts_are_masked(url: str) -> None:
             assert {name: listed[name] for name in texts} == dict.fromkeys(texts, shown)
 
 
+async def test_who_agreed_is_on_record_without_a_number(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        await able(it)
+        made = await asked(it, agreed_at="2026-03-02T14:00:00+08:00", agreed_by="王15812345678")
+        assert made.status == 201, made.body
+        assert made.json["agreed_by"] == "王158****5678"
+        (entry,) = await it.context.reader.run(audit.lines, TENANT)
+        assert "王158****5678" in entry["details"]
+
+
 async def test_it_is_listed_in_the_order_of_its_time_and_masked(url: str) -> None:
     async with site(url, tasks=False) as it:
         await able(it)

@@ -228,6 +228,24 @@ async def test_a_rejected_row_is_his_however_his_number_is_written(url: str) -> 
         assert (NAME in left, "李四" in left) == (False, True)
 
 
+async def test_what_a_switch_said_holds_his_number_in_no_spelling(url: str) -> None:
+    async with site(url) as it:
+        await it.add_key("eraser", "persons:erase")
+        for at, number in enumerate(SPELLED):
+            said = {"connection": "c", "private": {"note": f"call {number} back"}}
+            await it.it.post(event("s1", f"in-{at}", "offered", at, said))
+            await it.it.post(event("s1", f"in-{at}", "callCleared", at + 1, {}))
+        await it.it.settle()
+        kept = (await it.context.reader.run(everything))["timeline"]
+        assert all(number in kept for number in SPELLED)
+        answer = await it.ask("POST", "/v1/erasures", {"numbers": [NUMBER], "reason": "his letter"}, key="eraser")
+        await it.it.to(60)
+        assert (await it.ask("GET", answer.headers["Location"], key="eraser")).json["state"] == "done"
+        for name, text in (await it.context.reader.run(everything)).items():
+            assert not [number for number in SPELLED if number in text], name
+        assert "call 999-9999-9999 back" in (await it.context.reader.run(everything))["timeline"]
+
+
 async def test_a_defect_of_one_erasure_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inner, broken = task.erase, list[str]()
 
