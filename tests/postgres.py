@@ -113,6 +113,7 @@ def _imported_wheel() -> ModuleType:
     """
     runtime = Path(tempfile.gettempdir()) / f"ringback-runtime-{os.getuid()}"
     runtime.mkdir(mode=0o700, exist_ok=True)
+    runtime.chmod(0o700)  # a run whose folder was removed makes it anew with another mode
     (runtime / "python_PostgresServer").mkdir(mode=0o700, exist_ok=True)
     before = os.environ.get("XDG_RUNTIME_DIR")
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
