@@ -2,8 +2,9 @@
 
 import pytest
 
-from campaigns.core.campaign import CAMPAIGN_TABLE, moved
+from campaigns.core.campaign import CAMPAIGN_TABLE, STANDING_ENDS_MS, STANDING_TAKES_MS, moved
 from campaigns.core.reasons import CampaignState, CampaignStep
+from campaigns.core.zones import DAY_MS
 
 S, M = CampaignState, CampaignStep
 FINAL = {S.DONE, S.STOPPED, S.EXPIRED}
@@ -73,3 +74,7 @@ def test_what_a_state_does_not_allow_is_refused() -> None:
 def test_every_state_is_reached_and_every_other_than_the_final_ones_can_be_stopped() -> None:
     assert {S.DRAFT, *CAMPAIGN_TABLE.values()} == set(S)
     assert {state for state, step in CAMPAIGN_TABLE if step is M.STOP} == set(S) - FINAL - {S.STOPPING}
+
+
+def test_a_contact_of_a_standing_campaign_s_last_day_has_a_day_left() -> None:
+    assert (STANDING_TAKES_MS, STANDING_ENDS_MS - STANDING_TAKES_MS) == (30 * DAY_MS, DAY_MS)

@@ -61,13 +61,6 @@ BEFORE_THE_FIRST = "attempts are numbered from 1"
 
 EQUIVALENT: tuple[Equivalent, ...] = (
     Equivalent(
-        "calling_hours",
-        "is_excepted = asked.agreed_at_ms is not None or (isinstance(answer, Open) and answer.rule != NO_RULE)",
-        "isinstance(answer, Open) and answer.rule != NO_RULE",
-        "and becomes or",
-        "an answer that is kept for less time is the same answer",
-    ),
-    Equivalent(
         "promises",
         "SPANS_MAX = 256  # of open hours that are looked at; a week has 14 in one zone",
         "256",
