@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from cti.core.call_state import Call, Hold, Offer
-from cti.core.dues import ring_breach
+from cti.core.dues import hold_at, ring_breach
 from cti.core.rules import Intervention, Rule, speaks_of
 from schemas.reasons import OfferResult, ReleasedBy
 
@@ -60,16 +60,9 @@ def notices_played(holds: Sequence[Hold], rule: str, done: Sequence[Intervention
     counts = Counter([intervention.cause for intervention in played])
     for cause in counts.keys() - {hold.cause for hold in holds}:  # a late event moved the beginning (`dues.aligned`)
         for notice in played:
-            if notice.cause == cause and (hold := _running(holds, notice.due_ms)) is not None:
+            if notice.cause == cause and (hold := hold_at(holds, notice.due_ms)) is not None:
                 counts[hold.cause] += 1
     return tuple([counts[hold.cause] for hold in holds])
-
-
-def _running(holds: Sequence[Hold], at_ms: int) -> Hold | None:
-    for hold in holds:
-        if hold.at_ms <= at_ms and (hold.end_ms is None or at_ms <= hold.end_ms):
-            return hold
-    return None
 
 
 def _offer_longer(found: list[Breach], call: Call, rule: Rule) -> None:

@@ -308,7 +308,7 @@ def _moved(call: Call, fact: Fact) -> Ignored | None:
     if call.dialled:
         leg = dialled.moving(call, fact)
     else:
-        if clears or fact.kind == "failed":
+        if clears:
             parties.adopt(call, data.connection)
         _note(call, fact)
         leg = call.legs.named(data.connection) or call.legs.at(data.device)

@@ -83,9 +83,8 @@ def aligned(call: Call, rules: RuleSet, done: Sequence[Intervention]) -> Sequenc
 def _realigned(call: Call, rules: RuleSet, known: Intervention) -> Intervention:
     at_ms = known.due_ms
     if _is_of((*rules.held, *rules.on_held, *rules.on_retrieved), known):
-        for hold in reversed(call.holds):
-            if hold.at_ms <= at_ms and (hold.end_ms is None or at_ms <= hold.end_ms):
-                return known._replace(cause=hold.cause)
+        if (hold := hold_at(call.holds, at_ms)) is not None:
+            return known._replace(cause=hold.cause)
     elif _is_of(rules.queued, known):
         for wait in reversed(call.waits):
             if wait.at_ms <= at_ms and (wait.end_ms is None or at_ms <= wait.end_ms):
@@ -99,6 +98,14 @@ def _realigned(call: Call, rules: RuleSet, known: Intervention) -> Intervention:
     elif call.answer_cause is not None and _is_of(rules.on_established, known):
         return known._replace(cause=call.answer_cause)
     return known
+
+
+def hold_at(holds: Sequence[Hold], at_ms: int) -> Hold | None:
+    """The hold that lasted at this time; of two that meet there the later one."""
+    for hold in reversed(holds):
+        if hold.at_ms <= at_ms and (hold.end_ms is None or at_ms <= hold.end_ms):
+            return hold
+    return None
 
 
 def _is_of(rules: Sequence[Rule], known: Intervention) -> bool:

@@ -97,6 +97,13 @@ def test_a_caller_whose_leg_fails_lets_no_phone_ring_on() -> None:
     assert found["breaches"] == []
 
 
+def test_an_agents_phone_that_fails_is_not_taken_for_a_callers_unnamed_leg() -> None:
+    opened = [said(0.0, "offered", {"calling": CALLER, "direction": "inbound"}), said(1.0, "queued", {"queue": "b"})]
+    fails = said(2.0, "failed", {"connection": "a-1", "device": "8001"})
+    found = record([*opened, fails, rings(4.0, SECOND), answers(6.0, SECOND), cleared(60.0)])
+    assert (found["outcome"], found["wait_s"], found["talk_s"]) == ("answered", 5, 54)
+
+
 def test_an_agent_who_clears_a_callers_unnamed_leg_has_released_him() -> None:
     opened = [said(0.0, "offered", {"calling": CALLER, "direction": "inbound"}), said(1.0, "queued", {"queue": "b"})]
     facts = [*opened, rings(2.0), answers(5.0), mutes(50.0), hangs_up(60.0, "8001"), cleared(100.0)]
