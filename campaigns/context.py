@@ -28,6 +28,7 @@ LANES = "campaign_lanes"  # the lease group of lanes
 IMPORTS = "campaign_imports"  # the lease group of imports, with one resource
 MESSAGES = "message_gateways"  # the lease group of tenants' message gateways
 WORKBOOKS_AT_ONCE = 2  # in memory; others wait with their first byte
+EXPORTS_AT_ONCE = 2  # pieces of long answers that are being made
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Context:
     called_leg: FindLeg = no_leg
     printer: Printer = field(default_factory=Printer)
     workbooks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WORKBOOKS_AT_ONCE))
+    exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EXPORTS_AT_ONCE))
     cache: AnswerCache = field(default_factory=AnswerCache)  # figures that took long to read
     speed: float = 1.0  # how many times as fast as real time the clocks run, in a trial
     personal: Sequence[MarkedColumns] = ()  # of the call side: where numbers of persons may stand

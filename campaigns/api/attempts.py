@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from campaigns.api.answering import marked, meant, noted
 from campaigns.api.attempt import COLUMNS, flat, shown_decision
-from campaigns.api.streams import streamed
+from campaigns.api.streams import in_turn, streamed
 from campaigns.api.titles import titles
 from campaigns.context import Context
 from campaigns.kinds import known_kinds
@@ -64,7 +64,7 @@ async def get_attempts(context: Context, asked: Asked) -> web.StreamResponse:
 
     if asked.request.method == "HEAD":
         return web.Response(headers=headers)
-    return await streamed(asked, headers, pieces())
+    return await streamed(asked, headers, in_turn(context, pieces()))
 
 
 async def _read(

@@ -13,7 +13,7 @@ from campaigns.api.codes import refusal
 from campaigns.api.idempotent import RETRY_AFTER_S, Claim, Reply, reply, response_of
 from campaigns.api.refusals import wrong_state
 from campaigns.api.shown import masked_name
-from campaigns.api.streams import CLOSE, pieces_of, streamed
+from campaigns.api.streams import CLOSE, in_turn, pieces_of, streamed
 from campaigns.context import Context
 from campaigns.core.campaign import TAKES_CONTACTS
 from campaigns.dialler.orders import Callers, said_on
@@ -145,7 +145,7 @@ async def get_rejected(context: Context, asked: Asked) -> web.StreamResponse:
     headers = {"Content-Type": f"{CSV}; charset=utf-8", **marked(context, asked)}
     if asked.request.method == "HEAD":
         return web.Response(headers=headers)
-    return await streamed(asked, headers, rejected_csv(context, row.id, made.no))
+    return await streamed(asked, headers, in_turn(context, rejected_csv(context, row.id, made.no)))
 
 
 async def _meant(context: Context, asked: Asked) -> tuple[CampaignRow, ImportRow]:

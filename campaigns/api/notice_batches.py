@@ -15,7 +15,7 @@ from campaigns.api.codes import refusal
 from campaigns.api.idempotent import Reply, created, reply
 from campaigns.api.notice_letters import PDF, pdf
 from campaigns.api.notices import CSV_TYPE, PAGE, csv_of, shown_notice
-from campaigns.api.streams import streamed
+from campaigns.api.streams import in_turn, streamed
 from campaigns.context import Context
 from campaigns.ledger import audit, campaigns, notice_batches, outbox
 from campaigns.ledger.notices import EXPORTED
@@ -87,12 +87,14 @@ async def get_batch(context: Context, asked: Asked) -> web.StreamResponse:
     await noted(context, asked, "notice_batch_read", batch.id, **details)
     if media == PDF:
         named = {"Content-Disposition": f'inline; filename="{batch.id}.pdf"'}
-        async with pdf(context, batch, campaign) as pieces:
-            return await streamed(asked, content | named, pieces)
+        async with pdf(context, batch, campaign) as letters:
+            return await streamed(asked, content | named, letters)
     glyphs = await context.printer.glyphs_if_any()
     if media == CSV:
-        return await streamed(asked, content, _csv(context, batch, campaign, asked.query.get("headers"), glyphs))
-    return await streamed(asked, content, _json(context, batch, campaign, glyphs))
+        pieces = _csv(context, batch, campaign, asked.query.get("headers"), glyphs)
+    else:
+        pieces = _json(context, batch, campaign, glyphs)
+    return await streamed(asked, content, in_turn(context, pieces))
 
 
 async def _meant(context: Context, asked: Asked) -> tuple[BatchRow, CampaignRow]:

@@ -24,7 +24,7 @@ def second_key_routes(limits: Limits) -> Sequence[Route]:
     return [
         Route("PATCH", path, "patch_campaign", "Other pace, windows or priority, while it runs too.",
               partial(changes.patch_campaign, limits=limits), WRITE, {200: then},
-              (*BODY_CODES, *always, "bad_parameter", "precondition_required", "changed_meanwhile"),
+              (*BODY_CODES, *always, "precondition_required", "changed_meanwhile"),
               body={JSON: ref("Change")}, path_parts={"campaign": CAMPAIGN_PATTERN}, headers=(changes.HEADER,)),
         route(f"{path}/approve", "post_approve", "A second key approves what it has read of a campaign.",
               partial(second_key.post_approve, limits=limits), scope=APPROVE,

@@ -4,7 +4,6 @@ import hashlib
 import tempfile
 from collections.abc import AsyncIterator
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from aiohttp import web
@@ -14,11 +13,11 @@ from sqlalchemy import Connection
 from campaigns.api.answering import JSON, noted, who
 from campaigns.api.codes import refusal
 from campaigns.api.idempotent import Reply, created, reply
-from campaigns.api.streams import CLOSE, pieces_of, streamed
+from campaigns.api.streams import CLOSE, in_turn, pieces_of, streamed
 from campaigns.context import Context
 from campaigns.dialler.actions import count
 from campaigns.imports.errors import CannotImport
-from campaigns.imports.rejected import ERROR, MARK, csv_lines, filled
+from campaigns.imports.rejected import ERROR, heading_csv, in_pieces, rows_csv
 from campaigns.ledger.rows import SettlementRow
 from campaigns.settlements.asked import note, read_payment
 from campaigns.settlements.feed import Fed, Feed
@@ -33,7 +32,6 @@ from cti.web.route import Asked
 
 OK = 200
 IN_MEMORY_BYTES = 1_048_576  # of rejected rows; more are on disk
-ROWS_A_PIECE = 500  # rejected rows sent at a time
 COUNTS = ("received", "new", "repeated", "rejected", "paid", "in_part", "withdrawn", "recalled", "to_recall")
 
 
@@ -113,16 +111,15 @@ async def _file(context: Context, asked: Asked, limits: Limits) -> web.StreamRes
             counts = {name: getattr(feed.fed, name) for name in COUNTS}
             await noted(context, asked, "settlements_told", digest.hexdigest(), **counts)
         headers = {"Content-Type": f"{CSV}; charset=utf-8" if media == CSV else JSON}
-        return await streamed(asked, headers, _csv(fed) if media == CSV else _json(fed))
+        return await streamed(asked, headers, in_turn(context, _csv(fed) if media == CSV else _json(fed)))
 
 
 async def _json(fed: Fed) -> AsyncIterator[bytes]:
     counts = {name: getattr(fed, name) for name in COUNTS}
     yield to_json(counts)[:-1] + b',"rows":['
-    rows = fed.rows()
     first = True
-    while page := list(islice(rows, ROWS_A_PIECE)):
-        shown = b",".join(to_json({"cells": cells, ERROR: error}) for cells, error in page)
+    for piece in in_pieces(fed.rows()):
+        shown = b",".join(to_json({"cells": cells, ERROR: error}) for cells, error in piece)
         yield shown if first else b"," + shown
         first = False
     yield b"]}"
@@ -130,7 +127,6 @@ async def _json(fed: Fed) -> AsyncIterator[bytes]:
 
 async def _csv(fed: Fed) -> AsyncIterator[bytes]:
     """The rejected rows, to be mended and sent again."""
-    yield (MARK + csv_lines([[*fed.header, ERROR]])).encode()
-    rows = fed.rows()
-    while page := list(islice(rows, ROWS_A_PIECE)):
-        yield csv_lines([[*filled(cells, len(fed.header)), error] for cells, error in page]).encode()
+    yield heading_csv(fed.header)
+    for piece in in_pieces(fed.rows()):
+        yield rows_csv(piece, len(fed.header))

@@ -7,6 +7,7 @@ import structlog
 from aiohttp import web
 
 from campaigns.api.codes import refusal
+from campaigns.context import Context
 from cti.errors import RingbackError
 from cti.web.limits import Limits
 from cti.web.refusal import Refusal
@@ -39,6 +40,19 @@ async def streamed(asked: Asked, headers: Mapping[str, str], pieces: AsyncIterat
         raise ConnectionResetError from error
     await response.write_eof()
     return response
+
+
+async def in_turn(context: Context, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces, of which few are made at a time by all answers together: many exports at once delay only each other.
+
+    For what this process reads and writes itself; letters are printed in processes of their own.
+    """
+    while True:
+        async with context.exports:
+            piece = await anext(pieces, None)
+        if piece is None:
+            return
+        yield piece
 
 
 async def pieces_of(request: web.Request, limits: Limits) -> AsyncIterator[bytes]:

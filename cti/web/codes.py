@@ -28,7 +28,8 @@ CODES: dict[str, Code] = {
     "bad_header": Code(
         400,
         "A header cannot be used",
-        "A `ce-` header is repeated, is not percent-encoded UTF-8, or another header cannot be read.",
+        "A `ce-` header is repeated or is not percent-encoded UTF-8, or another header is repeated or has a value that "
+        "it does not take; `errors` or `detail` names it.",
     ),
     "bad_request": Code(
         400,

@@ -139,8 +139,10 @@ def _header(about: str) -> dict[str, Any]:
 def _errors(route: Route, known: Mapping[str, Code]) -> dict[str, Any]:
     """The errors an operation may answer, by status."""
     codes = [*route.codes, *EVERY, *(GUARDED if route.scope is not None else ())]
-    if route.query or route.headers:
+    if route.query:
         codes.append("bad_parameter")
+    if route.headers:
+        codes.append("bad_header")
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in dict.fromkeys(codes):
         by_status[known[code].status].append(code)

@@ -1,7 +1,7 @@
 """Query parameters: a closed list a route, each with its form. What is not on the list is refused, not ignored."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -143,11 +143,17 @@ def _read(known: Parameter, value: str, values: dict[str, Any]) -> Iterator[dict
         values[known.name] = read
 
 
-def read_headers(given: Mapping[str, str], headers: Sequence[Parameter]) -> dict[str, Any]:
-    """The values of the headers that a route knows. Raises Refusal `bad_parameter`."""
+def read_headers(given: Iterable[tuple[str, str]], headers: Sequence[Parameter]) -> dict[str, Any]:
+    """The values of the headers that a route knows. Raises Refusal `bad_header`."""
     values: dict[str, Any] = {}
-    sent = [(known, given[known.name]) for known in headers if known.name in given]
-    faults = [each for known, value in sent for each in _read(known, value, values)]
+    faults: list[dict[str, str]] = []
+    by_name = {known.name.lower(): known for known in headers}
+    sent = [(by_name[name.lower()], value) for name, value in given if name.lower() in by_name]
+    for known, value in sent:
+        if known.name in values:
+            faults.append(fault(known.name, "repeated", "is given more than once"))
+        else:
+            faults.extend(_read(known, value, values))
     if faults:
-        raise Refusal("bad_parameter", f"In the headers: {', '.join(each['pointer'] for each in faults)}", faults)
+        raise Refusal("bad_header", f"In the headers: {', '.join(each['pointer'] for each in faults)}", faults)
     return values

@@ -99,7 +99,7 @@ def _guarded(route: Route, scope: str, ring: KeyRing, shared: object) -> WebHand
         if not caller.may(scope):
             raise Refusal("scope_missing", f"This needs the scope {scope}")
         query = read_query(request.rel_url.raw_query_string, parameters)
-        headers = read_headers(request.headers, route.headers)
+        headers = read_headers(request.headers.items(), route.headers)
         return await handle(shared, Asked(request, caller, query, partial(ring.still_good, caller), headers))
 
     return serve

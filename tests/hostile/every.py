@@ -3,6 +3,7 @@
 from tests.hostile import (
     clocks,
     connections,
+    exports,
     failing,
     figures,
     flooding,
@@ -14,5 +15,5 @@ from tests.hostile import (
 )
 from tests.hostile.attack import ATTACKS
 
-MODULES = (clocks, connections, failing, figures, flooding, identity, largest, masking, storage, workbooks)
+MODULES = (clocks, connections, exports, failing, figures, flooding, identity, largest, masking, storage, workbooks)
 ALL = tuple(ATTACKS)

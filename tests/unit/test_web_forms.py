@@ -11,7 +11,7 @@ from cti.web.csv_text import cell, csv_heading, csv_of, csv_rows
 from cti.web.cursors import ID, NUMBER, cursor_of, cursor_pattern, cursor_reader
 from cti.web.instants import ms_of, rfc3339
 from cti.web.masking import masked, masked_identifier, masked_in, masked_keys
-from cti.web.query import Parameter, choice, instant, read_query, seconds, text, whole
+from cti.web.query import Parameter, choice, instant, read_headers, read_query, seconds, text, whole
 from cti.web.recent import Recent
 from cti.web.refusal import Refusal
 
@@ -47,6 +47,20 @@ def refused(raw: str) -> tuple[str, list[str]]:
 def test_a_parameter_is_repeated_as_often_as_its_schema_says() -> None:
     assert read_query("zone=a&zone=b", KNOWN) == {"zone": ["a", "b"]}
     assert refused("zone=a&zone=b&zone=c&zone=d") == ("bad_parameter", ["zone value"])
+
+
+def test_a_header_is_sent_once_and_as_it_must_be() -> None:
+    known = (Parameter("Idempotency-Key", "", {"type": "string"}, int),)
+
+    def read(*values: str) -> dict[str, int]:
+        return read_headers([("idempotency-key", value) for value in values], known)
+
+    assert (read(), read("1")) == ({}, {"Idempotency-Key": 1})
+    for values, rule in (("1", "1"), "repeated"), (("x",), "value"):
+        with pytest.raises(Refusal) as caught:
+            read(*values)
+        faults = [(each["pointer"], each["rule"]) for each in caught.value.errors or []]
+        assert (caught.value.code, faults) == ("bad_header", [("Idempotency-Key", rule)])
 
 
 def test_query_values_are_read_by_their_form() -> None:

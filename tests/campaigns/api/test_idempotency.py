@@ -78,7 +78,7 @@ async def test_a_key_is_checked(url: str) -> None:
     async with site(url, tasks=False) as it:
         for wrong in ("a b", "x" * 129, "é"):
             answer = await post(it, "/v1/campaigns", ARREARS, wrong)
-            assert (answer.status, answer.code) == (400, "bad_parameter"), wrong
+            assert (answer.status, answer.code) == (400, "bad_header"), wrong
             assert answer.json["errors"][0]["pointer"] == NAME
 
 

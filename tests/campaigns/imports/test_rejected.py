@@ -5,12 +5,24 @@ import io
 
 import pytest
 
-from campaigns.imports.rejected import rejected_csv, safe, shown
+from campaigns.imports.rejected import PIECE_CHARS, PIECE_ROWS, in_pieces, rejected_csv, safe, shown
 from tests.campaigns.imports.site import ARREARS, Site, csv_of
 
 
 async def file_of(site: Site, campaign: str, no: int) -> bytes:
     return b"".join([part async for part in rejected_csv(site.context, campaign, no)])
+
+
+def test_a_piece_is_small_whatever_the_rows_are() -> None:
+    half = "x" * (PIECE_CHARS // 2)
+    wide = [([half, ""], "wrong") for _ in range(5)]
+    assert [len(piece) for piece in in_pieces(wide)] == [2, 2, 1]
+    narrow = [([str(number)], "wrong") for number in range(PIECE_ROWS + 1)]
+    pieces = list(in_pieces(narrow))
+    assert [len(piece) for piece in pieces] == [PIECE_ROWS, 1]
+    assert [row for piece in pieces for row in piece] == narrow
+    assert [len(piece) for piece in in_pieces([([half * 3], "wrong")] * 2)] == [1, 1], "a row is never divided"
+    assert list(in_pieces([])) == []
 
 
 async def test_rejected_rows_come_back_as_they_were(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
