@@ -15,6 +15,7 @@ from schemas.reasons import FINAL_STATES, Outcome, ReleasedBy
 # `_value_` instead of `value`: a look into the object instead of a call.
 UNKNOWN: Final = ReleasedBy.UNKNOWN._value_
 ANSWERED: Final = Outcome.ANSWERED
+NOT_TO_A_PERSON: Final = ("survey", "ivr")  # reasons of a transfer
 
 
 class Identity(NamedTuple):
@@ -92,6 +93,11 @@ def tried_ms(call: Call, measured: Measured) -> int:
         return measured.wait_ms
     until = call.ended_ms if call.answered_ms is None else call.answered_ms
     return max((call.opened_at_ms if until is None else until) - call.opened_at_ms, 0)
+
+
+def handed_over(call: Call) -> int:
+    """XFER-1: how often the customer was handed over to another person; to a survey or an IVR does not count."""
+    return sum(transfer.reason not in NOT_TO_A_PERSON for transfer in call.transfers)
 
 
 def _waited_again_ms(call: Call, end: int) -> int:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from cti.core.breaches import Breach
-from cti.core.record import Identity, Measured, measure, queue_of, record_of, tried_ms
+from cti.core.record import Identity, Measured, handed_over, measure, queue_of, record_of, tried_ms
 from cti.core.rules import RuleBook
 from cti.core.times import seconds
 from cti.engine.live_calls import LiveCall, log_key
@@ -94,7 +94,7 @@ def _record_row(live: LiveCall, measured: Measured, revision: int, body: str) ->
         answer_ms=measured.answer_ms,
         talk_ms=measured.talk_ms,
         hold_ms=measured.hold_ms,
-        transfers=len(call.transfers),
+        transfers=handed_over(call),
         notices_owed=sum(measured.owed),
         notices_played=sum(measured.played),
         record=body,

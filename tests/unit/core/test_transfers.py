@@ -1,7 +1,10 @@
 """Transfer and conference: two calls linked by `correlation`, their states never merged."""
 
+import pytest
+
 from cti.core.call import fold
 from cti.core.facts import Fact
+from cti.core.record import handed_over
 from tests.unit.core.stories import (
     CALLER,
     SECOND,
@@ -30,6 +33,15 @@ def test_a_blind_transfer_ends_the_agents_part() -> None:
     assert told["transfers"] == [{"at": "2026-03-02T01:01:00.000Z", "kind": "blind", "to": "8800", "reason": "survey"}]
     assert (told["outcome"], told["released_by"]) == ("answered", "customer")
     assert told["breaches"] == []
+
+
+@pytest.mark.parametrize(("reason", "counted"), [("survey", 0), ("ivr", 0), ("expert", 1), (None, 1)])
+def test_a_transfer_to_a_survey_is_no_transfer_to_a_person(reason: str | None, counted: int) -> None:
+    why = {} if reason is None else {"reason": reason}
+    moved = said(60.0, "transferred", {"primaryOldCall": PRIMARY, "resultingCall": PRIMARY, "blind": True,
+                                       "connections": {"c": "c"}, "to": "8800", **why})  # fmt: skip
+    call = call_of(offered(), queued(), rings(2.0), answers(5.0), moved, hangs_up(90.0), cleared(90.0))
+    assert (len(call.transfers), handed_over(call)) == (1, counted)
 
 
 def attended() -> tuple[list[Fact], list[Fact]]:
