@@ -79,6 +79,6 @@ def _longest(parts: Sequence[Part]) -> float:
     if list(parts) == [(0, DAY_MS)]:
         return float("inf")
     lengths = [closes - opens for opens, closes in parts]
-    if len(parts) > 1 and parts[0][0] == 0 and parts[-1][1] == DAY_MS:
+    if parts and parts[0][0] == 0 and parts[-1][1] == DAY_MS:
         lengths.append(lengths[0] + lengths[-1])
     return max(lengths, default=0)

@@ -1,12 +1,14 @@
 """Zones that share no hour cost no search, and what is excluded is never open."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.core.calling_hours import Asked, Closed, _Daily, judge
-from campaigns.core.daily_pattern import possible_from
+from campaigns.core.daily_pattern import DailyHours, possible_from
 from campaigns.core.hour_layers import LOOKAHEAD_MS, first_opening
 from campaigns.core.zones import DAY_MS
 from tests.campaigns.shipped import hours
@@ -87,3 +89,75 @@ def test_what_is_excluded_is_never_open(zones: list[str], day: int, customer_cla
         assert searched is None
     else:
         assert first_opening(layers, possible_ms, to_ms, margin) == searched
+
+
+# -- chosen examples ---------------------------------------------------------------------------------------------------
+
+HOUR_MS = 3_600_000
+SPRING_MS = 1_806_195_600_000  # 2027-03-28T01:00Z: London goes from UTC to UTC+1
+AUTUMN_MS = 1_824_944_400_000  # 2027-10-31T01:00Z: and back
+BEFORE_SPRING_MS, BEFORE_AUTUMN_MS = SPRING_MS - 27 * DAY_MS, AUTUMN_MS - 2 * DAY_MS
+UTC, LONDON, SHANGHAI = "UTC", "Europe/London", "Asia/Shanghai"
+
+
+def found_from(*layers: tuple[str, Sequence[tuple[float, float]]], margin: float, from_ms: int = NOW_MS) -> int | None:
+    """Windows and margin in hours."""
+    hours_of = [
+        DailyHours(zone, tuple((int(opens * HOUR_MS), int(closes * HOUR_MS)) for opens, closes in windows))
+        for zone, windows in layers
+    ]
+    return possible_from(hours_of, from_ms, from_ms + LOOKAHEAD_MS, int(margin * HOUR_MS))
+
+
+@pytest.mark.parametrize(
+    ("zone", "windows", "longest"),
+    [
+        (UTC, [(8, 12)], 4),
+        (UTC, [(8, 10), (10, 12)], 4),
+        (UTC, [(8, 12), (9, 10)], 4),
+        (UTC, [(8, 10), (9, 12)], 4),
+        (UTC, [(1, 2), (8, 10), (10, 12)], 4),
+        (UTC, [(1, 2), (3, 4), (8, 12)], 4),
+        (UTC, [(1, 2), (8, 12), (9, 10)], 4),
+        (UTC, [(0, 2), (22, 24)], 4),
+        (UTC, [(0, 1), (5, 6), (21, 24)], 4),
+        (UTC, [(0, 3), (5, 6), (23, 24)], 4),
+        (UTC, [(1, 4), (22, 24)], 3),
+        (UTC, [(0, 3), (21, 23)], 3),
+        (UTC, [(0, 2), (3, 5)], 2),
+        (SHANGHAI, [(6, 12)], 6),
+        (SHANGHAI, [(8, 12)], 4),
+        (SHANGHAI, [(4, 8)], 4),
+    ],
+)
+def test_the_longest_time_together_is_that_of_a_day(
+    zone: str, windows: Sequence[tuple[float, float]], longest: float
+) -> None:
+    assert found_from((zone, windows), margin=longest - 0.01) == NOW_MS
+    assert found_from((zone, windows), margin=longest) is None
+
+
+def test_what_is_open_all_day_is_open_for_longer_than_any_margin() -> None:
+    for windows in ([(0, 24)], [(0, 12), (12, 24)]):
+        assert found_from((UTC, windows), margin=200) == NOW_MS
+    assert found_from((UTC, [(0, 24)]), (SHANGHAI, [(8, 12)]), margin=3.99) == NOW_MS
+    assert found_from((UTC, [(4, 8)]), (SHANGHAI, [(8, 12)]), margin=0) is None
+    assert found_from(margin=200) == NOW_MS
+
+
+def test_another_offset_may_open_what_was_closed() -> None:
+    for window, other in ((8, 7), (2, 1), (4, 3)):
+        layers = ((LONDON, [(window, window + 1)]), (UTC, [(other, other + 1)]))
+        assert found_from(*layers, margin=0.9, from_ms=BEFORE_SPRING_MS) == SPRING_MS
+        assert found_from(*layers, margin=1, from_ms=BEFORE_SPRING_MS) is None
+    assert found_from((LONDON, [(8, 9)]), (UTC, [(8, 9)]), margin=0.9, from_ms=BEFORE_AUTUMN_MS) == AUTUMN_MS
+
+
+def test_a_time_that_goes_on_over_the_change_is_longer() -> None:
+    for window in ((0, 2), (0, 2.5), (1, 2.5), (1, 2)):
+        length = window[1] - window[0]
+        assert found_from((LONDON, [window]), margin=length, from_ms=BEFORE_AUTUMN_MS) == AUTUMN_MS - DAY_MS
+        assert found_from((LONDON, [window]), margin=length, from_ms=AUTUMN_MS - HOUR_MS) == AUTUMN_MS - HOUR_MS
+    assert found_from((LONDON, [(0, 1), (1.5, 2)]), margin=1, from_ms=BEFORE_AUTUMN_MS) is None
+    for window in ((0, 1), (2, 3), (3, 5), (0.5, 1)):
+        assert found_from((LONDON, [window]), margin=window[1] - window[0], from_ms=BEFORE_AUTUMN_MS) is None, window

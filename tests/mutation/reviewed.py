@@ -11,6 +11,7 @@ FOLDER = "campaigns/core"
 TESTS = "tests/campaigns"
 JUDGES: Mapping[str, Sequence[str]] = {
     "calling_hours": ("test_calling_hours", "test_day_parts", "test_zones", "test_emergency_hours", "test_promises"),
+    "daily_pattern": ("test_never_together", "test_calling_hours", "test_zones"),
     "dispositions": ("test_dispositions", "test_after"),
     "hour_layers": ("test_calling_hours", "test_day_parts", "test_zones", "test_emergency_hours"),
     "retries": ("test_retries", "test_day_parts", "test_promises"),
@@ -54,12 +55,48 @@ HOW_MUCH_AT_ONCE = "how much is looked up at once changes no answer"
 NEVER_TWICE_IN_A_DAY = "since 1970 no zone has changed its offset twice within three days; half a day is caution"
 FAR_MORE_DIGITS = "amounts, rates and days together have at most 35 digits"
 
+EMPTY_PART = "a part without length is none"
 NO_SUCH_CHAIN = "no chain of reasons to wait is that long"
 BELOW_THE_CAP = "another day begins below the cap"
 SPANS = "SPANS_MAX = 256  # of open hours that are looked at; a week has 14 in one zone"
 BEFORE_THE_FIRST = "attempts are numbered from 1"
 
 EQUIVALENT: tuple[Equivalent, ...] = (
+    Equivalent(
+        "daily_pattern",
+        "if _holds(before, start_ms - 1) and _holds(parts, start_ms):",
+        "1",
+        "1 becomes 2",
+        "no window is a millisecond long",
+    ),
+    Equivalent(
+        "daily_pattern",
+        "if end > DAY_MS:",
+        "end > DAY_MS",
+        "> becomes >=",
+        EMPTY_PART,
+    ),
+    Equivalent(
+        "daily_pattern",
+        "parts.append((0, end - DAY_MS))",
+        "0",
+        "0 becomes -1",
+        "what is before the day is cut off",
+    ),
+    Equivalent(
+        "daily_pattern",
+        "return _joined(sorted(part for part in both if part[0] < part[1]))",
+        "part[0] < part[1]",
+        "< becomes <=",
+        EMPTY_PART,
+    ),
+    Equivalent(
+        "daily_pattern",
+        "return max(lengths, default=0)",
+        "0",
+        "0 becomes -1",
+        "no margin is negative",
+    ),
     Equivalent(
         "promises",
         "SPANS_MAX = 256  # of open hours that are looked at; a week has 14 in one zone",
