@@ -146,6 +146,8 @@ def _read(known: Parameter, value: str, values: dict[str, Any]) -> Iterator[dict
 def read_headers(given: Iterable[tuple[str, str]], headers: Sequence[Parameter]) -> dict[str, Any]:
     """The values of the headers that a route knows. Raises Refusal `bad_header`."""
     values: dict[str, Any] = {}
+    if not headers:  # as of most requests: what is sent is not looked through
+        return values
     faults: list[dict[str, str]] = []
     by_name = {known.name.lower(): known for known in headers}
     sent = [(by_name[name.lower()], value) for name, value in given if name.lower() in by_name]
