@@ -1,6 +1,7 @@
 """M-exports: many long answers at once, beside others' posts."""
 
 import asyncio
+import io
 import time
 
 from tests.campaigns.imports.site import BILLING, csv_of
@@ -24,7 +25,7 @@ async def imported(site: Site, key: str) -> str:
         raise NotCarriedOut(f"no campaign was made: {made.status} {made.text[:200]}")
     rows = [BILLING | {"account": "", "other": f"{number} " + "x" * CHARS} for number in range(ROWS)]
     path = f"/v1/campaigns/{made.json()['id']}/imports"
-    sent = await site.ask("POST", path, key, data=csv_of(rows), headers=CSV)
+    sent = await site.ask("POST", path, key, data=io.BytesIO(csv_of(rows)), headers=CSV)
     if sent.status != 202:
         raise NotCarriedOut(f"the file was not taken: {sent.status} {sent.text[:200]}")
     one, until = f"{path}/{sent.json()['n']}", time.monotonic() + IMPORTED_S
