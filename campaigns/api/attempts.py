@@ -64,7 +64,7 @@ async def get_attempts(context: Context, asked: Asked) -> web.StreamResponse:
 
     if asked.request.method == "HEAD":
         return web.Response(headers=headers)
-    return await streamed(asked, headers, in_turn(context, pieces()))
+    return await streamed(asked, headers, in_turn(context.exports, pieces()))
 
 
 async def _read(

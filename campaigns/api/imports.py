@@ -145,7 +145,7 @@ async def get_rejected(context: Context, asked: Asked) -> web.StreamResponse:
     headers = {"Content-Type": f"{CSV}; charset=utf-8", **marked(context, asked)}
     if asked.request.method == "HEAD":
         return web.Response(headers=headers)
-    return await streamed(asked, headers, in_turn(context, rejected_csv(context, row.id, made.no)))
+    return await streamed(asked, headers, in_turn(context.exports, rejected_csv(context, row.id, made.no)))
 
 
 async def _meant(context: Context, asked: Asked) -> tuple[CampaignRow, ImportRow]:

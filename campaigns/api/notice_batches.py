@@ -94,7 +94,7 @@ async def get_batch(context: Context, asked: Asked) -> web.StreamResponse:
         pieces = _csv(context, batch, campaign, asked.query.get("headers"), glyphs)
     else:
         pieces = _json(context, batch, campaign, glyphs)
-    return await streamed(asked, content, in_turn(context, pieces))
+    return await streamed(asked, content, in_turn(context.exports, pieces))
 
 
 async def _meant(context: Context, asked: Asked) -> tuple[BatchRow, CampaignRow]:

@@ -111,7 +111,7 @@ async def _file(context: Context, asked: Asked, limits: Limits) -> web.StreamRes
             counts = {name: getattr(feed.fed, name) for name in COUNTS}
             await noted(context, asked, "settlements_told", digest.hexdigest(), **counts)
         headers = {"Content-Type": f"{CSV}; charset=utf-8" if media == CSV else JSON}
-        return await streamed(asked, headers, in_turn(context, _csv(fed) if media == CSV else _json(fed)))
+        return await streamed(asked, headers, in_turn(context.exports, _csv(fed) if media == CSV else _json(fed)))
 
 
 async def _json(fed: Fed) -> AsyncIterator[bytes]:

@@ -7,7 +7,6 @@ import structlog
 from aiohttp import web
 
 from campaigns.api.codes import refusal
-from campaigns.context import Context
 from cti.errors import RingbackError
 from cti.web.limits import Limits
 from cti.web.refusal import Refusal
@@ -42,13 +41,14 @@ async def streamed(asked: Asked, headers: Mapping[str, str], pieces: AsyncIterat
     return response
 
 
-async def in_turn(context: Context, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The pieces, of which few are made at a time by all answers together: many exports at once delay only each other.
+async def in_turn(turn: asyncio.Semaphore, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces, each made when it is its turn: of all answers few are made at a time, so many exports at once delay
+    only each other.
 
     For what this process reads and writes itself; letters are printed in processes of their own.
     """
     while True:
-        async with context.exports:
+        async with turn:
             piece = await anext(pieces, None)
         if piece is None:
             return

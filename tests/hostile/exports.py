@@ -12,7 +12,7 @@ from tests.hostile.verdict import Verdict
 from tests.hostile.workbooks import CAMPAIGN
 
 AT_ONCE = 40
-ROWS, CHARS = 160, 60_000  # ten megabytes that are rejected
+ROWS, CHARS = 60, 60_000  # some four megabytes that are rejected
 IMPORTED_S = 60.0
 LEAST_S = 3.0
 CSV = {"Content-Type": "text/csv"}
@@ -40,7 +40,7 @@ async def imported(site: Site, key: str) -> str:
 
 @attack("M-exports", 180)
 async def exports(bench: Bench, verdict: Verdict) -> None:
-    """Forty exports at once of rejected rows of ten megabytes, again and again for some seconds: all must be
+    """Forty exports at once of rejected rows of four megabytes, again and again for some seconds: all must be
     whole, and another tenant's posts take at most 500 ms (p99).
     """
     async with bench.site() as site:

@@ -14,7 +14,7 @@ from tests.postgres import PostgresServer
 ON_SQLITE = (
     "C1-log-pipe-closed", "C2-late-events", "C3-second-serve", "H1-colliding-keys", "H4-bad-time", "H5-masking",
     "M-one-source-two-switches", "M-undeclared-source", "M-bound-key-reads", "M-file-mode", "M-headers",
-    "M-exports", "M-workbooks",
+    "M-workbooks",
 )  # fmt: skip
 ON_POSTGRESQL = ("H1-colliding-keys", "M-one-source-two-switches")
 
