@@ -12,6 +12,7 @@ from campaigns.api.codes import invalid
 from campaigns.api.idempotent import Reply, created, reply
 from campaigns.api.new_campaign import FIRST_VERSION, Origin, faults_of, order_fault, row_of
 from campaigns.api.outlook import outlook_of
+from campaigns.api.pace import carried
 from campaigns.api.progress import progress_of, read
 from campaigns.api.shown import etag, etag_of, shown_campaign
 from campaigns.api.whole_campaign import NOT_LOOKED_AT, whole
@@ -67,7 +68,7 @@ def draft_answer(context: Context, connection: Connection, row: CampaignRow) -> 
     return {
         **shown_campaign(row, context.rules),
         **shown_approval.shown_decided(shown_approval.read(connection, context, row), row.made_at_ms),
-        "progress": progress_of(row, figures, context.rules, row.made_at_ms),
+        "progress": progress_of(row, figures, context.rules, carried(row, None), row.made_at_ms),
         "next": outlook_of(row, figures, context.rules, NOT_LOOKED_AT, row.made_at_ms),
     }
 

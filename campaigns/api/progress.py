@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from campaigns.api.pace import Pace
 from campaigns.core.calling_hours import Asked, Closed, judge
 from campaigns.core.campaign import DIALS, Campaign
 from campaigns.core.operator_rules import OperatorRules
@@ -46,7 +47,7 @@ def read(connection: Connection, row: CampaignRow, now_ms: int) -> Figures:
     )
 
 
-def progress_of(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: int) -> dict[str, Any]:
+def progress_of(row: CampaignRow, read: Figures, rules: OperatorRules, pace: Pace, now_ms: int) -> dict[str, Any]:
     """The figures as they are shown. `eta`: when everybody who waits will have been called once more; null: nobody
     knows, or nobody waits.
     """
@@ -70,17 +71,17 @@ def progress_of(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: i
             "at_risk": sum(figures.at_risk for figures in read.contacts),
             "missed": sum(figures.missed for figures in read.contacts),
         },
-        "eta": optional_rfc3339(eta_ms(row, read, rules, now_ms)),
+        "eta": optional_rfc3339(eta_ms(row, read, rules, pace, now_ms)),
         "notices": {state: read.notices.get(state, 0) for state in STATES},
     }
 
 
-def eta_ms(row: CampaignRow, read: Figures, rules: OperatorRules, now_ms: int) -> int | None:
-    """An estimate, by the pace of the campaign and its open hours alone."""
+def eta_ms(row: CampaignRow, read: Figures, rules: OperatorRules, pace: Pace, now_ms: int) -> int | None:
+    """An estimate, by the pace and the open hours: other campaigns of the trunk group are not asked about."""
     waiting = sum(figures.contacts for figures in read.contacts if figures.state == State.WAITING)
     if not waiting or not read.classes or row.state not in DIALS or read.frozen:
         return None
-    a_second = min(float(row.calls_per_second), row.calls_at_once / CALL_S)
+    a_second = min(pace.a_second, pace.at_once / CALL_S)
     left_ms, at_ms = waiting / a_second * 1000, now_ms
     asked = asked_about(campaign_of(row, rules), read.classes[0])
     for _ in range(OPENINGS_MAX):

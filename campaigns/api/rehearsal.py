@@ -9,6 +9,7 @@ from aiohttp import web
 
 from campaigns.api.answering import json_answer, meant
 from campaigns.api.codes import invalid
+from campaigns.api.pace import carried
 from campaigns.api.refusals import wrong_state
 from campaigns.context import Context
 from campaigns.core.campaign import Campaign
@@ -20,19 +21,16 @@ from campaigns.ledger.compiled import campaign_for, campaign_of, contact_of
 from campaigns.ledger.rehearsing import Sample
 from campaigns.ledger.rows import CampaignRow
 from campaigns.rehearsing import DELIVERED, calls_by
-from cti.dial.declared import trunk_groups
-from cti.dial.pace import PACE_MAX_MS
 from cti.web.body import model_of, read_json
 from cti.web.instants import optional_rfc3339, rfc3339
 from cti.web.limits import Limits
 from cti.web.refusal import fault
 from cti.web.route import Asked
-from schemas.campaigns import Pacing, Rehearse
+from schemas.campaigns import Rehearse
 from schemas.fields import ms_of
 
 ENDED = frozenset({CampaignState.STOPPING, CampaignState.STOPPED, CampaignState.DONE, CampaignState.EXPIRED})
 HOUR_MS = 60 * MINUTE_MS
-A_SECOND_MIN = 1_000 / PACE_MAX_MS  # a smaller limit of a trunk group allows one call an hour
 
 
 async def post_rehearse(context: Context, asked: Asked, *, limits: Limits) -> web.Response:
@@ -52,22 +50,10 @@ async def post_rehearse(context: Context, asked: Asked, *, limits: Limits) -> we
     found = await context.reader.run(rehearsing.sample, row)
     learnt = await context.reader.run(rehearsing.experience, row.tenant, row.kind)
     calls, known = calls_by(learnt)
-    pace = await _pace(context, row, given.pacing or Pacing())
+    pace = carried(row, await context.declared(row.tenant, row.switch), given.pacing)
     plan = Plan(start_ms, *pace, calls, max(1.0, found.open / max(1, len(found.contacts))), delivered=DELIVERED)
     made = await _rehearsed(walked(context, row, found), plan)
     return json_answer(shown(row, found, plan, made, known, now_ms))
-
-
-async def _pace(context: Context, row: CampaignRow, given: Pacing) -> tuple[float, int]:
-    """(calls a second, at once): what is asked for or set, below what the trunk group carries."""
-    per_second = float(given.calls_per_second or row.calls_per_second)
-    at_once = given.calls_at_once or row.calls_at_once
-    declared = await context.declared(row.tenant, row.switch)
-    group = {} if declared is None else trunk_groups(declared.declaration).get(row.trunk_group, {})
-    return (
-        max(min(per_second, float(group.get("calls_per_second", per_second))), A_SECOND_MIN),
-        min(at_once, int(group.get("calls_at_once", at_once))),
-    )
 
 
 def walked(context: Context, row: CampaignRow, found: Sample) -> list[Walked]:

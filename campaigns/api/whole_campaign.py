@@ -4,11 +4,13 @@ from typing import Any
 
 from campaigns.api import progress, shown_approval
 from campaigns.api.outlook import SwitchLook, outlook_of
+from campaigns.api.pace import carried
 from campaigns.api.shown import shown_campaign
 from campaigns.context import Context
 from campaigns.core.campaign import DIALS
 from campaigns.core.waiting import SWITCH_SILENT_MAX_MS
 from campaigns.ledger.rows import CampaignRow
+from cti.hosting import DeclaredSwitch
 
 NOT_LOOKED_AT = SwitchLook(heard=True, clock_true=True)
 
@@ -23,18 +25,18 @@ async def whole(context: Context, row: CampaignRow) -> dict[str, Any]:
         kept = (now_ms, await context.reader.run(progress.read, row, now_ms))
         context.cache.put(key, kept, now_s, started)
     read_at_ms, read = kept
-    switch = await _switch(context, row) if row.state in DIALS else NOT_LOOKED_AT
+    declared = await context.declared(row.tenant, row.switch) if row.state in DIALS else None
+    switch = await _switch(context, row, declared) if row.state in DIALS else NOT_LOOKED_AT
     return {
         **shown_campaign(row, context.rules),
         **shown_approval.shown_decided(await context.reader.run(shown_approval.read, context, row), now_ms),
-        "progress": progress.progress_of(row, read, context.rules, read_at_ms),
+        "progress": progress.progress_of(row, read, context.rules, carried(row, declared), read_at_ms),
         "next": outlook_of(row, read, context.rules, switch, now_ms),
     }
 
 
-async def _switch(context: Context, row: CampaignRow) -> SwitchLook:
+async def _switch(context: Context, row: CampaignRow, declared: DeclaredSwitch | None) -> SwitchLook:
     """How the switch of a campaign stands, as the dialler sees it."""
-    declared = await context.declared(row.tenant, row.switch)
     if declared is None:
         return SwitchLook(heard=False, clock_true=True)
     standing = await context.dial.standing(row.tenant, row.switch, declared.source)

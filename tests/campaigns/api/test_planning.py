@@ -1,6 +1,7 @@
 """POST .../rehearse and .../rerun: what is answered, to whom, and that nothing else changes."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,27 @@ async def test_a_trunk_group_that_takes_next_to_nothing_is_rehearsed_with_one_ca
         answer = await it.ask("POST", f"/v1/campaigns/{campaign}/rehearse", key="reader")
         assert answer.status == 200, answer.body
         assert [hour["calls"] for hour in answer.json["by_hour"][:3]] == [1, 1, 1]
+
+
+async def test_the_estimate_knows_what_the_trunk_group_carries(url: str) -> None:
+    async with site(url, tasks=False) as it:
+        campaign = (await it.campaign(pacing={"calls_per_second": 10, "calls_at_once": 600}))["id"]
+        await it.put([contact_row(campaign, no) for no in range(1, 61)])
+        await it.in_ledger(
+            lambda connection: connection.execute(
+                campaigns.update().where(campaigns.c.id == campaign).values(state="running", started_at_ms=START_MS)
+            )
+        )
+
+        async def estimated_with(group: Mapping[str, Any]) -> str:
+            declared = {**ABLE, "trunk_groups": {"main": group}}
+            assert (await it.ask("PUT", "/v1/switches/s1", declared, key="admin")).status == 200
+            found: str = (await it.ask("GET", f"/v1/campaigns/{campaign}")).json["progress"]["eta"]
+            return found
+
+        assert await estimated_with({"calls_per_second": 50, "calls_at_once": 900}) == "2026-03-02T01:00:06.000Z"
+        assert await estimated_with({"calls_per_second": 1, "calls_at_once": 900}) == "2026-03-02T01:01:00.000Z"
+        assert await estimated_with({"calls_per_second": 50, "calls_at_once": 6}) == "2026-03-02T01:10:00.000Z"
 
 
 async def test_what_cannot_be_rehearsed(url: str) -> None:
