@@ -3,14 +3,15 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import ClassVar, Final
 
 import structlog
 
 from cti.ports import Clock
 
-STEP_MS = 1_000.0  # a clock that differs by more was set; drift is smaller
+STEP_MS: Final = 1_000.0  # a clock that differs by more was set; drift is smaller
 
-log = structlog.get_logger()
+log: Final = structlog.get_logger()
 
 
 class SystemClock:
@@ -19,7 +20,7 @@ class SystemClock:
     A new setting of the machine's clock is adopted, forwards or backwards, once it has lasted for SETTLE_MS.
     """
 
-    SETTLE_MS = 15_000.0
+    SETTLE_MS: ClassVar[float] = 15_000.0
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
         self._monotonic, self._wall = monotonic, wall
@@ -77,14 +78,14 @@ class ScaledClock:
 
     def __init__(self, origin_ms: float, speed: float, real: Clock | None = None) -> None:
         self._origin_ms, self._speed = origin_ms, speed
-        self._real: Clock = real or SystemClock()
+        self._unscaled: Clock = real or SystemClock()
 
     @property
     def speed(self) -> float:
         return self._speed
 
     def now_ms(self) -> float:
-        return self._origin_ms + (self._real.now_ms() - self._origin_ms) * self._speed
+        return self._origin_ms + (self._unscaled.now_ms() - self._origin_ms) * self._speed
 
     async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
         await _wait_s(event, None if until_ms is None else (until_ms - self.now_ms()) / self._speed / 1000)

@@ -1,6 +1,7 @@
 """What the event logs in memory and in SQL share: only the HTTP API appends, and all families lie in one log."""
 
 import asyncio
+from typing import ClassVar
 
 from cti.adapters.log_clock import ServerClock
 from cti.adapters.partitioning import partition_of
@@ -11,7 +12,7 @@ from schemas.envelope import Family
 class LocalEventLog:
     """Part of `EventLog` of `cti.ports`."""
 
-    kinds = 1
+    kinds: ClassVar[int] = 1
 
     def __init__(self, clock: Clock | ServerClock, partitions: int) -> None:
         self._clock, self._partitions = clock, partitions

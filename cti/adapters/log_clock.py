@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
 
@@ -9,10 +10,10 @@ from cti.adapters.clock import STEP_MS
 from cti.errors import RingbackError
 from cti.ports import Clock
 
-RESET_MS = 10_000
-SAMPLES = 3  # of which the one with the shortest round trip counts
+RESET_MS: Final = 10_000
+SAMPLES: Final = 3  # of which the one with the shortest round trip counts
 
-logger = structlog.get_logger()
+logger: Final = structlog.get_logger()
 
 
 class ServerClock:
