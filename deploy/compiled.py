@@ -22,7 +22,6 @@ COMPILED = (
     "cti/telemetry.py",
     "cti/adapters/event_log_kafka/records.py",
     "cti/adapters/clock.py",
-    "cti/adapters/event_log_local.py",
     "cti/adapters/log_clock.py",
     "cti/adapters/partitioning.py",
     "cti/adapters/event_log_sql.py",

@@ -1,7 +1,5 @@
 """The small parts of the event logs: partitioning, the tail in memory, the clock set against a server's."""
 
-import asyncio
-
 import pytest
 from aiokafka import ConsumerRecord
 from aiokafka.partitioner import DefaultPartitioner
@@ -16,6 +14,7 @@ from cti.adapters.partitioning import partition_of, partition_of_bytes
 from cti.errors import LedgerAway
 from cti.ports import Entry
 from schemas.envelope import read_event
+from tests.clocks import WatchedClock
 
 
 @pytest.mark.parametrize(
@@ -140,7 +139,7 @@ def test_a_tail_forgets_and_goes_on() -> None:
 class Server:
     """A server's clock, `lead_ms` ahead of a local one; an answer takes `way_ms` of local time."""
 
-    def __init__(self, local: VirtualClock, lead_ms: float) -> None:
+    def __init__(self, local: VirtualClock | WatchedClock, lead_ms: float) -> None:
         self.local = local
         self.lead_ms = lead_ms
         self.way_ms = [2.0]
@@ -176,18 +175,6 @@ async def test_a_clock_set_back_stands_still_until_it_is_due() -> None:
     assert clock.now_ms() == local.now_ms() + 4_000
 
 
-class WatchedClock(VirtualClock):
-    """Tells when somebody waits for it."""
-
-    def __init__(self, start_ms: float) -> None:
-        super().__init__(start_ms)
-        self.waiting = asyncio.Event()
-
-    async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
-        self.waiting.set()
-        await super().wait(event, until_ms)
-
-
 async def test_it_is_set_again_every_ten_seconds_and_survives_a_server_that_is_away() -> None:
     local = WatchedClock(1_000)
     server = Server(local, 5_000)
@@ -195,11 +182,11 @@ async def test_it_is_set_again_every_ten_seconds_and_survives_a_server_that_is_a
     await clock.start()
     seen = []
     for lead_ms, away in ((6_000, False), (9_000, True), (7_000, False)):
-        await local.waiting.wait()
+        until_ms = await local.waits.get()
+        assert until_ms == local.now_ms() + RESET_MS
         seen.append(clock.now_ms() - local.now_ms())
         server.lead_ms, server.away = lead_ms, away
-        local.waiting.clear()
-        local.move_to(local.now_ms() + RESET_MS)
-    await local.waiting.wait()
+        local.move_to(until_ms)
+    await local.waits.get()
     await clock.stop()
     assert [*seen, clock.now_ms() - local.now_ms()] == [5_000, 6_000, 6_000, 7_000]

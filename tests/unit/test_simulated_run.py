@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from cti.adapters.clock import ScaledClock, SystemClock, VirtualClock
+from cti.adapters.clock import ScaledClock, SystemClock
 from cti.ports import Clock
 from cti.switches.simulated import saved_state, simulation
 from cti.switches.simulated.demo import figures_of
@@ -21,6 +21,7 @@ from cti.switches.simulated.exchange import Exchange, Site
 from cti.switches.simulated.misbehaviour import Misbehaviour
 from cti.switches.simulated.options import Options
 from cti.switches.simulated.simulation import simulate
+from tests.clocks import WatchedClock
 from tests.loop_turn import loop_turn
 from tests.unit.simulated_door import KEY, FakeDoor
 
@@ -81,17 +82,20 @@ class ListeningDoor(FakeDoor):
         return answer
 
 
-class SteppingClock(VirtualClock):
+class SteppingClock:
     """Moves on to whatever is waited for, from when the door is connected: a slow machine misses no instant."""
 
     def __init__(self, door: ListeningDoor) -> None:
-        super().__init__(START_MS)
+        self._now_ms = float(START_MS)
         self._door = door
+
+    def now_ms(self) -> float:
+        return self._now_ms
 
     async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
         await self._door.connected.wait()
         if not event.is_set() and until_ms is not None:
-            self.move_to(max(until_ms, self.now_ms()))
+            self._now_ms = max(until_ms, self._now_ms)
         await loop_turn()
 
 
@@ -217,23 +221,6 @@ class FullDoor(FakeDoor):
         if self.full:
             return web.json_response({}, status=503, headers={"Retry-After": "0"})
         return await super().events(request)
-
-
-class WatchedClock(VirtualClock):
-    """Says until when the switch waits."""
-
-    def __init__(self, start_ms: float) -> None:
-        super().__init__(start_ms)
-        self.waits: asyncio.Queue[float] = asyncio.Queue()
-
-    async def wait(self, event: asyncio.Event, until_ms: float | None) -> None:
-        assert until_ms is not None
-        self.waits.put_nowait(until_ms)
-        await super().wait(event, until_ms)
-
-    async def move_on(self) -> None:
-        """On to what the switch waits for."""
-        self.move_to(max(await self.waits.get(), self.now_ms()))
 
 
 async def test_what_waits_for_a_product_that_takes_nothing_does_not_grow(
