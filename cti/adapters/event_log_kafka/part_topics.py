@@ -15,7 +15,6 @@ from cti.adapters.event_log_kafka.records import (
     CUT_BYTES,
     JSON,
     TENANT_HEADER,
-    Reading,
     Unreadable,
     media_type_of,
     tenant_of,
@@ -44,8 +43,19 @@ class OneTopic:
         return number
 
 
-class PlainReading(Reading):
-    """Decodes records that are no events."""
+class PlainReading:
+    """Decodes records that are no events (`reader.Decoding`); what their partition is does not matter."""
+
+    def __init__(self, partition: int, number: int, count: int, tenant: str) -> None:
+        del number, count
+        self._partition, self._tenant = partition, tenant
+        self._appended_ms = 0  # of the last entry
+
+    def begin(self) -> None:
+        self._appended_ms = 0
+
+    def mark(self, position: int) -> Entry:
+        return Entry(self._partition, position, self._appended_ms, self._tenant, b"")
 
     def entries(self, records: Sequence[ConsumerRecord]) -> list[Entry]:
         return [self._plain(record) for record in records]

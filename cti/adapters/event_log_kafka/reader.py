@@ -10,7 +10,7 @@ returns a marker entry, so that the position advances past it: otherwise retenti
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -43,10 +43,27 @@ class Numbered(Protocol):
     def number(self, tp: TopicPartition) -> int: ...
 
 
+class Decoding(Protocol):
+    """Makes entries of one topic partition's records: `records.Reading` those of events, `PlainReading` any other."""
+
+    def begin(self) -> None:
+        """Start after a seek: the next record does not follow the last one."""
+
+    def mark(self, position: int) -> Entry:
+        """The entry of a control record."""
+
+    def entries(self, records: Sequence[ConsumerRecord]) -> list[Entry]:
+        """In order."""
+
+
+MakeDecoding = Callable[[int, int, int, str], Decoding]
+"""From: the number in the event log, the number in the topic, how many the topic has, and the topics' own tenant."""
+
+
 class KafkaReader:
     """Entries after the given positions, from the partitions the caller names."""
 
-    def __init__(self, options: KafkaOptions, topics: Numbered, reading: type[Reading] = Reading) -> None:
+    def __init__(self, options: KafkaOptions, topics: Numbered, reading: MakeDecoding = Reading) -> None:
         self._options = options
         self._topics = topics
         self._reading = reading
@@ -303,7 +320,7 @@ class KafkaReader:
 class _AssignedPartition:
     """One assigned partition: its offsets, and entries decoded but not returned yet."""
 
-    def __init__(self, tp: TopicPartition, reading: Reading) -> None:
+    def __init__(self, tp: TopicPartition, reading: Decoding) -> None:
         self.tp = tp
         self.after = 0  # the last position returned
         self.next_offset = 0  # the client's position: after the last decoded record
