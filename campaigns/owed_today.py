@@ -14,6 +14,10 @@ from campaigns.outages import items as outages
 from campaigns.settlements.items import is_in_part, left
 
 ARREARS = "arrears"
+RATES = "penalty_rates"
+"""Beside an item's fields, for the words alone: the daily rates of its penalty, `;` between two of them (ARR-1)."""
+SUMS = ("penalty", "total_due")
+"""What of an item is another sum on another day."""
 
 
 def items_left(kind: str, contact: ContactRow) -> list[Mapping[str, str]]:
@@ -44,7 +48,9 @@ def owed_on(
 def items_on(
     kind: str, items: Sequence[Mapping[str, str]], customer_class: str, day: date, rates: Iterable[Rate] = ()
 ) -> tuple[Mapping[str, str], ...] | NoFormula:
-    """The items as they are told on a day; NoFormula: the contact is not dialled on it."""
+    """The items as they are told on a day, with how their penalty is computed (RATES); NoFormula: the contact is not
+    dialled on it.
+    """
     if kind != ARREARS:
         return tuple(items)
     table = tuple(rates)
@@ -57,7 +63,8 @@ def items_on(
         if isinstance(penalty, NoFormula):
             return penalty
         total = owed.amount + penalty.amount
-        summed.append({**item, "penalty": f"{penalty.amount:.2f}", "total_due": f"{total:.2f}"})
+        by = ";".join(f"{rate.normalize():f}" for rate in penalty.rates)
+        summed.append({**item, "penalty": f"{penalty.amount:.2f}", "total_due": f"{total:.2f}", RATES: by})
     return tuple(summed)
 
 

@@ -128,7 +128,8 @@ def _joined(first: str, second: str, language: str) -> str:
 def _values(
     kind: Kind, language: str, speaker: Speaker, account: Account, sums: Mapping[str, str]
 ) -> dict[str, object]:
-    absent = {field.name: "" for field in kind.fields if not field.required} | dict.fromkeys(kind.marks, "")
+    absent = {field.name: "" for field in kind.fields if not field.required}
+    absent |= dict.fromkeys((*kind.marks, *kind.computed), "")
     return {
         "caller": getattr(speaker.caller, language),
         "call_back": speaker.call_back,

@@ -15,10 +15,13 @@ MONTH_NAMES = (  # no locale decides what is said
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+RATES_APART = ";"
 
 
 class Forms(NamedTuple):
-    """How values are written in one language and time zone. `share`: a rate, 0.001 -> one in a thousand."""
+    """How values are written in one language and time zone. `share`: a rate, 0.001 -> one in a thousand; or several,
+    `;` between two.
+    """
 
     day: Callable[[str], str]
     months: Callable[[str], str]
@@ -78,12 +81,12 @@ def _moment_en(at: datetime) -> str:
 
 
 def _per_mille_zh(rate: str) -> str:
-    """0.001 -> 千分之1."""
-    return f"千分之{_short(Decimal(rate) * 1000)}"
+    """0.001 -> 千分之1; 0.002;0.003 -> 千分之2、千分之3."""
+    return "、".join(f"千分之{_short(Decimal(each) * 1000)}" for each in rate.split(RATES_APART))
 
 
 def _percent_en(rate: str) -> str:
-    return f"{_short(Decimal(rate) * 100)} percent"
+    return " and ".join(f"{_short(Decimal(each) * 100)} percent" for each in rate.split(RATES_APART))
 
 
 def _short(number: Decimal) -> str:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from campaigns.core.calling_hours import Window
 from campaigns.core.campaign import THIRD
 from campaigns.core.deadlines import BY_WORKING_DAYS, Deadlines, default_deadlines
-from campaigns.core.dispositions import MINUTE_MS
+from campaigns.core.dispositions import MINUTE_MS, NO_AGENT_MAX_MINUTES
 from campaigns.core.operator_rules import OperatorRules
-from campaigns.core.reasons import Channel, FallbackKind
+from campaigns.core.reasons import Channel, Disposition, FallbackKind
 from campaigns.core.zones import DAY_MS, instant, local_day, local_time, zone_named
 from campaigns.kinds import Defaults, known_kinds
 from campaigns.ledger.rows import CampaignRow
@@ -21,6 +21,7 @@ from schemas.fields import ms_of
 
 DRAFT = "draft"
 FIRST_VERSION = 1
+NO_AGENT = Disposition.NO_AGENT.value
 Fault = dict[str, str]
 
 
@@ -187,6 +188,9 @@ def _retries(asked: NewCampaign, rules: OperatorRules) -> Iterator[Fault]:
         least = profile_ms.get(disposition, 0) // MINUTE_MS
         if minutes < least:
             yield fault(f"/retry/{disposition}", "stricter", f"Not sooner than the profile's {least} minutes")
+        if disposition == NO_AGENT and minutes > NO_AGENT_MAX_MINUTES:
+            what = f"Who asked for an agent is called again within {NO_AGENT_MAX_MINUTES} minutes"
+            yield fault(f"/retry/{disposition}", "stricter", what)
 
 
 def _order(asked: NewCampaign) -> Iterator[Fault]:

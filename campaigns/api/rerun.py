@@ -34,7 +34,7 @@ from campaigns.ledger import audit, campaigns, history, imported, withdrawing
 from campaigns.ledger.compiled import import_no
 from campaigns.ledger.rows import CampaignRow, ContactRow, ImportRow
 from campaigns.outages.items import Item, standing
-from campaigns.owed_today import items_on, settled_of
+from campaigns.owed_today import SUMS, items_on, settled_of
 from campaigns.settlements.items import is_in_part
 from cti.web.body import model_of, read_json
 from cti.web.limits import Limits
@@ -171,5 +171,8 @@ def rows_on(kind: str, contact: ContactRow, day: date, rules: OperatorRules) -> 
     items = _items(kind, contact)
     for row, item in zip(item_rows(contact, items, in_full=True), items, strict=True):
         dated = items_on(kind, [item], contact.customer_class, day, rules.penalties)
-        owed = {} if isinstance(dated, NoFormula) or dated[0] is item else {**dated[0], "as_of": day.isoformat()}
-        yield {**kept, **row, **owed}
+        yield {**kept, **row, **({} if isinstance(dated, NoFormula) or dated[0] is item else _sums(dated[0], day))}
+
+
+def _sums(item: Mapping[str, str], day: date) -> dict[str, str]:
+    return {**{name: item[name] for name in SUMS}, "as_of": day.isoformat()}

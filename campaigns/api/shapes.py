@@ -5,13 +5,14 @@ from typing import Any, get_args
 
 from campaigns.approvals.standing import CONTACTS, KIND
 from campaigns.approvals.voiding import IMPORT, SETTINGS, WITHDRAWAL
-from campaigns.core.dispositions import MINUTE_MS
+from campaigns.core.dispositions import MINUTE_MS, NO_AGENT_MAX_MINUTES
 from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.reasons import CampaignState, Disposition, State, Why
 from campaigns.core.zones import zone_names
 from campaigns.ledger.notices import STATES
 from cti.web.openapi import component_schemas, ref
 from schemas.campaigns import (
+    MINUTES_MAX,
     RING_TIMEOUT_MAX_S,
     Approve,
     ApproveEmergency,
@@ -225,7 +226,7 @@ def _asked(rules: OperatorRules) -> dict[str, Any]:
                 name: {
                     "type": "integer",
                     "minimum": max(delays[name] for delays in least.values()) // MINUTE_MS,
-                    "maximum": 7 * 24 * 60,
+                    "maximum": NO_AGENT_MAX_MINUTES if name == Disposition.NO_AGENT else MINUTES_MAX,
                 }
                 for name in get_args(Retried)
             },

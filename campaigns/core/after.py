@@ -9,7 +9,10 @@
    while calling goes on.
 5. A disposition has its greatest number a contact: congestion beyond it is failedOther, for others a person decides.
 6. A promise to pay with a date is not final before that day has ended: then it is broken, and calling goes on. One
-   without a date is final, and so is one beyond the campaign's end.
+   without a date is final, and so is one beyond the campaign's end. It holds as long as its attempt is a promise: a
+   late fact that makes something else of it takes it back.
+7. What a person said of an attempt stands: later facts of the switch add that it rang, and an agent's code alone
+   overrules it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,11 +21,12 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from campaigns.core.campaign import Campaign
-from campaigns.core.contact import Attempt, Contact, Step, exempt, promise_ends_ms
+from campaigns.core.contact import Attempt, Contact, Step, exempt, promise_ends_ms, wants_no_calls
 from campaigns.core.dispositions import MINUTE_MS, TABLE
 from campaigns.core.reasons import FINAL_STATES, Channel, Disposition, FallbackKind, State
 from campaigns.core.zones import local_day, zone_named
 
+_PROMISED = Disposition.PROMISED_TO_PAY
 UNKNOWN_FINAL_AFTER_MS = TABLE[Disposition.UNKNOWN].minutes * MINUTE_MS
 
 
@@ -36,7 +40,7 @@ class Dialled(NamedTuple):
 
 class Ended(NamedTuple):
     """What an attempt came to, the first time or anew. `named_ms`: a time that an agent named with it: of callbackAsked
-    the one agreed on, of promisedToPay by when.
+    the one agreed on, of promisedToPay by when. `coded`: it is the code of an agent.
     """
 
     n: int
@@ -48,6 +52,7 @@ class Ended(NamedTuple):
     promise_date: str | None = None
     cut: bool = False
     named_ms: int | None = None
+    coded: bool = False
 
 
 class NeverDialled(NamedTuple):
@@ -127,6 +132,8 @@ def _ended(contact: Contact, outcome: Ended, campaign: Campaign) -> Contact:
         if attempt.step is not Step.OPEN:
             return contact  # that nothing is known is no news
         return _settled(_with(contact, _hold(attempt, outcome.at_ms, outcome.rang)), campaign)
+    if attempt.by_person and not outcome.coded:
+        return _settled(_with(contact, replace(attempt, rang=attempt.rang or outcome.rang)), campaign)
     disposition = _counted_as(contact, attempt, outcome.disposition)
     over = replace(
         attempt,
@@ -139,10 +146,9 @@ def _ended(contact: Contact, outcome: Ended, campaign: Campaign) -> Contact:
         agreed_at_ms=_agreed_ms(outcome),
         cut=outcome.cut,
         revised=attempt.revised or (_is_final(attempt) and attempt.disposition is not disposition),
+        promise_date=_promise_date(outcome, campaign) or attempt.promise_date if disposition is _PROMISED else None,
+        by_person=False,
     )
-    promise_date = _promise_date(outcome, campaign)
-    if disposition is Disposition.PROMISED_TO_PAY and (promise_date or attempt.disposition is not disposition):
-        contact = replace(contact, promise_date=promise_date)
     return _settled(_with(contact, over), campaign)
 
 
@@ -205,7 +211,9 @@ def _word(contact: Contact, outcome: Word, campaign: Campaign) -> Contact:
             agreed_at_ms=outcome.agreed_at_ms,
             promise_date=outcome.promise_date,
         )
-        return _ended(contact, said, campaign)
+        heard = _ended(contact, said, campaign)
+        attempts = tuple(replace(each, by_person=each.n == held.n or each.by_person) for each in heard.attempts)
+        return replace(heard, attempts=attempts)
     if contact.state is not State.PERSON:
         return contact
     return _decided_on(contact, outcome, campaign)
@@ -225,15 +233,12 @@ def _decided_on(contact: Contact, outcome: Word, campaign: Campaign) -> Contact:
         disposition=outcome.disposition,
         confirmed=True,
         agreed_at_ms=outcome.agreed_at_ms,
+        promise_date=outcome.promise_date if outcome.disposition is _PROMISED else None,
+        by_person=True,
     )
-    promised = outcome.disposition is Disposition.PROMISED_TO_PAY
-    decided = replace(
-        contact,
-        attempts=(*contact.attempts, said),
-        decided_upto=said.n,
-        promise_date=outcome.promise_date if promised else contact.promise_date,
-    )
-    return _settled(decided, campaign)
+    attempts = (*contact.attempts, said)
+    decided = replace(contact, attempts=attempts, decided_upto=said.n)
+    return _settled(_with_promise(decided), campaign)
 
 
 def _handed_over(contact: Contact, _outcome: HandedOver, campaign: Campaign) -> Contact:
@@ -288,18 +293,18 @@ def _state(contact: Contact, campaign: Campaign) -> State:
 def _closes(attempt: Attempt, contact: Contact, campaign: Campaign) -> State | None:
     """The final state that an attempt brings about."""
     state = None if attempt.disposition is None else TABLE[attempt.disposition].state
-    if state is State.REACHED and exempt(contact, campaign) and not attempt.confirmed:
-        return None
+    if state in {State.REACHED, State.SUPPRESSED} and exempt(contact, campaign) and not attempt.confirmed:
+        return None  # of OUT-1: who wants no calls is told by a person
     if state is State.PROMISED and promise_ends_ms(contact, campaign) is not None:
         return None
     return state
 
 
 def _for_a_person(contact: Contact, campaign: Campaign) -> bool:
-    """The fallback, one disposition too often, or the third attempt on an important contact."""
+    """The fallback, one disposition too often; of an important contact the third attempt, or that it opted out."""
     if contact.handed_over:
         return True
-    if exempt(contact, campaign) and contact.counted >= campaign.attempts_max:
+    if exempt(contact, campaign) and (contact.counted >= campaign.attempts_max or wants_no_calls(contact)):
         return True
     since = list(_since_decided(contact))
     limits = ((disposition, row.at_most) for disposition, row in TABLE.items() if row.beyond is None)
@@ -339,4 +344,11 @@ def _is_final(attempt: Attempt) -> bool:
 def _with(contact: Contact, attempt: Attempt) -> Contact:
     """The contact with this attempt in the place of its former self."""
     attempts = tuple(attempt if other.n == attempt.n else other for other in contact.attempts)
-    return replace(contact, attempts=attempts)
+    return _with_promise(replace(contact, attempts=attempts))
+
+
+def _with_promise(contact: Contact) -> Contact:
+    """The contact with the promise that its attempts give: that of the last which is one."""
+    dates = [attempt.promise_date for attempt in contact.this_round if attempt.disposition is _PROMISED]
+    date = dates[-1] if dates else None
+    return contact if date == contact.promise_date else replace(contact, promise_date=date)

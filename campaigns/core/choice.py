@@ -1,8 +1,9 @@
 """Which channel and number the next attempt takes.
 
-Messages go first, one for each written channel and round, to the first number that can take it. Calls take the numbers
-in order and begin again after the last; an order that rang nowhere does not use up its number's turn. Numbers that
-nobody calls (do-not-call) are left out.
+Messages go first, one for each written channel and round, to the first number that can take it; an important contact of
+an outage does not wait for one that cannot be sent now (OUT-1). Calls take the numbers in order and begin again after
+the last; an order that rang nowhere does not use up its number's turn. Numbers that nobody calls (do-not-call) are left
+out.
 """
 
 import re
@@ -10,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from campaigns.core.campaign import Campaign
-from campaigns.core.contact import Contact, Phone, Step
+from campaigns.core.contact import Contact, Phone, Step, exempt
 from campaigns.core.reasons import WRITTEN, Channel
 
 MAINLAND = "+86"
@@ -22,11 +23,14 @@ class Choice(NamedTuple):
     channel: Channel
 
 
-def next_call(contact: Contact, campaign: Campaign) -> Choice | None:
-    """None: no number is left."""
+def next_call(contact: Contact, campaign: Campaign, live: frozenset[Channel] = WRITTEN) -> Choice | None:
+    """None: no number is left. `live`: the channels by which a message can be sent now."""
     retired = contact.retired
     phones = [phone for phone in contact.phones if phone.number not in retired]
-    return _message(contact, campaign, phones) or _call(contact, campaign, phones)
+    message = _message(contact, campaign, phones)
+    if message is not None and message.channel not in live and exempt(contact, campaign):
+        return _call(contact, campaign, phones) or message
+    return message or _call(contact, campaign, phones)
 
 
 def silenced(contact: Contact, campaign: Campaign) -> bool:

@@ -4,6 +4,7 @@ Figures are not kept, they are counted from the attempts of the round: so whatev
 that was invalid, suspended, a fax or the wrong party's is retired for good.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -28,7 +29,8 @@ class Step(StrEnum):
 class Attempt:
     """One order. `at_ms`: decided. `ended_ms`: its call's end, or since when it is held. `rang`: or may have rung.
 
-    `cut`: the network released it while people talked (CB-5).
+    `cut`: the network released it while people talked (CB-5). `promise_date`: of its promise to pay. `by_person`: a
+    person said what became of it, and no later fact of the switch overrules that.
     """
 
     n: int
@@ -45,6 +47,8 @@ class Attempt:
     agreed_at_ms: int | None = None
     revised: bool = False
     cut: bool = False
+    promise_date: str | None = None
+    by_person: bool = False
 
     @property
     def written(self) -> bool:
@@ -64,7 +68,8 @@ class Contact:
 
     `handed_over`: the fallback is a person's work, who has it. `barred`: numbers that are not called (do-not-call);
     what is written still goes there, but to `strangers`: these are another person's. `outdated_upto`: what the attempts
-    up to this one say is right no more (`campaigns.core.revisions`). `promise_date`: of the last promise to pay.
+    up to this one say is right no more (`campaigns.core.revisions`). `promise_date`: of the last attempt of the round
+    that is a promise to pay still.
     `call_at_ms`: not before (CB-2); `keep_by_ms`: by then the promise of it is kept; `agreed_at_ms`: the customer asked
     for this time (CB-1).
     """
@@ -132,6 +137,21 @@ class Contact:
 def exempt(contact: Contact, campaign: Campaign) -> bool:
     """Called without a cap until somebody confirms (OUT-1)."""
     return contact.important and campaign.important_until_confirmed
+
+
+def undecided(contact: Contact) -> Iterator[Attempt]:
+    """Attempts whose outcome may still come in time: open, or held and not yet final."""
+    for attempt in contact.this_round:
+        if attempt.step is Step.OPEN or (attempt.step is Step.HELD and not attempt.counted):
+            yield attempt
+
+
+def wants_no_calls(contact: Contact) -> bool:
+    """It opted out in a call since a person last decided about it."""
+    return any(
+        attempt.disposition is Disposition.OPTED_OUT and attempt.n > contact.decided_upto
+        for attempt in contact.this_round
+    )
 
 
 def begun(contact: Contact) -> bool:

@@ -2,11 +2,12 @@
 
 The checks, in the order in which a person reads the first reason:
 1. final or settled, do-not-call, stopped, draining where nothing was begun: close. An attempt that is open then is
-   waited for, but by a payment; what a person works on is his;
+   waited for, but by a payment; what a person works on is his; an important contact of an outage who may not be called
+   is handed to a person (OUT-1);
 2. handed over: the deadline is past, no attempt or number is left. Deadlines run and fallbacks are made while a
    campaign is paused or frozen. An attempt that is open at the deadline is waited for, 60 min at the latest; a
    promise to pay by a day until that day has ended;
-3. a person works on it: calling waits, but for an important contact of an outage;
+3. a person works on it: calling waits, but for an important contact of an outage who did not opt out;
 4. frozen, paused; the deadline (no new dial while that attempt is open); hours; unknown pending; an attempt of the
    contact itself is open; the person's cap; number busy; retry time; no formula; switch, clock, trunk, queue.
 
@@ -19,11 +20,22 @@ from typing import NamedTuple
 from campaigns.core.calling_hours import Asked, Open, judge
 from campaigns.core.campaign import Campaign
 from campaigns.core.choice import Choice, next_call
-from campaigns.core.contact import Contact, Step, begun, exempt, exhausted, fallback_acts_ms, promise_open_ms
-from campaigns.core.reasons import FINAL_STATES, CampaignState, Channel, State, Why
+from campaigns.core.contact import (
+    Contact,
+    Step,
+    begun,
+    exempt,
+    exhausted,
+    fallback_acts_ms,
+    promise_open_ms,
+    undecided,
+    wants_no_calls,
+)
+from campaigns.core.reasons import FINAL_STATES, CampaignState, Channel, FallbackKind, State, Why
 from campaigns.core.retries import agreed_at_ms
 from campaigns.core.waiting import GRACE_MS, TRY_1, Asking, WaitUntil, World, next_deadline, waiting
 
+OUT_1 = "OUT-1"
 _WHY_HELD = {State.UNKNOWN: Why.UNKNOWN_PENDING, State.IN_PROGRESS: Why.NUMBER_BUSY}
 
 
@@ -64,11 +76,12 @@ def decide(contact: Contact, campaign: Campaign, world: World, now_ms: int) -> D
     handed_over = _handed_over(contact, campaign, now_ms)
     if handed_over is not None:
         return handed_over
-    choice = next_call(contact, campaign)
+    choice = next_call(contact, campaign, world.live_messages)
     promised_ms = promise_open_ms(contact, campaign, now_ms)
     if choice is None and promised_ms is not None and contact.state is State.WAITING:
         return WaitUntil(promised_ms, Why.AGREED_TIME, TRY_1)
-    if choice is None or (contact.state is State.PERSON and not exempt(contact, campaign)):
+    called_on = exempt(contact, campaign) and not wants_no_calls(contact)
+    if choice is None or (contact.state is State.PERSON and not called_on):
         return WaitUntil(next_deadline(contact, campaign, now_ms), _WHY_HELD.get(contact.state), TRY_1)
     asking = Asking(contact, campaign, world, now_ms, choice, asked_of(contact, campaign, choice))
     return waiting(asking) or _dial(asking)
@@ -98,8 +111,11 @@ def _closed(contact: Contact, campaign: Campaign, world: World, now_ms: int) -> 
     is_open = any(attempt.step is Step.OPEN for attempt in contact.this_round)
     if world.do_not_call and contact.state is not State.PERSON:
         promised_ms = promise_open_ms(contact, campaign, now_ms)
-        waits = is_open or promised_ms is not None
-        return WaitUntil(promised_ms, Why.DO_NOT_CALL, "") if waits else Close(State.SUPPRESSED, Why.DO_NOT_CALL)
+        if is_open or promised_ms is not None:
+            return WaitUntil(promised_ms, Why.DO_NOT_CALL, "")
+        if exempt(contact, campaign) and campaign.fallback is FallbackKind.PERSON and not contact.handed_over:
+            return Fallback(Why.DO_NOT_CALL, OUT_1)
+        return Close(State.SUPPRESSED, Why.DO_NOT_CALL)
     if campaign.state in {CampaignState.STOPPING, CampaignState.STOPPED}:
         if is_open:
             return WaitUntil(None, Why.CAMPAIGN_STOPPED, "")
@@ -111,10 +127,11 @@ def _closed(contact: Contact, campaign: Campaign, world: World, now_ms: int) -> 
 
 def _handed_over(contact: Contact, campaign: Campaign, now_ms: int) -> Decision | None:
     fallback_by_ms, expires_at_ms = fallback_acts_ms(contact, campaign), campaign.expires_at_ms
+    is_undecided = any(True for _ in undecided(contact))
     if not contact.handed_over and fallback_by_ms is not None and now_ms >= fallback_by_ms:
-        waited_for = _undecided(contact) and now_ms < fallback_by_ms + GRACE_MS
+        waited_for = is_undecided and now_ms < fallback_by_ms + GRACE_MS
         return None if waited_for else Fallback(Why.DEADLINE_PAST, TRY_1)
-    if _undecided(contact):
+    if is_undecided:
         return None
     if expires_at_ms is not None and now_ms >= expires_at_ms:
         return Close(State.EXPIRED, Why.DEADLINE_PAST)
@@ -131,14 +148,6 @@ def _without_number(contact: Contact, campaign: Campaign) -> Decision | None:
     if not contact.phones and campaign.important_until_confirmed and not contact.important:
         return Close(State.EXPIRED, Why.NO_NUMBER)
     return Fallback(Why.NO_NUMBER, TRY_1)
-
-
-def _undecided(contact: Contact) -> bool:
-    """An attempt whose outcome may still come in time: open, or held and not yet final."""
-    return any(
-        attempt.step is Step.OPEN or (attempt.step is Step.HELD and not attempt.counted)
-        for attempt in contact.this_round
-    )
 
 
 def _dial(asking: Asking) -> Decision:

@@ -27,6 +27,8 @@ from typing import NamedTuple
 from campaigns.core.reasons import Disposition, KeyAction, NotDialled, State
 
 MINUTE_MS = 60_000
+NO_AGENT_MAX_MINUTES = 60
+"""Who asked for an agent and got none is called again within this."""
 
 
 class OrderEnd(StrEnum):

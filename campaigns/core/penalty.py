@@ -72,11 +72,14 @@ class Rate(NamedTuple):
 
 
 class Penalty(NamedTuple):
-    """`sources`: where the rates come from; empty where the row itself says them."""
+    """`sources`: where the rates come from; empty where the row itself says them. `rates`: a day, in the order in which
+    they were applied; none of a fixed amount, or where no day counts.
+    """
 
     amount: Decimal
     days: int
     sources: tuple[str, ...]
+    rates: tuple[Decimal, ...] = ()
 
 
 class NoFormula(NamedTuple):
@@ -95,7 +98,8 @@ def penalty_on(arrears: Arrears, day: date, table: Iterable[Rate] = ()) -> Penal
     if arrears.rate_per_day is not None:
         with localcontext(prec=DIGITS):
             sum_ = arrears.amount * arrears.rate_per_day * days
-        return Penalty(_at_least(sum_, arrears.minimum or NOTHING, days), days, ())
+        rates = (arrears.rate_per_day,) if days else ()
+        return Penalty(_at_least(sum_, arrears.minimum or NOTHING, days), days, (), rates)
     return _by_table(arrears, arrears.penalty_from, days, tuple(table))
 
 
@@ -125,6 +129,7 @@ def _by_table(arrears: Arrears, first: date, days: int, table: tuple[Rate, ...])
     """Day by day in spans of one rate: a new year or a new regulation begins a new one."""
     total, minimum = Decimal(0), NOTHING
     sources: list[str] = []
+    rates: list[Decimal] = []
     for begin, end in _years(first, days):
         counted = 0
         for rate in table:
@@ -136,10 +141,11 @@ def _by_table(arrears: Arrears, first: date, days: int, table: tuple[Rate, ...])
                 counted += here
                 minimum = rate.minimum  # that of the last day
                 sources += [rate.source] if rate.source not in sources else []
+                rates += [per_day] if per_day not in rates else []
         if counted != (end - begin).days + 1:
             return NoFormula(f"no rate for {arrears.customer_class} on every day from {begin} to {end}")
     minimum = minimum if arrears.minimum is None else arrears.minimum
-    return Penalty(_at_least(total, minimum, days), days, tuple(sources))
+    return Penalty(_at_least(total, minimum, days), days, tuple(sources), tuple(rates))
 
 
 def _years(first: date, days: int) -> Iterator[tuple[date, date]]:

@@ -6,8 +6,8 @@
    time; a number that is retired makes way for the next at once. A call that the network cut off while people talked
    is made again at once, where the kind asks for that (CB-5).
 3. The third attempt goes into another part of the day than the first two, where an open instant allows it whose call
-   is over before the contact is handed over or given up. What goes on at once, was agreed, or goes before others is not
-   moved.
+   is over before the contact is handed over or given up; one that was kept back is placed anew. What goes on at once,
+   was agreed, or goes before others is not moved.
 4. An order that rang nowhere is decided anew at once. After three of them in a row the next waits 10 s, then twice as
    long each time, 5 min at the most: a switch that takes nothing is not flooded.
 5. The first call of a callback is made at the time that was promised (`campaigns.core.promises`).
@@ -37,10 +37,10 @@ class Due(NamedTuple):
     why: Why
 
 
-def due(contact: Contact, campaign: Campaign, asked: Asked) -> Due | None:
+def due(contact: Contact, campaign: Campaign, asked: Asked, now_ms: int) -> Due | None:
     """When the retry rules allow the next call or message; None: they ask for no wait."""
     written = asked.channel in WRITTEN
-    by_rule = None if written else _after_last(contact, campaign, asked)
+    by_rule = None if written else _after_last(contact, campaign, asked, now_ms)
     nowhere_ms = _after_nowhere(contact, written)
     if nowhere_ms is None:
         return by_rule
@@ -60,7 +60,7 @@ def _after_nowhere(contact: Contact, written: bool) -> int | None:
     return ended_ms + min(NOWHERE_WAIT_MS << min(beyond, DOUBLINGS_MAX), NOWHERE_WAIT_MAX_MS)
 
 
-def _after_last(contact: Contact, campaign: Campaign, asked: Asked) -> Due | None:
+def _after_last(contact: Contact, campaign: Campaign, asked: Asked, now_ms: int) -> Due | None:
     last = last_call(contact)
     if last is None:
         return None if contact.call_at_ms is None else Due(contact.call_at_ms, Why.AGREED_TIME)
@@ -77,7 +77,7 @@ def _after_last(contact: Contact, campaign: Campaign, asked: Asked) -> Due | Non
     if at_ms is None:
         return Due(None, Why.RETRY_WAIT)
     at_ms = max(at_ms, last.ended_ms + _delay_ms(last.disposition, campaign))
-    return Due(at_ms if row.first else _in_another_part(contact, campaign, asked, at_ms), Why.RETRY_WAIT)
+    return Due(at_ms if row.first else _in_another_part(contact, campaign, asked, at_ms, now_ms), Why.RETRY_WAIT)
 
 
 def last_call(contact: Contact) -> Attempt | None:
@@ -131,13 +131,13 @@ def _agreed_is_open(campaign: Campaign, asked: Asked) -> bool:
     return asked.agreed_at_ms is not None and isinstance(judge(campaign.hours, asked, asked.agreed_at_ms), Open)
 
 
-def _in_another_part(contact: Contact, campaign: Campaign, asked: Asked, due_ms: int) -> int:
+def _in_another_part(contact: Contact, campaign: Campaign, asked: Asked, due_ms: int, now_ms: int) -> int:
     if exempt(contact, campaign) or contact.counted != THIRD - 1 or not asked.zones:
         return due_ms
     zone = asked.zones[0]
     used = {part_of_day(attempt.at_ms, zone) for attempt in contact.this_round if attempt.counted}
     by_ms = _last_ms(contact, campaign, asked)
-    at_ms = opening(campaign.hours, asked, due_ms)
+    at_ms = opening(campaign.hours, asked, max(due_ms, now_ms))
     for _ in range(PARTS_TRIED_MAX):
         if at_ms is None or (by_ms is not None and at_ms > by_ms):
             return due_ms

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from campaigns.core.calling_hours import Asked, Open, judge
 from campaigns.core.campaign import CALLS_A_DAY_MAX, DIALS, Campaign
 from campaigns.core.choice import Choice
-from campaigns.core.contact import Contact, blocking, exempt, fallback_acts_ms, promise_open_ms
+from campaigns.core.contact import Contact, blocking, exempt, fallback_acts_ms, promise_open_ms, undecided
 from campaigns.core.dispositions import MINUTE_MS
 from campaigns.core.reasons import WRITTEN, Channel, Why
 from campaigns.core.retries import due
@@ -67,6 +67,13 @@ def next_deadline(contact: Contact, campaign: Campaign, now_ms: int) -> int | No
     if campaign.expires_at_ms is not None:
         acting.append(campaign.expires_at_ms)
     return min((at_ms for at_ms in acting if at_ms > now_ms), default=None)
+
+
+def notice_missed_ms(contact: Contact, by_ms: int) -> int:
+    """When `notice_out_by` is missed by a contact that was not told: then, or later where a call was made before it
+    whose outcome is still to come, as for an attempt that is open at `fallback_by`.
+    """
+    return by_ms + GRACE_MS if any(attempt.at_ms <= by_ms for attempt in undecided(contact)) else by_ms
 
 
 def waiting(asking: Asking) -> WaitUntil | None:
@@ -163,7 +170,7 @@ def _retry(asking: Asking) -> WaitUntil | None:
     promised_ms = promise_open_ms(asking.contact, asking.campaign, asking.now_ms)
     if promised_ms is not None:
         return WaitUntil(promised_ms, Why.AGREED_TIME, TRY_1)
-    due_at = due(asking.contact, asking.campaign, asking.asked)
+    due_at = due(asking.contact, asking.campaign, asking.asked, asking.now_ms)
     if due_at is None or (due_at.at_ms is not None and due_at.at_ms <= asking.now_ms):
         return None
     return WaitUntil(_or_deadline(asking, due_at.at_ms), due_at.why, TRY_1)

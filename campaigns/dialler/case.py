@@ -15,7 +15,7 @@ from campaigns.core.decide import Close, Dial, Fallback, decide
 from campaigns.core.promises import Kept, outcome_of
 from campaigns.core.reasons import WRITTEN, CampaignState, Channel, Disposition, State, Why
 from campaigns.core.revisions import Renewal, renewal
-from campaigns.core.waiting import GRACE_MS, SWITCH_SILENT_MAX_MS, WaitUntil, World
+from campaigns.core.waiting import GRACE_MS, SWITCH_SILENT_MAX_MS, WaitUntil, World, notice_missed_ms
 from campaigns.core.zones import instant, local_day
 from campaigns.dialler.orders import split_number
 from campaigns.ledger.compiled import campaign_for, contact_of, judged_attempt, judged_contact
@@ -246,7 +246,7 @@ class Case:
     def _miss(self, now_ms: int) -> None:
         by_ms, fallback_ms = self.row.notice_out_by_ms, fallback_acts_ms(self.contact, self.campaign)
         unmet = self.contact.notice_out_ms is None and not self.contact.final
-        if unmet and by_ms is not None and by_ms <= now_ms and not self.notice_missed:
+        if unmet and by_ms is not None and notice_missed_ms(self.contact, by_ms) <= now_ms and not self.notice_missed:
             self.notice_missed = 1
             self.missed.append("notice_out_by")
         done = self.contact.final or self.contact.handed_over

@@ -285,7 +285,14 @@ def _over(
     rang = may_have_rung(evidence) or any(_rang(fact) for fact in known.facts)
     cut = evidence.cut and disposition is Disposition.ANSWERED_INCOMPLETE
     outcome = Ended(
-        known.n, at_ms, disposition, rang=rang, confirmed=confirmed(evidence), cut=cut, named_ms=evidence.named_ms
+        known.n,
+        at_ms,
+        disposition,
+        rang=rang,
+        confirmed=confirmed(evidence),
+        cut=cut,
+        named_ms=evidence.named_ms,
+        coded=said_by(evidence.code) is not None,
     )
     return Judgement(outcome, columns, settle=True, acknowledge=tuple(known.facts))
 

@@ -89,8 +89,8 @@ class Kind:
     `amount`: the one of them that is noted as spoken. `stands`: its campaigns are made and started by the product, and
     end by age. `redials_cut`: a call that the network cut off is made again at once (CB-5). `has_letters`: there are
     letters for it, so that its fallback may be a written notice. `by_person`: an agent calls, nothing else. `samples`:
-    of each fault a part is called (FOLLOW-1). `marks`: what an item
-    may have that no file brings.
+    of each fault a part is called (FOLLOW-1). `marks`: what an item may have that no file brings; `computed`: what it
+    has beside its fields on the day on which it is spoken.
     """
 
     name: str
@@ -106,6 +106,7 @@ class Kind:
     gate: Gate | None = None
     important_until_confirmed: bool = False
     marks: tuple[str, ...] = ()
+    computed: tuple[str, ...] = ()
     stands: bool = False
     redials_cut: bool = False
     has_letters: bool = True

@@ -33,6 +33,7 @@ KIND = Kind(
     defaults=ACCOUNT_NOTICE,
     deadlines=DeadlineRule.WORKING_DAYS,
     gate=ACCOUNT_GATE,
+    computed=("penalty_rates",),
     keys={
         **GATE_KEYS,
         "4": KeyAction.ALREADY_PAID,
@@ -50,16 +51,17 @@ KIND = Kind(
         body=Text(
             zh="户号{{ account }}，{{ name }}您好。{% for item in items %}"
             "{{ item.months | months }}电费欠费{{ item.arrears | money }}元，截至今日违约金{{ item.penalty | money }}元"
-            "{% if item.penalty_rate_per_day %}，自{{ item.penalty_from | day }}起"
-            "按每日{{ item.penalty_rate_per_day | per_mille }}计算{% endif %}。{% endfor %}"
+            "{% set rates = item.penalty_rates or item.penalty_rate_per_day %}"
+            "{% if rates %}，自{{ item.penalty_from | day }}起按每日{{ rates | per_mille }}计算{% endif %}。"
+            "{% endfor %}"
             "{% if more %}另有{{ more }}笔。{% endif %}"
             "合计应缴{{ sums.total_due | money }}元，请尽快到{{ items[0].pay_at }}缴费。"
             "已缴费请按4，近日缴费请按5，重听请按9。感谢您的接听，再见。",
             en="Account {{ account }}, {{ name }}. {% for item in items %}"
             "For {{ item.months | months }}, {{ item.arrears | money }} yuan are owed, and until today a late-payment "
             "penalty of {{ item.penalty | money }} yuan"
-            "{% if item.penalty_rate_per_day %}, {{ item.penalty_rate_per_day | per_mille }} a day from "
-            "{{ item.penalty_from | day }}{% endif %}. {% endfor %}"
+            "{% set rates = item.penalty_rates or item.penalty_rate_per_day %}"
+            "{% if rates %}, {{ rates | per_mille }} a day from {{ item.penalty_from | day }}{% endif %}. {% endfor %}"
             "{% if more %}There are {{ more }} more. {% endif %}"
             "In total {{ sums.total_due | money }} yuan are owed. Please pay soon at {{ items[0].pay_at }}. "
             "If you have paid, press 4. If you will pay soon, press 5. To hear this again, press 9. "

@@ -19,7 +19,7 @@ from campaigns.core.operator_rules import OperatorRules
 from campaigns.core.promises import look_at_ms
 from campaigns.core.reasons import CampaignState, Channel, Disposition, FallbackKind, State, Why
 from campaigns.core.retries import agreed_at_ms, goes_first
-from campaigns.core.waiting import next_deadline
+from campaigns.core.waiting import next_deadline, notice_missed_ms
 from campaigns.kinds import Kind, known_kinds
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, HoursClassRow
 from campaigns.ledger.tables import FAR
@@ -94,7 +94,7 @@ def contact_of(row: ContactRow, attempts: Iterable[AttemptRow]) -> Contact:
         important=bool(row.important),
         state=State(row.state),
         round=row.round,
-        attempts=tuple(attempt_of(attempt) for attempt in sorted(attempts, key=lambda attempt: attempt.n)),
+        attempts=_dated([attempt_of(each) for each in sorted(attempts, key=lambda each: each.n)], row),
         decided_upto=row.decided_upto,
         handed_over=bool(row.handed_over),
         promise_date=row.promise_date,
@@ -103,6 +103,17 @@ def contact_of(row: ContactRow, attempts: Iterable[AttemptRow]) -> Contact:
         keep_by_ms=row.keep_by_ms,
         agreed_at_ms=row.agreed_at_ms,
     )
+
+
+def _dated(attempts: Sequence[Attempt], row: ContactRow) -> tuple[Attempt, ...]:
+    """The release before kept the date of a promise with the contact alone: it is that of the last one."""
+    promised = [
+        each for each in attempts if each.round == row.round and each.disposition is Disposition.PROMISED_TO_PAY
+    ]
+    if row.promise_date is None or not promised or promised[-1].promise_date is not None:
+        return tuple(attempts)
+    last = replace(promised[-1], promise_date=row.promise_date)
+    return tuple(last if each.n == last.n else each for each in attempts)
 
 
 def attempt_of(row: AttemptRow) -> Attempt:
@@ -121,6 +132,8 @@ def attempt_of(row: AttemptRow) -> Attempt:
         agreed_at_ms=row.agreed_at_ms,
         revised=bool(row.revised),
         cut=bool(row.cut),
+        promise_date=row.promise_date,
+        by_person=bool(row.by_person),
     )
 
 
@@ -141,6 +154,8 @@ def judged_columns(attempt: Attempt) -> dict[str, Any]:
         "agreed_at_ms": attempt.agreed_at_ms,
         "revised": int(attempt.revised),
         "cut": int(attempt.cut) or None,
+        "promise_date": attempt.promise_date,
+        "by_person": int(attempt.by_person) or None,
     }
 
 
@@ -175,7 +190,7 @@ def deadline_at_ms(row: ContactRow, contact: Contact, campaign: Campaign, now_ms
     if promised_ms is not None:
         instants.append(promised_ms)
     if row.notice_out_by_ms is not None and contact.notice_out_ms is None and not row.notice_missed:
-        instants.append(row.notice_out_by_ms)
+        instants.append(notice_missed_ms(contact, row.notice_out_by_ms))
     promise_ms = None if row.promise is not None else look_at_ms(contact, now_ms)
     if promise_ms is not None:
         instants.append(promise_ms)

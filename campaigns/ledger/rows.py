@@ -221,6 +221,8 @@ class AttemptRow(NamedTuple):
     note: str | None
     revised: int
     cut: int | None = None
+    promise_date: str | None = None
+    by_person: int | None = None
 
 
 AttemptColumns = Mapping[str, str | int | None]

@@ -17,7 +17,7 @@ from campaigns.core.reasons import Channel
 from campaigns.kinds import known_kinds
 from campaigns.ledger import notices
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, NoticeRow
-from campaigns.owed_today import ARREARS, items_left, owed_on, settled_of
+from campaigns.owed_today import ARREARS, SUMS, items_left, owed_on, settled_of
 from campaigns.settlements.items import in_part
 from cti.web.instants import optional_rfc3339, rfc3339
 
@@ -90,7 +90,10 @@ def told_items(
     owed_items = owed_on(campaign.kind, contact, day, rates)
     if campaign.kind != ARREARS or isinstance(owed_items, NoFormula):
         return list(items)
-    return [{**item, "as_of": day.isoformat()} for item in owed_items]
+    return [
+        {**item, **{name: owed[name] for name in SUMS}, "as_of": day.isoformat()}
+        for item, owed in zip(items, owed_items, strict=True)
+    ]
 
 
 def _of_round(attempts: Iterable[AttemptRow], round_: int) -> list[AttemptRow]:

@@ -49,6 +49,16 @@ def test_the_least_penalty_and_the_operators_table() -> None:
     assert by_table["penalty"] == "7.68"
 
 
+def test_how_the_penalty_is_computed_by_the_operators_table_is_said_too() -> None:
+    """ARR-1: the penalty to date and how it is computed."""
+    plain = {**OWED, "penalty_rate_per_day": "", "penalty_from": "2025-12-01", "months": "2025-11"}
+    told = items_on("arrears", [plain], "organisation", DAY, rules().penalties)
+    assert not isinstance(told, NoFormula)
+    body = said_to(known_kinds()["arrears"], SPEAKER, account("arrears", *told)).on_answer["body"]
+    assert "自2025年12月1日起按每日千分之2、千分之3计算" in body["zh"]
+    assert "0.2 percent and 0.3 percent a day from 1 December 2025" in body["en"]
+
+
 @pytest.mark.parametrize("change", [{"arrears": "x"}, {"penalty_from": "1 Feb"}, {"penalty_from": ""}])
 def test_what_cannot_be_computed_is_not_guessed(change: dict[str, str]) -> None:
     assert isinstance(items_on("arrears", [{**OWED, **change}], "resident", DAY), NoFormula)

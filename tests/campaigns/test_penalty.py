@@ -127,7 +127,7 @@ def test_a_rows_minimum_comes_before_that_of_the_table() -> None:
 def test_a_day_without_a_rate_has_no_formula() -> None:
     rate = Rate("resident", date(2026, 1, 1), date(2026, 1, 31), Decimal("0.001"), Decimal("0.001"), Decimal(0), "x")
     row = Arrears("resident", Decimal("100.00"), date(2026, 1, 1))
-    assert penalty_on(row, date(2026, 1, 31), [rate]) == Penalty(Decimal("3.10"), 31, ("x",))
+    assert penalty_on(row, date(2026, 1, 31), [rate]) == Penalty(Decimal("3.10"), 31, ("x",), (Decimal("0.001"),))
     for first, day in (("2026-01-01", "2026-02-01"), ("2025-12-31", "2026-01-01")):
         late = replace(row, penalty_from=date.fromisoformat(first))
         assert isinstance(penalty_on(late, date.fromisoformat(day), [rate]), NoFormula)

@@ -9,7 +9,7 @@ from campaigns.core.contact import Contact
 from campaigns.core.decide import Close, Dial, Fallback, decide
 from campaigns.core.reasons import Disposition, FallbackKind, State, Why
 from campaigns.core.waiting import WaitUntil
-from tests.campaigns.cases import FIRST, NINE, SECOND, at, campaign, contact, tried, world
+from tests.campaigns.cases import FIRST, MINUTE, NINE, SECOND, at, campaign, contact, tried, world
 
 D = Disposition
 PLAN = campaign()
@@ -110,3 +110,41 @@ def test_with_a_person_it_stays_with_him() -> None:
     found = after(after(contact(), HandedOver(), plan), Word(NINE, D.PROMISED_TO_PAY, promise_date="2026-03-06"), plan)
     assert (found.state, found.promise_date) == (State.PERSON, "2026-03-06")
     assert not isinstance(decide(found, plan, world(at("03-08 09:00")), at("03-08 09:00")), Dial)
+
+
+def test_a_promise_that_is_taken_back_is_waited_for_no_more() -> None:
+    found = tried(tried(contact(), PLAN, D.NO_ANSWER, NINE), PLAN, D.NO_ANSWER, at("03-04 10:00"))
+    found = promised("2026-03-15", found, at("03-04 15:00"))
+    taken_back = after(found, Ended(3, at("03-04 15:01"), D.ANSWERED_INCOMPLETE, rang=True), PLAN)
+    assert taken_back.promise_date is None
+    four = at("03-04 16:00")
+    assert decide(taken_back, PLAN, world(four), four) == Fallback(None, "TRY-1")
+
+
+def test_who_was_the_wrong_party_after_all_makes_way_for_the_next_number_at_once() -> None:
+    found = tried(contact(FIRST, SECOND), PLAN, D.PROMISED_TO_PAY, promise_date="2026-03-15")
+    wrong = after(found, Ended(1, NINE + 1000, D.WRONG_PARTY, rang=True), PLAN)
+    decision = decide(wrong, PLAN, world(NINE + MINUTE), NINE + MINUTE)
+    assert isinstance(decision, Dial)
+    assert decision.number == SECOND
+
+
+def test_a_promise_before_it_holds_again() -> None:
+    """It was broken when the next call was made: nobody waits for it."""
+    broken = promised("2026-03-04")
+    second = promised("2026-03-08", broken, at("03-05 09:00"))
+    found = after(second, Ended(2, at("03-05 09:01"), D.NO_ANSWER, rang=True), PLAN)
+    assert (found.promise_date, found.state) == ("2026-03-04", State.WAITING)
+
+
+def test_a_late_fact_of_an_older_call_does_not_replace_a_newer_promise() -> None:
+    found = promised("2026-03-08", promised("2026-03-04"), at("03-05 09:00"))
+    again = after(found, Ended(1, NINE + 1000, D.PROMISED_TO_PAY, named_ms=at("03-04 18:00")), PLAN)
+    assert again.promise_date == "2026-03-08"
+    three = at("03-05 15:00")
+    assert isinstance(decide(again, PLAN, world(three), three), WaitUntil)
+
+
+def test_a_promise_that_is_said_again_without_its_date_keeps_it() -> None:
+    again = after(promised(), Ended(1, NINE + 2000, D.PROMISED_TO_PAY, rang=True), PLAN)
+    assert again.promise_date == "2026-03-06"

@@ -42,7 +42,7 @@ def asked(found: Contact, plan: Campaign) -> Asked:
 
 
 def due_ms(found: Contact, plan: Campaign = PLAN) -> int | None:
-    answer = due(found, plan, asked(found, plan))
+    answer = due(found, plan, asked(found, plan), NINE)
     return None if answer is None else answer.at_ms
 
 
@@ -61,7 +61,7 @@ def due_ms(found: Contact, plan: Campaign = PLAN) -> int | None:
 )
 def test_a_delay_runs_from_the_end_of_the_attempt(disposition: Disposition, minutes: int) -> None:
     found = tried(contact(), PLAN, disposition)
-    assert due(found, PLAN, asked(found, PLAN)) == (NINE + 1000 + minutes * MINUTE, Why.RETRY_WAIT)
+    assert due(found, PLAN, asked(found, PLAN), NINE) == (NINE + 1000 + minutes * MINUTE, Why.RETRY_WAIT)
 
 
 @pytest.mark.parametrize("disposition", [D.INVALID_NUMBER, D.FAX_OR_MODEM, D.WRONG_PARTY, D.SUSPENDED])
@@ -215,7 +215,7 @@ class TestAgreed:
 
     def test_it_is_due_at_the_agreed_time(self) -> None:
         found = self.found("03-04 15:20")
-        assert due(found, PLAN, asked(found, PLAN)) == (at("03-04 15:20"), Why.AGREED_TIME)
+        assert due(found, PLAN, asked(found, PLAN), NINE) == (at("03-04 15:20"), Why.AGREED_TIME)
         assert agreed_at_ms(found) == at("03-04 15:20")
 
     def test_an_agreed_time_in_closed_hours_is_left_to_the_hours(self) -> None:
@@ -270,7 +270,7 @@ def test_an_order_that_rang_nowhere_leaves_a_longer_wait_as_it_was() -> None:
     found = tried(contact(), closed, D.REJECTED)
     for _ in range(3):
         found = never_dialled(found, closed)
-    assert due(found, closed, asked(found, closed)) == (None, Why.RETRY_WAIT)
+    assert due(found, closed, asked(found, closed), NINE) == (None, Why.RETRY_WAIT)
 
 
 def test_messages_that_never_left_wait_too() -> None:
@@ -285,7 +285,7 @@ def test_messages_that_never_left_wait_too() -> None:
 def test_where_no_opening_is_known_nothing_is_due() -> None:
     plan = campaign(windows=(Window(2 * HOUR, 3 * HOUR),))
     found = tried(contact(), plan, D.REJECTED)
-    assert due(found, plan, asked(found, plan)) == (None, Why.RETRY_WAIT)
+    assert due(found, plan, asked(found, plan), NINE) == (None, Why.RETRY_WAIT)
 
 
 class TestDelays:
@@ -324,4 +324,21 @@ def test_a_call_without_an_end_asks_for_no_wait() -> None:
     without = replace(over, attempts=(replace(over.attempts[-1], ended_ms=None),))
     choice = next_call(without, plan)
     assert choice is not None
-    assert due(without, plan, asked_of(without, plan, choice)) is None
+    assert due(without, plan, asked_of(without, plan, choice), NINE) is None
+
+
+@pytest.mark.parametrize(
+    ("second", "now", "due_at"),
+    [
+        ("03-04 10:30", "03-05 08:00", "03-05 14:00"),  # the third call of the day was not allowed
+        ("03-04 18:30", "03-05 18:30", "03-06 14:00"),
+        ("03-04 10:30", "03-05 18:30", None),  # the evening will do
+    ],
+)
+def test_a_third_attempt_that_was_kept_back_goes_into_another_part_too(
+    second: str, now: str, due_at: str | None
+) -> None:
+    found = tried(tried(contact(), PLAN, D.NO_ANSWER), PLAN, D.NO_ANSWER, at(second))
+    answer = due(found, PLAN, asked(found, PLAN), at(now))
+    assert answer is not None
+    assert answer.at_ms == at(now if due_at is None else due_at)

@@ -14,7 +14,7 @@ from campaigns.core.after import (
 )
 from campaigns.core.contact import Step, exhausted
 from campaigns.core.reasons import Disposition, State
-from tests.campaigns.cases import FIRST, MINUTE, NINE, SECOND, campaign, contact, dialled, never_dialled, tried
+from tests.campaigns.cases import DAY, FIRST, MINUTE, NINE, SECOND, campaign, contact, dialled, never_dialled, tried
 
 D = Disposition
 PLAN = campaign()
@@ -105,3 +105,30 @@ class TestUnknown:
         late = after(over, Ended(1, NINE + 5000, D.REACHED), PLAN)
         assert late.state is State.FALLBACK
         assert not owes_notice(late, PLAN)
+
+
+class TestWhatAPersonSaidOfIt:
+    held = tried(contact(FIRST, SECOND), PLAN, D.UNKNOWN)
+
+    def test_no_later_fact_of_the_switch_overrules_it(self) -> None:
+        asked = after(self.held, Word(NINE + MINUTE, D.CALLBACK_ASKED, agreed_at_ms=NINE + DAY), PLAN)
+        late = after(asked, Ended(1, NINE + 1000, D.FAILED_OTHER, rang=True), PLAN)
+        (attempt,) = late.attempts
+        assert (attempt.disposition, attempt.agreed_at_ms) == (D.CALLBACK_ASKED, NINE + DAY)
+        assert (attempt.by_person, attempt.revised) == (True, False)
+
+    def test_it_keeps_what_it_counted_and_the_number_that_it_retired(self) -> None:
+        counted = after(self.held, Word(NINE + MINUTE, D.NO_ANSWER), PLAN)
+        assert after(counted, Ended(1, NINE + 1000, D.FAILED_OTHER, rang=True), PLAN).counted == 1
+        wrong = after(self.held, Word(NINE + MINUTE, D.WRONG_PARTY), PLAN)
+        assert after(wrong, Ended(1, NINE + 1000, D.ANSWERED_INCOMPLETE, rang=True), PLAN).retired == {FIRST}
+
+    def test_that_it_rang_is_added(self) -> None:
+        invalid = after(self.held, Word(NINE + MINUTE, D.INVALID_NUMBER), PLAN)
+        assert not invalid.attempts[0].rang
+        assert after(invalid, Ended(1, NINE + 1000, D.NO_ANSWER, rang=True), PLAN).attempts[0].rang
+
+    def test_an_agents_code_is_a_persons_too(self) -> None:
+        counted = after(self.held, Word(NINE + MINUTE, D.NO_ANSWER), PLAN)
+        late = after(counted, Ended(1, NINE + 1000, D.ALREADY_PAID, rang=True, coded=True), PLAN)
+        assert (late.state, late.attempts[0].by_person, late.attempts[0].revised) == (State.PAID, False, True)

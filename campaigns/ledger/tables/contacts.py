@@ -124,6 +124,8 @@ attempts = Table(
     text("note", optional=True),
     small("revised"),
     whole("cut", optional=True),  # 1: the network released the call while people talked
+    text("promise_date", optional=True),
+    whole("by_person", optional=True),  # 1: a person said what became of it
     sqlite_with_rowid=False,
 )
 Index("campaign_attempts_command", attempts.c.command, unique=True)

@@ -60,6 +60,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"windows": ["07:30-09:00"]}, "/windows/0"),
     ({"retry": {"noAnswer": 59}}, "/retry/noAnswer"),
     ({"retry": {"reached": 59}}, "/retry/reached"),
+    ({"retry": {"noAgent": 61}}, "/retry/noAgent"),
     ({"ring_timeout_s": 29}, "/ring_timeout_s"),
     ({"ring_timeout_s": 121}, "/ring_timeout_s"),
     ({"attempts_max": 4}, "/attempts_max"),
