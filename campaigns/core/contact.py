@@ -190,9 +190,8 @@ def promise_open_ms(contact: Contact, campaign: Campaign, now_ms: int) -> int | 
 
 def fallback_acts_ms(contact: Contact, campaign: Campaign) -> int | None:
     """When the contact is handed over at the latest: at `fallback_by`, or when the promise is broken that it gave."""
-    if campaign.fallback_by_ms is None:
-        return None
-    return max(campaign.fallback_by_ms, promise_ends_ms(contact, campaign) or 0)
+    by_ms, broken_ms = campaign.fallback_by_ms, promise_ends_ms(contact, campaign)
+    return by_ms if by_ms is None or broken_ms is None else max(by_ms, broken_ms)
 
 
 def blocking(contact: Contact, campaign: Campaign) -> Attempt | None:

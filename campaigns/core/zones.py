@@ -123,4 +123,4 @@ def _offset_ms(zone: str, ms: int) -> int:
     assert known is not None, zone
     offset = datetime.fromtimestamp(ms // 1000, known).utcoffset()
     assert offset is not None, zone
-    return (offset.days * 86_400 + offset.seconds) * 1_000 + offset.microseconds // 1_000
+    return (offset.days * 86_400 + offset.seconds) * 1_000  # no zone has parts of a second

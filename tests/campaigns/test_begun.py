@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from campaigns.core.contact import Attempt, Step, begun
-from campaigns.core.reasons import Channel, State
-from tests.campaigns.cases import FIRST, NINE, contact
+from campaigns.core.decide import Close, Dial, decide
+from campaigns.core.reasons import CampaignState, Channel, Disposition, State, Why
+from tests.campaigns.cases import FIRST, HOUR, NINE, campaign, contact, world
+from tests.campaigns.cases import tried as tried_once
 
 
 def tried(step: Step, channel: Channel = Channel.AUTO, *, counted: bool = False, rang: bool = False) -> bool:
@@ -44,3 +46,10 @@ def test_one_of_several_is_enough() -> None:
     nowhere = replace(rang, n=1, step=Step.NOT_DIALLED, rang=False)
     assert begun(contact(attempts=(nowhere, rang)))
     assert not begun(contact(attempts=(nowhere,)))
+
+
+def test_a_campaign_that_drains_goes_on_with_whom_it_began_alone() -> None:
+    drains = campaign(state=CampaignState.DRAINING)
+    assert decide(contact(), drains, world(NINE), NINE) == Close(State.CANCELLED, Why.CAMPAIGN_DRAINING)
+    busy = tried_once(contact(), drains, Disposition.BUSY)
+    assert isinstance(decide(busy, drains, world(NINE + HOUR), NINE + HOUR), Dial)

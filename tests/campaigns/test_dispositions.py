@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from campaigns.core.dispositions import (
     BY_Q850,
     BY_TONE,
+    NO_AGENT_MAX_MINUTES,
     TABLE,
     CallEnd,
     Evidence,
@@ -340,3 +341,13 @@ def test_any_evidence_has_one_verdict(found: Evidence) -> None:
     if isinstance(came_to, NotDialled):
         assert not found.rang
         assert not found.answered
+
+
+def test_who_asked_for_an_agent_is_called_again_within_the_hour() -> None:
+    assert TABLE[D.NO_AGENT].minutes <= NO_AGENT_MAX_MINUTES == 60
+
+
+def test_an_agent_who_was_there_first_spoke_unless_the_network_cut_it() -> None:
+    spoke = Evidence(answered=True, agent_first=True, agent_answered=True)
+    assert verdict(spoke) is D.REACHED
+    assert verdict(replace(spoke, cut=True)) is D.ANSWERED_INCOMPLETE

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from campaigns.core.after import HandedOver, after
+from campaigns.core.after import HandedOver, Word, after
 from campaigns.core.choice import silenced
+from campaigns.core.contact import wants_no_calls
 from campaigns.core.decide import Close, Dial, Fallback, decide
 from campaigns.core.reasons import Channel, Disposition, FallbackKind, State, Why
 from campaigns.core.waiting import WaitUntil
@@ -39,6 +40,11 @@ def test_who_opts_out_is_a_persons_and_called_no_more() -> None:
     assert found.state is State.PERSON
     assert isinstance(decide(found, CALLS, world(TEN), TEN), WaitUntil)
     assert tried(contact(), CALLS, D.OPTED_OUT, rang=True).state is State.SUPPRESSED
+    decided = after(found, Word(TEN, D.NO_ANSWER), CALLS)
+    assert isinstance(decide(decided, CALLS, world(TEN + HOUR), TEN + HOUR), Dial), "a person let calling go on"
+    again = tried(decided, CALLS, D.OPTED_OUT, TEN + HOUR, rang=True)
+    assert (again.state, wants_no_calls(again)) == (State.PERSON, True)
+    assert not wants_no_calls(replace(again, decided_upto=again.attempts[-1].n))
 
 
 def test_a_message_that_cannot_be_sent_keeps_no_call_back() -> None:

@@ -148,3 +148,10 @@ def test_a_late_fact_of_an_older_call_does_not_replace_a_newer_promise() -> None
 def test_a_promise_that_is_said_again_without_its_date_keeps_it() -> None:
     again = after(promised(), Ended(1, NINE + 2000, D.PROMISED_TO_PAY, rang=True), PLAN)
     assert again.promise_date == "2026-03-06"
+
+
+def test_a_promise_that_ends_with_the_campaign_is_the_last_word() -> None:
+    ends = at("03-07 00:00")
+    for expires_ms, state in ((ends, State.PROMISED), (ends + 1, State.WAITING)):
+        plan = campaign(expires_at_ms=expires_ms)
+        assert tried(contact(), plan, D.PROMISED_TO_PAY, promise_date="2026-03-06").state is state

@@ -64,6 +64,12 @@ def test_a_delay_runs_from_the_end_of_the_attempt(disposition: Disposition, minu
     assert due(found, PLAN, asked(found, PLAN), NINE) == (NINE + 1000 + minutes * MINUTE, Why.RETRY_WAIT)
 
 
+def test_a_call_that_was_cut_off_is_made_again_at_once_where_the_kind_asks_for_it_alone() -> None:
+    found = tried(contact(), PLAN, D.ANSWERED_INCOMPLETE, cut=True)
+    assert due_ms(found) == NINE + 1000 + 15 * MINUTE
+    assert due_ms(found, campaign(redials_cut=True)) == NINE + 1000
+
+
 @pytest.mark.parametrize("disposition", [D.INVALID_NUMBER, D.FAX_OR_MODEM, D.WRONG_PARTY, D.SUSPENDED])
 def test_the_next_number_is_due_at_once(disposition: Disposition) -> None:
     assert due_ms(tried(contact(FIRST, SECOND), PLAN, disposition)) is None

@@ -13,7 +13,7 @@ from campaigns.core.after import (
     owes_notice,
 )
 from campaigns.core.contact import Step, exhausted
-from campaigns.core.reasons import Disposition, State
+from campaigns.core.reasons import Channel, Disposition, FallbackKind, State
 from tests.campaigns.cases import DAY, FIRST, MINUTE, NINE, SECOND, campaign, contact, dialled, never_dialled, tried
 
 D = Disposition
@@ -132,3 +132,15 @@ class TestWhatAPersonSaidOfIt:
         counted = after(self.held, Word(NINE + MINUTE, D.NO_ANSWER), PLAN)
         late = after(counted, Ended(1, NINE + 1000, D.ALREADY_PAID, rang=True, coded=True), PLAN)
         assert (late.state, late.attempts[0].by_person, late.attempts[0].revised) == (State.PAID, False, True)
+
+    def test_of_a_contact_with_a_person_it_is_an_attempt_of_its_own(self) -> None:
+        with_person = after(contact(), HandedOver(), campaign(fallback=FallbackKind.PERSON))
+        said = after(with_person, Word(NINE, D.NO_ANSWER), PLAN).attempts[-1]
+        assert (said.channel, said.by_person, said.rang) == (Channel.PERSON, True, False)
+
+    def test_what_says_nothing_of_it_did_not_ring(self) -> None:
+        assert not tried(contact(), PLAN, D.BUSY).attempts[0].rang
+        under_way = dialled(contact(), PLAN)
+        assert not after(under_way, HeldLong(1, NINE), PLAN).attempts[0].rang
+        assert not Ended(1, NINE, D.BUSY).coded
+        assert not Ended(1, NINE, D.BUSY).cut

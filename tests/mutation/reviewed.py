@@ -10,9 +10,17 @@ from typing import NamedTuple
 FOLDER = "campaigns/core"
 TESTS = "tests/campaigns"
 JUDGES: Mapping[str, Sequence[str]] = {
-    "calling_hours": ("test_calling_hours", "test_day_parts", "test_zones", "test_emergency_hours", "test_promises"),
+    "calling_hours": (
+        "test_calling_hours",
+        "test_day_parts",
+        "test_zones",
+        "test_emergency_hours",
+        "test_promises",
+        "test_never_together",
+        "test_kept_answers",
+    ),
     "daily_pattern": ("test_never_together", "test_calling_hours", "test_zones"),
-    "dispositions": ("test_dispositions", "test_after"),
+    "dispositions": ("test_dispositions", "test_after", "test_retries", "dialler/test_agent_first"),
     "hour_layers": ("test_calling_hours", "test_day_parts", "test_zones", "test_emergency_hours"),
     "retries": ("test_retries", "test_day_parts", "test_promises"),
     "deadlines": ("test_workdays",),
@@ -30,12 +38,13 @@ JUDGES: Mapping[str, Sequence[str]] = {
         "test_begun",
         "test_promises",
         "test_promised_to_pay",
+        "test_important",
         "outages/test_revisions",
     ),
-    "after": ("test_after", "test_decide", "test_promised_to_pay", "test_unknown"),
-    "choice": ("test_decide", "test_after", "test_retries", "test_promised_to_pay"),
-    "waiting": ("test_decide", "test_decide_deadlines", "test_promised_to_pay"),
-    "decide": ("test_decide", "test_decide_deadlines", "test_promised_to_pay"),
+    "after": ("test_after", "test_decide", "test_promised_to_pay", "test_unknown", "test_retries"),
+    "choice": ("test_decide", "test_after", "test_retries", "test_promised_to_pay", "test_important", "test_choice"),
+    "waiting": ("test_decide", "test_decide_deadlines", "test_promised_to_pay", "dialler/test_case"),
+    "decide": ("test_decide", "test_decide_deadlines", "test_promised_to_pay", "test_important", "test_begun"),
 }
 """Fast tests that need no luck: those on chosen examples are left out."""
 
@@ -53,6 +62,7 @@ class Equivalent(NamedTuple):
 SIZE_OF_A_CACHE = "how much is kept changes no answer"
 HOW_MUCH_AT_ONCE = "how much is looked up at once changes no answer"
 NEVER_TWICE_IN_A_DAY = "since 1970 no zone has changed its offset twice within three days; half a day is caution"
+KEPT_FOR_LESS = "an answer that is not kept is found anew, and is the same"
 FAR_MORE_DIGITS = "amounts, rates and days together have at most 35 digits"
 
 EMPTY_PART = "a part without length is none"
@@ -117,6 +127,85 @@ EQUIVALENT: tuple[Equivalent, ...] = (
         "following_ms >= due_ms",
         ">= becomes >",
         "what begins when the call is due lies not before it: the last moment before stays",
+    ),
+    Equivalent("calling_hours", "ANSWERS_KEPT = 10_000", "10_000", "10000 becomes 9999", SIZE_OF_A_CACHE),
+    Equivalent("calling_hours", "ANSWERS_KEPT = 10_000", "10_000", "10000 becomes 10001", SIZE_OF_A_CACHE),
+    Equivalent(
+        "calling_hours",
+        "if kept is not None and kept.from_ms <= now_ms < kept.to_ms:",
+        "kept.from_ms <= now_ms",
+        "<= becomes <",
+        KEPT_FOR_LESS,
+    ),
+    Equivalent(
+        "calling_hours",
+        "return answer.until_ms if is_ordinary and answer.until_ms is not None else now_ms + 1",
+        "now_ms + 1",
+        "+ becomes -",
+        KEPT_FOR_LESS,
+    ),
+    Equivalent(
+        "calling_hours",
+        "return answer.until_ms if is_ordinary and answer.until_ms is not None else now_ms + 1",
+        "1",
+        "1 becomes 0",
+        KEPT_FOR_LESS,
+    ),
+    Equivalent(
+        "calling_hours",
+        "is_excepted = asked.agreed_at_ms is not None or answer.rule != NO_RULE",
+        "asked.agreed_at_ms is not None",
+        "is not becomes is",
+        KEPT_FOR_LESS,
+    ),
+    Equivalent(
+        "calling_hours",
+        "if is_excepted or answer.ring_until_ms >= now_ms + LOOKAHEAD_MS:",
+        "now_ms + LOOKAHEAD_MS",
+        "+ becomes -",
+        KEPT_FOR_LESS,
+    ),
+    Equivalent(
+        "calling_hours",
+        "return now_ms + 1",
+        "now_ms + 1",
+        "+ becomes -",
+        KEPT_FOR_LESS,
+    ),
+    Equivalent(
+        "calling_hours",
+        "return now_ms + 1",
+        "1",
+        "1 becomes 0",
+        KEPT_FOR_LESS,
+    ),
+    Equivalent(
+        "calling_hours",
+        "return min(answer.dial_before_ms, LATEST_MS + 1)",
+        "LATEST_MS + 1",
+        "+ becomes -",
+        KEPT_FOR_LESS,
+    ),
+    Equivalent(
+        "calling_hours",
+        "return min(answer.dial_before_ms, LATEST_MS + 1)",
+        "1",
+        "1 becomes 0",
+        KEPT_FOR_LESS,
+    ),
+    Equivalent(
+        "calling_hours",
+        "if len(hours.kept) >= ANSWERS_KEPT:",
+        "len(hours.kept) >= ANSWERS_KEPT",
+        ">= becomes >",
+        SIZE_OF_A_CACHE,
+    ),
+    Equivalent(
+        "hour_layers",
+        "if start - end > DAY_MS:  # the others need not go through all the days before",
+        "start - end > DAY_MS",
+        "> becomes >=",
+        HOW_MUCH_AT_ONCE,
     ),
     Equivalent("contact", "outdated_upto: int = 0", "0", "0 becomes -1", BEFORE_THE_FIRST),
     Equivalent(

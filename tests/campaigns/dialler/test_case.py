@@ -18,7 +18,9 @@ def case_of(step: str = "open", **attempt: object) -> Case:
     """One call, made a minute and a half before the notice is to be out."""
     of = campaign_row(notice_out_by_ms=OUT_BY)
     row = contact_row(of, 1, state="in_progress" if step == "open" else "unknown")
-    return Case(of, campaign_of(of, rules()), row, [attempt_row(row, 1, decided_at_ms=BEFORE, step=step, **attempt)])
+    return Case(
+        of, campaign_of(of, rules()), row, [attempt_row(row, 1, **{"decided_at_ms": BEFORE, "step": step} | attempt)]
+    )
 
 
 def test_a_call_that_goes_on_when_the_notice_is_to_be_out_may_keep_it() -> None:
@@ -42,6 +44,15 @@ def test_who_was_not_called_by_then_has_missed_it() -> None:
     case = Case(of, campaign_of(of, rules()), contact_row(of, 1), [])
     case.schedule(KNOWN, OUT_BY)
     assert (case.notice_missed, case.missed) == (1, ["notice_out_by"])
+
+
+def test_a_call_of_that_very_instant_is_in_time() -> None:
+    case = case_of(decided_at_ms=OUT_BY)
+    case.schedule(KNOWN, OUT_BY)
+    assert case.notice_missed == 0
+    late = case_of(decided_at_ms=OUT_BY + 1)
+    late.schedule(KNOWN, OUT_BY + 1)
+    assert late.notice_missed == 1
 
 
 def test_of_whom_nothing_is_heard_for_an_hour_it_is_missed() -> None:
