@@ -8,10 +8,10 @@ done, nobody is left of whom it says that he may be called now.
 from collections.abc import AsyncIterator, Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Text, select
 
 from campaigns.dialler.case import CAP_AGAIN_MS
-from campaigns.ledger.tables import OPEN, contacts
+from campaigns.ledger.tables import OPEN, contacts, imports
 from cti.sql.point import rows_of
 from tests.campaigns.never import EXPLAIN
 from tests.campaigns.seen import Violation
@@ -73,7 +73,7 @@ class Explained:
         return [
             Violation(EXPLAIN, f"{contact} may be called since a while, as is explained, and is not")
             async for contact, told, _ in self._told()
-            if told["may_dial"] and contact not in await self._site.database.reader.run(_looked_at_soon, now_ms)
+            if told["may_dial"] and contact not in await self._site.database.reader.run(_not_yet, now_ms)
         ]
 
     async def _told(self, of: Collection[str] | None = None) -> AsyncIterator[tuple[str, Any, str]]:
@@ -90,10 +90,14 @@ def _scheduled(connection: Connection) -> set[str]:
     return {row[0] for row in rows_of(connection, "SELECT id FROM campaigns WHERE state = 'scheduled'")}
 
 
-def _looked_at_soon(connection: Connection, now_ms: int) -> set[str]:
-    """Who was called often enough for the day, until a call turned out not to have rung, is looked at again soon."""
+def _not_yet(connection: Connection, now_ms: int) -> set[str]:
+    """Who was called often enough for the day, until a call turned out not to have rung, is looked at again soon; whose
+    import still runs (a process here works on imports in few of its steps) is called once that is done.
+    """
     soon = contacts.c.next_at_ms.between(now_ms + 1, now_ms + CAP_AGAIN_MS)
-    return set(connection.scalars(select(contacts.c.id).where(soon)))
+    running = imports.c.campaign == contacts.c.campaign
+    running &= (imports.c.state == "running") & contacts.c.hours_class.startswith(imports.c.no.cast(Text) + "|")
+    return set(connection.scalars(select(contacts.c.id).where(soon | select(imports.c.no).where(running).exists())))
 
 
 def _open(connection: Connection) -> Iterable[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """The manager changes outages at any moment; and what must never come of it.
 
 Whatever leaves after a change was acknowledged says what holds since then. And whoever answered a call that said
-something else by the end, of a campaign that was not stopped, has begun a new round.
+something else by the end, of a campaign that was not stopped and of an import that was not withdrawn, has begun a new
+round.
 """
 
 import json
@@ -20,6 +21,7 @@ from tests.simulation.campaigns.site import CampaignSite
 EACH_STEP, WHO_ANSWERED = 0.05, 0.3
 CANCELS = 0.3
 CANCELLED_WORD = "已取消"
+WITHDRAWN = "import_withdrawn"  # nobody of it is called any more
 FAX = "faxOrModem"  # it answers, and hears nothing
 _TOLD = forms("zh", ZoneInfo("Asia/Shanghai"))
 
@@ -111,6 +113,7 @@ def not_told_again(seen: Seen, revised: list[Revised]) -> Iterator[Violation]:
             continue
         contact, last = seen.ledger.contacts[attempt.contact], _last(seen, revised, attempt, None)
         goes_on = seen.ledger.campaigns[attempt.campaign].state not in {"stopping", "stopped", "expired"}
+        goes_on = goes_on and contact.why != WITHDRAWN
         if goes_on and last is not None and last.word not in _said(row.body) and contact.round <= attempt.round:
             yield Violation(NOT_TOLD_AGAIN, f"{order} said what was changed, and {contact.id} is {contact.state}")
 
