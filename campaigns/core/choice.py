@@ -23,14 +23,19 @@ class Choice(NamedTuple):
     channel: Channel
 
 
-def next_call(contact: Contact, campaign: Campaign, live: frozenset[Channel] = WRITTEN) -> Choice | None:
-    """None: no number is left. `live`: the channels by which a message can be sent now."""
+def next_call(contact: Contact, campaign: Campaign) -> Choice | None:
+    """None: no number is left."""
     retired = contact.retired
     phones = [phone for phone in contact.phones if phone.number not in retired]
-    message = _message(contact, campaign, phones)
-    if message is not None and message.channel not in live and exempt(contact, campaign):
-        return _call(contact, campaign, phones) or message
-    return message or _call(contact, campaign, phones)
+    return _message(contact, campaign, phones) or _call(contact, campaign, phones)
+
+
+def call_meanwhile(contact: Contact, campaign: Campaign) -> Choice | None:
+    """The call that does not wait for a message which cannot be sent now; None: it waits, or there is none."""
+    if not exempt(contact, campaign):
+        return None
+    retired = contact.retired
+    return _call(contact, campaign, [phone for phone in contact.phones if phone.number not in retired])
 
 
 def silenced(contact: Contact, campaign: Campaign) -> bool:

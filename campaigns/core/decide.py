@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from campaigns.core.calling_hours import Asked, Open, judge
 from campaigns.core.campaign import Campaign
-from campaigns.core.choice import Choice, next_call
+from campaigns.core.choice import Choice, call_meanwhile, next_call
 from campaigns.core.contact import (
     Contact,
     Step,
@@ -76,7 +76,7 @@ def decide(contact: Contact, campaign: Campaign, world: World, now_ms: int) -> D
     handed_over = _handed_over(contact, campaign, now_ms)
     if handed_over is not None:
         return handed_over
-    choice = next_call(contact, campaign, world.live_messages)
+    choice = next_call(contact, campaign)
     promised_ms = promise_open_ms(contact, campaign, now_ms)
     if choice is None and promised_ms is not None and contact.state is State.WAITING:
         return WaitUntil(promised_ms, Why.AGREED_TIME, TRY_1)
@@ -84,7 +84,19 @@ def decide(contact: Contact, campaign: Campaign, world: World, now_ms: int) -> D
     if choice is None or (contact.state is State.PERSON and not called_on):
         return WaitUntil(next_deadline(contact, campaign, now_ms), _WHY_HELD.get(contact.state), TRY_1)
     asking = Asking(contact, campaign, world, now_ms, choice, asked_of(contact, campaign, choice))
-    return waiting(asking) or _dial(asking)
+    reason = waiting(asking)
+    if reason is not None and reason.why is Why.MESSAGE_GATEWAY_AWAY:
+        return _call_meanwhile(asking) or reason
+    return reason or _dial(asking)
+
+
+def _call_meanwhile(asking: Asking) -> Decision | None:
+    """Where it may be made now. Until then the contact waits for the gateway: the message goes once that is there."""
+    choice = call_meanwhile(asking.contact, asking.campaign)
+    if choice is None:
+        return None
+    call = asking._replace(choice=choice, asked=asked_of(asking.contact, asking.campaign, choice))
+    return _dial(call) if waiting(call) is None else None
 
 
 def asked_of(contact: Contact, campaign: Campaign, choice: Choice) -> Asked:

@@ -82,7 +82,7 @@ def explain_contact(contact: Contact, campaign: Campaign, world: World, now_ms: 
         "zones": [],
         "local": [],
     }
-    asked = _asked(contact, campaign, world)
+    asked = _asked(contact, campaign)
     if asked is not None:
         by_hours = explain_hours(campaign.hours, asked, now_ms)
         explanation["zones"], explanation["local"] = by_hours["zones"], by_hours["local"]
@@ -95,8 +95,8 @@ def explain_contact(contact: Contact, campaign: Campaign, world: World, now_ms: 
     return explanation
 
 
-def _asked(contact: Contact, campaign: Campaign, world: World) -> Asked | None:
-    choice = next_call(contact, campaign, world.live_messages)
+def _asked(contact: Contact, campaign: Campaign) -> Asked | None:
+    choice = next_call(contact, campaign)
     return None if choice is None else asked_of(contact, campaign, choice)
 
 

@@ -55,6 +55,15 @@ def test_a_message_that_cannot_be_sent_keeps_no_call_back() -> None:
     assert decide(contact(), PLAN, away, TEN) == WaitUntil(None, Why.MESSAGE_GATEWAY_AWAY, "")
 
 
+def test_it_is_waited_for_while_the_next_call_is_not_due() -> None:
+    """Not for that call: the message goes as soon as it can."""
+    called = tried(contact(important=True), PLAN, D.NO_ANSWER, TEN)
+    soon = TEN + 5_000
+    away = WaitUntil(None, Why.MESSAGE_GATEWAY_AWAY, "")
+    assert decide(called, PLAN, world(soon, live_messages=frozenset()), soon) == away
+    assert isinstance(decide(called, PLAN, world(soon), soon), Dial)
+
+
 def test_it_is_sent_once_it_can_be() -> None:
     called = tried(contact(important=True), PLAN, D.NO_ANSWER, NINE)
     decision = decide(called, PLAN, world(NINE + HOUR), NINE + HOUR)
