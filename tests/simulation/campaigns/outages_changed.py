@@ -97,8 +97,9 @@ def old_words(seen: Seen, revised: list[Revised]) -> Iterator[Violation]:
         if attempt is None or row is None or row.sent_at_ms is None:
             continue
         last = _last(seen, revised, attempt, row.sent_at_ms - 1)
-        newest = _last(seen, revised, attempt, row.sent_at_ms)  # at the same instant it may have come before the order
-        if last is not None and newest is not None and not _says(row.body, last.word, newest.word):
+        # of several at the same instant, each may be the last that came before the order
+        now = [one.word for one in _of(seen, revised, attempt) if one.at_ms == row.sent_at_ms]
+        if last is not None and not _says(row.body, last.word, *now):
             yield Violation(OLD_WORD, f"{order} came {at_ms - last.at_ms} ms after its outage was changed")
 
 
@@ -119,9 +120,13 @@ def not_told_again(seen: Seen, revised: list[Revised]) -> Iterator[Violation]:
 
 
 def _last(seen: Seen, revised: list[Revised], attempt: Any, before_ms: int | None) -> Revised | None:
-    account = seen.ledger.contacts[attempt.contact].account
-    mine = [one for one in revised if (one.campaign, one.account) == (attempt.campaign, account)]
+    mine = _of(seen, revised, attempt)
     return next((one for one in reversed(mine) if before_ms is None or one.at_ms <= before_ms), None)
+
+
+def _of(seen: Seen, revised: list[Revised], attempt: Any) -> list[Revised]:
+    account = seen.ledger.contacts[attempt.contact].account
+    return [one for one in revised if (one.campaign, one.account) == (attempt.campaign, account)]
 
 
 def _says(body: str, *words: str) -> bool:
