@@ -3,7 +3,7 @@
 They are in two places: those of the lane's switch, and those that went to the tenant's message gateway instead.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from campaigns.dialler.message_ways import gateway_lane
@@ -77,12 +77,18 @@ class LaneOrders:
         most = max(FACTS_MIN, 2 * orders)
         return [fact for key in self._order_keys for fact in await self._dial.read_facts(*key, most)]
 
-    async def late(self, orders: Sequence[OrderState], facts: Iterable[DialFact]) -> dict[str, OrderState]:
-        """The settled orders that facts have come for."""
+    async def late(
+        self, orders: Sequence[OrderState], facts: Sequence[DialFact]
+    ) -> tuple[dict[str, OrderState], Sequence[DialFact]]:
+        """The settled orders that facts have come for, LATE_MAX more at a time; and the facts without those of the
+        others, which the next turns take in: here they would look like facts of no order, and be deleted.
+        """
         ids = {fact.commandid for fact in facts} - {state.order.id for state in orders}
         self._late = {id_: state for id_, state in self._late.items() if id_ in ids}
-        for id_ in sorted(ids - self._late.keys())[:LATE_MAX]:
+        new = sorted(ids - self._late.keys())
+        for id_ in new[:LATE_MAX]:
             order = await self._dial.order(self._lane.tenant, id_)
             if order is not None:
                 self._late[id_] = order
-        return dict(self._late)
+        left = set(new[LATE_MAX:])
+        return dict(self._late), [fact for fact in facts if fact.commandid not in left] if left else facts

@@ -201,8 +201,8 @@ class LaneDialler:
         after = self._clocks_now()
         self._clocks.look(before, standing.at_ms, after)
         orders = await self._orders.read()
-        facts = await self._orders.facts(len(orders))
-        late = await self._orders.late(orders, facts)
+        facts: Sequence[DialFact] = await self._orders.facts(len(orders))
+        late, facts = await self._orders.late(orders, facts)
         others = {campaign_of_order(order.order.about or order.order.id) for order in orders}
         others |= {campaign_of_order(id_) for id_ in late}
         lane = await self._context.reader.run(turns.read_lane, self.lane, others)

@@ -10,6 +10,7 @@ from campaigns.dialler.lane_orders import LaneOrders
 from campaigns.ledger.lanes import Lane
 from cti.dial.ports import DialOrders
 from cti.dial.rows import OrderResult, OrderState
+from tests.campaigns.dialler.known import fact, record
 from tests.campaigns.dialler.made import database_of
 from tests.ready import ready_sqlite
 from tests.scheduler import TENANT, Scene, scene
@@ -70,3 +71,19 @@ async def settle(it: Scene, order: OrderState) -> None:
     assert await writer.run(lambda connection, asked: [dial_of(it).settle(connection, asked)], order) == {
         order.order.id
     }
+
+
+async def test_facts_of_settled_orders_that_are_not_read_yet_are_left_for_the_next_turns(
+    it: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A switch that sends what it kept during an outage: a fact of many orders that were settled long ago."""
+    monkeypatch.setattr(lane_orders, "LATE_MAX", 2)
+    switch = await DiallingSwitch.declared(it, {})
+    for id_ in ("d1", "d2", "d3"):
+        await put(it, switch, id_, to="+8613800000001")
+    orders = LaneOrders(dial_of(it), LANE)
+    facts = [fact(record(q850=17), ended_s=30)._replace(commandid=id_) for id_ in ("d3", "d2", "d1", "nobody's")]
+    late, taken = await orders.late([], facts)
+    assert (sorted(late), [one.commandid for one in taken]) == (["d1", "d2"], ["d2", "d1"])
+    late, taken = await orders.late([], [one for one in facts if one not in taken])
+    assert (sorted(late), [one.commandid for one in taken]) == (["d3"], ["d3", "nobody's"])
