@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import takewhile
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -95,7 +96,7 @@ class Dialling:
         self.limits, self.now_ms, self.monotonic = limits, now_ms, monotonic
         self._bindings = bindings
         self._known: dict[tuple[str, str], tuple[SwitchRow, Ability | None]] = {}
-        self._open: set[DialSubscription] = set()
+        self._open: dict[DialSubscription, None] = {}  # oldest first
         self._word_ages_s: dict[DialSubscription, float] = {}
         self.wire_pace = WirePace(monotonic)
         self._sent: Recent[tuple[str, str], tuple[str, str]] = Recent(SENT_KEPT, SENT_KEPT_S, monotonic)
@@ -129,14 +130,19 @@ class Dialling:
     ) -> AsyncIterator["DialSubscription"]:
         """A stream's or poll's. `alive`: whether the client is still there."""
         made = DialSubscription(self, tenant, switch, outlet, alive)
-        self._open.add(made)
+        self._open[made] = None
         try:
             yield made
         finally:
             made.close()
-            self._open.discard(made)
+            self._open.pop(made, None)
             if not any((each.tenant, each.switch) == (tenant, switch) for each in self._open):
                 self._known.pop((tenant, switch), None)
+
+    def is_overtaken(self, subscription: "DialSubscription") -> bool:
+        """Whether the switch has opened a newer one here, which may not have reached the ledger yet."""
+        newer = takewhile(lambda each: each is not subscription, reversed(self._open))
+        return any((each.tenant, each.switch) == (subscription.tenant, subscription.switch) for each in newer)
 
     def is_sent(self, tenant: str, claimed: Sequence[SentOrder], switch: str) -> None:
         """Count them, and remember whose they are."""
@@ -249,6 +255,8 @@ class DialSubscription:
         """Subscribe at first, and now and then say that the subscription is alive."""
         now_s, streams = self._shared.monotonic(), self._shared.streams
         if self._epoch is None:
+            if self._shared.is_overtaken(self):
+                return False  # while the ledger was away, say: whoever subscribes last would be taken for the newest
             if not self.superseded:
                 self._hold(await streams.subscribe(self.tenant, self.switch), now_s)
             elif (epoch := await streams.resume(self.tenant, self.switch)) is not None:

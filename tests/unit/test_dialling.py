@@ -9,7 +9,7 @@ from cti.errors import LedgerAway, OutcomeUnknown
 from cti.gateway.dialling import BACKOFF_MAX_S, NEVER, PROLONG_S, STALLED_LOOK_S, SUPERSEDED_LOOK_S, backoff_s
 from cti.web.limits import Limits
 from tests.contract.rows import TENANT
-from tests.unit.dial_desk import NOW_MS, SWITCH, Desk
+from tests.unit.dial_desk import NOW_MS, SWITCH, Desk, Reader
 
 
 @pytest.fixture
@@ -297,3 +297,25 @@ async def test_the_age_of_the_last_word_is_shown(desk: Desk) -> None:
     assert desk.counted("ringback_dial_source_word_seconds") == 6
     subscription.close()
     assert desk.counted("ringback_dial_source_word_seconds") == 0
+
+
+async def test_an_older_subscription_that_reaches_the_ledger_later_does_not_take_the_orders(desk: Desk) -> None:
+    """The ledger was away when both were opened, and the older one waits longer until it asks again."""
+    old, new = Reader(desk.dialling), Reader(desk.dialling)
+    async with (
+        desk.dialling.subscription(TENANT, SWITCH, old, lambda: True) as older,
+        desk.dialling.subscription(TENANT, "pbx-2", Reader(desk.dialling), lambda: True),
+    ):
+        async with desk.dialling.subscription(TENANT, SWITCH, new, lambda: True) as newer:
+            desk.book.faults = [LedgerAway("away")]
+            with pytest.raises(LedgerAway):
+                await newer.turn()
+            assert await older.turn() == SUPERSEDED_LOOK_S
+            await newer.turn()
+            desk.book.put("a")
+            assert await older.turn() == SUPERSEDED_LOOK_S
+            await newer.turn()
+            assert (old.ids, new.ids, desk.book.times("subscribe")) == ([], ["a"], 2)
+        desk.book.put("b")
+        await older.turn()
+        assert old.ids == ["b"], "it is the newest now"
