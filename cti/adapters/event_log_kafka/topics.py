@@ -12,7 +12,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, for_code
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, UnknownTopicOrPartitionError, for_code
 
 from cti.adapters.event_log_kafka.settings import REQUEST_BYTES_MAX, KafkaOptions, make_admin
 from cti.adapters.partitioning import partition_of
@@ -132,8 +132,19 @@ async def _make(
             await asyncio.sleep(LOOK_AGAIN_S)
     for name, (partitions, _) in wanted.items():
         _check_partitions(name, known[name], partitions, options, exact)
-    for name, found in (await configurations(admin, wanted)).items():
+    for name, found in (await _known_everywhere(admin, wanted)).items():
         _check_configuration(name, found, wanted[name][1])
+
+
+async def _known_everywhere(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Each topic's configuration, once the broker that is asked has heard of it: one that was just made is known to the
+    others a little later.
+    """
+    while True:
+        try:
+            return await configurations(admin, names)
+        except UnknownTopicOrPartitionError:
+            await asyncio.sleep(LOOK_AGAIN_S)
 
 
 async def _create(admin: AIOKafkaAdminClient, options: KafkaOptions, wanted: Wanted) -> None:
@@ -183,11 +194,15 @@ def _check_partitions(
 async def configurations(
     admin: AIOKafkaAdminClient, names: Iterable[str], unreadable: type[RingbackError] = WrongTopic
 ) -> dict[str, dict[str, str]]:
-    """Each topic's configuration. Raises `unreadable` where Kafka does not return it."""
+    """Each topic's configuration. Raises UnknownTopicOrPartitionError where the broker does not know a topic,
+    `unreadable` where it does not return one.
+    """
     asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     found: dict[str, dict[str, str]] = {}
     for answer in await admin.describe_configs(asked):
         for code, message, _, name, entries in answer.resources:
+            if code == UNKNOWN_TOPIC:
+                raise UnknownTopicOrPartitionError(name)
             if code != 0:
                 raise unreadable(f"{name}: its configuration cannot be read: {message or for_code(code).__name__}")
             found[name] = {entry[0]: entry[1] for entry in entries}
