@@ -217,6 +217,9 @@ class Ledger(Protocol):
 
     async def switches(self) -> list[SwitchRow]: ...
 
+    async def awaited_sources(self) -> list[tuple[str, str]]:
+        """(tenant, source) of the switches with a dial order that is not settled, as they were when it was made."""
+
     async def retention_ms(self) -> int | None:
         """What now is for retention, as it was last kept; records that are written from now on are not dated before."""
 

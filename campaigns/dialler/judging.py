@@ -70,13 +70,13 @@ def judge_all(
     late: Mapping[str, OrderState],
     facts: Iterable[DialFact],
     campaigns: Mapping[str, CampaignRow],
-    word: SourceWord | None,
+    words: Mapping[str, SourceWord],
     now_ms: int,
     taken: Mapping[str, object],
     before: dict[str, Before] | None = None,
 ) -> Judged:
-    """`late`: settled orders that facts have come for. `taken`: what was new before, by order. `before`: judgements
-    that may hold still; those that may hold next time take their place.
+    """`late`: settled orders that facts have come for. `words`: by source. `taken`: what was new before, by order.
+    `before`: judgements that may hold still; those that may hold next time take their place.
     """
     found = Judged()
     of_order: dict[str, list[DialFact]] = {}
@@ -97,6 +97,7 @@ def judge_all(
             continue
         was = kept.get(id_)
         if was is None or its_about or not was.holds(order, its_facts, now_ms):
+            word = words.get(order.order.source)
             judgement = judged(order, its_about, its_facts, word, now_ms, script_of(row))
             was = Before(order, its_facts, now_ms, judgement, _key(judgement, order.order.command == MAKE_CALL, now_ms))
         if not its_about:

@@ -3,13 +3,13 @@
 They are in two places: those of the lane's switch, and those that went to the tenant's message gateway instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from campaigns.dialler.message_ways import gateway_lane
 from campaigns.ledger.lanes import Lane
 from cti.dial.ports import DialOrders
-from cti.dial.rows import MESSAGE_GATEWAY, DialFact, OrderState
+from cti.dial.rows import MESSAGE_GATEWAY, DialFact, OrderState, SourceWord
 
 ORDERS_PAGE, STANDINGS_PAGE, ORDERS_MAX = 1_000, 5_000, 100_000  # read at a time; of a lane
 LATE_MAX = 50  # settled orders that are read anew in one turn, because facts have come
@@ -71,6 +71,20 @@ class LaneOrders:
             if len(page) < ORDERS_PAGE:
                 break
         return found
+
+    async def words(
+        self, orders: Sequence[OrderState], source: str, word: SourceWord | None
+    ) -> Mapping[str, SourceWord]:
+        """How far the log is read, by source. `word`: of `source`, which is declared by now; an order that was made
+        under another is judged by what was said under that.
+        """
+        words = {} if word is None else {source: word}
+        tenant, switch, _ = self._lane
+        for other in {order.order.source for order in orders if order.order.switch == switch} - {source}:
+            found = (await self._dial.standing(tenant, switch, other)).word
+            if found is not None:
+                words[other] = found._replace(declared=False)
+        return words
 
     async def facts(self, orders: int) -> list[DialFact]:
         """What is known of them and of earlier ones, where there are so many orders."""

@@ -160,11 +160,11 @@ def _live(known: KnownOrder, fact: DialFact | None, until_ms: int | None) -> Jud
 
 
 def _without_report(known: KnownOrder) -> Judgement:
-    """A message that was sent: the log must be read up to where its report is overdue."""
+    """A message that was sent: all must be read up to where its report is overdue."""
     overdue_ms = (known.order.result_at_ms or known.order.sent_at_ms or known.now_ms) + SILENT_MS
     if known.now_ms <= overdue_ms:
         return Judgement(None, _sent(known), look_at_ms=overdue_ms + 1)
-    if known.word is None or known.word.appended_at_ms <= overdue_ms:
+    if not silence.is_read(known.order, known.word, overdue_ms):
         return Judgement(None, _sent(known))
     return _over(known, Disposition.UNKNOWN, UNKNOWN, known.now_ms, _sent(known))
 

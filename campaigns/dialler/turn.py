@@ -40,7 +40,7 @@ from campaigns.ledger.people import PersonDay
 from campaigns.ledger.rows import CampaignRow
 from campaigns.ledger.turns import Found, LaneRead, Wanted, Writes
 from cti.dial.declared import takes_calls, trunk_groups
-from cti.dial.rows import DialFact, OrderState, SwitchStanding
+from cti.dial.rows import DialFact, OrderState, SourceWord, SwitchStanding
 from cti.errors import DialNotAllowed, LedgerAway, NoDialStream, OutcomeUnknown
 from cti.hosting import DeclaredSwitch
 
@@ -71,6 +71,7 @@ class _Reading:
     orders: Sequence[OrderState]
     late: Mapping[str, OrderState]
     facts: Sequence[DialFact]
+    words: Mapping[str, SourceWord]  # by source
     lane: LaneRead
     declared: DeclaredSwitch | None
     ways: Ways  # of messages
@@ -133,10 +134,10 @@ class LaneDialler:
         self._turns += 1
         read = await self._read()
         moment = self._moment(read)
-        word, now_ms = read.standing.word, moment.ledger_ms
+        now_ms = moment.ledger_ms
         rows = {row.id: row for row in read.lane.campaigns}
         campaigns = {id_: (row, campaign_of(row, self._context.rules)) for id_, row in rows.items()}
-        judged = judge_all(read.orders, read.late, read.facts, rows, word, now_ms, self._taken, self._judged)
+        judged = judge_all(read.orders, read.late, read.facts, rows, read.words, now_ms, self._taken, self._judged)
         limits = self._limits(read)
         pace = self._pace = self._pace or LanePace(now_ms)
         pace.look(read.orders, judged.live, now_ms, limits.window_ms)
@@ -201,6 +202,7 @@ class LaneDialler:
         after = self._clocks_now()
         self._clocks.look(before, standing.at_ms, after)
         orders = await self._orders.read()
+        words = await self._orders.words(orders, source, standing.word)
         facts: Sequence[DialFact] = await self._orders.facts(len(orders))
         late, facts = await self._orders.late(orders, facts)
         others = {campaign_of_order(order.order.about or order.order.id) for order in orders}
@@ -217,6 +219,7 @@ class LaneDialler:
             orders=orders,
             late=late,
             facts=facts,
+            words=words,
             lane=lane,
             declared=declared,
             ways=ways,

@@ -15,12 +15,21 @@ from campaigns.messages.configured import Gateway
 from campaigns.messages.port import Answer, Message, MessageGateway, Verdict
 from campaigns.messages.receipts import order_of, receipt_now, report
 from cti.dial.ports import DialStreams
-from cti.dial.rows import MESSAGE_GATEWAY, SEND_MESSAGE, STREAM_PROLONG_MS, DialClaim, OrderResult, SentOrder
+from cti.dial.rows import (
+    MESSAGE_GATEWAY,
+    SEND_MESSAGE,
+    STREAM_PROLONG_MS,
+    Ability,
+    DialClaim,
+    OrderResult,
+    SentOrder,
+)
 from cti.errors import LedgerAway, OutcomeUnknown
 
 SECOND_MS = 1_000
 LOOK_MS = 1_000.0  # what is new wakes it
 AWAY_MIN_MS, AWAY_MAX_MS = 1_000.0, 60_000.0
+ABILITY = Ability(MESSAGE_GATEWAY, {})
 KEEP_TRIES = 5  # of a result, a second apart; one that is not kept leaves the message unknown
 
 log = structlog.get_logger()
@@ -57,7 +66,7 @@ class Sending:
             return
         most = self._room(now_ms)
         if most > 0 and self._epoch is not None:
-            claim = await self._streams.claim(self.tenant, MESSAGE_GATEWAY, self._epoch, {}, most)
+            claim = await self._streams.claim(self.tenant, MESSAGE_GATEWAY, self._epoch, ABILITY, most)
             self._send_all(claim, now_ms)
         elif self._sent_ms and len(self.inflight) < self._of.at_once:
             self.look_ms = min(self.look_ms, self._sent_ms[0] + SECOND_MS)

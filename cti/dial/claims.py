@@ -1,28 +1,31 @@
 """Claims: an order is marked as sent before its first byte leaves, under the newest subscription's epoch, within the
 pace of its lane.
 
+What would reach a person is claimed only under the source that the switch has by now: events of another one would say
+nothing of its call. Such an order expires, and is made anew.
+
 A claim locks the row of the switch's subscription: claims of one switch go one after another, so that each counts what
 those before it sent. On PostgreSQL rows that a withdrawal has locked are skipped; SQLite has one writer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from cti.dial.clock import LedgerClock
 from cti.dial.pace import window_of
-from cti.dial.rows import DialClaim, SentOrder
+from cti.dial.rows import Ability, DialClaim, SentOrder
 from cti.sql.point import rows_of
 
 _EPOCH = "SELECT epoch FROM dial_streams WHERE tenant = ? AND switch = ?"
 _OPEN_CALL = (
     "state = 'open' AND command = 'makeCall' AND sent_at_ms IS NULL AND tenant = ? AND switch = ? AND lane = ?"
-    " AND expires_at_ms > ?"
+    " AND expires_at_ms > ? AND source = ?"
 )
 _OPEN_OTHER = (
     "state = 'open' AND command != 'makeCall' AND sent_at_ms IS NULL AND tenant = ? AND switch = ?"
-    " AND expires_at_ms > ?"
+    " AND expires_at_ms > ? AND (command != 'sendMessage' OR source = ?)"
 )
 _SENT = (
     "SELECT sent_at_ms FROM dial_orders WHERE sent_at_ms IS NOT NULL AND tenant = ? AND switch = ? AND lane = ?"
@@ -37,12 +40,12 @@ _MARK = (
 
 
 class Asked(NamedTuple):
-    """One claim. `limits`: makeCalls a second, by lane; half a call is one in two seconds."""
+    """One claim."""
 
     tenant: str
     switch: str
     epoch: int
-    limits: Mapping[str, float]
+    ability: Ability
     most: int
 
     @property
@@ -69,9 +72,9 @@ def _claim(connection: Connection, clock: LedgerClock, asked: Asked) -> DialClai
     at_ms = clock.now_ms(connection)  # after the lock: no claim before this one has a later date
     if epoch != [(asked.epoch,)]:
         return DialClaim([], True, at_ms, None)
-    taken = _mark(connection, asked, at_ms, _OPEN_OTHER, (*asked.of, at_ms), asked.most)
+    taken = _mark(connection, asked, at_ms, _OPEN_OTHER, (*asked.of, at_ms, asked.ability.source), asked.most)
     nexts: list[int] = []
-    for lane in sorted(asked.limits):
+    for lane in sorted(asked.ability.limits):
         orders, next_ms = _claim_lane(connection, asked, lane, at_ms, asked.most - len(taken))
         taken += orders
         nexts += [] if next_ms is None else [next_ms]
@@ -83,16 +86,17 @@ def _claim_lane(connection: Connection, asked: Asked, lane: str, at_ms: int, mos
 
     The window reaches to both sides of now: where the clock was set back, what is dated later counts too.
     """
-    a_second = asked.limits[lane]
+    a_second = asked.ability.limits[lane]
     if a_second <= 0:
         return _Lane([], None)
     limit, pace_ms = window_of(a_second)
     of_lane = (*asked.of, lane)
+    open_now = (*of_lane, at_ms, asked.ability.source)
     sent = [at for (at,) in rows_of(connection, _SENT, *of_lane, at_ms - pace_ms, at_ms + pace_ms)]
     free = min(limit - len(sent), most)
-    orders = _mark(connection, asked, at_ms, _OPEN_CALL, (*of_lane, at_ms), free)
+    orders = _mark(connection, asked, at_ms, _OPEN_CALL, open_now, free)
     if len(orders) < free or not rows_of(
-        connection, _joined("SELECT 1 FROM dial_orders WHERE", _OPEN_CALL, "LIMIT 1"), *of_lane, at_ms
+        connection, _joined("SELECT 1 FROM dial_orders WHERE", _OPEN_CALL, "LIMIT 1"), *open_now
     ):
         return _Lane(orders, None)
     dates = sorted([*sent, *[at_ms] * len(orders)])

@@ -14,6 +14,7 @@ from cti.dial.rows import (
     CALL_COMMANDS,
     COMMANDS,
     FINAL_RESULTS,
+    MESSAGE_GATEWAY,
     DialOrderRow,
     Kept,
     OrderResult,
@@ -140,6 +141,13 @@ def _may_leave(connection: Connection, which: ColumnElement[bool], now_ms: int) 
     undecided = or_(orders.c.result.is_(None), orders.c.result.not_in(sorted(FINAL_RESULTS)))
     waiting = and_(which, UNSETTLED, undecided, orders.c.expires_at_ms > now_ms - ASK_AFTER_MS)
     return bool(connection.scalar(select(exists().where(waiting))))
+
+
+def awaited_sources(connection: Connection) -> list[tuple[str, str]]:
+    """(tenant, source) of the switches with an order that is not settled."""
+    which = and_(UNSETTLED, orders.c.switch != MESSAGE_GATEWAY)
+    found = connection.execute(select(orders.c.tenant, orders.c.source).where(which).distinct())
+    return sorted((tenant, source) for tenant, source in found)
 
 
 def count_unsettled(connection: Connection, before_ms: int) -> int:

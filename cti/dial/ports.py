@@ -6,12 +6,13 @@ again after a rollback. All others are awaited, and raise `errors.LedgerAway` (n
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
 from cti.dial.rows import (
+    Ability,
     DialClaim,
     DialFact,
     DialOrderRow,
@@ -118,11 +119,12 @@ class DialStreams(Protocol):
     async def leave(self, tenant: str, switch: str, epoch: int) -> None:
         """The subscription has ended: it claims nothing any more, and if it was the newest, none lives."""
 
-    async def claim(self, tenant: str, switch: str, epoch: int, limits: Mapping[str, float], most: int) -> DialClaim:
+    async def claim(self, tenant: str, switch: str, epoch: int, ability: Ability, most: int) -> DialClaim:
         """Mark open orders of the switch as sent, at most `most`, in the order of their numbers.
 
-        `limits`: makeCalls a second, by lane; a makeCall of another lane is not claimed. In any 1,000 ms of `sent_at`
-        a lane has at most so many; with less than one a second, one in so many seconds. Other commands are not counted.
+        Not claimed are a makeCall of a lane without a limit, and a makeCall or sendMessage that was made under another
+        source. In any 1,000 ms of `sent_at` a lane has at most as many as its limit; with less than one a second, one
+        in so many seconds. Other commands are not counted.
         Look at the clock again before the first byte: what has expired is not sent.
         After `OutcomeUnknown` nothing of this claim may be sent; what it marked is asked about.
         """

@@ -2,6 +2,7 @@
 nothing else is said.
 """
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from cti.rows import DialFact, SourceWordRow
@@ -22,6 +23,7 @@ __all__ = (
     "STREAM_ALIVE_MS",
     "STREAM_PROLONG_MS",
     "UNKNOWN_FINAL_MS",
+    "Ability",
     "DialClaim",
     "DialFact",
     "DialOrderRow",
@@ -67,6 +69,15 @@ class DialOrderRow(NamedTuple):
     body: str  # the command's own JSON fields, without valid_for_ms
     made_at_ms: int
     expires_at_ms: int
+
+
+class Ability(NamedTuple):
+    """What a switch takes. `limits`: makeCalls a second of each trunk group (lane), half a call being one in two
+    seconds; a lane without a limit is not dialled.
+    """
+
+    source: str
+    limits: Mapping[str, float]
 
 
 class SentOrder(NamedTuple):
@@ -131,6 +142,7 @@ class SourceWord(NamedTuple):
     lag_ms: int  # the greatest
     trusted: bool  # all say so
     word_at_ms: int  # the least: when the source was last heard of
+    declared: bool = True  # the switch of the order has this source still
 
 
 class SwitchStanding(NamedTuple):

@@ -9,9 +9,10 @@ In this order:
 5. Else the order is **silent** at some time: 5 s after its expiry where nothing is known but that it was sent; 30 min
    after the last sign of the call; never before 5 s after its expiry, because a question uses the id up at the switch.
    Until then, and until every partition has read the source beyond that time, there is nothing to judge: a log that
-   lags makes nothing unknown.
+   lags makes nothing unknown. What a message gateway says comes into the ledger by no log.
 6. A silent order is asked about (`snapshotCall`). `never_seen` is believed where nothing else was ever heard of the
-   order. No answer: unknown; 30 min after the first unanswered question that is final.
+   order, and the switch has the source still under which it was made: another switch may answer by its name. No answer:
+   unknown; 30 min after the first unanswered question that is final.
 
 Times are those of the ledger's clock.
 """
@@ -24,6 +25,7 @@ from cti.dial.rows import (
     ASK_AGAIN_MS,
     FINAL_RESULTS,
     MAKE_CALL,
+    MESSAGE_GATEWAY,
     SILENT_MS,
     UNKNOWN_FINAL_MS,
     DialFact,
@@ -151,12 +153,18 @@ def _of_sent(
     if now_ms <= silent_ms:
         is_live = fact is not None or order.result == "done"
         return Live(fact, silent_ms + 1) if is_live else Waiting(silent_ms + 1)
-    if word is None or word.appended_at_ms <= silent_ms:
+    if not is_read(order, word, silent_ms):
         return Waiting(None)
     if order.order.command != MAKE_CALL:
         return Unknown(final=now_ms > silent_ms + UNKNOWN_FINAL_MS, ask_again=False)
-    heard = sign_ms is not None or order.result is not None  # a switch that has refused it has seen the id
+    # A switch that has refused it has seen the id.
+    heard = sign_ms is not None or order.result is not None or word is None or not word.declared
     return _asked([ask for ask in asks if _is_about(ask, silent_ms)], heard, now_ms)
+
+
+def is_read(order: OrderState, word: SourceWord | None, until_ms: int) -> bool:
+    """Whether all that was said of the order until then is in the ledger."""
+    return order.order.switch == MESSAGE_GATEWAY or (word is not None and word.appended_at_ms > until_ms)
 
 
 def _last_sign(order: OrderState, asks: Sequence[OrderState], fact: DialFact | None) -> int | None:
@@ -173,7 +181,7 @@ def _is_about(ask: OrderState, silent_ms: int) -> bool:
 
 
 def _asked(asks: Sequence[OrderState], heard: bool, now_ms: int) -> Judged:
-    """What the questions about a silence have brought. `heard`: the switch has known the order before."""
+    """What the questions about a silence have brought. `heard`: it has known the order, or may be another switch."""
     if not asks:
         return AskNow()
     if not heard and any(ask.answer == "never_seen" for ask in asks):

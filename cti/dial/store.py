@@ -4,7 +4,7 @@ There is no such store in memory: what is marked as sent must outlive the proces
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,6 +14,7 @@ from cti.dial.allowed import require_allowed
 from cti.dial.clock import LedgerClock
 from cti.dial.rows import (
     CALL_COMMANDS,
+    Ability,
     DialClaim,
     DialFact,
     DialOrderRow,
@@ -181,8 +182,8 @@ class SqlDialOrders:
     def _leave(self, connection: Connection, asked: Sequence[streams.Subscription]) -> Sequence[None]:
         return streams.leave(connection, self._clock, asked)
 
-    async def claim(self, tenant: str, switch: str, epoch: int, limits: Mapping[str, float], most: int) -> DialClaim:
-        return await self._writer.run(self._claim, claims.Asked(tenant, switch, epoch, limits, most), weight=most)
+    async def claim(self, tenant: str, switch: str, epoch: int, ability: Ability, most: int) -> DialClaim:
+        return await self._writer.run(self._claim, claims.Asked(tenant, switch, epoch, ability, most), weight=most)
 
     def _claim(self, connection: Connection, asked: Sequence[claims.Asked]) -> Sequence[DialClaim]:
         return claims.claim(connection, self._clock, asked)

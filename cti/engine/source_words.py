@@ -7,8 +7,9 @@ word goes on with the log's end, once that is confirmed; an engine that lags say
 * The words are in the round's own transaction, under its fence. They cause a round where nothing else does.
 * A word goes back only where the log's clock was set: what was said before is then no time of that clock.
 * Calls alone are dialled: where the log keeps kinds of events apart, only partitions of calls have words.
-* Who is dialled on, the ledger says; it is asked every SOURCES_EVERY_MS. An engine without such a source writes
-  nothing, and is not woken.
+* Who is dialled on, the ledger says; it is asked every SOURCES_EVERY_MS. That is who declares it, and who has a dial
+  order that is not settled: where a switch declares anew meanwhile, its order would have no end without words.
+  An engine without such a source writes nothing, and is not woken.
 """
 
 from collections.abc import Iterable, Iterator
@@ -51,9 +52,10 @@ class SourceWords:
         """Ask the ledger, now and then, which sources are dialled on. Raises errors.LedgerAway."""
         if not self._enabled or now_ms - self._asked_ms < SOURCES_EVERY_MS:
             return
-        found = await self._ledger.switches()
+        declared = [(row.tenant, row.source) for row in await self._ledger.switches() if is_dialled_on(row)]
+        awaited = await self._ledger.awaited_sources()
         self._asked_ms = now_ms
-        self._sources = [self._known.get(row.tenant, row.source) for row in found if is_dialled_on(row)]
+        self._sources = [self._known.get(*source) for source in dict.fromkeys((*declared, *awaited))]
 
     def due(self, now_ms: float) -> bool:
         """Whether words are to be written."""

@@ -1,19 +1,10 @@
 """Which dial orders a switch may be sent, by its declaration alone. Pure."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
 from pydantic_core import from_json
 
 from cti.dial.declared import takes_calls, takes_messages, trunk_groups
+from cti.dial.rows import Ability
 from cti.rows import SwitchRow
-
-
-class Ability(NamedTuple):
-    """What a switch takes. `limits`: calls per second of each trunk group (lane); a lane without one is not dialled."""
-
-    source: str
-    limits: Mapping[str, float]
 
 
 def ability_of(row: SwitchRow | None) -> Ability | None:

@@ -22,10 +22,10 @@ import structlog
 
 from cti.dial.metrics import DialMetrics
 from cti.dial.ports import DialStreams
-from cti.dial.rows import MAKE_CALL, STREAM_PROLONG_MS, SentOrder
+from cti.dial.rows import MAKE_CALL, STREAM_PROLONG_MS, Ability, SentOrder
 from cti.errors import RingbackError
 from cti.gateway.bindings import Bindings
-from cti.gateway.dial_ability import Ability, ability_of
+from cti.gateway.dial_ability import ability_of
 from cti.gateway.wire_pace import Trunks, WirePace
 from cti.rows import SwitchRow
 from cti.web.limits import Limits
@@ -176,6 +176,12 @@ class Dialling:
         return out
 
 
+def _retrieve(asked: asyncio.Future[int | None]) -> None:
+    """Whoever asked may be gone: an error is then nobody's."""
+    if not asked.cancelled():
+        asked.exception()
+
+
 def backoff_s(failures: int) -> float:
     """The pause after so many failures in a row."""
     return min(BACKOFF_MIN_S * 2.0 ** min(failures - 1, 10), BACKOFF_MAX_S)
@@ -194,6 +200,7 @@ class DialSubscription:
         self._prolong_s = 0.0
         self._failures = 0  # of looks, one after another
         self._claiming = asyncio.Lock()
+        self._unheard: asyncio.Future[int | None] | None = None  # a subscription whose epoch nobody waited for
 
     async def run(self) -> None:
         """Until nothing can come any more. Raises OutletBroken.
@@ -257,9 +264,7 @@ class DialSubscription:
         if self._epoch is None:
             if self._shared.is_overtaken(self):
                 return False  # while the ledger was away, say: whoever subscribes last would be taken for the newest
-            if not self.superseded:
-                self._hold(await streams.subscribe(self.tenant, self.switch), now_s)
-            elif (epoch := await streams.resume(self.tenant, self.switch)) is not None:
+            if (epoch := await self._subscribed()) is not None:
                 self._hold(epoch, now_s)
         elif now_s >= self._prolong_s:
             if await streams.prolong(self.tenant, self.switch, self._epoch):
@@ -268,6 +273,18 @@ class DialSubscription:
             else:
                 self._lose()
         return self._epoch is not None
+
+    async def _subscribed(self) -> int | None:
+        """The epoch of this subscription, if it can have one now. Raises `LedgerAway`, `OutcomeUnknown`."""
+        streams = self._shared.streams
+        asking = streams.resume if self.superseded else streams.subscribe
+        asked = asyncio.ensure_future(asking(self.tenant, self.switch))
+        try:
+            return await asyncio.shield(asked)
+        except asyncio.CancelledError:  # the ledger has it or will have it: `leave` waits for the epoch
+            asked.add_done_callback(_retrieve)
+            self._unheard = asked
+            raise
 
     async def _look_at_word(self, source: str) -> None:
         standing = await self._shared.streams.standing(self.tenant, self.switch, source)
@@ -297,7 +314,7 @@ class DialSubscription:
             if self._epoch is None or most <= 0:
                 return STALLED_LOOK_S
             began_ms, began_s = shared.now_ms(), shared.monotonic()
-            claim = await shared.streams.claim(self.tenant, self.switch, self._epoch, ability.limits, most)
+            claim = await shared.streams.claim(self.tenant, self.switch, self._epoch, ability, most)
             if claim.refused:
                 shared.meter.claim_refused()
                 self._lose()
@@ -331,12 +348,13 @@ class DialSubscription:
 
     async def leave(self) -> None:
         """The switch has no live dial stream from now on, unless a newer one is there. Waits LEAVE_S at most."""
-        epoch = self._epoch
-        if epoch is None:
-            return
+        epoch, unheard = self._epoch, self._unheard
         self._hold(None)
         try:
             async with asyncio.timeout(LEAVE_S):
-                await self._shared.streams.leave(self.tenant, self.switch, epoch)
+                if epoch is None and unheard is not None:
+                    epoch = await unheard
+                if epoch is not None:
+                    await self._shared.streams.leave(self.tenant, self.switch, epoch)
         except (RingbackError, TimeoutError) as error:  # it counts as alive for some seconds more
             log.warning("dial_stream_left_late", error=str(error), switch=self.switch, tenant=self.tenant)

@@ -24,7 +24,7 @@ from sqlalchemy import Connection
 from campaigns.dialler.turn import DUE_MAX
 from cti.adapters.clock import SystemClock
 from cti.adapters.store import APPENDED, COMMANDED, Store, open_store
-from cti.dial.rows import MAKE_CALL, STREAM_PROLONG_MS, SentOrder
+from cti.dial.rows import MAKE_CALL, STREAM_PROLONG_MS, Ability, SentOrder
 from cti.dial.store import WRITER
 from cti.dial.words import put_words
 from cti.rows import SourceWordRow, SwitchRow
@@ -200,11 +200,11 @@ async def _saying(store: Store, epoch: int, partitions: Sequence[int]) -> None:
 async def _claiming(store: Store, epoch: int, claimed: _Claimed) -> None:
     """As a gateway: when it is told of orders, and again at once where there may be more."""
     assert store.dial is not None
-    limits, told = dict.fromkeys((*LANES, BARE_LANE), float(MOST)), asyncio.Event()
+    told, ability = asyncio.Event(), Ability(SOURCE, dict.fromkeys((*LANES, BARE_LANE), float(MOST)))
     store.dial.wake_claims(told)
     while True:
         told.clear()
-        claim = await store.dial.claim(TENANT, SWITCH, epoch, limits, CLAIMED_MAX)
+        claim = await store.dial.claim(TENANT, SWITCH, epoch, ability, CLAIMED_MAX)
         claimed.note(claim.orders)
         if not claim.orders:
             with contextlib.suppress(TimeoutError):

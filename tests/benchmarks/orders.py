@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from cti.adapters.clock import SystemClock
 from cti.adapters.store import APPENDED, COMMANDED, Store, open_store
-from cti.dial.rows import DialOrderRow
+from cti.dial.rows import Ability, DialOrderRow
 from cti.dial.store import ORDERED, WRITER
 from cti.settings import Settings
 from cti.sql.point import rows_of
@@ -155,7 +155,9 @@ async def _claims(url: str, runs: int, heard: list[str]) -> Figure:
         epochs = {switch: await dial.subscribe(TENANT, switch) for switch in switches}
 
         async def claims(switch: str) -> int:
-            found = await dial.claim(TENANT, switch, epochs[switch], {LANE: 1_000.0}, AT_ONCE)
+            found = await dial.claim(
+                TENANT, switch, epochs[switch], Ability(f"/switches/{switch}", {LANE: 1_000.0}), AT_ONCE
+            )
             return len(found.orders)
 
         async def update(switch: str) -> int:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, text
 
 from cti.adapters.store import Store
-from cti.dial.rows import DialClaim, DialFact, DialOrderRow, OrderResult, SourceWordRow
+from cti.dial.rows import Ability, DialClaim, DialFact, DialOrderRow, OrderResult, SourceWordRow
 from cti.dial.store import SqlDialOrders
 from tests.contract.rows import SOURCE, START_MS, TENANT
 
@@ -77,8 +77,9 @@ async def withdraw(store: Store, *ids: str, tenant: str = TENANT) -> set[str]:
 
 
 async def claim(store: Store, epoch: int, limit: float = 100, most: int = 100, **of: str) -> DialClaim:
-    where = {"tenant": TENANT, "switch": SWITCH} | of
-    return await dial_of(store).claim(where["tenant"], where["switch"], epoch, {LANE: limit}, most)
+    where = {"tenant": TENANT, "switch": SWITCH, "source": SOURCE} | of
+    ability = Ability(where["source"], {LANE: limit})
+    return await dial_of(store).claim(where["tenant"], where["switch"], epoch, ability, most)
 
 
 async def claimed(store: Store, epoch: int, limit: float = 100, most: int = 100) -> list[str]:

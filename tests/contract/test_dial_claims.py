@@ -13,7 +13,7 @@ from cti.adapters.store import Store, open_store
 from cti.dial import claims, orders
 from cti.dial.clock import LedgerClock
 from cti.dial.pace import MARGIN_MS, PACE_MS
-from cti.dial.rows import STREAM_ALIVE_MS, SentOrder
+from cti.dial.rows import STREAM_ALIVE_MS, Ability, SentOrder
 from tests.contract.dialling import (
     LANE,
     SWITCH,
@@ -48,6 +48,18 @@ async def test_what_is_claimed_is_marked_before_anything_is_sent(dialled: Store,
     assert [one.id for one in made.orders] == ["b", "a"], "in the order of putting"
     assert (made.refused, made.at_ms, made.next_ms) == (False, START_MS + 7, None)
     assert await claimed(dialled, epoch) == [], "nobody gets it a second time"
+
+
+async def test_what_was_made_under_another_source_reaches_nobody(dialled: Store) -> None:
+    """The switch has declared itself anew: its events would say nothing of such a call. It is still asked."""
+    epoch = await subscribe(dialled)
+    earlier = [order(name, command=name, source="/switches/earlier") for name in ("makeCall", "sendMessage")]
+    still = [order(name, command=name, source="/switches/earlier") for name in ("snapshotCall", "clearConnection")]
+    await put(dialled, *earlier, *still, order("call"), order("message", command="sendMessage"))
+    assert sorted(await claimed(dialled, epoch)) == ["call", "clearConnection", "message", "snapshotCall"]
+    assert [one.id for one in (await claim(dialled, epoch, source="/switches/earlier")).orders] == [
+        "makeCall", "sendMessage",
+    ]  # fmt: skip
 
 
 async def test_a_claim_that_was_committed_outlives_its_process(ready_durable_url: str, clock: VirtualClock) -> None:
@@ -158,7 +170,9 @@ async def test_in_every_second_of_sent_at_a_lane_keeps_its_pace(ready_durable_ur
             many = [order(f"{turn}:{n}", lane=lane, expires_at_ms=2**60) for n, lane in enumerate(lanes)]
             made.update(lanes)
             await put(store, *many)
-            taken = await dial_of(store).claim(TENANT, SWITCH, epoch, limits, chance.choice([1, 4, 100]))
+            taken = await dial_of(store).claim(
+                TENANT, SWITCH, epoch, Ability(SOURCE, limits), chance.choice([1, 4, 100])
+            )
             assert all(one.sent_at_ms == clock.at_ms for one in taken.orders)
             for one in taken.orders:
                 sent[one.lane].append(one.sent_at_ms)
@@ -253,7 +267,7 @@ async def test_a_withdrawal_waits_for_the_claim_that_came_first(postgres_ready_u
         await put(store, order("a"), order("b"))
         engine = create_engine(postgres_ready_url)
         with engine.connect() as connection, connection.begin() as transaction:
-            asked = claims.Asked(TENANT, SWITCH, epoch, {LANE: 9}, 1)
+            asked = claims.Asked(TENANT, SWITCH, epoch, Ability(SOURCE, {LANE: 9}), 1)
             (made,) = claims.claim(connection, LedgerClock(None), [asked])
             assert made.orders == [], "by the server's own clock they have expired long ago"
             (made,) = claims.claim(connection, LedgerClock(lambda: START_MS), [asked])
@@ -271,7 +285,7 @@ async def test_a_claim_that_rolls_back_has_marked_nothing(postgres_ready_url: st
         await put(store, order("a"))
         engine = create_engine(postgres_ready_url)
         with engine.connect() as connection, connection.begin() as transaction:
-            asked = claims.Asked(TENANT, SWITCH, epoch, {LANE: 9}, 9)
+            asked = claims.Asked(TENANT, SWITCH, epoch, Ability(SOURCE, {LANE: 9}), 9)
             (made,) = claims.claim(connection, LedgerClock(lambda: START_MS), [asked])
             assert len(made.orders) == 1
             transaction.rollback()

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.store import Store, open_store
-from cti.dial.rows import ASK_AFTER_MS, STREAM_ALIVE_MS, OrderState
+from cti.dial.rows import ASK_AFTER_MS, MESSAGE_GATEWAY, STREAM_ALIVE_MS, OrderState
 from cti.errors import DialNotAllowed, NoDialStream
 from tests.contract.dialling import (
     LANE,
@@ -22,7 +22,7 @@ from tests.contract.dialling import (
     transact,
     withdraw,
 )
-from tests.contract.rows import PARTITIONS, START_MS, TENANT
+from tests.contract.rows import PARTITIONS, SOURCE, START_MS, TENANT
 
 
 async def read(store: Store, after_no: int = 0, limit: int = 100) -> list[OrderState]:
@@ -170,6 +170,28 @@ async def test_settled_is_what_is_still_as_it_was_read(dialled: Store, clock: Vi
     assert await dial.set_result(result("sent", "done")) == "kept", "a late result of a settled order is still kept"
     (again,) = await transact(dialled, lambda connection: dial.settle(connection, found))
     assert again == set()
+
+
+async def test_a_source_is_awaited_until_its_orders_are_settled(dialled: Store) -> None:
+    """However its switch is declared meanwhile: a word of it decides what the orders came to."""
+    ledger, epoch = dialled.ledger, await subscribe(dialled)
+    assert await ledger.awaited_sources() == []
+    await put(dialled, order("a"), order("b"), order("c", source="/switches/earlier"))
+    assert await ledger.awaited_sources() == [(TENANT, "/switches/earlier"), (TENANT, SOURCE)]
+    assert sorted(await claimed(dialled, epoch)) == ["a", "b"]
+    await withdraw(dialled, "c")
+    assert await ledger.awaited_sources() == [(TENANT, SOURCE)]
+    both = await read(dialled)
+    for left, one in zip(([(TENANT, SOURCE)], []), both, strict=True):
+        await transact(dialled, lambda connection, one=one: dial_of(dialled).settle(connection, [one]))
+        assert await ledger.awaited_sources() == left
+
+
+async def test_nothing_is_awaited_of_a_message_gateway(dialled: Store) -> None:
+    """What it says comes into the ledger by no log."""
+    await dial_of(dialled).subscribe(TENANT, MESSAGE_GATEWAY)
+    await put(dialled, order("m", command="sendMessage", switch=MESSAGE_GATEWAY, source=MESSAGE_GATEWAY))
+    assert await dialled.ledger.awaited_sources() == []
 
 
 async def test_a_stop_is_acknowledged_when_nothing_can_ring_any_more(dialled: Store) -> None:

@@ -13,6 +13,7 @@ from cti.adapters.ledger import breaches, calls, commands, records, retention, s
 from cti.adapters.migrations import CHAIN
 from cti.dial import claims, streams
 from cti.dial.clock import LedgerClock
+from cti.dial.rows import Ability
 from cti.rows import BreachFilter, CallFilter, TotalsFilter
 from cti.sql.connections import database_url, writer_engine
 from cti.sql.schema import upgrade
@@ -158,7 +159,7 @@ def test_a_claim_that_was_often_made_on_an_empty_table_does_not_read_all_of_a_fu
     try:
         with engine.connect() as connection:
             (epoch,) = streams.subscribe(connection, clock, [(TENANT, SWITCH)])
-            asked = claims.Asked(TENANT, SWITCH, epoch, {LANE: 1_000.0}, 1_000)
+            asked = claims.Asked(TENANT, SWITCH, epoch, Ability("none", {LANE: 1_000.0}), 1_000)
             for _ in range(20):
                 assert claims.claim(connection, clock, [asked])[0].orders == []
             connection.commit()

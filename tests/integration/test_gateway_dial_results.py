@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cti.adapters.store import Store
-from cti.dial.rows import Kept, OrderResult
+from cti.dial.rows import Ability, Kept, OrderResult
 from cti.errors import LedgerAway
 from tests.integration.dialling_site import SWITCH, DialSite, dialling_at
 from tests.integration.gateway_site import NOW_MS, TENANT
@@ -28,7 +28,7 @@ async def elsewhere(it: DialSite, *names: str) -> None:
     """Orders that another gateway has sent."""
     epoch = await it.orders.subscribe(TENANT, SWITCH)
     await it.put(*names)
-    claimed = await it.orders.claim(TENANT, SWITCH, epoch, {"main": 1000}, 100)
+    claimed = await it.orders.claim(TENANT, SWITCH, epoch, Ability("/switches/pbx-1", {"main": 1000}), 100)
     assert [order.id for order in claimed.orders] == list(names)
 
 
@@ -90,7 +90,7 @@ async def test_what_was_never_sent_takes_no_result(tmp_path: Path) -> None:
         for name in ("open", "withdrawn"):
             answer = await result(it.site, key, name, DONE)
             assert (answer.status, answer.code) == (409, "not_sent")
-        claimed = await it.orders.claim(TENANT, SWITCH, epoch, {"main": 9}, 9)
+        claimed = await it.orders.claim(TENANT, SWITCH, epoch, Ability("/switches/pbx-1", {"main": 9}), 9)
         assert [order.id for order in claimed.orders] == ["open"], "a wrong result changes nothing"
 
 

@@ -68,7 +68,11 @@ class DialLedger(MemoryLedger):
         self.rows: list[DialFact] = []
         self.words: dict[tuple[str, int], SourceWordRow] = {}
         self.said: list[list[SourceWordRow]] = []  # of each round that said any
+        self.awaited: list[tuple[str, str]] = []  # (tenant, source) of orders that are not settled
         self.rounds = 0
+
+    async def awaited_sources(self) -> list[tuple[str, str]]:
+        return self.awaited
 
     async def commit(self, round_: Round) -> None:
         await super().commit(round_)

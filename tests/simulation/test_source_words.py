@@ -88,6 +88,22 @@ async def test_without_a_source_that_is_dialled_on_there_is_no_round_and_no_word
     assert len(site.ledger.said) == said
 
 
+async def test_a_source_that_is_not_dialled_on_any_more_has_words_until_its_last_order_is_settled() -> None:
+    """Whether its switch takes no more orders, or has another source by now."""
+    site = await site_on()
+    other = "/switches/earlier"
+    site.ledger.awaited = [(TENANT, SOURCE), (TENANT, other)]
+    await site.declare("s1", outbound=False)
+    await site.to(60)
+    assert min(word.appended_at_ms for word in words(site)) > START_MS + 58_000
+    assert {source for source, _ in site.ledger.words} == {SOURCE, other}
+    site.ledger.awaited = []
+    await site.to(60 + ASKED_EVERY_S + 1)
+    said = len(site.ledger.said)
+    await site.to(180)
+    assert len(site.ledger.said) == said
+
+
 async def test_a_round_that_fails_says_nothing_and_the_next_one_does() -> None:
     ledger = ShakyDialLedger(7, 0.2)
     site = await site_on(ledger=ledger)

@@ -4,13 +4,13 @@ that can be full.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cti.adapters.clock import VirtualClock
 from cti.adapters.ledger.memory import MemoryLedger
 from cti.dial.metrics import DialMetrics
-from cti.dial.rows import DialClaim, Kept, OrderResult, OrderState, SentOrder, SwitchStanding
+from cti.dial.rows import Ability, DialClaim, Kept, OrderResult, OrderState, SentOrder, SwitchStanding
 from cti.gateway.bindings import Bindings
 from cti.gateway.dialling import ClaimedOrder, DialLedger, Dialling, DialSubscription
 from cti.rows import SwitchRow
@@ -40,6 +40,9 @@ class Book:
         self.asked: list[tuple[str, Any]] = []
         self.faults: list[Exception] = []
         self.meanwhile: Callable[[], None] = lambda: None
+        self.subscribed = asyncio.Event()
+        self.heard = asyncio.Event()  # the epoch of a subscription is told
+        self.heard.set()
         self.going = asyncio.Event()  # cleared: claims do not come to their end
         self.going.set()
         self.open = asyncio.Event()  # cleared: nobody can subscribe
@@ -70,6 +73,8 @@ class Book:
         await self.open.wait()
         epoch = self.epochs[tenant, switch] = self.epochs.get((tenant, switch), 0) + 1
         await self.prolong(tenant, switch, epoch)
+        self.subscribed.set()
+        await self.heard.wait()
         return epoch
 
     async def resume(self, tenant: str, switch: str) -> int | None:
@@ -90,14 +95,14 @@ class Book:
         if self.epochs.get((tenant, switch)) == epoch:
             self.alive_until_ms[tenant, switch] = self.clock.now_ms()
 
-    async def claim(self, tenant: str, switch: str, epoch: int, limits: Mapping[str, float], most: int) -> DialClaim:
-        self._may_fail("claim", dict(limits))
+    async def claim(self, tenant: str, switch: str, epoch: int, ability: Ability, most: int) -> DialClaim:
+        self._may_fail("claim", dict(ability.limits))
         now_ms = int(self.clock.now_ms())
         if self.epochs.get((tenant, switch)) != epoch:
             return DialClaim([], True, now_ms, None)
         open_ = [
             order for order in self.orders.values()
-            if order.id not in self.sent and order.expires_at_ms > now_ms and order.lane in limits
+            if order.id not in self.sent and order.expires_at_ms > now_ms and order.lane in ability.limits
         ]  # fmt: skip
         claimed = [order._replace(sent_at_ms=now_ms) for order in open_[:most]]
         self.sent.update({order.id: epoch for order in claimed})

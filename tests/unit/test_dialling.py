@@ -319,3 +319,21 @@ async def test_an_older_subscription_that_reaches_the_ledger_later_does_not_take
         desk.book.put("b")
         await older.turn()
         assert old.ids == ["b"], "it is the newest now"
+
+
+@pytest.mark.parametrize("ends", ["before the epoch is heard", "after"])
+async def test_a_stream_that_ends_while_it_subscribes_leaves_too(desk: Desk, ends: str) -> None:
+    """Else orders would be made for a switch that is not there."""
+    subscription, _ = desk.listener()
+    desk.book.heard.clear()
+    task = asyncio.create_task(subscription.run())
+    await desk.book.subscribed.wait()
+    if ends == "after":
+        desk.book.heard.set()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    leaving = asyncio.create_task(subscription.leave())
+    desk.book.heard.set()
+    await leaving
+    assert desk.book.alive_until_ms[TENANT, SWITCH] == NOW_MS
+    assert desk.counted("ringback_dial_streams") == 0

@@ -140,6 +140,9 @@ class MemoryLedger(MemoryReads):
     async def switches(self) -> list[SwitchRow]:
         return [self._switches[name] for name in sorted(self._switches)]
 
+    async def awaited_sources(self) -> list[tuple[str, str]]:
+        return []  # in memory nothing is dialled
+
     async def retention_ms(self) -> int | None:
         return self._retention_ms
 

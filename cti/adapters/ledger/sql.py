@@ -25,6 +25,7 @@ from cti.adapters.ledger.rounds import Asked, write_rounds
 from cti.adapters.ledger.stored import LIVE_SLICE, call_since, live_slice, stored_calls, timeline_page
 from cti.adapters.ledger.timeline_days import drop_days, unneeded_day
 from cti.adapters.ledger.totals import totals
+from cti.dial.orders import awaited_sources
 from cti.errors import Fenced
 from cti.leases.sql import SqlLeases
 from cti.parts.health import PartHealth
@@ -175,6 +176,9 @@ class SqlLedger(SqlLeases[int, Claim]):
 
     async def switches(self) -> list[SwitchRow]:
         return await self._reader.run(switches.list_switches)
+
+    async def awaited_sources(self) -> list[tuple[str, str]]:
+        return await self._reader.run(awaited_sources)
 
     async def retention_ms(self) -> int | None:
         found = await self._reader.run(retention.retention_ms)

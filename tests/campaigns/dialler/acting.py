@@ -15,7 +15,7 @@ from campaigns.ledger.compiled import contact_of
 from campaigns.ledger.people import LiveNumber, PersonDay
 from campaigns.ledger.rows import AttemptRow, CampaignRow, ContactRow, ImportRow
 from campaigns.wiring import PART, open_part
-from cti.dial.rows import DialOrderRow, OrderResult, OrderState
+from cti.dial.rows import Ability, DialOrderRow, OrderResult, OrderState
 from cti.dial.store import SqlDialOrders
 from cti.hosting import Host, Opened
 from cti.sql.bulk import insertion
@@ -24,6 +24,7 @@ from tests.campaigns.shipped import DAY_MS, SHANGHAI
 from tests.scheduler import TENANT, Scene, scene
 
 VALID_MS = 10_000
+ABILITY = Ability("/switches/s1", {"main": 1_000})
 DECLARED: dict[str, Any] = {
     "commands": ["makeCall", "snapshotCall", "sendMessage", "clearConnection"],
     "outbound": 1,
@@ -97,7 +98,7 @@ class Acting:
 
     async def claimed(self) -> list[str]:
         """What the switch receives now."""
-        claim = await self.dial.claim(TENANT, "s1", self.epoch, {"main": 1_000}, 1_000)
+        claim = await self.dial.claim(TENANT, "s1", self.epoch, ABILITY, 1_000)
         return [one.id for one in claim.orders]
 
     async def result(self, order_id: str, result: str, reason: str | None = None) -> None:

@@ -11,7 +11,7 @@ from cti.dial.rows import ASK_AFTER_MS, DialFact, DialOrderRow, OrderState, Sour
 
 SENT_MS = 1_772_500_000_000
 EXPIRES_MS = SENT_MS + 10_000
-ID = "c0-7.2"
+ID, SOURCE = "c0-7.2", "/switches/s1"
 GATE = Script(True, {"1": KeyAction.RIGHT_PARTY, "2": KeyAction.WRONG_PARTY, "0": KeyAction.QUEUE})
 BODY_KEYS = {"3": KeyAction.NOT_CONVENIENT, "4": KeyAction.ALREADY_PAID, "5": KeyAction.PROMISE, "8": KeyAction.OPT_OUT}
 ARREARS = Script(True, {**GATE.keys, **BODY_KEYS})
@@ -20,15 +20,13 @@ OUTAGE = Script(False, {"1": KeyAction.CONFIRM, "3": KeyAction.NOT_CONVENIENT, "
 
 def order(command: str = "makeCall", **changed: Any) -> OrderState:
     """Sent and accepted; `changed` says what else."""
-    row = DialOrderRow(ID, "grid", "s1", "/switches/s1", "main", command, None, "{}", SENT_MS, EXPIRES_MS)
+    row = DialOrderRow(ID, "grid", "s1", SOURCE, "main", command, None, "{}", SENT_MS, EXPIRES_MS)
     state = OrderState(row, 1, SENT_MS, 1, "sent", "accepted", None, None, None, None, None, None, SENT_MS)
     return state._replace(**changed)
 
 
 def ask(at_ms: int, **changed: Any) -> OrderState:
-    row = DialOrderRow(
-        f"{ID}.q1", "grid", "s1", "/switches/s1", "main", "snapshotCall", ID, "{}", at_ms, at_ms + 10_000
-    )
+    row = DialOrderRow(f"{ID}.q1", "grid", "s1", SOURCE, "main", "snapshotCall", ID, "{}", at_ms, at_ms + 10_000)
     state = OrderState(row, 2, at_ms, 1, "sent", None, None, None, None, None, None, None, None)
     return state._replace(**changed)
 
@@ -79,13 +77,13 @@ def fact(
     assert opened is not None
     heard = max(at_ms for at_ms in (opened, rang, answered, ended) if at_ms is not None)
     body = None if record is None else json.dumps(record)
-    return DialFact("grid", "/switches/s1", ID, call, 0, 1, opened, rang, answered, ended, body, heard)
+    return DialFact("grid", SOURCE, ID, call, 0, 1, opened, rang, answered, ended, body, heard)
 
 
 def report(state: str, at_s: float = 5) -> DialFact:
     """Of a message: without a call."""
     body, at_ms = json.dumps({"state": state}), SENT_MS + round(at_s * 1000)
-    return DialFact("grid", "/switches/s1", ID, "", 0, 1, at_ms, None, None, at_ms, body, at_ms)
+    return DialFact("grid", SOURCE, ID, "", 0, 1, at_ms, None, None, at_ms, body, at_ms)
 
 
 OPENING, HEARD, SCRIPT_OVER = (13.0, "opening", True), (28.0, "body", True), 28.0

@@ -9,7 +9,7 @@ import pytest
 from campaigns.dialler.actions import freeze, freeze_acknowledged, pause, stop, stop_acknowledged
 from campaigns.ledger import tables
 from campaigns.ledger.rows import ContactRow
-from tests.campaigns.dialler.acting import VALID_MS, Acting
+from tests.campaigns.dialler.acting import ABILITY, VALID_MS, Acting
 from tests.scheduler import TENANT
 
 ORDERS = 60
@@ -20,7 +20,7 @@ async def fetching(product: Acting, received: list[str], seed: int) -> None:
     """A switch that takes some orders at a time, until there are none."""
     random = Random(seed)
     for _ in range(ORDERS):
-        claim = await product.dial.claim(TENANT, "s1", product.epoch, {"main": 1_000}, random.randrange(1, 6))
+        claim = await product.dial.claim(TENANT, "s1", product.epoch, ABILITY, random.randrange(1, 6))
         received += [one.id for one in claim.orders]
 
 

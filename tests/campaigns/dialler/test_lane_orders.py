@@ -9,7 +9,7 @@ from campaigns.dialler import lane_orders
 from campaigns.dialler.lane_orders import LaneOrders
 from campaigns.ledger.lanes import Lane
 from cti.dial.ports import DialOrders
-from cti.dial.rows import OrderResult, OrderState
+from cti.dial.rows import Ability, OrderResult, OrderState
 from tests.campaigns.dialler.known import fact, record
 from tests.campaigns.dialler.made import database_of
 from tests.ready import ready_sqlite
@@ -53,7 +53,7 @@ async def test_every_reading_finds_what_a_reading_of_all_finds(
         await put(it, switch, id_, to="+8613800000001")
     first = await read()
     assert [one.order.id for one in first] == ["d1", "d2", "d3"]
-    await it.store.dial.claim(TENANT, "s1", epoch, {"main": 2.0}, 10)
+    await it.store.dial.claim(TENANT, "s1", epoch, Ability("/switches/s1", {"main": 2.0}), 10)
     await put(it, switch, "d4", to="+8613800000001")
     second = await read()
     assert [one.state for one in second] == ["sent", "sent", "open", "open"]

@@ -19,6 +19,7 @@ from tests.campaigns.dialler.known import (
     OPENING,
     OUTAGE,
     SENT_MS,
+    SOURCE,
     ask,
     fact,
     order,
@@ -375,8 +376,8 @@ def test_key_0_is_offered_only_where_there_is_a_queue() -> None:
 
 def test_that_a_call_was_sent_is_no_news_alone_and_comes_with_what_is_heard_of_it() -> None:
     campaigns, now_ms = {"c0": campaign_row()}, SENT_MS + 900
-    assert judge_all([order(result=None)], {}, [], campaigns, word(now_ms), now_ms, {}).news == []
-    (news,) = judge_all([order()], {}, [fact(None, opened_s=0.5)], campaigns, word(now_ms), now_ms, {}).news
+    assert judge_all([order(result=None)], {}, [], campaigns, {SOURCE: word(now_ms)}, now_ms, {}).news == []
+    (news,) = judge_all([order()], {}, [fact(None, opened_s=0.5)], campaigns, {SOURCE: word(now_ms)}, now_ms, {}).news
     assert news.judgement.columns.get("sent_at_ms") == SENT_MS
-    (news,) = judge_all([order("sendMessage")], {}, [], campaigns, word(now_ms), now_ms, {}).news
+    (news,) = judge_all([order("sendMessage")], {}, [], campaigns, {SOURCE: word(now_ms)}, now_ms, {}).news
     assert news.judgement.columns == {"sent_at_ms": SENT_MS}, "of a message nothing more may be heard for half an hour"

@@ -11,7 +11,7 @@ from campaigns.core.reasons import Disposition
 from campaigns.dialler.judging import Before, judge_all
 from campaigns.dialler.outcomes import judged
 from cti.dial.rows import DialFact, OrderState
-from tests.campaigns.dialler.known import ARREARS, SENT_MS, ask, fact, order, record, word
+from tests.campaigns.dialler.known import ARREARS, SENT_MS, SOURCE, ask, fact, order, record, word
 from tests.campaigns.dialler.rows import campaign_row
 
 D = Disposition
@@ -109,7 +109,7 @@ def test_judgements_that_are_kept_are_those_that_would_be_made_anew(data: st.Dat
             case "question":
                 asks = [data.draw(any_order("ask", now_ms))]
         read = data.draw(st.none() | st.just(now_ms) | st.just(now_ms - 10_000))
-        heard = None if read is None else word(read)
-        anew = judge_all([state, *asks], {}, facts, campaigns, heard, now_ms, taken)
-        assert judge_all([state, *asks], {}, facts, campaigns, heard, now_ms, taken, before) == anew
+        words = {} if read is None else {SOURCE: word(read)}
+        anew = judge_all([state, *asks], {}, facts, campaigns, words, now_ms, taken)
+        assert judge_all([state, *asks], {}, facts, campaigns, words, now_ms, taken, before) == anew
         taken.update({news.order.order.id: news.key for news in anew.news})

@@ -10,6 +10,7 @@ from campaigns.dialler.loop import Dialler
 from campaigns.dialler.next_look import ORDERS_A_TURN, ORDERS_AT_FIRST
 from campaigns.dialler.turn import BEYOND_ROOM
 from campaigns.ledger.people import account_key
+from cti.dial.rows import Ability
 from tests.campaigns.dialler.made import CAMPAIGN, attempts_of, campaign, contact, count_calls, put
 from tests.ready import ready_sqlite
 from tests.scheduler import TENANT, Scene, scene
@@ -53,7 +54,7 @@ async def sent(it: Scene, dialler: Dialler, *, lane: int, seconds: int, claim_ms
     for after_ms in range(0, seconds * 1_000, STEP_MS):
         it.clock.move_to(began_ms + after_ms)
         if after_ms % claim_ms == 0:
-            claim = await dial.claim(TENANT, "s1", epoch, {"main": float(lane)}, 1_000)
+            claim = await dial.claim(TENANT, "s1", epoch, Ability("/switches/s1", {"main": float(lane)}), 1_000)
             times += [one.sent_at_ms for one in claim.orders]
         if after_ms % TURN_MS == 0 and (dialler.next_ms() <= it.clock.now_ms() or after_ms == 0):
             await dialler.step()

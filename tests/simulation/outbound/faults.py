@@ -82,13 +82,13 @@ class Ports:
 
     # -- claims and results --------------------------------------------------------------------------------------------
 
-    async def claim(self, tenant: str, switch: str, epoch: int, limits: Any, most: int) -> DialClaim:
+    async def claim(self, tenant: str, switch: str, epoch: int, ability: Any, most: int) -> DialClaim:
         fate, self.claim_fate = self.claim_fate, None
         newest = self.newest
         if fate == "away":
             self._counted["claim_without_ledger"] += 1
             raise LedgerAway("before the claim")
-        claim = await self._claim(tenant, switch, epoch, limits, most)
+        claim = await self._claim(tenant, switch, epoch, ability, most)
         if claim.refused:
             self._counted["claim_refused"] += 1
         if claim.orders and epoch != newest:

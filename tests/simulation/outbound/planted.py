@@ -120,7 +120,8 @@ def _one_more() -> AbstractContextManager[Any]:
     claim_lane = claims._claim_lane
 
     def changed(connection: Any, asked: claims.Asked, lane: str, at_ms: int, most: int) -> Any:
-        more = asked._replace(limits={name: limit + 1 for name, limit in asked.limits.items()})
+        raised = {name: limit + 1 for name, limit in asked.ability.limits.items()}
+        more = asked._replace(ability=asked.ability._replace(limits=raised))
         return claim_lane(connection, more, lane, at_ms, most)
 
     return patch.object(claims, "_claim_lane", changed)

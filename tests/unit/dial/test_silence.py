@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from cti.dial.rows import (
     ASK_AFTER_MS,
     ASK_AGAIN_MS,
+    MESSAGE_GATEWAY,
     SILENT_MS,
     UNKNOWN_FINAL_MS,
     DialFact,
@@ -38,7 +39,8 @@ MINUTE = 60_000
 
 def order(command: str = "makeCall", **changed: Any) -> OrderState:
     about = None if command in ("makeCall", "sendMessage") else "a"
-    row = DialOrderRow("a", "grid", "s", "/switches/s", "t", command, about, "{}", MADE, EXPIRES)
+    switch = MESSAGE_GATEWAY if changed.pop("at_gateway", False) else "s"
+    row = DialOrderRow("a", "grid", switch, "/switches/s", "t", command, about, "{}", MADE, EXPIRES)
     state = OrderState(row, 1, SENT, 1, "sent", None, None, None, None, None, None, None, None)
     return state._replace(**changed)
 
@@ -160,6 +162,10 @@ ROWS: list[tuple[str, OrderState, list[OrderState], list[DialFact], SourceWord |
         FACT_SILENT + MINUTE, Unknown(final=False, ask_again=False),
     ),
     (
+        "never seen, by whoever has the switch's name now", order(), [answered(FIRST_ASK, "never_seen")], [],
+        word(LATE)._replace(declared=False), CLOSED, Unknown(final=False, ask_again=False),
+    ),
+    (
         "never seen, and the log lags now", order(), [answered(FIRST_ASK, "never_seen")], [], word(SENT), CLOSED,
         Waiting(None),
     ),
@@ -197,6 +203,10 @@ ROWS: list[tuple[str, OrderState, list[OrderState], list[DialFact], SourceWord |
     (
         "a message, silent for 30 min", order("sendMessage"), [], [], word(LATE), ASKED_FROM + 1 + UNKNOWN_FINAL_MS,
         Unknown(final=True, ask_again=False),
+    ),
+    (
+        "a message at a gateway: no log tells of it", order("sendMessage", at_gateway=True), [], [], None,
+        ASKED_FROM + 1, Unknown(final=False, ask_again=False),
     ),
     (
         "a message that was taken", order("sendMessage", result="done", result_at_ms=SENT), [], [], word(LATE), LATE,
