@@ -71,6 +71,7 @@ async def quieten(it: "CampaignHistory") -> None:
 
 async def _everybody_is_back(it: "CampaignHistory") -> None:
     it.switch.gone, it.switch.fast_ms = False, min(it.switch.fast_ms, 0)
+    await it.declare_again()
     it.ports.claim_fate = it.ports.result_fate = it.ports.round_fate = None
     for stream in it.streams:
         await stream.go_on()

@@ -179,7 +179,7 @@ class CampaignHistory(History):
         self.gateway = Gateway(self.site, self.switch, self.ports, DialLedger(self.site.dial, self._meter))
 
     async def _one_step(self) -> None:
-        self.switch.gone = self.step < self.gone_until
+        await self.look_at_switch()
         weights = {name: weight for name, (weight, _) in ACTIONS.items()}
         weights["manager"] *= 3 if self.theme in STOPPED else 1
         name = self.random.choices(list(weights), list(weights.values()))[0]

@@ -86,6 +86,7 @@ class History:
         self.gateway_no = self.starts = self.takings = 0
         self.engine_until = 0  # until which step no engine runs
         self.gone_until = 0  # until which step the switch is gone
+        self.undeclared_until = 0  # until which step it takes no dial orders, as declared; 0: it takes them
         self.streams: list[Stream] = []
         self._meter = DialMetrics(Telemetry().registry)
 
@@ -197,8 +198,18 @@ class History:
         self.gateway_no += 1
         self.streams.append(self.gateway.connect(f"stream{self.gateway_no}"))
 
-    async def _one_step(self) -> None:
+    async def look_at_switch(self) -> None:
         self.switch.gone = self.step < self.gone_until
+        if 0 < self.undeclared_until <= self.step:
+            await self.declare_again()
+
+    async def declare_again(self) -> None:
+        if self.undeclared_until:
+            self.undeclared_until = 0
+            await self.switch.declare()
+
+    async def _one_step(self) -> None:
+        await self.look_at_switch()
         if self.step == self.allowed_at:
             await self.supervisor.allow()
         names = list(ACTIONS)
@@ -297,6 +308,11 @@ class History:
             driver.commit_fate = None
             driver.wall.set_to(self.site.now_ms)
             await driver.whole_turn()
+        if self.undeclared_until:
+            for wait_s in (*WAITS_S, *WAITS_S):
+                await self._wait(await self._look(), wait_s)
+            assert await self._all_settled(), "an order has no end: its switch dials no more"
+            await self.declare_again()
         before: list[Any] = []
         idle = 0
         for _ in range(LOOKS_MAX):

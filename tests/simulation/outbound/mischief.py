@@ -122,6 +122,13 @@ async def switch_gone(it: "History") -> bool:
     return True
 
 
+async def switch_dials_no_more(it: "History") -> bool:
+    """It declares so, for a while; with orders under way."""
+    it.undeclared_until = it.step + it.random.choice(AWAY)
+    await it.switch.declare(outbound=False)
+    return True
+
+
 async def switch_restarted(it: "History") -> bool:
     it.switch.restart(memory=True)
     return True
@@ -181,6 +188,7 @@ FAULTS: Mapping[str, Fault] = {
     "stream_doubled": stream_doubled,
     "poll_lost": poll_lost,
     "switch_gone": switch_gone,
+    "switch_dials_no_more": switch_dials_no_more,
     "switch_restarted": switch_restarted,
     "switch_restarted_without_memory": switch_restarted_without_memory,
     "switch_clock_set": switch_clock_set,

@@ -58,9 +58,10 @@ class LoggedSwitch(DiallingSwitch):
         self.starts += 1
         self.exchange.pbx.run = f"{self.name}-{self.starts}"
 
-    async def declare(self) -> None:
-        outbound = self.exchange.pbx.outbound
-        declaration = {"commands": list(outbound.commands), "facts": list(FACTS), **outbound.declaration()}
+    async def declare(self, *, outbound: bool = True) -> None:
+        """`outbound`: it takes dial orders."""
+        able = self.exchange.pbx.outbound
+        declaration = {"commands": list(able.commands), "facts": list(FACTS)} | (able.declaration() if outbound else {})
         status, answer = await self.it.call("PUT", f"/v1/switches/{self.name}", declaration)
         assert status == 200, answer
 
