@@ -157,9 +157,9 @@ def _of_sent(
         return Waiting(None)
     if order.order.command != MAKE_CALL:
         return Unknown(final=now_ms > silent_ms + UNKNOWN_FINAL_MS, ask_again=False)
-    # A switch that has refused it has seen the id.
-    heard = sign_ms is not None or order.result is not None or word is None or not word.declared
-    return _asked([ask for ask in asks if _is_about(ask, silent_ms)], heard, now_ms)
+    heard = sign_ms is not None or order.result is not None  # a switch that has refused it has seen the id
+    believed = not heard and word is not None and word.declared
+    return _asked([ask for ask in asks if _is_about(ask, silent_ms)], believed, now_ms)
 
 
 def is_read(order: OrderState, word: SourceWord | None, until_ms: int) -> bool:
@@ -180,11 +180,11 @@ def _is_about(ask: OrderState, silent_ms: int) -> bool:
     return (ask.order.made_at_ms if ask.sent_at_ms is None else ask.sent_at_ms) > silent_ms
 
 
-def _asked(asks: Sequence[OrderState], heard: bool, now_ms: int) -> Judged:
-    """What the questions about a silence have brought. `heard`: it has known the order, or may be another switch."""
+def _asked(asks: Sequence[OrderState], believed: bool, now_ms: int) -> Judged:
+    """What the questions about a silence have brought. `believed`: an answer that the order was never seen."""
     if not asks:
         return AskNow()
-    if not heard and any(ask.answer == "never_seen" for ask in asks):
+    if believed and any(ask.answer == "never_seen" for ask in asks):
         return NeverRang("never_seen")
     closed = [_closed_ms(ask) for ask in asks]
     if now_ms < max(closed):
